@@ -1,0 +1,47 @@
+# make demo    search the default example, from nothing
+# make test    the default tests
+# make check   lint, types, import contracts
+# make bench NAME=calibration    one benchmark beside its peer (QUICK=1: a smoke test of itself)
+.PHONY: demo test test-all check bench clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.autoq
+NAME ?= candidate_cost
+
+# Each stamp is one set of extras in the same environment; nothing is installed outside it.
+$(STAMP)-base: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)-base
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(STAMP)-peers: $(STAMP)-dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]' 'torch==2.13.0'
+	@touch $@
+
+demo: $(STAMP)-base
+	@$(BIN)/python experiments/launch.py experiments/cifar10_repvgg.yaml $(if $(QUICK),--quick)
+
+test: $(STAMP)-dev
+	$(BIN)/python -m pytest
+
+test-all: $(STAMP)-peers
+	$(BIN)/python -m pytest -m 'peers or slow'
+
+check: $(STAMP)-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)-peers
+	@$(BIN)/python experiments/benchmarks/$(NAME).py $(if $(QUICK),--quick)
+
+clean:
+	rm -rf $(VENV) build dist runs

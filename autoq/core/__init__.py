@@ -1,0 +1,66 @@
+"""Vocabulary, numerics and plans: pure numpy, no OpenVINO."""
+
+from autoq.core._errors import (
+    AutoqError,
+    BudgetError,
+    ConfigError,
+    DataError,
+    DeviceError,
+    MetricError,
+    ModelError,
+    OutputError,
+    PlanError,
+    nearest,
+)
+from autoq.core._estimate import Estimate
+from autoq.core._numerics import (
+    FloatArray,
+    Limits,
+    asymmetric_limits,
+    fake_quantize,
+    half_range_limits,
+    symmetric_limits,
+)
+from autoq.core._plan import QuantizationPlan, Recipe
+from autoq.core._vocabulary import (
+    BiasCorrection,
+    ModelType,
+    OverflowFix,
+    Precision,
+    Preset,
+    RangeEstimator,
+    RuntimePrecision,
+    TargetDevice,
+    Word,
+)
+
+__all__ = [
+    "AutoqError",
+    "BiasCorrection",
+    "BudgetError",
+    "ConfigError",
+    "DataError",
+    "DeviceError",
+    "Estimate",
+    "FloatArray",
+    "Limits",
+    "MetricError",
+    "ModelError",
+    "ModelType",
+    "OutputError",
+    "OverflowFix",
+    "PlanError",
+    "Precision",
+    "Preset",
+    "QuantizationPlan",
+    "RangeEstimator",
+    "Recipe",
+    "RuntimePrecision",
+    "TargetDevice",
+    "Word",
+    "asymmetric_limits",
+    "fake_quantize",
+    "half_range_limits",
+    "nearest",
+    "symmetric_limits",
+]

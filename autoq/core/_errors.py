@@ -1,0 +1,59 @@
+"""The errors a user can mend. Each message names the thing, the value received and what would be valid."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AutoqError(Exception):
+    """Base of every error that autoq raises on purpose; the command line prints it as one line and exits with 2."""
+
+
+class ModelError(AutoqError):
+    """The model does not read, has nothing to quantize, or cannot be run as asked."""
+
+
+class DataError(AutoqError):
+    """Calibration or validation data are empty, mis-shaped, of the wrong type or not finite."""
+
+
+class MetricError(AutoqError):
+    """A metric is unknown, raised, or returned something that is not one finite score per sample."""
+
+
+class DeviceError(AutoqError):
+    """A device is unknown, or failed to compile or run a model."""
+
+
+class PlanError(AutoqError):
+    """A plan, recipe or scope names something that the model or autoq does not have."""
+
+
+class ConfigError(AutoqError):
+    """A search space or an experiment file does not say something that autoq understands."""
+
+
+class OutputError(AutoqError):
+    """A result cannot be written where it was asked for."""
+
+
+class BudgetError(AutoqError):
+    """No candidate meets the budget; the message names the closest one and what keeps it out."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Says which known names are close to an unknown one, or lists them, as the tail of an error message.
+
+    Args:
+        name: What was asked for.
+        known: What would have been valid.
+
+    Returns:
+        `"did you mean 'a', 'b'?"`, or `"known: a, b, ..."` where nothing is close.
+    """
+    names = sorted(set(known))
+    if close := difflib.get_close_matches(name, names, n=3, cutoff=0.6):
+        return f"did you mean {', '.join(map(repr, close))}?"
+    shown = ", ".join(names[:12]) or "none"
+    return f"known: {shown}{f' and {len(names) - 12} more' if len(names) > 12 else ''}."

@@ -1,0 +1,131 @@
+"""Ranges and rounding of uniform quantizers, as whole-array formulas.
+
+| name     | meaning                                             | shape                     |
+|----------|-----------------------------------------------------|---------------------------|
+| minimum  | smallest value of each channel                      | [channels], or [1]        |
+| maximum  | largest value of each channel                       | like `minimum`            |
+| low, high| limits of the quantizer, the FakeQuantize inputs    | like `minimum`            |
+| levels   | number of quantization levels                       | scalar                    |
+| signed   | whether integer levels lie on both sides of zero    | scalar                    |
+
+Formulas: NNCF 3.4, OpenVINO backend (symmetric and asymmetric ranges of its min-max algorithm), and the FakeQuantize
+operation of the OpenVINO operation set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+# A range narrower than these is widened: a constant channel must still have a scale.
+_SYMMETRIC_FLOOR_SHARE = 0.01
+_RANGE_FLOOR = 8e-5
+_ASYMMETRIC_FLOOR = 8e-4
+_ASYMMETRIC_SHARE = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers of one FakeQuantize; input and output limits are the same.
+
+    Attributes:
+        low: Lower limits, float32 [channels] or [1].
+        high: Upper limits, like `low`.
+        levels: Number of quantization levels.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    levels: int
+
+
+def symmetric_limits(
+    minimum: FloatArray, maximum: FloatArray, *, bits: int = 8, narrow_range: bool = False, signed: bool | None = None
+) -> Limits:
+    """Limits of a symmetric quantizer.
+
+    `high = max(absmax, max(0.01 * max over channels of absmax, 8e-5))`; `low` is `-high` in narrow range (2^bits - 1
+    levels), `-high * 2^(bits-1) / (2^(bits-1) - 1)` with all levels, and 0 where the quantizer is unsigned.
+
+    Args:
+        minimum: [channels] or [1].
+        maximum: Like `minimum`.
+        bits: Width of the integer.
+        narrow_range: Leave out the lowest level, so that the levels are symmetric about zero.
+        signed: None decides by the data: signed where any channel's minimum is negative.
+    """
+    minimum, maximum = np.asarray(minimum, np.float32), np.asarray(maximum, np.float32)
+    absmax = np.maximum(np.abs(minimum), np.abs(maximum))
+    high = np.maximum(absmax, max(np.float32(_SYMMETRIC_FLOOR_SHARE) * absmax.max(initial=0), _RANGE_FLOOR))
+    levels = 2**bits - 1 if narrow_range else 2**bits
+    if signed is None:
+        signed = bool(np.any(minimum < 0))
+    if not signed:
+        low = np.zeros_like(high)
+    elif narrow_range:
+        low = -high
+    else:
+        low = (-high * np.float32(2 ** (bits - 1) / (2 ** (bits - 1) - 1))).astype(np.float32)
+    return Limits(low.astype(np.float32), high.astype(np.float32), levels)
+
+
+def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8) -> Limits:
+    """Limits of an asymmetric quantizer, moved so that zero is exactly one of the levels.
+
+    Args:
+        minimum: [channels] or [1].
+        maximum: Like `minimum`.
+        bits: Width of the integer.
+    """
+    low, high = np.asarray(minimum, np.float64), np.asarray(maximum, np.float64)
+    extent = high - low
+    widened = np.where(extent > _ASYMMETRIC_FLOOR, np.maximum(_ASYMMETRIC_SHARE * extent, extent), _ASYMMETRIC_FLOOR)
+    margin = (widened - extent) / 2
+    low, high = np.minimum(low - margin, 0.0), np.maximum(high + margin, 0.0)
+    return Limits(*_align_zero(low, high, 2**bits), levels=2**bits)
+
+
+def _align_zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int) -> tuple[FloatArray, FloatArray]:
+    """Moves one limit of each channel, outwards, so that zero falls on a level."""
+    top = levels - 1
+    zero = np.round(-low * top / (high - low))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved_low = np.where(zero < top, zero / (zero - top) * high, low)
+        moved_high = np.where(zero > 0, (zero - top) / zero * low, high)
+    keep_high = (high - moved_low) >= (moved_high - low)
+    inside = (zero > 0) & (zero < top)
+    aligned_low = np.where(inside & keep_high, moved_low, low)
+    aligned_high = np.where(inside & ~keep_high, moved_high, high)
+    return aligned_low.astype(np.float32), aligned_high.astype(np.float32)
+
+
+def half_range_limits(minimum: FloatArray, maximum: FloatArray) -> Limits:
+    """Symmetric narrow limits that use 7 of 8 bits: computed for 7 bits, then scaled by 254/126 to 255 levels.
+
+    With them no product of a u8 activation and two adjacent weights can saturate 16 bits, which it can on CPUs
+    without VNNI.
+    """
+    seven = symmetric_limits(minimum, maximum, bits=7, narrow_range=True, signed=True)
+    scale = np.float32(254 / 127)
+    return Limits(seven.low * scale, seven.high * scale, 255)
+
+
+def fake_quantize(x: FloatArray, low: FloatArray, high: FloatArray, levels: int) -> FloatArray:
+    """The FakeQuantize operation on equal input and output limits; rounding is half to even.
+
+    Args:
+        x: Any shape.
+        low: Broadcastable to `x`.
+        high: Like `low`.
+        levels: Number of levels.
+
+    Returns:
+        Like `x`.
+    """
+    step = (high - low) / np.float32(levels - 1)
+    level = np.round((np.clip(x, low, high) - low) / step)
+    return np.asarray(level * step + low, dtype=np.float32)

@@ -1,0 +1,85 @@
+"""The small frozen vocabulary of the field, spelled as NNCF spells its enum values."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from autoq.core._errors import PlanError, nearest
+
+
+class Word(StrEnum):
+    """A closed set of words; parsing an unknown one is a `PlanError` that suggests the nearest."""
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """Reads a word as a user writes it, in any case.
+
+        Raises:
+            PlanError: The word is not in the set.
+        """
+        words = {str(member).lower(): member for member in cls}
+        if (member := words.get(str(value).lower())) is None:
+            msg = f"{cls.__name__} {value!r} is unknown: {nearest(str(value).lower(), words)}"
+            raise PlanError(msg)
+        return member
+
+
+class Precision(Word):
+    """What the quantizers of a group compute in."""
+
+    FLOAT = "float"
+    INT8 = "int8"
+
+
+class Preset(Word):
+    """Scheme of the activations; weights are symmetric in both."""
+
+    PERFORMANCE = "performance"  # activations symmetric
+    MIXED = "mixed"  # activations asymmetric
+
+
+class TargetDevice(Word):
+    """The hardware table that placement reads."""
+
+    ANY = "ANY"
+    CPU = "CPU"
+
+
+class ModelType(Word):
+    """Families of models with placement rules of their own."""
+
+    TRANSFORMER = "transformer"
+
+
+class OverflowFix(Word):
+    """Which weights use 7 of their 8 bits, so that u8*i8 pairs cannot saturate 16 bits on CPUs without VNNI."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+    FIRST_LAYER = "first_layer_only"
+
+
+class BiasCorrection(Word):
+    """How the mean shift that quantization leaves behind a weighted layer is removed."""
+
+    NONE = "none"
+    FAST = "fast"
+
+
+class RangeEstimator(Word):
+    """How per-sample extremes of a per-tensor activation become one range."""
+
+    MIN_MAX = "min_max"  # extreme over the subset
+    MEAN_MIN_MAX = "mean_min_max"  # mean of the per-sample extremes: NNCF's default
+    MEDIAN_MIN_MAX = "median_min_max"
+    MEAN_NO_OUTLIERS = "mean_no_outliers"  # mean of the per-sample extremes inside their own 1st..99th percentile
+
+
+class RuntimePrecision(Word):
+    """What layers left in float are executed in."""
+
+    DEFAULT = "default"  # whatever the device prefers: bf16 on an AMX CPU
+    F32 = "f32"
+    BF16 = "bf16"
+    F16 = "f16"

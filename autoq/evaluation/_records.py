@@ -1,0 +1,114 @@
+"""What is known about one candidate after it was scored and timed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.core import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Scores of a candidate beside the float model's on the same samples.
+
+    Attributes:
+        mean: Mean score, in the metric's unit; higher is better.
+        drop: Float mean minus candidate mean, paired, with its interval; positive is worse.
+        n: Samples scored.
+        scores: Per-sample scores, float64 [n]; empty where the user's function gives none.
+    """
+
+    mean: float
+    drop: Estimate
+    n: int
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Time of one inference beside the pinned float baseline's, measured in alternating bursts.
+
+    Attributes:
+        ratio: Candidate over baseline, with its interval; below 1 is faster.
+        p25_ms: First quartile of the candidate.
+        p50_ms: Median of the candidate.
+        p90_ms: 90th percentile of the candidate.
+        baseline_p50_ms: Median of the baseline in the same bursts.
+        bursts: Pairs of bursts that the interval rests on.
+    """
+
+    ratio: Estimate
+    p25_ms: float
+    p50_ms: float
+    p90_ms: float
+    baseline_p50_ms: float
+    bursts: int
+
+    @property
+    def speedup(self) -> Estimate:
+        """Baseline over candidate: how many times faster."""
+        return Estimate(1 / self.ratio.value, 1 / self.ratio.high, 1 / self.ratio.low, self.ratio.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedLayer:
+    """One node of the execution graph.
+
+    Attributes:
+        name: Of the node.
+        type: The plugin's layer type (`Convolution`, `FullyConnected`, ...).
+        precision: What it computes in (`u8`, `i8`, `bf16`, `f32`, ...).
+        kernel: The plugin's primitive (`brgconv_avx512_amx_i8`, ...).
+        ops: Friendly names of the model's operations that it executes.
+    """
+
+    name: str
+    type: str
+    precision: str
+    kernel: str
+    ops: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """What the device really runs, read from its execution graph.
+
+    Attributes:
+        layers: Nodes that compute; constants, inputs and outputs left out.
+    """
+
+    layers: tuple[ExecutedLayer, ...]
+
+    @property
+    def precisions(self) -> Mapping[str, int]:
+        """Number of layers by precision."""
+        return Counter(layer.precision for layer in self.layers)
+
+    @property
+    def int8_layers(self) -> int:
+        """Number of layers that compute in 8-bit integers."""
+        return sum(layer.precision in {"i8", "u8"} for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Accuracy, latency, size and execution of one candidate on one device.
+
+    Attributes:
+        accuracy: Beside the f32 model.
+        latency: Beside the float model at the device's default precision.
+        size_bytes: Of the weights, as saved.
+        execution: Which layers really ran in which precision.
+        runtime: Effective compile properties, read back from the device.
+    """
+
+    accuracy: Accuracy
+    latency: Latency
+    size_bytes: int
+    execution: ExecutionReport
+    runtime: Mapping[str, str]

@@ -1,0 +1,157 @@
+"""What placement says about a model: where quantizers may stand, which belong together, and why the rest has none.
+
+Names of operations are *unique* names (`unique_names`): the friendly name, with a suffix where the model repeats one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tensor:
+    """One output of one operation.
+
+    Attributes:
+        producer: Unique name of the operation.
+        port: Index of its output.
+    """
+
+    producer: str
+    port: int = 0
+
+
+class SiteKind(StrEnum):
+    """What a quantizer quantizes."""
+
+    ACTIVATION = "activation"
+    WEIGHT = "weight"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizerSite:
+    """One FakeQuantize position.
+
+    Attributes:
+        name: Friendly name of the FakeQuantize: `{op}/fq_output_{port}`, `{op}/fq_input_{port}`, `{op}/fq_weights_{port}`.
+        kind: Activation or weight.
+        tensor: What is quantized.
+        consumers: `(op, input port)` of every edge that reads the quantized tensor; other edges stay in float.
+        shape: Of the tensor; -1 where dynamic.
+        channel_axes: Axes that have a limit of their own each; empty is per tensor.
+        symmetric: True where the scheme is symmetric whatever the preset.
+        unified: Sites with the same value share one range (the inputs of a Concat); None shares with none.
+        first_layer: A weight of a convolution reached from a model input, halved by `OverflowFix.FIRST_LAYER`.
+        non_negative: The minimum is known to be at least zero (the producer is a ReLU, Sigmoid, ...).
+    """
+
+    name: str
+    kind: SiteKind
+    tensor: Tensor
+    consumers: tuple[tuple[str, int], ...]
+    shape: tuple[int, ...]
+    channel_axes: tuple[int, ...] = ()
+    symmetric: bool = False
+    unified: str | None = None
+    first_layer: bool = False
+    non_negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizerGroup:
+    """Sites that must share a precision: the unit of search.
+
+    Attributes:
+        name: Name of the first operation, in topological order, that the group quantizes.
+        sites: Names of its sites.
+        ops: Operations whose inputs the group quantizes.
+    """
+
+    name: str
+    sites: tuple[str, ...]
+    ops: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedLayer:
+    """A Convolution, GroupConvolution, their backprop forms, or a MatMul with a constant weight.
+
+    Attributes:
+        op: The operation.
+        type: Its OpenVINO type.
+        input: Activation that it reads, as the float model has it.
+        input_axis: Channel axis of the input (negative counts from the last).
+        output_axis: Channel axis of the output, likewise.
+        weight: Name of the weight's site.
+        weight_port: Input port of the weight.
+        bias_add: The Add of the bias, None where there is none.
+        bias: Constant (or the Convert above it) that holds the bias.
+        bias_port: Input port of `bias` on `bias_add`.
+    """
+
+    op: str
+    type: str
+    input: Tensor
+    input_axis: int
+    output_axis: int
+    weight: str
+    weight_port: int
+    bias_add: str | None = None
+    bias: str | None = None
+    bias_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why an operation is, or is not, quantized.
+
+    Attributes:
+        op: The operation.
+        type: Its OpenVINO type.
+        quantized: Whether a quantizer stands on any of its inputs.
+        reason: One sentence.
+    """
+
+    op: str
+    type: str
+    quantized: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class QuantizationGraph:
+    """Sites and groups of one model on one target.
+
+    Attributes:
+        sites: In topological order of the tensors.
+        groups: In topological order of their first operation; every site is in exactly one.
+        layers: Weighted layers that have a weight site, in topological order.
+        decisions: One for each operation that is not a constant, a parameter or a result.
+    """
+
+    sites: tuple[QuantizerSite, ...]
+    groups: tuple[QuantizerGroup, ...]
+    layers: tuple[WeightedLayer, ...]
+    decisions: tuple[Decision, ...]
+
+    @cached_property
+    def site(self) -> dict[str, QuantizerSite]:
+        """Site by name."""
+        return {site.name: site for site in self.sites}
+
+    @cached_property
+    def group_of(self) -> dict[str, QuantizerGroup]:
+        """Group by the name of a site."""
+        return {site: group for group in self.groups for site in group.sites}
+
+    @property
+    def activations(self) -> tuple[QuantizerSite, ...]:
+        """Sites on activations."""
+        return tuple(site for site in self.sites if site.kind is SiteKind.ACTIVATION)
+
+    @property
+    def weights(self) -> tuple[QuantizerSite, ...]:
+        """Sites on weights."""
+        return tuple(site for site in self.sites if site.kind is SiteKind.WEIGHT)

@@ -1,0 +1,67 @@
+"""How a search tells the outside world what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from autoq.evaluation import Accuracy, Latency
+from autoq.search._records import TrialRecord
+
+if TYPE_CHECKING:
+    from autoq.search._front import ParetoFront
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchInfo:
+    """What is fixed for a whole search.
+
+    Attributes:
+        name: Of the study; resuming finds it again.
+        model_name: For people.
+        metric: Name of the metric.
+        device: OpenVINO device.
+        hardware: Fingerprint of the machine.
+        max_drop: Accuracy budget in the metric's unit, None without one.
+        space: The search space as plain values.
+        groups: Names of the searchable groups.
+        float_accuracy: Of the f32 model.
+        float_latency: Baseline against itself: the A/A check.
+        n_trials: Trial budget, None without one.
+        timeout_s: Time budget, None without one.
+        seed: Of the sampler.
+        settings: Anything else that a person comparing two searches would want to see.
+    """
+
+    name: str
+    model_name: str
+    metric: str
+    device: str
+    hardware: str
+    max_drop: float | None
+    space: Mapping[str, Any]
+    groups: Sequence[str]
+    float_accuracy: Accuracy
+    float_latency: Latency
+    n_trials: int | None
+    timeout_s: float | None
+    seed: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SearchObserver(Protocol):
+    """Implemented by tracking and report. No method may change the search; an exception in one ends it."""
+
+    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Preparation goes on: what happens now and how far it is."""
+
+    def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
+        """The search starts, or goes on after the `earlier` trials."""
+
+    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
+        """A trial ended; `front` includes it."""
+
+    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+        """The search ended and wrote its files into the folder `files`, if it has one."""

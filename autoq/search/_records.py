@@ -1,0 +1,56 @@
+"""One trial of a search, as it is stored, shown and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from autoq.core import QuantizationPlan
+from autoq.evaluation import Evaluation
+
+
+class TrialState(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    DUPLICATE = "duplicate"  # builds the same model as an earlier trial, whose evaluation it takes over
+    FAILED = "failed"  # the device or the model refused; `TrialRecord.error` says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial.
+
+    Attributes:
+        number: Optuna's number of the trial.
+        state: How it ended.
+        origin: Who proposed the plan: "float", "int8", "sweep", "recipe" or the sampler's name.
+        plan: What was proposed.
+        fingerprint: Digest of the model that the plan builds; equal for plans that build the same model.
+        evaluation: None where the trial failed.
+        feasible: Whether the evaluation meets the budget.
+        quantized_sites: Quantizers that stand in the model.
+        hardware: Fingerprint of the machine that timed it.
+        seconds: Wall time by part: `build`, `compile`, `accuracy`, `latency`.
+        error: One sentence, for a failed trial.
+        duplicate_of: Number of the earlier trial, for a duplicate.
+    """
+
+    number: int
+    state: TrialState
+    origin: str
+    plan: QuantizationPlan
+    fingerprint: str
+    hardware: str
+    evaluation: Evaluation | None = None
+    feasible: bool = False
+    quantized_sites: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    duplicate_of: int | None = None
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the float model as the device runs it by default."""
+        return self.fingerprint == "float"
