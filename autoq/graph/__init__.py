@@ -1,6 +1,9 @@
 """From a model to where its quantizers may stand."""
 
+from autoq.graph._analyze import analyze
 from autoq.graph._names import unique_names
+from autoq.graph._read import read_model
+from autoq.graph._scope import IgnoredScope, Subgraph
 from autoq.graph._types import (
     Decision,
     QuantizationGraph,
@@ -13,11 +16,15 @@ from autoq.graph._types import (
 
 __all__ = [
     "Decision",
+    "IgnoredScope",
     "QuantizationGraph",
     "QuantizerGroup",
     "QuantizerSite",
     "SiteKind",
+    "Subgraph",
     "Tensor",
     "WeightedLayer",
+    "analyze",
+    "read_model",
     "unique_names",
 ]

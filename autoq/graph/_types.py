@@ -35,7 +35,7 @@ class QuantizerSite:
     """One FakeQuantize position.
 
     Attributes:
-        name: Friendly name of the FakeQuantize: `{op}/fq_output_{port}`, `{op}/fq_input_{port}`, `{op}/fq_weights_{port}`.
+        name: Of the FakeQuantize: `{op}/fq_output_{port}`, `{op}/fq_input_{port}` or `{op}/fq_weights_{port}`.
         kind: Activation or weight.
         tensor: What is quantized.
         consumers: `(op, input port)` of every edge that reads the quantized tensor; other edges stay in float.

@@ -1,0 +1,84 @@
+"""Reads a model, whatever it comes as."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from autoq.core import ModelError
+
+_FILES = {
+    ".xml": "OpenVINO IR",
+    ".onnx": "ONNX",
+    ".pb": "TensorFlow",
+    ".tflite": "TFLite",
+    ".pdmodel": "Paddle",
+}
+
+
+def read_model(source: Any, example_input: Any = None) -> ov.Model:  # a path or a model of any framework
+    """Reads a model as OpenVINO sees it.
+
+    Args:
+        source: Path of an IR (`.xml`), ONNX (`.onnx`, plain or with Q/DQ), TensorFlow (SavedModel folder or `.pb`),
+            TFLite (`.tflite`) or Paddle (`.pdmodel`) model; an `ov.Model`, returned as it is; a `torch.nn.Module`.
+        example_input: What a `torch.nn.Module` is traced with: a tensor, or a tuple or dict of tensors.
+
+    Raises:
+        ModelError: The model does not read.
+    """
+    if isinstance(source, ov.Model):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return _read_path(Path(source))
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(source, torch.nn.Module):
+        return _read_torch(source, example_input)
+    msg = f"a model cannot be read from a {type(source).__name__}: pass a path, an openvino.Model or a torch.nn.Module."
+    raise ModelError(msg)
+
+
+def _read_path(path: Path) -> ov.Model:
+    if not path.exists():
+        msg = f"model {str(path)!r} does not exist."
+        raise ModelError(msg)
+    saved_model = path.is_dir() and (path / "saved_model.pb").exists()
+    if not saved_model and path.suffix not in _FILES:
+        kinds = ", ".join(f"{suffix} ({kind})" for suffix, kind in _FILES.items())
+        msg = f"model {str(path)!r} is of no known kind: use {kinds}, or a TensorFlow SavedModel folder."
+        raise ModelError(msg)
+    weights = path.with_suffix(".bin")
+    if path.suffix == ".xml" and not weights.exists():
+        msg = f"model {str(path)!r} has no weights beside it: {weights.name} is missing."
+        raise ModelError(msg)
+    try:
+        return ov.Core().read_model(path)
+    except RuntimeError as error:
+        msg = f"model {str(path)!r} does not read as {_FILES.get(path.suffix, 'TensorFlow')}: {_reason(error)}"
+        raise ModelError(msg) from None
+
+
+def _read_torch(module: Any, example_input: Any) -> ov.Model:  # torch is an extra
+    if example_input is None:
+        msg = "a torch.nn.Module needs example_input: a tensor, or a tuple or dict of tensors, to be traced with."
+        raise ModelError(msg)
+    was_training = module.training
+    module.eval()
+    try:
+        return ov.convert_model(module, example_input=example_input)
+    except Exception as error:
+        msg = f"the torch.nn.Module {type(module).__name__} cannot be converted: {_reason(error)}"
+        raise ModelError(msg) from error
+    finally:
+        module.train(was_training)
+
+
+def _reason(error: Exception) -> str:
+    """The last line of an OpenVINO message that says something; the first ones name source files."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith("Exception from") and "Check '" not in line]
+    return telling[-1] if telling else type(error).__name__

@@ -1,0 +1,100 @@
+"""What a user wants left in float."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from autoq.core import PlanError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """Everything on a way from the inputs to the outputs, both included.
+
+    Attributes:
+        inputs: Names of operations.
+        outputs: Names of operations.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredScope:
+    """Operations that stay in float.
+
+    Attributes:
+        names: Exact names.
+        patterns: Regular expressions, anchored at the start of the name.
+        types: OpenVINO types.
+        subgraphs: Sub-graphs by their inputs and outputs.
+        validate: Whether a rule that matches nothing is an error.
+    """
+
+    names: Sequence[str] = ()
+    patterns: Sequence[str] = ()
+    types: Sequence[str] = ()
+    subgraphs: Sequence[Subgraph] = field(default=())
+    validate: bool = True
+
+    def resolve(self, types: Mapping[str, str], readers: Mapping[str, Iterable[str]]) -> dict[str, str]:
+        """The operations that the scope names, each with the rule that names it.
+
+        Args:
+            types: Type by operation.
+            readers: Direct readers by operation.
+
+        Raises:
+            PlanError: A rule matches nothing, and `validate` is set; or a pattern is no regular expression.
+        """
+        found: dict[str, str] = {}
+        for name in self.names:
+            self._take(found, [name] if name in types else [], "name", name, types)
+        for pattern in self.patterns:
+            try:
+                expression = re.compile(pattern)
+            except re.error as error:
+                msg = f"ignored scope: pattern {pattern!r} is not a regular expression: {error}."
+                raise PlanError(msg) from None
+            self._take(found, [name for name in types if expression.match(name)], "pattern", pattern, types)
+        for kind in self.types:
+            self._take(found, [n for n, t in types.items() if t == kind], "type", kind, set(types.values()))
+        for subgraph in self.subgraphs:
+            for name in (*subgraph.inputs, *subgraph.outputs):
+                self._take({}, [name] if name in types else [], "subgraph end", name, types)
+            between = _between(subgraph, readers)
+            self._take(found, between, "subgraph", f"{subgraph.inputs} -> {subgraph.outputs}", ())
+        return found
+
+    def _take(self, found: dict[str, str], matches: Sequence[str], kind: str, rule: str, known: Iterable[str]) -> None:
+        if not matches and self.validate:
+            hint = f" {nearest(rule, known)}" if kind != "subgraph" else ""
+            msg = f"ignored scope: {kind} {rule!r} matches no operation of the model.{hint}"
+            raise PlanError(msg)
+        for name in matches:
+            found.setdefault(name, f"ignored by {kind} {rule!r}")
+
+
+def _between(subgraph: Subgraph, readers: Mapping[str, Iterable[str]]) -> list[str]:
+    """Descendants of the inputs that are ancestors of the outputs: linear in the size of the model."""
+    writers: dict[str, list[str]] = {}
+    for name, targets in readers.items():
+        for target in targets:
+            writers.setdefault(target, []).append(name)
+    forward = _reachable(subgraph.inputs, readers)
+    backward = _reachable(subgraph.outputs, writers)
+    return [name for name in readers if name in forward and name in backward]
+
+
+def _reachable(starts: Iterable[str], step: Mapping[str, Iterable[str]]) -> set[str]:
+    seen: set[str] = set()
+    stack = list(starts)
+    while stack:
+        name = stack.pop()
+        if name not in seen:
+            seen.add(name)
+            stack.extend(step.get(name, ()))
+    return seen

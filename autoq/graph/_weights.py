@@ -1,0 +1,94 @@
+"""Weighted operations: which input is the weight, which of its axes are channels, where the bias is."""
+
+from __future__ import annotations
+
+import openvino as ov
+
+from autoq.graph._flow import Flow
+from autoq.graph._tables import CONVOLUTIONS, FLOAT_TYPES, WEIGHT_CHANNEL_AXES, WEIGHT_PORTS, WEIGHT_WRAPPERS
+from autoq.graph._types import Tensor, WeightedLayer
+
+
+def weight_ports(flow: Flow, name: str) -> tuple[int, ...]:
+    """Input ports of an operation that read a float constant, possibly behind a Convert or Reshape.
+
+    A constant that is already quantized (integers, or behind a FakeQuantize) is no weight to quantize.
+    """
+    op = flow.nodes[name]
+    ports = WEIGHT_PORTS.get(op.get_type_name(), ())
+    return tuple(port for port in ports if port < len(op.inputs()) and _is_float_constant(op.input_value(port)))
+
+
+def _is_float_constant(output: ov.Output) -> bool:
+    if output.get_element_type().get_type_name() not in FLOAT_TYPES:
+        return False
+    node = output.get_node()
+    while node.get_type_name() in WEIGHT_WRAPPERS:
+        node = node.input_value(0).get_node()
+    return node.get_type_name() == "Constant" and node.get_element_type().get_type_name() in FLOAT_TYPES
+
+
+def channel_axes(op: ov.Node, port: int) -> tuple[int, ...]:
+    """Axes of a weight that have a limit of their own each: all of MatMul's but the one that is summed over."""
+    kind = op.get_type_name()
+    if kind != "MatMul":
+        return WEIGHT_CHANNEL_AXES[kind]
+    rank = len(op.input_value(port).get_partial_shape())
+    if rank == 1:
+        return ()
+    transposed = op.get_attributes()["transpose_b" if port == 1 else "transpose_a"]
+    summed = rank - 1 if (port == 1) == bool(transposed) else rank - 2
+    return tuple(axis for axis in range(rank) if axis != summed)
+
+
+def is_depthwise(op: ov.Node) -> bool:
+    """Whether a group convolution has one group per input channel, and more than one."""
+    if op.get_type_name() != "GroupConvolution":
+        return False
+    channels = op.input_value(0).get_partial_shape()[1]
+    groups = op.input_value(1).get_partial_shape()[0]
+    if channels.is_dynamic or groups.is_dynamic:
+        return False
+    return bool(groups.get_length() == channels.get_length() > 1)
+
+
+def weighted_layer(flow: Flow, name: str, site: str, port: int) -> WeightedLayer | None:
+    """The layer whose mean shift bias correction removes; None where the operation is not a convolution or MatMul."""
+    op = flow.nodes[name]
+    kind = op.get_type_name()
+    if kind not in CONVOLUTIONS and kind != "MatMul":
+        return None
+    data = [edge for edge in flow.in_edges[name] if edge.target_port != port]
+    if len(data) != 1:
+        return None
+    transposed = kind == "MatMul" and op.get_attributes()["transpose_a" if data[0].target_port == 0 else "transpose_b"]
+    is_left = data[0].target_port == 0
+    input_axis = 1 if kind != "MatMul" else (-1 if is_left != bool(transposed) else -2)
+    output_axis = 1 if kind != "MatMul" else (-1 if is_left else -2)
+    add, bias, bias_port = _bias(flow, name)
+    return WeightedLayer(
+        op=name,
+        type=kind,
+        input=Tensor(data[0].source, data[0].source_port),
+        input_axis=input_axis,
+        output_axis=output_axis,
+        weight=site,
+        weight_port=port,
+        bias_add=add,
+        bias=bias,
+        bias_port=bias_port,
+    )
+
+
+def _bias(flow: Flow, name: str) -> tuple[str | None, str | None, int | None]:
+    """The Add behind an operation that reads a constant, the constant (or its Convert), and its port."""
+    edges = flow.out_edges[name]
+    if len(edges) != 1 or flow.type[edges[0].target] != "Add":
+        return None, None, None
+    add = flow.nodes[edges[0].target]
+    port = 1 - edges[0].target_port
+    if not _is_float_constant(add.input_value(port)):
+        return None, None, None
+    source = add.input_value(port).get_node()
+    unique = next(unique for unique, op in flow.nodes.items() if op.get_name() == source.get_name())
+    return edges[0].target, unique, port
