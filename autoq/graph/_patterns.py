@@ -6,6 +6,7 @@ of the operations in topological order. The patterns are NNCF's for the OpenVINO
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Pattern:
     Attributes:
         name: What it is, for explanations.
         types: Allowed types of each node, in topological order; an empty set is any operation.
-        edges: Pairs of node indices; None is a chain.
+        edges: Pairs of node indices, a pair repeated where a node reads another twice; None is a chain.
         outside: Nodes that must be there but do not belong to the match.
     """
 
@@ -207,14 +208,15 @@ class Match:
 def find(flow: Flow, patterns: Iterable[Pattern]) -> list[Match]:
     """Finds non-overlapping matches, larger patterns first.
 
-    A match must be closed: only its first nodes may have other producers, and only its last nodes other readers.
+    A match must be closed: only its first nodes may have other producers, and only its last nodes other readers. It
+    must be exact: no edges between its operations but those of the pattern.
     """
     taken: set[str] = set()
     matches = []
     for pattern in sorted(patterns, key=lambda p: -len(p.types)):
         for nodes in _candidates(flow, pattern):
             ops = tuple(op for index, op in enumerate(nodes) if index not in pattern.outside)
-            if taken.isdisjoint(ops) and _closed(flow, pattern, nodes):
+            if taken.isdisjoint(ops) and _exact(flow, pattern, nodes) and _closed(flow, pattern, nodes):
                 taken.update(ops)
                 matches.append(Match(pattern, tuple(sorted(ops, key=flow.order.__getitem__))))
     return matches
@@ -249,6 +251,12 @@ def _choices(flow: Flow, assigned: Mapping[int, str], before: Sequence[int], aft
     if not sets:
         return list(flow.type)
     return sorted(frozenset.intersection(*map(frozenset, sets)), key=flow.order.__getitem__)
+
+
+def _exact(flow: Flow, pattern: Pattern, nodes: Sequence[str]) -> bool:
+    inside = set(nodes)
+    found = Counter((edge.source, op) for op in nodes for edge in flow.in_edges[op] if edge.source in inside)
+    return found == Counter((nodes[a], nodes[b]) for a, b in pattern.arcs)
 
 
 def _closed(flow: Flow, pattern: Pattern, nodes: Sequence[str]) -> bool:

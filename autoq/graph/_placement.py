@@ -153,15 +153,11 @@ def _merge(quantizers: list[Quantizer]) -> Quantizer:
 
 def _needed(flow: Flow, placed: list[Placed]) -> list[Placed]:
     """Drops the quantizer of an elementwise operation with a constant that serves nothing else and could not move."""
-    serving: dict[str, int] = {}
-    for p in placed:
-        for sink in p.quantizer.sinks:
-            serving[sink] = serving.get(sink, 0) + 1
 
     def idle(p: Placed) -> bool:
         if len(p.quantizer.sinks) != 1 or p.quantizer.moved:
             return False
         (sink,) = p.quantizer.sinks
-        return flow.type[sink] in ELEMENTWISE and serving[sink] == 1
+        return flow.type[sink] in ELEMENTWISE and sum(edge.is_float for edge in flow.in_edges[sink]) == 1
 
     return [p for p in placed if not idle(p)]

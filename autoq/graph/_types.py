@@ -39,6 +39,7 @@ class QuantizerSite:
         kind: Activation or weight.
         tensor: What is quantized.
         consumers: `(op, input port)` of every edge that reads the quantized tensor; other edges stay in float.
+        sinks: Operations that run on its values: the consumers, or what lies behind those that only move values.
         shape: Of the tensor; -1 where dynamic.
         channel_axes: Axes that have a limit of their own each; empty is per tensor.
         symmetric: True where the scheme is symmetric whatever the preset.
@@ -51,6 +52,7 @@ class QuantizerSite:
     kind: SiteKind
     tensor: Tensor
     consumers: tuple[tuple[str, int], ...]
+    sinks: tuple[str, ...]
     shape: tuple[int, ...]
     channel_axes: tuple[int, ...] = ()
     symmetric: bool = False

@@ -1,0 +1,123 @@
+"""Statistics of activations, kept per sample: every subset size, preset and range estimator is a reduction of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration._samples import ModelInputs
+from autoq.calibration._taps import Statistic, Tap, required_taps
+from autoq.core import DataError, FloatArray
+from autoq.graph import QuantizationGraph, Tensor
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """One row per inference, one column per channel of every tap.
+
+    Attributes:
+        table: float32 [rows, columns].
+        columns: Tap key -> (first column, one past the last); none where the channels are not known before a run.
+        batch: Samples in one inference.
+    """
+
+    table: FloatArray
+    columns: Mapping[str, tuple[int, int]]
+    batch: int = 1
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.table) * self.batch
+
+    def __contains__(self, tap: Tap) -> bool:
+        start, stop = self.columns.get(tap.key, (0, 0))
+        return stop > start
+
+    def rows(self, subset_size: int) -> int:
+        """Number of rows that hold the first `subset_size` samples."""
+        return min(len(self.table), -(-subset_size // self.batch))
+
+    def of(self, tap: Tap, subset_size: int) -> FloatArray:
+        """Values of one tap, [rows, channels], of the first samples.
+
+        Raises:
+            DataError: The tap was not collected.
+        """
+        if tap not in self:
+            msg = f"statistics hold no {tap.statistic} of {tap.tensor.producer!r}: collect them again for this model."
+            raise DataError(msg)
+        start, stop = self.columns[tap.key]
+        return self.table[: self.rows(subset_size), start:stop]
+
+    def extremes(
+        self, tensor: Tensor, axis: int | None, subset_size: int, *, non_negative: bool = False
+    ) -> tuple[FloatArray, FloatArray]:
+        """Per-sample minima and maxima of a tensor, each [rows, channels]."""
+        maximum = self.of(Tap(tensor, axis, Statistic.MAX), subset_size)
+        tap = Tap(tensor, axis, Statistic.MIN)
+        if non_negative and tap not in self:
+            return np.zeros_like(maximum), maximum
+        return self.of(tap, subset_size), maximum
+
+    def covers(self, *graphs: QuantizationGraph) -> bool:
+        """Whether everything that plans over these graphs need was collected."""
+        return all(tap.key in self.columns for tap in required_taps(graphs))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the statistics as `.npz`, whole or not at all."""
+        target = Path(path)
+        draft = target.with_name(f"{target.name}.part")
+        layout = json.dumps({"columns": self.columns, "batch": self.batch})
+        with draft.open("wb") as file:
+            np.savez_compressed(file, table=self.table, layout=np.array(layout))
+        return draft.replace(target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Statistics:
+        """Reads what `save` wrote.
+
+        Raises:
+            DataError: It is no statistics file.
+        """
+        try:
+            with np.load(path) as file:
+                layout = json.loads(str(file["layout"]))
+                columns = {key: (int(a), int(b)) for key, (a, b) in layout["columns"].items()}
+                return cls(file["table"], columns, int(layout["batch"]))
+        except (OSError, KeyError, ValueError) as error:
+            msg = f"{str(path)!r} is no statistics file: {error}"
+            raise DataError(msg) from None
+
+
+def statistics_digest(model: ov.Model, inputs: ModelInputs, subset_size: int, precision: str) -> str:
+    """What statistics depend on: the model, the data, the runtime.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(f"{ov.get_version()}|{precision}|{subset_size}".encode())
+    for op in model.get_ordered_ops():
+        digest.update(f"{op.get_type_name()}|{op.get_friendly_name()}".encode())
+        if op.get_type_name() == "Constant":
+            _update(digest, op.data)
+        else:
+            digest.update(repr(sorted(op.get_attributes().items())).encode())
+    for index in range(min(len(inputs), subset_size)):
+        for name, array in inputs[index].items():
+            digest.update(f"{name}|{array.shape}|{array.dtype}".encode())
+            _update(digest, array)
+    return digest.hexdigest()
+
+
+def _update(digest: hashlib.blake2b, array: NDArray[Any]) -> None:
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

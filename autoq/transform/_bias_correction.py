@@ -1,0 +1,161 @@
+"""Fast bias correction: what quantized weights do to the mean of a layer's output is put back into its bias.
+
+requires: channel means of the layer's input and output in the float model; a constant bias behind the layer.
+ensures: where the layer's input has its float channel means, the mean of its output is the float mean; a shift that is
+    out of all proportion to the bias is not applied.
+
+| name     | meaning                                                   | shape              |
+|----------|-----------------------------------------------------------|--------------------|
+| x        | channel means of the input, over samples and positions    | [in]               |
+| y        | channel means of the float output before the bias         | [out]              |
+| w        | quantized weight                                          | as the layer's     |
+| coverage | share of output positions that a kernel tap reads inside  | [kernel positions] |
+
+NNCF 3.4 runs the layer on an input that is constant per channel and averages its output. That average has a closed
+form: every kernel tap contributes `w * x` at each output position except where it falls into the padding, so
+`shift = y - sum over in and taps of w * x * coverage`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from autoq.core import FloatArray
+from autoq.graph import WeightedLayer
+
+_MAX_MAGNITUDE = 2.0
+
+
+def bias_shift(
+    node: ov.Node, layer: WeightedLayer, weight: FloatArray, x: FloatArray, y: FloatArray
+) -> FloatArray | None:
+    """The shift that restores the mean of a layer's output.
+
+    Args:
+        node: The layer's operation in the float model.
+        layer: What placement knows of it.
+        weight: Quantized weight, as the operation reads it.
+        x: Channel means of the input, [in].
+        y: Channel means of the float output before the bias, [out].
+
+    Returns:
+        [out]; None where the mean has no closed form: a batch of weights, or padding around an input whose size is not
+        known before the model runs.
+    """
+    mean = _matmul_mean(node, layer, weight, x) if layer.type == "MatMul" else _convolution_mean(node, weight, x)
+    return None if mean is None else np.asarray(y - mean, np.float32)
+
+
+def acceptable(shift: FloatArray, bias: FloatArray) -> bool:
+    """Whether no shift is twice its bias or more; biases of exactly zero have no proportion and do not count."""
+    flat = bias.reshape(-1)
+    known = flat != 0
+    return not known.any() or bool(
+        np.max(np.abs(np.broadcast_to(shift, flat.shape)[known] / flat[known])) < _MAX_MAGNITUDE
+    )
+
+
+def _matmul_mean(node: ov.Node, layer: WeightedLayer, weight: FloatArray, x: FloatArray) -> FloatArray | None:
+    if weight.ndim != 2:
+        return None
+    attribute = "transpose_b" if layer.weight_port == 1 else "transpose_a"
+    transposed = bool(node.get_attributes()[attribute])
+    # As the right factor a weight is [in, out], transposed [out, in]; as the left one [out, in], transposed [in, out].
+    inputs_first = transposed != (layer.weight_port == 1)
+    return np.asarray(x @ weight if inputs_first else weight @ x, np.float32)
+
+
+def _convolution_mean(node: ov.Node, weight: FloatArray, x: FloatArray) -> FloatArray | None:
+    coverage = _coverage(node)
+    if coverage is None:
+        return None
+    kernel = node.get_type_name()
+    grouped = kernel.startswith("Group")
+    if not grouped:
+        weight = weight[None]
+    backprop = "Backprop" in kernel
+    # [groups, out, in] once the taps are summed; the backprop forms store [groups, in, out, taps].
+    taps = tuple(range(3, weight.ndim))
+    summed = (weight * coverage).sum(axis=taps, dtype=np.float64)
+    if backprop:
+        summed = summed.transpose(0, 2, 1)
+    return np.asarray(np.einsum("goi,gi->go", summed, x.reshape(summed.shape[0], -1)).reshape(-1), np.float32)
+
+
+def _coverage(node: ov.Node) -> NDArray[np.float64] | None:
+    """Share of output positions at which each kernel tap meets the input, [kernel positions]."""
+    attributes = node.get_attributes()
+    data, result = node.input_value(0).get_partial_shape(), node.output(0).get_partial_shape()
+    weight = node.input_value(1).get_partial_shape()
+    spatial = len(data) - 2
+    kernel = [int(weight[axis - spatial].get_length()) for axis in range(spatial)]
+    shares: list[NDArray[np.float64]] = []
+    for axis in range(spatial):
+        size_in, size_out = data[2 + axis], result[2 + axis]
+        geometry = _Geometry.of(attributes, axis)
+        if size_in.is_dynamic or size_out.is_dynamic:
+            if geometry.before or geometry.after or "Backprop" in node.get_type_name():
+                return None
+            shares.append(np.ones(kernel[axis]))
+            continue
+        lengths = (size_in.get_length(), size_out.get_length())
+        covered = geometry.scattered if "Backprop" in node.get_type_name() else geometry.gathered
+        shares.append(covered(kernel[axis], *lengths))
+    return functools.reduce(np.multiply.outer, shares, np.ones(()))
+
+
+class _Geometry:
+    """Stride, dilation and padding of one spatial axis."""
+
+    def __init__(self, stride: int, dilation: int, before: int, after: int) -> None:
+        self.stride, self.dilation, self.before, self.after = stride, dilation, before, after
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any], axis: int) -> _Geometry:
+        keys = ("strides", "dilations", "pads_begin", "pads_end")
+        return cls(*(int(attributes[key][axis]) for key in keys))
+
+    def gathered(self, kernel: int, size_in: int, size_out: int) -> NDArray[np.float64]:
+        """Convolution: an output position o reads input o * stride - before + tap * dilation."""
+        read = np.arange(size_out)[:, None] * self.stride - self.before + np.arange(kernel) * self.dilation
+        return np.asarray(((read >= 0) & (read < size_in)).mean(axis=0))
+
+    def scattered(self, kernel: int, size_in: int, size_out: int) -> NDArray[np.float64]:
+        """Its transpose: an input position i writes output i * stride - before + tap * dilation."""
+        written = np.arange(size_in)[:, None] * self.stride - self.before + np.arange(kernel) * self.dilation
+        return np.asarray(((written >= 0) & (written < size_out)).sum(axis=0) / size_out)
+
+
+def shift_biases(
+    nodes: Mapping[str, ov.Node], layers: Mapping[str, WeightedLayer], shifts: Mapping[str, FloatArray]
+) -> None:
+    """Replaces the biases of a clone by shifted ones.
+
+    Args:
+        nodes: Operations of the clone.
+        layers: Layer by operation.
+        shifts: Shift [out] by operation.
+    """
+    for op, shift in shifts.items():
+        layer = layers[op]
+        if layer.bias_add is None or layer.bias_port is None:
+            continue
+        target = nodes[layer.bias_add].input(layer.bias_port)
+        old = target.get_source_output().get_node()
+        value = _constant(old)
+        new = ops.constant((value + shift.reshape(value.shape)).astype(np.float32))
+        new.set_friendly_name(f"{old.get_friendly_name()}/corrected")
+        target.replace_source_output(new.output(0))
+
+
+def _constant(node: ov.Node) -> FloatArray:
+    if node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return np.asarray(node.data, np.float32)

@@ -1,0 +1,386 @@
+"""Plans to numbers to models; whatever two plans have in common is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration import Statistic, Statistics, Tap, estimate_range
+from autoq.core import (
+    BiasCorrection,
+    FloatArray,
+    Limits,
+    OverflowFix,
+    PlanError,
+    Precision,
+    Preset,
+    QuantizationPlan,
+    RangeEstimator,
+    Recipe,
+    asymmetric_limits,
+    half_range_limits,
+    nearest,
+    symmetric_limits,
+)
+from autoq.graph import QuantizationGraph, QuantizerSite, SiteKind, Tensor, WeightedLayer, unique_names
+from autoq.transform._bias_correction import acceptable, bias_shift, shift_biases
+from autoq.transform._fake_quantize import insert_activations, insert_weights
+from autoq.transform._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing
+from autoq.transform._smooth_quant import insert_divisions, smoothed_weight, smoothings, summed_axis
+from autoq.transform._weights import FloatWeights, channel_extremes
+
+# What the overflow fix can halve: only these multiply u8 activations by i8 weights.
+_CAN_OVERFLOW = frozenset(
+    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
+)
+Integers = tuple[NDArray[np.int8], FloatArray]
+
+
+class CandidateBuilder:
+    """Builds the models that plans stand for, from statistics collected once.
+
+    Args:
+        model: The float model; never modified.
+        graphs: Placement by name of the ignored scope; "none" names the groups that plans speak of.
+        statistics: Cover every graph.
+    """
+
+    def __init__(self, model: ov.Model, graphs: Mapping[str, QuantizationGraph], statistics: Statistics) -> None:
+        self._model = model
+        self._graphs = dict(graphs)
+        self._statistics = statistics
+        self._weights = FloatWeights(model)
+        self._limits: dict[object, Limits] = {}
+        self._integers: dict[object, Integers] = {}
+        self._shifts: dict[object, FloatArray | None] = {}
+        self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
+
+    def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
+        """The numbers of a plan.
+
+        Raises:
+            PlanError: The plan names a group or an ignored scope that does not exist.
+        """
+        graph = self._graph(plan)
+        sites = {site.name: site for site in graph.sites if self._stands(plan, graph, site)}
+        recipe = plan.recipe
+        smoothed = self._smooth(graph, sites, recipe)
+        layers = {layer.op: layer for layer in graph.layers if layer.weight in sites}
+        quantizers = [
+            *self._activations(sites, smoothed, layers, recipe),
+            *(self._weight(site, smoothed, layers, recipe) for site in sites.values() if site.kind is SiteKind.WEIGHT),
+        ]
+        shifts: dict[str, FloatArray] = {}
+        if recipe.bias_correction is BiasCorrection.FAST:
+            for layer in layers.values():
+                shift = self._shift(layer, sites[layer.weight], smoothed, recipe)
+                if shift is not None:
+                    shifts[layer.op] = shift
+        return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision)
+
+    def fingerprint(self, plan: QuantizationPlan) -> str:
+        """Digest of the model that a plan builds; "float" for the float model at the device's default precision.
+
+        Raises:
+            PlanError: The plan names a group or an ignored scope that does not exist.
+        """
+        return self.resolve(plan).fingerprint
+
+    def build(self, plan: QuantizationPlan, *, fold_weights: bool = True) -> ov.Model:
+        """The model that a plan stands for; a new one at each call.
+
+        Args:
+            plan: The plan.
+            fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
+
+        Raises:
+            PlanError: The plan names a group or an ignored scope that does not exist.
+        """
+        resolved = self.resolve(plan)
+        graph = self._graph(plan)
+        layers = {layer.op: layer for layer in graph.layers}
+        clone = self._model.clone()
+        nodes = unique_names(clone)
+        divided = insert_divisions(nodes, resolved.smoothings)
+        insert_activations(nodes, resolved.quantizers, divided)
+        scaled = self._scaled_weights(graph, resolved.smoothings)
+        insert_weights(
+            nodes,
+            resolved.quantizers,
+            (lambda quantizer: self._folded(quantizer, scaled.get(quantizer.name))) if fold_weights else None,
+            scaled,
+        )
+        shift_biases(nodes, layers, resolved.shifts)
+        clone.validate_nodes_and_infer_types()
+        return clone
+
+    # --- which sites stand -------------------------------------------------------------------------------------------
+
+    def _graph(self, plan: QuantizationPlan) -> QuantizationGraph:
+        known = {group.name for group in self._graphs["none"].groups}
+        for group in plan.precisions:
+            if group not in known:
+                msg = f"plan names the group {group!r}, which the model does not have: {nearest(group, known)}"
+                raise PlanError(msg)
+        scope = plan.recipe.ignored_scope
+        if scope not in self._graphs:
+            msg = f"plan names the ignored scope {scope!r}, which is not defined: {nearest(scope, self._graphs)}"
+            raise PlanError(msg)
+        return self._graphs[scope]
+
+    def _stands(self, plan: QuantizationPlan, graph: QuantizationGraph, site: QuantizerSite) -> bool:
+        """Groups are those of the graph without ignored scope; elsewhere they are found by the operations they hold."""
+        if plan.recipe.ignored_scope == "none":
+            return plan.precision(graph.group_of[site.name].name) is Precision.INT8
+        floats = {op for g in self._graphs["none"].groups if g.name in plan.float_groups for op in g.ops}
+        return floats.isdisjoint(graph.group_of[site.name].ops)
+
+    # --- numbers, each computed once ---------------------------------------------------------------------------------
+
+    def _smooth(
+        self, graph: QuantizationGraph, sites: dict[str, QuantizerSite], recipe: Recipe
+    ) -> tuple[Smoothing, ...]:
+        if recipe.smooth_quant_alpha is None:
+            return ()
+        key = (id(graph), frozenset(sites), recipe.smooth_quant_alpha, recipe.subset_size)
+        if key not in self._smoothings:
+            activations: dict[str, list[QuantizerSite]] = {}
+            for site in sites.values():
+                if site.kind is SiteKind.ACTIVATION:
+                    for sink in site.sinks:
+                        activations.setdefault(sink, []).append(site)
+            self._smoothings[key] = smoothings(
+                graph.layers,
+                sites,
+                activations,
+                self._weights,
+                self._statistics,
+                alpha=recipe.smooth_quant_alpha,
+                subset_size=recipe.subset_size,
+            )
+        return self._smoothings[key]
+
+    def _activations(
+        self,
+        sites: Mapping[str, QuantizerSite],
+        smoothed: tuple[Smoothing, ...],
+        layers: Mapping[str, WeightedLayer],
+        recipe: Recipe,
+    ) -> list[ResolvedQuantizer]:
+        by_layer = {op: smoothing for smoothing in smoothed for op in smoothing.layers}
+        found: list[ResolvedQuantizer] = []
+        merged: set[Tensor] = set()
+        for site in sites.values():
+            if site.kind is not SiteKind.ACTIVATION:
+                continue
+            smoothing = next((by_layer[op] for op in site.sinks if op in by_layer), None)
+            if smoothing is None:
+                limits = self._activation_limits(site, sites, recipe)
+                found.append(_resolved(site, limits))
+            elif smoothing.tensor not in merged:
+                # One quantizer behind the division serves all readers, wherever theirs stood before.
+                merged.add(smoothing.tensor)
+                found.append(self._smoothed_activation(site, smoothing, layers, recipe))
+        return found
+
+    def _smoothed_activation(
+        self, site: QuantizerSite, smoothing: Smoothing, layers: Mapping[str, WeightedLayer], recipe: Recipe
+    ) -> ResolvedQuantizer:
+        axis = layers[smoothing.layers[0]].input_axis
+        minimum, maximum = self._statistics.extremes(smoothing.tensor, axis, recipe.subset_size)
+        limits = _activation_limits(
+            minimum / smoothing.scale, maximum / smoothing.scale, recipe, symmetric=site.symmetric, per_channel=False
+        )
+        return ResolvedQuantizer(
+            name=f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}/fq_output_0",
+            kind=site.kind,
+            tensor=smoothing.tensor,
+            consumers=tuple((op, 1 - layers[op].weight_port) for op in smoothing.layers),
+            limits=limits,
+            shape=(),
+            smoothed=True,
+        )
+
+    def _activation_limits(self, site: QuantizerSite, sites: Mapping[str, QuantizerSite], recipe: Recipe) -> Limits:
+        together = [site]
+        if site.unified is not None:
+            together = [s for s in sites.values() if s.unified == site.unified]
+        key = (tuple(s.name for s in together), recipe.preset, recipe.range_estimator, recipe.subset_size)
+        if key not in self._limits:
+            axis = site.channel_axes[0] if site.channel_axes else None
+            symmetric = site.symmetric or recipe.preset is Preset.PERFORMANCE
+            ranges = []
+            for member in together:
+                minimum, maximum = self._statistics.extremes(
+                    member.tensor, axis, recipe.subset_size, non_negative=member.non_negative
+                )
+                estimator = recipe.range_estimator
+                ranges.append(
+                    estimate_range(minimum, maximum, estimator, symmetric=symmetric, per_channel=axis is not None)
+                )
+            lows, highs = zip(*ranges, strict=True)
+            self._limits[key] = _limits(np.minimum.reduce(lows), np.maximum.reduce(highs), symmetric=symmetric)
+        return self._limits[key]
+
+    def _weight(
+        self,
+        site: QuantizerSite,
+        smoothed: tuple[Smoothing, ...],
+        layers: Mapping[str, WeightedLayer],
+        recipe: Recipe,
+    ) -> ResolvedQuantizer:
+        smoothing, layer = _smoothing_of(site, smoothed, layers)
+        halved = recipe.overflow_fix is OverflowFix.ENABLE and self._can_overflow(site)
+        halved = halved or (recipe.overflow_fix is OverflowFix.FIRST_LAYER and site.first_layer)
+        key = (site.name, site.channel_axes, halved, None if smoothing is None else smoothing.scale.tobytes())
+        if key not in self._limits:
+            if smoothing is None or layer is None:
+                low, high = self._weights.extremes(site)
+            else:
+                value = self._weights.value(site.tensor.producer)
+                value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
+                low, high = channel_extremes(value, site.channel_axes)
+            rule = half_range_limits if halved else _weight_limits
+            self._limits[key] = rule(low, high)
+        return _resolved(site, self._limits[key])
+
+    def _can_overflow(self, site: QuantizerSite) -> bool:
+        return self._weights.node(site.consumers[0][0]).get_type_name() in _CAN_OVERFLOW
+
+    def _scaled_weights(self, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]) -> dict[str, FloatArray]:
+        """Float weight of every site that SmoothQuant changes."""
+        layers = {layer.op: layer for layer in graph.layers}
+        found = {}
+        for smoothing in smoothed:
+            for op in smoothing.layers:
+                site = graph.site[layers[op].weight]
+                value = self._weights.value(site.tensor.producer)
+                found[site.name] = smoothed_weight(value, summed_axis(layers[op], site), smoothing.scale)
+        return found
+
+    def _folded(self, quantizer: ResolvedQuantizer, scaled: FloatArray | None) -> Integers:
+        limits = quantizer.limits
+        key = (quantizer.name, limits.low.tobytes(), limits.high.tobytes(), scaled is not None)
+        if key not in self._integers:
+            value = self._weights.value(quantizer.tensor.producer) if scaled is None else scaled
+            self._integers[key] = to_integers(value, limits, quantizer.shape)
+        return self._integers[key]
+
+    def _shift(
+        self, layer: WeightedLayer, site: QuantizerSite, smoothed: tuple[Smoothing, ...], recipe: Recipe
+    ) -> FloatArray | None:
+        """Bias shift of a layer; None where there is no bias, no statistics, or the shift is out of proportion."""
+        if layer.bias_add is None or layer.bias is None:
+            return None
+        quantizer = self._weight(site, smoothed, {layer.op: layer}, recipe)
+        smoothing, _ = _smoothing_of(site, smoothed, {layer.op: layer})
+        key = (layer.op, quantizer.limits.high.tobytes(), recipe.subset_size, smoothing is not None)
+        if key not in self._shifts:
+            self._shifts[key] = self._compute_shift(layer, site, quantizer, smoothing, recipe.subset_size)
+        return self._shifts[key]
+
+    def _compute_shift(
+        self,
+        layer: WeightedLayer,
+        site: QuantizerSite,
+        quantizer: ResolvedQuantizer,
+        smoothing: Smoothing | None,
+        subset_size: int,
+    ) -> FloatArray | None:
+        inputs = Tap(layer.input, layer.input_axis, Statistic.MEAN)
+        outputs = Tap(Tensor(layer.bias_add or layer.op), layer.output_axis, Statistic.MEAN)
+        if inputs not in self._statistics or outputs not in self._statistics or layer.bias is None:
+            return None
+        x, y = (self._statistics.of(tap, subset_size).mean(axis=0, dtype=np.float64) for tap in (inputs, outputs))
+        bias = self._weights.value(layer.bias).reshape(-1)
+        if bias.size != y.size:
+            return None
+        value = self._weights.value(quantizer.tensor.producer)
+        if smoothing is not None:
+            x = x / smoothing.scale
+            value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
+        integers, scale = to_integers(value, quantizer.limits, quantizer.shape)
+        node = self._weights.node(layer.op)
+        shift = bias_shift(node, layer, integers * scale, x.astype(np.float32), (y - bias).astype(np.float32))
+        return shift if shift is not None and acceptable(shift, bias) else None
+
+
+def to_integers(value: FloatArray, limits: Limits, shape: tuple[int, ...]) -> Integers:
+    """Rounds a weight as FakeQuantize does, ties to even counted from the lowest level.
+
+    Args:
+        value: Float weight.
+        limits: Symmetric, narrow range.
+        shape: Of the limits, broadcastable to `value`.
+
+    Returns:
+        Integers like `value`, and the scale in `shape`.
+    """
+    half = (limits.levels - 1) // 2
+    low, high = limits.low.reshape(shape), limits.high.reshape(shape)
+    scale = ((high - low) / np.float32(limits.levels - 1)).astype(np.float32)
+    level = np.round((np.clip(value, low, high) - low) / scale)
+    return (level - half).astype(np.int8), scale
+
+
+def _resolved(site: QuantizerSite, limits: Limits) -> ResolvedQuantizer:
+    shape: tuple[int, ...] = ()
+    if site.channel_axes or site.kind is SiteKind.WEIGHT:
+        shape = tuple(size if axis in site.channel_axes else 1 for axis, size in enumerate(site.shape))
+    return ResolvedQuantizer(site.name, site.kind, site.tensor, site.consumers, limits, shape)
+
+
+def _limits(low: FloatArray, high: FloatArray, *, symmetric: bool) -> Limits:
+    return symmetric_limits(low, high) if symmetric else asymmetric_limits(low, high)
+
+
+def _weight_limits(low: FloatArray, high: FloatArray) -> Limits:
+    return symmetric_limits(low, high, narrow_range=True, signed=True)
+
+
+def _activation_limits(
+    minimum: FloatArray, maximum: FloatArray, recipe: Recipe, *, symmetric: bool, per_channel: bool
+) -> Limits:
+    symmetric = symmetric or recipe.preset is Preset.PERFORMANCE
+    estimator: RangeEstimator = recipe.range_estimator
+    low, high = estimate_range(minimum, maximum, estimator, symmetric=symmetric, per_channel=per_channel)
+    return _limits(low, high, symmetric=symmetric)
+
+
+def _smoothing_of(
+    site: QuantizerSite, smoothed: tuple[Smoothing, ...], layers: Mapping[str, WeightedLayer]
+) -> tuple[Smoothing | None, WeightedLayer | None]:
+    readers = {op for op, _ in site.consumers}
+    for smoothing in smoothed:
+        for op in smoothing.layers:
+            if op in readers and op in layers:
+                return smoothing, layers[op]
+    return None, None
+
+
+def quantize_model(
+    model: ov.Model,
+    graph: QuantizationGraph,
+    plan: QuantizationPlan,
+    statistics: Statistics,
+    *,
+    fold_weights: bool = True,
+) -> ov.Model:
+    """Builds one quantized model.
+
+    Args:
+        model: The float model; never modified.
+        graph: Its placement.
+        plan: What to build.
+        statistics: Cover the graph.
+        fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
+
+    Raises:
+        PlanError: The plan names a group that the graph does not have.
+    """
+    plan = QuantizationPlan(replace(plan.recipe, ignored_scope="none"), plan.precisions)
+    return CandidateBuilder(model, {"none": graph}, statistics).build(plan, fold_weights=fold_weights)

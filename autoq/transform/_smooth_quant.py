@@ -1,0 +1,129 @@
+"""SmoothQuant: moves the spread between channels of an activation into the weights of the MatMuls that read it.
+
+requires: per-channel extremes of the activation; every reader that is smoothed is a MatMul with a constant weight, and
+    the quantizers of its activation serve only MatMuls that read the same tensor.
+ensures: the float function of the model is unchanged; one activation quantizer for the MatMuls stands behind the
+    division.
+
+| name  | meaning                                           | shape      |
+|-------|---------------------------------------------------|------------|
+| a     | largest magnitude of each activation channel      | [channels] |
+| w     | largest magnitude of each weight input channel    | [channels] |
+| alpha | migration strength                                | scalar     |
+| s     | a^alpha / w^(1 - alpha), what a is divided by     | [channels] |
+
+Xiao et al., "SmoothQuant", 2023, equation 4, with the clipping of NNCF 3.4: a and w from below at 1e-5, s from below at
+its own 10% quantile and from above at 100; of several readers the one whose s is the most even decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from autoq.calibration import Statistic, Statistics, Tap
+from autoq.core import FloatArray
+from autoq.graph import QuantizerSite, Tensor, WeightedLayer
+from autoq.transform._resolved import Smoothing
+from autoq.transform._weights import FloatWeights
+
+_FLOOR = 1e-5
+_QUANTILE = 0.1
+_CEILING = 100.0
+
+
+def smoothings(
+    layers: Iterable[WeightedLayer],
+    sites: Mapping[str, QuantizerSite],
+    activations: Mapping[str, Sequence[QuantizerSite]],
+    weights: FloatWeights,
+    statistics: Statistics,
+    *,
+    alpha: float,
+    subset_size: int,
+) -> tuple[Smoothing, ...]:
+    """Scales for every activation that can be smoothed.
+
+    Args:
+        layers: Weighted layers whose weight site stands.
+        sites: Standing sites by name.
+        activations: Standing activation sites by the operation they serve.
+        weights: The float weights.
+        statistics: Holds the extremes of the activations per channel.
+        alpha: Migration strength in [0, 1].
+        subset_size: Samples used.
+    """
+    readers: dict[tuple[Tensor, int], list[WeightedLayer]] = {}
+    for layer in layers:
+        if layer.type == "MatMul" and layer.weight in sites and activations.get(layer.op):
+            readers.setdefault((layer.input, layer.input_axis), []).append(layer)
+    found = []
+    for (tensor, axis), group in readers.items():
+        ops_read = {layer.op for layer in group}
+        served = {sink for layer in group for site in activations[layer.op] for sink in site.sinks}
+        if served != ops_read or Tap(tensor, axis, Statistic.MAX) not in statistics:
+            continue
+        minimum, maximum = statistics.extremes(tensor, axis, subset_size)
+        magnitude = np.maximum(np.abs(minimum), np.abs(maximum)).max(axis=0)
+        candidates = [_scale(magnitude, input_magnitude(weights, layer, sites[layer.weight]), alpha) for layer in group]
+        scale = max(candidates, key=lambda s: float(s.min() / s.max()))
+        rank = len(weights.node(tensor.producer).output(tensor.port).get_partial_shape())
+        shape = [1] * rank
+        shape[axis] = scale.size
+        found.append(Smoothing(tensor, tuple(sorted(ops_read)), scale, tuple(shape)))
+    return tuple(found)
+
+
+def _scale(a: FloatArray, w: FloatArray, alpha: float) -> FloatArray:
+    a, w = np.maximum(a, _FLOOR), np.maximum(w, _FLOOR)
+    s = a**alpha / (w ** (1 - alpha) + np.finfo(np.float32).eps)
+    return np.clip(s, np.quantile(s, _QUANTILE), _CEILING).astype(np.float32)
+
+
+def summed_axis(layer: WeightedLayer, site: QuantizerSite) -> int:
+    """Axis of a MatMul's weight that is summed over: its input channels."""
+    return next(axis for axis in range(len(site.shape)) if axis not in _channels(layer, site))
+
+
+def _channels(layer: WeightedLayer, site: QuantizerSite) -> tuple[int, ...]:
+    if len(site.channel_axes) == len(site.shape) - 1:
+        return site.channel_axes
+    msg = f"{layer.op!r}: the weight of shape {site.shape} has channels on axes {site.channel_axes}."
+    raise ValueError(msg)
+
+
+def input_magnitude(weights: FloatWeights, layer: WeightedLayer, site: QuantizerSite) -> FloatArray:
+    """Largest magnitude of each input channel of a MatMul's weight, [channels]."""
+    value = np.abs(weights.value(site.tensor.producer))
+    kept = summed_axis(layer, site)
+    return np.asarray(value.max(axis=tuple(axis for axis in range(value.ndim) if axis != kept)), np.float32)
+
+
+def smoothed_weight(value: FloatArray, axis: int, scale: FloatArray) -> FloatArray:
+    """A weight with each input channel multiplied by its scale."""
+    shape = [1] * value.ndim
+    shape[axis] = scale.size
+    return value * scale.reshape(shape)
+
+
+def insert_divisions(nodes: Mapping[str, ov.Node], found: Iterable[Smoothing]) -> dict[Tensor, ov.Output]:
+    """Puts a Multiply by 1/scale behind every smoothed tensor and has the MatMuls read it.
+
+    Returns:
+        The divided output by tensor.
+    """
+    divided: dict[Tensor, ov.Output] = {}
+    for smoothing in found:
+        output = nodes[smoothing.tensor.producer].output(smoothing.tensor.port)
+        factor = ops.constant((1 / smoothing.scale).reshape(smoothing.shape).astype(np.float32))
+        multiply = ops.multiply(output, factor)
+        multiply.set_friendly_name(f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}")
+        divided[smoothing.tensor] = multiply.output(0)
+        names = {nodes[layer].get_name() for layer in smoothing.layers}
+        for target in output.get_target_inputs():
+            if target.get_node().get_name() in names:
+                target.replace_source_output(multiply.output(0))
+    return divided
