@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import openvino as ov
 
-from autoq.core import ModelType, TargetDevice
+from autoq.core import ModelType, Preset, TargetDevice
 from autoq.graph._components import Components
-from autoq.graph._flow import Edge, Flow
+from autoq.graph._flow import Flow
 from autoq.graph._patterns import FUSED, IGNORED, IGNORED_IN_TRANSFORMER, Match, find
 from autoq.graph._placement import Blocks, Placed, place
 from autoq.graph._scope import IgnoredScope
-from autoq.graph._tables import AGNOSTIC, NON_NEGATIVE, POST_PROCESSING, QUANTIZABLE, TRANSFORMER_FLOAT
+from autoq.graph._tables import AGNOSTIC, NON_NEGATIVE, POST_PROCESSING, QUANTIZABLE, SYMMETRIC, TRANSFORMER_FLOAT
 from autoq.graph._types import (
     Decision,
     QuantizationGraph,
@@ -33,6 +34,7 @@ def analyze(
     *,
     target_device: str | TargetDevice = TargetDevice.ANY,
     model_type: str | ModelType | None = None,
+    preset: str | Preset = Preset.PERFORMANCE,
     ignored_scope: IgnoredScope | None = None,
     quantize_outputs: bool = False,
 ) -> QuantizationGraph:
@@ -42,6 +44,8 @@ def analyze(
         model: The float model; never modified.
         target_device: Hardware table; ANY and CPU share one.
         model_type: "transformer" adds its rules.
+        preset: Scheme of the activations. Quantizers of different schemes never merge: with "mixed", an embedding's
+            output is quantized besides its table, and fused attention does not share a quantizer with other readers.
         ignored_scope: What the user wants left in float.
         quantize_outputs: Whether the model's outputs are quantized too.
 
@@ -53,6 +57,7 @@ def analyze(
     """
     TargetDevice.parse(target_device)
     kind = None if model_type is None else ModelType.parse(model_type)
+    preset = Preset.parse(preset)
     flow = Flow.of(model)
     weighted = {name: ports for name in flow.names if (ports := weight_ports(flow, name))}
     floats = _floats(flow, kind, ignored_scope or IgnoredScope(), weighted)
@@ -65,7 +70,7 @@ def analyze(
     depthwise = frozenset(name for name in flow.names if is_depthwise(flow.nodes[name]))
     placed = [
         p
-        for p in place(flow, blocks, floats, depthwise, quantize_outputs=quantize_outputs)
+        for p in place(flow, blocks, floats, depthwise, preset=preset, quantize_outputs=quantize_outputs)
         if not _already_quantized(flow, p)
     ]
     weights, owners = _weight_sites(flow, weighted, floats, blocks)
@@ -152,9 +157,9 @@ def _already_quantized(flow: Flow, placed: Placed) -> bool:
 
 
 def _quantized_as_weight(flow: Flow, placed: Placed, owners: Mapping[str, str]) -> bool:
-    """An embedding's output is on the grid of its table, which is quantized as a weight."""
+    """An embedding's output is on the grid of its table, which is quantized as a weight, in the scheme of weights."""
     source = placed.edges[0].source
-    return flow.type[source] == "Gather" and source in owners
+    return placed.quantizer.symmetric and flow.type[source] == "Gather" and source in owners
 
 
 def _weight_sites(
@@ -200,11 +205,14 @@ def _shape(output: ov.Output) -> tuple[int, ...]:
 
 
 def _unions(placed: Iterable[Placed]) -> dict[str, str]:
-    """Label of the shared range by each label that belongs to it."""
+    """Label of the shared range by each label that belongs to it; a range that one quantizer has is not shared."""
+    unified = [sorted(p.quantizer.unified) for p in placed if p.quantizer.unified]
     shared = Components()
-    for p in placed:
-        shared.join(*sorted(p.quantizer.unified))
-    return shared.roots()
+    for labels in unified:
+        shared.join(*labels)
+    root = shared.roots()
+    sizes = Counter(root[labels[0]] for labels in unified)
+    return {label: r for label, r in root.items() if sizes[r] > 1}
 
 
 def _activation_site(
@@ -219,33 +227,26 @@ def _activation_site(
     shape = _shape(output)
     per_channel = placed.quantizer.per_channel and len(shape) > 1 and shape[1] > 0
     sinks = placed.quantizer.sinks
-    attention = any(flow.type[sink] == "ScaledDotProductAttention" for sink in sinks)
+    attention = any(flow.type[sink] in SYMMETRIC for sink in sinks)
     products = kind is ModelType.TRANSFORMER and any(
         flow.type[sink] == "MatMul" and sink not in weighted for sink in sinks
     )
     if placed.at_output:
         name = f"{edge.source}/fq_output_{edge.source_port}"
-        consumers = _all_readers(flow, edge)
     else:
-        name, consumers = f"{edge.target}/fq_input_{edge.target_port}", ((edge.target, edge.target_port),)
+        name = f"{edge.target}/fq_input_{edge.target_port}"
     return QuantizerSite(
         name=name,
         kind=SiteKind.ACTIVATION,
         tensor=Tensor(edge.source, edge.source_port),
-        consumers=consumers,
+        consumers=tuple((e.target, e.target_port) for e in placed.edges),
         sinks=tuple(sorted(sinks, key=flow.order.__getitem__)),
         shape=shape,
         channel_axes=(1,) if per_channel else (),
         symmetric=attention or products,
-        unified=unions[min(placed.quantizer.unified)] if placed.quantizer.unified else None,
+        unified=unions.get(min(placed.quantizer.unified, default="")),
         non_negative=_is_non_negative(flow, edge.source),
     )
-
-
-def _all_readers(flow: Flow, edge: Edge) -> tuple[tuple[str, int], ...]:
-    """Readers of an output, those that only want its shape included: they too read the quantized tensor."""
-    edges = [e for e in flow.out_edges[edge.source] if e.source_port == edge.source_port]
-    return tuple((e.target, e.target_port) for e in edges)
 
 
 def _is_non_negative(flow: Flow, name: str) -> bool:

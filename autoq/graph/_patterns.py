@@ -68,6 +68,7 @@ FUSED: tuple[Pattern, ...] = (
     # A weighted operation and what follows it.
     _chain("bias", LINEAR, "Add"),
     _chain("weighted operation with elementwise", LINEAR, ELEMENTWISE),
+    Pattern("weighted operation combined with itself", (LINEAR, ARITHMETIC), ((0, 1), (0, 1))),
     _chain("weighted operation with bias and elementwise", LINEAR, "Add", ELEMENTWISE),
     _chain("weighted operation with activation", LINEAR, ACTIVATIONS),
     _chain("weighted operation with arithmetic and activation", LINEAR, ARITHMETIC, ACTIVATIONS),
@@ -178,9 +179,13 @@ IGNORED_IN_TRANSFORMER: tuple[Pattern, ...] = (
     Pattern(
         "rotary embedding",
         (_one("MatMul"), _one("Transpose"), _one("Concat"), _one("Cos"), _one("Sin")),
-        ((0, 1), (1, 2), (2, 3), (2, 4)),
+        ((0, 1), (1, 2), (1, 2), (2, 3), (2, 4)),
     ),
-    Pattern("rotary embedding", (_one("MatMul"), _one("Concat"), _one("Cos"), _one("Sin")), ((0, 1), (1, 2), (1, 3))),
+    Pattern(
+        "rotary embedding",
+        (_one("MatMul"), _one("Concat"), _one("Cos"), _one("Sin")),
+        ((0, 1), (0, 1), (1, 2), (1, 3)),
+    ),
     Pattern(
         "rotary embedding", (_one("MatMul"), _one("Transpose"), _one("Cos"), _one("Sin")), ((0, 1), (1, 2), (1, 3))
     ),

@@ -4,9 +4,10 @@ Every float input of a quantizable operation asks for a quantizer. From there it
 
 1. It reaches the output of the producer where every reader of that output has one, and they merge into one.
 2. It passes through an operation that only moves values, to each of its float inputs.
-3. It passes up through a Concat likewise; where a convolution or a matrix product reads the Concat, the quantizers of
-   its inputs share one range.
-4. It stays where it is otherwise: below a producer that computes, or on its own edge where a sibling is float.
+3. It passes up through a Concat likewise; where a convolution (but not a depthwise one) or a matrix product reads the
+   Concat, the quantizers of its inputs share one range.
+4. It stays where it is otherwise: below a producer that computes, or on its own edge where a sibling is float or
+   quantizes in another scheme.
 
 Operations are visited in reverse topological order, so that all readers are settled before their producer: one sweep.
 """
@@ -16,8 +17,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from autoq.core import Preset
 from autoq.graph._flow import Edge, Flow
-from autoq.graph._tables import AGNOSTIC, ELEMENTWISE, QUANTIZABLE, QUANTIZED_PORTS, READERS_THAT_UNIFY
+from autoq.graph._tables import (
+    AGNOSTIC,
+    ELEMENTWISE,
+    QUANTIZABLE,
+    QUANTIZED_PORTS,
+    READERS_THAT_UNIFY,
+    SYMMETRIC,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +36,14 @@ class Quantizer:
     Attributes:
         sinks: Operations that asked for it.
         per_channel: Every operation that asked for it allows a range per channel.
+        symmetric: Zero is the middle of its range.
         unified: Quantizers with a common label share one range.
         moved: It has passed through an operation.
     """
 
     sinks: frozenset[str]
     per_channel: bool
+    symmetric: bool
     unified: frozenset[str] = frozenset()
     moved: bool = False
 
@@ -66,7 +77,13 @@ class Blocks:
 
 
 def place(
-    flow: Flow, blocks: Blocks, floats: Mapping[str, str], depthwise: frozenset[str], *, quantize_outputs: bool
+    flow: Flow,
+    blocks: Blocks,
+    floats: Mapping[str, str],
+    depthwise: frozenset[str],
+    *,
+    preset: Preset,
+    quantize_outputs: bool,
 ) -> list[Placed]:
     """Places the activation quantizers of a model.
 
@@ -75,6 +92,7 @@ def place(
         blocks: What is fused.
         floats: Operations that stay in float.
         depthwise: Convolutions whose input may have a range per channel.
+        preset: Scheme of the quantizers, where an operation does not prescribe one.
         quantize_outputs: Whether the model's outputs ask for quantizers too.
 
     Returns:
@@ -85,36 +103,30 @@ def place(
     for name in reversed(flow.names):
         if blocks.head[name] != name:
             continue
-        _settle(flow, blocks, floats, name, pending, placed)
-        _ask(flow, floats, depthwise, name, pending, quantize_outputs=quantize_outputs)
+        _settle(flow, blocks, floats, depthwise, name, pending, placed)
+        if name not in floats and (
+            flow.type[name] in QUANTIZABLE or (quantize_outputs and flow.type[name] == "Result")
+        ):
+            _ask(flow, depthwise, name, pending, preset)
     kept = _needed(flow, placed)
     return sorted(kept, key=lambda p: (flow.order[p.edges[0].source], p.edges[0].target, p.edges[0].target_port))
 
 
-def _ask(
-    flow: Flow,
-    floats: Mapping[str, str],
-    depthwise: frozenset[str],
-    name: str,
-    pending: dict[Edge, Quantizer],
-    *,
-    quantize_outputs: bool,
-) -> None:
+def _ask(flow: Flow, depthwise: frozenset[str], name: str, pending: dict[Edge, Quantizer], preset: Preset) -> None:
     """Puts a new quantizer on every float input of an operation that runs on quantized inputs."""
     kind = flow.type[name]
-    wanted = kind in QUANTIZABLE or (kind == "Result" and quantize_outputs)
-    if not wanted or name in floats:
-        return
     ports = QUANTIZED_PORTS.get(kind)
+    quantizer = Quantizer(frozenset({name}), name in depthwise, kind in SYMMETRIC or preset is Preset.PERFORMANCE)
     for edge in flow.in_edges[name]:
         if edge.is_float and (ports is None or edge.target_port in ports):
-            pending[edge] = Quantizer(frozenset({name}), per_channel=name in depthwise)
+            pending[edge] = quantizer
 
 
 def _settle(
     flow: Flow,
     blocks: Blocks,
     floats: Mapping[str, str],
+    depthwise: frozenset[str],
     name: str,
     pending: dict[Edge, Quantizer],
     placed: list[Placed],
@@ -124,15 +136,16 @@ def _settle(
     waiting = [edge for edge in edges if edge in pending]
     if not waiting:
         return
-    if len(waiting) < len(edges):
-        # Case 4: a sibling is float, or a model output.
+    if len(waiting) < len(edges) or len({pending[edge].symmetric for edge in edges}) > 1:
+        # Case 4: a sibling is float, a model output, or of another scheme.
         placed.extend(Placed(pending[edge], (edge,), at_output=False) for edge in waiting)
         return
     merged = _merge([pending[edge] for edge in edges])
     inputs = [edge for edge in flow.in_edges[name] if edge.is_float]
     if flow.type[name] in AGNOSTIC and name not in floats and inputs:
         moved = replace(merged, moved=True)
-        if flow.type[name] == "Concat" and any(flow.type[sink] in READERS_THAT_UNIFY for sink in merged.sinks):
+        unify = any(flow.type[sink] in READERS_THAT_UNIFY for sink in merged.sinks - depthwise)
+        if flow.type[name] == "Concat" and len(inputs) > 1 and unify:
             moved = replace(moved, per_channel=False, unified=merged.unified | {name})
         pending.update(dict.fromkeys(inputs, moved))
         return
@@ -146,6 +159,7 @@ def _merge(quantizers: list[Quantizer]) -> Quantizer:
     return Quantizer(
         sinks=frozenset().union(*(q.sinks for q in quantizers)),
         per_channel=all(q.per_channel for q in quantizers),
+        symmetric=quantizers[0].symmetric,
         unified=frozenset().union(*(q.unified for q in quantizers)),
         moved=any(q.moved for q in quantizers),
     )

@@ -76,6 +76,9 @@ AGNOSTIC = frozenset(
 # A quantizer that passes up through a Concat gives all its inputs one range where one of these reads it.
 READERS_THAT_UNIFY = CONVOLUTIONS | {"MatMul", "ScaledDotProductAttention"}
 
+# The scheme of their inputs is symmetric whatever the preset.
+SYMMETRIC = frozenset({"ScaledDotProductAttention"})
+
 # Only these input ports of an operation are quantized; every float port of the others.
 QUANTIZED_PORTS = {"ScaledDotProductAttention": (0, 1)}
 
@@ -86,8 +89,8 @@ WEIGHT_PORTS = {
     "ConvolutionBackpropData": (1,),
     "GroupConvolutionBackpropData": (1,),
     "MatMul": (0, 1),
-    "LSTMSequence": (4, 5),
-    "GRUSequence": (3, 4),
+    "LSTMSequence": (1, 2, 4, 5),
+    "GRUSequence": (1, 3, 4),
     "Gather": (0,),
 }
 
