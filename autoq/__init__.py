@@ -1,1 +1,89 @@
-"""autoq."""
+"""autoq finds the quantized OpenVINO models worth deploying: the Pareto front of accuracy against measured latency.
+
+    result = autoq.search("model.xml", calibration=images, validation=pairs, metric="accuracy", max_drop=0.01)
+    result.best.save("model_int8.xml")
+
+Names are loaded when they are first used, so that `import autoq` itself costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autoq.api import (
+        Candidate,
+        Comparison,
+        RunFolder,
+        SearchResult,
+        benchmark,
+        evaluate,
+        quantize,
+        search,
+    )
+    from autoq.calibration import Statistics, collect
+    from autoq.core import AutoqError, BudgetError, Precision, QuantizationPlan, Recipe
+    from autoq.evaluation import RuntimeConfig
+    from autoq.graph import IgnoredScope, QuantizationGraph, analyze, read_model
+    from autoq.search import ParetoFront, SearchObserver, SearchSpace, TrialRecord
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "autoq.api": [
+        "Candidate",
+        "Comparison",
+        "RunFolder",
+        "SearchResult",
+        "benchmark",
+        "evaluate",
+        "quantize",
+        "search",
+    ],
+    "autoq.calibration": ["Statistics", "collect"],
+    "autoq.core": ["AutoqError", "BudgetError", "Precision", "QuantizationPlan", "Recipe"],
+    "autoq.evaluation": ["RuntimeConfig"],
+    "autoq.graph": ["IgnoredScope", "QuantizationGraph", "analyze", "read_model"],
+    "autoq.search": ["ParetoFront", "SearchObserver", "SearchSpace", "TrialRecord"],
+}
+_WHERE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "AutoqError",
+    "BudgetError",
+    "Candidate",
+    "Comparison",
+    "IgnoredScope",
+    "ParetoFront",
+    "Precision",
+    "QuantizationGraph",
+    "QuantizationPlan",
+    "Recipe",
+    "RunFolder",
+    "RuntimeConfig",
+    "SearchObserver",
+    "SearchResult",
+    "SearchSpace",
+    "Statistics",
+    "TrialRecord",
+    "__version__",
+    "analyze",
+    "benchmark",
+    "collect",
+    "evaluate",
+    "quantize",
+    "read_model",
+    "search",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        msg = f"module 'autoq' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

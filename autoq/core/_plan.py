@@ -9,7 +9,15 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from autoq.core._errors import PlanError, nearest
-from autoq.core._vocabulary import BiasCorrection, OverflowFix, Precision, Preset, RangeEstimator, RuntimePrecision
+from autoq.core._vocabulary import (
+    BiasCorrection,
+    OverflowFix,
+    Precision,
+    Preset,
+    RangeEstimator,
+    RuntimePrecision,
+    Word,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +64,17 @@ class Recipe:
             if key not in known:
                 msg = f"Recipe key {key!r} is unknown: {nearest(key, known)}"
                 raise PlanError(msg)
-        words = {
+        words: dict[str, type[Word]] = {
             "preset": Preset,
             "range_estimator": RangeEstimator,
             "bias_correction": BiasCorrection,
             "overflow_fix": OverflowFix,
             "runtime_precision": RuntimePrecision,
         }
-        return cls(**{key: words[key].parse(value) if key in words else value for key, value in values.items()})
+        parsed: dict[str, Any] = {
+            key: words[key].parse(value) if key in words else value for key, value in values.items()
+        }
+        return cls(**parsed)
 
 
 @dataclass(frozen=True, slots=True)

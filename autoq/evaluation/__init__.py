@@ -1,5 +1,35 @@
 """Accuracy and latency of one model on one device."""
 
+from autoq.evaluation._accuracy import mean_interval, paired_drop, score
+from autoq.evaluation._evaluator import Evaluator, size_bytes
+from autoq.evaluation._execution import execution_report
+from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
+from autoq.evaluation._latency import measure_latency
+from autoq.evaluation._metrics import METRICS, Metric, resolve_metric
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
+from autoq.evaluation._runtime import Compiled, RuntimeConfig
+from autoq.evaluation._validation import ValidationSet
 
-__all__ = ["Accuracy", "Evaluation", "ExecutedLayer", "ExecutionReport", "Latency"]
+__all__ = [
+    "METRICS",
+    "Accuracy",
+    "Compiled",
+    "Evaluation",
+    "Evaluator",
+    "ExecutedLayer",
+    "ExecutionReport",
+    "Latency",
+    "Metric",
+    "RuntimeConfig",
+    "ValidationSet",
+    "describe_hardware",
+    "execution_report",
+    "hardware_fingerprint",
+    "mean_interval",
+    "measure_latency",
+    "paired_drop",
+    "resolve_metric",
+    "score",
+    "size_bytes",
+    "supported_precisions",
+]

@@ -159,7 +159,7 @@ def _already_quantized(flow: Flow, placed: Placed) -> bool:
 def _quantized_as_weight(flow: Flow, placed: Placed, owners: Mapping[str, str]) -> bool:
     """An embedding's output is on the grid of its table, which is quantized as a weight, in the scheme of weights."""
     source = placed.edges[0].source
-    return placed.quantizer.symmetric and flow.type[source] == "Gather" and source in owners
+    return placed.at_output and placed.quantizer.symmetric and flow.type[source] == "Gather" and source in owners
 
 
 def _weight_sites(

@@ -1,0 +1,49 @@
+"""The search: a space, trials, and the front that they make. The only package that imports Optuna."""
+
+from autoq.search._front import ParetoFront, objectives
+from autoq.search._observer import SearchInfo, SearchObserver
+from autoq.search._plot import plot_front
+from autoq.search._problem import Problem, place, prepare
+from autoq.search._records import TrialRecord, TrialState
+from autoq.search._run import Budget, enqueue_first, rank_groups, run
+from autoq.search._serial import (
+    accuracy_from_dict,
+    accuracy_to_dict,
+    evaluation_from_dict,
+    evaluation_to_dict,
+    latency_from_dict,
+    latency_to_dict,
+    record_from_dict,
+    record_to_dict,
+)
+from autoq.search._space import ScopeRules, SearchSpace
+from autoq.search._study import Study, quiet_optuna
+
+__all__ = [
+    "Budget",
+    "ParetoFront",
+    "Problem",
+    "ScopeRules",
+    "SearchInfo",
+    "SearchObserver",
+    "SearchSpace",
+    "Study",
+    "TrialRecord",
+    "TrialState",
+    "accuracy_from_dict",
+    "accuracy_to_dict",
+    "enqueue_first",
+    "evaluation_from_dict",
+    "evaluation_to_dict",
+    "latency_from_dict",
+    "latency_to_dict",
+    "objectives",
+    "place",
+    "plot_front",
+    "prepare",
+    "quiet_optuna",
+    "rank_groups",
+    "record_from_dict",
+    "record_to_dict",
+    "run",
+]

@@ -77,7 +77,8 @@ class ParetoFront(Sequence[TrialRecord]):
             msg = "the front is empty: no trial was evaluated and met the budget."
             raise BudgetError(msg)
         closest = min(self._members, key=lambda r: objectives(r)[0])
-        msg = f"no member of the front has a drop of at most {max_drop}: the closest is trial {closest.number} with {objectives(closest)[0]:.4f}."
+        nearest = f"trial {closest.number} with {objectives(closest)[0]:.4f}"
+        msg = f"no member of the front has a drop of at most {max_drop}: the closest is {nearest}."
         raise BudgetError(msg)
 
     def knee(self) -> TrialRecord:

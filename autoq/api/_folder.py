@@ -1,0 +1,112 @@
+"""The folder of a run: what stands where, so that every command finds it again."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from autoq.core import OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths inside one run's folder.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str]) -> RunFolder:
+        """Makes the folder, or takes one that is there.
+
+        Raises:
+            OutputError: It cannot be made or written to.
+        """
+        folder = cls(Path(path))
+        try:
+            folder.cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"output folder {str(path)!r} cannot be made: {error.strerror}; name a folder that can be written to."
+            raise OutputError(msg) from None
+        if not (os.access(folder.path, os.W_OK) and os.access(folder.cache, os.W_OK)):
+            msg = f"output folder {str(path)!r} cannot be written to; name another one."
+            raise OutputError(msg)
+        return folder
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> RunFolder:
+        """A folder that a search has written.
+
+        Raises:
+            OutputError: There is no finished or interrupted search in it.
+        """
+        folder = cls(Path(path))
+        if not folder.run.exists():
+            msg = f"{str(path)!r} holds no search: there is no run.json in it; name the folder that `search` wrote to."
+            raise OutputError(msg)
+        return folder
+
+    @property
+    def cache(self) -> Path:
+        """Folder of what a resumed search need not compute again."""
+        return self.path / "cache"
+
+    @property
+    def storage(self) -> str:
+        """Optuna URL of the study."""
+        return f"sqlite:///{self.path / 'study.db'}"
+
+    @property
+    def float_model(self) -> Path:
+        """The float model, so that candidates can be built again without the user's code."""
+        return self.cache / "float.xml"
+
+    @property
+    def run(self) -> Path:
+        """What the search was asked and what it found, as JSON."""
+        return self.path / "run.json"
+
+    @property
+    def best(self) -> Path:
+        """The chosen model."""
+        return self.path / "best.xml"
+
+    def keep_float_model(self, model: ov.Model) -> None:
+        """Saves the float model once, in full precision."""
+        if not self.float_model.exists():
+            draft = self.cache / "float.part.xml"
+            ov.save_model(model, draft, compress_to_fp16=False)
+            draft.with_suffix(".bin").replace(self.float_model.with_suffix(".bin"))
+            draft.replace(self.float_model)
+
+    def write_json(self, path: Path, values: Any) -> Path:  # any JSON value
+        """Writes JSON whole or not at all."""
+        draft = path.with_suffix(".part")
+        draft.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
+        return draft.replace(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps a second search out of the folder; the lock ends with the process.
+
+        Raises:
+            OutputError: Another search runs in the folder.
+        """
+        with (self.cache / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                msg = f"another search is running in {str(self.path)!r}; wait for it or name another folder."
+                raise OutputError(msg) from None
+            yield

@@ -1,0 +1,134 @@
+"""`autoq.quantize`: NNCF's parameters and meaning; a new model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openvino as ov
+
+from autoq.calibration import Statistics, as_inputs, collect
+from autoq.core import (
+    BiasCorrection,
+    ModelError,
+    ModelType,
+    OverflowFix,
+    PlanError,
+    Preset,
+    QuantizationPlan,
+    RangeEstimator,
+    Recipe,
+    TargetDevice,
+)
+from autoq.graph import IgnoredScope, analyze, read_model
+from autoq.transform import quantize_model
+
+# NNCF's default migration strength for MatMul; it applies SmoothQuant to transformers only.
+_TRANSFORMER_ALPHA = 0.95
+
+
+def quantize(
+    model: Any,  # whatever read_model reads
+    calibration: Any,  # whatever as_inputs takes
+    *,
+    preset: str | None = None,
+    target_device: str = "ANY",
+    subset_size: int = 300,
+    fast_bias_correction: bool = True,
+    model_type: str | None = None,
+    ignored_scope: IgnoredScope | None = None,
+    bias_correction: bool = True,
+    overflow_fix: str | None = None,
+    quantize_outputs: bool = False,
+    smooth_quant_alpha: float | str | None = "default",
+    range_estimator: str | None = None,
+    fold_weights: bool = True,
+    statistics: Statistics | None = None,
+    plan: QuantizationPlan | None = None,
+) -> ov.Model:
+    """Quantizes a model to 8 bits, post training.
+
+    Args:
+        model: What `autoq.read_model` reads; never modified.
+        calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
+        preset: "performance" (activations symmetric) or "mixed" (asymmetric); by default "mixed" for a transformer,
+            else "performance".
+        target_device: Hardware table for placement.
+        subset_size: Calibration samples used.
+        fast_bias_correction: True is the closed form; there is no other yet, so False is refused.
+        model_type: "transformer" for its placement rules and SmoothQuant.
+        ignored_scope: What stays in float.
+        bias_correction: False leaves biases as they are.
+        overflow_fix: "first_layer_only" (default), "enable" or "disable": which weights use half of their range.
+        quantize_outputs: Quantize the model's outputs too.
+        smooth_quant_alpha: Migration strength in [0, 1]; None is off; by default 0.95 for a transformer, else off.
+        range_estimator: How per-sample extremes become ranges, by default "mean_min_max".
+        fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
+        statistics: Collected earlier by `autoq.collect`, instead of running the model over `calibration`.
+        plan: Exactly this plan; overrides the recipe parameters above.
+
+    Returns:
+        A new model.
+
+    Raises:
+        ModelError: The model does not read or has nothing to quantize.
+        DataError: The calibration data do not fit the model.
+        PlanError: A parameter, scope or plan names something that does not exist.
+    """
+    network = read_model(model)
+    kind = None if model_type is None else ModelType.parse(model_type)
+    recipe = _recipe(
+        kind=kind,
+        preset=preset,
+        range_estimator=range_estimator,
+        subset_size=subset_size,
+        correction=BiasCorrection.FAST if bias_correction else BiasCorrection.NONE,
+        overflow_fix=overflow_fix,
+        alpha=smooth_quant_alpha,
+    )
+    if bias_correction and not fast_bias_correction:
+        msg = "fast_bias_correction is False, but only the fast form exists; bias_correction=False leaves biases alone."
+        raise PlanError(msg)
+    graph = analyze(
+        network,
+        target_device=TargetDevice.parse(target_device),
+        model_type=kind,
+        ignored_scope=ignored_scope,
+        quantize_outputs=quantize_outputs,
+    )
+    if not graph.sites:
+        name = network.get_friendly_name()
+        msg = f"model {name!r} has nothing to quantize; `autoq sites` says why for every operation."
+        raise ModelError(msg)
+    if statistics is None:
+        statistics = collect(network, (graph,), as_inputs(network, calibration), subset_size=subset_size)
+    chosen = QuantizationPlan(recipe) if plan is None else plan
+    return quantize_model(network, graph, chosen, statistics, fold_weights=fold_weights)
+
+
+def _recipe(
+    *,
+    kind: ModelType | None,
+    preset: str | None,
+    range_estimator: str | None,
+    subset_size: int,
+    correction: BiasCorrection,
+    overflow_fix: str | None,
+    alpha: float | str | None,
+) -> Recipe:
+    """Parameters as a user writes them, with NNCF's defaults."""
+    if isinstance(alpha, str):
+        if alpha != "default":
+            msg = f"smooth_quant_alpha is {alpha!r}: write a number in [0, 1], None, or leave it out."
+            raise PlanError(msg)
+        alpha = _TRANSFORMER_ALPHA if kind is ModelType.TRANSFORMER else None
+    default_preset = Preset.MIXED if kind is ModelType.TRANSFORMER else Preset.PERFORMANCE
+    return Recipe(
+        preset=default_preset if preset is None else Preset.parse(preset),
+        range_estimator=RangeEstimator.MEAN_MIN_MAX
+        if range_estimator is None
+        else RangeEstimator.parse(range_estimator),
+        subset_size=subset_size,
+        bias_correction=correction,
+        overflow_fix=OverflowFix.FIRST_LAYER if overflow_fix is None else OverflowFix.parse(overflow_fix),
+        smooth_quant_alpha=alpha,
+    )

@@ -1,0 +1,32 @@
+"""Builds candidates from a run's folder alone: its float model, its statistics, its settings."""
+
+from __future__ import annotations
+
+from autoq.api._folder import RunFolder
+from autoq.calibration import Statistics
+from autoq.core import ModelType, OutputError, TargetDevice
+from autoq.graph import read_model
+from autoq.search import SearchInfo, SearchSpace, place
+from autoq.transform import CandidateBuilder
+
+
+def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
+    """The builder that made the candidates of a run.
+
+    Raises:
+        OutputError: The folder lacks the float model or the statistics.
+    """
+    model_type = info.settings["model_type"]
+    path = run.cache / info.settings["statistics"]
+    for needed in (run.float_model, path):
+        if not needed.exists():
+            msg = f"{str(run.path)!r} lacks {needed.name}, without which its candidates cannot be built again."
+            raise OutputError(msg)
+    model = read_model(run.float_model)
+    graphs = place(
+        model,
+        SearchSpace.load(info.space),
+        target_device=TargetDevice.parse(info.settings["target_device"]),
+        model_type=None if model_type is None else ModelType.parse(model_type),
+    )
+    return CandidateBuilder(model, graphs, Statistics.load(path))

@@ -1,0 +1,325 @@
+"""`autoq.search`: from a model, data and a metric to the front."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from autoq.api._folder import RunFolder
+from autoq.api._result import SearchResult
+from autoq.calibration import as_inputs
+from autoq.core import BudgetError, ConfigError, ModelType, RuntimePrecision, TargetDevice
+from autoq.evaluation import (
+    Accuracy,
+    Evaluator,
+    Metric,
+    RuntimeConfig,
+    ValidationSet,
+    describe_hardware,
+    paired_drop,
+    resolve_metric,
+    score,
+)
+from autoq.graph import read_model
+from autoq.report import LiveTable
+from autoq.search import (
+    Budget,
+    Problem,
+    SearchInfo,
+    SearchObserver,
+    SearchSpace,
+    Study,
+    TrialRecord,
+    enqueue_first,
+    prepare,
+    quiet_optuna,
+    rank_groups,
+    run,
+)
+from autoq.tracking import MlflowObserver
+
+DEFAULT_TRIALS = 60
+DEFAULT_TRACKING = "sqlite:///mlflow.db"
+
+
+def search(
+    model: Any,  # whatever read_model reads
+    *,
+    calibration: Any,  # whatever as_inputs takes
+    validation: Any = None,  # whatever ValidationSet takes
+    metric: str | Callable[..., Any] | None = None,
+    evaluate: Callable[..., Any] | None = None,
+    max_drop: float | str | None = None,
+    space: str | os.PathLike[str] | Mapping[str, Any] | SearchSpace | None = None,
+    device: str = "CPU",
+    n_trials: int | None = None,
+    timeout_s: float | None = None,
+    storage: str | None = None,
+    tracking_uri: str | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    experiment: str = "autoq",
+    model_type: str | None = None,
+    target_device: str = "ANY",
+    runtime: RuntimeConfig | Mapping[str, Any] | None = None,
+    sample: Any = None,  # one model input
+    holdout: Any = None,  # whatever ValidationSet takes
+    progress: bool = True,
+    observers: Sequence[SearchObserver] = (),
+) -> SearchResult:
+    """Searches how a model can be quantized: the Pareto front of accuracy drop against measured latency.
+
+    Run again with the same `out` (or `storage` and `name`), it goes on where it was stopped, however it was stopped.
+
+    Args:
+        model: What `autoq.read_model` reads: a path, an `ov.Model`, a `torch.nn.Module`. Never modified.
+        calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
+        validation: Pairs of (inputs, target); an iterable, or anything indexable.
+        metric: Name of a metric, or `(outputs, targets) -> scores [n]`, higher is better.
+        evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
+        max_drop: Accuracy budget: absolute in the metric's unit, or relative to the float model's score as "1%".
+        space: A shipped name ("cnn", "transformer", "quick"), a YAML path, plain values or a `SearchSpace`; by default
+            "cnn", or "transformer" for `model_type="transformer"`.
+        device: OpenVINO device that candidates are timed on.
+        n_trials: Candidates to measure, earlier sessions included; 60 where neither budget is given.
+        timeout_s: Seconds for this call, preparation included.
+        storage: Optuna storage URL; by default a SQLite file in `out`, or memory.
+        tracking_uri: MLflow store, by default "sqlite:///mlflow.db"; "off" tracks nothing.
+        seed: Of the sampler.
+        out: Folder for the study, the statistics, the report and the chosen model.
+        name: Of the study and of the MLflow run; by default the folder's or the model's.
+        experiment: MLflow experiment.
+        model_type: "transformer" for its placement rules.
+        target_device: Hardware table for placement.
+        runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
+        sample: Input to time with; by default the first of the validation data.
+        holdout: Pairs that the search never sees; the chosen model is scored on them once, at the end.
+        progress: Show a live table on the terminal.
+        observers: Told of every trial, besides the table and MLflow.
+
+    Returns:
+        The trials, the front, the fastest model within the budget.
+
+    Raises:
+        AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
+    """
+    started = time.monotonic()
+    _check_budget(n_trials, timeout_s)
+    folder = None if out is None else RunFolder.create(out)
+    kind = None if model_type is None else ModelType.parse(model_type)
+    target = TargetDevice.parse(target_device)
+    searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
+    scorer = _scorer(metric, evaluate)
+    settings = _runtime(runtime, device)
+    network = read_model(model)
+    inputs = as_inputs(network, calibration)
+    if validation is None:
+        msg = "validation is missing: pass pairs of (inputs, target), or the items that `evaluate` scores."
+        raise ConfigError(msg)
+    pairs = validation if evaluate is not None else ValidationSet.of(network, validation)
+    held_out = None if holdout is None or evaluate is not None else ValidationSet.of(network, holdout)
+
+    with ExitStack() as stack:
+        stack.enter_context(quiet_optuna())
+        if folder is not None:
+            stack.enter_context(folder.locked())
+            folder.keep_float_model(network)
+        title = name or _title(model, network, folder)
+        table = [LiveTable()] if progress else []
+        told = [*table, *observers]
+
+        def stage(text: str, done: int = 0, total: int | None = None) -> None:
+            for observer in told:
+                observer.on_stage(text, done, total)
+
+        problem = prepare(
+            network,
+            inputs,
+            searched,
+            make_evaluator=lambda: Evaluator(
+                network,
+                validation=pairs,
+                metric=scorer,
+                evaluate=evaluate,
+                runtime=settings,
+                sample=inputs[0] if sample is None else as_inputs(network, [sample])[0],
+            ),
+            device=settings.device,
+            target_device=target,
+            model_type=kind,
+            cache=None if folder is None else folder.cache,
+            stage=stage,
+        )
+        budget = Budget(
+            n_trials=n_trials if n_trials is not None or timeout_s is not None else DEFAULT_TRIALS,
+            deadline=None if timeout_s is None else started + timeout_s,
+            max_drop=absolute_drop(max_drop, problem.evaluator.float_accuracy.mean),
+        )
+        metric_name = scorer.name if scorer is not None else getattr(evaluate, "__name__", "evaluate")
+        study = Study(
+            storage or (None if folder is None else folder.storage),
+            title,
+            sampler=searched.sampler,
+            seed=seed,
+            identity={
+                "model and calibration": problem.digest,
+                "space": problem.space.to_dict(),
+                "metric": metric_name,
+                "validation samples": problem.evaluator.float_accuracy.n,
+                "max_drop": budget.max_drop,
+                "device": device,
+                "hardware": problem.hardware,
+            },
+        )
+        info = _info(study, title, problem, budget, metric_name, timeout_s, seed, kind, target)
+        result = SearchResult(info=info, records=(), build=lambda record: problem.builder.build(record.plan))
+        if tracking_uri != "off":
+            told.append(
+                MlflowObserver(
+                    tracking_uri or DEFAULT_TRACKING,
+                    experiment,
+                    export=lambda record, path: _with(result, [record]).candidate(record.number).save(path),
+                )
+            )
+        for observer in told:
+            observer.on_start(info, study.records())
+        enqueue_first(problem, study, rank_groups(problem, study, stage))
+        interrupted = run(problem, study, budget, told)
+        records = study.records()
+        result = SearchResult(
+            info=info,
+            records=tuple(records),
+            build=result.build,
+            holdout=None if interrupted else _held_out(result, records, held_out, scorer, problem, stage),
+            interrupted=interrupted,
+            folder=None if folder is None else folder.path,
+        )
+        if folder is not None:
+            result.save(folder.path)
+        for observer in told:
+            observer.on_finish(records, result.front, result.folder)
+    return result
+
+
+def absolute_drop(max_drop: float | str | None, float_mean: float) -> float | None:
+    """A budget in the metric's unit: a number as it is, "1%" as that share of the float model's score.
+
+    Raises:
+        ConfigError: It is negative, or neither a number nor a percentage.
+    """
+    if max_drop is None:
+        return None
+    try:
+        text = str(max_drop).strip()
+        value = float(text[:-1]) / 100 * abs(float_mean) if text.endswith("%") else float(text)
+    except ValueError:
+        msg = f"max_drop is {max_drop!r}: write a number in the metric's unit, such as 0.01, or a percentage as '1%'."
+        raise ConfigError(msg) from None
+    if not value >= 0 or not np.isfinite(value):
+        msg = f"max_drop is {max_drop!r}: a drop must be at least 0."
+        raise ConfigError(msg)
+    return value
+
+
+def _check_budget(n_trials: int | None, timeout_s: float | None) -> None:
+    for key, value in (("n_trials", n_trials), ("timeout_s", timeout_s)):
+        if value is not None and not value > 0:
+            msg = f"{key} is {value}: it must be above 0."
+            raise ConfigError(msg)
+
+
+def _scorer(metric: str | Callable[..., Any] | None, evaluate: Callable[..., Any] | None) -> Metric | None:
+    if (metric is None) == (evaluate is None):
+        msg = (
+            "pass either metric, a name or (outputs, targets) -> scores, or evaluate, (compiled_model, items) -> score."
+        )
+        raise ConfigError(msg)
+    return None if metric is None else resolve_metric(metric)
+
+
+def _runtime(runtime: RuntimeConfig | Mapping[str, Any] | None, device: str) -> RuntimeConfig:
+    if isinstance(runtime, RuntimeConfig):
+        return runtime
+    return RuntimeConfig.from_dict({"device": device, **(runtime or {})})
+
+
+def _title(model: object, network: ov.Model, folder: RunFolder | None) -> str:
+    if folder is not None:
+        return folder.path.resolve().name
+    return Path(model).stem if isinstance(model, str | os.PathLike) else network.get_friendly_name()
+
+
+def _with(result: SearchResult, records: Iterable[TrialRecord]) -> SearchResult:
+    return SearchResult(info=result.info, records=tuple(records), build=result.build)
+
+
+def _info(
+    study: Study,
+    title: str,
+    problem: Problem,
+    budget: Budget,
+    metric_name: str,
+    timeout_s: float | None,
+    seed: int,
+    kind: ModelType | None,
+    target: TargetDevice,
+) -> SearchInfo:
+    """What is fixed for this search; two searches of the same title never share a name."""
+    token = study.recall("token")
+    if token is None:
+        token = uuid.uuid4().hex[:8]
+        study.remember("token", token)
+    return SearchInfo(
+        name=f"{title}-{token}",
+        model_name=title,
+        metric=metric_name,
+        device=problem.evaluator.runtime.device,
+        hardware=problem.hardware,
+        max_drop=budget.max_drop,
+        space=problem.space.to_dict(),
+        groups=problem.groups,
+        float_accuracy=problem.evaluator.float_accuracy,
+        float_latency=problem.evaluator.float_latency,
+        n_trials=budget.n_trials,
+        timeout_s=timeout_s,
+        seed=seed,
+        settings={
+            "model_type": None if kind is None else str(kind),
+            "target_device": str(target),
+            "statistics": problem.statistics_file,
+            "plans": float(problem.dimensions.cardinality),
+            "hardware": describe_hardware(problem.evaluator.runtime.device),
+        },
+    )
+
+
+def _held_out(
+    result: SearchResult,
+    records: Sequence[TrialRecord],
+    held_out: ValidationSet | None,
+    scorer: Metric | None,
+    problem: Problem,
+    stage: Callable[..., None],
+) -> Accuracy | None:
+    """Scores the chosen model, and the float model, on data that the search never saw."""
+    if held_out is None or scorer is None:
+        return None
+    try:
+        best = _with(result, records).best
+    except BudgetError:
+        return None
+    stage("scoring the chosen model on held-out data")
+    runtime = problem.evaluator.runtime
+    reference = score(runtime.with_precision(RuntimePrecision.F32).compile(problem.model), held_out, scorer)
+    precision = best.record.plan.recipe.runtime_precision
+    scores = score(runtime.with_precision(precision).compile(best.model), held_out, scorer)
+    return Accuracy(float(scores.mean()), paired_drop(reference, scores), len(scores), scores)

@@ -1,0 +1,120 @@
+"""Per-sample scores, and what they say about a candidate beside the float model on the same samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from scipy import stats
+
+from autoq.core import DeviceError, Estimate
+from autoq.evaluation._metrics import Metric, Outputs, apply_metric
+from autoq.evaluation._runtime import Compiled, first_reason
+from autoq.evaluation._validation import ValidationSet
+
+Scores = NDArray[np.float64]
+
+# Outputs are scored and dropped in runs of this many inferences, so that memory does not grow with the data.
+_RUN = 256
+
+
+def score(compiled: Compiled, validation: ValidationSet, metric: Metric) -> Scores:
+    """Scores a model on labelled data, several inferences at a time.
+
+    Args:
+        compiled: The model.
+        validation: Pairs of inputs and targets.
+        metric: What scores them.
+
+    Returns:
+        One score per inference, in the order of the data, [n].
+
+    Raises:
+        DataError: An item does not fit the model.
+        MetricError: The metric raised, or returned something that is not a score.
+        DeviceError: Inference fails.
+    """
+    scores = np.empty(len(validation))
+    kept: dict[int, Outputs] = {}
+
+    def keep(request: ov.InferRequest, index: int) -> None:
+        kept[index] = [np.array(tensor.data) for tensor in request.output_tensors]
+
+    queue = ov.AsyncInferQueue(compiled.compiled_model)
+    queue.set_callback(keep)
+    for start in range(0, len(validation), _RUN):
+        run = range(start, min(start + _RUN, len(validation)))
+        targets = []
+        try:
+            for index in run:
+                inputs, target = validation[index]
+                targets.append(target)
+                queue.start_async(inputs, index)
+            queue.wait_all()
+        except RuntimeError as error:
+            msg = f"inference fails on validation samples from {start}: {first_reason(error)}"
+            raise DeviceError(msg) from error
+        scores[run.start : run.stop] = apply_metric(metric, [kept.pop(index) for index in run], targets, start)
+    return scores
+
+
+def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
+    """How much lower a candidate scores than the float model, on the same samples.
+
+    For scores of 0 and 1 the interval is the adjusted Wald interval for paired proportions (Agresti and Min 2005,
+    with half a sample added to each cell), for others the t interval of the mean difference.
+
+    Args:
+        reference: Scores of the float model, [n].
+        scores: Scores of the candidate, [n].
+        confidence: Nominal coverage.
+
+    Returns:
+        Mean of reference minus scores, positive where the candidate is worse.
+
+    Raises:
+        ValueError: The arrays differ in length or are empty.
+    """
+    if len(reference) != len(scores) or not len(scores):
+        msg = f"paired scores must be as many and not none, but got {len(reference)=} and {len(scores)=}."
+        raise ValueError(msg)
+    difference = np.asarray(reference, np.float64) - np.asarray(scores, np.float64)
+    value = float(difference.mean())
+    if _is_binary(reference) and _is_binary(scores):
+        low, high = _paired_proportions(difference, confidence)
+    else:
+        low, high = _t_interval(difference, confidence)
+    return Estimate(value, min(low, value), max(high, value), confidence)
+
+
+def mean_interval(scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
+    """Mean score with its interval: Wilson's for scores of 0 and 1, the t interval for others."""
+    value = float(np.mean(scores))
+    if _is_binary(scores):
+        interval = stats.binomtest(int(np.sum(scores)), len(scores)).proportion_ci(confidence, method="wilson")
+        return Estimate(value, min(float(interval.low), value), max(float(interval.high), value), confidence)
+    low, high = _t_interval(np.asarray(scores, np.float64), confidence)
+    return Estimate(value, min(low, value), max(high, value), confidence)
+
+
+def _is_binary(scores: NDArray[Any]) -> bool:
+    return bool(np.isin(scores, (0, 1)).all())
+
+
+def _paired_proportions(difference: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    n = len(difference) + 2
+    lost, won = np.sum(difference > 0) + 0.5, np.sum(difference < 0) + 0.5
+    center = (lost - won) / n
+    spread = np.sqrt(lost + won - (lost - won) ** 2 / n) / n
+    z = stats.norm.ppf((1 + confidence) / 2)
+    return float(center - z * spread), float(center + z * spread)
+
+
+def _t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, mean
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return mean - half, mean + half

@@ -1,0 +1,149 @@
+"""How a model is compiled: explicit, frozen, and read back, because a device's defaults are not what they seem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Self
+
+import openvino as ov
+
+from autoq.core import ConfigError, DeviceError, RuntimePrecision, nearest
+
+_META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
+_HINTS = ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
+
+
+@cache
+def core() -> ov.Core:
+    """The process's one OpenVINO core: plugins are loaded once."""
+    return ov.Core()
+
+
+def check_device(device: str) -> None:
+    """Checks that a device can be named here.
+
+    Raises:
+        DeviceError: It is not there; names those that are.
+    """
+    available = core().available_devices
+    base, _, rest = device.partition(":")
+    named = [part.split(".")[0] for part in rest.split(",") if part] if base in _META_DEVICES else [base.split(".")[0]]
+    known = {name.split(".")[0] for name in available}
+    if not device or any(name not in known for name in named):
+        forms = ", ".join(f"{meta}:..." for meta in _META_DEVICES)
+        msg = f"device {device!r} is not there: available are {', '.join(available)}, and {forms} of these."
+        raise DeviceError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model on a device.
+
+    Attributes:
+        compiled_model: As OpenVINO has it.
+        properties: Effective settings, read back after compilation.
+    """
+
+    compiled_model: ov.CompiledModel
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeConfig:
+    """Compile settings.
+
+    Attributes:
+        device: OpenVINO device.
+        performance_hint: "LATENCY", "THROUGHPUT" or "CUMULATIVE_THROUGHPUT".
+        num_threads: Of the CPU; None leaves it to the device.
+        num_streams: Parallel inferences; None leaves it to the hint.
+        inference_precision: What float layers run in.
+        properties: Further OpenVINO properties by name.
+    """
+
+    device: str = "CPU"
+    performance_hint: str = "LATENCY"
+    num_threads: int | None = None
+    num_streams: int | None = None
+    inference_precision: RuntimePrecision = RuntimePrecision.DEFAULT
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "properties", MappingProxyType(dict(self.properties)))
+        if self.performance_hint not in _HINTS:
+            msg = f"performance_hint {self.performance_hint!r} is unknown: {nearest(self.performance_hint, _HINTS)}"
+            raise ConfigError(msg)
+        for key in ("num_threads", "num_streams"):
+            value = getattr(self, key)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                msg = f"runtime {key} is {value!r}: it must be a whole number of at least 1."
+                raise ConfigError(msg)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads plain values.
+
+        Raises:
+            ConfigError: A key is unknown or a value makes no sense.
+        """
+        known = {f.name for f in fields(cls)}
+        for key in values:
+            if key not in known:
+                msg = f"runtime key {key!r} is unknown: {nearest(key, known)}"
+                raise ConfigError(msg)
+        precision = RuntimePrecision.parse(values.get("inference_precision", RuntimePrecision.DEFAULT))
+        return cls(**{**values, "inference_precision": precision})
+
+    def with_precision(self, precision: RuntimePrecision) -> RuntimeConfig:
+        """The same settings with another precision of float layers."""
+        return replace(self, inference_precision=precision)
+
+    def with_hint(self, performance_hint: str) -> RuntimeConfig:
+        """The same settings for another goal; the number of streams follows the goal."""
+        return replace(self, performance_hint=performance_hint, num_streams=None)
+
+    def to_properties(self) -> dict[str, str]:
+        """The settings as OpenVINO takes them."""
+        found = {"PERFORMANCE_HINT": self.performance_hint}
+        if self.num_threads is not None:
+            found["INFERENCE_NUM_THREADS"] = str(self.num_threads)
+        if self.num_streams is not None:
+            found["NUM_STREAMS"] = str(self.num_streams)
+        if self.inference_precision is not RuntimePrecision.DEFAULT:
+            found["INFERENCE_PRECISION_HINT"] = str(self.inference_precision)
+        return found | dict(self.properties)
+
+    def compile(self, model: ov.Model) -> Compiled:
+        """Compiles a model and reads the effective settings back.
+
+        Raises:
+            DeviceError: The device is not there, or refuses the model or a setting.
+        """
+        check_device(self.device)
+        try:
+            compiled = core().compile_model(model, self.device, self.to_properties())
+        except RuntimeError as error:
+            msg = f"device {self.device!r} does not compile the model: {first_reason(error)}"
+            raise DeviceError(msg) from error
+        return Compiled(compiled, _effective(compiled))
+
+
+def first_reason(error: Exception) -> str:
+    """The line of an OpenVINO message that says what is wrong; the others name source files."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
+    return telling[-1] if telling else str(error).strip() or type(error).__name__
+
+
+def _effective(compiled: ov.CompiledModel) -> dict[str, str]:
+    found = {}
+    for name in compiled.get_property("SUPPORTED_PROPERTIES"):
+        try:
+            found[str(name)] = str(compiled.get_property(name))
+        except (RuntimeError, TypeError):
+            # Some plugins list properties that cannot be read, or whose type Python does not know.
+            continue
+    return found

@@ -1,0 +1,146 @@
+"""What a person sees while a search runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState
+
+_STAGE_INTERVAL_S = 5.0
+
+
+class LiveTable:
+    """A search observer: stages, then a table of the front that grows, and a line per trial where there is no terminal.
+
+    Args:
+        console: Where to print; the process's error output by default, so that standard output stays clean.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._info: SearchInfo | None = None
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+        self._task = self._progress.add_task("search", total=None, visible=False)
+        self._live: Live | None = None
+        self._stage, self._told_at = "", 0.0
+
+    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Says what is prepared, and how far that is."""
+        if self._console.is_terminal:
+            self._show(None)
+            self._progress.update(self._task, description=text, completed=done, total=total, visible=True)
+            return
+        now = time.monotonic()
+        if text != self._stage or done == total or now - self._told_at > _STAGE_INTERVAL_S:
+            # On a log, a stage is told when it begins, when it ends, and now and then between.
+            if text != self._stage or total is not None:
+                self._console.print(text + (f" {done}/{total}" if total else ""), highlight=False)
+            self._stage, self._told_at = text, now
+
+    def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
+        """Says what is searched and what the float model does."""
+        self._info = info
+        accuracy, latency = info.float_accuracy, info.float_latency
+        plans = info.settings["plans"]
+        lines = [f"[bold]{info.model_name}[/]: {len(info.groups)} groups, {plans:.2g} plans, on {info.device}"]
+        lines.append(
+            f"float model: {info.metric} {accuracy.mean:.4f} on {accuracy.n} samples, "
+            f"{latency.baseline_p50_ms:.2f} ms; timer against itself {latency.ratio.format('.3f')}"
+        )
+        if earlier:
+            lines.append(f"going on after {len(earlier)} earlier trials")
+        self._console.print("\n".join(lines), highlight=False)
+
+    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
+        """Shows the trial and the front."""
+        done = sum(r.state is not TrialState.DUPLICATE for r in front.records)
+        if self._console.is_terminal:
+            total = None if self._info is None else self._info.n_trials
+            self._progress.update(
+                self._task, description=f"trial {record.number}", completed=done, total=total, visible=True
+            )
+            self._show(front)
+        else:
+            self._console.print(_line(record), highlight=False)
+
+    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+        """Leaves the last table standing."""
+        if self._live is not None:
+            self._progress.update(self._task, visible=False)
+            self._live.stop()
+            self._live = None
+        else:
+            self._console.print(front_table(front, self._budget()))
+        if files is not None:
+            self._console.print(f"{len(records)} trials; report, picture and model are in {files}", highlight=False)
+
+    def _budget(self) -> float | None:
+        return None if self._info is None else self._info.max_drop
+
+    def _show(self, front: ParetoFront | None) -> None:
+        content = Group(self._progress) if front is None else Group(front_table(front, self._budget()), self._progress)
+        if self._live is None:
+            self._live = Live(content, console=self._console, refresh_per_second=4)
+            self._live.start()
+        else:
+            self._live.update(content)
+
+
+def front_table(front: ParetoFront, max_drop: float | None) -> Table:
+    """The front as a table, fastest first; the most accurate quantized trials stand below while it is empty."""
+    budget = "" if max_drop is None else f", drop of at most {max_drop:g}"
+    table = Table(title=f"Pareto front{budget}", title_justify="left")
+    for name, justify in (
+        ("trial", "right"),
+        ("from", "left"),
+        ("drop [95%]", "right"),
+        ("speed-up [95%]", "right"),
+        ("ms", "right"),
+        ("int8 layers", "right"),
+        ("float groups", "right"),
+        ("MB", "right"),
+        ("", "left"),
+    ):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich wants a literal
+    tied = front.tied
+    for record in front:
+        if (evaluation := record.evaluation) is None:
+            continue
+        table.add_row(
+            str(record.number),
+            record.origin,
+            evaluation.accuracy.drop.format("+.4f"),
+            evaluation.latency.speedup.format(".2f"),
+            f"{evaluation.latency.p50_ms:.2f}",
+            str(evaluation.execution.int8_layers),
+            str(len(record.plan.float_groups)),
+            f"{evaluation.size_bytes / 1e6:.2f}",
+            "tied" if record.number in tied else "",
+        )
+    return table
+
+
+def _line(record: TrialRecord) -> str:
+    head = f"trial {record.number:>3} {record.origin:<8}"
+    if record.state is TrialState.DUPLICATE:
+        return f"{head} builds the same model as trial {record.duplicate_of}"
+    if record.evaluation is None:
+        return f"{head} failed: {record.error}"
+    evaluation = record.evaluation
+    return (
+        f"{head} drop {evaluation.accuracy.drop.format('+.4f')}  speed-up {evaluation.latency.speedup.format('.2f')}  "
+        f"{evaluation.latency.p50_ms:.2f} ms{'' if record.feasible else '  outside the budget'}"
+    )

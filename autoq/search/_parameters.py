@@ -1,0 +1,70 @@
+"""Plans as Optuna parameters and back: one categorical per dimension that has a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.search._space import SearchSpace
+
+_PRECISION = "precision/"
+_WHOLE_MODEL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """The searchable dimensions of one space on one model.
+
+    Attributes:
+        recipe: Choices by recipe field.
+        units: Groups by unit; the groups of a unit share one precision.
+    """
+
+    recipe: Mapping[str, tuple[Any, ...]]
+    units: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, space: SearchSpace, groups: Sequence[str]) -> Dimensions:
+        """Dimensions of a space on a model with these groups."""
+        units = {_WHOLE_MODEL: tuple(groups)} if space.precisions == "model" else {g: (g,) for g in groups}
+        return cls(space.recipe_choices(), units)
+
+    @property
+    def cardinality(self) -> int:
+        """Number of plans that can be written down; several may build the same model."""
+        count = int(2 ** len(self.units))
+        for choices in self.recipe.values():
+            count *= len(choices)
+        return count
+
+    def suggest(self, trial: optuna.Trial) -> QuantizationPlan:
+        """Asks the sampler for one plan."""
+        recipe = {
+            name: trial.suggest_categorical(name, _plain(choices)) if len(choices) > 1 else choices[0]
+            for name, choices in self.recipe.items()
+        }
+        words = [str(Precision.INT8), str(Precision.FLOAT)]
+        precisions = {
+            group: Precision(trial.suggest_categorical(_PRECISION + unit, words))
+            for unit, groups in self.units.items()
+            for group in groups
+        }
+        return QuantizationPlan(Recipe.from_dict(recipe), precisions)
+
+    def parameters(self, plan: QuantizationPlan) -> dict[str, Any]:
+        """The parameters that make `suggest` return this plan; a plan must treat the groups of a unit alike."""
+        recipe = {
+            name: _plain([getattr(plan.recipe, name)])[0] for name, choices in self.recipe.items() if len(choices) > 1
+        }
+        return recipe | {
+            _PRECISION + unit: str(plan.precision(groups[0])) for unit, groups in self.units.items() if groups
+        }
+
+
+def _plain(choices: Sequence[Any]) -> list[Any]:
+    """Words as plain strings, as Optuna stores categories."""
+    return [str(choice) if isinstance(choice, str) else choice for choice in choices]

@@ -1,0 +1,97 @@
+"""The front as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autoq.core import Estimate
+from autoq.search._records import TrialRecord, TrialState
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from autoq.search._front import ParetoFront
+
+_GREY, _RED, _BLUE, _BLACK = "#9aa0a6", "#d7603c", "#1f6fb4", "#202124"
+
+
+def plot_front(front: ParetoFront, ax: Axes | None = None, *, max_drop: float | None = None) -> Axes:
+    """Draws every measured trial, and the front with its intervals.
+
+    Args:
+        front: What to draw.
+        ax: Where to; new axes of a figure of its own where None.
+        max_drop: Accuracy budget, drawn as a line.
+
+    Returns:
+        The axes: speed-up over the float model to the right, accuracy drop downwards, so that better is up and right.
+    """
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=(8, 5), layout="constrained").add_subplot()
+    measured = [r for r in front.records if r.state is TrialState.COMPLETE and r.evaluation is not None]
+    members = {record.number for record in front}
+    rest = [r for r in measured if r.number not in members and not r.is_baseline]
+    for feasible, color, label in ((True, _GREY, "within the budget"), (False, _RED, "outside the budget")):
+        points = [r for r in rest if r.feasible is feasible]
+        if points:
+            xs, ys = zip(*map(_point, points), strict=True)
+            ax.scatter(xs, ys, s=18, color=color, alpha=0.7, label=label, linewidths=0)
+    if len(front):
+        _draw_members(ax, front)
+    baseline = next((r for r in measured if r.is_baseline), None)
+    if baseline is not None:
+        ax.scatter(*_point(baseline), marker="s", s=40, color=_BLACK, zorder=4, label="float model")
+    if max_drop is not None:
+        ax.axhline(max_drop, color=_RED, linewidth=1, linestyle="--")
+        ax.annotate(
+            f"budget {max_drop:g}", (1, max_drop), xycoords=("axes fraction", "data"), ha="right", va="top", color=_RED
+        )
+    ax.invert_yaxis()
+    ax.set_xlabel("speed-up over the float model (times)")
+    ax.set_ylabel("accuracy drop (metric's unit)")
+    ax.grid(visible=True, alpha=0.25)
+    ax.legend(frameon=False, loc="lower left")
+    return ax
+
+
+def _draw_members(ax: Axes, front: ParetoFront) -> None:
+    speeds, drops = zip(*((_speed(record), _drop(record)) for record in front), strict=True)
+    xs, ys = [speed.value for speed in speeds], [drop.value for drop in drops]
+    ax.errorbar(
+        xs,
+        ys,
+        xerr=_arms(speeds),
+        yerr=_arms(drops),
+        fmt="o",
+        markersize=6,
+        color=_BLUE,
+        elinewidth=1,
+        capsize=2,
+        zorder=3,
+        label="Pareto front, 95% intervals",
+    )
+    ax.step(xs, ys, where="post", color=_BLUE, alpha=0.4, zorder=2)
+    for record, x, y in zip(front, xs, ys, strict=True):
+        ax.annotate(str(record.number), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8, color=_BLUE)
+
+
+def _arms(estimates: tuple[Estimate, ...]) -> list[list[float]]:
+    return [[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]]
+
+
+def _point(record: TrialRecord) -> tuple[float, float]:
+    return _speed(record).value, _drop(record).value
+
+
+def _speed(record: TrialRecord) -> Estimate:
+    if record.evaluation is None:
+        raise ValueError(record.number)
+    return record.evaluation.latency.speedup
+
+
+def _drop(record: TrialRecord) -> Estimate:
+    if record.evaluation is None:
+        raise ValueError(record.number)
+    return record.evaluation.accuracy.drop

@@ -1,0 +1,166 @@
+"""What a search needs before its first trial: graphs, statistics, the float model's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import openvino as ov
+
+from autoq.calibration import ModelInputs, Statistics, collect, statistics_digest
+from autoq.core import ModelError, ModelType, RuntimePrecision, TargetDevice
+from autoq.evaluation import Evaluator, hardware_fingerprint, supported_precisions
+from autoq.graph import QuantizationGraph, analyze
+from autoq.search._parameters import Dimensions
+from autoq.search._space import SearchSpace
+from autoq.transform import CandidateBuilder
+
+Stage = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A prepared search.
+
+    Attributes:
+        model: The float model.
+        inputs: Calibration inputs.
+        graphs: Placement by name of the ignored scope; "none" is always there.
+        builder: Makes candidates.
+        evaluator: Scores and times candidates.
+        space: As searched: runtime precisions that the device lacks are dropped.
+        dimensions: Of the space on this model.
+        device: OpenVINO device.
+        hardware: Fingerprint of the machine.
+        digest: Of the model and the calibration data.
+        statistics_file: Name of the file in the cache that holds the statistics.
+    """
+
+    model: ov.Model
+    inputs: ModelInputs
+    graphs: dict[str, QuantizationGraph]
+    builder: CandidateBuilder
+    evaluator: Evaluator
+    space: SearchSpace
+    dimensions: Dimensions
+    device: str
+    hardware: str
+    digest: str
+    statistics_file: str
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the searchable groups."""
+        return tuple(group.name for group in self.graphs["none"].groups)
+
+
+def place(
+    model: ov.Model, space: SearchSpace, *, target_device: TargetDevice, model_type: ModelType | None
+) -> dict[str, QuantizationGraph]:
+    """Placement under every ignored scope of a space.
+
+    Raises:
+        ModelError: The model has nothing to quantize.
+        PlanError: A scope names something that the model does not have.
+    """
+    graphs = {
+        name: analyze(model, target_device=target_device, model_type=model_type, ignored_scope=scope)
+        for name, scope in space.scopes().items()
+    }
+    if not graphs["none"].sites:
+        kinds = ", ".join(sorted({decision.type for decision in graphs["none"].decisions})[:8]) or "none"
+        msg = f"model {model.get_friendly_name()!r} has nothing to quantize: its operations are {kinds}."
+        raise ModelError(msg)
+    return graphs
+
+
+def supported_space(space: SearchSpace, device: str) -> SearchSpace:
+    """The space without the runtime precisions that a device lacks; the default is always there."""
+    supported = supported_precisions(device)
+    kept = tuple(p for p in space.runtime_precisions if p in supported) or (RuntimePrecision.DEFAULT,)
+    return space.model_copy(update={"runtime_precisions": kept})
+
+
+def collected(
+    model: ov.Model,
+    graphs: dict[str, QuantizationGraph],
+    inputs: ModelInputs,
+    *,
+    subset_size: int,
+    path: Path | None,
+    stage: Stage,
+) -> Statistics:
+    """Statistics of the calibration data, from the file where they were kept before."""
+    if path is not None and path.exists():
+        statistics = Statistics.load(path)
+        if statistics.covers(*graphs.values()):
+            stage("calibration statistics found on disk", 0, None)
+            return statistics
+    text = "collecting calibration statistics"
+    statistics = collect(
+        model,
+        tuple(graphs.values()),
+        inputs,
+        subset_size=subset_size,
+        progress=lambda done, total: stage(text, done, total),
+    )
+    if path is not None:
+        statistics.save(path)
+    return statistics
+
+
+def prepare(
+    model: ov.Model,
+    inputs: ModelInputs,
+    space: SearchSpace,
+    *,
+    make_evaluator: Callable[[], Evaluator],
+    device: str,
+    target_device: TargetDevice,
+    model_type: ModelType | None,
+    cache: Path | None,
+    stage: Stage,
+) -> Problem:
+    """Places quantizers, collects statistics once, and measures the float model.
+
+    Args:
+        model: The float model; never modified.
+        inputs: Calibration inputs.
+        space: What to search.
+        make_evaluator: Makes the evaluator; called after the cheap checks, because it scores the float model.
+        device: OpenVINO device.
+        target_device: Hardware table for placement.
+        model_type: Family of the model.
+        cache: Folder for statistics; None keeps them in memory.
+        stage: Told what happens.
+
+    Raises:
+        ModelError: The model has nothing to quantize.
+        PlanError: A scope names something that the model does not have.
+    """
+    stage("placing quantizers", 0, None)
+    space = supported_space(space, device)
+    graphs = place(model, space, target_device=target_device, model_type=model_type)
+    subset_size = min(max(space.subset_sizes), len(inputs))
+    digest = statistics_digest(model, inputs, subset_size, "f32")
+    file = f"statistics-{digest}.npz"
+    path = None if cache is None else cache / file
+    statistics = collected(model, graphs, inputs, subset_size=subset_size, path=path, stage=stage)
+    builder = CandidateBuilder(model, graphs, statistics)
+    stage("scoring and timing the float model", 0, None)
+    evaluator = make_evaluator()
+    groups = [group.name for group in graphs["none"].groups]
+    return Problem(
+        model=model,
+        inputs=inputs,
+        graphs=graphs,
+        builder=builder,
+        evaluator=evaluator,
+        space=space,
+        dimensions=Dimensions.of(space, groups),
+        device=device,
+        hardware=hardware_fingerprint(device),
+        digest=digest,
+        statistics_file=file,
+    )

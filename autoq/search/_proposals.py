@@ -1,0 +1,32 @@
+"""The plans that every search looks at before the sampler proposes any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from autoq.core import Precision, QuantizationPlan, Recipe
+
+
+def first_plans(groups: Sequence[str], recipes: Sequence[Recipe]) -> Iterator[tuple[str, QuantizationPlan]]:
+    """All-float, then all-int8 with every recipe worth a look; `(origin, plan)` each."""
+    yield "float", QuantizationPlan(recipes[0], dict.fromkeys(groups, Precision.FLOAT))
+    for number, recipe in enumerate(recipes):
+        yield "int8" if number == 0 else "recipe", QuantizationPlan(recipe, dict.fromkeys(groups, Precision.INT8))
+
+
+def sweep_plans(ranking: Sequence[str], recipe: Recipe, count: int) -> Iterator[tuple[str, QuantizationPlan]]:
+    """Plans that leave the k most sensitive groups in float, for `count` values of k, doubling roughly.
+
+    Args:
+        ranking: Groups, most sensitive first.
+        recipe: Of every plan.
+        count: How many plans at most.
+    """
+    if count < 1 or len(ranking) < 2:
+        return
+    spread = np.geomspace(1, len(ranking) - 1, num=min(count, len(ranking) - 1))
+    for k in sorted({int(value) for value in np.rint(spread)}):
+        kept = set(ranking[:k])
+        yield "sweep", QuantizationPlan(recipe, {g: Precision.FLOAT if g in kept else Precision.INT8 for g in ranking})

@@ -1,0 +1,165 @@
+"""The loop: ask for a plan, build it, measure it, tell; stop at the budget, at Ctrl-C, or when nothing new is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import optuna
+
+from autoq.core import AutoqError, Estimate, QuantizationPlan, RuntimePrecision
+from autoq.evaluation import Evaluation, RuntimeConfig
+from autoq.search._front import ParetoFront
+from autoq.search._observer import SearchObserver
+from autoq.search._problem import Problem, Stage
+from autoq.search._proposals import first_plans, sweep_plans
+from autoq.search._records import TrialRecord, TrialState
+from autoq.search._sensitivity import sensitivities
+from autoq.search._study import Study
+
+_SENSITIVITY_SAMPLES = 16
+# So many proposals in a row that build a model already measured mean that the sampler has nothing new to offer.
+_STALE_PROPOSALS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """When to stop, and what is acceptable.
+
+    Attributes:
+        n_trials: Candidates measured, earlier sessions included; duplicates are free. None is no limit.
+        deadline: Moment of `time.monotonic()`; a trial that would probably end after it is not begun. None is no limit.
+        max_drop: Largest acceptable accuracy drop in the metric's unit; None accepts any.
+    """
+
+    n_trials: int | None
+    deadline: float | None
+    max_drop: float | None
+
+
+def rank_groups(problem: Problem, study: Study, stage: Stage) -> list[str]:
+    """Groups by sensitivity, most sensitive first; measured once per study."""
+    known: dict[str, float] | None = study.recall("sensitivity")
+    if known is None:
+        count = min(_SENSITIVITY_SAMPLES, len(problem.inputs))
+        known = sensitivities(
+            problem.builder,
+            problem.model,
+            problem.groups,
+            [problem.inputs[i] for i in range(count)],
+            problem.space.default_recipe(),
+            runtime=RuntimeConfig(device=problem.device, inference_precision=RuntimePrecision.F32),
+            progress=lambda done, total: stage("measuring the sensitivity of each group", done, total),
+        )
+        study.remember("sensitivity", known)
+    return sorted(known, key=lambda group: -known[group])
+
+
+def enqueue_first(problem: Problem, study: Study, ranking: Sequence[str]) -> None:
+    """Enqueues all-float, all-int8 with each recipe that differs in one choice, and the sensitivity-ordered sweep."""
+    default = problem.space.default_recipe()
+    variations = [
+        replace(default, **{name: choice})
+        for name, choices in problem.space.recipe_choices().items()
+        for choice in choices[1:]
+    ]
+    plans = list(first_plans(problem.groups, [default, *variations]))
+    if problem.space.precisions == "group":
+        plans += sweep_plans(ranking, default, problem.space.sweep)
+    for origin, plan in plans:
+        study.enqueue(problem.dimensions.parameters(plan), origin)
+
+
+def run(problem: Problem, study: Study, budget: Budget, observers: Sequence[SearchObserver]) -> bool:
+    """Runs trials until the budget is spent.
+
+    Args:
+        problem: What is searched.
+        study: Where trials are kept; its finished trials count towards the budget.
+        budget: When to stop.
+        observers: Told of every trial.
+
+    Returns:
+        Whether the user interrupted it.
+    """
+    records = study.records()
+    measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
+    again = study.settle()
+    stale, last_seconds = 0, 0.0
+    try:
+        while not _spent(records, budget, last_seconds) and stale < _STALE_PROPOSALS:
+            started = time.monotonic()
+            trial = again.pop(0) if again else study.ask()
+            record = _run_trial(problem, study, trial, measured, budget)
+            study.finish(trial, record, budget.max_drop)
+            records.append(record)
+            if record.state is TrialState.COMPLETE:
+                measured[record.fingerprint] = record
+            if record.state is TrialState.DUPLICATE:
+                stale += 1
+            else:
+                stale, last_seconds = 0, time.monotonic() - started
+            front = ParetoFront(records)
+            for observer in observers:
+                observer.on_trial(record, front)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _spent(records: Sequence[TrialRecord], budget: Budget, last_seconds: float) -> bool:
+    if budget.n_trials is not None and sum(r.state is not TrialState.DUPLICATE for r in records) >= budget.n_trials:
+        return True
+    return budget.deadline is not None and time.monotonic() + last_seconds > budget.deadline
+
+
+def _run_trial(
+    problem: Problem, study: Study, trial: optuna.Trial, measured: dict[str, TrialRecord], budget: Budget
+) -> TrialRecord:
+    """Builds and measures what a trial proposes, or takes over what is already known of the same model."""
+    may_run = study.begin(trial)
+    plan = problem.dimensions.suggest(trial)
+    record = TrialRecord(
+        number=trial.number,
+        state=TrialState.FAILED,
+        origin=trial.user_attrs.get("origin", problem.space.sampler),
+        plan=plan,
+        fingerprint="",
+        hardware=problem.hardware,
+    )
+    if not may_run:
+        return replace(record, error="its process ended while it ran, twice; it is not tried again.")
+    try:
+        started = time.perf_counter()
+        record = replace(
+            record,
+            fingerprint=problem.builder.fingerprint(plan),
+            quantized_sites=problem.builder.resolve(plan).quantized_sites,
+        )
+        if (twin := measured.get(record.fingerprint)) is not None:
+            return replace(
+                record,
+                state=TrialState.DUPLICATE,
+                evaluation=twin.evaluation,
+                feasible=twin.feasible,
+                duplicate_of=twin.number,
+            )
+        evaluation, seconds = _measure(problem, plan, started, is_baseline=record.is_baseline)
+    except AutoqError as error:
+        return replace(record, error=str(error))
+    feasible = budget.max_drop is None or evaluation.accuracy.drop.value <= budget.max_drop
+    return replace(record, state=TrialState.COMPLETE, evaluation=evaluation, feasible=feasible, seconds=seconds)
+
+
+def _measure(
+    problem: Problem, plan: QuantizationPlan, started: float, *, is_baseline: bool
+) -> tuple[Evaluation, dict[str, float]]:
+    model = problem.builder.build(plan)
+    build_s = time.perf_counter() - started
+    evaluation, seconds = problem.evaluator.evaluate(model, plan.recipe.runtime_precision)
+    if is_baseline:
+        # The ratio of the baseline to itself is one by definition; what was measured is the timer's own error.
+        latency = replace(evaluation.latency, ratio=Estimate(1.0, 1.0, 1.0))
+        evaluation = replace(evaluation, latency=latency)
+    return evaluation, {"build": build_s, **seconds}

@@ -1,0 +1,87 @@
+"""Trial records as plain JSON values and back; per-sample scores are left out and kept in files of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from autoq.core import Estimate, QuantizationPlan
+from autoq.evaluation import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
+from autoq.search._records import TrialRecord, TrialState
+
+
+def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
+    """Mean, drop and count of an accuracy, without its scores."""
+    return {"mean": accuracy.mean, "drop": asdict(accuracy.drop), "n": accuracy.n}
+
+
+def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
+    """Reads what `accuracy_to_dict` wrote; the scores come back empty."""
+    return Accuracy(values["mean"], Estimate(**values["drop"]), values["n"], np.empty(0))
+
+
+def latency_to_dict(latency: Latency) -> dict[str, Any]:
+    """All fields of a latency."""
+    return asdict(latency)
+
+
+def latency_from_dict(values: Mapping[str, Any]) -> Latency:
+    """Reads what `latency_to_dict` wrote."""
+    return Latency(**{**values, "ratio": Estimate(**values["ratio"])})
+
+
+def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation without its per-sample scores."""
+    return {
+        "accuracy": accuracy_to_dict(evaluation.accuracy),
+        "latency": latency_to_dict(evaluation.latency),
+        "size_bytes": evaluation.size_bytes,
+        "execution": [asdict(layer) for layer in evaluation.execution.layers],
+        "runtime": dict(evaluation.runtime),
+    }
+
+
+def evaluation_from_dict(values: Mapping[str, Any]) -> Evaluation:
+    """Reads what `evaluation_to_dict` wrote; the scores come back empty."""
+    layers = tuple(ExecutedLayer(**{**layer, "ops": tuple(layer["ops"])}) for layer in values["execution"])
+    return Evaluation(
+        accuracy=accuracy_from_dict(values["accuracy"]),
+        latency=latency_from_dict(values["latency"]),
+        size_bytes=values["size_bytes"],
+        execution=ExecutionReport(layers),
+        runtime=dict(values["runtime"]),
+    )
+
+
+def record_to_dict(record: TrialRecord) -> dict[str, Any]:
+    """A record as plain JSON values."""
+    return {
+        "number": record.number,
+        "state": str(record.state),
+        "origin": record.origin,
+        "plan": record.plan.to_dict(),
+        "fingerprint": record.fingerprint,
+        "hardware": record.hardware,
+        "evaluation": None if record.evaluation is None else evaluation_to_dict(record.evaluation),
+        "feasible": record.feasible,
+        "quantized_sites": record.quantized_sites,
+        "seconds": dict(record.seconds),
+        "error": record.error,
+        "duplicate_of": record.duplicate_of,
+    }
+
+
+def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
+    """Reads what `record_to_dict` wrote."""
+    evaluation = values["evaluation"]
+    return TrialRecord(
+        **{
+            **values,
+            "state": TrialState(values["state"]),
+            "plan": QuantizationPlan.from_dict(values["plan"]),
+            "evaluation": None if evaluation is None else evaluation_from_dict(evaluation),
+        }
+    )

@@ -1,0 +1,188 @@
+"""The space that is searched: typed, read from YAML, with errors that name the key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from autoq.core import (
+    BiasCorrection,
+    ConfigError,
+    OverflowFix,
+    Preset,
+    RangeEstimator,
+    Recipe,
+    RuntimePrecision,
+    nearest,
+)
+from autoq.graph import IgnoredScope
+
+_EVERY_CHOICE_ONCE = "lists the same choice twice"
+
+
+def _folder() -> Path:
+    """Folder of the shipped spaces: inside the wheel, or beside the package in a checkout."""
+    packaged = Path(str(files("autoq"))) / "search_spaces"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "search_spaces"
+
+
+class ScopeRules(BaseModel):
+    """One ignored scope: operations that stay in float in every plan that chooses it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    names: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+
+    def to_scope(self) -> IgnoredScope:
+        """The scope as placement reads it."""
+        return IgnoredScope(names=self.names, patterns=self.patterns, types=self.types)
+
+
+def _as_list(value: object) -> object:
+    """A single choice may be written without brackets."""
+    return [value] if isinstance(value, str | int | float) or value is None else value
+
+
+Choices = BeforeValidator(_as_list)
+
+
+class SearchSpace(BaseModel):
+    """Which choices a search may combine; a dimension with one choice is fixed.
+
+    Attributes:
+        presets: Schemes of the activations.
+        range_estimators: How per-sample extremes become ranges.
+        subset_sizes: Calibration samples used; the largest is what is collected, once.
+        bias_corrections: How the mean shift of weighted layers is removed.
+        overflow_fixes: Which weights use half of their range.
+        smooth_quant_alphas: SmoothQuant strengths; null leaves it out.
+        runtime_precisions: What layers left in float run in; those that the device lacks are dropped.
+        ignored_scopes: Named scopes; "none" is always there.
+        precisions: "group" searches the precision of every group, "model" quantizes all groups or none.
+        sampler: Who proposes after the enqueued plans.
+        sweep: How many plans the sensitivity-ordered sweep enqueues.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    presets: Annotated[tuple[Preset, ...], Choices, Field(min_length=1)] = (Preset.PERFORMANCE, Preset.MIXED)
+    range_estimators: Annotated[tuple[RangeEstimator, ...], Choices, Field(min_length=1)] = (
+        RangeEstimator.MEAN_MIN_MAX,
+        RangeEstimator.MIN_MAX,
+    )
+    subset_sizes: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Choices, Field(min_length=1)] = (300,)
+    bias_corrections: Annotated[tuple[BiasCorrection, ...], Choices, Field(min_length=1)] = (
+        BiasCorrection.FAST,
+        BiasCorrection.NONE,
+    )
+    overflow_fixes: Annotated[tuple[OverflowFix, ...], Choices, Field(min_length=1)] = (OverflowFix.FIRST_LAYER,)
+    smooth_quant_alphas: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1)] | None, ...], Choices, Field(min_length=1)
+    ] = (None,)
+    runtime_precisions: Annotated[tuple[RuntimePrecision, ...], Choices, Field(min_length=1)] = (
+        RuntimePrecision.DEFAULT,
+    )
+    ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
+    precisions: Literal["group", "model"] = "group"
+    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    sweep: Annotated[int, Field(ge=0)] = 8
+
+    @field_validator("*")
+    @classmethod
+    def _distinct(cls, value: object) -> object:
+        if isinstance(value, tuple) and len(set(value)) != len(value):
+            raise ValueError(_EVERY_CHOICE_ONCE)
+        return value
+
+    @classmethod
+    def load(cls, source: str | Path | Mapping[str, Any] | SearchSpace) -> SearchSpace:
+        """Reads a space.
+
+        Args:
+            source: A shipped name ("cnn", "transformer", "quick"), a path of a YAML file, plain values, or a space.
+
+        Raises:
+            ConfigError: No such space or file, or a key or value that autoq does not understand.
+        """
+        if isinstance(source, SearchSpace):
+            return source
+        if isinstance(source, Mapping):
+            return cls.parse(source, "search space")
+        path = Path(source)
+        if path.suffix not in {".yaml", ".yml"}:
+            shipped = {p.stem: p for p in _folder().glob("*.yaml")}
+            if str(source) not in shipped:
+                msg = (
+                    f"search space {str(source)!r} is neither a .yaml file nor shipped: {nearest(str(source), shipped)}"
+                )
+                raise ConfigError(msg)
+            path = shipped[str(source)]
+        try:
+            values = yaml.safe_load(path.read_text("utf-8"))
+        except OSError as error:
+            msg = f"search space {str(path)!r} cannot be read: {error.strerror}."
+            raise ConfigError(msg) from None
+        except yaml.YAMLError as error:
+            msg = f"search space {str(path)!r} is not YAML: {' '.join(str(error).split())}."
+            raise ConfigError(msg) from None
+        return cls.parse(values if values is not None else {}, str(path))
+
+    @classmethod
+    def parse(cls, values: object, where: str) -> Self:
+        """Reads plain values.
+
+        Args:
+            values: A mapping.
+            where: Named in errors.
+
+        Raises:
+            ConfigError: A key or value that autoq does not understand.
+        """
+        if not isinstance(values, Mapping):
+            msg = f"{where} must be a mapping of keys to choices, got {type(values).__name__}."
+            raise ConfigError(msg)
+        for key in values:
+            if key not in cls.model_fields:
+                msg = f"{where}: key {key!r} is unknown: {nearest(str(key), cls.model_fields)}"
+                raise ConfigError(msg)
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            msg = f"{where}: {key} is {first['input']!r}: {first['msg']}."
+            raise ConfigError(msg) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The space as plain values, complete with defaults."""
+        return self.model_dump(mode="json")
+
+    def scopes(self) -> dict[str, IgnoredScope | None]:
+        """Ignored scope by name; "none" comes first."""
+        return {"none": None} | {
+            name: rules.to_scope() for name, rules in self.ignored_scopes.items() if name != "none"
+        }
+
+    def recipe_choices(self) -> dict[str, tuple[Any, ...]]:
+        """Choices of every recipe field, the first being the default, in the order of `Recipe`'s fields."""
+        return {
+            "preset": self.presets,
+            "range_estimator": self.range_estimators,
+            "subset_size": self.subset_sizes,
+            "bias_correction": self.bias_corrections,
+            "overflow_fix": self.overflow_fixes,
+            "smooth_quant_alpha": self.smooth_quant_alphas,
+            "ignored_scope": tuple(self.scopes()),
+            "runtime_precision": self.runtime_precisions,
+        }
+
+    def default_recipe(self) -> Recipe:
+        """The first choice of every dimension."""
+        return Recipe(**{name: choices[0] for name, choices in self.recipe_choices().items()})

@@ -1,0 +1,144 @@
+"""The Optuna study behind a search: opened or resumed, and the records that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+
+from autoq.core import ConfigError
+from autoq.search._records import TrialRecord, TrialState
+from autoq.search._serial import record_from_dict, record_to_dict
+
+_IDENTITY = "autoq/identity"
+_RECORD = "autoq/record"
+_ATTEMPTS = "autoq/attempts"
+_MAX_ATTEMPTS = 2
+
+
+def make_sampler(name: str, seed: int) -> BaseSampler:
+    """Sampler by the name that a search space uses."""
+    samplers: dict[str, Callable[..., BaseSampler]] = {
+        "tpe": TPESampler,
+        "nsga2": NSGAIISampler,
+        "random": RandomSampler,
+    }
+    return samplers[name](seed=seed)
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keeps Optuna's log to warnings while a search runs, and gives the user's level back afterwards."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+class Study:
+    """An Optuna study whose trials carry `TrialRecord`s, safe to kill at any moment.
+
+    A trial's record is stored before Optuna is told its values, so a trial found running on reopening either has its
+    record already, and is told, or is run again under its own number.
+
+    Args:
+        storage: Optuna storage URL; None keeps the study in memory.
+        name: Of the study.
+        sampler: Name of the sampler.
+        seed: Of the sampler.
+        identity: What must be the same for trials to be comparable: model, data, space, metric, budget, hardware.
+
+    Raises:
+        ConfigError: The storage cannot be opened, or holds a study of this name with another identity.
+    """
+
+    def __init__(self, storage: str | None, name: str, *, sampler: str, seed: int, identity: Mapping[str, Any]) -> None:
+        try:
+            self._study = optuna.create_study(
+                storage=storage, study_name=name, directions=["minimize", "minimize"], load_if_exists=True
+            )
+        except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each raise errors of their own here
+            msg = f"storage {storage!r} cannot be opened: {str(error).splitlines()[0]}"
+            raise ConfigError(msg) from error
+        self._check_identity(name, identity)
+        # A resumed study must not propose again what its first session drew.
+        self._study.sampler = make_sampler(sampler, seed + len(self._study.trials))
+
+    def _check_identity(self, name: str, identity: Mapping[str, Any]) -> None:
+        stored = self._study.user_attrs.get(_IDENTITY)
+        if stored is None:
+            self._study.set_user_attr(_IDENTITY, dict(identity))
+            return
+        for key, value in identity.items():
+            if stored.get(key) != value:
+                msg = (
+                    f"study {name!r} was started with {key} = {stored.get(key)!r} and cannot go on with {value!r}: "
+                    "choose another name or output folder."
+                )
+                raise ConfigError(msg)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What the study was started with."""
+        return dict(self._study.user_attrs[_IDENTITY])
+
+    def remember(self, key: str, value: Any) -> None:  # any JSON value
+        """Keeps a JSON value with the study."""
+        self._study.set_user_attr(f"autoq/{key}", value)
+
+    def recall(self, key: str) -> Any:  # any JSON value
+        """What `remember` kept under this key, None before."""
+        return self._study.user_attrs.get(f"autoq/{key}")
+
+    def records(self) -> list[TrialRecord]:
+        """Records of all trials that ended, by number."""
+        trials = self._study.get_trials(deepcopy=False)
+        return [record_from_dict(t.user_attrs[_RECORD]) for t in trials if _RECORD in t.user_attrs]
+
+    def enqueue(self, parameters: Mapping[str, Any], origin: str) -> None:
+        """Has the next `ask` return these parameters, unless a trial of them exists."""
+        self._study.enqueue_trial(dict(parameters), user_attrs={"origin": origin}, skip_if_exists=True)
+
+    def ask(self) -> optuna.Trial:
+        """A new trial: an enqueued one first, else what the sampler proposes."""
+        return self._study.ask()
+
+    def settle(self) -> list[optuna.Trial]:
+        """Deals with the trials that a killed session left running.
+
+        Returns:
+            Those to run again, under their own numbers.
+        """
+        again = []
+        for frozen in self._study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
+            # Optuna has no public way to go on with a trial.
+            trial = optuna.Trial(self._study, frozen._trial_id)
+            if _RECORD in frozen.user_attrs:
+                self._tell(trial, record_from_dict(frozen.user_attrs[_RECORD]))
+            else:
+                again.append(trial)
+        return again
+
+    def begin(self, trial: optuna.Trial) -> bool:
+        """Counts an attempt at a trial; False where it has already ended its process too often to be tried again."""
+        attempts = int(trial.user_attrs.get(_ATTEMPTS, 0))
+        trial.set_user_attr(_ATTEMPTS, attempts + 1)
+        return attempts < _MAX_ATTEMPTS
+
+    def finish(self, trial: optuna.Trial, record: TrialRecord, max_drop: float | None) -> None:
+        """Stores the record of a trial and tells Optuna its values."""
+        if record.evaluation is not None and max_drop is not None:
+            trial.set_constraint("drop", record.evaluation.accuracy.drop.value - max_drop)
+        trial.set_user_attr(_RECORD, record_to_dict(record))
+        self._tell(trial, record)
+
+    def _tell(self, trial: optuna.Trial, record: TrialRecord) -> None:
+        if record.evaluation is None or record.state is TrialState.FAILED:
+            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            return
+        self._study.tell(trial, [record.evaluation.accuracy.drop.value, record.evaluation.latency.ratio.value])

@@ -1,0 +1,77 @@
+"""The chart view of an experiment, ready when it is opened.
+
+MLflow's UI keeps shared views as JSON in experiment tags. The format is internal to MLflow 3: everything works without
+it, and this is the only place that writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_TAG = "mlflow.sharedViewState.autoq"
+
+
+def share_view(client: Any, experiment_id: str) -> None:  # MlflowClient, whose package has no types
+    """Stores the view under the key "autoq"."""
+    client.set_experiment_tag(experiment_id, _TAG, json.dumps(shared_view()))
+
+
+def shared_view() -> dict[str, Any]:
+    """Pareto scatter, parallel coordinates, and the search's curves."""
+    section = "autoq"
+    charts = [
+        {
+            "uuid": "autoq-pareto",
+            "type": "SCATTER",
+            "metricSectionId": section,
+            "displayName": "Accuracy drop against latency ratio",
+            "runsCountToCompare": 100,
+            "xaxis": {"key": "latency/ratio", "type": "METRIC"},
+            "yaxis": {"key": "accuracy/drop", "type": "METRIC"},
+            "deleted": False,
+            "isGenerated": False,
+        },
+        {
+            "uuid": "autoq-parallel",
+            "type": "PARALLEL",
+            "metricSectionId": section,
+            "displayName": "Recipes",
+            "runsCountToCompare": 100,
+            "selectedParams": ["preset", "range_estimator", "bias_correction", "float_groups"],
+            "selectedMetrics": ["accuracy/drop", "latency/ratio"],
+            "showAllRuns": False,
+            "deleted": False,
+            "isGenerated": False,
+        },
+        {
+            "uuid": "autoq-hypervolume",
+            "type": "LINE",
+            "metricSectionId": section,
+            "displayName": "Hypervolume of the front by trial",
+            "runsCountToCompare": 10,
+            "metricKey": "search/hypervolume",
+            "selectedMetricKeys": ["search/hypervolume"],
+            "xAxisKey": "step",
+            "xAxisScaleType": "linear",
+            "scaleType": "linear",
+            "lineSmoothness": 0,
+            "useGlobalLineSmoothing": False,
+            "deleted": False,
+            "isGenerated": False,
+        },
+    ]
+    return {
+        "compareRunCharts": charts,
+        "compareRunSections": [{"uuid": section, "name": "autoq", "display": True, "isReordered": False}],
+        "isAccordionReordered": False,
+        "autoRefreshEnabled": False,
+        "runsHiddenMode": "SHOWALL",
+        "runsHidden": [],
+        "runsPinned": [],
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+        "searchFilter": "",
+        "viewMaximized": False,
+        "runListHidden": False,
+    }

@@ -1,0 +1,35 @@
+"""Trial records made by hand, for tests of what is done with them."""
+
+import numpy as np
+
+from autoq.core import Estimate, Precision, QuantizationPlan, Recipe
+from autoq.evaluation import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
+from autoq.search import TrialRecord, TrialState
+
+
+def evaluation(drop: float = 0.01, ratio: float = 0.5, *, width: float = 0.001) -> Evaluation:
+    return Evaluation(
+        accuracy=Accuracy(0.9 - drop, Estimate(drop, drop - width, drop + width), 100, np.zeros(100)),
+        latency=Latency(Estimate(ratio, ratio - width, ratio + width), 0.9, 1.0, 1.2, 2.0, 12),
+        size_bytes=1000,
+        execution=ExecutionReport((ExecutedLayer("conv", "Convolution", "u8", "jit_avx2_I8", ("conv", "relu")),)),
+        runtime={"INFERENCE_PRECISION_HINT": "f32"},
+    )
+
+
+def record(
+    number: int, drop: float = 0.01, ratio: float = 0.5, *, width: float = 0.001, **changes: object
+) -> TrialRecord:
+    fields: dict[str, object] = {
+        "number": number,
+        "state": TrialState.COMPLETE,
+        "origin": "tpe",
+        "plan": QuantizationPlan(Recipe(subset_size=100 + number), {"a": Precision.FLOAT}),
+        "fingerprint": f"{number:016x}",
+        "hardware": "here",
+        "evaluation": evaluation(drop, ratio, width=width),
+        "feasible": True,
+        "quantized_sites": 3,
+        "seconds": {"build": 0.1},
+    }
+    return TrialRecord(**(fields | changes))  # type: ignore[arg-type]

@@ -1,0 +1,75 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from records import record
+
+from autoq.core import BudgetError
+from autoq.search import ParetoFront, TrialState, objectives
+
+POINTS = st.lists(st.tuples(st.floats(-0.1, 1), st.floats(0.1, 2)), min_size=1, max_size=12)
+
+
+def dominates(a, b):
+    return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
+
+
+@given(POINTS)
+def test_the_front_is_what_exhaustive_comparison_finds(points):
+    front = ParetoFront([record(i, *p) for i, p in enumerate(points)])
+    expected = {p for p in points if not any(dominates(q, p) for q in points)}
+    assert {objectives(r) for r in front} == expected
+    assert len(front) == len(expected)
+
+
+@given(POINTS)
+def test_hypervolume_is_the_area_of_the_union_of_boxes(points):
+    front = ParetoFront([record(i, *p) for i, p in enumerate(points)])
+    reference = (1.0, 2.0)
+    xs = sorted({p[0] for p in points} | {reference[0]})
+    ys = sorted({p[1] for p in points} | {reference[1]})
+    area = sum(
+        (x1 - x0) * (y1 - y0)
+        for (x0, x1), (y0, y1) in itertools.product(itertools.pairwise(xs), itertools.pairwise(ys))
+        if any(p[0] <= x0 and p[1] <= y0 for p in points)
+    )
+    np.testing.assert_allclose(front.hypervolume(reference), area, atol=1e-12)
+
+
+def test_only_complete_feasible_trials_can_be_on_the_front():
+    records = [
+        record(0, 0.02, 0.5),
+        record(1, 0.01, 0.4, feasible=False),
+        record(2, 0.01, 0.4, state=TrialState.DUPLICATE),
+        record(3, state=TrialState.FAILED, evaluation=None),
+    ]
+    assert [r.number for r in ParetoFront(records)] == [0]
+
+
+def test_fastest_within_a_drop():
+    front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.7), record(2, 0.05, 0.4)])
+    assert front.fastest().number == 2
+    assert front.fastest(max_drop=0.02).number == 1
+    with pytest.raises(BudgetError, match=r"drop of at most -1: the closest is trial 0"):
+        front.fastest(max_drop=-1)
+    with pytest.raises(BudgetError, match="empty"):
+        ParetoFront([]).fastest()
+
+
+def test_the_knee_is_the_bend():
+    assert ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.45), record(2, 0.1, 0.4)]).knee().number == 1
+
+
+def test_members_that_the_evidence_does_not_separate_are_tied():
+    front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.010, 0.50, width=0.01), record(2, 0.012, 0.49, width=0.01)])
+    assert front.tied == {1, 2}
+
+
+def test_saving_writes_every_member(tmp_path):
+    import json
+
+    front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.7)])
+    saved = json.loads(front.save(tmp_path / "front.json").read_text())
+    assert [member["number"] for member in saved] == [1, 0]

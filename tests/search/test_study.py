@@ -1,0 +1,133 @@
+import optuna
+import pytest
+from records import record
+
+from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe
+from autoq.search import SearchSpace, Study, TrialState, quiet_optuna
+from autoq.search._parameters import Dimensions
+from autoq.search._proposals import first_plans, sweep_plans
+
+IDENTITY = {"model": "m", "max_drop": 0.01}
+GROUPS = ["a", "b", "c", "d"]
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with quiet_optuna():
+        yield
+
+
+def open_study(tmp_path, **changes):
+    settings = {"sampler": "random", "seed": 0, "identity": IDENTITY} | changes
+    return Study(f"sqlite:///{tmp_path / 'study.db'}", "s", **settings)
+
+
+@pytest.mark.parametrize("precisions", ["group", "model"])
+def test_parameters_are_the_inverse_of_suggest(precisions):
+    space = SearchSpace.load({"precisions": precisions, "smooth_quant_alphas": [None, 0.5], "subset_sizes": [300, 100]})
+    dimensions = Dimensions.of(space, GROUPS)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(50):
+        plan = dimensions.suggest(study.ask())
+        fixed = optuna.trial.FixedTrial(dimensions.parameters(plan))
+        assert dimensions.suggest(fixed) == plan
+
+
+def test_cardinality_counts_every_combination():
+    space = SearchSpace.load(
+        {"presets": ["mixed", "performance"], "range_estimators": "min_max", "bias_corrections": "fast"}
+    )
+    assert Dimensions.of(space, GROUPS).cardinality == 2 * 2**4
+
+
+def test_the_first_plans_are_float_then_int8_with_every_recipe():
+    plans = list(first_plans(GROUPS, [Recipe(), Recipe(subset_size=10)]))
+    assert [origin for origin, _ in plans] == ["float", "int8", "recipe"]
+    assert plans[0][1].float_groups == set(GROUPS)
+    assert not plans[1][1].float_groups
+    assert plans[2][1].recipe.subset_size == 10
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [1]), (3, [1, 2, 3]), (9, [1, 2, 3])])
+def test_the_sweep_keeps_the_most_sensitive_groups_in_float(count, expected):
+    plans = [plan for _, plan in sweep_plans(GROUPS, Recipe(), count)]
+    assert [plan.float_groups for plan in plans] == [frozenset(GROUPS[:k]) for k in expected]
+
+
+def test_a_killed_trial_is_run_again_under_its_own_number(tmp_path):
+    study = open_study(tmp_path)
+    dimensions = Dimensions.of(SearchSpace(), GROUPS)
+    plan = QuantizationPlan(Recipe(), dict.fromkeys(GROUPS, Precision.FLOAT))
+    study.enqueue(dimensions.parameters(plan), "float")
+    first = study.ask()
+    assert study.begin(first)
+    assert dimensions.suggest(first) == plan
+    drawn = study.ask()
+    proposal = dimensions.suggest(drawn)
+
+    reopened = open_study(tmp_path)
+    again = reopened.settle()
+    assert [trial.number for trial in again] == [first.number, drawn.number]
+    assert dimensions.suggest(again[0]) == plan
+    assert again[0].user_attrs["origin"] == "float"
+    assert dimensions.suggest(again[1]) == proposal
+    assert reopened.begin(again[0])
+    reopened.finish(again[0], record(again[0].number), 0.01)
+    assert [r.number for r in open_study(tmp_path).records()] == [again[0].number]
+
+
+def test_a_trial_killed_between_its_record_and_optuna_is_told_not_run(tmp_path, monkeypatch):
+    study = open_study(tmp_path)
+    trial = study.ask()
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "_tell", lambda *_: None)
+        study.finish(trial, record(trial.number), 0.01)
+    reopened = open_study(tmp_path)
+    assert reopened.settle() == []
+    assert open_study(tmp_path).settle() == []
+    assert [r.number for r in reopened.records()] == [trial.number]
+
+
+def test_a_trial_that_keeps_ending_its_process_is_given_up(tmp_path):
+    trial = open_study(tmp_path).ask()
+    allowed = []
+    for _ in range(3):
+        study = open_study(tmp_path)
+        again = study.settle()
+        assert [t.number for t in again] == [trial.number]
+        allowed.append(study.begin(again[0]))
+    assert allowed == [True, True, False]
+
+
+def test_enqueueing_again_adds_nothing(tmp_path):
+    parameters = Dimensions.of(SearchSpace(), GROUPS).parameters(QuantizationPlan())
+    for _ in range(2):
+        open_study(tmp_path).enqueue(parameters, "int8")
+    storage = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert len(storage.trials) == 1
+
+
+def test_a_study_of_something_else_is_refused(tmp_path):
+    open_study(tmp_path)
+    with pytest.raises(ConfigError, match=r"study 's' was started with max_drop = 0.01 and cannot go on with 0.02"):
+        open_study(tmp_path, identity=IDENTITY | {"max_drop": 0.02})
+
+
+def test_a_storage_that_cannot_be_opened_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        Study(f"sqlite:///{tmp_path}/none/study.db", "s", sampler="tpe", seed=0, identity={})
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_infeasible_trials_are_told_as_such(tmp_path, sampler):
+    study = open_study(tmp_path, sampler=sampler)
+    dimensions = Dimensions.of(SearchSpace(), GROUPS)
+    for drop in (0.005, 0.05):
+        trial = study.ask()
+        dimensions.suggest(trial)
+        study.finish(trial, record(trial.number, drop), 0.01)
+    failed = study.ask()
+    study.finish(failed, record(failed.number, state=TrialState.FAILED, evaluation=None), 0.01)
+    stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert [trial.number for trial in stored.best_trials] == [0]
+    assert stored.trials[2].state is optuna.trial.TrialState.FAIL
