@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,16 @@ def _read_path(path: Path) -> ov.Model:
     if path.suffix == ".xml" and not weights.exists():
         msg = f"model {str(path)!r} has no weights beside it: {weights.name} is missing."
         raise ModelError(msg)
+    kind = _FILES.get(path.suffix, "TensorFlow")
     try:
-        return ov.Core().read_model(path)
+        model = ov.Core().read_model(path)
     except RuntimeError as error:
-        msg = f"model {str(path)!r} does not read as {_FILES.get(path.suffix, 'TensorFlow')}: {_reason(error)}"
+        msg = f"model {str(path)!r} does not read as {kind}: {_reason(error)}"
         raise ModelError(msg) from None
+    if not model.outputs:
+        msg = f"model {str(path)!r} reads as {kind} but has no outputs: the file is empty or not a whole model."
+        raise ModelError(msg)
+    return model
 
 
 def _read_torch(module: Any, example_input: Any) -> ov.Model:  # torch is an extra
@@ -69,9 +75,14 @@ def _read_torch(module: Any, example_input: Any) -> ov.Model:  # torch is an ext
     was_training = module.training
     module.eval()
     try:
-        return ov.convert_model(module, example_input=example_input)
+        with warnings.catch_warnings():
+            # OpenVINO's converter uses what torch deprecates; the user can do nothing about it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return ov.convert_model(module, example_input=example_input)
     except Exception as error:
-        msg = f"the torch.nn.Module {type(module).__name__} cannot be converted: {_reason(error)}"
+        cause = error.__cause__
+        reason = _reason(error) if cause is None else f"{type(cause).__name__}: {cause}".splitlines()[0]
+        msg = f"the torch.nn.Module {type(module).__name__} cannot be converted with this example_input: {reason}"
         raise ModelError(msg) from error
     finally:
         module.train(was_training)
@@ -81,4 +92,6 @@ def _reason(error: Exception) -> str:
     """The last line of an OpenVINO message that says something; the first ones name source files."""
     lines = [line.strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith("Exception from") and "Check '" not in line]
-    return telling[-1] if telling else type(error).__name__
+    if not telling or "Unable to read the model" in telling[-1]:
+        return "the file is empty, damaged, or of another format."
+    return telling[-1]

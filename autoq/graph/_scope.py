@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
 from autoq.core import PlanError, nearest
 
@@ -18,8 +19,11 @@ class Subgraph:
         outputs: Names of operations.
     """
 
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+    def __post_init__(self) -> None:
+        _freeze(self, "inputs", "outputs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,30 @@ class IgnoredScope:
     names: Sequence[str] = ()
     patterns: Sequence[str] = ()
     types: Sequence[str] = ()
-    subgraphs: Sequence[Subgraph] = field(default=())
+    subgraphs: Sequence[Subgraph] = ()
     validate: bool = True
+
+    def __post_init__(self) -> None:
+        _freeze(self, "names", "patterns", "types", "subgraphs")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_dict` wrote; absent keys keep their default.
+
+        Raises:
+            PlanError: A key is unknown.
+        """
+        known = [f.name for f in fields(cls)]
+        for key in values:
+            if key not in known:
+                msg = f"ignored scope: key {key!r} is unknown: {nearest(key, known)}"
+                raise PlanError(msg)
+        subgraphs = [Subgraph(s["inputs"], s["outputs"]) for s in values.get("subgraphs", ())]
+        return cls(**{**values, "subgraphs": subgraphs})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The scope as plain values."""
+        return asdict(self)
 
     def resolve(self, types: Mapping[str, str], readers: Mapping[str, Iterable[str]]) -> dict[str, str]:
         """The operations that the scope names, each with the rule that names it.
@@ -66,7 +92,8 @@ class IgnoredScope:
             for name in (*subgraph.inputs, *subgraph.outputs):
                 self._take({}, [name] if name in types else [], "subgraph end", name, types)
             between = _between(subgraph, readers)
-            self._take(found, between, "subgraph", f"{subgraph.inputs} -> {subgraph.outputs}", ())
+            ends = f"{', '.join(subgraph.inputs)} -> {', '.join(subgraph.outputs)}"
+            self._take(found, between, "subgraph", ends, ())
         return found
 
     def _take(self, found: dict[str, str], matches: Sequence[str], kind: str, rule: str, known: Iterable[str]) -> None:
@@ -76,6 +103,16 @@ class IgnoredScope:
             raise PlanError(msg)
         for name in matches:
             found.setdefault(name, f"ignored by {kind} {rule!r}")
+
+
+def _freeze(owner: object, *names: str) -> None:
+    """Makes tuples of sequences, so that their owner can be hashed; a single string is not a sequence of names."""
+    for name in names:
+        value = getattr(owner, name)
+        if isinstance(value, str):
+            msg = f"ignored scope: {name} must be a list, got the string {value!r}: write [{value!r}]."
+            raise PlanError(msg)
+        object.__setattr__(owner, name, tuple(value))
 
 
 def _between(subgraph: Subgraph, readers: Mapping[str, Iterable[str]]) -> list[str]:
