@@ -175,17 +175,23 @@ class SearchResult:
         if best is not None:
             best.save(run.best)
             run.write_json(run.path / "plan.json", best.record.plan.to_dict())
-        write_report(
-            run.path,
-            self.info,
-            self.records,
-            self.front,
-            None if best is None else best.record,
-            verdict=self.verdict,
-            holdout=self.holdout,
-        )
+        self.write_report(run.path)
         run.write_json(run.run, self._summary())
         return run.path
+
+    def write_report(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes report.html and front.png.
+
+        Raises:
+            OutputError: The folder cannot be written to.
+        """
+        try:
+            best = self.best.record
+        except BudgetError:
+            best = None
+        return write_report(
+            Path(folder), self.info, self.records, self.front, best, verdict=self.verdict, holdout=self.holdout
+        )
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> SearchResult:

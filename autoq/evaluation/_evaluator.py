@@ -52,7 +52,7 @@ class Evaluator:
         evaluate: ValidationFn | None = None,
         runtime: RuntimeConfig,
         sample: Feed,
-        max_latency_seconds: float = 4.0,
+        max_latency_seconds: float = 3.0,
     ) -> None:
         self.runtime = runtime
         self._validation = validation

@@ -34,8 +34,8 @@ def measure_latency(
     baseline: Compiled,
     sample: Feed,
     *,
-    max_seconds: float = 4.0,
-    target_half_width: float = 0.01,
+    max_seconds: float = 3.0,
+    target_half_width: float = 0.02,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Latency:

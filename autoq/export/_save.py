@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ _VERSION = ["autoq", "version"]
 def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
     """Saves a candidate's model, with plan and evaluation as model-level rt_info; others' rt_info is left alone.
 
-    The weights appear before the model that names them, each whole, so that a reader never finds half a model.
-
     Args:
         model: The candidate; never modified.
         record: Its trial.
@@ -33,9 +32,6 @@ def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
     Raises:
         OutputError: The path is no `.xml`, or cannot be written.
     """
-    if path.suffix != ".xml":
-        msg = f"model path {str(path)!r} must end in .xml; the weights are written beside it as .bin."
-        raise OutputError(msg)
     clone = model.clone()
     clone.set_rt_info(version("autoq"), _VERSION)
     clone.set_rt_info(record.plan.to_json(), _PLAN)
@@ -43,10 +39,40 @@ def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
         summary = evaluation_to_dict(record.evaluation)
         del summary["execution"]
         clone.set_rt_info(json.dumps(summary), _EVALUATION)
+    return save_model(clone, path)
+
+
+def check_model_path(path: Path) -> Path:
+    """A path that a model can be saved to, before the work that makes it.
+
+    Raises:
+        OutputError: It is no `.xml`, or its folder cannot be made or written to.
+    """
+    if path.suffix != ".xml":
+        msg = f"model path {str(path)!r} must end in .xml; the weights are written beside it as .bin."
+        raise OutputError(msg)
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"folder {str(folder)!r} cannot be made: {error.strerror}."
+        raise OutputError(msg) from None
+    if not os.access(folder, os.W_OK):
+        msg = f"folder {str(folder)!r} cannot be written to."
+        raise OutputError(msg)
+    return path
+
+
+def save_model(model: ov.Model, path: Path) -> Path:
+    """Saves a model as IR, whole or not at all: the weights appear before the model that names them.
+
+    Raises:
+        OutputError: The path is no `.xml`, or cannot be written.
+    """
+    check_model_path(path)
     draft = path.with_name(f".{path.stem}.part.xml")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ov.save_model(clone, draft, compress_to_fp16=False)
+        ov.save_model(model, draft, compress_to_fp16=False)
         draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
         return draft.replace(path)
     except (OSError, RuntimeError) as error:

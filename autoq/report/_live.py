@@ -14,6 +14,7 @@ from rich.table import Table
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState
 
 _STAGE_INTERVAL_S = 5.0
+_LOG_WIDTH = 132
 
 
 class LiveTable:
@@ -25,6 +26,9 @@ class LiveTable:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
+        if not self._console.is_terminal:
+            # A log has no width of its own; the table wants this much.
+            self._console = Console(file=self._console.file, width=_LOG_WIDTH)
         self._info: SearchInfo | None = None
         self._progress = Progress(
             TextColumn("{task.description}"),

@@ -1,5 +1,5 @@
 """A search in MLflow. The only package that imports it."""
 
-from autoq.tracking._mlflow import MlflowObserver, open_sentence
+from autoq.tracking._mlflow import MlflowObserver, chart_url, open_sentence
 
-__all__ = ["MlflowObserver", "open_sentence"]
+__all__ = ["MlflowObserver", "chart_url", "open_sentence"]

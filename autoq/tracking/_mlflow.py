@@ -6,11 +6,16 @@ that was killed anywhere goes on in the same parent run, and nothing is logged t
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,8 +47,9 @@ class MlflowObserver:
         self.tracking_uri = tracking_uri
         self._export = export
         try:
-            self._client = MlflowClient(tracking_uri)
-            self.experiment_id = self._experiment(experiment)
+            with _quiet():
+                self._client = MlflowClient(tracking_uri)
+                self.experiment_id = self._experiment(experiment)
         except Exception as error:  # every store has errors of its own
             msg = f"MLflow store {tracking_uri!r} cannot be opened: {str(error).strip().splitlines()[0]}"
             raise ConfigError(msg) from error
@@ -96,12 +102,6 @@ class MlflowObserver:
             self._client.set_tag(run_id, "autoq.front", str(any(r.number == number for r in front)).lower())
         self._client.set_terminated(self._parent, status="FINISHED")
 
-    @property
-    def url_fragment(self) -> str:
-        """What follows the server's address to open the experiment's charts."""
-        query = "compareRunsMode=CHART&viewStateShareKey=autoq"
-        return f"#/experiments/{self.experiment_id}/runs?{query}"
-
     def _experiment(self, name: str) -> str:
         known = self._client.get_experiment_by_name(name)
         if known is not None:
@@ -153,21 +153,64 @@ class MlflowObserver:
         from mlflow.models import Model
 
         before = mlflow.get_tracking_uri()
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, _quiet():
             path = export(record, Path(folder) / "model.xml")
             mlflow.set_tracking_uri(self.tracking_uri)
             try:
                 Model.log(
+                    artifact_path=None,
                     name=f"trial-{record.number}",
                     flavor=mlflow.pyfunc,
                     run_id=run_id,
                     python_model=str(_SERVED),
                     artifacts={"ir": str(path.parent)},
+                    signature=_signature(path),
                     pip_requirements=_requirements(),
                     model_config={"device": self._info.device if self._info else "CPU"},
                 )
             finally:
                 mlflow.set_tracking_uri(before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps to itself what MLflow tells while it makes a store or packs a model."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "mlflow.store.db.utils", "alembic")]
+    levels = [logger.level for logger in loggers]
+    bar = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
+    shown = os.environ.get(bar)
+    os.environ[bar] = "false"
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        # Some of its advice goes past logging and warning filters; its errors are exceptions and not touched by this.
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        if shown is None:
+            del os.environ[bar]
+        else:
+            os.environ[bar] = shown
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _signature(path: Path) -> Any:  # MLflow ships no types
+    """Inputs and outputs of an IR as MLflow describes tensors."""
+    import openvino as ov
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    def schema(ports: Sequence[Any]) -> Any:
+        specs = []
+        for index, port in enumerate(ports):
+            shape = tuple(-1 if size.is_dynamic else size.get_length() for size in port.get_partial_shape())
+            name = next(iter(sorted(port.get_names())), str(index))
+            specs.append(TensorSpec(np.dtype(port.get_element_type().to_dtype()), shape, name))
+        return Schema(specs)
+
+    model = ov.Core().read_model(path)
+    return ModelSignature(schema(model.inputs), schema(model.outputs))
 
 
 def _artifacts(tracking_uri: str) -> str | None:
@@ -250,7 +293,15 @@ def _progress(front: ParetoFront, info: SearchInfo | None) -> dict[str, float]:
     }
 
 
-def open_sentence(tracking_uri: str, fragments: Iterable[str]) -> str:
-    """How a person opens the MLflow UI on a search."""
-    target = next(iter(fragments), "")
-    return f"mlflow ui --backend-store-uri {tracking_uri}   then open http://127.0.0.1:5000/{target}"
+def open_sentence(tracking_uri: str, experiment: str) -> str:
+    """How a person opens the MLflow UI on the charts of an experiment."""
+    from mlflow import MlflowClient
+
+    known = MlflowClient(tracking_uri).get_experiment_by_name(experiment)
+    place = "" if known is None else chart_url(known.experiment_id)
+    return f"mlflow ui --backend-store-uri {tracking_uri}, then http://127.0.0.1:5000/{place}"
+
+
+def chart_url(experiment_id: str) -> str:
+    """What follows the server's address to open the charts of an experiment."""
+    return f"#/experiments/{experiment_id}/runs?compareRunsMode=CHART&viewStateShareKey=autoq"

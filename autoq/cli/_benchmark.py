@@ -1,0 +1,68 @@
+"""`autoq benchmark`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from autoq.cli._show import as_json, print_json
+
+
+@click.command()
+@click.argument("model")
+@click.option("--against", help="The model to compare with; without it, the model is compared with itself.")
+@click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
+@click.option("--sample", help="Input to time with: .npy, .npz or file.py:function; zeros by default.")
+@click.option("--precision", default="default", show_default=True, help="What float layers run in.")
+@click.option("--threads", type=int, help="Threads of the CPU.")
+@click.option("--seconds", type=float, default=10.0, show_default=True, help="Cap on the measurement.")
+@as_json
+def benchmark(
+    model: str,
+    *,
+    against: str | None,
+    device: str,
+    sample: str | None,
+    precision: str,
+    threads: int | None,
+    seconds: float,
+    json_output: bool,
+) -> None:
+    """Times MODEL beside another model, in alternating bursts, with an interval."""
+    from autoq.api import benchmark as run_benchmark
+    from autoq.config import load_data
+
+    comparison = run_benchmark(
+        model,
+        against=against,
+        device=device,
+        sample=None if sample is None else load_data(sample, Path()),
+        max_seconds=seconds,
+        inference_precision=precision,
+        num_threads=threads,
+    )
+    latency = comparison.latency
+    if json_output:
+        print_json(
+            {
+                "verdict": comparison.verdict,
+                "ratio": asdict(latency.ratio),
+                "p25_ms": latency.p25_ms,
+                "p50_ms": latency.p50_ms,
+                "p90_ms": latency.p90_ms,
+                "other_p50_ms": latency.baseline_p50_ms,
+                "bursts": latency.bursts,
+                "executed": dict(comparison.execution.precisions),
+                "runtime": comparison.runtime,
+            }
+        )
+        return
+    click.echo(comparison.verdict)
+    click.echo(
+        f"{latency.p50_ms:.3f} ms (p25 {latency.p25_ms:.3f}, p90 {latency.p90_ms:.3f}) against "
+        f"{latency.baseline_p50_ms:.3f} ms, {latency.bursts} pairs of bursts"
+    )
+    executed = ", ".join(f"{count} in {name}" for name, count in sorted(comparison.execution.precisions.items()))
+    click.echo(f"executed layers: {executed}")

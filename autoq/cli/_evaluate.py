@@ -1,0 +1,31 @@
+"""`autoq evaluate`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from autoq.cli._show import as_json, print_json
+
+
+@click.command()
+@click.argument("model")
+@click.option("--validation", required=True, help=".npz with x and y, or file.py:function that returns pairs.")
+@click.option("--metric", required=True, help="Name, or file.py:function.")
+@click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
+@click.option("--precision", default="default", show_default=True, help="What float layers run in.")
+@as_json
+def evaluate(model: str, *, validation: str, metric: str, device: str, precision: str, json_output: bool) -> None:
+    """Scores MODEL on labelled data, with an interval."""
+    from autoq.api import evaluate as run_evaluate
+    from autoq.config import load_data, load_function
+
+    chosen = load_function(metric, Path()) if ":" in metric else metric
+    data = load_data(validation, Path())
+    mean, scores = run_evaluate(model, data, metric=chosen, device=device, inference_precision=precision)
+    if json_output:
+        print_json({"score": asdict(mean), "n": len(scores)})
+    else:
+        click.echo(f"{metric} {mean.format('.4f')} on {len(scores)} samples")

@@ -1,0 +1,28 @@
+"""`autoq export`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from autoq.cli._show import as_json, print_json
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False))
+@click.option("--trial", type=int, help="Number of the trial; the chosen one by default.")
+@click.option("-o", "--out", required=True, help="Path of the .xml.")
+@as_json
+def export(folder: str, *, trial: int | None, out: str, json_output: bool) -> None:
+    """Builds the model of a trial of a run's FOLDER again and saves it as IR."""
+    from autoq.api import SearchResult
+
+    result = SearchResult.load(folder)
+    candidate = result.best if trial is None else result.candidate(trial)
+    path = candidate.save(out)
+    if json_output:
+        drop = asdict(candidate.evaluation.accuracy.drop)
+        print_json({"path": str(path), "trial": candidate.record.number, "drop": drop})
+    else:
+        click.echo(f"{path}: {candidate.describe()}")

@@ -1,0 +1,71 @@
+"""`autoq init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autoq.cli._show import as_json, print_json
+from autoq.core import OutputError
+
+_YAML = """\
+# One experiment: autoq search experiment.yaml
+name: my_model
+model: model.xml                       # or .onnx, a SavedModel folder, .tflite, .pdmodel, my_data.py:model
+calibration: my_data.py:calibration    # or a .npy / .npz file
+validation: my_data.py:validation      # pairs of (inputs, target)
+# holdout: my_data.py:holdout          # pairs that the search never sees
+metric: accuracy                       # or my_data.py:metric
+max_drop: 0.01                         # in the metric's unit, or relative to the float model: "1%"
+space: cnn                             # or transformer, quick, or the path of your own
+# model_type: transformer
+budget: {timeout_s: 600}               # or n_trials: 60
+device: CPU
+out: runs/my_model
+"""
+
+_CODE = '''\
+"""The data and the metric of experiment.yaml."""
+
+import numpy as np
+
+
+def calibration():
+    """Model inputs without labels: an array [n, ...], a dict of arrays, or a list of inputs."""
+    return np.load("calibration.npy")
+
+
+def validation():
+    """Pairs of (inputs, target), batch axis included; or two arrays (x, y) with one sample a row."""
+    return np.load("x.npy"), np.load("y.npy")
+
+
+def metric(outputs, target):
+    """Higher is better. outputs: the model's output arrays for one inference."""
+    return float(outputs[0][0].argmax() == target)
+'''
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False), default=".")
+@as_json
+def init(folder: str, *, json_output: bool) -> None:
+    """Writes a commented experiment file and a Python file for your own model, data and metric into FOLDER."""
+    place = Path(folder)
+    files = {place / "experiment.yaml": _YAML, place / "my_data.py": _CODE}
+    for path in files:
+        if path.exists():
+            msg = f"{str(path)!r} exists and is left as it is; name another folder."
+            raise OutputError(msg)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for path, text in files.items():
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        msg = f"folder {folder!r} cannot be written to: {error.strerror}."
+        raise OutputError(msg) from None
+    if json_output:
+        print_json({"files": [str(path) for path in files]})
+    else:
+        click.echo(f"{' and '.join(str(path) for path in files)}: edit them, then run autoq search experiment.yaml")

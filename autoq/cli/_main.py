@@ -1,0 +1,42 @@
+"""The command group, and how errors leave it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from autoq.cli._benchmark import benchmark
+from autoq.cli._evaluate import evaluate
+from autoq.cli._export import export
+from autoq.cli._init import init
+from autoq.cli._quantize import quantize
+from autoq.cli._report import report
+from autoq.cli._search import search
+from autoq.cli._sites import sites
+from autoq.core import AutoqError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="autoq")
+def cli() -> None:
+    """Finds the quantized OpenVINO models worth deploying."""
+
+
+for command in (search, quantize, benchmark, evaluate, sites, report, export, init):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Runs the command line: 0 is success, 2 is input that cannot be used, 130 is Ctrl-C."""
+    try:
+        cli(standalone_mode=False)
+    except AutoqError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped.", err=True)
+        sys.exit(130)

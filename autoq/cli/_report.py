@@ -1,0 +1,28 @@
+"""`autoq report`."""
+
+from __future__ import annotations
+
+import click
+
+from autoq.cli._show import as_json, print_json
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False))
+@as_json
+def report(folder: str, *, json_output: bool) -> None:
+    """Writes report.html and front.png of a run's FOLDER again, and prints the front."""
+    from rich.console import Console
+
+    from autoq.api import SearchResult
+    from autoq.report import front_table
+    from autoq.search import record_to_dict
+
+    result = SearchResult.load(folder)
+    result.write_report(folder)
+    if json_output:
+        print_json({"verdict": result.verdict, "front": [record_to_dict(record) for record in result.front]})
+        return
+    console = Console()
+    (console if console.is_terminal else Console(width=132)).print(front_table(result.front, result.info.max_drop))
+    click.echo(result.verdict)

@@ -1,0 +1,28 @@
+"""What commands print: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")
+
+
+def print_json(values: Any) -> None:  # any JSON value
+    """Prints one JSON document."""
+    click.echo(json.dumps(values, indent=1))
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Prints a table."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    (console if console.is_terminal else Console(width=150)).print(table)

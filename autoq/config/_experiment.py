@@ -1,0 +1,200 @@
+"""Experiment files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from autoq.config._code import load_data, load_function
+from autoq.core import ConfigError, nearest
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class Budget(BaseModel):
+    """When a search stops.
+
+    Attributes:
+        n_trials: Candidates measured.
+        timeout_s: Seconds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_trials: int | None = Field(default=None, ge=1)
+    timeout_s: float | None = Field(default=None, gt=0)
+
+
+class Tracking(BaseModel):
+    """Where MLflow keeps the runs.
+
+    Attributes:
+        uri: Of the store; "off" tracks nothing.
+        experiment: Name of the experiment.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment: str = "autoq"
+
+
+class ExperimentConfig(BaseModel):
+    """One experiment, as its YAML file describes it.
+
+    Paths of models, data and code are relative to the file; `out` and `storage` are relative to where it is launched.
+
+    Attributes:
+        name: Of the study and of the MLflow run.
+        model: Path of the model, or `file.py:function` that returns one.
+        calibration: `.npy`, `.npz`, or `file.py:function` that returns what `autoq.search` takes.
+        validation: Likewise; a `.npz` holds `x` and `y`.
+        holdout: Likewise, data that the search never sees.
+        metric: Name, or `file.py:function`.
+        evaluate: `file.py:function`, instead of `metric`.
+        sample: `file.py:function` or `.npy`: the input to time with.
+        max_drop: A number, or a percentage.
+        space: Name, path or keys of a search space.
+        budget: When to stop.
+        device: OpenVINO device.
+        model_type: "transformer", or nothing.
+        target_device: Hardware table.
+        runtime: Fields of `RuntimeConfig`.
+        storage: Optuna URL; by default a file in `out`.
+        tracking: MLflow.
+        seed: Of the sampler.
+        out: Folder of the run.
+        quick: Keys that replace those above for a smoke test.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    name: str | None = None
+    model: str
+    calibration: str
+    validation: str
+    holdout: str | None = None
+    metric: str | None = None
+    evaluate: str | None = None
+    sample: str | None = None
+    max_drop: float | str | None = None
+    space: str | dict[str, Any] | None = None
+    budget: Budget = Budget()
+    device: str = "CPU"
+    model_type: str | None = None
+    target_device: str = "ANY"
+    runtime: dict[str, Any] = Field(default_factory=dict)
+    storage: str | None = None
+    tracking: Tracking = Tracking()
+    seed: int = 0
+    out: str | None = None
+    quick: dict[str, Any] | None = None
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, quick: bool = False) -> Self:
+        """Reads an experiment file.
+
+        Args:
+            path: Of the YAML file.
+            quick: Apply its `quick` section.
+
+        Raises:
+            ConfigError: The file does not read, a key is unknown, a value makes no sense, or a variable is not set.
+        """
+        file = Path(path)
+        try:
+            values = yaml.safe_load(file.read_text("utf-8"))
+        except OSError as error:
+            msg = f"experiment {str(file)!r} cannot be read: {error.strerror}."
+            raise ConfigError(msg) from None
+        except yaml.YAMLError as error:
+            msg = f"experiment {str(file)!r} is not YAML: {' '.join(str(error).split())}."
+            raise ConfigError(msg) from None
+        if not isinstance(values, Mapping):
+            msg = f"experiment {str(file)!r} must be a mapping of keys to values."
+            raise ConfigError(msg)
+        given = dict(values)
+        if quick:
+            given |= given.get("quick") or {}
+        config = cls._parse(_expand(given, file), file)
+        config._folder = file.resolve().parent
+        return config
+
+    @classmethod
+    def _parse(cls, values: Mapping[str, Any], file: Path) -> Self:
+        for key in values:
+            if key not in cls.model_fields:
+                msg = f"experiment {str(file)!r}: key {key!r} is unknown: {nearest(str(key), cls.model_fields)}"
+                raise ConfigError(msg)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            got = "missing" if first["type"] == "missing" else repr(first["input"])
+            msg = f"experiment {str(file)!r}: {key} is {got}: {first['msg']}."
+            raise ConfigError(msg) from None
+
+    def search_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `autoq.search`, the user's code called and its files read.
+
+        Raises:
+            ConfigError: Code or data that are named cannot be found.
+        """
+        space = self.space
+        if isinstance(space, str) and space.endswith((".yaml", ".yml")):
+            space = str(self._folder / space)
+        function = None if self.evaluate is None else load_function(self.evaluate, self._folder)
+        metric: Any = self.metric
+        if metric is not None and ":" in metric:
+            metric = load_function(metric, self._folder)
+        return {
+            "model": load_data(self.model, self._folder) if ".py:" in self.model else self._folder / self.model,
+            "calibration": load_data(self.calibration, self._folder),
+            "validation": load_data(self.validation, self._folder),
+            "holdout": None if self.holdout is None else load_data(self.holdout, self._folder),
+            "sample": None if self.sample is None else load_data(self.sample, self._folder),
+            "metric": metric,
+            "evaluate": function,
+            "max_drop": self.max_drop,
+            "space": space,
+            "device": self.device,
+            "n_trials": self.budget.n_trials,
+            "timeout_s": self.budget.timeout_s,
+            "storage": self.storage,
+            "tracking_uri": self.tracking.uri,
+            "experiment": self.tracking.experiment,
+            "seed": self.seed,
+            "out": self.out,
+            "name": self.name,
+            "model_type": self.model_type,
+            "target_device": self.target_device,
+            "runtime": self.runtime,
+        }
+
+
+def _expand(value: Any, file: Path) -> Any:  # any YAML value
+    """Puts environment variables in for `${NAME}`."""
+    if isinstance(value, Mapping):
+        return {key: _expand(item, file) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, file) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def put(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            msg = f"experiment {str(file)!r}: the environment variable {name} is not set, which {value!r} needs."
+            raise ConfigError(msg)
+        return os.environ[name]
+
+    return _VARIABLE.sub(put, value)

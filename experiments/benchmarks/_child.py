@@ -1,0 +1,80 @@
+"""Runs one quantization in a process of its own, so that its wall time and peak memory are its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one quantization took.
+
+    Attributes:
+        wall_s: Seconds inside the call, imports and reading of data left out.
+        peak_bytes: Largest resident set of the process.
+        rise_bytes: How much the call raised it.
+        fake_quantizes: FakeQuantize nodes placed, on activations and on weights (weights counted before folding).
+    """
+
+    wall_s: float
+    peak_bytes: int
+    rise_bytes: int
+
+
+def quantize_in_child(tool: str, case: str, subset_size: int, out: Path) -> Cost:
+    """Quantizes a case with `autoq` or `nncf` and saves the model.
+
+    Raises:
+        RuntimeError: The child failed; its error output is the message.
+    """
+    command = [sys.executable, __file__, tool, case, str(subset_size), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-3000:])
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tool", choices=["autoq", "nncf"])
+    parser.add_argument("case")
+    parser.add_argument("subset_size", type=int)
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+
+    import openvino as ov
+    from _cases import load
+    from _peer import quantize as nncf_quantize
+
+    import autoq
+
+    case = load(arguments.case)
+    samples = case.calibration(arguments.subset_size)
+    model = ov.Core().read_model(case.model)
+    before = _peak()
+    started = time.perf_counter()
+    if arguments.tool == "autoq":
+        quantized = autoq.quantize(
+            model, samples, subset_size=arguments.subset_size, model_type=case.model_type
+        )
+    else:
+        quantized = nncf_quantize(model, samples, subset_size=arguments.subset_size, model_type=case.model_type)
+    wall_s = time.perf_counter() - started
+    peak = _peak()
+    ov.save_model(quantized, arguments.out, compress_to_fp16=False)
+    print(json.dumps({"wall_s": wall_s, "peak_bytes": peak, "rise_bytes": peak - before}))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,85 @@
+"""What one candidate costs: autoq beside the loop that users write, `nncf.quantize` + compile + score + time.
+
+Both sides score the same samples with the same code and time in the same way; the candidates differ from one to the next
+(one group more in float), as they do in a search.
+
+    python experiments/benchmarks/candidate_cost.py [CASE ...] [--quick]
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import openvino as ov
+from _cases import Case, arguments, cases
+from _lines import Lines
+from _peer import quantize as nncf_quantize
+
+import autoq
+from autoq.calibration import as_inputs
+from autoq.core import Precision, QuantizationPlan, RuntimePrecision
+from autoq.evaluation import Evaluator, RuntimeConfig, ValidationSet, resolve_metric
+from autoq.transform import CandidateBuilder
+
+PARTS = ("build", "compile", "accuracy", "latency")
+
+
+def compare(case: Case, lines: Lines, *, quick: bool) -> None:
+    """Prints the figures of one case."""
+    subset, repeats, count, candidates = (20, 1, 50, 2) if quick else (300, 3, 500, 8)
+    model = ov.Core().read_model(case.model)
+    samples = case.calibration(subset)
+    graph = autoq.analyze(model, model_type=case.model_type)
+    evaluator = Evaluator(
+        model,
+        validation=ValidationSet.of(model, case.validation(count)),
+        metric=resolve_metric(case.metric),
+        runtime=RuntimeConfig(),
+        sample=case.sample(),
+    )
+    started = time.perf_counter()
+    builder = CandidateBuilder(model, {"none": graph}, autoq.collect(model, (graph,), as_inputs(model, samples), subset_size=subset))
+    once_s = time.perf_counter() - started
+
+    ours = []
+    for k in range(candidates):
+        kept = {group.name: Precision.FLOAT for group in graph.groups[:k]}
+        started = time.perf_counter()
+        candidate = builder.build(QuantizationPlan(precisions=kept))
+        build_s = time.perf_counter() - started
+        _, seconds = evaluator.evaluate(candidate, RuntimePrecision.DEFAULT)
+        ours.append({"build": build_s, **seconds})
+    theirs = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        candidate = nncf_quantize(model.clone(), samples, subset_size=subset, model_type=case.model_type)
+        build_s = time.perf_counter() - started
+        _, seconds = evaluator.evaluate(candidate, RuntimePrecision.DEFAULT)
+        theirs.append({"build": build_s, **seconds})
+
+    median = [{part: statistics.median(c[part] for c in costs) for part in PARTS} for costs in (ours, theirs)]
+    for part in PARTS:
+        lines.figure(case.name, f"{part}_s", median[0][part], median[1][part])
+    lines.figure(case.name, "collected_once_s", once_s)
+    lines.figure(
+        case.name,
+        "build_and_compile_s",
+        median[0]["build"] + median[0]["compile"],
+        median[1]["build"],
+        goal=">= 20" if case.convolutional and not quick else None,
+    )
+    lines.figure(case.name, "candidate_s", *(sum(m.values()) for m in median))
+
+
+def main() -> None:
+    """Runs every case."""
+    options = arguments(__doc__)
+    lines = Lines("candidate_cost")
+    for case in cases(options.cases):
+        compare(case, lines, quick=options.quick)
+    lines.finish()
+
+
+if __name__ == "__main__":
+    main()

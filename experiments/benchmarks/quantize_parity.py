@@ -1,0 +1,85 @@
+"""`autoq.quantize` beside `nncf.quantize`: same model, same settings, same calibration samples.
+
+Per case: FakeQuantize nodes placed, accuracy of both on the whole validation set, latency ratio measured in alternating
+bursts, wall time and peak memory of the two calls, each in a process of its own, in turn.
+
+    python experiments/benchmarks/quantize_parity.py [CASE ...] [--quick]
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from pathlib import Path
+
+import openvino as ov
+from _cases import Case, arguments, cases
+from _child import quantize_in_child
+from _lines import Lines
+from _peer import fake_quantize_count
+
+import autoq
+from autoq.core import RuntimePrecision
+from autoq.evaluation import RuntimeConfig, measure_latency, paired_drop, resolve_metric, score
+
+
+def compare(case: Case, lines: Lines, *, quick: bool) -> None:
+    """Prints the figures of one case."""
+    subset, repeats, count = (20, 1, 200) if quick else (300, 3, None)
+    graph = autoq.analyze(autoq.read_model(case.model), model_type=case.model_type)
+    lines.figure(case.name, "fake_quantizes", len(graph.sites), fake_quantize_count(case))
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Path(folder) / "ours.xml", Path(folder) / "theirs.xml"
+        costs = [
+            (quantize_in_child("autoq", case.name, subset, ours), quantize_in_child("nncf", case.name, subset, theirs))
+            for _ in range(repeats)
+        ]
+        wall = [(a.wall_s, b.wall_s) for a, b in costs]
+        lines.figure(case.name, "wall_s", *(statistics.median(column) for column in zip(*wall, strict=True)))
+        peak = [(a.peak_bytes / 2**20, b.peak_bytes / 2**20) for a, b in costs]
+        lines.figure(case.name, "peak_memory_mib", *(statistics.median(column) for column in zip(*peak, strict=True)))
+
+        core = ov.Core()
+        models = [core.read_model(path) for path in (case.model, ours, theirs)]
+        pairs = case.validation(count)
+        metric = resolve_metric(case.metric)
+        scoring = RuntimeConfig(inference_precision=RuntimePrecision.F32)
+        reference, mine, peers = (score(scoring.compile(model), pairs, metric) for model in models)
+        gain = paired_drop(peers, mine)
+        lines.figure(
+            case.name,
+            "accuracy_points",
+            100 * mine.mean(),
+            100 * peers.mean(),
+            # In quick form the subset is too small to judge.
+            goal=None if quick else "<= 0.3",
+            judged=100 * gain.value,
+            behind_peer=[round(100 * value, 3) for value in (gain.low, gain.high)],
+            float_points=round(100 * float(reference.mean()), 3),
+            n=len(mine),
+        )
+        timing = RuntimeConfig(num_threads=1, num_streams=1)
+        latency = measure_latency(
+            timing.compile(models[1]), timing.compile(models[2]), case.sample(), max_seconds=2 if quick else 20
+        )
+        lines.figure(
+            case.name,
+            "latency_ratio",
+            latency.ratio.value,
+            goal=None if quick else "<= 1.03",
+            interval=[round(latency.ratio.low, 4), round(latency.ratio.high, 4)],
+            ms=round(latency.p50_ms, 3),
+        )
+
+
+def main() -> None:
+    """Runs every case."""
+    options = arguments(__doc__)
+    lines = Lines("quantize_parity")
+    for case in cases(options.cases):
+        compare(case, lines, quick=options.quick)
+    lines.finish()
+
+
+if __name__ == "__main__":
+    main()
