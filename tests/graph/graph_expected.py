@@ -37,7 +37,9 @@ PERFORMANCE = {
         "conv_a/fq_weights_1 conv_b/fq_weights_1 conv_c/fq_weights_1 conv_d/fq_weights_1 image/fq_output_0 "
         "relu_a/fq_output_0 relu_b/fq_output_0 relu_c/fq_output_0"
     ),
-    "concat_that_is_also_an_output": "branch_1/fq_weights_1 branch_2/fq_weights_1 conv_1/fq_input_0 conv_1/fq_weights_1 image/fq_output_0",
+    "concat_that_is_also_an_output": (
+        "branch_1/fq_weights_1 branch_2/fq_weights_1 conv_1/fq_input_0 conv_1/fq_weights_1 image/fq_output_0"
+    ),
     "squeeze_and_excitation": (
         "conv_1/fq_weights_1 conv_2/fq_weights_1 excite/fq_output_0 gate/fq_output_0 image/fq_output_0 "
         "relu_1/fq_output_0"
@@ -77,19 +79,25 @@ PERFORMANCE = {
         "conv_1/fq_weights_1 conv_2/fq_input_0 conv_2/fq_weights_1 conv_3/fq_input_0 conv_3/fq_weights_1 "
         "image/fq_output_0"
     ),
-    "several_inputs": "a/fq_output_0 b/fq_output_0 conv_a/fq_weights_1 conv_b/fq_weights_1 relu_a/fq_output_0 relu_b/fq_output_0",
+    "several_inputs": (
+        "a/fq_output_0 b/fq_output_0 conv_a/fq_weights_1 conv_b/fq_weights_1 relu_a/fq_output_0 relu_b/fq_output_0"
+    ),
     "input_read_twice": "conv_1/fq_input_0 conv_1/fq_output_0 conv_1/fq_weights_1 sum/fq_input_1",
     "dynamic_shapes": (
         "conv_1/fq_weights_1 depthwise/fq_weights_1 fc/fq_weights_1 image/fq_output_0 pool/fq_output_0 "
         "relu_1/fq_output_0 relu_2/fq_output_0"
     ),
-    "arithmetic_on_shapes": "conv_1/fq_weights_1 conv_2/fq_weights_1 image/fq_output_0 relu_1/fq_output_0 upsample/fq_output_0",
+    "arithmetic_on_shapes": (
+        "conv_1/fq_weights_1 conv_2/fq_weights_1 image/fq_output_0 relu_1/fq_output_0 upsample/fq_output_0"
+    ),
     "moved_values": (
         "conv_1/fq_weights_1 fc_1/fq_output_0 fc_1/fq_weights_1 fc_2/fq_weights_1 image/fq_output_0 relu_1/fq_output_0"
     ),
     "pooling": "avg_pool/fq_output_0 conv_1/fq_weights_1 conv_2/fq_weights_1 image/fq_output_0 relu_1/fq_output_0",
     "split_into_branches": "conv_1/fq_weights_1 conv_a/fq_input_0 conv_a/fq_weights_1 image/fq_output_0",
-    "split_read_by_convolutions": "conv_1/fq_weights_1 image/fq_output_0 part_0/fq_weights_1 part_1/fq_weights_1 relu_1/fq_output_0",
+    "split_read_by_convolutions": (
+        "conv_1/fq_weights_1 image/fq_output_0 part_0/fq_weights_1 part_1/fq_weights_1 relu_1/fq_output_0"
+    ),
     "swish_and_sum_split": "conv_1/fq_weights_1 image/fq_output_0 swish/fq_output_0",
     "pad_and_slice": (
         "conv_1/fq_weights_1 conv_2/fq_weights_1 conv_3/fq_weights_1 image/fq_output_0 relu_1/fq_output_0 "

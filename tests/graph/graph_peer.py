@@ -30,7 +30,7 @@ def theirs(
     model: ov.Model, preset: str = "performance", model_type: str | None = None, **options: Any
 ) -> dict[str, Stand]:
     """The FakeQuantize operations that `nncf.quantize` adds."""
-    quantized = _quantize(model, preset, model_type, **options)
+    quantized = quantize(model, preset, model_type, **options)
     before = {op.get_friendly_name() for op in model.get_ops()}
     found = {}
     for op in quantized.get_ops():
@@ -49,9 +49,10 @@ def theirs(
     return found
 
 
-def _quantize(
+def quantize(
     model: ov.Model, preset: str, model_type: str | None, *, scope: dict[str, Any] | None = None, outputs: bool = False
 ) -> ov.Model:
+    """What `nncf.quantize` returns, its weights not folded, without bias correction and smoothing."""
     import nncf
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, AdvancedSmoothQuantParameters
 

@@ -6,7 +6,7 @@ import openvino as ov
 import openvino.opset13 as op
 import pytest
 from graph_models import MODELS, built, constant, conv, image, named, values
-from graph_peer import ours, theirs
+from graph_peer import ours, quantize, theirs
 from test_read import onnx_model
 
 from autoq.graph import analyze, read_model
@@ -49,11 +49,9 @@ def test_integer_weights_are_left_as_they_are() -> None:
 @pytest.mark.parametrize("name", ["conv_bias_relu", "residual", "depthwise_separable", "fully_connected"])
 @pytest.mark.peers
 def test_a_model_that_the_peer_quantized_asks_for_nothing(name: str, tmp_path: Path) -> None:
-    from graph_peer import _quantize
-
     model = MODELS[name]()
     assert theirs(model)
-    quantized = _quantize(model, "performance", None)
+    quantized = quantize(model, "performance", None)
     assert ours(analyze(quantized)) == {}
     ov.save_model(quantized, tmp_path / "m.xml", compress_to_fp16=False)
     assert ours(analyze(read_model(tmp_path / "m.xml"))) == {}

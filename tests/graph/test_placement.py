@@ -152,11 +152,9 @@ def test_non_negative_is_seen_through_operations_that_move_values() -> None:
     assert not place("hard_swish").site["over_6/fq_output_0"].non_negative
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"decoder_state"}))
 def test_non_negative_holds_when_the_model_runs(name: str) -> None:
     model = MODELS[name]()
-    if model.get_sinks():
-        pytest.skip("a state keeps what an earlier run left")
     tapped = [site for site in analyze(model).activations if site.non_negative]
     nodes = unique_names(model)
     outputs = [nodes[site.tensor.producer].output(site.tensor.port) for site in tapped]

@@ -89,7 +89,7 @@ def test_a_torch_module_that_cannot_be_traced_names_its_class() -> None:
         def forward(self, x: object) -> object:
             raise ValueError("no way")
 
-    with pytest.raises(ModelError, match="Broken.*no way"):
+    with pytest.raises(ModelError, match=r"Broken.*no way"):
         read_model(Broken(), torch.ones(1))
 
 
