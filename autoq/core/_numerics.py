@@ -76,6 +76,9 @@ def symmetric_limits(
 def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8) -> Limits:
     """Limits of an asymmetric quantizer, moved so that zero is exactly one of the levels.
 
+    Where zero is nearest to the lowest or highest level, but not on it, NNCF leaves the limits as they are; so do
+    these.
+
     Args:
         minimum: [channels] or [1].
         maximum: Like `minimum`.
@@ -96,7 +99,7 @@ def _align_zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int
     with np.errstate(divide="ignore", invalid="ignore"):
         moved_low = np.where(zero < top, zero / (zero - top) * high, low)
         moved_high = np.where(zero > 0, (zero - top) / zero * low, high)
-    keep_high = (high - moved_low) >= (moved_high - low)
+    keep_high = (high - moved_low) > (moved_high - low)
     inside = (zero > 0) & (zero < top)
     aligned_low = np.where(inside & keep_high, moved_low, low)
     aligned_high = np.where(inside & ~keep_high, moved_high, high)

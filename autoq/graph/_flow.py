@@ -51,8 +51,7 @@ class Flow:
     def of(cls, model: ov.Model) -> Flow:
         """Follows data forward from parameters and state; what lies behind a ShapeOf carries shapes, not data."""
         nodes = unique_names(model)
-        # OpenVINO's own name of an operation is unique where friendly names are not, but a clone has others.
-        name_of = {str(op.get_name()): name for name, op in nodes.items()}
+        name_of = _unique_by_own_name(nodes)
         starts = [name for name, op in nodes.items() if op.get_type_name() in {"Parameter", "ReadValue"}]
         starts += [name for name, op in nodes.items() if _is_constant_lookup(op)]
         edges = {name: _edges(name, op, name_of) for name, op in nodes.items()}
@@ -73,6 +72,14 @@ class Flow:
         ordered = {name: tuple(sorted(found, key=lambda e: e.target_port)) for name, found in in_edges.items()}
         return cls(nodes, names, out_edges, ordered)
 
+    def name_of(self, node: ov.Node) -> str:
+        """Unique name of an operation of the model."""
+        return self._unique[str(node.get_name())]
+
+    @cached_property
+    def _unique(self) -> dict[str, str]:
+        return _unique_by_own_name(self.nodes)
+
     @cached_property
     def type(self) -> dict[str, str]:
         """OpenVINO type by name."""
@@ -92,6 +99,11 @@ class Flow:
     def producers(self) -> dict[str, frozenset[str]]:
         """Direct producers by name."""
         return {name: frozenset(edge.source for edge in self.in_edges[name]) for name in self.names}
+
+
+def _unique_by_own_name(nodes: dict[str, ov.Node]) -> dict[str, str]:
+    # OpenVINO's own name of an operation is unique where friendly names are not, but a clone has others.
+    return {str(op.get_name()): name for name, op in nodes.items()}
 
 
 def _is_constant_lookup(op: ov.Node) -> bool:

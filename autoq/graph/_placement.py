@@ -14,11 +14,12 @@ Operations are visited in reverse topological order, so that all readers are set
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from autoq.core import Preset
 from autoq.graph._flow import Edge, Flow
+from autoq.graph._patterns import Match
 from autoq.graph._tables import (
     AGNOSTIC,
     ELEMENTWISE,
@@ -74,6 +75,16 @@ class Blocks:
 
     head: Mapping[str, str]
     tail: Mapping[str, str]
+
+    @classmethod
+    def of(cls, flow: Flow, fused: Iterable[Match]) -> Blocks:
+        """The blocks of a model, from the fused patterns found in it."""
+        head = {name: name for name in flow.names}
+        tail = dict(head)
+        for match in fused:
+            head.update(dict.fromkeys(match.ops, match.ops[0]))
+            tail[match.ops[0]] = match.ops[-1]
+        return cls(head, tail)
 
 
 def place(

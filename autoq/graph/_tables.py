@@ -134,7 +134,7 @@ TRANSFORMER_FLOAT = frozenset(
 )
 
 # The head of a detector: what stands between one of these and the last weighted operation stays in float.
-POST_PROCESSING = frozenset({"TopK", "NonMaxSuppression", "MulticlassNms", "MatrixNms"})
+POST_PROCESSING = frozenset({"TopK", "NonMaxSuppression"})
 
 # Outputs that are never negative.
 NON_NEGATIVE = frozenset({"Relu", "Sigmoid", "HSigmoid", "HardSigmoid", "Softmax", "Abs", "Exp", "ReduceL2", "Sqrt"})

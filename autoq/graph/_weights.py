@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import openvino as ov
 
 from autoq.graph._flow import Flow
 from autoq.graph._tables import CONVOLUTIONS, FLOAT_TYPES, WEIGHT_CHANNEL_AXES, WEIGHT_PORTS, WEIGHT_WRAPPERS
-from autoq.graph._types import Tensor, WeightedLayer
+from autoq.graph._types import QuantizerSite, Tensor, WeightedLayer
 
 
 def weight_ports(flow: Flow, name: str) -> tuple[int, ...]:
@@ -52,8 +54,14 @@ def is_depthwise(op: ov.Node) -> bool:
     return bool(groups.get_length() == channels.get_length() > 1)
 
 
-def weighted_layer(flow: Flow, name: str, site: str, port: int) -> WeightedLayer | None:
-    """The layer whose mean shift bias correction removes; None where the operation is not a convolution or MatMul."""
+def weighted_layers(flow: Flow, weights: Iterable[QuantizerSite]) -> tuple[WeightedLayer, ...]:
+    """The layers whose mean shift bias correction removes, in topological order."""
+    found = [_weighted_layer(flow, op, site.name, port) for site in weights for op, port in site.consumers]
+    return tuple(sorted((layer for layer in found if layer is not None), key=lambda layer: flow.order[layer.op]))
+
+
+def _weighted_layer(flow: Flow, name: str, site: str, port: int) -> WeightedLayer | None:
+    """None where the operation is not a convolution or MatMul of one activation."""
     op = flow.nodes[name]
     kind = op.get_type_name()
     if kind not in CONVOLUTIONS and kind != "MatMul":
@@ -89,6 +97,4 @@ def _bias(flow: Flow, name: str) -> tuple[str | None, str | None, int | None]:
     port = 1 - edges[0].target_port
     if not _is_float_constant(add.input_value(port)):
         return None, None, None
-    source = add.input_value(port).get_node()
-    unique = next(unique for unique, op in flow.nodes.items() if op.get_name() == source.get_name())
-    return edges[0].target, unique, port
+    return edges[0].target, flow.name_of(add.input_value(port).get_node()), port

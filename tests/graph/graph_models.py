@@ -53,7 +53,7 @@ def depthwise(x: ov.Node, name: str, channels: int = 4) -> ov.Node:
     return named(op.group_convolution(x, weight, [1, 1], [1, 1], [1, 1], [1, 1]), name)
 
 
-def linear(x: ov.Node, name: str, inputs: int, outputs: int) -> ov.Node:
+def linear(x: ov.Node | ov.Output, name: str, inputs: int, outputs: int) -> ov.Node:
     return named(op.matmul(x, constant(values(outputs, inputs), f"{name}/w"), False, True), name)
 
 
@@ -451,6 +451,27 @@ def detection_head() -> ov.Model:
     y = scaled(y, "rescale")
     top = named(op.topk(y, constant(np.int64(5), "k"), 1, "max", "value"), "topk")
     return built([scaled(top.output(0), "final")], [x])
+
+
+@model
+def detection_boxes() -> ov.Model:
+    x = image()
+    y = named(op.relu(conv(x, "conv_1")), "relu_1")
+    scores = named(op.sigmoid(conv(y, "conv_scores", 2, 1)), "sigmoid")
+    scores = named(op.reshape(scores, constant(np.int64([1, 2, 64]), "scores/shape"), False), "scores")
+    boxes = shifted(conv(y, "conv_boxes", 4, 1), "offsets")
+    boxes = named(op.reshape(boxes, constant(np.int64([1, 64, 4]), "boxes/shape"), False), "boxes")
+    limits = [constant(np.array(v), f"limit_{v}") for v in (np.int64(8), np.float32(0.5), np.float32(0.1))]
+    kept = named(op.non_max_suppression(boxes, scores, *limits), "nms")
+    return built([kept.output(0), named(op.multiply(y, named(op.sigmoid(y), "gate")), "aside")], [x])
+
+
+@model
+def largest_value_read_by_a_layer() -> ov.Model:
+    x = op.parameter([1, 8], np.float32, name="x")
+    y = named(op.tanh(shifted(linear(x, "fc_1", 8, 8), "shift")), "tanh")
+    top = named(op.topk(named(op.multiply(y, y), "square"), constant(np.int64(4), "k"), 1, "max", "value"), "topk")
+    return built([linear(named(op.softmax(top.output(0), 1), "softmax"), "fc_2", 4, 2)], [x])
 
 
 @model

@@ -1,0 +1,48 @@
+"""Why each operation is, or is not, quantized."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from autoq.graph._flow import Flow
+from autoq.graph._patterns import Match
+from autoq.graph._tables import AGNOSTIC, QUANTIZABLE
+from autoq.graph._types import Decision, QuantizerGroup
+
+_SILENT = frozenset({"Parameter", "Result", "Constant"})
+
+
+def explain(
+    flow: Flow, fused: Iterable[Match], floats: Mapping[str, str], groups: Iterable[QuantizerGroup]
+) -> tuple[Decision, ...]:
+    """One decision for each operation that data flow through, in topological order.
+
+    Args:
+        flow: The model.
+        fused: What the runtime fuses.
+        floats: What stays in float, and why.
+        groups: What is quantized.
+    """
+    quantized = {op for group in groups for op in group.ops}
+    inside = {op: match for match in fused for op in match.ops[1:]}
+
+    def reason(name: str) -> str:
+        kind = flow.type[name]
+        match = inside.get(name)
+        rules = (
+            (match, match and f"runs fused into {match.ops[0]!r} ({match.pattern.name})"),
+            (name in floats, floats.get(name)),
+            (name in quantized, "runs on quantized inputs"),
+            (kind in AGNOSTIC, "only moves values: quantizers pass through it"),
+            (kind == "FakeQuantize", "is a quantizer of the model's own"),
+            (kind not in QUANTIZABLE, f"{kind} has no int8 kernel"),
+            (not any(edge.is_float for edge in flow.in_edges[name]), "has no float input"),
+            (True, "a quantizer here would serve no int8 kernel"),
+        )
+        return next(str(text) for applies, text in rules if applies)
+
+    return tuple(
+        Decision(name, flow.type[name], name in quantized, reason(name))
+        for name in flow.names
+        if flow.type[name] not in _SILENT
+    )

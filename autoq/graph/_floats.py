@@ -1,0 +1,89 @@
+"""What stays in float, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from autoq.core import ModelType
+from autoq.graph._flow import Flow
+from autoq.graph._patterns import IGNORED, IGNORED_IN_TRANSFORMER, find
+from autoq.graph._scope import IgnoredScope
+from autoq.graph._tables import POST_PROCESSING, TRANSFORMER_FLOAT
+
+
+def left_in_float(
+    flow: Flow, model_type: ModelType | None, scope: IgnoredScope, weighted: Collection[str]
+) -> dict[str, str]:
+    """Operations that stay in float, each with the first reason that applies.
+
+    1. The user's scope names them.
+    2. They belong to a block whose error hurts more than its speed helps.
+    3. They have no int8 kernel in the form they are in.
+    4. They dequantize what the model already quantizes.
+    5. They are the post-processing of a detector.
+    6. They are of a type that transformers keep in float.
+
+    Args:
+        flow: The model.
+        model_type: Whether the rules of transformers hold.
+        scope: What the user ignores.
+        weighted: Operations with a constant weight.
+
+    Raises:
+        PlanError: A rule of the scope matches nothing.
+    """
+    floats = scope.resolve({name: op.get_type_name() for name, op in flow.nodes.items()}, flow.readers)
+    transformer = model_type is ModelType.TRANSFORMER
+    for match in find(flow, IGNORED + (IGNORED_IN_TRANSFORMER if transformer else ())):
+        for op in match.ops:
+            floats.setdefault(op, f"stays in float as part of a {match.pattern.name}")
+    for name in flow.names:
+        if flow.type[name] == "GRUSequence" and flow.nodes[name].get_attributes().get("linear_before_reset"):
+            floats.setdefault(name, "a GRUSequence with linear_before_reset has no int8 kernel")
+        if is_dequantized(flow, name):
+            floats.setdefault(name, "dequantizes values that the model already quantizes")
+    for name in _post_processing(flow, weighted):
+        floats.setdefault(name, "stays in float as part of the post-processing of detections")
+    for name in flow.names:
+        if transformer and flow.type[name] in TRANSFORMER_FLOAT:
+            floats.setdefault(name, f"{flow.type[name]} stays in float in a transformer")
+    return floats
+
+
+def is_dequantized(flow: Flow, name: str) -> bool:
+    """A Subtract or Multiply by a constant, at the end of a chain from integers that the model itself rounded to."""
+    while flow.type[name] in {"Subtract", "Multiply"} and len(flow.in_edges[name]) == 1:
+        name = flow.in_edges[name][0].source
+        if flow.type[name] == "Convert":
+            edge = flow.in_edges[name][0]
+            return not edge.is_float and flow.type[edge.source] in {"Convert", "FakeQuantize"}
+    return False
+
+
+def _post_processing(flow: Flow, weighted: Collection[str]) -> set[str]:
+    """What lies between a model output and the weighted operations above it, on ways that contain a marker."""
+
+    def unweighted(names: Iterable[str]) -> list[str]:
+        return [name for name in names if name not in weighted and flow.type[name] not in {"Parameter", "Result"}]
+
+    outputs = [name for name in flow.names if flow.type[name] == "Result"]
+    tail = _walk(
+        [name for output in outputs for name in unweighted(flow.producers[output])], flow.producers, unweighted
+    )
+    markers = [name for name in tail if flow.type[name] in POST_PROCESSING]
+    above = _walk(markers, flow.producers, unweighted)
+    below = _walk(markers, flow.readers, unweighted) & tail
+    return above | below
+
+
+def _walk(
+    starts: Iterable[str], step: dict[str, frozenset[str]], choose: Callable[[Iterable[str]], list[str]]
+) -> set[str]:
+    seen: set[str] = set()
+    stack = list(starts)
+    while stack:
+        name = stack.pop()
+        if name not in seen:
+            seen.add(name)
+            stack.extend(choose(step[name]))
+    return seen

@@ -1,0 +1,128 @@
+"""Statistics are what numpy finds in the activations that OpenVINO computes."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from networks import conv_net, images, snapshot, token_net
+from openvino import opset13 as ops
+
+from autoq.calibration import Statistic, Statistics, Tap, as_inputs, collect, required_taps, statistics_digest
+from autoq.core import DataError, ModelError
+from autoq.graph import Tensor, analyze, unique_names
+
+REDUCTIONS = {Statistic.MIN: np.min, Statistic.MAX: np.max, Statistic.MEAN: np.mean}
+
+
+def collected(model, data, **settings):
+    graph = analyze(model)
+    return graph, collect(model, [graph], as_inputs(model, data), **settings)
+
+
+def activation(model, tensor, feed):
+    """One tensor of one inference, fetched as a model output."""
+    clone = model.clone()
+    output = unique_names(clone)[tensor.producer].output(tensor.port)
+    observed = ov.Model([ops.result(output)], clone.get_parameters())
+    compiled = ov.Core().compile_model(observed, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.array(compiled(feed)[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        (conv_net(), images(3)),
+        (token_net(), [np.random.default_rng(n).integers(0, 16, (1, n)) for n in (3, 7)]),
+    ],
+)
+def test_every_tap_is_the_reduction_of_its_activation(model, data):
+    graph, statistics = collected(model, data)
+    inputs = as_inputs(model, data)
+    checked = 0
+    for tap in required_taps([graph]):
+        for row, feed in enumerate(inputs):
+            value = activation(model, tap.tensor, feed)
+            kept = None if tap.axis is None else tap.axis % value.ndim
+            axes = tuple(axis for axis in range(value.ndim) if axis != kept)
+            expected = REDUCTIONS[tap.statistic](value, axis=axes).reshape(-1)
+            np.testing.assert_allclose(statistics.of(tap, 99)[row], expected, rtol=1e-4, atol=1e-5)
+            checked += 1
+    assert checked >= 10
+    assert statistics.covers(graph)
+
+
+def test_a_known_minimum_is_not_collected():
+    graph, statistics = collected(conv_net(), images(2))
+    relu = next(site for site in graph.activations if site.tensor.producer == "relu_2")
+    assert relu.non_negative
+    assert Tap(relu.tensor, None, Statistic.MIN) not in statistics
+    minimum, maximum = statistics.extremes(relu.tensor, None, 2, non_negative=True)
+    assert (minimum == 0).all()
+    assert (maximum > 0).all()
+
+
+def test_a_subset_is_a_slice_and_the_largest_is_all_that_is_collected():
+    _, ten = collected(conv_net(), images(10))
+    _, four = collected(conv_net(), images(10), subset_size=4)
+    tap = Tap(Tensor("relu_1"), None, Statistic.MAX)
+    np.testing.assert_array_equal(ten.of(tap, 4), four.of(tap, 4))
+    assert len(ten) == 10
+    assert len(four) == 4
+
+
+def test_a_batch_counts_as_its_samples():
+    _, statistics = collected(conv_net(batch=2), images(10), subset_size=5)
+    assert statistics.table.shape[0] == 3
+    assert statistics.rows(3) == 2
+
+
+def test_the_model_is_left_as_it_was():
+    model = conv_net()
+    before = snapshot(model)
+    collected(model, images(2))
+    assert snapshot(model) == before
+
+
+def test_progress_counts_every_inference():
+    seen = []
+    collected(conv_net(), images(5), progress=lambda done, total: seen.append((done, total)))
+    assert sorted(seen) == [(i, 5) for i in range(1, 6)]
+
+
+def test_statistics_survive_the_disk(tmp_path):
+    _, statistics = collected(conv_net(), images(3))
+    loaded = Statistics.load(statistics.save(tmp_path / "s.npz"))
+    np.testing.assert_array_equal(loaded.table, statistics.table)
+    assert loaded.columns == statistics.columns
+    assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]
+
+
+def test_a_file_that_is_none_is_named(tmp_path):
+    (tmp_path / "s.npz").write_bytes(b"no")
+    with pytest.raises(DataError, match="is no statistics file"):
+        Statistics.load(tmp_path / "s.npz")
+
+
+def test_a_tap_that_was_not_collected_is_named():
+    _, statistics = collected(conv_net(), images(2))
+    with pytest.raises(DataError, match="no max of 'nowhere'"):
+        statistics.of(Tap(Tensor("nowhere"), None, Statistic.MAX), 2)
+
+
+def test_the_digest_depends_on_model_and_data_and_nothing_else():
+    model, data = conv_net(), images(3)
+    base = statistics_digest(model, as_inputs(model, data), 3, "f32")
+    assert statistics_digest(model.clone(), as_inputs(model, list(data[:, None])), 3, "f32") == base
+    assert statistics_digest(conv_net(seed=8), as_inputs(model, data), 3, "f32") != base
+    assert statistics_digest(model, as_inputs(model, data + 1), 3, "f32") != base
+    assert statistics_digest(model, as_inputs(model, data), 2, "f32") != base
+    assert statistics_digest(model, as_inputs(model, data), 3, "bf16") != base
+
+
+def test_a_model_that_computes_infinity_is_refused():
+    image = ops.parameter([1, 3, 8, 8], np.float32, "image")
+    huge = ops.exp(ops.multiply(image, np.float32(1000)))
+    huge.set_friendly_name("huge")
+    conv = ops.convolution(huge, np.ones((2, 3, 1, 1), np.float32), [1, 1], [0, 0], [0, 0], [1, 1])
+    model = ov.Model([ops.result(conv)], [image])
+    with pytest.raises(ModelError, match="computes NaN or infinity at 'huge' on calibration sample 0"):
+        collected(model, np.ones((1, 3, 8, 8), np.float32))

@@ -1,0 +1,76 @@
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoq.core import (
+    BiasCorrection,
+    OverflowFix,
+    PlanError,
+    Precision,
+    Preset,
+    QuantizationPlan,
+    RangeEstimator,
+    Recipe,
+    RuntimePrecision,
+)
+
+RECIPES = st.builds(
+    Recipe,
+    preset=st.sampled_from(Preset),
+    range_estimator=st.sampled_from(RangeEstimator),
+    subset_size=st.integers(1, 1000),
+    bias_correction=st.sampled_from(BiasCorrection),
+    overflow_fix=st.sampled_from(OverflowFix),
+    smooth_quant_alpha=st.none() | st.floats(0, 1),
+    ignored_scope=st.text(max_size=5),
+    runtime_precision=st.sampled_from(RuntimePrecision),
+)
+PLANS = st.builds(QuantizationPlan, RECIPES, st.dictionaries(st.text(max_size=5), st.sampled_from(Precision)))
+
+
+@given(PLANS)
+def test_a_plan_survives_json_and_pickle(plan):
+    import json
+
+    assert QuantizationPlan.from_dict(json.loads(plan.to_json())) == plan
+    assert pickle.loads(pickle.dumps(plan)) == plan  # noqa: S301  # our own bytes
+    assert hash(QuantizationPlan.from_dict(plan.to_dict())) == hash(plan)
+
+
+def test_the_order_of_groups_does_not_matter():
+    a = QuantizationPlan(precisions={"x": Precision.FLOAT, "y": Precision.INT8})
+    b = QuantizationPlan(precisions={"y": Precision.INT8, "x": Precision.FLOAT})
+    assert a.to_json() == b.to_json()
+
+
+def test_a_plan_cannot_be_changed():
+    given_precisions = {"x": Precision.FLOAT}
+    plan = QuantizationPlan(precisions=given_precisions)
+    given_precisions["x"] = Precision.INT8
+    assert plan.precision("x") is Precision.FLOAT
+    with pytest.raises(TypeError):
+        plan.precisions["x"] = Precision.INT8
+
+
+def test_a_group_that_is_not_named_is_int8():
+    plan = QuantizationPlan(precisions={"x": Precision.FLOAT})
+    assert plan.precision("other") is Precision.INT8
+    assert plan.float_groups == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"recipes": {}}, "Plan key 'recipes' is unknown: did you mean 'recipe'"),
+        ({"recipe": {"presets": "mixed"}}, "Recipe key 'presets' is unknown: did you mean 'preset'"),
+        ({"recipe": {"preset": "mix"}}, "Preset 'mix' is unknown"),
+        ({"recipe": {"subset_size": 0}}, "subset_size must be at least 1, got 0"),
+        ({"recipe": {"smooth_quant_alpha": 1.5}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got 1.5"),
+        ({"precisions": {"x": "int7"}}, "Precision 'int7' is unknown"),
+    ],
+)
+def test_what_a_plan_does_not_understand_is_named(values, message):
+    with pytest.raises(PlanError, match=message):
+        QuantizationPlan.from_dict(values)

@@ -1,0 +1,95 @@
+"""Small models for tests, built with OpenVINO's own operations."""
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+RNG_SEED = 7
+
+
+def conv_net(
+    *, channels: int = 4, size: int = 8, classes: int = 3, batch: int = 1, depthwise: bool = True, seed: int = RNG_SEED
+) -> ov.Model:
+    """image [batch, 3, size, size] -> conv+bias+relu -> (depthwise+bias+relu) -> conv+bias -> add -> pool -> logits."""
+    rng = np.random.default_rng(seed)
+
+    def weight(*shape: int) -> np.ndarray:
+        return rng.normal(0, 0.3, shape).astype(np.float32)
+
+    image = ops.parameter([batch, 3, size, size], np.float32, "image")
+    image.output(0).tensor.set_names({"image"})
+    x = _biased(
+        ops.convolution(image, weight(channels, 3, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1]),
+        weight(1, channels, 1, 1),
+        "conv_1",
+    )
+    stem = ops.relu(x)
+    stem.set_friendly_name("relu_1")
+    x = stem
+    if depthwise:
+        kernel = ops.group_convolution(x, weight(channels, 1, 1, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1])
+        x = ops.relu(_biased(kernel, weight(1, channels, 1, 1), "depthwise"))
+        x.set_friendly_name("relu_2")
+    x = _biased(
+        ops.convolution(x, weight(channels, channels, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1]),
+        weight(1, channels, 1, 1),
+        "conv_2",
+    )
+    x = ops.add(x, stem)
+    x.set_friendly_name("residual")
+    x = ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)
+    x.set_friendly_name("pool")
+    x = _biased(ops.matmul(x, weight(classes, channels), False, True), weight(1, classes), "head")
+    result = ops.result(x)
+    model = ov.Model([result], [image], "conv_net")
+    model.outputs[0].tensor.set_names({"logits"})
+    return model
+
+
+def token_net(*, width: int = 8, seed: int = RNG_SEED) -> ov.Model:
+    """tokens [1, ?] -> embedding -> two linear layers around a GELU -> scores [1, ?, 2]; channels of uneven size."""
+    rng = np.random.default_rng(seed)
+    tokens = ops.parameter([1, -1], np.int64, "tokens")
+    tokens.output(0).tensor.set_names({"tokens"})
+    table = (rng.normal(0, 1, (16, width)) * np.logspace(-1, 1, width)).astype(np.float32)
+    x = ops.gather(table, tokens, 0)
+    x.set_friendly_name("embedding")
+    x = ops.mvn(x, np.array([-1]), True, 1e-5, "inside_sqrt")
+    x.set_friendly_name("norm")
+    x = ops.multiply(x, np.logspace(-1, 1, width).astype(np.float32).reshape(1, 1, width))
+    x.set_friendly_name("spread")
+    first = ops.matmul(x, rng.normal(0, 0.5, (2 * width, width)).astype(np.float32), False, True)
+    x = _biased(first, rng.normal(0, 0.1, (1, 1, 2 * width)).astype(np.float32), "up")
+    x = ops.gelu(x, "erf")
+    x.set_friendly_name("gelu")
+    second = ops.matmul(x, rng.normal(0, 0.5, (2, 2 * width)).astype(np.float32), False, True)
+    x = _biased(second, rng.normal(0, 0.1, (1, 1, 2)).astype(np.float32), "down")
+    return ov.Model([ops.result(x)], [tokens], "token_net")
+
+
+def _biased(op: ov.Node, bias: np.ndarray, name: str) -> ov.Node:
+    op.set_friendly_name(name)
+    add = ops.add(op, bias)
+    add.set_friendly_name(f"{name}_bias")
+    return add
+
+
+def images(count: int, *, size: int = 8, seed: int = 0) -> np.ndarray:
+    """Random images [count, 3, size, size]."""
+    return np.random.default_rng(seed).normal(0.3, 1, (count, 3, size, size)).astype(np.float32)
+
+
+def run(model: ov.Model, *inputs: np.ndarray) -> np.ndarray:
+    """First output in f32."""
+    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.array(compiled(list(inputs))[0])
+
+
+def snapshot(model: ov.Model) -> list[tuple[object, ...]]:
+    """Everything of a model that a rewrite could change: names, types, edges, constants."""
+    found = []
+    for op in model.get_ordered_ops():
+        data = op.data.tobytes() if op.get_type_name() == "Constant" else repr(sorted(op.get_attributes().items()))
+        sources = tuple((v.get_node().get_friendly_name(), v.get_index()) for v in op.input_values())
+        found.append((op.get_friendly_name(), op.get_type_name(), sources, data))
+    return found
