@@ -8,7 +8,14 @@ RNG_SEED = 7
 
 
 def conv_net(
-    *, channels: int = 4, size: int = 8, classes: int = 3, batch: int = 1, depthwise: bool = True, seed: int = RNG_SEED
+    *,
+    channels: int = 4,
+    size: int = 8,
+    classes: int = 3,
+    batch: int = 1,
+    kernel: int = 3,
+    depthwise: bool = True,
+    seed: int = RNG_SEED,
 ) -> ov.Model:
     """image [batch, 3, size, size] -> conv+bias+relu -> (depthwise+bias+relu) -> conv+bias -> add -> pool -> logits."""
     rng = np.random.default_rng(seed)
@@ -16,25 +23,21 @@ def conv_net(
     def weight(*shape: int) -> np.ndarray:
         return rng.normal(0, 0.3, shape).astype(np.float32)
 
+    def conv(x: ov.Node | ov.Output, *shape: int, name: str) -> ov.Node:
+        op = ops.group_convolution if len(shape) == 3 else ops.convolution
+        same = [kernel // 2] * 2
+        y = op(x, weight(*shape, kernel, kernel), [1, 1], same, same, [1, 1])
+        return _biased(y, weight(1, channels, 1, 1), name)
+
     image = ops.parameter([batch, 3, size, size], np.float32, "image")
     image.output(0).tensor.set_names({"image"})
-    x = _biased(
-        ops.convolution(image, weight(channels, 3, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1]),
-        weight(1, channels, 1, 1),
-        "conv_1",
-    )
-    stem = ops.relu(x)
+    stem = ops.relu(conv(image, channels, 3, name="conv_1"))
     stem.set_friendly_name("relu_1")
     x = stem
     if depthwise:
-        kernel = ops.group_convolution(x, weight(channels, 1, 1, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1])
-        x = ops.relu(_biased(kernel, weight(1, channels, 1, 1), "depthwise"))
+        x = ops.relu(conv(x, channels, 1, 1, name="depthwise"))
         x.set_friendly_name("relu_2")
-    x = _biased(
-        ops.convolution(x, weight(channels, channels, 3, 3), [1, 1], [1, 1], [1, 1], [1, 1]),
-        weight(1, channels, 1, 1),
-        "conv_2",
-    )
+    x = conv(x, channels, channels, name="conv_2")
     x = ops.add(x, stem)
     x.set_friendly_name("residual")
     x = ops.reduce_mean(x, np.array([2, 3]), keep_dims=False)

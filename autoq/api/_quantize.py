@@ -19,7 +19,7 @@ from autoq.core import (
     Recipe,
     TargetDevice,
 )
-from autoq.graph import IgnoredScope, analyze, read_model
+from autoq.graph import NO_SCOPE, IgnoredScope, Placements, read_model
 from autoq.transform import quantize_model
 
 # NNCF's default migration strength for MatMul; it applies SmoothQuant to transformers only.
@@ -88,21 +88,21 @@ def quantize(
     if bias_correction and not fast_bias_correction:
         msg = "fast_bias_correction is False, but only the fast form exists; bias_correction=False leaves biases alone."
         raise PlanError(msg)
-    graph = analyze(
+    placements = Placements.of(
         network,
+        {NO_SCOPE: ignored_scope},
         target_device=TargetDevice.parse(target_device),
         model_type=kind,
-        ignored_scope=ignored_scope,
         quantize_outputs=quantize_outputs,
     )
-    if not graph.sites:
+    if not placements.reference.sites:
         name = network.get_friendly_name()
         msg = f"model {name!r} has nothing to quantize; `autoq sites` says why for every operation."
         raise ModelError(msg)
     if statistics is None:
-        statistics = collect(network, (graph,), as_inputs(network, calibration), subset_size=subset_size)
+        statistics = collect(network, placements, as_inputs(network, calibration), subset_size=subset_size)
     chosen = QuantizationPlan(recipe) if plan is None else plan
-    return quantize_model(network, graph, chosen, statistics, fold_weights=fold_weights)
+    return quantize_model(network, placements, chosen, statistics, fold_weights=fold_weights)
 
 
 def _recipe(

@@ -23,10 +23,10 @@ def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
             msg = f"{str(run.path)!r} lacks {needed.name}, without which its candidates cannot be built again."
             raise OutputError(msg)
     model = read_model(run.float_model)
-    graphs = place(
+    placements = place(
         model,
         SearchSpace.load(info.space),
         target_device=TargetDevice.parse(info.settings["target_device"]),
         model_type=None if model_type is None else ModelType.parse(model_type),
     )
-    return CandidateBuilder(model, graphs, Statistics.load(path))
+    return CandidateBuilder(model, placements, Statistics.load(path))

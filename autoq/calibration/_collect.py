@@ -6,7 +6,7 @@ an activation out, and Python sees one small array per sample. What lies behind 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ _REDUCTIONS = {Statistic.MIN: ops.reduce_min, Statistic.MAX: ops.reduce_max, Sta
 
 def collect(
     model: ov.Model,
-    graphs: Sequence[QuantizationGraph],
+    graphs: Iterable[QuantizationGraph],
     inputs: ModelInputs,
     *,
     subset_size: int = 300,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Statistics:
             return np.zeros_like(maximum), maximum
         return self.of(tap, subset_size), maximum
 
-    def covers(self, *graphs: QuantizationGraph) -> bool:
+    def covers(self, graphs: Iterable[QuantizationGraph]) -> bool:
         """Whether everything that plans over these graphs need was collected."""
         return all(tap.key in self.columns for tap in required_taps(graphs))
 

@@ -41,7 +41,7 @@ def required_taps(graphs: Iterable[QuantizationGraph]) -> tuple[Tap, ...]:
     """Taps that let every plan over these graphs be resolved.
 
     Per activation site the extremes, per channel where the site has channels. Per weighted layer the channel means of
-    its input and output, for bias correction; and for MatMul the extremes of the input per channel, for SmoothQuant.
+    its input, for bias correction; and for MatMul the extremes of the input per channel, for SmoothQuant.
     The minimum of a tensor that cannot be negative is known and not collected: zero quantizes the same.
     """
     taps: set[Tap] = set()
@@ -53,7 +53,6 @@ def required_taps(graphs: Iterable[QuantizationGraph]) -> tuple[Tap, ...]:
                 taps.add(Tap(site.tensor, axis, Statistic.MIN))
         for layer in graph.layers:
             taps.add(Tap(layer.input, layer.input_axis, Statistic.MEAN))
-            taps.add(Tap(Tensor(layer.bias_add or layer.op), layer.output_axis, Statistic.MEAN))
             if layer.type == "MatMul":
                 taps.add(Tap(layer.input, layer.input_axis, Statistic.MIN))
                 taps.add(Tap(layer.input, layer.input_axis, Statistic.MAX))

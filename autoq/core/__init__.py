@@ -19,6 +19,7 @@ from autoq.core._numerics import (
     asymmetric_limits,
     fake_quantize,
     half_range_limits,
+    quantization_level,
     symmetric_limits,
 )
 from autoq.core._plan import QuantizationPlan, Recipe
@@ -62,5 +63,6 @@ __all__ = [
     "fake_quantize",
     "half_range_limits",
     "nearest",
+    "quantization_level",
     "symmetric_limits",
 ]

@@ -129,6 +129,24 @@ def fake_quantize(x: FloatArray, low: FloatArray, high: FloatArray, levels: int)
     Returns:
         Like `x`.
     """
-    step = (high - low) / np.float32(levels - 1)
-    level = np.round((np.clip(x, low, high) - low) / step)
-    return np.asarray(level * step + low, dtype=np.float32)
+    level = quantization_level(x, low, high, levels)
+    return np.asarray(level * ((high - low) / np.float32(levels - 1)) + low, dtype=np.float32)
+
+
+def quantization_level(x: FloatArray, low: FloatArray, high: FloatArray, levels: int) -> FloatArray:
+    """The level that FakeQuantize rounds each value to, counted from the lowest.
+
+    The order of the operations is that of OpenVINO: weights in half range lie exactly between two levels, where another
+    order would round some of them the other way.
+
+    Args:
+        x: Any shape.
+        low: Broadcastable to `x`.
+        high: Like `low`.
+        levels: Number of levels.
+
+    Returns:
+        Whole numbers in 0..levels-1, like `x`.
+    """
+    share = (np.clip(x, low, high) - low) / (high - low)
+    return np.asarray(np.round(share * np.float32(levels - 1)), np.float32)

@@ -2,6 +2,7 @@
 
 from autoq.graph._analyze import analyze
 from autoq.graph._names import unique_names
+from autoq.graph._placements import NO_SCOPE, Placements
 from autoq.graph._read import read_model
 from autoq.graph._scope import IgnoredScope, Subgraph
 from autoq.graph._types import (
@@ -15,8 +16,10 @@ from autoq.graph._types import (
 )
 
 __all__ = [
+    "NO_SCOPE",
     "Decision",
     "IgnoredScope",
+    "Placements",
     "QuantizationGraph",
     "QuantizerGroup",
     "QuantizerSite",

@@ -10,7 +10,7 @@ from autoq.graph._floats import is_dequantized, left_in_float
 from autoq.graph._flow import Flow
 from autoq.graph._groups import group_sites
 from autoq.graph._patterns import FUSED, find
-from autoq.graph._placement import Blocks, place
+from autoq.graph._placement import Blocks, not_yet_quantized, place
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._sites import absorb, activation_sites, weight_sites
 from autoq.graph._types import QuantizationGraph
@@ -52,12 +52,8 @@ def analyze(
     floats = left_in_float(flow, kind, ignored_scope or IgnoredScope(), weighted)
     fused = find(flow, FUSED)
     blocks = Blocks.of(flow, fused)
-    placed = [
-        p
-        for p in place(flow, blocks, floats, depthwise, preset=preset, quantize_outputs=quantize_outputs)
-        # A model may come with quantizers of its own; nothing is quantized twice.
-        if flow.type[p.edges[0].source] != "FakeQuantize" and not is_dequantized(flow, p.edges[0].source)
-    ]
+    placed = place(flow, blocks, floats, depthwise, preset=preset, quantize_outputs=quantize_outputs)
+    placed = [p for p in map(not_yet_quantized, placed) if p.edges and not is_dequantized(flow, p.edges[0].source)]
     placed, weights = absorb(flow, placed, weight_sites(flow, weighted, floats, blocks))
     sites = [*activation_sites(flow, placed, kind, weighted), *weights]
     sites.sort(key=lambda site: min(flow.order[op] for op, _ in site.consumers))

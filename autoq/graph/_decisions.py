@@ -15,7 +15,7 @@ _SILENT = frozenset({"Parameter", "Result", "Constant"})
 def explain(
     flow: Flow, fused: Iterable[Match], floats: Mapping[str, str], groups: Iterable[QuantizerGroup]
 ) -> tuple[Decision, ...]:
-    """One decision for each operation that data flow through, in topological order.
+    """One decision for each operation that is not a constant, a parameter or a result, in topological order.
 
     Args:
         flow: The model.
@@ -26,23 +26,24 @@ def explain(
     quantized = {op for group in groups for op in group.ops}
     inside = {op: match for match in fused for op in match.ops[1:]}
 
-    def reason(name: str) -> str:
-        kind = flow.type[name]
+    def reason(name: str, kind: str) -> str:
         match = inside.get(name)
         rules = (
             (match, match and f"runs fused into {match.ops[0]!r} ({match.pattern.name})"),
             (name in floats, floats.get(name)),
             (name in quantized, "runs on quantized inputs"),
-            (kind in AGNOSTIC, "only moves values: quantizers pass through it"),
             (kind == "FakeQuantize", "is a quantizer of the model's own"),
+            (name not in flow.type, "computes a shape or a constant"),
+            (kind in AGNOSTIC, "only moves values: quantizers pass through it"),
             (kind not in QUANTIZABLE, f"{kind} has no int8 kernel"),
-            (not any(edge.is_float for edge in flow.in_edges[name]), "has no float input"),
+            (not any(edge.is_float for edge in flow.in_edges.get(name, ())), "has no float input"),
             (True, "a quantizer here would serve no int8 kernel"),
         )
         return next(str(text) for applies, text in rules if applies)
 
+    types = {name: op.get_type_name() for name, op in flow.nodes.items()}
     return tuple(
-        Decision(name, flow.type[name], name in quantized, reason(name))
-        for name in flow.names
-        if flow.type[name] not in _SILENT
+        Decision(name, kind, name in quantized, reason(name, kind))
+        for name, kind in types.items()
+        if kind not in _SILENT
     )

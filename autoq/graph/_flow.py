@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import openvino as ov
@@ -22,6 +22,7 @@ class Edge:
         target: Unique name of the reader.
         target_port: Its input.
         is_float: Whether the values are floating point; only such can be quantized.
+        quantized: Whether a FakeQuantize of the model's own stands on it.
     """
 
     source: str
@@ -29,11 +30,15 @@ class Edge:
     target: str
     target_port: int
     is_float: bool
+    quantized: bool = False
 
 
 @dataclass(frozen=True)
 class Flow:
     """Operations that depend on a model input, and the edges between them.
+
+    A FakeQuantize is no operation here but a property of edges, so that a model that is quantized in part is seen like
+    its float original.
 
     Attributes:
         nodes: Unique name -> operation for the whole model, in topological order.
@@ -55,6 +60,9 @@ class Flow:
         starts = [name for name, op in nodes.items() if op.get_type_name() in {"Parameter", "ReadValue"}]
         starts += [name for name, op in nodes.items() if _is_constant_lookup(op)]
         edges = {name: _edges(name, op, name_of) for name, op in nodes.items()}
+        quantizers = {name for name, op in nodes.items() if op.get_type_name() == "FakeQuantize"}
+        for name in reversed(nodes):
+            edges[name] = [through for edge in edges[name] for through in _through(edge, quantizers, edges)]
         reached: set[str] = set()
         queue = deque(starts)
         while queue:
@@ -115,6 +123,13 @@ def _is_constant_lookup(op: ov.Node) -> bool:
         source = source.input_value(0).get_node()
     is_float = op.input_value(0).get_element_type().get_type_name() in FLOAT_TYPES
     return source.get_type_name() == "Constant" and is_float
+
+
+def _through(edge: Edge, quantizers: set[str], edges: dict[str, list[Edge]]) -> list[Edge]:
+    """The edges to what reads a FakeQuantize, in place of the one to its data input."""
+    if edge.target not in quantizers or edge.target_port != 0:
+        return [edge]
+    return [replace(e, source=edge.source, source_port=edge.source_port, quantized=True) for e in edges[edge.target]]
 
 
 def _edges(name: str, op: ov.Node, name_of: dict[str, str]) -> list[Edge]:

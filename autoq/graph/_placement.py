@@ -123,6 +123,11 @@ def place(
     return sorted(kept, key=lambda p: (flow.order[p.edges[0].source], p.edges[0].target, p.edges[0].target_port))
 
 
+def not_yet_quantized(placed: Placed) -> Placed:
+    """Leaves out edges on which the model has a quantizer of its own; nothing is quantized twice."""
+    return replace(placed, edges=tuple(edge for edge in placed.edges if not edge.quantized))
+
+
 def _ask(flow: Flow, depthwise: frozenset[str], name: str, pending: dict[Edge, Quantizer], preset: Preset) -> None:
     """Puts a new quantizer on every float input of an operation that runs on quantized inputs."""
     kind = flow.type[name]

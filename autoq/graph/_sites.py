@@ -14,7 +14,7 @@ from autoq.graph._flow import Flow
 from autoq.graph._placement import Blocks, Placed
 from autoq.graph._tables import AGNOSTIC, NON_NEGATIVE, SYMMETRIC
 from autoq.graph._types import QuantizerSite, SiteKind, Tensor
-from autoq.graph._weights import channel_axes
+from autoq.graph._weights import channel_axes, reads_quantized_table
 
 
 def weight_sites(
@@ -70,11 +70,14 @@ def absorb(
     per_tensor: set[str] = set()
     for p in placed:
         source = p.edges[0].source
-        if source not in table or not p.at_output or not p.quantizer.symmetric:
+        on_grid = source in table or reads_quantized_table(flow, source)
+        if not on_grid or not p.at_output or not p.quantizer.symmetric:
             left.append(p)
-        elif not p.quantizer.per_channel:
+        elif source in table and not p.quantizer.per_channel:
             per_tensor.add(table[source])
-    return left, [replace(site, channel_axes=()) if site.name in per_tensor else site for site in weights]
+    return left, [
+        replace(site, channel_axes=(), full_range=True) if site.name in per_tensor else site for site in weights
+    ]
 
 
 def activation_sites(

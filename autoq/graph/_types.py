@@ -45,6 +45,7 @@ class QuantizerSite:
         symmetric: True where the scheme is symmetric whatever the preset.
         unified: Sites with the same value share one range (the inputs of a Concat); None shares with none.
         first_layer: A weight of a convolution reached from a model input, halved by `OverflowFix.FIRST_LAYER`.
+        full_range: A weight that uses the lowest level too, because it stands in for a quantizer of activations.
         non_negative: The minimum is known to be at least zero (the producer is a ReLU, Sigmoid, ...).
     """
 
@@ -58,6 +59,7 @@ class QuantizerSite:
     symmetric: bool = False
     unified: str | None = None
     first_layer: bool = False
+    full_range: bool = False
     non_negative: bool = False
 
 

@@ -21,6 +21,13 @@ def weight_ports(flow: Flow, name: str) -> tuple[int, ...]:
     return tuple(port for port in ports if port < len(op.inputs()) and _is_float_constant(op.input_value(port)))
 
 
+def reads_quantized_table(flow: Flow, name: str) -> bool:
+    """Whether an operation is an embedding whose table the model itself keeps as integers or behind a FakeQuantize."""
+    if flow.type[name] != "Gather" or any(edge.target_port == 0 for edge in flow.in_edges[name]):
+        return False
+    return not _is_float_constant(flow.nodes[name].input_value(0))
+
+
 def _is_float_constant(output: ov.Output) -> bool:
     if output.get_element_type().get_type_name() not in FLOAT_TYPES:
         return False

@@ -11,7 +11,7 @@ import openvino as ov
 from autoq.calibration import ModelInputs, Statistics, collect, statistics_digest
 from autoq.core import ModelError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import Evaluator, hardware_fingerprint, supported_precisions
-from autoq.graph import QuantizationGraph, analyze
+from autoq.graph import Placements
 from autoq.search._parameters import Dimensions
 from autoq.search._space import SearchSpace
 from autoq.transform import CandidateBuilder
@@ -26,7 +26,7 @@ class Problem:
     Attributes:
         model: The float model.
         inputs: Calibration inputs.
-        graphs: Placement by name of the ignored scope; "none" is always there.
+        placements: Where quantizers stand under each ignored scope and preset.
         builder: Makes candidates.
         evaluator: Scores and times candidates.
         space: As searched: runtime precisions that the device lacks are dropped.
@@ -39,7 +39,7 @@ class Problem:
 
     model: ov.Model
     inputs: ModelInputs
-    graphs: dict[str, QuantizationGraph]
+    placements: Placements
     builder: CandidateBuilder
     evaluator: Evaluator
     space: SearchSpace
@@ -52,27 +52,24 @@ class Problem:
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the searchable groups."""
-        return tuple(group.name for group in self.graphs["none"].groups)
+        return tuple(group.name for group in self.placements.reference.groups)
 
 
 def place(
     model: ov.Model, space: SearchSpace, *, target_device: TargetDevice, model_type: ModelType | None
-) -> dict[str, QuantizationGraph]:
-    """Placement under every ignored scope of a space.
+) -> Placements:
+    """Placement under every ignored scope and preset of a space.
 
     Raises:
         ModelError: The model has nothing to quantize.
         PlanError: A scope names something that the model does not have.
     """
-    graphs = {
-        name: analyze(model, target_device=target_device, model_type=model_type, ignored_scope=scope)
-        for name, scope in space.scopes().items()
-    }
-    if not graphs["none"].sites:
-        kinds = ", ".join(sorted({decision.type for decision in graphs["none"].decisions})[:8]) or "none"
+    placements = Placements.of(model, space.scopes(), target_device=target_device, model_type=model_type)
+    if not placements.reference.sites:
+        kinds = ", ".join(sorted({decision.type for decision in placements.reference.decisions})[:8]) or "none"
         msg = f"model {model.get_friendly_name()!r} has nothing to quantize: its operations are {kinds}."
         raise ModelError(msg)
-    return graphs
+    return placements
 
 
 def supported_space(space: SearchSpace, device: str) -> SearchSpace:
@@ -84,7 +81,7 @@ def supported_space(space: SearchSpace, device: str) -> SearchSpace:
 
 def collected(
     model: ov.Model,
-    graphs: dict[str, QuantizationGraph],
+    placements: Placements,
     inputs: ModelInputs,
     *,
     subset_size: int,
@@ -94,13 +91,13 @@ def collected(
     """Statistics of the calibration data, from the file where they were kept before."""
     if path is not None and path.exists():
         statistics = Statistics.load(path)
-        if statistics.covers(*graphs.values()):
+        if statistics.covers(placements):
             stage("calibration statistics found on disk", 0, None)
             return statistics
     text = "collecting calibration statistics"
     statistics = collect(
         model,
-        tuple(graphs.values()),
+        placements,
         inputs,
         subset_size=subset_size,
         progress=lambda done, total: stage(text, done, total),
@@ -141,20 +138,20 @@ def prepare(
     """
     stage("placing quantizers", 0, None)
     space = supported_space(space, device)
-    graphs = place(model, space, target_device=target_device, model_type=model_type)
+    placements = place(model, space, target_device=target_device, model_type=model_type)
     subset_size = min(max(space.subset_sizes), len(inputs))
     digest = statistics_digest(model, inputs, subset_size, "f32")
     file = f"statistics-{digest}.npz"
     path = None if cache is None else cache / file
-    statistics = collected(model, graphs, inputs, subset_size=subset_size, path=path, stage=stage)
-    builder = CandidateBuilder(model, graphs, statistics)
+    statistics = collected(model, placements, inputs, subset_size=subset_size, path=path, stage=stage)
+    builder = CandidateBuilder(model, placements, statistics)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()
-    groups = [group.name for group in graphs["none"].groups]
+    groups = [group.name for group in placements.reference.groups]
     return Problem(
         model=model,
         inputs=inputs,
-        graphs=graphs,
+        placements=placements,
         builder=builder,
         evaluator=evaluator,
         space=space,

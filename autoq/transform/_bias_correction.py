@@ -1,19 +1,23 @@
 """Fast bias correction: what quantized weights do to the mean of a layer's output is put back into its bias.
 
-requires: channel means of the layer's input and output in the float model; a constant bias behind the layer.
-ensures: where the layer's input has its float channel means, the mean of its output is the float mean; a shift that is
-    out of all proportion to the bias is not applied.
+requires: channel means of the layer's input in the float model; a constant bias behind the layer.
+ensures: on an input that is constant per channel, at its mean, the mean of the layer's output is that of the float
+    layer; a shift that is out of all proportion to the bias is not applied.
 
 | name     | meaning                                                   | shape              |
 |----------|-----------------------------------------------------------|--------------------|
 | x        | channel means of the input, over samples and positions    | [in]               |
-| y        | channel means of the float output before the bias         | [out]              |
-| w        | quantized weight                                          | as the layer's     |
+| e        | float weight minus quantized weight                       | as the layer's     |
 | coverage | share of output positions that a kernel tap reads inside  | [kernel positions] |
 
-NNCF 3.4 runs the layer on an input that is constant per channel and averages its output. That average has a closed
-form: every kernel tap contributes `w * x` at each output position except where it falls into the padding, so
-`shift = y - sum over in and taps of w * x * coverage`.
+The layer is linear: what rounding its weight does to the mean of its output is the mean of the layer run on `e`. That
+has a closed form, in which every kernel tap counts except where it falls into the padding:
+
+    shift = sum over in and taps of e * x * coverage
+
+NNCF 3.4 subtracts the mean of the quantized layer on the constant input from the measured mean of the float layer on
+the real one. That adds what the constant input misses, such as the images' borders, to the bias of a layer which never
+had that error. The two agree where the constant input is exact: products, kernels of one position.
 """
 
 from __future__ import annotations
@@ -25,32 +29,28 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 
 from autoq.core import FloatArray
 from autoq.graph import WeightedLayer
+from autoq.transform._fake_quantize import named_constant
 
 _MAX_MAGNITUDE = 2.0
 
 
-def bias_shift(
-    node: ov.Node, layer: WeightedLayer, weight: FloatArray, x: FloatArray, y: FloatArray
-) -> FloatArray | None:
+def bias_shift(node: ov.Node, layer: WeightedLayer, error: FloatArray, x: FloatArray) -> FloatArray | None:
     """The shift that restores the mean of a layer's output.
 
     Args:
         node: The layer's operation in the float model.
         layer: What placement knows of it.
-        weight: Quantized weight, as the operation reads it.
+        error: Float weight minus quantized weight, as the operation reads them.
         x: Channel means of the input, [in].
-        y: Channel means of the float output before the bias, [out].
 
     Returns:
         [out]; None where the mean has no closed form: a batch of weights, or padding around an input whose size is not
         known before the model runs.
     """
-    mean = _matmul_mean(node, layer, weight, x) if layer.type == "MatMul" else _convolution_mean(node, weight, x)
-    return None if mean is None else np.asarray(y - mean, np.float32)
+    return _matmul_mean(node, layer, error, x) if layer.type == "MatMul" else _convolution_mean(node, error, x)
 
 
 def acceptable(shift: FloatArray, bias: FloatArray) -> bool:
@@ -150,8 +150,8 @@ def shift_biases(
         target = nodes[layer.bias_add].input(layer.bias_port)
         old = target.get_source_output().get_node()
         value = _constant(old)
-        new = ops.constant((value + shift.reshape(value.shape)).astype(np.float32))
-        new.set_friendly_name(f"{old.get_friendly_name()}/corrected")
+        corrected = np.asarray(value + shift.reshape(value.shape), np.float32)
+        new = named_constant(corrected, f"{old.get_friendly_name()}/corrected")
         target.replace_source_output(new.output(0))
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 
 from autoq.calibration import Statistic, Statistics, Tap, estimate_range
 from autoq.core import (
@@ -24,11 +22,12 @@ from autoq.core import (
     asymmetric_limits,
     half_range_limits,
     nearest,
+    quantization_level,
     symmetric_limits,
 )
-from autoq.graph import QuantizationGraph, QuantizerSite, SiteKind, Tensor, WeightedLayer, unique_names
+from autoq.graph import Placements, QuantizationGraph, QuantizerSite, SiteKind, Tensor, WeightedLayer, unique_names
 from autoq.transform._bias_correction import acceptable, bias_shift, shift_biases
-from autoq.transform._fake_quantize import insert_activations, insert_weights
+from autoq.transform._fake_quantize import Integers, insert_activations, insert_weights
 from autoq.transform._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing
 from autoq.transform._smooth_quant import insert_divisions, smoothed_weight, smoothings, summed_axis
 from autoq.transform._weights import FloatWeights, channel_extremes
@@ -37,7 +36,6 @@ from autoq.transform._weights import FloatWeights, channel_extremes
 _CAN_OVERFLOW = frozenset(
     {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
 )
-Integers = tuple[NDArray[np.int8], FloatArray]
 
 
 class CandidateBuilder:
@@ -45,17 +43,17 @@ class CandidateBuilder:
 
     Args:
         model: The float model; never modified.
-        graphs: Placement by name of the ignored scope; "none" names the groups that plans speak of.
-        statistics: Cover every graph.
+        placements: Where quantizers stand under each ignored scope and preset.
+        statistics: Cover every placement.
     """
 
-    def __init__(self, model: ov.Model, graphs: Mapping[str, QuantizationGraph], statistics: Statistics) -> None:
+    def __init__(self, model: ov.Model, placements: Placements, statistics: Statistics) -> None:
         self._model = model
-        self._graphs = dict(graphs)
+        self._placements = placements
         self._statistics = statistics
         self._weights = FloatWeights(model)
         self._limits: dict[object, Limits] = {}
-        self._integers: dict[object, Integers] = {}
+        self._integers: dict[object, tuple[Integers, FloatArray]] = {}
         self._shifts: dict[object, FloatArray | None] = {}
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
 
@@ -121,22 +119,18 @@ class CandidateBuilder:
     # --- which sites stand -------------------------------------------------------------------------------------------
 
     def _graph(self, plan: QuantizationPlan) -> QuantizationGraph:
-        known = {group.name for group in self._graphs["none"].groups}
+        known = {group.name for group in self._placements.reference.groups}
         for group in plan.precisions:
             if group not in known:
                 msg = f"plan names the group {group!r}, which the model does not have: {nearest(group, known)}"
                 raise PlanError(msg)
-        scope = plan.recipe.ignored_scope
-        if scope not in self._graphs:
-            msg = f"plan names the ignored scope {scope!r}, which is not defined: {nearest(scope, self._graphs)}"
-            raise PlanError(msg)
-        return self._graphs[scope]
+        return self._placements.under(plan.recipe.ignored_scope, plan.recipe.preset)
 
     def _stands(self, plan: QuantizationPlan, graph: QuantizationGraph, site: QuantizerSite) -> bool:
-        """Groups are those of the graph without ignored scope; elsewhere they are found by the operations they hold."""
-        if plan.recipe.ignored_scope == "none":
+        """Groups are those of the reference; elsewhere they are found by the operations they hold."""
+        if graph is self._placements.reference:
             return plan.precision(graph.group_of[site.name].name) is Precision.INT8
-        floats = {op for g in self._graphs["none"].groups if g.name in plan.float_groups for op in g.ops}
+        floats = {op for g in self._placements.reference.groups if g.name in plan.float_groups for op in g.ops}
         return floats.isdisjoint(graph.group_of[site.name].ops)
 
     # --- numbers, each computed once ---------------------------------------------------------------------------------
@@ -244,12 +238,15 @@ class CandidateBuilder:
                 value = self._weights.value(site.tensor.producer)
                 value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
                 low, high = channel_extremes(value, site.channel_axes)
-            rule = half_range_limits if halved else _weight_limits
+            rule = symmetric_limits if site.full_range else half_range_limits if halved else _weight_limits
             self._limits[key] = rule(low, high)
         return _resolved(site, self._limits[key])
 
     def _can_overflow(self, site: QuantizerSite) -> bool:
-        return self._weights.node(site.consumers[0][0]).get_type_name() in _CAN_OVERFLOW
+        kind = self._weights.node(site.consumers[0][0]).get_type_name()
+        # A depthwise kernel sums too few products.
+        depthwise = kind == "GroupConvolution" and site.shape[0] > 1 and site.shape[2] == 1
+        return kind in _CAN_OVERFLOW and not depthwise
 
     def _scaled_weights(self, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]) -> dict[str, FloatArray]:
         """Float weight of every site that SmoothQuant changes."""
@@ -262,7 +259,7 @@ class CandidateBuilder:
                 found[site.name] = smoothed_weight(value, summed_axis(layers[op], site), smoothing.scale)
         return found
 
-    def _folded(self, quantizer: ResolvedQuantizer, scaled: FloatArray | None) -> Integers:
+    def _folded(self, quantizer: ResolvedQuantizer, scaled: FloatArray | None) -> tuple[Integers, FloatArray]:
         limits = quantizer.limits
         key = (quantizer.name, limits.low.tobytes(), limits.high.tobytes(), scaled is not None)
         if key not in self._integers:
@@ -292,44 +289,41 @@ class CandidateBuilder:
         subset_size: int,
     ) -> FloatArray | None:
         inputs = Tap(layer.input, layer.input_axis, Statistic.MEAN)
-        outputs = Tap(Tensor(layer.bias_add or layer.op), layer.output_axis, Statistic.MEAN)
-        if inputs not in self._statistics or outputs not in self._statistics or layer.bias is None:
+        if inputs not in self._statistics or layer.bias is None:
             return None
-        x, y = (self._statistics.of(tap, subset_size).mean(axis=0, dtype=np.float64) for tap in (inputs, outputs))
+        x = self._statistics.of(inputs, subset_size).mean(axis=0, dtype=np.float64)
         bias = self._weights.value(layer.bias).reshape(-1)
-        if bias.size != y.size:
-            return None
         value = self._weights.value(quantizer.tensor.producer)
         if smoothing is not None:
             x = x / smoothing.scale
             value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
         integers, scale = to_integers(value, quantizer.limits, quantizer.shape)
-        node = self._weights.node(layer.op)
-        shift = bias_shift(node, layer, integers * scale, x.astype(np.float32), (y - bias).astype(np.float32))
-        return shift if shift is not None and acceptable(shift, bias) else None
+        shift = bias_shift(self._weights.node(layer.op), layer, value - integers * scale, x.astype(np.float32))
+        return shift if shift is not None and shift.size == bias.size and acceptable(shift, bias) else None
 
 
-def to_integers(value: FloatArray, limits: Limits, shape: tuple[int, ...]) -> Integers:
+def to_integers(value: FloatArray, limits: Limits, shape: tuple[int, ...]) -> tuple[Integers, FloatArray]:
     """Rounds a weight as FakeQuantize does, ties to even counted from the lowest level.
 
     Args:
         value: Float weight.
-        limits: Symmetric, narrow range.
+        limits: Symmetric.
         shape: Of the limits, broadcastable to `value`.
 
     Returns:
-        Integers like `value`, and the scale in `shape`.
+        Integers like `value`, unsigned where the limits begin at zero, and the scale in `shape`.
     """
-    half = (limits.levels - 1) // 2
     low, high = limits.low.reshape(shape), limits.high.reshape(shape)
     scale = ((high - low) / np.float32(limits.levels - 1)).astype(np.float32)
-    level = np.round((np.clip(value, low, high) - low) / scale)
-    return (level - half).astype(np.int8), scale
+    level = quantization_level(value, low, high, limits.levels)
+    if not low.any():
+        return level.astype(np.uint8), scale
+    return (level - limits.levels // 2).astype(np.int8), scale
 
 
 def _resolved(site: QuantizerSite, limits: Limits) -> ResolvedQuantizer:
     shape: tuple[int, ...] = ()
-    if site.channel_axes or site.kind is SiteKind.WEIGHT:
+    if site.channel_axes or (site.kind is SiteKind.WEIGHT and not site.full_range):
         shape = tuple(size if axis in site.channel_axes else 1 for axis, size in enumerate(site.shape))
     return ResolvedQuantizer(site.name, site.kind, site.tensor, site.consumers, limits, shape)
 
@@ -364,7 +358,7 @@ def _smoothing_of(
 
 def quantize_model(
     model: ov.Model,
-    graph: QuantizationGraph,
+    placements: Placements,
     plan: QuantizationPlan,
     statistics: Statistics,
     *,
@@ -374,13 +368,12 @@ def quantize_model(
 
     Args:
         model: The float model; never modified.
-        graph: Its placement.
+        placements: Where its quantizers may stand.
         plan: What to build.
-        statistics: Cover the graph.
+        statistics: Cover the placements.
         fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
 
     Raises:
-        PlanError: The plan names a group that the graph does not have.
+        PlanError: The plan names a group or an ignored scope that does not exist.
     """
-    plan = QuantizationPlan(replace(plan.recipe, ignored_scope="none"), plan.precisions)
-    return CandidateBuilder(model, {"none": graph}, statistics).build(plan, fold_weights=fold_weights)
+    return CandidateBuilder(model, placements, statistics).build(plan, fold_weights=fold_weights)

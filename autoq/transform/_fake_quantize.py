@@ -9,6 +9,7 @@ ensures: every consumer of a quantizer reads it and every other reader of the te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -18,6 +19,8 @@ from openvino import opset13 as ops
 from autoq.core import FloatArray
 from autoq.graph import SiteKind, Tensor
 from autoq.transform._resolved import ResolvedQuantizer
+
+Integers = NDArray[np.int8] | NDArray[np.uint8]
 
 
 def insert_activations(
@@ -46,7 +49,7 @@ def insert_activations(
 def insert_weights(
     nodes: Mapping[str, ov.Node],
     quantizers: Iterable[ResolvedQuantizer],
-    integers: Callable[[ResolvedQuantizer], tuple[NDArray[np.int8], FloatArray]] | None,
+    integers: Callable[[ResolvedQuantizer], tuple[Integers, FloatArray]] | None,
     smoothed: Mapping[str, FloatArray],
 ) -> None:
     """Quantizes weights.
@@ -62,10 +65,10 @@ def insert_weights(
             continue
         source = nodes[quantizer.tensor.producer].output(quantizer.tensor.port)
         if integers is not None:
-            quantized = _folded(source, *integers(quantizer))
+            quantized = _folded(source, quantizer.name, *integers(quantizer))
         else:
             if quantizer.name in smoothed:
-                source = ops.constant(smoothed[quantizer.name]).output(0)
+                source = named_constant(smoothed[quantizer.name], f"{quantizer.name}/smoothed").output(0)
             quantized = fake_quantize_node(source, quantizer)
         for op, port in quantizer.consumers:
             nodes[op].input(port).replace_source_output(quantized.output(0))
@@ -73,19 +76,31 @@ def insert_weights(
 
 def fake_quantize_node(source: ov.Output, quantizer: ResolvedQuantizer) -> ov.Node:
     """A FakeQuantize with equal input and output limits."""
+    limits = quantizer.limits
     low, high = (
-        ops.constant(limit.reshape(quantizer.shape)) for limit in (quantizer.limits.low, quantizer.limits.high)
+        named_constant(limit.reshape(quantizer.shape), f"{quantizer.name}/{end}")
+        for end, limit in (("low", limits.low), ("high", limits.high))
     )
-    fake = ops.fake_quantize(source, low, high, low, high, quantizer.limits.levels)
+    fake = ops.fake_quantize(source, low, high, low, high, limits.levels)
     fake.set_friendly_name(quantizer.name)
     return fake
 
 
-def _folded(source: ov.Output, integers: NDArray[np.int8], scale: FloatArray) -> ov.Node:
+def named_constant(value: NDArray[Any], name: str) -> ov.Node:
+    """A constant with a name of ours: OpenVINO would number it, differently in every model it builds."""
+    constant = ops.constant(value)
+    constant.set_friendly_name(name)
+    return constant
+
+
+def _folded(source: ov.Output, name: str, integers: Integers, scale: FloatArray) -> ov.Node:
     """Constant(i8) -> Convert -> Multiply, the form in which plugins expect quantized weights."""
-    constant = ops.constant(integers)
-    constant.set_friendly_name(source.get_node().get_friendly_name())
-    return ops.multiply(ops.convert(constant, "f32"), ops.constant(scale))
+    constant = named_constant(integers, source.get_node().get_friendly_name())
+    converted = ops.convert(constant, "f32")
+    converted.set_friendly_name(f"{name}/convert")
+    product = ops.multiply(converted, named_constant(scale, f"{name}/scale"))
+    product.set_friendly_name(name)
+    return product
 
 
 def _readers(source: ov.Output) -> set[tuple[str, int]]:

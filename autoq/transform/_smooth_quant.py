@@ -27,6 +27,7 @@ from openvino import opset13 as ops
 from autoq.calibration import Statistic, Statistics, Tap
 from autoq.core import FloatArray
 from autoq.graph import QuantizerSite, Tensor, WeightedLayer
+from autoq.transform._fake_quantize import named_constant
 from autoq.transform._resolved import Smoothing
 from autoq.transform._weights import FloatWeights
 
@@ -118,9 +119,10 @@ def insert_divisions(nodes: Mapping[str, ov.Node], found: Iterable[Smoothing]) -
     divided: dict[Tensor, ov.Output] = {}
     for smoothing in found:
         output = nodes[smoothing.tensor.producer].output(smoothing.tensor.port)
-        factor = ops.constant((1 / smoothing.scale).reshape(smoothing.shape).astype(np.float32))
-        multiply = ops.multiply(output, factor)
-        multiply.set_friendly_name(f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}")
+        name = f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}"
+        factor = (1 / smoothing.scale).reshape(smoothing.shape).astype(np.float32)
+        multiply = ops.multiply(output, named_constant(factor, f"{name}/factor"))
+        multiply.set_friendly_name(name)
         divided[smoothing.tensor] = multiply.output(0)
         names = {nodes[layer].get_name() for layer in smoothing.layers}
         for target in output.get_target_inputs():

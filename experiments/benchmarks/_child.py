@@ -65,9 +65,7 @@ def _main() -> None:
     before = _peak()
     started = time.perf_counter()
     if arguments.tool == "autoq":
-        quantized = autoq.quantize(
-            model, samples, subset_size=arguments.subset_size, model_type=case.model_type
-        )
+        quantized = autoq.quantize(model, samples, subset_size=arguments.subset_size, model_type=case.model_type)
     else:
         quantized = nncf_quantize(model, samples, subset_size=arguments.subset_size, model_type=case.model_type)
     wall_s = time.perf_counter() - started

@@ -1,7 +1,7 @@
 """What one candidate costs: autoq beside the loop that users write, `nncf.quantize` + compile + score + time.
 
-Both sides score the same samples with the same code and time in the same way; the candidates differ from one to the next
-(one group more in float), as they do in a search.
+Both sides score the same samples with the same code and time in the same way; the candidates differ from one to the
+next (one group more in float), as they do in a search.
 
     python experiments/benchmarks/candidate_cost.py [CASE ...] [--quick]
 """
@@ -39,7 +39,9 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
         sample=case.sample(),
     )
     started = time.perf_counter()
-    builder = CandidateBuilder(model, {"none": graph}, autoq.collect(model, (graph,), as_inputs(model, samples), subset_size=subset))
+    builder = CandidateBuilder(
+        model, {"none": graph}, autoq.collect(model, (graph,), as_inputs(model, samples), subset_size=subset)
+    )
     once_s = time.perf_counter() - started
 
     ours = []

@@ -47,7 +47,7 @@ def test_every_tap_is_the_reduction_of_its_activation(model, data):
             np.testing.assert_allclose(statistics.of(tap, 99)[row], expected, rtol=1e-4, atol=1e-5)
             checked += 1
     assert checked >= 10
-    assert statistics.covers(graph)
+    assert statistics.covers([graph])
 
 
 def test_a_known_minimum_is_not_collected():

@@ -107,6 +107,13 @@ PERFORMANCE = {
         "conv_1/fq_weights_1 conv_2/fq_input_0 conv_2/fq_output_0 conv_2/fq_weights_1 erf/fq_output_0 image/fq_output_0"
     ),
     "detection_head": "conv_1/fq_weights_1 conv_2/fq_weights_1 image/fq_output_0 relu_1/fq_output_0",
+    "detection_boxes": (
+        "aside/fq_input_0 conv_1/fq_weights_1 conv_boxes/fq_input_0 conv_boxes/fq_weights_1 conv_scores/fq_input_0 "
+        "conv_scores/fq_weights_1 gate/fq_output_0 image/fq_output_0"
+    ),
+    "largest_value_read_by_a_layer": (
+        "fc_1/fq_weights_1 fc_2/fq_weights_1 softmax/fq_output_0 tanh/fq_output_0 x/fq_output_0"
+    ),
     "recurrent": (
         "fc/fq_weights_1 lstm/fq_output_0 lstm/fq_weights_1 lstm/fq_weights_2 lstm/fq_weights_4 lstm/fq_weights_5 "
         "x/fq_output_0"
@@ -171,6 +178,8 @@ TRANSFORMER_WITHOUT = {
     "pooling": "relu_1/fq_output_0",
     "swish_and_sum_split": "swish/fq_output_0",
     "branch_left_in_float": "conv_2/fq_output_0 erf/fq_output_0",
+    "detection_boxes": "aside/fq_input_0 gate/fq_output_0",
+    "largest_value_read_by_a_layer": "tanh/fq_output_0",
     "recurrent": "lstm/fq_output_0",
     "normalisations": "conv_1/fq_output_0 conv_2/fq_output_0 reduce_l2/fq_output_0",
     "prelu_and_relu_of_sum": "prelu/fq_output_0 sigmoid/fq_output_0",

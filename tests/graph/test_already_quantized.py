@@ -5,8 +5,10 @@ import onnx
 import openvino as ov
 import openvino.opset13 as op
 import pytest
+from graph_expected import PERFORMANCE
 from graph_models import MODELS, built, constant, conv, image, named, values
-from graph_peer import ours, quantize, theirs
+from graph_peer import ours, quantize
+from openvino._offline_transformations import compress_quantize_weights_transformation
 from test_read import onnx_model
 
 from autoq.graph import analyze, read_model
@@ -46,13 +48,12 @@ def test_integer_weights_are_left_as_they_are() -> None:
     assert names == {"image/fq_output_0", "relu_1/fq_output_0", "conv_2/fq_weights_1"}
 
 
-@pytest.mark.parametrize("name", ["conv_bias_relu", "residual", "depthwise_separable", "fully_connected"])
+@pytest.mark.parametrize("name", [name for name, sites in PERFORMANCE.items() if sites])
 @pytest.mark.peers
 def test_a_model_that_the_peer_quantized_asks_for_nothing(name: str, tmp_path: Path) -> None:
-    model = MODELS[name]()
-    assert theirs(model)
-    quantized = quantize(model, "performance", None)
+    quantized = quantize(MODELS[name](), "performance", None)
     assert ours(analyze(quantized)) == {}
+    compress_quantize_weights_transformation(quantized)
     ov.save_model(quantized, tmp_path / "m.xml", compress_to_fp16=False)
     assert ours(analyze(read_model(tmp_path / "m.xml"))) == {}
 

@@ -1,0 +1,209 @@
+"""Candidates: what stands, what the numbers are, what OpenVINO computes from them."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import conv_net, images, run, snapshot, token_net
+
+from autoq.calibration import as_inputs, collect
+from autoq.core import (
+    BiasCorrection,
+    OverflowFix,
+    PlanError,
+    Precision,
+    Preset,
+    QuantizationPlan,
+    RangeEstimator,
+    Recipe,
+    RuntimePrecision,
+)
+from autoq.graph import IgnoredScope, Placements, SiteKind
+from autoq.transform import CandidateBuilder, quantize_model
+
+DATA = images(12)
+PLAIN = Recipe(bias_correction=BiasCorrection.NONE, subset_size=12)
+
+
+def builder_for(model, data=DATA, scopes=None, **settings_):
+    placements = Placements.of(model, scopes, **settings_)
+    return CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data))), placements.reference
+
+
+def fakes(model):
+    return {op.get_friendly_name(): op for op in model.get_ops() if op.get_type_name() == "FakeQuantize"}
+
+
+def limits_of(fake):
+    return [np.asarray(fake.input_value(port).get_node().data) for port in (1, 2, 3, 4)]
+
+
+def test_quantizers_stand_where_the_graph_says():
+    model = conv_net()
+    builder, graph = builder_for(model)
+    built = builder.build(QuantizationPlan(PLAIN), fold_weights=False)
+    assert set(fakes(built)) == {site.name for site in graph.sites}
+    for site in graph.sites:
+        fake = fakes(built)[site.name]
+        readers = {(t.get_node().get_friendly_name(), t.get_index()) for t in fake.output(0).get_target_inputs()}
+        assert readers == set(site.consumers)
+        low, high, out_low, out_high = limits_of(fake)
+        np.testing.assert_array_equal(low, out_low)
+        np.testing.assert_array_equal(high, out_high)
+        expected = tuple(size if axis in site.channel_axes else 1 for axis, size in enumerate(site.shape))
+        assert low.shape == (expected if site.channel_axes or site.kind is SiteKind.WEIGHT else ())
+
+
+def test_the_model_is_left_as_it_was():
+    model = conv_net()
+    before = snapshot(model)
+    builder, _ = builder_for(model)
+    builder.build(QuantizationPlan(Recipe(subset_size=12)))
+    assert snapshot(model) == before
+
+
+def test_building_twice_gives_the_same_bits():
+    builder, _ = builder_for(conv_net())
+    plan = QuantizationPlan(Recipe(subset_size=12, preset=Preset.MIXED))
+    assert snapshot(builder.build(plan)) == snapshot(builder.build(plan))
+
+
+@pytest.mark.parametrize("overflow_fix", list(OverflowFix))
+def test_folded_weights_are_the_same_numbers(overflow_fix):
+    """Integers behind a scale are, to the last step, what OpenVINO's FakeQuantize makes of the floats."""
+    builder, graph = builder_for(conv_net())
+    plan = QuantizationPlan(Recipe(subset_size=12, overflow_fix=overflow_fix))
+    folded = {op.get_friendly_name(): op for op in builder.build(plan).get_ops()}
+    unfolded = {op.get_friendly_name(): op for op in builder.build(plan, fold_weights=False).get_ops()}
+    for site in graph.weights:
+        assert folded[site.name].input_value(0).get_node().input_value(0).get_element_type() == ov.Type.i8
+        np.testing.assert_allclose(_evaluated(folded[site.name]), _evaluated(unfolded[site.name]), atol=1e-6)
+
+
+def _evaluated(node):
+    """Value of an operation that depends on constants alone, computed by OpenVINO."""
+    if node.get_type_name() == "Constant":
+        return node.data
+    inputs = [ov.Tensor(np.ascontiguousarray(_evaluated(value.get_node()))) for value in node.input_values()]
+    output = ov.Tensor(node.output(0).get_element_type(), node.output(0).shape)
+    assert node.evaluate([output], inputs)
+    return np.array(output.data)
+
+
+def test_a_plan_without_quantizers_is_the_float_model():
+    builder, graph = builder_for(conv_net())
+    plan = QuantizationPlan(PLAIN, dict.fromkeys([g.name for g in graph.groups], Precision.FLOAT))
+    assert builder.fingerprint(plan) == "float"
+    np.testing.assert_array_equal(run(builder.build(plan), DATA[:1]), run(conv_net(), DATA[:1]))
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_float_group_loses_all_its_quantizers_and_no_other(index):
+    builder, graph = builder_for(conv_net())
+    group = graph.groups[index]
+    built = builder.build(QuantizationPlan(PLAIN, {group.name: Precision.FLOAT}), fold_weights=False)
+    assert set(fakes(built)) == {site.name for site in graph.sites} - set(group.sites)
+
+
+def test_plans_that_build_the_same_model_have_one_fingerprint():
+    model = conv_net()
+    builder, graph = builder_for(model, scopes={"head": IgnoredScope(names=["head"])})
+    one = builder.fingerprint(QuantizationPlan(PLAIN, {"head": Precision.FLOAT}))
+    other = builder.fingerprint(QuantizationPlan(Recipe(**{**_fields(PLAIN), "ignored_scope": "head"})))
+    assert one == other
+    assert "head" in {group.name for group in graph.groups}
+    same = builder.fingerprint(QuantizationPlan(Recipe(**{**_fields(PLAIN), "subset_size": 5000})))
+    assert same == builder.fingerprint(QuantizationPlan(PLAIN))
+
+
+def _fields(recipe):
+    return {name: getattr(recipe, name) for name in recipe.__dataclass_fields__}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"preset": Preset.MIXED},
+        {"subset_size": 3},
+        {"range_estimator": RangeEstimator.MIN_MAX},
+        {"bias_correction": BiasCorrection.FAST},
+        {"overflow_fix": OverflowFix.ENABLE},
+        {"overflow_fix": OverflowFix.DISABLE},
+        {"runtime_precision": RuntimePrecision.F32},
+    ],
+)
+def test_every_choice_that_changes_the_model_changes_the_fingerprint(change):
+    builder, _ = builder_for(conv_net())
+    changed = Recipe(**{**_fields(PLAIN), **change})
+    assert builder.fingerprint(QuantizationPlan(changed)) != builder.fingerprint(QuantizationPlan(PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (QuantizationPlan(PLAIN, {"conv1": Precision.FLOAT}), "group 'conv1', which the model does not have: did you"),
+        (QuantizationPlan(Recipe(ignored_scope="heads")), "ignored scope 'heads', which is not defined"),
+    ],
+)
+def test_a_plan_of_another_model_is_refused(plan, message):
+    builder, _ = builder_for(conv_net())
+    with pytest.raises(PlanError, match=message):
+        builder.build(plan)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    channels=st.integers(2, 6),
+    depthwise=st.booleans(),
+    seed=st.integers(0, 1000),
+    preset=st.sampled_from(Preset),
+    fold=st.booleans(),
+)
+def test_quantized_models_stay_close_to_float(channels, depthwise, seed, preset, fold):
+    model = conv_net(channels=channels, depthwise=depthwise, seed=seed)
+    before = snapshot(model)
+    data = images(4, seed=seed)
+    placements = Placements.of(model)
+    statistics = collect(model, placements, as_inputs(model, data))
+    recipe = Recipe(preset=preset, range_estimator=RangeEstimator.MIN_MAX, overflow_fix=OverflowFix.ENABLE)
+    quantized = quantize_model(model, placements, QuantizationPlan(recipe), statistics, fold_weights=fold)
+    expected = np.concatenate([run(model, x[None]) for x in data])
+    actual = np.concatenate([run(quantized, x[None]) for x in data])
+    # Activations are of the order of 1, weights have 6 bits of magnitude, and four layers add up.
+    assert np.abs(actual - expected).max() <= 0.1 * max(1.0, np.abs(expected).max())
+    assert snapshot(model) == before
+
+
+def test_smooth_quant_keeps_the_float_function_and_evens_out_the_channels():
+    model = token_net()
+    data = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(4, 12)]
+    builder, _ = builder_for(model, data, model_type="transformer")
+    base = Recipe(
+        preset=Preset.MIXED,
+        subset_size=8,
+        bias_correction=BiasCorrection.NONE,
+        overflow_fix=OverflowFix.ENABLE,  # CPUs without VNNI saturate otherwise, whatever the scales
+    )
+    smooth = Recipe(**{**_fields(base), "smooth_quant_alpha": 0.5})
+    resolved = builder.resolve(QuantizationPlan(smooth))
+    assert {s.tensor.producer for s in resolved.smoothings} == {"spread", "gelu"}
+    reference = np.concatenate([run(model, x)[0] for x in data])
+    errors = {}
+    for name, recipe in (("plain", base), ("smooth", smooth)):
+        built = builder.build(QuantizationPlan(recipe))
+        errors[name] = np.mean((np.concatenate([run(built, x)[0] for x in data]) - reference) ** 2)
+    assert errors["smooth"] < errors["plain"]
+
+
+def test_smoothing_alone_changes_nothing():
+    """With its FakeQuantize nodes bypassed, the smoothed model is the float model."""
+    model = token_net()
+    data = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(4, 8)]
+    builder, _ = builder_for(model, data, model_type="transformer")
+    built = builder.build(
+        QuantizationPlan(Recipe(smooth_quant_alpha=0.5, bias_correction=BiasCorrection.NONE)), fold_weights=False
+    )
+    for fake in fakes(built).values():
+        fake.output(0).replace(fake.input_value(0))
+    np.testing.assert_allclose(run(built, data[0]), run(model, data[0]), rtol=1e-4, atol=1e-5)
