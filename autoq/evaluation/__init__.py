@@ -1,6 +1,6 @@
 """Accuracy and latency of one model on one device."""
 
-from autoq.evaluation._accuracy import mean_interval, paired_drop, score
+from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
 from autoq.evaluation._evaluator import Evaluator, size_bytes
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
@@ -21,6 +21,7 @@ __all__ = [
     "Latency",
     "Metric",
     "RuntimeConfig",
+    "Scores",
     "ValidationSet",
     "describe_hardware",
     "execution_report",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import statistics
 import time
 
-import openvino as ov
 from _cases import Case, arguments, cases
 from _lines import Lines
 from _peer import quantize as nncf_quantize
@@ -19,7 +18,8 @@ from _peer import quantize as nncf_quantize
 import autoq
 from autoq.calibration import as_inputs
 from autoq.core import Precision, QuantizationPlan, RuntimePrecision
-from autoq.evaluation import Evaluator, RuntimeConfig, ValidationSet, resolve_metric
+from autoq.evaluation import Evaluator, RuntimeConfig
+from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 
 PARTS = ("build", "compile", "accuracy", "latency")
@@ -28,25 +28,25 @@ PARTS = ("build", "compile", "accuracy", "latency")
 def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     """Prints the figures of one case."""
     subset, repeats, count, candidates = (20, 1, 50, 2) if quick else (300, 3, 500, 8)
-    model = ov.Core().read_model(case.model)
+    model = case.model
     samples = case.calibration(subset)
-    graph = autoq.analyze(model, model_type=case.model_type)
+    placements = Placements.of(model, model_type=case.model_type)
     evaluator = Evaluator(
         model,
-        validation=ValidationSet.of(model, case.validation(count)),
-        metric=resolve_metric(case.metric),
+        validation=case.validation(count),
+        metric=case.metric,
         runtime=RuntimeConfig(),
         sample=case.sample(),
     )
     started = time.perf_counter()
     builder = CandidateBuilder(
-        model, {"none": graph}, autoq.collect(model, (graph,), as_inputs(model, samples), subset_size=subset)
+        model, placements, autoq.collect(model, placements, as_inputs(model, samples), subset_size=subset)
     )
     once_s = time.perf_counter() - started
 
     ours = []
     for k in range(candidates):
-        kept = {group.name: Precision.FLOAT for group in graph.groups[:k]}
+        kept = {group.name: Precision.FLOAT for group in placements.reference.groups[:k]}
         started = time.perf_counter()
         candidate = builder.build(QuantizationPlan(precisions=kept))
         build_s = time.perf_counter() - started

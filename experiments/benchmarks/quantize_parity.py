@@ -20,14 +20,20 @@ from _peer import fake_quantize_count
 
 import autoq
 from autoq.core import RuntimePrecision
-from autoq.evaluation import RuntimeConfig, measure_latency, paired_drop, resolve_metric, score
+from autoq.evaluation import RuntimeConfig, measure_latency, paired_drop
 
 
 def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     """Prints the figures of one case."""
-    subset, repeats, count = (20, 1, 200) if quick else (300, 3, None)
-    graph = autoq.analyze(autoq.read_model(case.model), model_type=case.model_type)
-    lines.figure(case.name, "fake_quantizes", len(graph.sites), fake_quantize_count(case))
+    subset, repeats, count = (20, 1, 100) if quick else (300, 3, None)
+    samples = case.calibration(2)
+    unfolded = autoq.quantize(case.model, samples, model_type=case.model_type, fold_weights=False)
+    lines.figure(
+        case.name,
+        "fake_quantizes",
+        sum(op.get_type_name() == "FakeQuantize" for op in unfolded.get_ops()),
+        fake_quantize_count(case.model.clone(), samples, model_type=case.model_type),
+    )
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = Path(folder) / "ours.xml", Path(folder) / "theirs.xml"
         costs = [
@@ -40,11 +46,9 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
         lines.figure(case.name, "peak_memory_mib", *(statistics.median(column) for column in zip(*peak, strict=True)))
 
         core = ov.Core()
-        models = [core.read_model(path) for path in (case.model, ours, theirs)]
-        pairs = case.validation(count)
-        metric = resolve_metric(case.metric)
-        scoring = RuntimeConfig(inference_precision=RuntimePrecision.F32)
-        reference, mine, peers = (score(scoring.compile(model), pairs, metric) for model in models)
+        models = [case.model, core.read_model(ours), core.read_model(theirs)]
+        runtime = RuntimeConfig(inference_precision=RuntimePrecision.F32)
+        reference, mine, peers = (case.score(model, runtime, count) for model in models)
         gain = paired_drop(peers, mine)
         lines.figure(
             case.name,

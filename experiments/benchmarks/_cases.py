@@ -1,0 +1,117 @@
+"""The cases of the benchmarks: the experiments beside this folder, each with its model, its data and its metric."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from autoq.calibration import Feed, as_inputs
+from autoq.config import ExperimentConfig
+from autoq.core import ConfigError, nearest
+from autoq.evaluation import Metric, RuntimeConfig, Scores, ValidationSet, resolve_metric, score
+
+EXPERIMENTS = Path(__file__).resolve().parent.parent
+_ZOO = EXPERIMENTS.parent.parent / "shared" / "zoo"
+
+
+@dataclass(frozen=True)
+class Case:
+    """An experiment as a benchmark sees it.
+
+    Attributes:
+        name: Of the experiment.
+        given: Arguments of `autoq.search`.
+    """
+
+    name: str
+    given: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """The float model's file."""
+        return Path(self.given["model"])
+
+    @property
+    def model_type(self) -> str | None:
+        """What `autoq.search` calls it: None for convolutional nets."""
+        return self.given["model_type"]
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether goals for convolutional nets apply."""
+        return self.model_type is None
+
+    @property
+    def metric(self) -> Metric:
+        """What scores the outputs."""
+        return resolve_metric(self.given["metric"])
+
+    @cached_property
+    def model(self) -> ov.Model:
+        """The float model."""
+        return ov.Core().read_model(self.path)
+
+    def calibration(self, count: int) -> list[Any]:
+        """Calibration samples, each as both tools take one inference."""
+        data = self.given["calibration"]
+        return [data[i : i + 1] if isinstance(data, np.ndarray) else data[i] for i in range(min(count, len(data)))]
+
+    def sample(self) -> Feed:
+        """The input that latency is measured on."""
+        given = self.given["sample"]
+        return as_inputs(self.model, self.calibration(1) if given is None else [given])[0]
+
+    def validation(self, count: int | None = None) -> ValidationSet:
+        """Labelled data that a search would score on, or the first of them."""
+        pairs = ValidationSet.of(self.model, self.given["validation"])
+        return pairs if count is None else ValidationSet.of(self.model, list(islice(pairs, count)))
+
+    def score(self, model: ov.Model, runtime: RuntimeConfig, count: int | None = None) -> Scores:
+        """Per-sample scores on all labelled data, held-out ones included, or on the first `count`."""
+        compiled = runtime.with_hint("THROUGHPUT").compile(model)
+        parts = [self.validation(count)]
+        if count is None:
+            parts.append(ValidationSet.of(self.model, self.given["holdout"]))
+        return np.concatenate([score(compiled, part, self.metric) for part in parts])
+
+
+def load(name: str) -> Case:
+    """A case by name; models that are not shipped are found in AUTOQ_ZOO.
+
+    Raises:
+        ConfigError: There is no such case, or its model is not here.
+    """
+    if _ZOO.exists():
+        os.environ.setdefault("AUTOQ_ZOO", str(_ZOO))
+    file = EXPERIMENTS / f"{name}.yaml"
+    if not file.exists():
+        msg = f"case {name!r} is unknown: {nearest(name, [path.stem for path in EXPERIMENTS.glob('*.yaml')])}"
+        raise ConfigError(msg)
+    return Case(name, ExperimentConfig.load(file).search_arguments())
+
+
+def cases(names: Sequence[str]) -> Iterator[Case]:
+    """The named cases; without names every one whose model is here."""
+    for name in names or sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")):
+        try:
+            yield load(name)
+        except ConfigError:
+            if names:
+                raise
+
+
+def arguments(description: str | None) -> argparse.Namespace:
+    """Command line of a benchmark: case names, and --quick for a smoke test of itself."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", help="names of experiments; all that are here by default")
+    parser.add_argument("--quick", action="store_true", help="few samples, no goals")
+    return parser.parse_args()
