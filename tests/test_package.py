@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import autoq
 
 
@@ -18,3 +20,10 @@ def test_importing_autoq_loads_nothing_heavy():
 
 def test_an_unknown_name_is_an_attribute_error():
     assert not hasattr(autoq, "quantise")
+
+
+@pytest.mark.parametrize("first", ["import autoq.search", "from autoq.search import ParetoFront", "import autoq.cli"])
+def test_search_is_the_function_whatever_was_imported_before(first):
+    code = f"{first}; import autoq; from autoq import search; print(autoq.search is search, callable(search))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True True"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Self
 
@@ -20,7 +21,8 @@ class Word(StrEnum):
         """
         words = {str(member).lower(): member for member in cls}
         if (member := words.get(str(value).lower())) is None:
-            msg = f"{cls.__name__} {value!r} is unknown: {nearest(str(value).lower(), words)}"
+            noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
+            msg = f"{noun} {value!r} is unknown: {nearest(str(value).lower(), words)}"
             raise PlanError(msg)
         return member
 

@@ -141,9 +141,16 @@ def first_reason(error: Exception) -> str:
 def _effective(compiled: ov.CompiledModel) -> dict[str, str]:
     found = {}
     for name in compiled.get_property("SUPPORTED_PROPERTIES"):
+        if str(name) == "SUPPORTED_PROPERTIES":
+            continue
         try:
-            found[str(name)] = str(compiled.get_property(name))
+            found[str(name)] = _text(compiled.get_property(name))
         except (RuntimeError, TypeError):
             # Some plugins list properties that cannot be read, or whose type Python does not know.
             continue
     return found
+
+
+def _text(value: Any) -> str:  # whatever type a property has
+    """A property as OpenVINO's own tools write it: "f32", "LATENCY"."""
+    return str(value.get_type_name()) if isinstance(value, ov.Type) else str(getattr(value, "name", value))

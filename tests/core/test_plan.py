@@ -65,10 +65,10 @@ def test_a_group_that_is_not_named_is_int8():
     [
         ({"recipes": {}}, "Plan key 'recipes' is unknown: did you mean 'recipe'"),
         ({"recipe": {"presets": "mixed"}}, "Recipe key 'presets' is unknown: did you mean 'preset'"),
-        ({"recipe": {"preset": "mix"}}, "Preset 'mix' is unknown"),
+        ({"recipe": {"preset": "mix"}}, "preset 'mix' is unknown"),
         ({"recipe": {"subset_size": 0}}, "subset_size must be at least 1, got 0"),
         ({"recipe": {"smooth_quant_alpha": 1.5}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got 1.5"),
-        ({"precisions": {"x": "int7"}}, "Precision 'int7' is unknown"),
+        ({"precisions": {"x": "int7"}}, "precision 'int7' is unknown"),
     ],
 )
 def test_what_a_plan_does_not_understand_is_named(values, message):

@@ -9,7 +9,7 @@ def test_words_are_read_in_any_case():
 
 
 def test_an_unknown_word_suggests_the_nearest():
-    with pytest.raises(PlanError, match="Preset 'mixd' is unknown: did you mean 'mixed'"):
+    with pytest.raises(PlanError, match="preset 'mixd' is unknown: did you mean 'mixed'"):
         Preset.parse("mixd")
 
 

@@ -1,0 +1,152 @@
+"""Experiment files and the code that they name."""
+
+import numpy as np
+import pytest
+
+from autoq.config import ExperimentConfig, load_data, load_function
+from autoq.core import ConfigError
+
+MINIMAL = {
+    "model": "m.xml",
+    "calibration": "data.py:calibration",
+    "validation": "data.py:validation",
+    "metric": "accuracy",
+}
+
+CODE = """
+import numpy as np
+
+def calibration():
+    return np.zeros((4, 3))
+
+def validation():
+    return np.zeros((4, 3)), np.arange(4)
+
+def score(outputs, target):
+    return 1.0
+
+def broken():
+    return 1 / 0
+"""
+
+
+def write(tmp_path, values, name="experiment.yaml"):
+    import yaml
+
+    (tmp_path / "data.py").write_text(CODE)
+    file = tmp_path / name
+    file.write_text(values if isinstance(values, str) else yaml.safe_dump(values))
+    return file
+
+
+def test_what_a_file_says_is_what_search_gets(tmp_path):
+    values = MINIMAL | {
+        "metric": "data.py:score",
+        "max_drop": "1%",
+        "budget": {"n_trials": 5},
+        "out": "runs/a",
+        "seed": 7,
+    }
+    given = ExperimentConfig.load(write(tmp_path, values)).search_arguments()
+    assert given["model"] == tmp_path / "m.xml"
+    assert given["calibration"].shape == (4, 3)
+    assert len(given["validation"]) == 2
+    assert given["metric"](None, None) == 1.0
+    assert (given["max_drop"], given["n_trials"], given["out"], given["seed"]) == ("1%", 5, "runs/a", 7)
+
+
+def test_every_argument_is_one_of_search(tmp_path):
+    import inspect
+
+    import autoq
+
+    given = ExperimentConfig.load(write(tmp_path, MINIMAL)).search_arguments()
+    assert set(given) <= set(inspect.signature(autoq.search).parameters)
+
+
+def test_quick_replaces_keys(tmp_path):
+    file = write(tmp_path, MINIMAL | {"quick": {"budget": {"n_trials": 2}, "max_drop": None}, "max_drop": 0.1})
+    assert ExperimentConfig.load(file).max_drop == 0.1
+    quick = ExperimentConfig.load(file, quick=True)
+    assert (quick.budget.n_trials, quick.max_drop) == (2, None)
+
+
+def test_variables_come_from_the_environment(tmp_path, monkeypatch):
+    file = write(tmp_path, MINIMAL | {"model": "${MODELS}/m.xml"})
+    monkeypatch.setenv("MODELS", "/somewhere")
+    assert ExperimentConfig.load(file).model == "/somewhere/m.xml"
+    monkeypatch.delenv("MODELS")
+    with pytest.raises(
+        ConfigError, match=r"the environment variable MODELS is not set, which '\$\{MODELS\}/m\.xml' needs"
+    ):
+        ExperimentConfig.load(file)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (MINIMAL | {"metrics": "accuracy"}, "key 'metrics' is unknown: did you mean 'metric'"),
+        ({"model": "m.xml"}, "calibration is missing"),
+        (MINIMAL | {"budget": {"n_trials": 0}}, "budget.n_trials is 0: "),
+        (MINIMAL | {"budget": {"trials": 3}}, "budget.trials"),
+        (MINIMAL | {"seed": "seven"}, "seed is 'seven'"),
+        ("model: [", "is not YAML"),
+        ("- a\n- b\n", "must be a mapping"),
+    ],
+)
+def test_a_file_that_makes_no_sense(tmp_path, values, message):
+    with pytest.raises(ConfigError, match=message):
+        ExperimentConfig.load(write(tmp_path, values))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match=r"experiment '.*absent\.yaml' cannot be read"):
+        ExperimentConfig.load(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("data.py", "names no code: write module:function or file.py:function"),
+        ("data.py:scores", "has no function 'scores': did you mean 'score'"),
+        ("absent.py:score", "code file '.*absent.py' does not exist"),
+        ("no_such_module:score", "module 'no_such_module' cannot be imported: ModuleNotFoundError"),
+        ("wrong.py:score", "code file '.*wrong.py' cannot be imported: SyntaxError"),
+    ],
+)
+def test_code_that_cannot_be_found(tmp_path, name, message):
+    write(tmp_path, MINIMAL)
+    (tmp_path / "wrong.py").write_text("def :")
+    with pytest.raises(ConfigError, match=message):
+        load_function(name, tmp_path)
+
+
+def test_code_of_a_module():
+    assert load_function("math:sqrt", None)(9) == 3
+
+
+def test_a_function_that_raises_is_named(tmp_path):
+    write(tmp_path, MINIMAL)
+    with pytest.raises(ConfigError, match=r"'data\.py:broken' raised ZeroDivisionError: division by zero"):
+        load_data("data.py:broken", tmp_path)
+
+
+def test_files_of_arrays(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(3))
+    np.savez(tmp_path / "pairs.npz", x=np.arange(3), y=np.arange(3))
+    np.savez(tmp_path / "inputs.npz", ids=np.arange(3), mask=np.ones(3))
+    assert load_data("a.npy", tmp_path).tolist() == [0, 1, 2]
+    x, y = load_data("pairs.npz", tmp_path)
+    assert x.tolist() == y.tolist() == [0, 1, 2]
+    assert set(load_data("inputs.npz", tmp_path)) == {"ids", "mask"}
+
+
+@pytest.mark.parametrize("content", [None, b"not an array", "objects"])
+def test_files_that_hold_no_arrays(tmp_path, content):
+    path = tmp_path / "a.npy"
+    if content == "objects":
+        np.save(path, np.array([{}], object), allow_pickle=True)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"'.*a\.npy' (cannot be read|holds no plain arrays)"):
+        load_data("a.npy", tmp_path)

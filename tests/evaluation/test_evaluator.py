@@ -1,0 +1,73 @@
+"""Candidates beside the float model."""
+
+import numpy as np
+import pytest
+from networks import conv_net, images, run
+
+from autoq.core import MetricError, RuntimePrecision
+from autoq.evaluation import Evaluator, RuntimeConfig, ValidationSet, resolve_metric
+
+X = images(40)
+
+
+def labelled(model):
+    return ValidationSet.of(model, (X, np.array([run(model, x[None]).argmax() for x in X])))
+
+
+def evaluator(model, **changes):
+    given = {"validation": labelled(model), "metric": resolve_metric("accuracy")} | changes
+    return Evaluator(model, runtime=RuntimeConfig(), sample={"image": X[:1]}, max_latency_seconds=0.05, **given)
+
+
+def test_the_float_model_against_itself_loses_nothing():
+    model = conv_net()
+    made = evaluator(model)
+    assert made.float_accuracy.mean == 1.0
+    evaluation, seconds = made.evaluate(model, RuntimePrecision.F32)
+    assert evaluation.accuracy.drop.value == 0
+    assert evaluation.execution.int8_layers == 0
+    assert evaluation.size_bytes > 0
+    assert evaluation.runtime["PERFORMANCE_HINT"]
+    assert set(seconds) == {"compile", "accuracy", "latency"}
+
+
+def test_another_model_loses_what_it_gets_wrong():
+    model, other = conv_net(), conv_net(seed=8)
+    expected = 1 - np.mean([run(other, x[None]).argmax() == run(model, x[None]).argmax() for x in X])
+    evaluation, _ = evaluator(model).evaluate(other, RuntimePrecision.F32)
+    drop = evaluation.accuracy.drop
+    assert drop.value == pytest.approx(expected)
+    assert drop.low < drop.value < drop.high
+
+
+def validation_fn(compiled, items):
+    scores = [float(compiled(x[None])[0].argmax() == 0) for x in items]
+    return float(np.mean(scores)), scores
+
+
+def test_a_validation_function_with_scores_per_item_is_paired():
+    model = conv_net()
+    made = evaluator(model, metric=None, validation=X, evaluate=validation_fn)
+    evaluation, _ = made.evaluate(conv_net(seed=8), RuntimePrecision.F32)
+    assert made.float_accuracy.n == len(X)
+    assert evaluation.accuracy.drop.low < evaluation.accuracy.drop.high
+
+
+def test_a_validation_function_with_a_number_alone():
+    made = evaluator(conv_net(), metric=None, validation=X, evaluate=lambda c, items: validation_fn(c, items)[0])
+    drop = made.evaluate(conv_net(seed=8), RuntimePrecision.F32)[0].accuracy.drop
+    assert drop.low == drop.value == drop.high
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda c, items: float("nan"), "returned nan"),
+        (lambda c, items: "0.9 or so", "a float, or"),
+        (lambda c, items: (0.5, [0.5, float("inf")]), "not finite"),
+        (lambda c, items: 1 / 0, "raised ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_validation_function_that_fails(function, message):
+    with pytest.raises(MetricError, match=message):
+        evaluator(conv_net(), metric=None, validation=X, evaluate=function)

@@ -1,0 +1,107 @@
+"""The timer, on a machine whose clock the test holds."""
+
+import numpy as np
+import pytest
+
+import autoq.evaluation._latency as timer
+from autoq.core import DeviceError
+from autoq.evaluation import Compiled, RuntimeConfig, measure_latency
+
+
+class Machine:
+    """A clock that only inference moves; its load slows every model down alike."""
+
+    def __init__(self, load=lambda now: 1.0, noise=0.02, seed=0):
+        self.now = 0.0
+        self.load = load
+        self.noise = noise
+        self.rng = np.random.default_rng(seed)
+
+    def perf_counter(self):
+        return self.now
+
+    def perf_counter_ns(self):
+        return round(self.now * 1e9)
+
+    def model(self, seconds):
+        machine = self
+
+        class Request:
+            def infer(self, sample=None):
+                slow = 1.5 if sample is not None else 1.0  # the first of a burst finds cold caches
+                machine.now += seconds * slow * machine.load(machine.now) * (1 + machine.rng.exponential(machine.noise))
+
+        class Model:
+            def create_infer_request(self):
+                return Request()
+
+        return Compiled(Model(), {})
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    def install(**settings):
+        made = Machine(**settings)
+        monkeypatch.setattr(timer, "time", made)
+        return made
+
+    return install
+
+
+def test_the_ratio_is_that_of_the_models(machine):
+    m = machine()
+    latency = measure_latency(m.model(0.001), m.model(0.004), {})
+    assert latency.ratio.low <= 0.25 <= latency.ratio.high
+    assert latency.ratio.high - latency.ratio.low <= 2 * 0.02 * latency.ratio.value + 1e-9
+    assert latency.p25_ms <= latency.p50_ms <= latency.p90_ms
+    assert latency.p50_ms == pytest.approx(1.0, rel=0.05)
+    assert latency.baseline_p50_ms == pytest.approx(4.0, rel=0.05)
+    assert latency.speedup.value == pytest.approx(1 / latency.ratio.value)
+
+
+def test_a_load_that_comes_and_goes_disturbs_both_alike(machine):
+    m = machine(load=lambda now: 3.0 if int(now * 2) % 2 else 1.0)
+    latency = measure_latency(m.model(0.002), m.model(0.003), {}, max_seconds=10)
+    assert latency.ratio.value == pytest.approx(2 / 3, rel=0.02)
+
+
+def test_the_interval_covers_the_truth(machine):
+    covered = []
+    for seed in range(60):
+        m = machine(seed=seed, noise=0.2, load=lambda now: 1 + 0.5 * np.sin(now * 7))
+        ratio = measure_latency(m.model(0.004), m.model(0.004), {}, max_seconds=1.0).ratio
+        covered.append(ratio.low <= 1 <= ratio.high)
+    assert np.mean(covered) >= 0.88
+
+
+def test_it_stops_at_the_cap(machine):
+    m = machine(noise=3.0)
+    started = m.now
+    measure_latency(m.model(0.01), m.model(0.01), {}, max_seconds=5, target_half_width=1e-9)
+    assert 5 < m.now - started < 12
+
+
+def test_a_quiet_machine_is_not_kept_busy(machine):
+    m = machine(noise=0.001)
+    assert measure_latency(m.model(0.01), m.model(0.02), {}, max_seconds=1000).bursts == timer._MIN_PAIRS
+
+
+def test_inference_that_fails(machine):
+    m = machine()
+    broken = m.model(0.001)
+    broken.compiled_model.create_infer_request = Broken
+    with pytest.raises(DeviceError, match="inference fails while it is timed: out of luck"):
+        measure_latency(broken, m.model(0.001), {})
+
+
+class Broken:
+    def infer(self, sample=None):
+        raise RuntimeError("Exception from src/plugin.cpp:12:\nout of luck\n")
+
+
+def test_a_real_model_against_itself(model):
+    config = RuntimeConfig()
+    sample = {"image": np.zeros((1, 3, 8, 8), np.float32)}
+    latency = measure_latency(config.compile(model), config.compile(model), sample, max_seconds=0.5)
+    assert latency.p50_ms > 0
+    assert latency.ratio.low <= latency.ratio.value <= latency.ratio.high

@@ -1,0 +1,62 @@
+"""Models on their way out: whole or not at all, and they say where they come from."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from networks import conv_net, images, run, snapshot
+from records import record
+
+from autoq.core import OutputError
+from autoq.export import check_model_path, read_provenance, save_candidate, save_model
+
+
+def test_a_candidate_comes_back_with_its_plan_and_evaluation(tmp_path):
+    model = conv_net()
+    before = snapshot(model)
+    made = record(3, drop=0.004, ratio=0.5)
+    path = save_candidate(model, made, tmp_path / "deep" / "m.xml")
+    again = ov.Core().read_model(path)
+    np.testing.assert_array_equal(run(again, images(1)), run(model, images(1)))
+    provenance = read_provenance(again)
+    assert provenance["plan"] == made.plan.to_dict()
+    assert provenance["evaluation"]["accuracy"]["drop"]["value"] == 0.004
+    assert provenance["version"]
+    assert snapshot(model) == before
+    assert not model.has_rt_info(["autoq", "plan"])
+
+
+def test_what_others_noted_in_a_model_stays(tmp_path):
+    model = conv_net()
+    model.set_rt_info("RGB", ["model_info", "color"])
+    again = ov.Core().read_model(save_candidate(model, record(0), tmp_path / "m.xml"))
+    assert again.get_rt_info(["model_info", "color"]).value == "RGB"
+
+
+def test_any_other_model_has_no_provenance():
+    assert read_provenance(conv_net()) == {}
+
+
+def test_a_path_that_is_no_xml(tmp_path):
+    with pytest.raises(OutputError, match=r"model path '.*m\.onnx' must end in \.xml"):
+        save_model(conv_net(), tmp_path / "m.onnx")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match=r"folder '.*file' cannot be made: "):
+        check_model_path(tmp_path / "file" / "m.xml")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_failure_leaves_nothing_behind_and_the_old_model_as_it_was(tmp_path, monkeypatch):
+    path = save_model(conv_net(), tmp_path / "m.xml")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def half(model, draft, **settings):
+        draft.with_suffix(".bin").write_bytes(b"half")
+        raise RuntimeError("No space left on device")
+
+    monkeypatch.setattr(ov, "save_model", half)
+    with pytest.raises(OutputError, match=r"cannot be saved to '.*m\.xml'"):
+        save_model(conv_net(seed=9), path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

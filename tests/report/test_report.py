@@ -1,0 +1,108 @@
+"""What a person gets to see."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from records import evaluation, record
+from rich.console import Console
+
+from autoq.core import Estimate, OutputError
+from autoq.evaluation import Accuracy
+from autoq.report import LiveTable, front_table, write_report
+from autoq.search import ParetoFront, SearchInfo, TrialState
+
+RECORDS = [
+    record(0, 0.0, 1.0, origin="float", fingerprint="float"),
+    record(1, 0.004, 0.5, origin="int8"),
+    record(2, 0.03, 0.4, feasible=False),
+    record(3, 0.002, 0.7, origin="<sampler>"),
+    record(4, state=TrialState.FAILED, evaluation=None, error="device 'CPU' does not compile the model: no & never"),
+    record(5, 0.004, 0.5, state=TrialState.DUPLICATE, duplicate_of=1),
+]
+
+
+def info(**changes):
+    fields = {
+        "name": "net-1",
+        "model_name": "net <v2>",
+        "metric": "accuracy",
+        "device": "CPU",
+        "hardware": "a machine",
+        "max_drop": 0.01,
+        "space": {"presets": ["mixed"]},
+        "groups": ("conv_1", "conv_2"),
+        "float_accuracy": Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
+        "float_latency": evaluation().latency,
+        "n_trials": 10,
+        "timeout_s": None,
+        "seed": 0,
+        "settings": {"plans": 128.0, "hardware": {"name": "a machine"}},
+    }
+    return SearchInfo(**(fields | changes))
+
+
+def test_the_page_holds_every_trial_and_the_verdict(tmp_path):
+    front = ParetoFront(RECORDS)
+    holdout = Accuracy(0.89, Estimate(0.006, 0.001, 0.011), 3000, np.zeros(3000))
+    page = write_report(tmp_path, info(), RECORDS, front, RECORDS[1], verdict="trial 1: drop & all", holdout=holdout)
+    text = page.read_text("utf-8")
+    assert "trial 1: drop &amp; all" in text
+    assert "3000 held-out samples" in text
+    for wanted in (
+        "no &amp; never",
+        "same model as trial 1",
+        "outside the budget",
+        "&lt;sampler&gt;",
+        "net &lt;v2&gt;",
+    ):
+        assert wanted in text
+    every = text[text.index("All 6 trials") :]
+    assert re.findall(r"<tr><td>(\d+)</td>", every) == [str(r.number) for r in RECORDS]
+    assert "<sampler>" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert 'src="http' not in text  # opens without a network
+    picture = (tmp_path / "front.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["front.png", "report.html"]
+
+
+def test_a_search_without_a_front_still_has_a_page(tmp_path):
+    records = [RECORDS[2]]
+    page = write_report(tmp_path, info(), records, ParetoFront(records), None, verdict="nothing meets the budget")
+    assert "nothing meets the budget" in page.read_text("utf-8")
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path):
+    with pytest.raises(OutputError, match="report cannot be written to"):
+        write_report(tmp_path / "absent", info(), RECORDS, ParetoFront(RECORDS), None, verdict="")
+
+
+def test_the_table_shows_the_front_fastest_first():
+    console = Console(file=io.StringIO(), width=150)
+    console.print(front_table(ParetoFront(RECORDS), 0.01))
+    lines = [line for line in console.file.getvalue().splitlines() if re.match(r"[│|]\s+\d", line)]
+    assert [int(re.search(r"\d+", line).group()) for line in lines] == [1, 3, 0]
+    assert "2.00" in lines[0]
+    assert "+0.0040" in lines[0]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
+    stream = io.StringIO()
+    table = LiveTable(Console(file=stream, force_terminal=terminal, width=150))
+    for done in range(3):
+        table.on_stage("collecting calibration statistics", done, 3)
+    table.on_start(info(), RECORDS[:1])
+    for index, made in enumerate(RECORDS):
+        table.on_trial(made, ParetoFront(RECORDS[: index + 1]))
+    table.on_finish(RECORDS, ParetoFront(RECORDS), tmp_path)
+    text = stream.getvalue()
+    assert "collecting calibration statistics" in text
+    assert "going on after 1 earlier trials" in text
+    assert "Pareto front, drop of at most 0.01" in text
+    assert "6 trials" in text
+    if not terminal:
+        assert "trial   4 tpe      failed: device 'CPU'" in text
+        assert "builds the same model as trial 1" in text
+        assert "\x1b[" not in text
