@@ -30,6 +30,7 @@ def conv_net(
         return _biased(y, weight(1, channels, 1, 1), name)
 
     image = ops.parameter([batch, 3, size, size], np.float32, "image")
+    image.set_friendly_name("image")
     image.output(0).tensor.set_names({"image"})
     stem = ops.relu(conv(image, channels, 3, name="conv_1"))
     stem.set_friendly_name("relu_1")
@@ -53,6 +54,7 @@ def token_net(*, width: int = 8, seed: int = RNG_SEED) -> ov.Model:
     """tokens [1, ?] -> embedding -> two linear layers around a GELU -> scores [1, ?, 2]; channels of uneven size."""
     rng = np.random.default_rng(seed)
     tokens = ops.parameter([1, -1], np.int64, "tokens")
+    tokens.set_friendly_name("tokens")
     tokens.output(0).tensor.set_names({"tokens"})
     table = (rng.normal(0, 1, (16, width)) * np.logspace(-1, 1, width)).astype(np.float32)
     x = ops.gather(table, tokens, 0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.api._folder import RunFolder
-from autoq.api._result import SearchResult
+from autoq.api._result import Build, Candidate, SearchResult
 from autoq.calibration import as_inputs
 from autoq.core import BudgetError, ConfigError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import (
@@ -114,6 +115,7 @@ def search(
     """
     started = time.monotonic()
     _check_budget(n_trials, timeout_s)
+    absolute_drop(max_drop, 1.0)
     folder = None if out is None else RunFolder.create(out)
     kind = None if model_type is None else ModelType.parse(model_type)
     target = TargetDevice.parse(target_device)
@@ -122,11 +124,7 @@ def search(
     settings = _runtime(runtime, device)
     network = read_model(model)
     inputs = as_inputs(network, calibration)
-    if validation is None:
-        msg = "validation is missing: pass pairs of (inputs, target), or the items that `evaluate` scores."
-        raise ConfigError(msg)
-    pairs = validation if evaluate is not None else ValidationSet.of(network, validation)
-    held_out = None if holdout is None or evaluate is not None else ValidationSet.of(network, holdout)
+    pairs, held_out = _labelled(network, validation, holdout, own_function=evaluate is not None)
 
     with ExitStack() as stack:
         stack.enter_context(quiet_optuna())
@@ -134,8 +132,11 @@ def search(
             stack.enter_context(folder.locked())
             folder.keep_float_model(network)
         title = name or _title(model, network, folder)
-        table = [LiveTable()] if progress else []
-        told = [*table, *observers]
+
+        def build(record: TrialRecord) -> ov.Model:
+            return problem.builder.build(record.plan)
+
+        told = [*observers, *_own_observers(progress, tracking_uri, experiment, build)]
 
         def stage(text: str, done: int = 0, total: int | None = None) -> None:
             for observer in told:
@@ -181,15 +182,6 @@ def search(
             },
         )
         info = _info(study, title, problem, budget, metric_name, timeout_s, seed, kind, target)
-        result = SearchResult(info=info, records=(), build=lambda record: problem.builder.build(record.plan))
-        if tracking_uri != "off":
-            told.append(
-                MlflowObserver(
-                    tracking_uri or DEFAULT_TRACKING,
-                    experiment,
-                    export=lambda record, path: _with(result, [record]).candidate(record.number).save(path),
-                )
-            )
         for observer in told:
             observer.on_start(info, study.records())
         enqueue_first(problem, study, rank_groups(problem, study, stage))
@@ -198,11 +190,12 @@ def search(
         result = SearchResult(
             info=info,
             records=tuple(records),
-            build=result.build,
-            holdout=None if interrupted else _held_out(result, records, held_out, scorer, problem, stage),
+            build=build,
             interrupted=interrupted,
             folder=None if folder is None else folder.path,
         )
+        if not interrupted:
+            result = replace(result, holdout=_held_out(result, held_out, scorer, problem, stage))
         if folder is not None:
             result.save(folder.path)
         for observer in told:
@@ -237,6 +230,29 @@ def _check_budget(n_trials: int | None, timeout_s: float | None) -> None:
             raise ConfigError(msg)
 
 
+def _labelled(
+    network: ov.Model, validation: Any, holdout: Any, *, own_function: bool
+) -> tuple[Any, ValidationSet | None]:
+    """What is scored, and what is held out; a user's own function takes its items as they are and has no holdout."""
+    if validation is None:
+        msg = "validation is missing: pass pairs of (inputs, target), or the items that `evaluate` scores."
+        raise ConfigError(msg)
+    if own_function:
+        return validation, None
+    return ValidationSet.of(network, validation), None if holdout is None else ValidationSet.of(network, holdout)
+
+
+def _own_observers(progress: bool, tracking_uri: str | None, experiment: str, build: Build) -> Iterator[SearchObserver]:
+    if progress:
+        yield LiveTable()
+    if tracking_uri != "off":
+        yield MlflowObserver(
+            tracking_uri or DEFAULT_TRACKING,
+            experiment,
+            export=lambda record, path: Candidate(record, build).save(path),
+        )
+
+
 def _scorer(metric: str | Callable[..., Any] | None, evaluate: Callable[..., Any] | None) -> Metric | None:
     if (metric is None) == (evaluate is None):
         msg = (
@@ -256,10 +272,6 @@ def _title(model: object, network: ov.Model, folder: RunFolder | None) -> str:
     if folder is not None:
         return folder.path.resolve().name
     return Path(model).stem if isinstance(model, str | os.PathLike) else network.get_friendly_name()
-
-
-def _with(result: SearchResult, records: Iterable[TrialRecord]) -> SearchResult:
-    return SearchResult(info=result.info, records=tuple(records), build=result.build)
 
 
 def _info(
@@ -304,7 +316,6 @@ def _info(
 
 def _held_out(
     result: SearchResult,
-    records: Sequence[TrialRecord],
     held_out: ValidationSet | None,
     scorer: Metric | None,
     problem: Problem,
@@ -314,7 +325,7 @@ def _held_out(
     if held_out is None or scorer is None:
         return None
     try:
-        best = _with(result, records).best
+        best = result.best
     except BudgetError:
         return None
     stage("scoring the chosen model on held-out data")

@@ -101,17 +101,25 @@ class Statistics:
 def statistics_digest(model: ov.Model, inputs: ModelInputs, subset_size: int, precision: str) -> str:
     """What statistics depend on: the model, the data, the runtime.
 
+    Names of constants do not count: OpenVINO numbers those that have none, differently each time a model is built.
+
     Returns:
         32 hexadecimal digits.
     """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{ov.get_version()}|{precision}|{subset_size}".encode())
+    place: dict[str, int] = {}
     for op in model.get_ordered_ops():
-        digest.update(f"{op.get_type_name()}|{op.get_friendly_name()}".encode())
+        place[op.get_name()] = len(place)
+        digest.update(op.get_type_name().encode())
         if op.get_type_name() == "Constant":
+            digest.update(f"{op.get_element_type()}|{op.output(0).shape}".encode())
             _update(digest, op.data)
-        else:
-            digest.update(repr(sorted(op.get_attributes().items())).encode())
+            continue
+        if op.get_type_name() != "Result":
+            digest.update(op.get_friendly_name().encode())
+        sources = [(place[value.get_node().get_name()], value.get_index()) for value in op.input_values()]
+        digest.update(f"{sources}|{sorted(op.get_attributes().items())}".encode())
     for index in range(min(len(inputs), subset_size)):
         for name, array in inputs[index].items():
             digest.update(f"{name}|{array.shape}|{array.dtype}".encode())

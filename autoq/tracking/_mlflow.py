@@ -152,14 +152,20 @@ class MlflowObserver:
         import mlflow
         from mlflow.models import Model
 
+        if self._client.get_run(run_id).outputs.model_outputs:
+            return  # an earlier session logged it
         before = mlflow.get_tracking_uri()
         with tempfile.TemporaryDirectory() as folder, _quiet():
-            path = export(record, Path(folder) / "model.xml")
+            path = export(record, Path(folder) / "ir" / "model.xml")
             mlflow.set_tracking_uri(self.tracking_uri)
             try:
+                # MLflow would make it in the process's default experiment.
+                made = self._client.create_logged_model(
+                    self.experiment_id, name=f"trial-{record.number}", source_run_id=run_id
+                )
                 Model.log(
                     artifact_path=None,
-                    name=f"trial-{record.number}",
+                    model_id=made.model_id,
                     flavor=mlflow.pyfunc,
                     run_id=run_id,
                     python_model=str(_SERVED),

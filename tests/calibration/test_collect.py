@@ -116,6 +116,21 @@ def test_the_digest_depends_on_model_and_data_and_nothing_else():
     assert statistics_digest(model, as_inputs(model, data + 1), 3, "f32") != base
     assert statistics_digest(model, as_inputs(model, data), 2, "f32") != base
     assert statistics_digest(model, as_inputs(model, data), 3, "bf16") != base
+    # Built again, its unnamed constants have other numbers.
+    assert statistics_digest(conv_net(), as_inputs(model, data), 3, "f32") == base
+
+
+def test_the_digest_depends_on_how_operations_are_wired():
+    def difference(swapped):
+        a, b = (ops.parameter([1, 4], np.float32, name) for name in "ab")
+        first, second = (b, a) if swapped else (a, b)
+        minus = ops.subtract(first, second)
+        minus.set_friendly_name("minus")
+        return ov.Model([ops.result(minus)], [a, b])
+
+    inputs = as_inputs(difference(False), [(np.zeros((1, 4)), np.ones((1, 4)))])
+    digests = {statistics_digest(difference(swapped), inputs, 1, "f32") for swapped in (False, True)}
+    assert len(digests) == 2
 
 
 def test_a_model_that_computes_infinity_is_refused():

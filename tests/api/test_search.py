@@ -1,0 +1,343 @@
+"""A whole search on a small network."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import openvino as ov
+import pytest
+from networks import conv_net, images, run, snapshot, token_net
+
+import autoq
+from autoq.core import (
+    BudgetError,
+    ConfigError,
+    DataError,
+    DeviceError,
+    MetricError,
+    ModelError,
+    OutputError,
+    PlanError,
+)
+from autoq.search import TrialState
+
+CALIBRATION = images(24, seed=1)
+X = images(120, seed=2)
+Y = np.array([run_.argmax() for run_ in np.split(run(conv_net(batch=120), X), 120)])
+QUICK = {"subset_sizes": [24, 8], "sampler": "random", "sweep": 2}
+
+
+def search(model=None, **changes):
+    given = {
+        "calibration": CALIBRATION,
+        "validation": (X, Y),
+        "metric": "accuracy",
+        "space": QUICK,
+        "n_trials": 6,
+        "tracking_uri": "off",
+        "progress": False,
+    }
+    return autoq.search(conv_net() if model is None else model, **(given | changes))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    model = conv_net()
+    before = snapshot(model)
+    result = search(model, out=out, max_drop=0.2, holdout=(X[:40], Y[:40]))
+    assert snapshot(model) == before
+    return result
+
+
+def test_it_measures_float_int8_and_what_lies_between(finished):
+    measured = [record for record in finished.records if record.state is TrialState.COMPLETE]
+    assert len(measured) == 6
+    assert [record.origin for record in finished.records][:2] == ["float", "int8"]
+    assert len({record.fingerprint for record in measured}) == 6
+    assert finished.records[0].is_baseline
+    assert finished.records[0].evaluation.latency.ratio.value == 1.0
+    assert finished.records[1].evaluation.execution.int8_layers > 0
+    assert all(record.evaluation.accuracy.n == len(X) for record in measured)
+
+
+def test_the_front_and_the_chosen_model_are_within_the_budget(finished):
+    assert len(finished.front)
+    assert all(record.evaluation.accuracy.drop.value <= 0.2 for record in finished.front)
+    best = finished.best
+    assert best.record in list(finished.front)
+    scores, _ = autoq.evaluate(best.model, (X, Y), metric="accuracy")
+    assert scores.value == pytest.approx(best.evaluation.accuracy.mean)
+    assert finished.holdout.n == 40
+
+
+def test_everything_is_written(finished):
+    folder = finished.folder
+    names = {"run.json", "trials.json", "front.json", "plan.json", "front.png", "report.html", "best.xml", "best.bin"}
+    assert names <= {file.name for file in folder.iterdir()}
+    assert not list(folder.rglob("*part*"))
+    saved = ov.Core().read_model(folder / "best.xml")
+    np.testing.assert_array_equal(run(saved, X[:1]), run(finished.best.model, X[:1]))
+    assert json.loads((folder / "plan.json").read_text()) == finished.best.record.plan.to_dict()
+
+
+def test_a_run_comes_back_from_its_folder(finished):
+    again = autoq.api.SearchResult.load(finished.folder)
+    assert again.best.record.number == finished.best.record.number
+    assert again.verdict == finished.verdict
+    for number in (1, 2):
+        np.testing.assert_array_equal(
+            run(again.candidate(number).model, X[:1]), run(finished.candidate(number).model, X[:1])
+        )
+    with pytest.raises(PlanError, match="there is no trial 99: this search has trials 0 to"):
+        again.candidate(99)
+
+
+def test_to_pandas_has_a_row_per_trial(finished):
+    frame = finished.to_pandas()
+    assert list(frame["number"]) == [record.number for record in finished.records]
+    assert frame.loc[0, "drop"] == 0
+    assert {"preset", "ratio", "drop_low", "p50_ms", "int8_layers", "error"} <= set(frame.columns)
+
+
+def test_run_again_it_goes_on(finished):
+    result = search(out=finished.folder, max_drop=0.2, n_trials=8)
+    assert [r.number for r in result.records][: len(finished.records)] == [r.number for r in finished.records]
+    assert sum(record.state is TrialState.COMPLETE for record in result.records) == 8
+    first = [record.fingerprint for record in finished.records]
+    assert [record.fingerprint for record in result.records][: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [({"max_drop": 0.1}, "max_drop"), ({"validation": (X[:50], Y[:50])}, "validation samples"), ({"seed": 1}, None)],
+)
+def test_a_study_is_not_continued_with_another_question(finished, changes, what):
+    given = {"out": finished.folder, "max_drop": 0.2, "n_trials": 1} | changes
+    if what is None:
+        assert search(**given).records
+    else:
+        with pytest.raises(ConfigError, match=f"was started with {what} = "):
+            search(**given)
+
+
+def test_a_budget_that_nothing_meets_names_the_closest(tmp_path):
+    logits = run(conv_net(batch=120), X)
+    result = search(max_drop=0, validation=(X, logits), metric="negative_mse", n_trials=3, out=tmp_path / "run")
+    with pytest.raises(
+        BudgetError, match=r"no quantized candidate meets max_drop = 0\.0: the closest is trial \d+ with a"
+    ):
+        _ = result.best
+    assert result.closest.record.number in {1, 2}
+    assert (tmp_path / "run" / "report.html").exists()
+    assert not (tmp_path / "run" / "best.xml").exists()
+    assert "no quantized candidate meets" in result.verdict
+
+
+def test_a_validation_function_is_used_unchanged():
+    def validation_fn(compiled, items):
+        scores = [float(compiled(x[None])[0].argmax() == y) for x, y in items]
+        return float(np.mean(scores)), scores
+
+    items = list(zip(X, Y, strict=True))
+    result = search(validation=items, metric=None, evaluate=validation_fn, n_trials=2)
+    direct = search(n_trials=2)
+    assert [r.evaluation.accuracy.mean for r in result.records] == [r.evaluation.accuracy.mean for r in direct.records]
+
+
+def test_a_transformer_with_dynamic_shapes():
+    rng = np.random.default_rng(0)
+    tokens = [rng.integers(0, 16, (1, n)) for n in range(3, 15)]
+    pairs = [(t, run(token_net(), t)) for t in tokens]
+    result = search(
+        token_net(),
+        calibration=tokens,
+        validation=pairs,
+        metric=lambda outputs, target: -float(np.mean((outputs[0] - target) ** 2)),
+        model_type="transformer",
+        space={"smooth_quant_alphas": [0.5, None], "subset_sizes": [12], "sweep": 1},
+        n_trials=4,
+    )
+    assert result.front.fastest() is not None
+
+
+def test_seconds_end_a_search():
+    started = time.monotonic()
+    result = search(n_trials=None, timeout_s=6)
+    assert result.records
+    assert time.monotonic() - started < 30
+
+
+def test_a_small_space_ends_by_itself():
+    result = search(
+        space={
+            "presets": "mixed",
+            "range_estimators": "min_max",
+            "bias_corrections": "none",
+            "subset_sizes": 8,
+            "precisions": "model",
+            "sweep": 0,
+            "runtime_precisions": ["default"],
+        },
+        n_trials=50,
+    )
+    assert sum(record.state is TrialState.COMPLETE for record in result.records) == 2
+
+
+def test_progress_is_told_to_observers():
+    class Observer:
+        heard: ClassVar[list] = []
+
+        def on_stage(self, text, done=0, total=None):
+            self.heard.append("stage")
+
+        def on_start(self, info, earlier):
+            self.heard.append("start")
+
+        def on_trial(self, record, front):
+            self.heard.append(record.number)
+
+        def on_finish(self, records, front, files):
+            self.heard.append("finish")
+
+    search(n_trials=2, observers=[Observer()])
+    assert [event for event in Observer.heard if event != "stage"] == ["start", 0, 1, "finish"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"calibration": []}, DataError, "calibration data are empty"),
+        (
+            {"calibration": CALIBRATION[:, :, :4]},
+            DataError,
+            r"calibration sample 0: input 'image' has shape \[1, 3, 4, 8\]",
+        ),
+        ({"calibration": CALIBRATION * np.nan}, DataError, "calibration sample 0: input 'image' holds NaN or infinity"),
+        ({"calibration": "images"}, DataError, "calibration data"),
+        ({"calibration": CALIBRATION.astype(str)}, DataError, "calibration sample 0"),
+        ({"validation": None}, ConfigError, "validation is missing"),
+        ({"validation": []}, DataError, "validation data are empty"),
+        ({"metric": None}, ConfigError, "pass either metric"),
+        ({"metric": "acuracy"}, MetricError, "metric 'acuracy' is unknown: did you mean 'accuracy'"),
+        ({"metric": lambda o, t: float("nan")}, MetricError, "returned nan on sample 0"),
+        ({"metric": lambda o, t: t["class"]}, MetricError, "raised IndexError"),
+        ({"device": "TPU"}, DeviceError, "device 'TPU' is not there: available are"),
+        ({"max_drop": "a lot"}, ConfigError, "max_drop is 'a lot': write a number"),
+        ({"max_drop": -0.1}, ConfigError, r"max_drop is -0\.1: a drop must be at least 0"),
+        ({"n_trials": 0}, ConfigError, "n_trials is 0: it must be above 0"),
+        ({"timeout_s": -5}, ConfigError, "timeout_s is -5"),
+        ({"space": "cn"}, ConfigError, "'cn'.*did you mean 'cnn'"),
+        ({"space": {"preset": "mixed"}}, ConfigError, "'preset' is unknown: did you mean 'presets'"),
+        ({"space": {"presets": "mix"}}, ConfigError, "mix"),
+        ({"space": {"ignored_scopes": {"head": {"names": ["haed"]}}}}, PlanError, "'haed'.*did you mean 'head'"),
+        ({"model_type": "cnn"}, PlanError, "model type 'cnn' is unknown: .*transformer"),
+        ({"target_device": "TPU"}, PlanError, "target device 'TPU' is unknown"),
+        ({"runtime": {"threads": 1}}, ConfigError, "runtime key 'threads' is unknown"),
+        ({"tracking_uri": "sqlite:////proc/no/m.db"}, ConfigError, "MLflow store .* cannot be opened"),
+        ({"storage": "sqlite:////proc/no/s.db"}, ConfigError, "storage 'sqlite:////proc/no/s.db' cannot be opened"),
+        ({"out": "/proc/no/run"}, OutputError, "output folder '/proc/no/run' cannot be made"),
+    ],
+)
+def test_input_that_cannot_be_used(changes, error, message):
+    with pytest.raises(error, match=message):
+        search(**changes)
+
+
+def test_models_that_cannot_be_searched(tmp_path):
+    from openvino import opset13 as ops
+
+    with pytest.raises(ModelError, match=r"'.*absent\.xml'"):
+        search(str(tmp_path / "absent.xml"))
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"'.*broken\.onnx'"):
+        search(str(tmp_path / "broken.onnx"))
+    data = ops.parameter([1, 3, 8, 8], np.float32, "image")
+    data.output(0).tensor.set_names({"image"})
+    nothing = ov.Model([ops.result(ops.cos(data))], [data], "cosine")
+    with pytest.raises(ModelError, match="model 'cosine' has nothing to quantize: its operations are Cos"):
+        search(nothing)
+
+
+def test_two_searches_do_not_share_a_folder(tmp_path):
+    class Second:
+        def on_stage(self, text, done=0, total=None): ...
+
+        def on_trial(self, record, front): ...
+
+        def on_finish(self, records, front, files): ...
+
+        def on_start(self, info, earlier):
+            code = (
+                "import sys; sys.path.insert(0, sys.argv[1]); import test_search; "
+                "test_search.search(out=sys.argv[2], n_trials=1)"
+            )
+            here = Path(__file__)
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(here.parent), str(tmp_path)],
+                capture_output=True,
+                text=True,
+                check=False,
+                env={**os.environ, "PYTHONPATH": str(here.parent.parent)},
+            )
+            self.error = done.stderr
+
+    second = Second()
+    search(out=tmp_path, n_trials=1, observers=[second])
+    assert "OutputError: another search is running in" in second.error
+
+
+CHILD = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+import test_search
+
+class Killer:
+    def on_stage(self, text, done=0, total=None): ...
+    def on_start(self, info, earlier): ...
+    def on_finish(self, records, front, files): ...
+    def on_trial(self, record, front):
+        print(record.number, record.fingerprint, flush=True)
+        if len(front.records) == int(sys.argv[4]):
+            # The next trial is in the middle of its measurement when this arrives.
+            import threading
+            threading.Timer(0.15, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+
+test_search.search(out=sys.argv[2], tracking_uri=sys.argv[3], n_trials=6, observers=[Killer()])
+"""
+
+
+def test_killed_in_mid_search_it_loses_no_trial_and_runs_none_twice(tmp_path):
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    here = Path(__file__)
+    told = []
+    for stop in (3, 99):
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD, str(here.parent), str(tmp_path / "run"), uri, str(stop)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(here.parent.parent)},
+        )
+        assert done.returncode == (0 if stop == 99 else -signal.SIGKILL), done.stderr
+        told += [line.split() for line in done.stdout.splitlines()]
+    numbers = [int(number) for number, _ in told]
+    assert len(numbers) == len(set(numbers))
+    records = autoq.api.SearchResult.load(tmp_path / "run").records
+    assert [record.number for record in records] == list(range(len(records)))
+    assert sum(record.state is TrialState.COMPLETE for record in records) == 6
+    for number, fingerprint in told:
+        assert records[int(number)].fingerprint == fingerprint
+    client = MlflowClient(uri)
+    tracked = client.search_runs([client.get_experiment_by_name("autoq").experiment_id])
+    children = [found for found in tracked if "autoq.trial" in found.data.tags and found.info.status != "RUNNING"]
+    assert sorted(int(found.data.tags["autoq.trial"]) for found in children) == list(range(len(records)))
+    assert len(tracked) - len(children) == 1

@@ -1,0 +1,147 @@
+"""A search in an MLflow store: what is in it, once each, and that models in it can be served."""
+
+import json
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from networks import conv_net, images, run
+from records import evaluation, record
+
+from autoq.core import ConfigError, Estimate
+from autoq.evaluation import Accuracy
+from autoq.export import save_candidate
+from autoq.search import ParetoFront, SearchInfo, TrialState
+from autoq.tracking import MlflowObserver, chart_url, open_sentence
+
+RECORDS = [
+    record(0, 0.0, 1.0, origin="float", fingerprint="float"),
+    record(1, 0.004, 0.5, origin="int8"),
+    record(2, 0.03, 0.4, feasible=False),
+    record(3, state=TrialState.FAILED, evaluation=None, error="it does not compile"),
+]
+INFO = SearchInfo(
+    name="net-1",
+    model_name="net",
+    metric="accuracy",
+    device="CPU",
+    hardware="a machine",
+    max_drop=0.01,
+    space={"presets": ["mixed"]},
+    groups=("conv_1",),
+    float_accuracy=Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
+    float_latency=evaluation().latency,
+    n_trials=10,
+    timeout_s=None,
+    seed=0,
+    settings={"plans": 2.0, "hardware": {}},
+)
+
+
+@pytest.fixture
+def uri(tmp_path):
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def track(uri, records, *, earlier=(), finish=True, export=None, files=None):
+    observer = MlflowObserver(uri, "autoq", export=export)
+    observer.on_start(INFO, list(earlier))
+    told = list(earlier)
+    for made in records:
+        told.append(made)
+        observer.on_trial(made, ParetoFront(told))
+    if finish:
+        observer.on_finish(told, ParetoFront(told), files)
+    return MlflowClient(uri), observer
+
+
+def runs(client, observer):
+    everything = client.search_runs([observer.experiment_id])
+    parents = [found for found in everything if "mlflow.parentRunId" not in found.data.tags]
+    children = [found for found in everything if "mlflow.parentRunId" in found.data.tags]
+    return parents, sorted(children, key=lambda found: int(found.data.tags["autoq.trial"]))
+
+
+def test_one_parent_and_a_child_per_trial(uri, tmp_path):
+    (tmp_path / "report.html").write_text("<p>report")
+    client, observer = track(uri, RECORDS, files=tmp_path)
+    parents, children = runs(client, observer)
+    (parent,) = parents
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["float/score"] == 0.9
+    assert parent.data.params["max_drop"] == "0.01"
+    assert "report.html" in {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert [int(child.data.tags["autoq.trial"]) for child in children] == [0, 1, 2, 3]
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    assert children[1].data.metrics["accuracy/drop"] == 0.004
+    assert children[1].data.metrics["latency/ratio"] == 0.5
+    assert children[1].data.params["preset"] == "performance"
+    assert [child.data.tags["autoq.front"] for child in children] == ["true", "true", "false", "false"]
+    assert children[3].info.status == "FAILED"
+    assert children[3].data.tags["autoq.error"] == "it does not compile"
+    plan = client.download_artifacts(children[1].info.run_id, "plan.json", str(tmp_path))
+    assert json.loads(open(plan).read()) == RECORDS[1].plan.to_dict()  # noqa: PTH123, SIM115
+    curve = client.get_metric_history(parent.info.run_id, "search/hypervolume")
+    assert [point.value for point in sorted(curve, key=lambda p: p.step)] == sorted(point.value for point in curve)
+
+
+def test_a_killed_search_goes_on_in_its_own_parent(uri):
+    track(uri, RECORDS[:2], finish=False)
+    # Trial 2 ended after the store was last written to; the search knows it from its own study.
+    client, observer = track(uri, RECORDS[3:], earlier=RECORDS[:3])
+    parents, children = runs(client, observer)
+    assert len(parents) == 1
+    assert [int(child.data.tags["autoq.trial"]) for child in children] == [0, 1, 2, 3]
+
+
+def test_the_users_own_run_is_left_alone(uri, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'own.db'}")
+    try:
+        with mlflow.start_run() as own:
+            track(uri, RECORDS)
+            assert mlflow.active_run().info.run_id == own.info.run_id
+            assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path / 'own.db'}"
+        assert not MlflowClient().get_run(own.info.run_id).data.metrics
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_members_of_the_front_are_models_that_predict(uri, capfd):
+    client, observer = track(uri, RECORDS[:3], export=lambda made, path: save_candidate(conv_net(), made, path))
+    said = capfd.readouterr()
+    assert said.out == said.err == ""
+    found = client.search_logged_models([observer.experiment_id])
+    assert [model.name for model in found] == ["trial-1"]
+    track(uri, [], earlier=RECORDS[:3], export=lambda made, path: pytest.fail("logged twice"))
+    mlflow.set_tracking_uri(uri)
+    try:
+        served = mlflow.pyfunc.load_model(found[0].model_uri)
+    finally:
+        mlflow.set_tracking_uri(None)
+    x = images(1)
+    np.testing.assert_allclose(served.predict(x)["logits"], run(conv_net(), x), atol=1e-5)
+    np.testing.assert_allclose(served.predict({"image": x})["logits"], run(conv_net(), x), atol=1e-5)
+    schema = served.metadata.signature
+    assert schema.inputs.input_names() == ["image"]
+    assert schema.outputs.input_names() == ["logits"]
+
+
+def test_the_charts_are_laid_out_and_there_is_a_sentence_that_opens_them(uri):
+    client, observer = track(uri, RECORDS)
+    tags = client.get_experiment(observer.experiment_id).tags
+    view = json.loads(tags["mlflow.sharedViewState.autoq"])
+    axes = {(chart["xaxis"]["key"], chart["yaxis"]["key"]) for chart in view["compareRunCharts"] if "xaxis" in chart}
+    assert axes == {("latency/ratio", "accuracy/drop")}
+    children = runs(client, observer)[1]
+    assert {"latency/ratio", "accuracy/drop"} <= set(children[1].data.metrics)
+    assert open_sentence(uri, "autoq").startswith(f"mlflow ui --backend-store-uri {uri}, then http://127.0.0.1:5000/#/")
+    assert chart_url(observer.experiment_id) in open_sentence(uri, "autoq")
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////proc/no/mlflow.db", "postgres://nowhere", "ftp://x"])
+def test_a_store_that_cannot_be_opened(uri):
+    with pytest.raises(ConfigError, match=r"MLflow store '.*' cannot be opened: "):
+        MlflowObserver(uri, "autoq")
