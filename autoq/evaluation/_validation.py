@@ -31,7 +31,7 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
         Args:
             model: Takes the inputs.
             data: An iterable of (inputs, target), or anything indexable that yields such pairs; or two arrays (x, y)
-                with one sample a row.
+                with one sample a row, whose targets come as many at a time as the model's batch.
 
         Raises:
             DataError: It is empty, does not consist of pairs, or the inputs do not fit the model.
@@ -45,7 +45,9 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
                 msg = f"validation data have {len(data[0])} inputs but {len(targets)} targets."
                 raise DataError(msg)
             size = max(1, len(data[0]) // len(inputs))
-            return cls(inputs, [targets[i * size : (i + 1) * size] for i in range(len(inputs))])
+            # A model of batch one sees (x[i], y[i]) as a list of pairs would have them.
+            rows = list(targets) if size == 1 else [targets[i * size : (i + 1) * size] for i in range(len(inputs))]
+            return cls(inputs, rows)
         pairs = _Pairs.of(data)
         return cls(ModelInputs(model, _Column(pairs, 0), noun="validation"), _Column(pairs, 1))
 

@@ -33,7 +33,7 @@ def test_forms(name):
     assert len(pairs) == 5
     for index, (feed, target) in enumerate(pairs):
         np.testing.assert_array_equal(feed["image"], X[index : index + 1])
-        assert int(np.ravel(target)[0]) == index
+        assert target == index
 
 
 @pytest.mark.parametrize(

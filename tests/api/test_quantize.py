@@ -1,0 +1,127 @@
+"""`autoq.quantize`, `autoq.benchmark`, `autoq.evaluate`."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from networks import conv_net, images, run, snapshot, token_net
+
+import autoq
+from autoq.calibration import as_inputs
+from autoq.core import DataError, ModelError, PlanError, Precision, QuantizationPlan
+from autoq.graph import Placements
+
+DATA = images(12)
+TOKENS = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(3, 9)]
+
+
+def fakes(model):
+    return {op.get_friendly_name() for op in model.get_ops() if op.get_type_name() == "FakeQuantize"}
+
+
+def test_the_input_is_untouched_and_the_output_is_quantized():
+    model = conv_net()
+    before = snapshot(model)
+    quantized = autoq.quantize(model, DATA)
+    assert snapshot(model) == before
+    assert quantized is not model
+    assert "image/fq_output_0" in fakes(quantized)
+    assert any(op.get_type_name() == "Constant" and op.get_element_type() == ov.Type.i8 for op in quantized.get_ops())
+
+
+def test_twice_the_same_bits():
+    model = conv_net()
+    assert snapshot(autoq.quantize(model, DATA)) == snapshot(autoq.quantize(model, DATA))
+
+
+def test_every_parameter_changes_what_it_says():
+    model = conv_net()
+    base = snapshot(autoq.quantize(model, DATA))
+    for changes in (
+        {"preset": "mixed"},
+        {"subset_size": 3},
+        {"bias_correction": False},
+        {"overflow_fix": "enable"},
+        {"overflow_fix": "disable"},
+        {"range_estimator": "min_max"},
+        {"quantize_outputs": True},
+        {"fold_weights": False},
+        {"ignored_scope": autoq.IgnoredScope(names=["head"])},
+    ):
+        assert snapshot(autoq.quantize(model, DATA, **changes)) != base, changes
+    assert snapshot(autoq.quantize(model, DATA, preset="performance", target_device="CPU")) == base
+
+
+def test_a_transformer_gets_the_mixed_preset_and_smooth_quant():
+    quantized = autoq.quantize(token_net(), TOKENS, model_type="transformer")
+    assert any("smooth_quant" in name for name in fakes(quantized))
+    plain = autoq.quantize(token_net(), TOKENS, model_type="transformer", smooth_quant_alpha=None)
+    assert not any("smooth_quant" in name for name in fakes(plain))
+
+
+def test_statistics_collected_once_serve_every_plan():
+    model = conv_net()
+    placements = Placements.of(model)
+    statistics = autoq.collect(model, placements, as_inputs(model, DATA))
+    plan = QuantizationPlan(precisions={"conv_2": Precision.FLOAT})
+    quantized = autoq.quantize(model, None, statistics=statistics, plan=plan)
+    assert not any(name.startswith("conv_2/") for name in fakes(quantized))
+    assert snapshot(autoq.quantize(model, None, statistics=statistics)) == snapshot(autoq.quantize(model, DATA))
+
+
+def test_what_else_a_model_may_be(tmp_path):
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(144, 2))
+    model = autoq.read_model(net.eval(), example_input=torch.zeros(1, 3, 8, 8))
+    assert fakes(autoq.quantize(model, DATA))
+    path = tmp_path / "m.xml"
+    ov.save_model(conv_net(), path)
+    assert fakes(autoq.quantize(path, DATA)) == fakes(autoq.quantize(str(path), DATA))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"preset": "mixd"}, PlanError, "preset 'mixd' is unknown: did you mean 'mixed'"),
+        ({"overflow_fix": "always"}, PlanError, "overflow fix 'always' is unknown"),
+        ({"range_estimator": "max"}, PlanError, "range estimator 'max' is unknown"),
+        ({"smooth_quant_alpha": "some"}, PlanError, "smooth_quant_alpha is 'some': write a number in"),
+        ({"smooth_quant_alpha": 1.5}, PlanError, r"1\.5"),
+        ({"subset_size": 0}, PlanError, "subset_size"),
+        ({"fast_bias_correction": False}, PlanError, "fast_bias_correction is False, but only the fast form exists"),
+        ({"ignored_scope": autoq.IgnoredScope(types=["Cnov"])}, PlanError, "'Cnov'"),
+        ({"plan": QuantizationPlan(precisions={"conv1": Precision.FLOAT})}, PlanError, "group 'conv1'.*'conv_1'"),
+        ({"calibration": []}, DataError, "calibration data are empty"),
+        ({"calibration": None}, DataError, "calibration data"),
+        ({"model": 7}, ModelError, "int"),
+    ],
+)
+def test_what_cannot_be_used(changes, error, message):
+    given = {"model": conv_net(), "calibration": DATA} | changes
+    with pytest.raises(error, match=message):
+        autoq.quantize(given.pop("model"), given.pop("calibration"), **given)
+
+
+def test_benchmark_compares_two_models():
+    comparison = autoq.benchmark(
+        autoq.quantize(conv_net(size=64, channels=16), images(4, size=64)),
+        against=conv_net(size=64, channels=16),
+        sample=images(1, size=64),
+        max_seconds=0.5,
+    )
+    assert comparison.execution.int8_layers > 0
+    assert "faster" in comparison.verdict or "slower" in comparison.verdict or "no difference" in comparison.verdict
+
+
+def test_benchmark_needs_a_sample_for_dynamic_shapes():
+    with pytest.raises(DataError, match=r"input 'tokens' has the dynamic shape .*: pass a sample to time with"):
+        autoq.benchmark(token_net())
+    assert autoq.benchmark(token_net(), sample=TOKENS[0], max_seconds=0.1).latency.p50_ms > 0
+
+
+def test_evaluate_scores_like_the_metric():
+    labels = np.array([run(conv_net(), x[None]).argmax() for x in DATA])
+    labels[:3] = (labels[:3] + 1) % 3
+    mean, scores = autoq.evaluate(conv_net(), (DATA, labels), metric="accuracy")
+    assert mean.value == pytest.approx(9 / 12)
+    assert scores.tolist() == [0] * 3 + [1] * 9
+    assert mean.low < mean.value < mean.high

@@ -1,0 +1,250 @@
+"""The command line: what it prints, what it exits with, what it leaves on disk."""
+
+import json
+import re
+import sys
+
+import numpy as np
+import openvino as ov
+import pytest
+import yaml
+from networks import conv_net, images, run, token_net
+
+from autoq.cli import main
+
+DATA = """
+import numpy as np
+from networks import images, conv_net, run
+
+X = images(60, seed=2)
+
+def calibration():
+    return images(16, seed=1)
+
+def validation():
+    return X, run(conv_net(batch=60), X).argmax(axis=1)
+
+def logits():
+    return X, run(conv_net(batch=60), X)
+
+def nothing():
+    return []
+
+def broken():
+    return X[:, :1]
+
+def own(outputs, target):
+    return float(outputs[0].argmax() == target)
+
+def nan(outputs, target):
+    return float("nan")
+
+def raises(outputs, target):
+    return outputs["logits"]
+"""
+
+EXPERIMENT = {
+    "model": "model.xml",
+    "calibration": "data.py:calibration",
+    "validation": "data.py:validation",
+    "metric": "accuracy",
+    "space": {"subset_sizes": 16, "sweep": 1},
+    "budget": {"n_trials": 3},
+    "tracking": {"uri": "off"},
+    "max_drop": 0.3,
+    "out": "run",
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a model, data and an experiment, to work in."""
+    monkeypatch.chdir(tmp_path)
+    ov.save_model(conv_net(), tmp_path / "model.xml", compress_to_fp16=False)
+    ov.save_model(token_net(), tmp_path / "tokens.xml", compress_to_fp16=False)
+    (tmp_path / "data.py").write_text(DATA)
+    (tmp_path / "not_a_model.onnx").write_text("hello")
+    (tmp_path / "taken").write_text("mine")
+    np.save(tmp_path / "calibration.npy", images(8))
+    np.save(tmp_path / "nan.npy", images(8) * np.nan)
+    np.save(tmp_path / "narrow.npy", images(8)[..., :4])
+    np.save(tmp_path / "words.npy", np.array(["a", "b"]))
+    np.save(tmp_path / "empty.npy", images(8)[:0])
+    return tmp_path
+
+
+@pytest.fixture
+def autoq(monkeypatch, capsys):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["autoq", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        else:
+            code = 0
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def experiment(place, **changes):
+    (place / "experiment.yaml").write_text(yaml.safe_dump(EXPERIMENT | changes))
+    return "experiment.yaml"
+
+
+def test_search_report_and_export(place, autoq):
+    code, out, err = autoq("search", experiment(place))
+    assert code == 0
+    assert "Chosen: " in out
+    assert "Model:  run/best.xml" in out
+    assert "Pareto front" in err
+    code, out, _ = autoq("report", "run", "--json")
+    assert code == 0
+    front = json.loads(out)["front"]
+    (place / "run" / "report.html").unlink()
+    code, out, _ = autoq("report", "run")
+    assert "Pareto front" in out
+    assert (place / "run" / "report.html").exists()
+    code, out, _ = autoq("export", "run", "--trial", 1, "-o", "deep/int8.xml")
+    assert code == 0
+    assert "trial 1: drop" in out
+    assert any(op.get_type_name() == "FakeQuantize" for op in ov.Core().read_model("deep/int8.xml").get_ops())
+    assert {record["number"] for record in front} <= {0, 1, 2}
+    # The same command again finds its budget spent, and says the same.
+    code, out, _ = autoq("search", "experiment.yaml", "--json")
+    assert code == 0
+    assert json.loads(out)["trials"] == 3
+
+
+def test_quantize(place, autoq):
+    code, out, _ = autoq(
+        "quantize", "model.xml", "--calibration", "calibration.npy", "-o", "int8.xml", "--ignore", "head", "--json"
+    )
+    assert code == 0
+    said = json.loads(out)
+    assert said["size_bytes"] < said["float_size_bytes"]
+    names = {op.get_friendly_name() for op in ov.Core().read_model("int8.xml").get_ops()}
+    assert "image/fq_output_0" in names
+    assert not any(name.startswith("head/fq") for name in names)
+
+
+def test_benchmark(place, autoq):
+    code, out, _ = autoq("benchmark", "model.xml", "--seconds", 0.2)
+    assert code == 0
+    assert "executed layers: " in out
+    code, out, _ = autoq("benchmark", "model.xml", "--against", "model.xml", "--seconds", 0.2, "--json")
+    assert code == 0
+    assert json.loads(out)["ratio"]["low"] <= json.loads(out)["ratio"]["high"]
+
+
+def test_evaluate(place, autoq):
+    code, out, _ = autoq("evaluate", "model.xml", "--validation", "data.py:validation", "--metric", "data.py:own")
+    assert code == 0
+    assert "1.0000" in out
+    assert "on 60 samples" in out
+
+
+def test_sites_say_why(place, autoq):
+    code, out, _ = autoq("sites", "model.xml")
+    assert code == 0
+    assert "only moves values" in out or "has no int8 kernel" in out or "runs fused into" in out
+    code, out, _ = autoq("sites", "model.xml", "--json")
+    said = json.loads(out)
+    assert {group["name"] for group in said["groups"]} >= {"conv_1", "conv_2"}
+    assert all(decision["reason"] for decision in said["operations"])
+
+
+def test_init_writes_what_search_reads(place, autoq):
+    from autoq.config import ExperimentConfig
+
+    code, _, _ = autoq("init", "mine")
+    assert code == 0
+    assert ExperimentConfig.load(place / "mine" / "experiment.yaml").metric == "accuracy"
+    compile((place / "mine" / "my_data.py").read_text(), "my_data.py", "exec")
+    code, _, err = autoq("init", "mine")
+    assert code == 2
+    assert "exists and is left as it is" in err
+
+
+def changed(key, value):
+    return lambda place: ("search", experiment(place, **{key: value}))
+
+
+def quantized(*arguments, model="model.xml", calibration="calibration.npy", out="int8.xml"):
+    return lambda place: ("quantize", model, "--calibration", calibration, "-o", out, *arguments)
+
+
+BAD = {
+    "model that is not there": (changed("model", "absent.xml"), "'.*absent.xml'"),
+    "model that does not read": (quantized(model="not_a_model.onnx"), "'not_a_model.onnx'"),
+    "model of an unknown kind": (quantized(model="data.py"), "'data.py'"),
+    "empty calibration": (changed("calibration", "data.py:nothing"), "calibration data are empty"),
+    "empty calibration array": (quantized(calibration="empty.npy"), "calibration data are empty"),
+    "mis-shaped calibration": (
+        quantized(calibration="narrow.npy"),
+        r"shape \[1, 3, 8, 4\], but the model takes \[1,3,8,8\]",
+    ),
+    "calibration of the wrong type": (quantized(calibration="words.npy"), "calibration sample 0: .*image"),
+    "calibration with NaN": (quantized(calibration="nan.npy"), "calibration sample 0: input 'image' holds NaN"),
+    "calibration file that is not there": (quantized(calibration="absent.npy"), "'absent.npy' cannot be read"),
+    "metric that raises": (changed("metric", "data.py:raises"), "metric 'raises' raised TypeError"),
+    "metric that is NaN": (changed("metric", "data.py:nan"), "metric 'nan' returned nan on sample 0"),
+    "unknown metric": (changed("metric", "acuracy"), "metric 'acuracy' is unknown: did you mean 'accuracy'"),
+    "unknown device": (changed("device", "TPU"), "device 'TPU' is not there: available are CPU"),
+    "unknown layer": (quantized("--ignore", "haed"), "'haed'.*did you mean 'head'"),
+    "unknown type": (quantized("--ignore-type", "Convolutoin"), "'Convolutoin'.*did you mean 'Convolution'"),
+    "broken pattern": (quantized("--ignore-pattern", "("), r"'\('"),
+    "unknown preset": (quantized("--preset", "mixd"), "preset 'mixd' is unknown: did you mean 'mixed'"),
+    "unknown preset in a space": (changed("space", {"presets": ["mixd"]}), "'mixd'.*mixed"),
+    "unknown space": (changed("space", "cn"), "'cn'.*did you mean 'cnn'"),
+    "unknown key": (changed("metrics", "accuracy"), "key 'metrics' is unknown: did you mean 'metric'"),
+    "unknown key in a space": (changed("space", {"preset": "mixed"}), "'preset' is unknown: did you mean 'presets'"),
+    "output that is a file": (changed("out", "taken"), "output folder 'taken' cannot be made"),
+    "output under a file": (quantized(out="taken/m.xml"), "folder 'taken' cannot be made"),
+    "output that is no model": (quantized(out="m.onnx"), "must end in .xml"),
+    "budget that nothing meets": (
+        lambda place: ("search", experiment(place, validation="data.py:logits", metric="negative_mse", max_drop=0)),
+        r"no quantized candidate meets max_drop = 0\.0: the closest is trial \d+ with a drop of",
+    ),
+    "dynamic shape without a sample": (lambda place: ("benchmark", "tokens.xml"), "pass a sample to time with"),
+    "folder without a search": (lambda place: ("report", "."), "'.' holds no search"),
+    "option that is not there": (lambda place: ("search", "e.yaml", "--trials", "3"), "No such option"),
+    "experiment that is not there": (lambda place: ("search", "absent.yaml"), "'absent.yaml' cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_and_status_2(name, place, autoq):
+    arguments, message = BAD[name]
+    words = arguments(place)
+    before = {file: file.read_bytes() for file in place.iterdir() if file.is_file()}
+    code, _, err = autoq(*words)
+    assert code == 2
+    assert "Traceback" not in err
+    last = err.strip().splitlines()[-1]
+    assert last.lower().startswith("error: ")
+    assert re.search(message, last), last
+    # Nothing of the user's is changed, and no model is half written.
+    after = {file: file.read_bytes() for file in place.iterdir() if file.is_file()}
+    assert after == before
+    assert not list(place.rglob("*part*"))
+    assert not (place / "int8.xml").exists()
+    assert not (place / "run" / "best.xml").exists()
+
+
+def test_ctrl_c_before_the_search_begins(place, autoq, monkeypatch):
+    def interrupt(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    experiment(place)
+    monkeypatch.setattr("autoq.api.search", interrupt)
+    code, _, err = autoq("search", "experiment.yaml")
+    assert (code, err.strip()) == (130, "stopped.")
+
+
+def test_a_quantized_model_says_what_it_computes(place, autoq):
+    autoq("quantize", "model.xml", "--calibration", "calibration.npy", "-o", "int8.xml")
+    x = images(1)
+    np.testing.assert_allclose(run(ov.Core().read_model("int8.xml"), x), run(conv_net(), x), atol=0.5)

@@ -1,0 +1,124 @@
+"""The examples that the project ships, and what its benchmarks are made of."""
+
+import functools
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autoq
+from autoq.config import ExperimentConfig, load_data, load_function
+from autoq.core import ConfigError
+from autoq.search import SearchSpace
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
+FILES = sorted(EXPERIMENTS.glob("*.yaml"))
+SHIPPED = [file for file in FILES if "AUTOQ_ZOO" not in file.read_text()]
+
+
+def test_there_are_experiments():
+    assert {"cifar10_repvgg", "minilm_l6", "ppocrv4_rec"} <= {file.stem for file in FILES}
+    assert {file.stem for file in SHIPPED} == {"cifar10_mbv3", "cifar10_repvgg", "cifar10_resnet20"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("quick", [False, True])
+def test_every_experiment_reads_and_names_code_that_is_there(file, quick, monkeypatch):
+    monkeypatch.setenv("AUTOQ_ZOO", "elsewhere")
+    config = ExperimentConfig.load(file, quick=quick)
+    assert config.name == file.stem
+    for name in (config.calibration, config.validation, config.holdout, config.metric, config.sample):
+        if name is not None and ":" in name:
+            assert callable(load_function(name, EXPERIMENTS))
+    if config.space is not None:
+        assert SearchSpace.load(config.space)
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_shipped_models_score_what_their_readme_says(file):
+    given = ExperimentConfig.load(file).search_arguments()
+    x, y = given["validation"]
+    mean, _ = autoq.evaluate(given["model"], (x[:400], y[:400]), metric=given["metric"], inference_precision="f32")
+    published = {"cifar10_repvgg": 0.915, "cifar10_resnet20": 0.885, "cifar10_mbv3": 0.869}[file.stem]
+    assert abs(mean.value - published) < 0.04
+
+
+def test_what_is_searched_on_is_not_held_out_and_not_calibrated_on():
+    parts = {
+        name: load_data(f"cases/cifar10.py:{name}", EXPERIMENTS) for name in ("calibration", "validation", "holdout")
+    }
+    photos = {name: {x.tobytes() for x in (part if name == "calibration" else part[0])} for name, part in parts.items()}
+    assert [len(parts[name][0]) for name in ("validation", "holdout")] == [2000, 3000]
+    for a, b in (("calibration", "validation"), ("calibration", "holdout"), ("validation", "holdout")):
+        assert not photos[a] & photos[b]
+
+
+def test_enlarged_photos_are_made_when_they_are_read():
+    items = load_data("cases/cifar10.py:validation_128", EXPERIMENTS)
+    photo, label = items[7]
+    small, labels = load_data("cases/cifar10.py:validation", EXPERIMENTS)
+    assert photo.shape == (1, 3, 128, 128)
+    assert label == labels[7]
+    shrunk = photo[0].reshape(3, 32, 4, 32, 4).mean(axis=(2, 4))
+    assert np.corrcoef(shrunk.ravel(), small[7].ravel())[0, 1] > 0.98
+
+
+def test_data_that_are_not_here_say_where_to_find_them(monkeypatch):
+    monkeypatch.delenv("AUTOQ_ZOO", raising=False)
+    with pytest.raises(ConfigError, match="set AUTOQ_ZOO to a folder that holds it"):
+        load_data("cases/minilm.py:calibration", EXPERIMENTS)
+
+
+def distance(a, b):
+    """Levenshtein distance by its definition."""
+
+    @functools.cache
+    def d(i, j):
+        if not i or not j:
+            return i + j
+        return min(d(i - 1, j) + 1, d(i, j - 1) + 1, d(i - 1, j - 1) + (a[i - 1] != b[j - 1]))
+
+    return d(len(a), len(b))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("", ""), ("", "abc"), ("kitten", "sitting"), ("flaw", "lawn"), ("中文字", "中字")]
+)
+def test_edit_distance(a, b):
+    edits = load_function("cases/ppocr.py:_edits", EXPERIMENTS)
+    assert edits(a, b) == edits(b, a) == distance(a, b)
+
+
+def test_a_benchmark_prints_json_lines_and_hides_no_miss(capsys):
+    lines = load_function("benchmarks/_lines.py:Lines", EXPERIMENTS)("b")
+    lines.figure("case", "wall_s", 2.0, 9.0, goal=">= 4")
+    lines.figure("case", "latency_ratio", 1.2, goal="<= 1.03", note="x")
+    with pytest.raises(SystemExit) as end:
+        lines.finish()
+    assert end.value.code == 1
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["met"] for line in said] == [True, False]
+    assert said[0]["ratio"] == 4.5
+    assert said[1]["note"] == "x"
+
+
+@pytest.mark.slow
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["quantize_parity", "candidate_cost"])
+def test_a_benchmark_runs(name):
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, str(EXPERIMENTS / "benchmarks" / f"{name}.py"), "--quick", "cifar10_resnet20"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["benchmark"] for line in said} == {name}
+    assert len({line["figure"] for line in said}) >= 5
