@@ -14,15 +14,19 @@ NAME ?= candidate_cost
 # Each stamp is one set of extras in the same environment; nothing is installed outside it.
 $(STAMP)-base: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable .
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)-base
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 $(STAMP)-peers: $(STAMP)-dev
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]' 'torch==2.13.0'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[peers]' 'torch==2.13.0'
+	@touch $@
+
+$(STAMP)-pictures: $(STAMP)-base
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[pictures]'
 	@touch $@
 
 demo: $(STAMP)-base
