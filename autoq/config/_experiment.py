@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from autoq.config._code import load_data, load_function
-from autoq.core import ConfigError, nearest
+from autoq.core import ConfigError, parse_fields, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -110,38 +109,13 @@ class ExperimentConfig(BaseModel):
             ConfigError: The file does not read, a key is unknown, a value makes no sense, or a variable is not set.
         """
         file = Path(path)
-        try:
-            values = yaml.safe_load(file.read_text("utf-8"))
-        except OSError as error:
-            msg = f"experiment {str(file)!r} cannot be read: {error.strerror}."
-            raise ConfigError(msg) from None
-        except yaml.YAMLError as error:
-            msg = f"experiment {str(file)!r} is not YAML: {' '.join(str(error).split())}."
-            raise ConfigError(msg) from None
-        if not isinstance(values, Mapping):
-            msg = f"experiment {str(file)!r} must be a mapping of keys to values."
-            raise ConfigError(msg)
-        given = dict(values)
-        if quick:
-            given |= given.get("quick") or {}
-        config = cls._parse(_expand(given, file), file)
+        values = read_yaml(file, "experiment")
+        where = f"experiment {str(file)!r}"
+        if isinstance(values, Mapping) and quick:
+            values = {**values, **(values.get("quick") or {})}
+        config = parse_fields(cls, _expand(values, file), where)
         config._folder = file.resolve().parent
         return config
-
-    @classmethod
-    def _parse(cls, values: Mapping[str, Any], file: Path) -> Self:
-        for key in values:
-            if key not in cls.model_fields:
-                msg = f"experiment {str(file)!r}: key {key!r} is unknown: {nearest(str(key), cls.model_fields)}"
-                raise ConfigError(msg)
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            got = "missing" if first["type"] == "missing" else repr(first["input"])
-            msg = f"experiment {str(file)!r}: {key} is {got}: {first['msg']}."
-            raise ConfigError(msg) from None
 
     def search_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `autoq.search`, the user's code called and its files read.

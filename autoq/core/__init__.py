@@ -23,6 +23,7 @@ from autoq.core._numerics import (
     symmetric_limits,
 )
 from autoq.core._plan import QuantizationPlan, Recipe
+from autoq.core._typed_yaml import parse_fields, read_yaml
 from autoq.core._vocabulary import (
     BiasCorrection,
     ModelType,
@@ -63,6 +64,8 @@ __all__ = [
     "fake_quantize",
     "half_range_limits",
     "nearest",
+    "parse_fields",
     "quantization_level",
+    "read_yaml",
     "symmetric_limits",
 ]

@@ -7,8 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from autoq.core import (
     BiasCorrection,
@@ -19,6 +18,8 @@ from autoq.core import (
     Recipe,
     RuntimePrecision,
     nearest,
+    parse_fields,
+    read_yaml,
 )
 from autoq.graph import IgnoredScope
 
@@ -124,15 +125,8 @@ class SearchSpace(BaseModel):
                 )
                 raise ConfigError(msg)
             path = shipped[str(source)]
-        try:
-            values = yaml.safe_load(path.read_text("utf-8"))
-        except OSError as error:
-            msg = f"search space {str(path)!r} cannot be read: {error.strerror}."
-            raise ConfigError(msg) from None
-        except yaml.YAMLError as error:
-            msg = f"search space {str(path)!r} is not YAML: {' '.join(str(error).split())}."
-            raise ConfigError(msg) from None
-        return cls.parse(values if values is not None else {}, str(path))
+        values = read_yaml(path, "search space")
+        return cls.parse({} if values is None else values, str(path))
 
     @classmethod
     def parse(cls, values: object, where: str) -> Self:
@@ -145,20 +139,7 @@ class SearchSpace(BaseModel):
         Raises:
             ConfigError: A key or value that autoq does not understand.
         """
-        if not isinstance(values, Mapping):
-            msg = f"{where} must be a mapping of keys to choices, got {type(values).__name__}."
-            raise ConfigError(msg)
-        for key in values:
-            if key not in cls.model_fields:
-                msg = f"{where}: key {key!r} is unknown: {nearest(str(key), cls.model_fields)}"
-                raise ConfigError(msg)
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            msg = f"{where}: {key} is {first['input']!r}: {first['msg']}."
-            raise ConfigError(msg) from None
+        return parse_fields(cls, values, where)
 
     def to_dict(self) -> dict[str, Any]:
         """The space as plain values, complete with defaults."""
