@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import openvino as ov
 
-from autoq.calibration import Statistic, Statistics, Tap, estimate_range
+from autoq.calibration import Statistics, estimate_range
 from autoq.core import (
     BiasCorrection,
     FloatArray,
     Limits,
-    OverflowFix,
     PlanError,
     Precision,
     Preset,
@@ -20,22 +19,16 @@ from autoq.core import (
     RangeEstimator,
     Recipe,
     asymmetric_limits,
-    half_range_limits,
     nearest,
-    quantization_level,
     symmetric_limits,
 )
 from autoq.graph import Placements, QuantizationGraph, QuantizerSite, SiteKind, Tensor, WeightedLayer, unique_names
-from autoq.transform._bias_correction import acceptable, bias_shift, shift_biases
-from autoq.transform._fake_quantize import Integers, insert_activations, insert_weights
-from autoq.transform._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing
-from autoq.transform._smooth_quant import insert_divisions, smoothed_weight, smoothings, summed_axis
-from autoq.transform._weights import FloatWeights, channel_extremes
-
-# What the overflow fix can halve: only these multiply u8 activations by i8 weights.
-_CAN_OVERFLOW = frozenset(
-    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
-)
+from autoq.transform._bias_correction import shift_biases
+from autoq.transform._fake_quantize import insert_activations, insert_weights
+from autoq.transform._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing, resolve_site
+from autoq.transform._smooth_quant import insert_divisions, smoothings
+from autoq.transform._weight_quantizers import WeightQuantizers
+from autoq.transform._weights import FloatWeights
 
 
 class CandidateBuilder:
@@ -52,9 +45,8 @@ class CandidateBuilder:
         self._placements = placements
         self._statistics = statistics
         self._weights = FloatWeights(model)
+        self._on_weights = WeightQuantizers(self._weights, statistics)
         self._limits: dict[object, Limits] = {}
-        self._integers: dict[object, tuple[Integers, FloatArray]] = {}
-        self._shifts: dict[object, FloatArray | None] = {}
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
 
     def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
@@ -70,12 +62,16 @@ class CandidateBuilder:
         layers = {layer.op: layer for layer in graph.layers if layer.weight in sites}
         quantizers = [
             *self._activations(sites, smoothed, layers, recipe),
-            *(self._weight(site, smoothed, layers, recipe) for site in sites.values() if site.kind is SiteKind.WEIGHT),
+            *(
+                self._on_weights.quantizer(site, smoothed, layers, recipe)
+                for site in sites.values()
+                if site.kind is SiteKind.WEIGHT
+            ),
         ]
         shifts: dict[str, FloatArray] = {}
         if recipe.bias_correction is BiasCorrection.FAST:
             for layer in layers.values():
-                shift = self._shift(layer, sites[layer.weight], smoothed, recipe)
+                shift = self._on_weights.shift(layer, sites[layer.weight], smoothed, recipe)
                 if shift is not None:
                     shifts[layer.op] = shift
         return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision)
@@ -105,11 +101,13 @@ class CandidateBuilder:
         nodes = unique_names(clone)
         divided = insert_divisions(nodes, resolved.smoothings)
         insert_activations(nodes, resolved.quantizers, divided)
-        scaled = self._scaled_weights(graph, resolved.smoothings)
+        scaled = self._on_weights.smoothed_values(graph, resolved.smoothings)
         insert_weights(
             nodes,
             resolved.quantizers,
-            (lambda quantizer: self._folded(quantizer, scaled.get(quantizer.name))) if fold_weights else None,
+            (lambda quantizer: self._on_weights.integers(quantizer, scaled.get(quantizer.name)))
+            if fold_weights
+            else None,
             scaled,
         )
         shift_biases(nodes, layers, resolved.shifts)
@@ -174,7 +172,7 @@ class CandidateBuilder:
             smoothing = next((by_layer[op] for op in site.sinks if op in by_layer), None)
             if smoothing is None:
                 limits = self._activation_limits(site, sites, recipe)
-                found.append(_resolved(site, limits))
+                found.append(resolve_site(site, limits))
             elif smoothing.tensor not in merged:
                 # One quantizer behind the division serves all readers, wherever theirs stood before.
                 merged.add(smoothing.tensor)
@@ -220,120 +218,9 @@ class CandidateBuilder:
             self._limits[key] = _limits(np.minimum.reduce(lows), np.maximum.reduce(highs), symmetric=symmetric)
         return self._limits[key]
 
-    def _weight(
-        self,
-        site: QuantizerSite,
-        smoothed: tuple[Smoothing, ...],
-        layers: Mapping[str, WeightedLayer],
-        recipe: Recipe,
-    ) -> ResolvedQuantizer:
-        smoothing, layer = _smoothing_of(site, smoothed, layers)
-        halved = recipe.overflow_fix is OverflowFix.ENABLE and self._can_overflow(site)
-        halved = halved or (recipe.overflow_fix is OverflowFix.FIRST_LAYER and site.first_layer)
-        key = (site.name, site.channel_axes, halved, None if smoothing is None else smoothing.scale.tobytes())
-        if key not in self._limits:
-            if smoothing is None or layer is None:
-                low, high = self._weights.extremes(site)
-            else:
-                value = self._weights.value(site.tensor.producer)
-                value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
-                low, high = channel_extremes(value, site.channel_axes)
-            rule = symmetric_limits if site.full_range else half_range_limits if halved else _weight_limits
-            self._limits[key] = rule(low, high)
-        return _resolved(site, self._limits[key])
-
-    def _can_overflow(self, site: QuantizerSite) -> bool:
-        kind = self._weights.node(site.consumers[0][0]).get_type_name()
-        # A depthwise kernel sums too few products.
-        depthwise = kind == "GroupConvolution" and site.shape[0] > 1 and site.shape[2] == 1
-        return kind in _CAN_OVERFLOW and not depthwise
-
-    def _scaled_weights(self, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]) -> dict[str, FloatArray]:
-        """Float weight of every site that SmoothQuant changes."""
-        layers = {layer.op: layer for layer in graph.layers}
-        found = {}
-        for smoothing in smoothed:
-            for op in smoothing.layers:
-                site = graph.site[layers[op].weight]
-                value = self._weights.value(site.tensor.producer)
-                found[site.name] = smoothed_weight(value, summed_axis(layers[op], site), smoothing.scale)
-        return found
-
-    def _folded(self, quantizer: ResolvedQuantizer, scaled: FloatArray | None) -> tuple[Integers, FloatArray]:
-        limits = quantizer.limits
-        key = (quantizer.name, limits.low.tobytes(), limits.high.tobytes(), scaled is not None)
-        if key not in self._integers:
-            value = self._weights.value(quantizer.tensor.producer) if scaled is None else scaled
-            self._integers[key] = to_integers(value, limits, quantizer.shape)
-        return self._integers[key]
-
-    def _shift(
-        self, layer: WeightedLayer, site: QuantizerSite, smoothed: tuple[Smoothing, ...], recipe: Recipe
-    ) -> FloatArray | None:
-        """Bias shift of a layer; None where there is no bias, no statistics, or the shift is out of proportion."""
-        if layer.bias_add is None or layer.bias is None:
-            return None
-        quantizer = self._weight(site, smoothed, {layer.op: layer}, recipe)
-        smoothing, _ = _smoothing_of(site, smoothed, {layer.op: layer})
-        key = (layer.op, quantizer.limits.high.tobytes(), recipe.subset_size, smoothing is not None)
-        if key not in self._shifts:
-            self._shifts[key] = self._compute_shift(layer, site, quantizer, smoothing, recipe.subset_size)
-        return self._shifts[key]
-
-    def _compute_shift(
-        self,
-        layer: WeightedLayer,
-        site: QuantizerSite,
-        quantizer: ResolvedQuantizer,
-        smoothing: Smoothing | None,
-        subset_size: int,
-    ) -> FloatArray | None:
-        inputs = Tap(layer.input, layer.input_axis, Statistic.MEAN)
-        if inputs not in self._statistics or layer.bias is None:
-            return None
-        x = self._statistics.of(inputs, subset_size).mean(axis=0, dtype=np.float64)
-        bias = self._weights.value(layer.bias).reshape(-1)
-        value = self._weights.value(quantizer.tensor.producer)
-        if smoothing is not None:
-            x = x / smoothing.scale
-            value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
-        integers, scale = to_integers(value, quantizer.limits, quantizer.shape)
-        shift = bias_shift(self._weights.node(layer.op), layer, value - integers * scale, x.astype(np.float32))
-        return shift if shift is not None and shift.size == bias.size and acceptable(shift, bias) else None
-
-
-def to_integers(value: FloatArray, limits: Limits, shape: tuple[int, ...]) -> tuple[Integers, FloatArray]:
-    """Rounds a weight as FakeQuantize does, ties to even counted from the lowest level.
-
-    Args:
-        value: Float weight.
-        limits: Symmetric.
-        shape: Of the limits, broadcastable to `value`.
-
-    Returns:
-        Integers like `value`, unsigned where the limits begin at zero, and the scale in `shape`.
-    """
-    low, high = limits.low.reshape(shape), limits.high.reshape(shape)
-    scale = ((high - low) / np.float32(limits.levels - 1)).astype(np.float32)
-    level = quantization_level(value, low, high, limits.levels)
-    if not low.any():
-        return level.astype(np.uint8), scale
-    return (level - limits.levels // 2).astype(np.int8), scale
-
-
-def _resolved(site: QuantizerSite, limits: Limits) -> ResolvedQuantizer:
-    shape: tuple[int, ...] = ()
-    if site.channel_axes or (site.kind is SiteKind.WEIGHT and not site.full_range):
-        shape = tuple(size if axis in site.channel_axes else 1 for axis, size in enumerate(site.shape))
-    return ResolvedQuantizer(site.name, site.kind, site.tensor, site.consumers, limits, shape)
-
 
 def _limits(low: FloatArray, high: FloatArray, *, symmetric: bool) -> Limits:
     return symmetric_limits(low, high) if symmetric else asymmetric_limits(low, high)
-
-
-def _weight_limits(low: FloatArray, high: FloatArray) -> Limits:
-    return symmetric_limits(low, high, narrow_range=True, signed=True)
 
 
 def _activation_limits(
@@ -343,17 +230,6 @@ def _activation_limits(
     estimator: RangeEstimator = recipe.range_estimator
     low, high = estimate_range(minimum, maximum, estimator, symmetric=symmetric, per_channel=per_channel)
     return _limits(low, high, symmetric=symmetric)
-
-
-def _smoothing_of(
-    site: QuantizerSite, smoothed: tuple[Smoothing, ...], layers: Mapping[str, WeightedLayer]
-) -> tuple[Smoothing | None, WeightedLayer | None]:
-    readers = {op for op, _ in site.consumers}
-    for smoothing in smoothed:
-        for op in smoothing.layers:
-            if op in readers and op in layers:
-                return smoothing, layers[op]
-    return None, None
 
 
 def quantize_model(

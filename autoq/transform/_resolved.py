@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autoq.core import FloatArray, Limits, RuntimePrecision
-from autoq.graph import SiteKind, Tensor
+from autoq.graph import QuantizerSite, SiteKind, Tensor
 
 FLOAT_FINGERPRINT = "float"
 
@@ -87,3 +87,11 @@ class ResolvedPlan:
         for smoothing in self.smoothings:
             digest.update(repr(smoothing.tensor).encode() + smoothing.scale.tobytes())
         return digest.hexdigest()
+
+
+def resolve_site(site: QuantizerSite, limits: Limits) -> ResolvedQuantizer:
+    """The quantizer that stands on a site with these limits."""
+    shape: tuple[int, ...] = ()
+    if site.channel_axes or (site.kind is SiteKind.WEIGHT and not site.full_range):
+        shape = tuple(size if axis in site.channel_axes else 1 for axis, size in enumerate(site.shape))
+    return ResolvedQuantizer(site.name, site.kind, site.tensor, site.consumers, limits, shape)
