@@ -21,8 +21,10 @@ from autoq.core import DeviceError, Estimate
 from autoq.evaluation._records import Latency
 from autoq.evaluation._runtime import Compiled, first_reason
 
-_BURST = 6
+# A burst is long enough for the clock and, beyond five inferences, no longer; fewer where one takes long itself.
+_BURST = 5
 _SHORTEST_BURST_S = 0.003
+_LONGEST_BURST_S = 0.25
 _WARM_UP_AGREEMENT = 0.03
 _MAX_WARM_UP = 12
 _MIN_PAIRS = 8
@@ -111,14 +113,18 @@ def _burst(request: ov.InferRequest, sample: Feed, size: int) -> NDArray[np.floa
 
 
 def _warm_up(request: ov.InferRequest, sample: Feed) -> int:
-    """Runs bursts until two in a row agree; returns how many inferences make a burst long enough to time."""
-    before = float(np.median(_burst(request, sample, _BURST)))
+    """Runs bursts until two in a row agree; returns how many inferences make a burst."""
+    now = max(float(_burst(request, sample, 1)[0]), 1e-7)
     for _ in range(_MAX_WARM_UP):
-        now = float(np.median(_burst(request, sample, _BURST)))
+        before, now = now, max(float(np.median(_burst(request, sample, _burst_size(now)))), 1e-7)
         if abs(now - before) <= _WARM_UP_AGREEMENT * before:
             break
-        before = now
-    return max(_BURST - 1, int(np.ceil(_SHORTEST_BURST_S / max(before, 1e-7))))
+    return _burst_size(now)
+
+
+def _burst_size(seconds: float) -> int:
+    usual = min(_BURST, max(1, int(_LONGEST_BURST_S / seconds)))
+    return max(usual, int(np.ceil(_SHORTEST_BURST_S / seconds)))
 
 
 def _ratio(times: tuple[list[NDArray[np.float64]], ...], rng: np.random.Generator, confidence: float) -> Estimate:

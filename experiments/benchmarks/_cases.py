@@ -96,7 +96,11 @@ def load(name: str) -> Case:
     if not file.exists():
         msg = f"case {name!r} is unknown: {nearest(name, [path.stem for path in EXPERIMENTS.glob('*.yaml')])}"
         raise ConfigError(msg)
-    return Case(name, ExperimentConfig.load(file).search_arguments())
+    config = ExperimentConfig.load(file)
+    if not Path(EXPERIMENTS, config.model).exists():
+        msg = f"case {name!r}: its model {config.model!r} is not here."
+        raise ConfigError(msg)
+    return Case(name, config.search_arguments())
 
 
 def cases(names: Sequence[str]) -> Iterator[Case]:

@@ -43,12 +43,6 @@ def holdout() -> tuple[Photos, NDArray[np.int64]]:
     return _planes(photos[SEARCHED:]), labels[SEARCHED:]
 
 
-def all_validation() -> tuple[Photos, NDArray[np.int64]]:
-    """Every test photo."""
-    photos, labels = _read("test")
-    return _planes(photos), labels
-
-
 def few() -> tuple[Photos, NDArray[np.int64]]:
     """200 photos, for a quick look."""
     photos, labels = _read("test")
@@ -102,9 +96,3 @@ def holdout_128() -> Pairs:
     """Photos and labels that a search never sees."""
     photos, labels = _read("test")
     return Pairs(Enlarged(photos[SEARCHED:]), labels[SEARCHED:])
-
-
-def all_validation_128() -> Pairs:
-    """Every test photo."""
-    photos, labels = _read("test")
-    return Pairs(Enlarged(photos), labels)

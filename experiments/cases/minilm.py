@@ -46,11 +46,6 @@ def holdout() -> list[tuple[Tokens, int]]:
     return _pairs(slice(SEARCHED, None))
 
 
-def all_validation() -> list[tuple[Tokens, int]]:
-    """Every sentence."""
-    return _pairs(slice(None))
-
-
 def sample() -> Tokens:
     """128 tokens, what latency is measured on."""
     ids = np.random.default_rng(0).integers(1000, 20000, (1, 128))

@@ -55,11 +55,6 @@ def holdout() -> list[tuple[NDArray[np.float32], str]]:
     return _pairs(slice(SEARCHED, None))
 
 
-def all_validation() -> list[tuple[NDArray[np.float32], str]]:
-    """Every line."""
-    return _pairs(slice(None))
-
-
 @cache
 def _characters() -> list[str]:
     return ["", *locate("ppocrv4_rec/charset.txt").read_text("utf-8").split("\n"), " "]

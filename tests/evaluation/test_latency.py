@@ -105,3 +105,10 @@ def test_a_real_model_against_itself(model):
     latency = measure_latency(config.compile(model), config.compile(model), sample, max_seconds=0.5)
     assert latency.p50_ms > 0
     assert latency.ratio.low <= latency.ratio.value <= latency.ratio.high
+
+
+def test_a_slow_model_is_timed_in_short_bursts(machine):
+    m = machine()
+    measure_latency(m.model(1.0), m.model(2.0), {}, max_seconds=3)
+    # Eight pairs of bursts of two inferences each, the first of which is dropped, and the warm-up.
+    assert m.now < 8 * 2 * (1 + 2) * 1.3 + 30
