@@ -63,6 +63,11 @@ class RunFolder:
         return self.path / "cache"
 
     @property
+    def scores(self) -> Path:
+        """Folder of the candidates' per-sample scores."""
+        return self.cache / "scores"
+
+    @property
     def storage(self) -> str:
         """Optuna URL of the study."""
         return f"sqlite:///{self.path / 'study.db'}"

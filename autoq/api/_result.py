@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import openvino as ov
 
 from autoq.api._folder import RunFolder
+from autoq.api._scores import ScoreKeeper
 from autoq.core import BudgetError, PlanError
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.export import save_candidate
@@ -217,7 +218,7 @@ class SearchResult:
         holdout = values["holdout"]
         return cls(
             info=info,
-            records=tuple(record_from_dict(record) for record in records),
+            records=ScoreKeeper(run.scores).attach(map(record_from_dict, records)),
             build=lambda record: builder_of(run, info).build(record.plan),
             holdout=None if holdout is None else accuracy_from_dict(holdout),
             interrupted=values["interrupted"],

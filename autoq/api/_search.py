@@ -16,6 +16,7 @@ import openvino as ov
 
 from autoq.api._folder import RunFolder
 from autoq.api._result import Build, Candidate, SearchResult
+from autoq.api._scores import ScoreKeeper
 from autoq.calibration import as_inputs
 from autoq.core import BudgetError, ConfigError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import (
@@ -136,7 +137,8 @@ def search(
         def build(record: TrialRecord) -> ov.Model:
             return problem.builder.build(record.plan)
 
-        told = [*observers, *_own_observers(progress, tracking_uri, experiment, build)]
+        keeper = ScoreKeeper(None if folder is None else folder.scores)
+        told = [keeper, *observers, *_own_observers(progress, tracking_uri, experiment, build)]
 
         def stage(text: str, done: int = 0, total: int | None = None) -> None:
             for observer in told:
@@ -186,10 +188,10 @@ def search(
             observer.on_start(info, study.records())
         enqueue_first(problem, study, rank_groups(problem, study, stage))
         interrupted = run(problem, study, budget, told)
-        records = study.records()
+        records = keeper.attach(study.records())
         result = SearchResult(
             info=info,
-            records=tuple(records),
+            records=records,
             build=build,
             interrupted=interrupted,
             folder=None if folder is None else folder.path,

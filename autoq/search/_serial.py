@@ -1,4 +1,4 @@
-"""Trial records as plain JSON values and back; per-sample scores are left out and kept in files of their own."""
+"""Trial records as plain JSON values and back; per-sample scores are left out, whoever wants them keeps them."""
 
 from __future__ import annotations
 

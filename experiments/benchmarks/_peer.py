@@ -11,6 +11,14 @@ from unittest import mock
 
 import nncf
 import openvino as ov
+from nncf.quantization.range_estimator import (
+    AggregatorType,
+    RangeEstimatorParameters,
+    StatisticsCollectorParameters,
+    StatisticsType,
+)
+
+from autoq.core import RangeEstimator, Recipe
 
 nncf.set_log_level(logging.ERROR)
 
@@ -26,6 +34,33 @@ def quantize(
             subset_size=subset_size,
             model_type=None if model_type is None else nncf.ModelType(model_type),
             preset=None if preset is None else nncf.QuantizationPreset(preset),
+        )
+
+
+# How the peer spells our range estimators for per-tensor activations: per-sample statistic, then aggregator.
+_AGGREGATORS = {
+    RangeEstimator.MIN_MAX: ("MIN", "MAX"),
+    RangeEstimator.MEAN_MIN_MAX: ("MEAN", "MEAN"),
+    RangeEstimator.MEDIAN_MIN_MAX: ("MEDIAN", "MEDIAN"),
+    RangeEstimator.MEAN_NO_OUTLIERS: ("MEAN_NO_OUTLIERS", "MEAN_NO_OUTLIERS"),
+}
+
+
+def quantize_with(recipe: Recipe, model: ov.Model, samples: Sequence[Any], model_type: str | None) -> ov.Model:
+    """`nncf.quantize` with preset, subset and range estimator of a recipe."""
+    low, high = _AGGREGATORS[recipe.range_estimator]
+    estimator = RangeEstimatorParameters(
+        min=StatisticsCollectorParameters(StatisticsType.MIN, AggregatorType[low]),
+        max=StatisticsCollectorParameters(StatisticsType.MAX, AggregatorType[high]),
+    )
+    with redirect_stdout(sys.stderr):
+        return nncf.quantize(
+            model,
+            nncf.Dataset(samples),
+            subset_size=recipe.subset_size,
+            model_type=None if model_type is None else nncf.ModelType(model_type),
+            preset=nncf.QuantizationPreset(str(recipe.preset)),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(activations_range_estimator_params=estimator),
         )
 
 

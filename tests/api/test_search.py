@@ -64,7 +64,7 @@ def test_it_measures_float_int8_and_what_lies_between(finished):
     assert finished.records[0].is_baseline
     assert finished.records[0].evaluation.latency.ratio.value == 1.0
     assert finished.records[1].evaluation.execution.int8_layers > 0
-    assert all(record.evaluation.accuracy.n == len(X) for record in measured)
+    assert all(len(record.evaluation.accuracy.scores) == len(X) for record in measured)
 
 
 def test_the_front_and_the_chosen_model_are_within_the_budget(finished):
@@ -91,6 +91,8 @@ def test_a_run_comes_back_from_its_folder(finished):
     again = autoq.api.SearchResult.load(finished.folder)
     assert again.best.record.number == finished.best.record.number
     assert again.verdict == finished.verdict
+    for before, after in zip(finished.records, again.records, strict=True):
+        np.testing.assert_array_equal(after.evaluation.accuracy.scores, before.evaluation.accuracy.scores)
     for number in (1, 2):
         np.testing.assert_array_equal(
             run(again.candidate(number).model, X[:1]), run(finished.candidate(number).model, X[:1])
@@ -110,6 +112,7 @@ def test_run_again_it_goes_on(finished):
     result = search(out=finished.folder, max_drop=0.2, n_trials=8)
     assert [r.number for r in result.records][: len(finished.records)] == [r.number for r in finished.records]
     assert sum(record.state is TrialState.COMPLETE for record in result.records) == 8
+    assert all(len(record.evaluation.accuracy.scores) == len(X) for record in result.records)
     first = [record.fingerprint for record in finished.records]
     assert [record.fingerprint for record in result.records][: len(first)] == first
 

@@ -1,0 +1,62 @@
+"""Per-sample scores of the trials, beside the study: an Optuna attribute is no place for thousands of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from autoq.evaluation import Scores
+from autoq.search import ParetoFront, SearchInfo, TrialRecord
+
+
+class ScoreKeeper:
+    """A search observer that keeps every candidate's scores, and gives them back to records that come without.
+
+    Args:
+        folder: Where they are kept, one `.npy` per fingerprint; None keeps them in memory.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._scores: dict[str, Scores] = {}
+
+    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Preparation has no scores."""
+
+    def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
+        """Makes the folder."""
+        if self._folder is not None:
+            self._folder.mkdir(exist_ok=True)
+
+    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
+        """Keeps the scores of a trial, whole or not at all."""
+        if record.evaluation is None or not record.evaluation.accuracy.scores.size:
+            return
+        scores = self._scores[record.fingerprint] = record.evaluation.accuracy.scores
+        if self._folder is not None:
+            draft = self._folder / f"{record.fingerprint}.part"
+            with draft.open("wb") as file:
+                np.save(file, scores)
+            draft.replace(self._folder / f"{record.fingerprint}.npy")
+
+    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+        """Nothing is left to do."""
+
+    def attach(self, records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
+        """The records with their scores, where they were kept."""
+        return tuple(self._attached(record) for record in records)
+
+    def _attached(self, record: TrialRecord) -> TrialRecord:
+        evaluation = record.evaluation
+        if evaluation is None or evaluation.accuracy.scores.size:
+            return record
+        scores = self._scores.get(record.fingerprint)
+        if scores is None and self._folder is not None:
+            path = self._folder / f"{record.fingerprint}.npy"
+            scores = np.load(path) if path.exists() else None
+        if scores is None:
+            return record
+        return replace(record, evaluation=replace(evaluation, accuracy=replace(evaluation.accuracy, scores=scores)))
