@@ -103,7 +103,7 @@ def search(
         model_type: "transformer" for its placement rules.
         target_device: Hardware table for placement.
         runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
-        sample: Input to time with; by default the first of the validation data.
+        sample: Input to time with; by default the first of the calibration data.
         holdout: Pairs that the search never sees; the chosen model is scored on them once, at the end.
         progress: Show a live table on the terminal.
         observers: Told of every trial, besides the table and MLflow.
