@@ -50,13 +50,17 @@ def conv_net(
     return model
 
 
-def token_net(*, width: int = 8, seed: int = RNG_SEED) -> ov.Model:
-    """tokens [1, ?] -> embedding -> two linear layers around a GELU -> scores [1, ?, 2]; channels of uneven size."""
+def token_net(*, width: int = 8, tied: bool = False, seed: int = RNG_SEED) -> ov.Model:
+    """tokens [1, ?] -> embedding -> two linear layers around a GELU -> scores [1, ?, 2]; channels of uneven size.
+
+    With `tied`, a language model: the second layer gives [1, ?, width], and the embedding table gives scores [1, ?,
+    16].
+    """
     rng = np.random.default_rng(seed)
     tokens = ops.parameter([1, -1], np.int64, "tokens")
     tokens.set_friendly_name("tokens")
     tokens.output(0).tensor.set_names({"tokens"})
-    table = (rng.normal(0, 1, (16, width)) * np.logspace(-1, 1, width)).astype(np.float32)
+    table = ops.constant((rng.normal(0, 1, (16, width)) * np.logspace(-1, 1, width)).astype(np.float32))
     x = ops.gather(table, tokens, 0)
     x.set_friendly_name("embedding")
     x = ops.mvn(x, np.array([-1]), True, 1e-5, "inside_sqrt")
@@ -67,8 +71,12 @@ def token_net(*, width: int = 8, seed: int = RNG_SEED) -> ov.Model:
     x = _biased(first, rng.normal(0, 0.1, (1, 1, 2 * width)).astype(np.float32), "up")
     x = ops.gelu(x, "erf")
     x.set_friendly_name("gelu")
-    second = ops.matmul(x, rng.normal(0, 0.5, (2, 2 * width)).astype(np.float32), False, True)
-    x = _biased(second, rng.normal(0, 0.1, (1, 1, 2)).astype(np.float32), "down")
+    out = width if tied else 2
+    second = ops.matmul(x, rng.normal(0, 0.5, (out, 2 * width)).astype(np.float32), False, True)
+    x = _biased(second, rng.normal(0, 0.1, (1, 1, out)).astype(np.float32), "down")
+    if tied:
+        x = ops.matmul(x, table, False, True)
+        x.set_friendly_name("scores")
     return ov.Model([ops.result(x)], [tokens], "token_net")
 
 

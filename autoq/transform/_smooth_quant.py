@@ -1,7 +1,7 @@
 """SmoothQuant: moves the spread between channels of an activation into the weights of the MatMuls that read it.
 
-requires: per-channel extremes of the activation; every reader that is smoothed is a MatMul with a constant weight, and
-    the quantizers of its activation serve only MatMuls that read the same tensor.
+requires: per-channel extremes of the activation; every reader that is smoothed is a MatMul with a constant weight that
+    nothing else reads, and the quantizers of its activation serve only MatMuls that read the same tensor.
 ensures: the float function of the model is unchanged; one activation quantizer for the MatMuls stands behind the
     division.
 
@@ -59,7 +59,9 @@ def smoothings(
     """
     readers: dict[tuple[Tensor, int], list[WeightedLayer]] = {}
     for layer in layers:
-        if layer.type == "MatMul" and layer.weight in sites and activations.get(layer.op):
+        # A weight with other readers (a language model's embedding table) would be scaled for them too.
+        own = layer.weight in sites and len(sites[layer.weight].consumers) == 1
+        if layer.type == "MatMul" and own and activations.get(layer.op):
             readers.setdefault((layer.input, layer.input_axis), []).append(layer)
     found = []
     for (tensor, axis), group in readers.items():

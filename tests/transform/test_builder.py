@@ -196,9 +196,11 @@ def test_smooth_quant_keeps_the_float_function_and_evens_out_the_channels():
     assert errors["smooth"] < errors["plain"]
 
 
-def test_smoothing_alone_changes_nothing():
-    """With its FakeQuantize nodes bypassed, the smoothed model is the float model."""
-    model = token_net()
+@pytest.mark.parametrize("tied", [False, True])
+def test_smoothing_alone_changes_nothing(tied):
+    """With its FakeQuantize nodes bypassed, the smoothed model is the float model; an embedding table too that is read
+    a second time as a weight."""
+    model = token_net(tied=tied)
     data = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(4, 8)]
     builder, _ = builder_for(model, data, model_type="transformer")
     built = builder.build(
