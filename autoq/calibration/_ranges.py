@@ -1,58 +1,87 @@
-"""Range estimators: per-sample extremes to one range, as reductions over the rows of the statistics.
+"""Range estimators: per-sample statistics to one range, as reductions over the rows of the table.
 
 | name      | meaning                                  | shape            |
 |-----------|------------------------------------------|------------------|
-| minimum   | per-sample minima                        | [rows, channels] |
-| maximum   | per-sample maxima                        | [rows, channels] |
+| values    | one statistic of every sample            | [rows, channels] |
 | low, high | the range                                | [channels]       |
 
-Estimators are those of NNCF 3.4; per channel it always takes the extremes over the subset.
+Statistics and aggregators are those of NNCF 3.4.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
-from autoq.core import FloatArray, RangeEstimator
+from autoq.core import Aggregator, FloatArray, RangeEnd, RangeEstimator, SampleStatistic
 
-_OUTLIER_QUANTILE = 0.01
+
+def aggregate(values: FloatArray, end: RangeEnd) -> FloatArray:
+    """One number per channel.
+
+    Args:
+        values: A statistic of every sample, [rows, channels].
+        end: Says how rows become one.
+
+    Returns:
+        [channels].
+
+    Raises:
+        KeyError: The aggregator searches in raw values instead.
+    """
+    return np.asarray(_REDUCTIONS[end.aggregator](values, end.outlier_probability), np.float32)
+
+
+def _inside(values: FloatArray, probability: float) -> NDArray[np.float32]:
+    """Values with NaN in place of those outside of their own quantiles over the samples, unless that is all of them."""
+    low, high = np.quantile(values, [probability, 1 - probability], axis=0)
+    inside = (values >= low) & (values <= high)
+    return np.where(inside | ~inside.any(axis=0), values, np.float32(np.nan))
+
+
+_REDUCTIONS: Mapping[Aggregator, Callable[[FloatArray, float], NDArray[np.floating]]] = {
+    Aggregator.MIN: lambda values, _: values.min(axis=0),
+    Aggregator.MAX: lambda values, _: values.max(axis=0),
+    Aggregator.MEAN: lambda values, _: values.mean(axis=0, dtype=np.float64),
+    Aggregator.MEDIAN: lambda values, _: np.median(values, axis=0),
+    Aggregator.MEAN_NO_OUTLIERS: lambda values, p: np.nanmean(_inside(values, p), axis=0, dtype=np.float64),
+    Aggregator.MEDIAN_NO_OUTLIERS: lambda values, p: np.nanmedian(_inside(values, p), axis=0),
+}
 
 
 def estimate_range(
-    minimum: FloatArray, maximum: FloatArray, estimator: RangeEstimator, *, symmetric: bool, per_channel: bool
+    of: Callable[[SampleStatistic, float], FloatArray], estimator: RangeEstimator, *, symmetric: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Reduces per-sample extremes to a range.
+    """Reduces the statistics of the samples to a range.
+
+    Args:
+        of: Values [rows, channels] of a statistic at a quantile, which only the quantile statistics read.
+        estimator: Not one that searches.
+        symmetric: The upper end is the largest magnitude, so that outliers of either sign count alike.
+
+    Returns:
+        Lower and upper ends, each [channels].
+    """
+    low, high = estimator.minimum, estimator.maximum
+    upper = SampleStatistic.ABS_MAX if symmetric and high.statistic is SampleStatistic.MAX else high.statistic
+    return (
+        aggregate(of(low.statistic, low.outlier_probability), low),
+        aggregate(of(upper, 1 - high.outlier_probability), high),
+    )
+
+
+def extremes(minimum: FloatArray, maximum: FloatArray) -> Callable[[SampleStatistic, float], FloatArray]:
+    """Statistics that follow from the extremes of every sample.
 
     Args:
         minimum: [rows, channels].
         maximum: Like `minimum`.
-        estimator: How rows become one.
-        symmetric: The upper end is the magnitude, so that outliers of either sign count alike.
-        per_channel: Each channel keeps its own range; always the extremes over the subset.
-
-    Returns:
-        Lower and upper ends, each [channels]; [1] where not `per_channel`.
     """
-    if not per_channel:
-        minimum, maximum = minimum.min(axis=1, keepdims=True), maximum.max(axis=1, keepdims=True)
-    if symmetric:
-        maximum = np.maximum(np.abs(minimum), np.abs(maximum))
-    if per_channel or estimator is RangeEstimator.MIN_MAX:
-        return minimum.min(axis=0), maximum.max(axis=0)
-    if estimator is RangeEstimator.MEAN_MIN_MAX:
-        return _mean(minimum), _mean(maximum)
-    if estimator is RangeEstimator.MEDIAN_MIN_MAX:
-        return np.median(minimum, axis=0), np.median(maximum, axis=0)
-    return _mean_no_outliers(minimum), _mean_no_outliers(maximum)
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    return np.asarray(values.mean(axis=0, dtype=np.float64), np.float32)
-
-
-def _mean_no_outliers(values: FloatArray) -> FloatArray:
-    """Mean over rows of the values within their own 1st and 99th percentile."""
-    low, high = np.quantile(values, [_OUTLIER_QUANTILE, 1 - _OUTLIER_QUANTILE], axis=0)
-    inside = (values >= low) & (values <= high)
-    total = np.where(inside, values, 0).sum(axis=0, dtype=np.float64)
-    return np.asarray(total / inside.sum(axis=0), np.float32)
+    known: dict[SampleStatistic, Callable[[], FloatArray]] = {
+        SampleStatistic.MIN: lambda: minimum,
+        SampleStatistic.MAX: lambda: maximum,
+        SampleStatistic.ABS_MAX: lambda: np.maximum(np.abs(minimum), np.abs(maximum)),
+    }
+    return lambda statistic, _: known[statistic]()

@@ -23,6 +23,8 @@ from autoq.core._numerics import (
     symmetric_limits,
 )
 from autoq.core._plan import QuantizationPlan, Recipe
+from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
+from autoq.core._scheme import QuantizerScheme
 from autoq.core._typed_yaml import parse_fields, read_yaml
 from autoq.core._vocabulary import (
     BiasCorrection,
@@ -30,13 +32,13 @@ from autoq.core._vocabulary import (
     OverflowFix,
     Precision,
     Preset,
-    RangeEstimator,
     RuntimePrecision,
     TargetDevice,
     Word,
 )
 
 __all__ = [
+    "Aggregator",
     "AutoqError",
     "BiasCorrection",
     "BudgetError",
@@ -55,9 +57,12 @@ __all__ = [
     "Precision",
     "Preset",
     "QuantizationPlan",
+    "QuantizerScheme",
+    "RangeEnd",
     "RangeEstimator",
     "Recipe",
     "RuntimePrecision",
+    "SampleStatistic",
     "TargetDevice",
     "Word",
     "asymmetric_limits",

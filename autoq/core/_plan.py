@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Self
 
 from autoq.core._errors import PlanError, nearest
+from autoq.core._range_estimator import RangeEstimator
+from autoq.core._scheme import QuantizerScheme
 from autoq.core._vocabulary import (
     BiasCorrection,
     OverflowFix,
     Precision,
     Preset,
-    RangeEstimator,
     RuntimePrecision,
-    Word,
 )
 
 
@@ -25,26 +25,39 @@ class Recipe:
     """The choices that hold for a whole model.
 
     Attributes:
+        mode: What groups that the plan does not name are quantized to.
         preset: Scheme of the activations.
-        range_estimator: How per-sample extremes become a range.
+        range_estimator: How the ranges of per-tensor activations are found.
+        weight_range_estimator: How the ranges of weights are found.
+        activations: What is prescribed for the quantizers of activations.
+        weights: What is prescribed for the quantizers of weights.
         subset_size: Calibration samples used, counted from the first.
         bias_correction: How the mean shift of weighted layers is removed.
         overflow_fix: Which weights use half of their range.
+        channel_alignment: Whether uneven channels between two convolutions are evened out first.
         smooth_quant_alpha: Migration strength of SmoothQuant for MatMul in [0, 1]; None leaves it out.
         ignored_scope: Name of the ignored scope, as the search space calls it; "none" ignores nothing.
         runtime_precision: What layers left in float are executed in.
     """
 
+    mode: Precision = Precision.INT8
     preset: Preset = Preset.PERFORMANCE
     range_estimator: RangeEstimator = RangeEstimator.MEAN_MIN_MAX
+    weight_range_estimator: RangeEstimator = RangeEstimator.MIN_MAX
+    activations: QuantizerScheme = field(default_factory=QuantizerScheme)
+    weights: QuantizerScheme = field(default_factory=QuantizerScheme)
     subset_size: int = 300
     bias_correction: BiasCorrection = BiasCorrection.FAST
     overflow_fix: OverflowFix = OverflowFix.FIRST_LAYER
+    channel_alignment: bool = False
     smooth_quant_alpha: float | None = None
     ignored_scope: str = "none"
     runtime_precision: RuntimePrecision = RuntimePrecision.DEFAULT
 
     def __post_init__(self) -> None:
+        if self.mode is Precision.FLOAT:
+            msg = "mode is 'float': a recipe says how to quantize; name the groups that stay in float in the plan."
+            raise PlanError(msg)
         if self.subset_size < 1:
             msg = f"subset_size must be at least 1, got {self.subset_size}."
             raise PlanError(msg)
@@ -64,17 +77,22 @@ class Recipe:
             if key not in known:
                 msg = f"Recipe key {key!r} is unknown: {nearest(key, known)}"
                 raise PlanError(msg)
-        words: dict[str, type[Word]] = {
-            "preset": Preset,
-            "range_estimator": RangeEstimator,
-            "bias_correction": BiasCorrection,
-            "overflow_fix": OverflowFix,
-            "runtime_precision": RuntimePrecision,
+        readers: dict[str, Callable[[Any], Any]] = {
+            "mode": Precision.parse,
+            "preset": Preset.parse,
+            "range_estimator": RangeEstimator.parse,
+            "weight_range_estimator": RangeEstimator.parse,
+            "activations": QuantizerScheme.from_dict,
+            "weights": QuantizerScheme.from_dict,
+            "bias_correction": BiasCorrection.parse,
+            "overflow_fix": OverflowFix.parse,
+            "runtime_precision": RuntimePrecision.parse,
         }
-        parsed: dict[str, Any] = {
-            key: words[key].parse(value) if key in words else value for key, value in values.items()
-        }
-        return cls(**parsed)
+        return cls(**{key: readers[key](value) if key in readers else value for key, value in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain values."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +101,7 @@ class QuantizationPlan:
 
     Attributes:
         recipe: The choices that hold for the whole model.
-        precisions: Group name -> precision; a group that is not named is int8.
+        precisions: Group name -> precision; a group that is not named is quantized to the recipe's mode.
     """
 
     recipe: Recipe = Recipe()
@@ -100,7 +118,7 @@ class QuantizationPlan:
 
     def precision(self, group: str) -> Precision:
         """Precision of one group."""
-        return self.precisions.get(group, Precision.INT8)
+        return self.precisions.get(group, self.recipe.mode)
 
     @property
     def float_groups(self) -> frozenset[str]:
@@ -109,8 +127,7 @@ class QuantizationPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values."""
-        recipe = {key: str(value) if isinstance(value, str) else value for key, value in asdict(self.recipe).items()}
-        return {"recipe": recipe, "precisions": {group: str(p) for group, p in self.precisions.items()}}
+        return {"recipe": self.recipe.to_dict(), "precisions": {group: str(p) for group, p in self.precisions.items()}}
 
     def to_json(self) -> str:
         """The plan as one line of JSON, equal for equal plans."""
@@ -129,3 +146,11 @@ class QuantizationPlan:
                 raise PlanError(msg)
         precisions = {group: Precision.parse(p) for group, p in values.get("precisions", {}).items()}
         return cls(Recipe.from_dict(values.get("recipe", {})), precisions)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, RangeEstimator):
+        return value.to_plain()
+    if isinstance(value, QuantizerScheme):
+        return asdict(value)
+    return str(value) if isinstance(value, str) else value

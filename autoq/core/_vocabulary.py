@@ -32,6 +32,13 @@ class Precision(Word):
 
     FLOAT = "float"
     INT8 = "int8"
+    FP8_E4M3 = "fp8_e4m3"
+    FP8_E5M2 = "fp8_e5m2"
+
+    @property
+    def is_fp8(self) -> bool:
+        """Whether values are 8-bit floating point numbers."""
+        return self in {Precision.FP8_E4M3, Precision.FP8_E5M2}
 
 
 class Preset(Word):
@@ -46,6 +53,9 @@ class TargetDevice(Word):
 
     ANY = "ANY"
     CPU = "CPU"
+    CPU_SPR = "CPU_SPR"
+    GPU = "GPU"
+    NPU = "NPU"
 
 
 class ModelType(Word):
@@ -67,15 +77,7 @@ class BiasCorrection(Word):
 
     NONE = "none"
     FAST = "fast"
-
-
-class RangeEstimator(Word):
-    """How per-sample extremes of a per-tensor activation become one range."""
-
-    MIN_MAX = "min_max"  # extreme over the subset
-    MEAN_MIN_MAX = "mean_min_max"  # mean of the per-sample extremes: NNCF's default
-    MEDIAN_MIN_MAX = "median_min_max"
-    MEAN_NO_OUTLIERS = "mean_no_outliers"  # mean of the per-sample extremes inside their own 1st..99th percentile
+    ACCURATE = "accurate"
 
 
 class RuntimePrecision(Word):

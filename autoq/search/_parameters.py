@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Precision, QuantizationPlan, RangeEstimator, Recipe
 from autoq.search._space import SearchSpace
 
 _PRECISION = "precision/"
@@ -66,5 +67,12 @@ class Dimensions:
 
 
 def _plain(choices: Sequence[Any]) -> list[Any]:
-    """Words as plain strings, as Optuna stores categories."""
-    return [str(choice) if isinstance(choice, str) else choice for choice in choices]
+    """Words as plain strings, and estimators as their name or JSON, as Optuna stores categories."""
+
+    def plain(choice: object) -> object:
+        if isinstance(choice, RangeEstimator):
+            written = choice.to_plain()
+            return written if isinstance(written, str) else json.dumps(written, sort_keys=True)
+        return str(choice) if isinstance(choice, str) else choice
+
+    return [plain(choice) for choice in choices]

@@ -7,12 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator
 
 from autoq.core import (
     BiasCorrection,
     ConfigError,
     OverflowFix,
+    PlanError,
     Preset,
     RangeEstimator,
     Recipe,
@@ -48,10 +49,22 @@ class ScopeRules(BaseModel):
 
 def _as_list(value: object) -> object:
     """A single choice may be written without brackets."""
-    return [value] if isinstance(value, str | int | float) or value is None else value
+    return [value] if isinstance(value, str | int | float | Mapping) or value is None else value
 
 
 Choices = BeforeValidator(_as_list)
+
+
+def _estimator(value: Any) -> RangeEstimator:  # whatever YAML holds
+    try:
+        return RangeEstimator.parse(value)
+    except PlanError as error:
+        raise ValueError(str(error)) from None
+
+
+Estimator = Annotated[
+    RangeEstimator, PlainValidator(_estimator), PlainSerializer(lambda estimator: estimator.to_plain())
+]
 
 
 class SearchSpace(BaseModel):
@@ -74,7 +87,7 @@ class SearchSpace(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     presets: Annotated[tuple[Preset, ...], Choices, Field(min_length=1)] = (Preset.PERFORMANCE, Preset.MIXED)
-    range_estimators: Annotated[tuple[RangeEstimator, ...], Choices, Field(min_length=1)] = (
+    range_estimators: Annotated[tuple[Estimator, ...], Choices, Field(min_length=1)] = (
         RangeEstimator.MEAN_MIN_MAX,
         RangeEstimator.MIN_MAX,
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import openvino as ov
 
-from autoq.calibration import Statistics, estimate_range
+from autoq.calibration import Statistics, estimate_range, extremes
 from autoq.core import (
     BiasCorrection,
     FloatArray,
@@ -184,9 +184,11 @@ class CandidateBuilder:
     ) -> ResolvedQuantizer:
         axis = layers[smoothing.layers[0]].input_axis
         minimum, maximum = self._statistics.extremes(smoothing.tensor, axis, recipe.subset_size)
-        limits = _activation_limits(
-            minimum / smoothing.scale, maximum / smoothing.scale, recipe, symmetric=site.symmetric, per_channel=False
-        )
+        minimum = (minimum / smoothing.scale).min(axis=1, keepdims=True)
+        maximum = (maximum / smoothing.scale).max(axis=1, keepdims=True)
+        symmetric = site.symmetric or recipe.preset is Preset.PERFORMANCE
+        low, high = estimate_range(extremes(minimum, maximum), recipe.range_estimator, symmetric=symmetric)
+        limits = _limits(low, high, symmetric=symmetric)
         return ResolvedQuantizer(
             name=f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}/fq_output_0",
             kind=site.kind,
@@ -210,10 +212,9 @@ class CandidateBuilder:
                 minimum, maximum = self._statistics.extremes(
                     member.tensor, axis, recipe.subset_size, non_negative=member.non_negative
                 )
-                estimator = recipe.range_estimator
-                ranges.append(
-                    estimate_range(minimum, maximum, estimator, symmetric=symmetric, per_channel=axis is not None)
-                )
+                per_channel = axis is not None and recipe.range_estimator == RangeEstimator.MEAN_MIN_MAX
+                estimator = RangeEstimator.MIN_MAX if per_channel else recipe.range_estimator
+                ranges.append(estimate_range(extremes(minimum, maximum), estimator, symmetric=symmetric))
             lows, highs = zip(*ranges, strict=True)
             self._limits[key] = _limits(np.minimum.reduce(lows), np.maximum.reduce(highs), symmetric=symmetric)
         return self._limits[key]
@@ -221,15 +222,6 @@ class CandidateBuilder:
 
 def _limits(low: FloatArray, high: FloatArray, *, symmetric: bool) -> Limits:
     return symmetric_limits(low, high) if symmetric else asymmetric_limits(low, high)
-
-
-def _activation_limits(
-    minimum: FloatArray, maximum: FloatArray, recipe: Recipe, *, symmetric: bool, per_channel: bool
-) -> Limits:
-    symmetric = symmetric or recipe.preset is Preset.PERFORMANCE
-    estimator: RangeEstimator = recipe.range_estimator
-    low, high = estimate_range(minimum, maximum, estimator, symmetric=symmetric, per_channel=per_channel)
-    return _limits(low, high, symmetric=symmetric)
 
 
 def quantize_model(

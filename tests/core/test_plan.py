@@ -5,21 +5,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoq.core import (
+    Aggregator,
     BiasCorrection,
     OverflowFix,
     PlanError,
     Precision,
     Preset,
     QuantizationPlan,
+    QuantizerScheme,
+    RangeEnd,
     RangeEstimator,
     Recipe,
     RuntimePrecision,
+    SampleStatistic,
 )
 
+ENDS = st.builds(
+    RangeEnd,
+    statistic=st.sampled_from(sorted(set(SampleStatistic) - {SampleStatistic.RAW})),
+    aggregator=st.sampled_from(["min", "max", "mean", "median", "mean_no_outliers", "median_no_outliers"]).map(
+        Aggregator
+    ),
+    outlier_probability=st.floats(1e-6, 0.4),
+)
+ESTIMATORS = st.sampled_from(list(RangeEstimator.named().values())) | st.builds(RangeEstimator, ENDS, ENDS)
+SCHEMES = st.builds(
+    QuantizerScheme,
+    bits=st.none() | st.integers(2, 16),
+    symmetric=st.none() | st.booleans(),
+    per_channel=st.none() | st.booleans(),
+)
 RECIPES = st.builds(
     Recipe,
+    mode=st.sampled_from([Precision.INT8, Precision.FP8_E4M3]),
+    activations=SCHEMES,
+    weights=SCHEMES,
+    weight_range_estimator=ESTIMATORS,
+    channel_alignment=st.booleans(),
     preset=st.sampled_from(Preset),
-    range_estimator=st.sampled_from(RangeEstimator),
+    range_estimator=ESTIMATORS,
     subset_size=st.integers(1, 1000),
     bias_correction=st.sampled_from(BiasCorrection),
     overflow_fix=st.sampled_from(OverflowFix),
@@ -54,9 +78,10 @@ def test_a_plan_cannot_be_changed():
         plan.precisions["x"] = Precision.INT8
 
 
-def test_a_group_that_is_not_named_is_int8():
+def test_a_group_that_is_not_named_is_quantized_to_the_mode():
     plan = QuantizationPlan(precisions={"x": Precision.FLOAT})
     assert plan.precision("other") is Precision.INT8
+    assert QuantizationPlan(Recipe(mode=Precision.FP8_E4M3)).precision("other") is Precision.FP8_E4M3
     assert plan.float_groups == {"x"}
 
 
@@ -68,6 +93,10 @@ def test_a_group_that_is_not_named_is_int8():
         ({"recipe": {"preset": "mix"}}, "preset 'mix' is unknown"),
         ({"recipe": {"subset_size": 0}}, "subset_size must be at least 1, got 0"),
         ({"recipe": {"smooth_quant_alpha": 1.5}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got 1.5"),
+        ({"recipe": {"mode": "float"}}, "mode is 'float': a recipe says how to quantize"),
+        ({"recipe": {"weights": {"bit": 8}}}, "quantizer scheme key 'bit' is unknown: did you mean 'bits'"),
+        ({"recipe": {"weights": {"bits": "8"}}}, "quantizer scheme: bits is '8': write a number"),
+        ({"recipe": {"activations": {"symmetric": 1}}}, "symmetric is 1: write true or false"),
         ({"precisions": {"x": "int7"}}, "precision 'int7' is unknown"),
     ],
 )

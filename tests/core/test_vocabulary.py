@@ -1,6 +1,6 @@
 import pytest
 
-from autoq.core import PlanError, Preset, RangeEstimator, nearest
+from autoq.core import OverflowFix, PlanError, Preset, nearest
 
 
 def test_words_are_read_in_any_case():
@@ -14,8 +14,8 @@ def test_an_unknown_word_suggests_the_nearest():
 
 
 def test_an_unknown_word_far_from_all_lists_them():
-    with pytest.raises(PlanError, match="known: mean_min_max, mean_no_outliers, median_min_max, min_max"):
-        RangeEstimator.parse("zzz")
+    with pytest.raises(PlanError, match="known: disable, enable, first_layer_only"):
+        OverflowFix.parse("zzz")
 
 
 def test_nearest_cuts_long_lists():
