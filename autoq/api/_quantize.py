@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import openvino as ov
 
-from autoq.calibration import Statistics, as_inputs, collect
+from autoq.calibration import Needs, Statistics, as_inputs, collect, statistics_digest, statistics_file
 from autoq.core import (
     BiasCorrection,
     ModelError,
@@ -40,9 +43,11 @@ def quantize(
     overflow_fix: str | None = None,
     quantize_outputs: bool = False,
     smooth_quant_alpha: float | str | None = "default",
-    range_estimator: str | None = None,
+    range_estimator: str | Mapping[str, Any] | RangeEstimator | None = None,
     fold_weights: bool = True,
+    precision: str = "f32",
     statistics: Statistics | None = None,
+    cache: str | os.PathLike[str] | None = None,
     plan: QuantizationPlan | None = None,
 ) -> ov.Model:
     """Quantizes a model to 8 bits, post training.
@@ -61,9 +66,14 @@ def quantize(
         overflow_fix: "first_layer_only" (default), "enable" or "disable": which weights use half of their range.
         quantize_outputs: Quantize the model's outputs too.
         smooth_quant_alpha: Migration strength in [0, 1]; None is off; by default 0.95 for a transformer, else off.
-        range_estimator: How per-sample extremes become ranges, by default "mean_min_max".
+        range_estimator: How the ranges of activations are found: "mean_min_max" (default), "min_max", "median_min_max",
+            "mean_no_outliers", "mean_quantile", "histogram", "mse", "kl", or a mapping with the keys "minimum" and
+            "maximum", each with "statistic", "aggregator" and "outlier_probability".
         fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
+        precision: What the model computes in while statistics are collected: "f32" is exact, "bf16" faster on devices
+            that have it.
         statistics: Collected earlier by `autoq.collect`, instead of running the model over `calibration`.
+        cache: Folder that keeps the statistics; the next call with this model and these data finds them there.
         plan: Exactly this plan; overrides the recipe parameters above.
 
     Returns:
@@ -99,9 +109,23 @@ def quantize(
         name = network.get_friendly_name()
         msg = f"model {name!r} has nothing to quantize; `autoq sites` says why for every operation."
         raise ModelError(msg)
-    if statistics is None:
-        statistics = collect(network, placements, as_inputs(network, calibration), subset_size=subset_size)
     chosen = QuantizationPlan(recipe) if plan is None else plan
+    if statistics is None:
+        inputs = as_inputs(network, calibration)
+        path = None
+        if cache is not None:
+            folder = Path(cache)
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / statistics_file(statistics_digest(network, inputs, subset_size, precision))
+        statistics = collect(
+            network,
+            placements,
+            inputs,
+            needs=Needs.of([chosen.recipe]),
+            subset_size=subset_size,
+            precision=precision,
+            path=path,
+        )
     return quantize_model(network, placements, chosen, statistics, fold_weights=fold_weights)
 
 
@@ -109,7 +133,7 @@ def _recipe(
     *,
     kind: ModelType | None,
     preset: str | None,
-    range_estimator: str | None,
+    range_estimator: str | Mapping[str, Any] | RangeEstimator | None,
     subset_size: int,
     correction: BiasCorrection,
     overflow_fix: str | None,

@@ -1,21 +1,28 @@
 """One pass over the data: statistics, and the ranges that follow from them."""
 
+from autoq.calibration._clip_search import search_ranges
 from autoq.calibration._collect import collect
+from autoq.calibration._needs import Needs, estimator_for, required_histograms, required_taps
 from autoq.calibration._ranges import estimate_range, extremes
 from autoq.calibration._samples import Feed, ModelInputs, as_inputs
-from autoq.calibration._statistics import Statistics, statistics_digest
-from autoq.calibration._taps import Statistic, Tap, required_taps
+from autoq.calibration._statistics import Statistics, statistics_digest, statistics_file
+from autoq.calibration._taps import Statistic, Tap
 
 __all__ = [
     "Feed",
     "ModelInputs",
+    "Needs",
     "Statistic",
     "Statistics",
     "Tap",
     "as_inputs",
     "collect",
     "estimate_range",
+    "estimator_for",
     "extremes",
+    "required_histograms",
     "required_taps",
+    "search_ranges",
     "statistics_digest",
+    "statistics_file",
 ]

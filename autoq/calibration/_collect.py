@@ -1,25 +1,25 @@
-"""One pass over the calibration data.
-
-Every tap is a reduction inside the graph, and all of them leave it as one vector per inference: the device never writes
-an activation out, and Python sees one small array per sample. What lies behind the last tap is not computed.
-"""
+"""One pass over the calibration data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
-from openvino import opset13 as ops
 
-from autoq.calibration._samples import ModelInputs
+from autoq.calibration._histograms import BINS
+from autoq.calibration._needs import Needs, required_histograms, required_taps
+from autoq.calibration._samples import Feed, ModelInputs
 from autoq.calibration._statistics import Statistics
-from autoq.calibration._taps import Statistic, Tap, required_taps
-from autoq.core import DeviceError, ModelError
-from autoq.graph import QuantizationGraph, unique_names
+from autoq.calibration._tapped import Shape, TappedModel
+from autoq.calibration._taps import Tap
+from autoq.core import DeviceError, FloatArray, ModelError
+from autoq.graph import QuantizationGraph
 
-_REDUCTIONS = {Statistic.MIN: ops.reduce_min, Statistic.MAX: ops.reduce_max, Statistic.MEAN: ops.reduce_mean}
+# As many samples are looked at before they are run, to tell whether all have one shape.
+_PEEKED = 8
 
 
 def collect(
@@ -27,9 +27,11 @@ def collect(
     graphs: Iterable[QuantizationGraph],
     inputs: ModelInputs,
     *,
+    needs: Needs | None = None,
     subset_size: int = 300,
     device: str = "CPU",
     precision: str = "f32",
+    path: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Statistics:
     """Runs the model once over the calibration data and keeps what quantization needs.
@@ -38,9 +40,11 @@ def collect(
         model: The float model; never modified.
         graphs: Placements that plans will be resolved for.
         inputs: Calibration inputs.
+        needs: What plans will ask for; by default all that needs no quantile and no histogram.
         subset_size: Samples used, counted from the first; all of them where there are fewer.
         device: OpenVINO device.
         precision: "f32" is exact; "bf16" is faster on devices that have it.
+        path: File that keeps the statistics; where it exists and holds all that is needed, the model is not run.
         progress: Called with inferences done and inferences in all.
 
     Returns:
@@ -50,31 +54,51 @@ def collect(
         ModelError: The model computes NaN or infinity.
         DeviceError: The device refuses the model.
     """
-    taps = required_taps(graphs)
-    tapped, columns = _tap(model, taps)
+    needs = Needs() if needs is None else needs
+    graphs = tuple(graphs)
+    if path is not None and path.exists():
+        statistics = Statistics.load(path)
+        if statistics.covers(graphs, needs):
+            return statistics
+    taps, tensors = required_taps(graphs, needs), required_histograms(graphs, needs)
+    tapped = TappedModel.of(model, taps, tensors, None)
     batch = _samples_per_inference(inputs)
     count = min(len(inputs), -(-subset_size // batch))
-    table = np.empty((count, max((stop for _, stop in columns.values()), default=0)), np.float32)
+    table = np.empty((count, tapped.width), np.float32)
+    histograms = np.empty((count, len(tapped.histograms), 2, BINS), np.float16)
     done = _Progress(count, progress)
 
-    def keep(request: ov.InferRequest, row: int) -> None:
-        table[row] = request.get_output_tensor(0).data
-        done.step()
+    def queue_of(source: TappedModel) -> ov.AsyncInferQueue:
+        settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
+        queue = ov.AsyncInferQueue(ov.Core().compile_model(source.model, device, settings))
+
+        def keep(request: ov.InferRequest, row: int) -> None:
+            source.read(request, table[row], histograms[row])
+            done.step()
+
+        queue.set_callback(keep)
+        return queue
 
     try:
-        compiled = ov.Core().compile_model(
-            tapped, device, {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
-        )
-        queue = ov.AsyncInferQueue(compiled)
-        queue.set_callback(keep)
+        shapes = _common_shapes(model, inputs, count)
+        queue = queue_of(tapped if shapes is None else TappedModel.of(model, taps, tensors, shapes))
         for row in range(count):
-            queue.start_async(inputs[row], row)
+            feed = inputs[row]
+            if shapes is not None and _shapes(feed) != shapes:
+                queue.wait_all()
+                shapes, queue = None, queue_of(tapped)
+            queue.start_async(feed, row)
         queue.wait_all()
     except RuntimeError as error:
         msg = f"{device!r} cannot run the model for calibration: {str(error).splitlines()[-1].strip()}"
         raise DeviceError(msg) from error
-    _check_finite(table, taps, columns)
-    return Statistics(table, columns, batch)
+    _check_finite(table, tapped.columns)
+    places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
+    columns = {tap.key: span for tap, span in tapped.columns.items()}
+    statistics = Statistics(table, columns, batch, histograms, places)
+    if path is not None:
+        statistics.save(path)
+    return statistics
 
 
 @dataclass(slots=True)
@@ -91,51 +115,16 @@ class _Progress:
             self.report(self.done, self.total)
 
 
-def _tap(model: ov.Model, taps: Sequence[Tap]) -> tuple[ov.Model, dict[str, tuple[int, int]]]:
-    """A clone whose only output is the vector of all statistics, and the columns of each tap in it."""
-    clone = model.clone()
-    nodes = unique_names(clone)
-    columns: dict[str, tuple[int, int]] = {}
-    parts = []
-    width = 0
-    for tap in taps:
-        output = nodes[tap.tensor.producer].output(tap.tensor.port)
-        size = _channels(output, tap.axis)
-        if size is None:
-            columns[tap.key] = (width, width)
-            continue
-        parts.append(_reduce(output, tap))
-        columns[tap.key] = (width, width + size)
-        width += size
-    vector = ops.concat(parts, 0)
-    tapped = ov.Model([ops.result(vector)], clone.get_sinks(), clone.get_parameters(), "tapped")
-    return tapped, columns
+def _shapes(feed: Feed) -> dict[str, Shape]:
+    return {name: array.shape for name, array in feed.items()}
 
 
-def _channels(output: ov.Output, axis: int | None) -> int | None:
-    """Number of values that a tap gives; None where the channels are not known before the model runs."""
-    if axis is None:
-        return 1
-    shape = output.get_partial_shape()
-    if shape.rank.is_dynamic or shape[axis].is_dynamic:
+def _common_shapes(model: ov.Model, inputs: ModelInputs, count: int) -> dict[str, Shape] | None:
+    """Shapes that the samples seem to share, where the model leaves some of them open: it runs faster when told."""
+    if not model.is_dynamic():
         return None
-    return int(shape[axis].get_length())
-
-
-def _reduce(output: ov.Output, tap: Tap) -> ov.Node:
-    """The statistic as a vector."""
-    shape = output.get_partial_shape()
-    flat = np.array([-1], np.int64)
-    if shape.rank.is_dynamic:
-        reduced = _REDUCTIONS[tap.statistic](ops.reshape(output, flat, special_zero=False), np.array([0]))
-    else:
-        rank = shape.rank.get_length()
-        kept = None if tap.axis is None else tap.axis % rank
-        axes = np.array([axis for axis in range(rank) if axis != kept], np.int64)
-        reduced = _REDUCTIONS[tap.statistic](output, axes) if len(axes) else output.get_node()
-    if output.get_element_type() != ov.Type.f32:
-        reduced = ops.convert(reduced, "f32")
-    return ops.reshape(reduced, flat, special_zero=False)
+    first, *others = (_shapes(inputs[row]) for row in range(min(count, _PEEKED)))
+    return first if all(shapes == first for shapes in others) else None
 
 
 def _samples_per_inference(inputs: ModelInputs) -> int:
@@ -143,12 +132,10 @@ def _samples_per_inference(inputs: ModelInputs) -> int:
     return int(first.shape[0]) if first.ndim else 1
 
 
-def _check_finite(
-    table: np.ndarray[tuple[int, ...], np.dtype[np.float32]], taps: Sequence[Tap], columns: dict[str, tuple[int, int]]
-) -> None:
+def _check_finite(table: FloatArray, columns: Mapping[Tap, tuple[int, int]]) -> None:
     bad = np.flatnonzero(~np.isfinite(table).all(axis=0))
     if bad.size:
-        tap = next(t for t in taps if t.key in columns and columns[t.key][0] <= bad[0] < columns[t.key][1])
+        tap = next(tap for tap, (start, stop) in columns.items() if start <= bad[0] < stop)
         row = int(np.flatnonzero(~np.isfinite(table[:, bad[0]]))[0])
         msg = f"the model computes NaN or infinity at {tap.tensor.producer!r} on calibration sample {row}."
         raise ModelError(msg)

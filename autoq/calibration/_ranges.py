@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import Aggregator, FloatArray, RangeEnd, RangeEstimator, SampleStatistic
+from autoq.core import Aggregator, FloatArray, PlanError, RangeEnd, RangeEstimator, SampleStatistic
 
 
 def aggregate(values: FloatArray, end: RangeEnd) -> FloatArray:
@@ -32,6 +32,9 @@ def aggregate(values: FloatArray, end: RangeEnd) -> FloatArray:
         KeyError: The aggregator searches in raw values instead.
     """
     return np.asarray(_REDUCTIONS[end.aggregator](values, end.outlier_probability), np.float32)
+
+
+_MEDIAN = 0.5
 
 
 def _inside(values: FloatArray, probability: float) -> NDArray[np.float32]:
@@ -73,15 +76,24 @@ def estimate_range(
 
 
 def extremes(minimum: FloatArray, maximum: FloatArray) -> Callable[[SampleStatistic, float], FloatArray]:
-    """Statistics that follow from the extremes of every sample.
+    """Statistics of a tensor of which only the extremes of every sample are known.
+
+    A smoothed activation is such a tensor: its quantiles do not follow from what was collected, so that the extremes
+    stand in for them.
 
     Args:
         minimum: [rows, channels].
         maximum: Like `minimum`.
     """
-    known: dict[SampleStatistic, Callable[[], FloatArray]] = {
-        SampleStatistic.MIN: lambda: minimum,
-        SampleStatistic.MAX: lambda: maximum,
-        SampleStatistic.ABS_MAX: lambda: np.maximum(np.abs(minimum), np.abs(maximum)),
-    }
-    return lambda statistic, _: known[statistic]()
+    magnitude = np.maximum(np.abs(minimum), np.abs(maximum))
+
+    def of(statistic: SampleStatistic, level: float) -> FloatArray:
+        if statistic is SampleStatistic.MEAN:
+            msg = "a range estimator reads the mean of a tensor that SmoothQuant divides, whose mean is not collected."
+            raise PlanError(msg)
+        if statistic in {SampleStatistic.ABS_MAX, SampleStatistic.ABS_QUANTILE}:
+            return magnitude
+        lower = statistic is SampleStatistic.MIN or (statistic is SampleStatistic.QUANTILE and level < _MEDIAN)
+        return minimum if lower else maximum
+
+    return of

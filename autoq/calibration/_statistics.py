@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from autoq.calibration._histograms import BINS, Float64, Spread
+from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import ModelInputs
-from autoq.calibration._taps import Statistic, Tap, required_taps
-from autoq.core import DataError, FloatArray
+from autoq.calibration._taps import Statistic, Tap
+from autoq.core import DataError, FloatArray, SampleStatistic
 from autoq.graph import QuantizationGraph, Tensor
 
 
@@ -28,11 +30,15 @@ class Statistics:
         table: float32 [rows, columns].
         columns: Tap key -> (first column, one past the last); none where the channels are not known before a run.
         batch: Samples in one inference.
+        histograms: Scaled shares, float16 [rows, tensors, 2, BINS]; `histogram` says of what.
+        places: Tensor -> its place in `histograms`.
     """
 
     table: FloatArray
     columns: Mapping[str, tuple[int, int]]
     batch: int = 1
+    histograms: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0, 2, BINS), np.float16))
+    places: Mapping[Tensor, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -68,17 +74,70 @@ class Statistics:
             return np.zeros_like(maximum), maximum
         return self.of(tap, subset_size), maximum
 
-    def covers(self, graphs: Iterable[QuantizationGraph]) -> bool:
+    def samples(
+        self, tensor: Tensor, axis: int | None, subset_size: int, *, non_negative: bool = False
+    ) -> Callable[[SampleStatistic, float], FloatArray]:
+        """Every statistic of a tensor that range estimators read, as `estimate_range` takes them.
+
+        Args:
+            tensor: An activation.
+            axis: Its channel axis; None is per tensor.
+            subset_size: Samples used.
+            non_negative: The minimum is known to be zero.
+        """
+        minimum, maximum = self.extremes(tensor, axis, subset_size, non_negative=non_negative)
+        known: dict[SampleStatistic, Callable[[], FloatArray]] = {
+            SampleStatistic.MIN: lambda: minimum,
+            SampleStatistic.MAX: lambda: maximum,
+            SampleStatistic.ABS_MAX: lambda: np.maximum(np.abs(minimum), np.abs(maximum)),
+            SampleStatistic.MEAN: lambda: self.of(Tap(tensor, axis, Statistic.MEAN), subset_size),
+        }
+
+        def of(statistic: SampleStatistic, level: float) -> FloatArray:
+            if statistic in known:
+                return known[statistic]()
+            return self.of(Tap(tensor, axis, Statistic(str(statistic)), level), subset_size)
+
+        return of
+
+    def spread(
+        self, tensors: Sequence[Tensor], minimum: Float64, maximum: Float64, subset_size: int
+    ) -> tuple[Spread, Spread]:
+        """How the values of tensors above zero, and their magnitudes below, are spread over the first samples.
+
+        Args:
+            tensors: Activations.
+            minimum: Smallest value of each, [tensors].
+            maximum: Largest value of each, [tensors].
+            subset_size: Samples used; each counts the same, whatever its size.
+
+        Raises:
+            DataError: A histogram was not collected.
+        """
+        for tensor in tensors:
+            if tensor not in self.places:
+                msg = f"statistics hold no histogram of {tensor.producer!r}: collect them again for this estimator."
+                raise DataError(msg)
+        chosen = self.histograms[: self.rows(subset_size), [self.places[tensor] for tensor in tensors]]
+        mass = chosen.sum(axis=0, dtype=np.float64)
+        mass /= np.maximum(mass.sum(axis=(1, 2), keepdims=True), np.finfo(float).tiny)
+        return Spread(mass[:, 0], np.maximum(maximum, 0)), Spread(mass[:, 1], np.maximum(-minimum, 0))
+
+    def covers(self, graphs: Iterable[QuantizationGraph], needs: Needs) -> bool:
         """Whether everything that plans over these graphs need was collected."""
-        return all(tap.key in self.columns for tap in required_taps(graphs))
+        graphs = tuple(graphs)
+        return all(tap.key in self.columns for tap in required_taps(graphs, needs)) and all(
+            tensor in self.places for tensor in required_histograms(graphs, needs)
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the statistics as `.npz`, whole or not at all."""
         target = Path(path)
         draft = target.with_name(f"{target.name}.part")
-        layout = json.dumps({"columns": self.columns, "batch": self.batch})
+        places = [[tensor.producer, tensor.port] for tensor in self.places]
+        layout = json.dumps({"columns": self.columns, "batch": self.batch, "places": places})
         with draft.open("wb") as file:
-            np.savez_compressed(file, table=self.table, layout=np.array(layout))
+            np.savez_compressed(file, table=self.table, histograms=self.histograms, layout=np.array(layout))
         return draft.replace(target)
 
     @classmethod
@@ -92,7 +151,8 @@ class Statistics:
             with np.load(path) as file:
                 layout = json.loads(str(file["layout"]))
                 columns = {key: (int(a), int(b)) for key, (a, b) in layout["columns"].items()}
-                return cls(file["table"], columns, int(layout["batch"]))
+                places = {Tensor(producer, port): place for place, (producer, port) in enumerate(layout["places"])}
+                return cls(file["table"], columns, int(layout["batch"]), file["histograms"], places)
         except (OSError, KeyError, ValueError) as error:
             msg = f"{str(path)!r} is no statistics file: {error}"
             raise DataError(msg) from None
@@ -125,6 +185,11 @@ def statistics_digest(model: ov.Model, inputs: ModelInputs, subset_size: int, pr
             digest.update(f"{name}|{array.shape}|{array.dtype}".encode())
             _update(digest, array)
     return digest.hexdigest()
+
+
+def statistics_file(digest: str) -> str:
+    """Name of the file that keeps the statistics of a digest."""
+    return f"statistics-{digest}.npz"
 
 
 def _update(digest: hashlib.blake2b, array: NDArray[Any]) -> None:

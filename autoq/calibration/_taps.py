@@ -1,12 +1,11 @@
-"""Which statistics of which tensors a model's quantization needs."""
+"""What is observed of a model while calibration data run through it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autoq.graph import QuantizationGraph, Tensor
+from autoq.graph import Tensor
 
 
 class Statistic(StrEnum):
@@ -15,9 +14,11 @@ class Statistic(StrEnum):
     MIN = "min"
     MAX = "max"
     MEAN = "mean"
+    QUANTILE = "quantile"
+    ABS_QUANTILE = "abs_quantile"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Tap:
     """One statistic of one tensor.
 
@@ -25,35 +26,16 @@ class Tap:
         tensor: What is observed.
         axis: Channel axis that is kept, negative from the last; None reduces the whole tensor to one number.
         statistic: The reduction.
+        level: Of a quantile, in (0, 1); None for the other statistics.
     """
 
     tensor: Tensor
     axis: int | None
     statistic: Statistic
+    level: float | None = None
 
     @property
     def key(self) -> str:
         """Name of the tap in a file."""
-        return f"{self.statistic}|{'' if self.axis is None else self.axis}|{self.tensor.port}|{self.tensor.producer}"
-
-
-def required_taps(graphs: Iterable[QuantizationGraph]) -> tuple[Tap, ...]:
-    """Taps that let every plan over these graphs be resolved.
-
-    Per activation site the extremes, per channel where the site has channels. Per weighted layer the channel means of
-    its input, for bias correction; and for MatMul the extremes of the input per channel, for SmoothQuant.
-    The minimum of a tensor that cannot be negative is known and not collected: zero quantizes the same.
-    """
-    taps: set[Tap] = set()
-    for graph in graphs:
-        for site in graph.activations:
-            axis = site.channel_axes[0] if site.channel_axes else None
-            taps.add(Tap(site.tensor, axis, Statistic.MAX))
-            if not site.non_negative:
-                taps.add(Tap(site.tensor, axis, Statistic.MIN))
-        for layer in graph.layers:
-            taps.add(Tap(layer.input, layer.input_axis, Statistic.MEAN))
-            if layer.type == "MatMul":
-                taps.add(Tap(layer.input, layer.input_axis, Statistic.MIN))
-                taps.add(Tap(layer.input, layer.input_axis, Statistic.MAX))
-    return tuple(sorted(taps, key=lambda tap: tap.key))
+        statistic = self.statistic if self.level is None else f"{self.statistic}@{self.level!r}"
+        return f"{statistic}|{'' if self.axis is None else self.axis}|{self.tensor.port}|{self.tensor.producer}"

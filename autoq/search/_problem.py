@@ -8,7 +8,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, Statistics, collect, statistics_digest
+from autoq.calibration import ModelInputs, collect, statistics_digest, statistics_file
 from autoq.core import ModelError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import Evaluator, hardware_fingerprint, supported_precisions
 from autoq.graph import Placements
@@ -79,34 +79,6 @@ def supported_space(space: SearchSpace, device: str) -> SearchSpace:
     return space.model_copy(update={"runtime_precisions": kept})
 
 
-def collected(
-    model: ov.Model,
-    placements: Placements,
-    inputs: ModelInputs,
-    *,
-    subset_size: int,
-    path: Path | None,
-    stage: Stage,
-) -> Statistics:
-    """Statistics of the calibration data, from the file where they were kept before."""
-    if path is not None and path.exists():
-        statistics = Statistics.load(path)
-        if statistics.covers(placements):
-            stage("calibration statistics found on disk", 0, None)
-            return statistics
-    text = "collecting calibration statistics"
-    statistics = collect(
-        model,
-        placements,
-        inputs,
-        subset_size=subset_size,
-        progress=lambda done, total: stage(text, done, total),
-    )
-    if path is not None:
-        statistics.save(path)
-    return statistics
-
-
 def prepare(
     model: ov.Model,
     inputs: ModelInputs,
@@ -141,9 +113,16 @@ def prepare(
     placements = place(model, space, target_device=target_device, model_type=model_type)
     subset_size = min(max(space.subset_sizes), len(inputs))
     digest = statistics_digest(model, inputs, subset_size, "f32")
-    file = f"statistics-{digest}.npz"
-    path = None if cache is None else cache / file
-    statistics = collected(model, placements, inputs, subset_size=subset_size, path=path, stage=stage)
+    file = statistics_file(digest)
+    statistics = collect(
+        model,
+        placements,
+        inputs,
+        needs=space.needs(),
+        subset_size=subset_size,
+        path=None if cache is None else cache / file,
+        progress=lambda done, total: stage("collecting calibration statistics", done, total),
+    )
     builder = CandidateBuilder(model, placements, statistics)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()

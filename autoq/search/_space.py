@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator
 
+from autoq.calibration import Needs
 from autoq.core import (
     BiasCorrection,
     ConfigError,
@@ -176,6 +177,14 @@ class SearchSpace(BaseModel):
             "ignored_scope": tuple(self.scopes()),
             "runtime_precision": self.runtime_precisions,
         }
+
+    def needs(self) -> Needs:
+        """What the recipes of the space ask of calibration."""
+        return Needs(
+            estimators=frozenset(self.range_estimators),
+            means=set(self.bias_corrections) != {BiasCorrection.NONE},
+            smoothing=set(self.smooth_quant_alphas) != {None},
+        )
 
     def default_recipe(self) -> Recipe:
         """The first choice of every dimension."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
-from autoq.calibration import Statistics, estimate_range, extremes
+from autoq.calibration import Statistics, estimate_range, estimator_for, extremes, search_ranges
 from autoq.core import (
     BiasCorrection,
     FloatArray,
@@ -16,7 +17,6 @@ from autoq.core import (
     Precision,
     Preset,
     QuantizationPlan,
-    RangeEstimator,
     Recipe,
     asymmetric_limits,
     nearest,
@@ -47,6 +47,7 @@ class CandidateBuilder:
         self._weights = FloatWeights(model)
         self._on_weights = WeightQuantizers(self._weights, statistics)
         self._limits: dict[object, Limits] = {}
+        self._ranges: dict[object, dict[str, tuple[FloatArray, FloatArray]]] = {}
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
 
     def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
@@ -187,8 +188,10 @@ class CandidateBuilder:
         minimum = (minimum / smoothing.scale).min(axis=1, keepdims=True)
         maximum = (maximum / smoothing.scale).max(axis=1, keepdims=True)
         symmetric = site.symmetric or recipe.preset is Preset.PERFORMANCE
-        low, high = estimate_range(extremes(minimum, maximum), recipe.range_estimator, symmetric=symmetric)
-        limits = _limits(low, high, symmetric=symmetric)
+        estimator = estimator_for(recipe.range_estimator, None, smoothed=True)
+        limits = _limits(
+            *estimate_range(extremes(minimum, maximum), estimator, symmetric=symmetric), symmetric=symmetric
+        )
         return ResolvedQuantizer(
             name=f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}/fq_output_0",
             kind=site.kind,
@@ -205,19 +208,42 @@ class CandidateBuilder:
             together = [s for s in sites.values() if s.unified == site.unified]
         key = (tuple(s.name for s in together), recipe.preset, recipe.range_estimator, recipe.subset_size)
         if key not in self._limits:
-            axis = site.channel_axes[0] if site.channel_axes else None
             symmetric = site.symmetric or recipe.preset is Preset.PERFORMANCE
-            ranges = []
-            for member in together:
-                minimum, maximum = self._statistics.extremes(
-                    member.tensor, axis, recipe.subset_size, non_negative=member.non_negative
-                )
-                per_channel = axis is not None and recipe.range_estimator == RangeEstimator.MEAN_MIN_MAX
-                estimator = RangeEstimator.MIN_MAX if per_channel else recipe.range_estimator
-                ranges.append(estimate_range(extremes(minimum, maximum), estimator, symmetric=symmetric))
+            ranges = [self._range(member, recipe, symmetric=symmetric) for member in together]
             lows, highs = zip(*ranges, strict=True)
             self._limits[key] = _limits(np.minimum.reduce(lows), np.maximum.reduce(highs), symmetric=symmetric)
         return self._limits[key]
+
+    def _range(self, site: QuantizerSite, recipe: Recipe, *, symmetric: bool) -> tuple[FloatArray, FloatArray]:
+        axis = site.channel_axes[0] if site.channel_axes else None
+        estimator = estimator_for(recipe.range_estimator, axis)
+        if estimator.search is not None:
+            return self._searched(recipe)[site.name]
+        samples = self._statistics.samples(site.tensor, axis, recipe.subset_size, non_negative=site.non_negative)
+        return estimate_range(samples, estimator, symmetric=symmetric)
+
+    def _searched(self, recipe: Recipe) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """Ranges of all per-tensor activations of a placement, found in their histograms in one go."""
+        graph = self._placements.under(recipe.ignored_scope, recipe.preset)
+        key = (id(graph), recipe.preset, recipe.range_estimator, recipe.subset_size)
+        if key not in self._ranges:
+            sites = [site for site in graph.activations if not site.channel_axes]
+            symmetric = np.array([site.symmetric or recipe.preset is Preset.PERFORMANCE for site in sites])
+            self._ranges[key] = dict(
+                zip([site.name for site in sites], self._search(sites, symmetric, recipe), strict=True)
+            )
+        return self._ranges[key]
+
+    def _search(
+        self, sites: Sequence[QuantizerSite], symmetric: NDArray[np.bool_], recipe: Recipe
+    ) -> list[tuple[FloatArray, FloatArray]]:
+        size = recipe.subset_size
+        rows = [self._statistics.extremes(s.tensor, None, size, non_negative=s.non_negative) for s in sites]
+        minimum = np.array([low.min() for low, _ in rows], np.float64)
+        maximum = np.array([high.max() for _, high in rows], np.float64)
+        spreads = self._statistics.spread([site.tensor for site in sites], minimum, maximum, size)
+        low, high = search_ranges(*spreads, symmetric, recipe.range_estimator.minimum.aggregator)
+        return [(low[i : i + 1], high[i : i + 1]) for i in range(len(sites))]
 
 
 def _limits(low: FloatArray, high: FloatArray, *, symmetric: bool) -> Limits:

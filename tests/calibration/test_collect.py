@@ -6,11 +6,33 @@ import pytest
 from networks import conv_net, images, snapshot, token_net
 from openvino import opset13 as ops
 
-from autoq.calibration import Statistic, Statistics, Tap, as_inputs, collect, required_taps, statistics_digest
-from autoq.core import DataError, ModelError
+from autoq.calibration import (
+    Needs,
+    Statistic,
+    Statistics,
+    Tap,
+    as_inputs,
+    collect,
+    required_histograms,
+    required_taps,
+    statistics_digest,
+)
+from autoq.core import DataError, ModelError, RangeEstimator
 from autoq.graph import Tensor, analyze, unique_names
 
-REDUCTIONS = {Statistic.MIN: np.min, Statistic.MAX: np.max, Statistic.MEAN: np.mean}
+REDUCTIONS = {
+    Statistic.MIN: lambda tap, x, axes: np.min(x, axes),
+    Statistic.MAX: lambda tap, x, axes: np.max(x, axes),
+    Statistic.MEAN: lambda tap, x, axes: np.mean(x, axes),
+    Statistic.QUANTILE: lambda tap, x, axes: np.quantile(x, tap.level, axes),
+    Statistic.ABS_QUANTILE: lambda tap, x, axes: np.quantile(np.abs(x), tap.level, axes),
+}
+END = {"aggregator": "mean", "outlier_probability": 0.1}
+MAGNITUDES = RangeEstimator.parse(
+    {"minimum": {"statistic": "mean", "aggregator": "min"}, "maximum": {"statistic": "abs_quantile", **END}}
+)
+EVERYTHING = Needs(estimators=frozenset({RangeEstimator.MEAN_QUANTILE, MAGNITUDES, RangeEstimator.MSE}))
+NOTHING = Needs(means=False, smoothing=False)
 
 
 def collected(model, data, **settings):
@@ -27,6 +49,7 @@ def activation(model, tensor, feed):
     return np.array(compiled(feed)[0])
 
 
+@pytest.mark.parametrize("needs", [Needs(), EVERYTHING, NOTHING], ids=["default", "everything", "nothing"])
 @pytest.mark.parametrize(
     ("model", "data"),
     [
@@ -34,20 +57,54 @@ def activation(model, tensor, feed):
         (token_net(), [np.random.default_rng(n).integers(0, 16, (1, n)) for n in (3, 7)]),
     ],
 )
-def test_every_tap_is_the_reduction_of_its_activation(model, data):
-    graph, statistics = collected(model, data)
+def test_every_tap_is_the_reduction_of_its_activation(model, data, needs):
+    graph, statistics = collected(model, data, needs=needs)
     inputs = as_inputs(model, data)
     checked = 0
-    for tap in required_taps([graph]):
+    for tap in required_taps([graph], needs):
         for row, feed in enumerate(inputs):
             value = activation(model, tap.tensor, feed)
             kept = None if tap.axis is None else tap.axis % value.ndim
             axes = tuple(axis for axis in range(value.ndim) if axis != kept)
-            expected = REDUCTIONS[tap.statistic](value, axis=axes).reshape(-1)
+            expected = REDUCTIONS[tap.statistic](tap, value, axes).reshape(-1)
             np.testing.assert_allclose(statistics.of(tap, 99)[row], expected, rtol=1e-4, atol=1e-5)
             checked += 1
-    assert checked >= 10
-    assert statistics.covers([graph])
+    assert checked >= {NOTHING: 4}.get(needs, 10)
+    assert statistics.covers([graph], needs)
+    assert statistics.covers([graph], EVERYTHING) == (needs is EVERYTHING)
+
+
+def test_a_histogram_holds_the_values_of_its_activation():
+    model, data = conv_net(), images(2)
+    graph, statistics = collected(model, data, needs=EVERYTHING)
+    for tensor in required_histograms([graph], EVERYTHING):
+        values = np.stack([activation(model, tensor, feed) for feed in as_inputs(model, data)])
+        positive, negative = statistics.spread(
+            [tensor], np.array([values.min()], float), np.array([values.max()], float), 2
+        )
+        for side, magnitudes in ((positive, np.maximum(values, 0)), (negative, np.maximum(-values, 0))):
+            _, mean, square = (moment[0, 0] for moment in side.below(np.array([[np.inf]])))
+            np.testing.assert_allclose(mean, magnitudes.mean(), rtol=0.05, atol=1e-4)
+            np.testing.assert_allclose(square, (magnitudes**2).mean(), rtol=0.05, atol=1e-4)
+
+
+def test_a_histogram_that_was_not_collected_is_named():
+    _, statistics = collected(conv_net(), images(2))
+    with pytest.raises(DataError, match="no histogram of 'image'"):
+        statistics.spread([Tensor("image")], np.zeros(1), np.ones(1), 2)
+
+
+def test_statistics_are_found_in_their_file(tmp_path):
+    path = tmp_path / "s.npz"
+    ran = []
+    settings = {"path": path, "progress": lambda done, total: ran.append(done)}
+    _, first = collected(conv_net(), images(3), **settings)
+    _, again = collected(conv_net(), images(3), **settings)
+    np.testing.assert_array_equal(first.table, again.table)
+    assert len(ran) == 3
+    # What the file lacks is collected anew.
+    collected(conv_net(), images(3), needs=EVERYTHING, **settings)
+    assert len(ran) == 6
 
 
 def test_a_known_minimum_is_not_collected():
@@ -89,9 +146,11 @@ def test_progress_counts_every_inference():
 
 
 def test_statistics_survive_the_disk(tmp_path):
-    _, statistics = collected(conv_net(), images(3))
+    _, statistics = collected(conv_net(), images(3), needs=EVERYTHING)
     loaded = Statistics.load(statistics.save(tmp_path / "s.npz"))
     np.testing.assert_array_equal(loaded.table, statistics.table)
+    np.testing.assert_array_equal(loaded.histograms, statistics.histograms)
+    assert loaded.places == statistics.places
     assert loaded.columns == statistics.columns
     assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import conv_net, images, run, snapshot, token_net
 
-from autoq.calibration import as_inputs, collect
+from autoq.calibration import Needs, as_inputs, collect
 from autoq.core import (
     BiasCorrection,
     OverflowFix,
@@ -26,9 +26,13 @@ DATA = images(12)
 PLAIN = Recipe(bias_correction=BiasCorrection.NONE, subset_size=12)
 
 
+NEEDS = Needs(estimators=frozenset(RangeEstimator.named().values()))
+
+
 def builder_for(model, data=DATA, scopes=None, **settings_):
     placements = Placements.of(model, scopes, **settings_)
-    return CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data))), placements.reference
+    statistics = collect(model, placements, as_inputs(model, data), needs=NEEDS)
+    return CandidateBuilder(model, placements, statistics), placements.reference
 
 
 def fakes(model):
@@ -126,7 +130,7 @@ def _fields(recipe):
     [
         {"preset": Preset.MIXED},
         {"subset_size": 3},
-        {"range_estimator": RangeEstimator.MIN_MAX},
+        *({"range_estimator": e} for e in RangeEstimator.named().values() if e != PLAIN.range_estimator),
         {"bias_correction": BiasCorrection.FAST},
         {"overflow_fix": OverflowFix.ENABLE},
         {"overflow_fix": OverflowFix.DISABLE},
@@ -173,6 +177,22 @@ def test_quantized_models_stay_close_to_float(channels, depthwise, seed, preset,
     # Activations are of the order of 1, weights have 6 bits of magnitude, and four layers add up.
     assert np.abs(actual - expected).max() <= 0.1 * max(1.0, np.abs(expected).max())
     assert snapshot(model) == before
+
+
+@pytest.mark.parametrize("alpha", [None, 0.5])
+@pytest.mark.parametrize("name", RangeEstimator.named())
+def test_every_estimator_gives_ranges_within_the_extremes(name, alpha):
+    data = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(4, 8)]
+    builder, _ = builder_for(token_net(), data, model_type="transformer")
+    recipe = Recipe(range_estimator=RangeEstimator.parse(name), smooth_quant_alpha=alpha)
+    widest = Recipe(range_estimator=RangeEstimator.MIN_MAX, smooth_quant_alpha=alpha)
+    found, bounds = (
+        {q.name: q.limits for q in builder.resolve(QuantizationPlan(r)).quantizers if q.kind is SiteKind.ACTIVATION}
+        for r in (recipe, widest)
+    )
+    assert found.keys() == bounds.keys()
+    for site, limits in found.items():
+        assert 0 < limits.high * 0.99 <= bounds[site].high
 
 
 def test_smooth_quant_keeps_the_float_function_and_evens_out_the_channels():

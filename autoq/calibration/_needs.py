@@ -1,0 +1,102 @@
+"""Which statistics of which tensors plans will ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from autoq.calibration._taps import Statistic, Tap
+from autoq.core import BiasCorrection, RangeEnd, RangeEstimator, Recipe, SampleStatistic
+from autoq.graph import QuantizationGraph, Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What recipes ask of calibration.
+
+    Attributes:
+        estimators: Range estimators of activations.
+        means: Channel means of the inputs of weighted layers, for bias correction.
+        smoothing: Extremes per channel of the inputs of MatMuls, for SmoothQuant.
+    """
+
+    estimators: frozenset[RangeEstimator] = frozenset({RangeEstimator.MEAN_MIN_MAX})
+    means: bool = True
+    smoothing: bool = True
+
+    @classmethod
+    def of(cls, recipes: Iterable[Recipe]) -> Self:
+        """What any of the recipes asks for."""
+        recipes = list(recipes)
+        return cls(
+            estimators=frozenset(recipe.range_estimator for recipe in recipes),
+            means=any(recipe.bias_correction is not BiasCorrection.NONE for recipe in recipes),
+            smoothing=any(recipe.smooth_quant_alpha is not None for recipe in recipes),
+        )
+
+
+def estimator_for(estimator: RangeEstimator, axis: int | None, *, smoothed: bool = False) -> RangeEstimator:
+    """The estimator that a tensor's range is found with.
+
+    As in NNCF 3.4, ranges per channel are the extremes over the subset where the estimator is the default, or one that
+    searches: a histogram per channel is not kept. Nor is one of a tensor that SmoothQuant divides, where the default
+    stands in for a search.
+
+    Args:
+        estimator: The recipe's.
+        axis: Channel axis of the range; None is per tensor.
+        smoothed: The tensor is divided by SmoothQuant.
+    """
+    if axis is not None and (estimator.search or estimator == RangeEstimator.MEAN_MIN_MAX):
+        return RangeEstimator.MIN_MAX
+    return RangeEstimator.MEAN_MIN_MAX if smoothed and estimator.search else estimator
+
+
+def required_taps(graphs: Iterable[QuantizationGraph], needs: Needs) -> tuple[Tap, ...]:
+    """Taps that let every plan over these graphs be resolved, sorted by key.
+
+    The extremes of every activation site are always among them, per channel where the site has channels: they are what
+    most estimators read, and bounds for those that search. The minimum of a tensor that cannot be negative is known
+    and not collected: zero quantizes the same.
+    """
+    taps: set[Tap] = set()
+    for graph in graphs:
+        for site in graph.activations:
+            axis = site.channel_axes[0] if site.channel_axes else None
+            taps.add(Tap(site.tensor, axis, Statistic.MAX))
+            if not site.non_negative:
+                taps.add(Tap(site.tensor, axis, Statistic.MIN))
+            for estimator in needs.estimators:
+                used = estimator_for(estimator, axis)
+                taps |= {
+                    tap
+                    for end, level in (
+                        (used.minimum, used.minimum.outlier_probability),
+                        (used.maximum, 1 - used.maximum.outlier_probability),
+                    )
+                    if (tap := tap_of(site.tensor, axis, end, level)) is not None
+                }
+        for layer in graph.layers:
+            if needs.means:
+                taps.add(Tap(layer.input, layer.input_axis, Statistic.MEAN))
+            if needs.smoothing and layer.type == "MatMul":
+                taps.add(Tap(layer.input, layer.input_axis, Statistic.MIN))
+                taps.add(Tap(layer.input, layer.input_axis, Statistic.MAX))
+    return tuple(sorted(taps, key=lambda tap: tap.key))
+
+
+def tap_of(tensor: Tensor, axis: int | None, end: RangeEnd, level: float) -> Tap | None:
+    """The tap that one end of a range reads beside the extremes; None where they are all that it reads."""
+    if end.statistic is SampleStatistic.MEAN:
+        return Tap(tensor, axis, Statistic.MEAN)
+    if end.statistic in {SampleStatistic.QUANTILE, SampleStatistic.ABS_QUANTILE}:
+        return Tap(tensor, axis, Statistic(str(end.statistic)), level)
+    return None
+
+
+def required_histograms(graphs: Iterable[QuantizationGraph], needs: Needs) -> tuple[Tensor, ...]:
+    """Tensors whose values estimators search in, sorted."""
+    if not any(estimator.search for estimator in needs.estimators):
+        return ()
+    return tuple(sorted({site.tensor for graph in graphs for site in graph.activations if not site.channel_axes}))

@@ -1,0 +1,125 @@
+"""A model that gives statistics of its activations instead of its outputs.
+
+Extremes and means are reductions inside the graph, and all of them leave it as one vector per inference: the device
+never writes an activation out, and Python sees one small array per sample. Only what has no such reduction, a quantile
+or a histogram, is computed from the activation itself. What lies behind the last tap is not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from autoq.calibration._histograms import histogram
+from autoq.calibration._reductions import channel_count, reduce_channels, reduce_in_graph
+from autoq.calibration._taps import Statistic, Tap
+from autoq.core import FloatArray
+from autoq.graph import Tensor, unique_names
+
+Shape = tuple[int, ...]
+
+_IN_NUMPY = frozenset({Statistic.QUANTILE, Statistic.ABS_QUANTILE})
+
+
+@dataclass(frozen=True, slots=True)
+class TappedModel:
+    """A clone of a model that gives statistics instead of its outputs.
+
+    Attributes:
+        model: Its first output is the vector of all statistics that are reduced in the graph, the others are tensors.
+        columns: First column and one past the last of every tap; none where its channels are not known before a run.
+        reduced: Length of the first output.
+        fetched: Output by tensor.
+        in_numpy: Taps that are computed from fetched tensors, the channel axis counted from the first.
+        histograms: Tensors that a histogram is kept of.
+    """
+
+    model: ov.Model
+    columns: Mapping[Tap, tuple[int, int]]
+    reduced: int
+    fetched: Mapping[Tensor, int]
+    in_numpy: tuple[Tap, ...]
+    histograms: tuple[Tensor, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return max((stop for _, stop in self.columns.values()), default=0)
+
+    @classmethod
+    def of(
+        cls, model: ov.Model, taps: Sequence[Tap], histograms: tuple[Tensor, ...], shapes: Mapping[str, Shape] | None
+    ) -> Self:
+        """Taps a clone of a model.
+
+        Args:
+            model: Never modified.
+            taps: What is observed.
+            histograms: Tensors that a histogram is kept of.
+            shapes: Shape of every input, where all samples share one; the columns are the same without.
+        """
+        clone = model.clone()
+        nodes = unique_names(clone)
+
+        def output(tensor: Tensor) -> ov.Output:
+            return nodes[tensor.producer].output(tensor.port)
+
+        in_graph = [tap for tap in taps if tap.statistic not in _IN_NUMPY]
+        in_numpy = tuple(tap for tap in taps if tap.statistic in _IN_NUMPY)
+        sizes = {tap: channel_count(output(tap.tensor), tap.axis) or 0 for tap in (*in_graph, *in_numpy)}
+        stops = np.cumsum([0, *sizes.values()]).tolist()
+        columns = {tap: (start, stop) for tap, start, stop in zip(sizes, stops[:-1], stops[1:], strict=True)}
+        if shapes is not None:
+            clone.reshape({name: list(shape) for name, shape in shapes.items()})
+        counted = [tap for tap in in_graph if sizes[tap]]
+        follows = {tap: source for tap in counted if (source := _per_channel(tap, counted)) is not None}
+        vectors = {tap: reduce_in_graph(output(tap.tensor), tap) for tap in counted if tap not in follows}
+        parts = [
+            reduce_channels(vectors[follows[tap]], tap.statistic) if tap in follows else vectors[tap] for tap in counted
+        ]
+        fetched = tuple(dict.fromkeys([*(tap.tensor for tap in in_numpy), *histograms]))
+        results = [ops.result(ops.concat(parts, 0))] if parts else []
+        results += [ops.result(ops.convert(output(tensor), "f32")) for tensor in fetched]
+        tapped = ov.Model(results, clone.get_sinks(), clone.get_parameters(), "tapped")
+        ports = {tensor: port for port, tensor in enumerate(fetched, start=len(parts) > 0)}
+        return cls(tapped, columns, sum(sizes[tap] for tap in in_graph), ports, in_numpy, histograms)
+
+    def read(self, request: ov.InferRequest, row: FloatArray, histograms: NDArray[np.float16]) -> None:
+        """Takes the statistics of one inference.
+
+        Args:
+            request: A finished request.
+            row: Is filled, [columns].
+            histograms: Is filled, [tensors, 2, BINS].
+        """
+        if self.reduced:
+            row[: self.reduced] = request.get_output_tensor(0).data
+        for tap in self.in_numpy:
+            start, stop = self.columns[tap]
+            row[start:stop] = _quantile(request.get_output_tensor(self.fetched[tap.tensor]).data, tap)
+        for place, tensor in enumerate(self.histograms):
+            histograms[place] = histogram(request.get_output_tensor(self.fetched[tensor]).data)
+
+
+def _per_channel(tap: Tap, taps: Iterable[Tap]) -> Tap | None:
+    """The extreme per channel that the same extreme of the whole tensor follows from, where there is one."""
+    if tap.axis is not None or tap.statistic is Statistic.MEAN:
+        return None
+    return next(
+        (t for t in taps if t.axis is not None and (t.tensor, t.statistic) == (tap.tensor, tap.statistic)), None
+    )
+
+
+def _quantile(values: FloatArray, tap: Tap) -> FloatArray:
+    """A quantile of a tensor, interpolated linearly between order statistics, [channels]."""
+    if tap.statistic is Statistic.ABS_QUANTILE:
+        values = np.abs(values)
+    kept = None if tap.axis is None else tap.axis % values.ndim
+    axes = tuple(axis for axis in range(values.ndim) if axis != kept)
+    return np.asarray(np.quantile(values, tap.level or 0.0, axis=axes), np.float32)
