@@ -35,6 +35,7 @@ def aggregate(values: FloatArray, end: RangeEnd) -> FloatArray:
 
 
 _MEDIAN = 0.5
+_MAGNITUDES = frozenset({SampleStatistic.ABS_MAX, SampleStatistic.ABS_QUANTILE})
 
 
 def _inside(values: FloatArray, probability: float) -> NDArray[np.float32]:
@@ -69,10 +70,12 @@ def estimate_range(
     """
     low, high = estimator.minimum, estimator.maximum
     upper = SampleStatistic.ABS_MAX if symmetric and high.statistic is SampleStatistic.MAX else high.statistic
-    return (
-        aggregate(of(low.statistic, low.outlier_probability), low),
-        aggregate(of(upper, 1 - high.outlier_probability), high),
-    )
+    bottom = aggregate(of(low.statistic, low.outlier_probability), low)
+    top = aggregate(of(upper, 1 - high.outlier_probability), high)
+    if symmetric and upper in _MAGNITUDES:
+        # The upper end already speaks for both sides; the lower one says whether there is another side.
+        bottom = np.maximum(bottom, -top)
+    return bottom, top
 
 
 def extremes(minimum: FloatArray, maximum: FloatArray) -> Callable[[SampleStatistic, float], FloatArray]:
@@ -91,7 +94,7 @@ def extremes(minimum: FloatArray, maximum: FloatArray) -> Callable[[SampleStatis
         if statistic is SampleStatistic.MEAN:
             msg = "a range estimator reads the mean of a tensor that SmoothQuant divides, whose mean is not collected."
             raise PlanError(msg)
-        if statistic in {SampleStatistic.ABS_MAX, SampleStatistic.ABS_QUANTILE}:
+        if statistic in _MAGNITUDES:
             return magnitude
         lower = statistic is SampleStatistic.MIN or (statistic is SampleStatistic.QUANTILE and level < _MEDIAN)
         return minimum if lower else maximum
