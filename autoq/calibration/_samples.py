@@ -112,7 +112,7 @@ class _Port:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             msg = f"{where}: input {self.name!r} holds NaN or infinity."
             raise DataError(msg)
-        return np.ascontiguousarray(array, dtype=self.dtype)
+        return np.asarray(array, dtype=self.dtype, order="C")
 
 
 def as_inputs(model: ov.Model, data: Any, *, noun: str = "calibration") -> ModelInputs:  # several kinds

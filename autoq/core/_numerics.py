@@ -25,7 +25,6 @@ FloatArray = NDArray[np.float32]
 _SYMMETRIC_FLOOR_SHARE = 0.01
 _RANGE_FLOOR = 8e-5
 _ASYMMETRIC_FLOOR = 8e-4
-_ASYMMETRIC_SHARE = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,7 @@ def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8
         bits: Width of the integer.
     """
     low, high = np.asarray(minimum, np.float64), np.asarray(maximum, np.float64)
-    extent = high - low
-    widened = np.where(extent > _ASYMMETRIC_FLOOR, np.maximum(_ASYMMETRIC_SHARE * extent, extent), _ASYMMETRIC_FLOOR)
-    margin = (widened - extent) / 2
+    margin = np.where(high - low > _ASYMMETRIC_FLOOR, 0, _ASYMMETRIC_FLOOR)
     low, high = np.minimum(low - margin, 0.0), np.maximum(high + margin, 0.0)
     return Limits(*_align_zero(low, high, 2**bits), levels=2**bits)
 

@@ -158,4 +158,4 @@ def shift_biases(
 def _constant(node: ov.Node) -> FloatArray:
     if node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
-    return np.asarray(node.data, np.float32)
+    return np.asarray(node.get_data(dtype=np.float32))

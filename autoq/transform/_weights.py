@@ -47,6 +47,6 @@ def channel_extremes(weight: FloatArray, channel_axes: tuple[int, ...]) -> tuple
 
 def _evaluate(node: ov.Node) -> FloatArray:
     if node.get_type_name() == "Constant":
-        return np.asarray(node.data, dtype=np.float32)
+        return np.asarray(node.get_data(dtype=np.float32))
     source = _evaluate(node.input_value(0).get_node())
     return source.reshape(tuple(node.output(0).shape)) if node.get_type_name() == "Reshape" else source

@@ -142,6 +142,23 @@ PERFORMANCE = {
     ),
     "decoder_state": "fc/fq_weights_1 past/fq_output_0 x/fq_output_0",
     "equal_after_relu": "conv_1/fq_weights_1 image/fq_output_0 mask/fq_output_0 relu_1/fq_output_0",
+    "one_dimensional": (
+        "conv_1/fq_weights_1 depthwise/fq_weights_1 relu_1/fq_output_0 relu_2/fq_output_0 signal/fq_output_0 "
+        "up/fq_weights_1"
+    ),
+    "three_dimensional": "conv_1/fq_weights_1 conv_2/fq_weights_1 relu_1/fq_output_0 volume/fq_output_0",
+    "bidirectional": (
+        "fc/fq_weights_1 lstm/fq_output_0 lstm/fq_weights_1 lstm/fq_weights_2 lstm/fq_weights_4 lstm/fq_weights_5 "
+        "x/fq_output_0"
+    ),
+    "gated_with_linear_before_reset": "fc/fq_weights_1 x/fq_output_0",
+    "loop_over_time": "fc/fq_weights_1 loop/fq_output_0",
+    "weight_read_by_convolution_and_sum": "conv_1/fq_weights_1 image/fq_output_0",
+    "brain_float_weights": "conv_1/fq_weights_1 conv_2/fq_weights_1 image/fq_output_0 relu_1/fq_output_0",
+    "softplus_and_gelu": (
+        "conv_1/fq_weights_1 conv_2/fq_weights_1 conv_3/fq_weights_1 conv_4/fq_weights_1 gelu/fq_output_0 "
+        "image/fq_output_0 mish/fq_output_0 softplus/fq_output_0"
+    ),
     "nothing_to_quantize": "",
 }
 

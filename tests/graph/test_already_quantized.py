@@ -7,8 +7,8 @@ import openvino.opset13 as op
 import pytest
 from graph_expected import PERFORMANCE
 from graph_models import MODELS, built, constant, conv, image, named, values
-from graph_peer import ours, quantize
 from openvino._offline_transformations import compress_quantize_weights_transformation
+from peer import ours, quantize
 from test_read import onnx_model
 
 from autoq.graph import analyze, read_model

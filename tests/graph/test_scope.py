@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from graph_models import MODELS
-from graph_peer import ours, theirs
+from peer import ours, theirs
 
 from autoq.core import PlanError
 from autoq.graph import IgnoredScope, Subgraph, analyze

@@ -598,3 +598,95 @@ def equal_after_relu() -> ov.Model:
 def nothing_to_quantize() -> ov.Model:
     x = image()
     return built([named(op.softmax(named(op.relu(x), "relu_1"), 1), "softmax")], [x])
+
+
+@model
+def one_dimensional() -> ov.Model:
+    x = op.parameter([1, 4, 16], np.float32, name="signal")
+    y = op.convolution(x, constant(values(6, 4, 3), "conv_1/w"), [1], [1], [1], [1])
+    y = named(op.relu(named(y, "conv_1")), "relu_1")
+    y = op.group_convolution(y, constant(values(6, 1, 1, 3), "depthwise/w"), [1], [1], [1], [1])
+    y = op.convolution_backprop_data(
+        named(op.relu(named(y, "depthwise")), "relu_2"), constant(values(6, 4, 2), "up/w"), [2]
+    )
+    return built([named(y, "up")], [x])
+
+
+@model
+def three_dimensional() -> ov.Model:
+    x = op.parameter([1, 2, 4, 4, 4], np.float32, name="volume")
+    y = op.convolution(x, constant(values(4, 2, 3, 3, 3), "conv_1/w"), [1] * 3, [1] * 3, [1] * 3, [1] * 3)
+    y = named(op.relu(named(y, "conv_1")), "relu_1")
+    y = named(op.max_pool(y, [2] * 3, [1] * 3, [0] * 3, [0] * 3, [2] * 3).output(0).get_node(), "pool")
+    y = op.convolution(y.output(0), constant(values(4, 4, 1, 1, 1), "conv_2/w"), [1] * 3, [0] * 3, [0] * 3, [1] * 3)
+    return built([named(y, "conv_2")], [x])
+
+
+@model
+def bidirectional() -> ov.Model:
+    x = op.parameter([1, 5, 4], np.float32, name="x")
+    states = [constant(np.zeros((1, 2, 3), np.float32), f"state_{i}") for i in range(2)]
+    weights = [constant(values(2, 12, 4), "lstm/w"), constant(values(2, 12, 3), "lstm/r")]
+    lengths = constant(np.int64([5]), "lengths")
+    lstm = op.lstm_sequence(x, *states, lengths, *weights, constant(values(2, 12), "lstm/b"), 3, "BIDIRECTIONAL")
+    y = named(
+        op.reshape(named(lstm, "lstm").output(0), constant(np.int64([1, 30]), "flat"), special_zero=False), "rows"
+    )
+    return built([linear(y, "fc", 30, 3)], [x])
+
+
+@model
+def gated_with_linear_before_reset() -> ov.Model:
+    x = op.parameter([1, 5, 4], np.float32, name="x")
+    gru = op.gru_sequence(
+        linear(x, "fc", 4, 4),
+        constant(np.zeros((1, 1, 3), np.float32), "state"),
+        constant(np.int64([5]), "lengths"),
+        constant(values(1, 9, 4), "gru/w"),
+        constant(values(1, 9, 3), "gru/r"),
+        constant(values(1, 12), "gru/b"),
+        3,
+        "FORWARD",
+        linear_before_reset=True,
+    )
+    return built([named(op.relu(named(gru, "gru").output(0)), "relu_1")], [x])
+
+
+@model
+def loop_over_time() -> ov.Model:
+    x = op.parameter([5, 1, 4], np.float32, name="steps")
+    step = op.parameter([1, 1, 4], np.float32, name="step")
+    body = built([named(op.relu(linear(step, "inner", 4, 4)), "inner_relu")], [step])
+    loop = op.tensor_iterator()
+    loop.set_body(body)
+    loop.set_sliced_input(step, x.output(0), 0, 1, 1, -1, 0)
+    out = loop.get_concatenated_slices(body.get_results()[0].output(0), 0, 1, 1, -1, 0)
+    loop.set_friendly_name("loop")
+    return built([linear(out, "fc", 4, 3)], [x])
+
+
+@model
+def weight_read_by_convolution_and_sum() -> ov.Model:
+    x = image()
+    weight = constant(values(4, 4, 1, 1), "shared/w")
+    y = named(op.convolution(x, weight, [1, 1], [0, 0], [0, 0], [1, 1]), "conv_1")
+    total = named(op.reduce_sum(weight, constant(np.int64([0, 1, 2, 3]), "axes")), "total")
+    return built([named(op.add(named(op.relu(y), "relu_1"), total), "sum")], [x])
+
+
+@model
+def brain_float_weights() -> ov.Model:
+    x = image()
+    w = ov.opset13.constant(values(4, 4, 3, 3), dtype=ov.Type.bf16)
+    weight = named(op.convert(named(w, "conv_1/w16"), "f32"), "conv_1/w")
+    y = named(op.convolution(x, weight, [1, 1], [1, 1], [1, 1], [1, 1]), "conv_1")
+    return built([conv(named(op.relu(y), "relu_1"), "conv_2")], [x])
+
+
+@model
+def softplus_and_gelu() -> ov.Model:
+    x = image()
+    y = named(op.softplus(conv(x, "conv_1")), "softplus")
+    y = named(op.gelu(conv(y, "conv_2"), "erf"), "gelu")
+    y = named(op.mish(conv(y, "conv_3")), "mish")
+    return built([conv(y, "conv_4")], [x])
