@@ -690,3 +690,13 @@ def softplus_and_gelu() -> ov.Model:
     y = named(op.gelu(conv(y, "conv_2"), "erf"), "gelu")
     y = named(op.mish(conv(y, "conv_3")), "mish")
     return built([conv(y, "conv_4")], [x])
+
+
+@model
+def resized() -> ov.Model:
+    x = image()
+    y = named(op.relu(conv(x, "conv_1")), "relu_1")
+    sizes = constant(np.int64([16, 16]), "sizes")
+    near = named(op.interpolate(y, sizes, "nearest", "sizes", axes=constant(np.int64([2, 3]), "axes_1")), "near")
+    far = named(op.interpolate(y, sizes, "linear_onnx", "sizes", axes=constant(np.int64([2, 3]), "axes_2")), "linear")
+    return built([conv(near, "conv_2"), conv(far, "conv_3")], [x])

@@ -6,6 +6,7 @@ import openvino as ov
 
 from autoq.core import ModelType, Preset, TargetDevice
 from autoq.graph._decisions import explain
+from autoq.graph._devices import on_device, without_needless
 from autoq.graph._floats import is_dequantized, left_in_float
 from autoq.graph._flow import Flow
 from autoq.graph._groups import group_sites
@@ -30,7 +31,7 @@ def analyze(
 
     Args:
         model: The float model; never modified.
-        target_device: Hardware table; ANY and CPU share one.
+        target_device: ANY, CPU, GPU and NPU share one table; CPU_SPR quantizes only one side of a sum.
         model_type: "transformer" adds its rules.
         preset: Scheme of the activations. Quantizers of different schemes never merge: with "mixed", an embedding's
             output is quantized besides its table, and fused attention does not share a quantizer with other readers.
@@ -43,17 +44,18 @@ def analyze(
     Raises:
         PlanError: The scope matches nothing, or a word is unknown.
     """
-    TargetDevice.parse(target_device)
+    device = TargetDevice.parse(target_device)
     preset = Preset.parse(preset)
     kind = None if model_type is None else ModelType.parse(model_type)
     flow = Flow.of(model)
     weighted = {name: ports for name in flow.names if (ports := weight_ports(flow, name))}
     depthwise = frozenset(name for name in flow.names if is_depthwise(flow.nodes[name]))
-    floats = left_in_float(flow, kind, ignored_scope or IgnoredScope(), weighted)
-    fused = find(flow, FUSED)
+    floats = left_in_float(flow, kind, device, ignored_scope or IgnoredScope(), weighted)
+    fused = find(flow, on_device(FUSED, device))
     blocks = Blocks.of(flow, fused)
     placed = place(flow, blocks, floats, depthwise, preset=preset, quantize_outputs=quantize_outputs)
     placed = [p for p in map(not_yet_quantized, placed) if p.edges and not is_dequantized(flow, p.edges[0].source)]
+    placed = without_needless(flow, placed, device)
     placed, weights = absorb(flow, placed, weight_sites(flow, weighted, floats, blocks))
     sites = [*activation_sites(flow, placed, kind, weighted), *weights]
     sites.sort(key=lambda site: min(flow.order[op] for op, _ in site.consumers))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from autoq.core import ModelType
+from autoq.core import ModelType, TargetDevice
+from autoq.graph._devices import float_types, on_device
 from autoq.graph._flow import Flow
 from autoq.graph._patterns import IGNORED, IGNORED_IN_TRANSFORMER, find
 from autoq.graph._scope import IgnoredScope
-from autoq.graph._tables import POST_PROCESSING, TRANSFORMER_FLOAT
+from autoq.graph._tables import POST_PROCESSING
 
 
 def left_in_float(
-    flow: Flow, model_type: ModelType | None, scope: IgnoredScope, weighted: Collection[str]
+    flow: Flow, model_type: ModelType | None, device: TargetDevice, scope: IgnoredScope, weighted: Collection[str]
 ) -> dict[str, str]:
     """Operations that stay in float, each with the first reason that applies.
 
@@ -26,6 +27,7 @@ def left_in_float(
     Args:
         flow: The model.
         model_type: Whether the rules of transformers hold.
+        device: Target device.
         scope: What the user ignores.
         weighted: Operations with a constant weight.
 
@@ -34,7 +36,8 @@ def left_in_float(
     """
     floats = scope.resolve({name: op.get_type_name() for name, op in flow.nodes.items()}, flow.readers)
     transformer = model_type is ModelType.TRANSFORMER
-    for match in find(flow, IGNORED + (IGNORED_IN_TRANSFORMER if transformer else ())):
+    ignored = IGNORED + (IGNORED_IN_TRANSFORMER if transformer else ())
+    for match in find(flow, on_device(ignored, device)):
         for op in match.ops:
             floats.setdefault(op, f"stays in float as part of a {match.pattern.name}")
     for name in flow.names:
@@ -44,8 +47,9 @@ def left_in_float(
             floats.setdefault(name, "dequantizes values that the model already quantizes")
     for name in _post_processing(flow, weighted):
         floats.setdefault(name, "stays in float as part of the post-processing of detections")
+    types = float_types(model_type, device)
     for name in flow.names:
-        if transformer and flow.type[name] in TRANSFORMER_FLOAT:
+        if flow.type[name] in types:
             floats.setdefault(name, f"{flow.type[name]} stays in float in a transformer")
     return floats
 

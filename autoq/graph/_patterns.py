@@ -31,12 +31,14 @@ class Pattern:
         types: Allowed types of each node, in topological order; an empty set is any operation.
         edges: Pairs of node indices, a pair repeated where a node reads another twice; None is a chain.
         outside: Nodes that must be there but do not belong to the match.
+        spr: Whether it holds for the target device CPU_SPR too, as it does for all others.
     """
 
     name: str
     types: tuple[frozenset[str], ...]
     edges: tuple[tuple[int, int], ...] | None = None
     outside: frozenset[int] = frozenset()
+    spr: bool = True
 
     @property
     def arcs(self) -> tuple[tuple[int, int], ...]:
@@ -44,8 +46,8 @@ class Pattern:
         return self.edges if self.edges is not None else tuple((i, i + 1) for i in range(len(self.types) - 1))
 
 
-def _chain(name: str, *types: str | frozenset[str]) -> Pattern:
-    return Pattern(name, tuple(_one(t) if isinstance(t, str) else t for t in types))
+def _chain(name: str, *types: str | frozenset[str], spr: bool = True) -> Pattern:
+    return Pattern(name, tuple(_one(t) if isinstance(t, str) else t for t in types), spr=spr)
 
 
 _SCALE_SHIFT = ("Multiply", "Add")
@@ -67,19 +69,29 @@ FUSED: tuple[Pattern, ...] = (
     _chain("input preprocessing", "Parameter", *_SHIFT_SCALE),
     # A weighted operation and what follows it.
     _chain("bias", LINEAR, "Add"),
-    _chain("weighted operation with elementwise", LINEAR, ELEMENTWISE),
+    _chain("weighted operation with elementwise", LINEAR, ELEMENTWISE, spr=False),
+    _chain("weighted operation with arithmetic", LINEAR, ARITHMETIC),
     Pattern("weighted operation combined with itself", (LINEAR, ARITHMETIC), ((0, 1), (0, 1))),
-    _chain("weighted operation with bias and elementwise", LINEAR, "Add", ELEMENTWISE),
+    _chain("weighted operation with bias and elementwise", LINEAR, "Add", ELEMENTWISE, spr=False),
     _chain("weighted operation with activation", LINEAR, ACTIVATIONS),
     _chain("weighted operation with arithmetic and activation", LINEAR, ARITHMETIC, ACTIVATIONS),
-    _chain("weighted operation with activation and elementwise", LINEAR, ACTIVATIONS, ELEMENTWISE),
-    _chain("weighted operation with bias, activation and elementwise", LINEAR, "Add", ACTIVATIONS, ELEMENTWISE),
+    _chain("weighted operation with activation and elementwise", LINEAR, ACTIVATIONS, ELEMENTWISE, spr=False),
+    _chain(
+        "weighted operation with bias, activation and elementwise", LINEAR, "Add", ACTIVATIONS, ELEMENTWISE, spr=False
+    ),
     _chain("weighted operation with arithmetic around an activation", LINEAR, ARITHMETIC, ACTIVATIONS, ARITHMETIC),
-    _chain("weighted operation with scale and shift", LINEAR, *_SCALE_SHIFT),
+    _chain("weighted operation with scale and shift", LINEAR, *_SCALE_SHIFT, spr=False),
     _chain("weighted operation with shift and scale", LINEAR, *_SHIFT_SCALE),
-    _chain("weighted operation with bias, scale and shift", LINEAR, "Add", *_SCALE_SHIFT),
-    _chain("weighted operation with activation, scale and shift", LINEAR, ACTIVATIONS, *_SCALE_SHIFT),
-    _chain("weighted operation with bias, activation, scale and shift", LINEAR, "Add", ACTIVATIONS, *_SCALE_SHIFT),
+    _chain("weighted operation with bias, scale and shift", LINEAR, "Add", *_SCALE_SHIFT, spr=False),
+    _chain("weighted operation with activation, scale and shift", LINEAR, ACTIVATIONS, *_SCALE_SHIFT, spr=False),
+    _chain(
+        "weighted operation with bias, activation, scale and shift",
+        LINEAR,
+        "Add",
+        ACTIVATIONS,
+        *_SCALE_SHIFT,
+        spr=False,
+    ),
     _chain("weighted operation with squeeze and activation", LINEAR, "Squeeze", ACTIVATIONS),
     _chain("weighted operation with squeeze, arithmetic and activation", LINEAR, "Squeeze", ARITHMETIC, ACTIVATIONS),
     _chain(
@@ -99,7 +111,7 @@ FUSED: tuple[Pattern, ...] = (
     _chain("layer norm", "MVN", *_SCALE_SHIFT),
     _chain("layer norm with activation", "MVN", *_SCALE_SHIFT, ACTIVATIONS),
     _chain("scaled L2 norm", "NormalizeL2", "Multiply"),
-    _chain("clamp and scale", "Clamp", "Multiply"),
+    _chain("clamp and scale", "Clamp", "Multiply", spr=False),
     _chain("scaled output", "Add", *_SCALE_SHIFT, "Result"),
     _chain(
         "batch index",
@@ -170,11 +182,13 @@ IGNORED_IN_TRANSFORMER: tuple[Pattern, ...] = (
         "attention output",
         (_one("Softmax"), _ATTENTION_VALUE, _one("MatMul")),
         ((0, 2), (1, 2)),
+        spr=False,
     ),
     Pattern(
         "attention output",
         (_one("Softmax"), _one("Reshape"), _ATTENTION_VALUE, _one("MatMul")),
         ((0, 1), (1, 3), (2, 3)),
+        spr=False,
     ),
     Pattern(
         "rotary embedding",

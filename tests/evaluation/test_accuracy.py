@@ -6,7 +6,7 @@ import pytest
 from networks import conv_net, images, run
 from scipy import stats
 
-from autoq.core import DeviceError, MetricError
+from autoq.core import DeviceError, MetricError, RuntimePrecision
 from autoq.evaluation import RuntimeConfig, ValidationSet, mean_interval, paired_drop, resolve_metric, score
 
 
@@ -66,7 +66,7 @@ def test_the_paired_interval_covers_the_truth(lost, won):
 def test_every_sample_gets_its_own_score_in_order():
     model = conv_net()
     data = images(600)
-    compiled = RuntimeConfig(performance_hint="THROUGHPUT").compile(model)
+    compiled = RuntimeConfig(performance_hint="THROUGHPUT", inference_precision=RuntimePrecision.F32).compile(model)
     targets = np.arange(600, dtype=np.float32)
 
     def distance(outputs, target):

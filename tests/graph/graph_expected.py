@@ -155,6 +155,10 @@ PERFORMANCE = {
     "loop_over_time": "fc/fq_weights_1 loop/fq_output_0",
     "weight_read_by_convolution_and_sum": "conv_1/fq_weights_1 image/fq_output_0",
     "brain_float_weights": "conv_1/fq_weights_1 conv_2/fq_weights_1 image/fq_output_0 relu_1/fq_output_0",
+    "resized": (
+        "conv_1/fq_weights_1 conv_2/fq_weights_1 conv_3/fq_weights_1 image/fq_output_0 linear/fq_output_0 "
+        "near/fq_output_0 relu_1/fq_output_0"
+    ),
     "softplus_and_gelu": (
         "conv_1/fq_weights_1 conv_2/fq_weights_1 conv_3/fq_weights_1 conv_4/fq_weights_1 gelu/fq_output_0 "
         "image/fq_output_0 mish/fq_output_0 softplus/fq_output_0"

@@ -222,9 +222,33 @@ def test_the_model_is_left_as_it_is_and_its_clone_has_the_same_graph(name: str) 
     assert analyze(model.clone()) == graph
 
 
-def test_all_targets_share_a_table() -> None:
+@pytest.mark.parametrize("device", ["CPU", "GPU", "NPU"])
+def test_most_targets_share_a_table(device: str) -> None:
     model = MODELS["attention"]()
-    assert analyze(model, target_device="CPU") == analyze(model)
+    assert analyze(model, target_device=device) == analyze(model)
+
+
+SAPPHIRE_RAPIDS = {
+    # What it takes from the other targets' quantizers, with the performance preset.
+    "residual": "bias_2/fq_output_0",
+    "residual_chain": "bias_1b/fq_output_0 bias_2b/fq_output_0 bias_3b/fq_output_0",
+    "attention": "out/bias/fq_output_0",
+    "shared_weight": "relu_1/fq_output_0",
+    "several_inputs": "relu_b/fq_output_0",
+    "branch_left_in_float": "erf/fq_output_0",
+    "conv_bias_relu": "",
+    # Here the peer fails.
+    "two_embeddings": "",
+    "prelu_and_relu_of_sum": "",
+}
+
+
+@pytest.mark.parametrize("name", SAPPHIRE_RAPIDS)
+def test_sapphire_rapids_quantizes_one_side_of_a_sum(name: str) -> None:
+    model = MODELS[name]()
+    sites = {s.name for s in analyze(model, target_device="CPU_SPR").sites}
+    assert {s.name for s in place(name).sites} - sites == set(SAPPHIRE_RAPIDS[name].split())
+    assert sites <= {s.name for s in place(name).sites}
 
 
 @pytest.mark.parametrize(("argument", "value"), [("target_device", "TPU"), ("model_type", "cnn"), ("preset", "fast")])

@@ -17,8 +17,18 @@ pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 TYPES = (None, "transformer")
 
 
-def ours(model, preset, overflow_fix, model_type) -> dict[str, Fake]:
-    placements = Placements.of(model, model_type=model_type)
+# Deliberate differences, each with its reason.
+SAPPHIRE_RAPIDS_FAILS = {
+    "two_embeddings": "the peer looks for a producer above an operation that has none",
+    "prelu_and_relu_of_sum": "likewise",
+}
+WEIGHT_MISTAKEN_FOR_SUMMAND = {
+    "depthwise_beside_pointwise": "the peer drops the weight's quantizer of a convolution that feeds a sum",
+}
+
+
+def ours(model, preset, overflow_fix, model_type, target_device="ANY") -> dict[str, Fake]:
+    placements = Placements.of(model, model_type=model_type, target_device=target_device)
     statistics = collect(model, placements, as_inputs(model, [one_sample(model)]))
     recipe = Recipe(preset=preset, overflow_fix=overflow_fix, bias_correction=BiasCorrection.NONE)
     return fakes(
@@ -40,3 +50,34 @@ def test_quantizers(name):
             for x, y in zip(a.limits, b.limits, strict=True):
                 assert x.shape == y.shape, f"{case}: {site}"
                 np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5, err_msg=f"{case}: {site}")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_quantizers_for_sapphire_rapids(name):
+    model = MODELS[name]()
+    for model_type in TYPES:
+        mine = ours(model, Preset.PERFORMANCE, OverflowFix.FIRST_LAYER, model_type, "CPU_SPR")
+        if name in SAPPHIRE_RAPIDS_FAILS and (name, model_type) != ("prelu_and_relu_of_sum", "transformer"):
+            with pytest.raises(IndexError):
+                quantize(model, "performance", model_type, target_device="CPU_SPR")
+            continue
+        theirs = fakes(quantize(model, "performance", model_type, target_device="CPU_SPR"), model)
+        if name in WEIGHT_MISTAKEN_FOR_SUMMAND:
+            assert {site for site in mine if site not in theirs} == {"pointwise/fq_weights_1"}
+            continue
+        assert mine.keys() == theirs.keys(), model_type
+        for site in mine:
+            assert mine[site].readers == theirs[site].readers, site
+
+
+@pytest.mark.parametrize("device", ["GPU", "NPU"])
+@pytest.mark.parametrize("name", ["residual", "elementwise_of_inputs", "moved_values", "resized", "attention"])
+def test_quantizers_for_other_devices(name, device):
+    model = MODELS[name]()
+    mine = ours(model, Preset.PERFORMANCE, OverflowFix.FIRST_LAYER, None, device)
+    theirs = fakes(quantize(model, "performance", None, target_device=device), model)
+    assert mine.keys() == theirs.keys()
+    for site in mine:
+        assert mine[site].readers == theirs[site].readers, site
+        for x, y in zip(mine[site].limits, theirs[site].limits, strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5, err_msg=site)
