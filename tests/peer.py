@@ -18,21 +18,21 @@ class Stand(NamedTuple):
 
 
 class Fake(NamedTuple):
-    """One FakeQuantize with its numbers."""
+    """One FakeQuantize with its numbers; of a FakeConvert, scale and shift, and its type as the levels."""
 
     source: tuple[str, int]
     readers: frozenset[tuple[str, int]]
-    levels: int
+    levels: int | str
     limits: list[np.ndarray]
 
 
 def fakes(quantized: ov.Model, original: ov.Model) -> dict[str, Fake]:
-    """The FakeQuantize operations that a model has and its original has not."""
+    """The FakeQuantize and FakeConvert operations that a model has and its original has not."""
     before = {op.get_friendly_name() for op in original.get_ops()}
     found = {}
     for op in quantized.get_ops():
         name = op.get_friendly_name()
-        if op.get_type_name() != "FakeQuantize" or name in before:
+        if op.get_type_name() not in {"FakeQuantize", "FakeConvert"} or name in before:
             continue
         source = op.input_value(0)
         # A shape is the same whether it is read before or behind a quantizer.
@@ -40,8 +40,8 @@ def fakes(quantized: ov.Model, original: ov.Model) -> dict[str, Fake]:
         found[name] = Fake(
             (source.get_node().get_friendly_name(), source.get_index()),
             frozenset((t.get_node().get_friendly_name(), t.get_index()) for t in targets),
-            op.get_attributes()["levels"],
-            [_value(op.input_value(port).get_node()) for port in range(1, 5)],
+            next(op.get_attributes()[key] for key in ("levels", "destination_type") if key in op.get_attributes()),
+            [_value(value.get_node()) for value in op.input_values()[1:]],
         )
     return found
 
@@ -95,8 +95,11 @@ def quantize(
     *,
     scope: dict[str, Any] | None = None,
     outputs: bool = False,
-    overflow_fix: str = "first_layer_only",
+    overflow_fix: str | None = "first_layer_only",
     target_device: str = "ANY",
+    mode: str | None = None,
+    samples: list[dict[str, np.ndarray]] | None = None,
+    **advanced: Any,
 ) -> ov.Model:
     """What `nncf.quantize` returns, its weights not folded, without bias correction and smoothing."""
     import nncf
@@ -105,18 +108,20 @@ def quantize(
     nncf.set_log_level(logging.ERROR)
     return nncf.quantize(
         model.clone(),
-        nncf.Dataset([one_sample(model)]),
+        nncf.Dataset(samples or [one_sample(model)]),
+        mode=None if mode is None else nncf.QuantizationMode(mode),
         preset=nncf.QuantizationPreset(preset),
         model_type=None if model_type is None else nncf.ModelType(model_type),
-        subset_size=1,
+        subset_size=len(samples or [0]),
         ignored_scope=nncf.IgnoredScope(**scope) if scope else None,
         target_device=nncf.TargetDevice(target_device),
         advanced_parameters=AdvancedQuantizationParameters(
-            overflow_fix=nncf.OverflowFix(overflow_fix),
+            overflow_fix=None if overflow_fix is None else nncf.OverflowFix(overflow_fix),
             quantize_outputs=outputs,
             disable_bias_correction=True,
             # Smoothing renames what is multiplied, folding merges weights with their quantizers.
             smooth_quant_alphas=AdvancedSmoothQuantParameters(convolution=-1, matmul=-1),
             backend_params={"compress_weights": False},
+            **advanced,
         ),
     )

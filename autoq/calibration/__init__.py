@@ -2,7 +2,15 @@
 
 from autoq.calibration._clip_search import search_ranges
 from autoq.calibration._collect import collect
-from autoq.calibration._needs import Needs, estimator_for, required_histograms, required_taps
+from autoq.calibration._needs import (
+    Needs,
+    alignment_taps,
+    channel_axis,
+    estimator_for,
+    output_mean,
+    required_histograms,
+    required_taps,
+)
 from autoq.calibration._ranges import estimate_range, extremes
 from autoq.calibration._samples import Feed, ModelInputs, as_inputs
 from autoq.calibration._statistics import Statistics, statistics_digest, statistics_file
@@ -15,11 +23,14 @@ __all__ = [
     "Statistic",
     "Statistics",
     "Tap",
+    "alignment_taps",
     "as_inputs",
+    "channel_axis",
     "collect",
     "estimate_range",
     "estimator_for",
     "extremes",
+    "output_mean",
     "required_histograms",
     "required_taps",
     "search_ranges",

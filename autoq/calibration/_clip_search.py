@@ -5,7 +5,7 @@
 | low, high    | candidate ranges                                     | [sites, n]       |
 | positive     | values above zero                                    | Spread           |
 | negative     | magnitudes of values below zero                      | Spread           |
-| levels       | quantization levels                                  | scalar           |
+| levels       | 2^bits, quantization levels                          | scalar           |
 
 A symmetric range is searched along one line, an asymmetric one over every pair of ends; a side without values stays
 at zero.
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from autoq.calibration._histograms import Float64, Spread
 from autoq.core import Aggregator, FloatArray
 
-_LEVELS = 256
+# What NNCF's search rounds to, whatever the bits.
+_GREEDY_LEVELS = 256
 # Eight octaves below the extreme, finely near it: eight bits cannot span more.
 _SHRINKS = np.concatenate([np.linspace(1, 0.5, 33), 0.5 * 2 ** (-np.arange(1, 43) / 6)])
 _PAIR_SHRINKS = _SHRINKS[::3]
@@ -30,7 +31,7 @@ _GREEDY_STEP = 1e-5
 
 
 def search_ranges(
-    positive: Spread, negative: Spread, symmetric: NDArray[np.bool_], aggregator: Aggregator
+    positive: Spread, negative: Spread, symmetric: NDArray[np.bool_], aggregator: Aggregator, *, bits: int = 8
 ) -> tuple[FloatArray, FloatArray]:
     """Best range of every tensor.
 
@@ -39,6 +40,7 @@ def search_ranges(
         negative: Spread of the magnitudes below zero.
         symmetric: Whether zero is the middle of the range, [sites].
         aggregator: "mse", "kl" or "histogram".
+        bits: Width of the integers, for "mse" and "kl".
 
     Returns:
         Lower and upper ends, each [sites]; the lower end of a symmetric range is minus the upper one where there are
@@ -54,7 +56,7 @@ def search_ranges(
             continue
         above, below = (Spread(side.mass[rows], side.bound[rows]) for side in (positive, negative))
         lows, highs = candidates(above.bound, below.bound)
-        error = _ERRORS[aggregator](above, below, lows, highs)
+        error = _ERRORS[aggregator](above, below, lows, highs, 2**bits)
         best = np.argmin(error, axis=1)
         low[rows] = lows[np.arange(len(rows)), best]
         high[rows] = highs[np.arange(len(rows)), best]
@@ -85,14 +87,14 @@ def _pairs(above: Float64, below: Float64) -> tuple[Float64, Float64]:
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 
-def _squared_error(positive: Spread, negative: Spread, low: Float64, high: Float64) -> Float64:
+def _squared_error(positive: Spread, negative: Spread, low: Float64, high: Float64, levels: int) -> Float64:
     """Mean squared difference between values and quantized values, [sites, n]."""
-    step = (high - low) / (_LEVELS - 1)
+    step = (high - low) / (levels - 1)
     rounding = positive.rounding_error(step) + negative.rounding_error(step)
     return positive.clipping_error(high) + negative.clipping_error(-low) + rounding
 
 
-def _divergence(positive: Spread, negative: Spread, low: Float64, high: Float64) -> Float64:
+def _divergence(positive: Spread, negative: Spread, low: Float64, high: Float64, levels: int) -> Float64:
     """Kullback-Leibler divergence from the histogram of the clipped values to that of the quantized ones.
 
     Migacz, "8-bit inference with TensorRT", 2017: what is clipped counts in the outermost bins of the former, and is
@@ -106,16 +108,16 @@ def _divergence(positive: Spread, negative: Spread, low: Float64, high: Float64)
         clipped[:, 0] += _tail(negative, -low[:, column])
         clipped[:, -1] += _tail(positive, high[:, column])
         held = clipped > 0
-        per_level = (len(inside), _LEVELS, -1)
+        per_level = (len(inside), levels, -1)
         mass = inside.reshape(per_level).sum(axis=2)
         bins = held.reshape(per_level).sum(axis=2)
         even = np.divide(mass, bins, out=np.zeros_like(mass), where=bins > 0)
-        quantized = np.where(held, np.repeat(even, _LINEAR_BINS // _LEVELS, axis=1), 0)
+        quantized = np.where(held, np.repeat(even, _LINEAR_BINS // levels, axis=1), 0)
         found[:, column] = _relative_entropy(clipped, quantized)
     return found
 
 
-_ERRORS: Mapping[Aggregator, Callable[[Spread, Spread, Float64, Float64], Float64]] = {
+_ERRORS: Mapping[Aggregator, Callable[[Spread, Spread, Float64, Float64, int], Float64]] = {
     Aggregator.MSE: _squared_error,
     Aggregator.KL: _divergence,
 }
@@ -179,10 +181,10 @@ def _cut(mass: Float64) -> tuple[int, int]:
 
 def _binned_error(mass: Float64, first: int, last: int) -> float:
     """Squared error of quantizing even bins to the centres of the levels between two of them, in units of a bin."""
-    step = (last - first + 1) / _LEVELS
+    step = (last - first + 1) / _GREEDY_LEVELS
     begin = np.arange(len(mass)) - first
     end = begin + 1
-    low, high = (np.clip(np.floor(edge / step), 0, _LEVELS - 1) for edge in (begin, end))
+    low, high = (np.clip(np.floor(edge / step), 0, _GREEDY_LEVELS - 1) for edge in (begin, end))
 
     def cubes(start: Float64 | float, stop: Float64 | float) -> Float64:
         return np.asarray((np.power(stop, 3) - np.power(start, 3)) / 3)

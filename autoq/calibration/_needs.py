@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from autoq.calibration._taps import Statistic, Tap
-from autoq.core import BiasCorrection, RangeEnd, RangeEstimator, Recipe, SampleStatistic
-from autoq.graph import QuantizationGraph, Tensor
+from autoq.core import BiasCorrection, QuantizerScheme, RangeEnd, RangeEstimator, Recipe, SampleStatistic
+from autoq.graph import QuantizationGraph, QuantizerSite, Tensor, WeightedLayer
+
+_ALIGNMENT_OUTLIERS = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +21,17 @@ class Needs:
         estimators: Range estimators of activations.
         means: Channel means of the inputs of weighted layers, for bias correction.
         smoothing: Extremes per channel of the inputs of MatMuls, for SmoothQuant.
+        per_tensor: Statistics of whole tensors where sites have channels.
+        output_means: Channel means behind the biases of weighted layers, for accurate bias correction.
+        alignment: Quantiles per channel of what is between two convolutions, for channel alignment.
     """
 
     estimators: frozenset[RangeEstimator] = frozenset({RangeEstimator.MEAN_MIN_MAX})
     means: bool = True
     smoothing: bool = True
+    per_tensor: bool = False
+    output_means: bool = False
+    alignment: bool = False
 
     @classmethod
     def of(cls, recipes: Iterable[Recipe]) -> Self:
@@ -31,9 +39,16 @@ class Needs:
         recipes = list(recipes)
         return cls(
             estimators=frozenset(recipe.range_estimator for recipe in recipes),
-            means=any(recipe.bias_correction is not BiasCorrection.NONE for recipe in recipes),
+            means=any(recipe.bias_correction is BiasCorrection.FAST for recipe in recipes),
             smoothing=any(recipe.smooth_quant_alpha is not None for recipe in recipes),
+            per_tensor=any(recipe.activations.per_channel is False for recipe in recipes),
+            output_means=any(recipe.bias_correction is BiasCorrection.ACCURATE for recipe in recipes),
         )
+
+
+def channel_axis(site: QuantizerSite, scheme: QuantizerScheme) -> int | None:
+    """Axis of an activation that has a range per channel under a scheme; None is per tensor."""
+    return site.channel_axes[0] if site.channel_axes and scheme.per_channel is not False else None
 
 
 def estimator_for(estimator: RangeEstimator, axis: int | None, *, smoothed: bool = False) -> RangeEstimator:
@@ -63,27 +78,48 @@ def required_taps(graphs: Iterable[QuantizationGraph], needs: Needs) -> tuple[Ta
     taps: set[Tap] = set()
     for graph in graphs:
         for site in graph.activations:
-            axis = site.channel_axes[0] if site.channel_axes else None
-            taps.add(Tap(site.tensor, axis, Statistic.MAX))
-            if not site.non_negative:
-                taps.add(Tap(site.tensor, axis, Statistic.MIN))
-            for estimator in needs.estimators:
-                used = estimator_for(estimator, axis)
-                taps |= {
-                    tap
-                    for end, level in (
-                        (used.minimum, used.minimum.outlier_probability),
-                        (used.maximum, 1 - used.maximum.outlier_probability),
-                    )
-                    if (tap := tap_of(site.tensor, axis, end, level)) is not None
-                }
+            axes = {site.channel_axes[0] if site.channel_axes else None}
+            for axis in axes | ({None} if needs.per_tensor else set()):
+                taps |= _range_taps(site, axis, needs.estimators)
         for layer in graph.layers:
             if needs.means:
                 taps.add(Tap(layer.input, layer.input_axis, Statistic.MEAN))
             if needs.smoothing and layer.type == "MatMul":
                 taps.add(Tap(layer.input, layer.input_axis, Statistic.MIN))
                 taps.add(Tap(layer.input, layer.input_axis, Statistic.MAX))
+            if needs.output_means and (tap := output_mean(layer)) is not None:
+                taps.add(tap)
+        if needs.alignment:
+            taps |= {tap for first, _ in graph.alignable for tap in alignment_taps(first)}
     return tuple(sorted(taps, key=lambda tap: tap.key))
+
+
+def _range_taps(site: QuantizerSite, axis: int | None, estimators: Iterable[RangeEstimator]) -> set[Tap]:
+    taps = {Tap(site.tensor, axis, Statistic.MAX)}
+    if not site.non_negative:
+        taps.add(Tap(site.tensor, axis, Statistic.MIN))
+    for estimator in estimators:
+        used = estimator_for(estimator, axis)
+        ends = (
+            (used.minimum, used.minimum.outlier_probability),
+            (used.maximum, 1 - used.maximum.outlier_probability),
+        )
+        taps |= {tap for end, level in ends if (tap := tap_of(site.tensor, axis, end, level)) is not None}
+    return taps
+
+
+def output_mean(layer: WeightedLayer) -> Tap | None:
+    """Channel means behind the bias of a layer, before which the runtime would have to part the two; None without."""
+    return None if layer.bias_add is None else Tap(layer.output, layer.output_axis, Statistic.MEAN)
+
+
+def alignment_taps(first: WeightedLayer) -> tuple[Tap, Tap]:
+    """Range per channel of the output of the first of two convolutions, without its outliers: low, high."""
+    low, high = (
+        Tap(first.output, first.output_axis, Statistic.QUANTILE, level)
+        for level in (_ALIGNMENT_OUTLIERS, 1 - _ALIGNMENT_OUTLIERS)
+    )
+    return low, high
 
 
 def tap_of(tensor: Tensor, axis: int | None, end: RangeEnd, level: float) -> Tap | None:
@@ -99,4 +135,5 @@ def required_histograms(graphs: Iterable[QuantizationGraph], needs: Needs) -> tu
     """Tensors whose values estimators search in, sorted."""
     if not any(estimator.search for estimator in needs.estimators):
         return ()
-    return tuple(sorted({site.tensor for graph in graphs for site in graph.activations if not site.channel_axes}))
+    sites = (site for graph in graphs for site in graph.activations if needs.per_tensor or not site.channel_axes)
+    return tuple(sorted({site.tensor for site in sites}))

@@ -13,6 +13,7 @@ from autoq.core._errors import (
     nearest,
 )
 from autoq.core._estimate import Estimate
+from autoq.core._fp8 import FP8_FORMATS, Fp8Scale, fp8_bytes, fp8_scale, round_to_fp8
 from autoq.core._numerics import (
     FloatArray,
     Limits,
@@ -38,6 +39,7 @@ from autoq.core._vocabulary import (
 )
 
 __all__ = [
+    "FP8_FORMATS",
     "Aggregator",
     "AutoqError",
     "BiasCorrection",
@@ -47,6 +49,7 @@ __all__ = [
     "DeviceError",
     "Estimate",
     "FloatArray",
+    "Fp8Scale",
     "Limits",
     "MetricError",
     "ModelError",
@@ -67,10 +70,13 @@ __all__ = [
     "Word",
     "asymmetric_limits",
     "fake_quantize",
+    "fp8_bytes",
+    "fp8_scale",
     "half_range_limits",
     "nearest",
     "parse_fields",
     "quantization_level",
     "read_yaml",
+    "round_to_fp8",
     "symmetric_limits",
 ]

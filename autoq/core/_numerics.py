@@ -41,6 +41,11 @@ class Limits:
     high: FloatArray
     levels: int
 
+    @property
+    def identity(self) -> bytes:
+        """Equal where the numbers are."""
+        return str(self.levels).encode() + self.low.tobytes() + self.high.tobytes()
+
 
 def symmetric_limits(
     minimum: FloatArray, maximum: FloatArray, *, bits: int = 8, narrow_range: bool = False, signed: bool | None = None
@@ -103,15 +108,22 @@ def _align_zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int
     return aligned_low.astype(np.float32), aligned_high.astype(np.float32)
 
 
-def half_range_limits(minimum: FloatArray, maximum: FloatArray) -> Limits:
-    """Symmetric narrow limits that use 7 of 8 bits: computed for 7 bits, then scaled by 254/126 to 255 levels.
+def half_range_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8, narrow_range: bool = True) -> Limits:
+    """Signed symmetric limits that use one bit less: computed for it, then scaled to all levels.
 
-    With them no product of a u8 activation and two adjacent weights can saturate 16 bits, which it can on CPUs
+    With 8 bits no product of a u8 activation and two adjacent weights can then saturate 16 bits, which it can on CPUs
     without VNNI.
+
+    Args:
+        minimum: [channels] or [1].
+        maximum: Like `minimum`.
+        bits: Width of the integer.
+        narrow_range: Leave out the lowest level.
     """
-    seven = symmetric_limits(minimum, maximum, bits=7, narrow_range=True, signed=True)
-    scale = np.float32(254 / 127)
-    return Limits(seven.low * scale, seven.high * scale, 255)
+    fewer = symmetric_limits(minimum, maximum, bits=bits - 1, narrow_range=narrow_range, signed=True)
+    levels = 2**bits - 1 if narrow_range else 2**bits
+    scale = np.float32((levels - 1) / (2 ** (bits - 1) - 1))
+    return Limits(fewer.low * scale, fewer.high * scale, levels)
 
 
 def fake_quantize(x: FloatArray, low: FloatArray, high: FloatArray, levels: int) -> FloatArray:

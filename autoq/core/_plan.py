@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Self
 
 from autoq.core._errors import PlanError, nearest
-from autoq.core._range_estimator import RangeEstimator
+from autoq.core._range_estimator import Aggregator, RangeEstimator
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._vocabulary import (
     BiasCorrection,
@@ -18,6 +18,9 @@ from autoq.core._vocabulary import (
     Preset,
     RuntimePrecision,
 )
+
+# The divergence is taken between histograms of 2048 bins.
+_MOST_KL_BITS = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,7 @@ class Recipe:
         weights: What is prescribed for the quantizers of weights.
         subset_size: Calibration samples used, counted from the first.
         bias_correction: How the mean shift of weighted layers is removed.
-        overflow_fix: Which weights use half of their range.
-        channel_alignment: Whether uneven channels between two convolutions are evened out first.
+        overflow_fix: Which weights use half of their range; those that are no symmetric integers never do.
         smooth_quant_alpha: Migration strength of SmoothQuant for MatMul in [0, 1]; None leaves it out.
         ignored_scope: Name of the ignored scope, as the search space calls it; "none" ignores nothing.
         runtime_precision: What layers left in float are executed in.
@@ -49,7 +51,6 @@ class Recipe:
     subset_size: int = 300
     bias_correction: BiasCorrection = BiasCorrection.FAST
     overflow_fix: OverflowFix = OverflowFix.FIRST_LAYER
-    channel_alignment: bool = False
     smooth_quant_alpha: float | None = None
     ignored_scope: str = "none"
     runtime_precision: RuntimePrecision = RuntimePrecision.DEFAULT
@@ -58,12 +59,53 @@ class Recipe:
         if self.mode is Precision.FLOAT:
             msg = "mode is 'float': a recipe says how to quantize; name the groups that stay in float in the plan."
             raise PlanError(msg)
+        if self.mode.is_fp8:
+            self._check_fp8()
+        self._check_estimators()
+        if self.activations.per_channel:
+            msg = (
+                "activations are per channel only where a depthwise convolution reads them, and there they are by "
+                "default: leave per_channel out, or write false."
+            )
+            raise PlanError(msg)
         if self.subset_size < 1:
             msg = f"subset_size must be at least 1, got {self.subset_size}."
             raise PlanError(msg)
         if self.smooth_quant_alpha is not None and not 0 <= self.smooth_quant_alpha <= 1:
             msg = f"smooth_quant_alpha must be in [0, 1] or None, got {self.smooth_quant_alpha}."
             raise PlanError(msg)
+
+    def _check_fp8(self) -> None:
+        if self.preset is not Preset.PERFORMANCE:
+            msg = f"preset is {str(self.preset)!r}: mode {str(self.mode)!r} has no zero points; use 'performance'."
+            raise PlanError(msg)
+        for kind, scheme in (("activations", self.activations), ("weights", self.weights)):
+            if scheme != QuantizerScheme():
+                msg = f"{kind} prescribe {scheme.to_plain()}: mode {str(self.mode)!r} has only its own scheme."
+                raise PlanError(msg)
+
+    def _check_estimators(self) -> None:
+        weights = self.weight_range_estimator
+        if weights.search not in {None, Aggregator.MSE} or (weights.search and self.mode.is_fp8):
+            msg = (
+                f"weight_range_estimator is {str(weights)!r}: of the searches, only 'mse' is for weights, as integers."
+            )
+            raise PlanError(msg)
+        if self.range_estimator.search is Aggregator.KL and self.activations.width > _MOST_KL_BITS:
+            msg = f"range estimator 'kl' tells levels of {_MOST_KL_BITS} bits apart, not of {self.activations.width}."
+            raise PlanError(msg)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether activations are symmetric where the model does not decide."""
+        if self.activations.symmetric is not None:
+            return self.activations.symmetric
+        return self.preset is Preset.PERFORMANCE
+
+    @property
+    def placement(self) -> Preset:
+        """The preset whose quantizers have this recipe's scheme, and so stand where its quantizers stand."""
+        return Preset.PERFORMANCE if self.symmetric else Preset.MIXED
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -152,5 +194,5 @@ def _plain(value: object) -> object:
     if isinstance(value, RangeEstimator):
         return value.to_plain()
     if isinstance(value, QuantizerScheme):
-        return asdict(value)
+        return value.to_plain()
     return str(value) if isinstance(value, str) else value

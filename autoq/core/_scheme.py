@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from autoq.core._errors import PlanError, nearest
+
+_FEWEST_BITS = 2
+_MOST_BITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,24 @@ class QuantizerScheme:
     signed: bool | None = None
     per_channel: bool | None = None
     narrow_range: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.bits is not None and not _FEWEST_BITS <= self.bits <= _MOST_BITS:
+            msg = f"quantizer scheme: bits is {self.bits}: it must be from {_FEWEST_BITS} to {_MOST_BITS}."
+            raise PlanError(msg)
+        for key in ("signed", "narrow_range"):
+            if self.symmetric is False and getattr(self, key) is not None:
+                msg = f"quantizer scheme: {key} goes with symmetric quantizers; these are asymmetric."
+                raise PlanError(msg)
+
+    @property
+    def width(self) -> int:
+        """Width of the integers, 8 where none is prescribed."""
+        return 8 if self.bits is None else self.bits
+
+    def to_plain(self) -> dict[str, int | bool]:
+        """What is prescribed, as `from_dict` reads it."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -1,6 +1,7 @@
 """From a model to where its quantizers may stand."""
 
 from autoq.graph._analyze import analyze
+from autoq.graph._bodies import Body, check_scope, if_bodies
 from autoq.graph._names import unique_names
 from autoq.graph._placements import NO_SCOPE, Placements
 from autoq.graph._read import read_model
@@ -17,6 +18,7 @@ from autoq.graph._types import (
 
 __all__ = [
     "NO_SCOPE",
+    "Body",
     "Decision",
     "IgnoredScope",
     "Placements",
@@ -28,6 +30,8 @@ __all__ = [
     "Tensor",
     "WeightedLayer",
     "analyze",
+    "check_scope",
+    "if_bodies",
     "read_model",
     "unique_names",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openvino as ov
 
-from autoq.core import ModelType, Preset, TargetDevice
+from autoq.core import ModelType, Precision, Preset, TargetDevice
 from autoq.graph._decisions import explain
 from autoq.graph._devices import on_device, without_needless
 from autoq.graph._floats import is_dequantized, left_in_float
@@ -14,8 +14,9 @@ from autoq.graph._patterns import FUSED, find
 from autoq.graph._placement import Blocks, not_yet_quantized, place
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._sites import absorb, activation_sites, weight_sites
+from autoq.graph._tables import FP8_PORTS, QUANTIZED_PORTS
 from autoq.graph._types import QuantizationGraph
-from autoq.graph._weights import is_depthwise, weight_ports, weighted_layers
+from autoq.graph._weights import alignable_pairs, is_depthwise, weight_ports, weighted_layers
 
 
 def analyze(
@@ -24,6 +25,8 @@ def analyze(
     target_device: str | TargetDevice = TargetDevice.ANY,
     model_type: str | ModelType | None = None,
     preset: str | Preset = Preset.PERFORMANCE,
+    mode: str | Precision = Precision.INT8,
+    symmetric_weights: bool = True,
     ignored_scope: IgnoredScope | None = None,
     quantize_outputs: bool = False,
 ) -> QuantizationGraph:
@@ -35,6 +38,8 @@ def analyze(
         model_type: "transformer" adds its rules.
         preset: Scheme of the activations. Quantizers of different schemes never merge: with "mixed", an embedding's
             output is quantized besides its table, and fused attention does not share a quantizer with other readers.
+        mode: What is quantized to. In 8-bit floating point all three inputs of fused attention are quantized.
+        symmetric_weights: Whether the scheme of the weights is symmetric.
         ignored_scope: What the user wants left in float.
         quantize_outputs: Whether the model's outputs are quantized too.
 
@@ -53,16 +58,26 @@ def analyze(
     floats = left_in_float(flow, kind, device, ignored_scope or IgnoredScope(), weighted)
     fused = find(flow, on_device(FUSED, device))
     blocks = Blocks.of(flow, fused)
-    placed = place(flow, blocks, floats, depthwise, preset=preset, quantize_outputs=quantize_outputs)
+    placed = place(
+        flow,
+        blocks,
+        floats,
+        depthwise,
+        preset=preset,
+        ports=FP8_PORTS if Precision.parse(mode).is_fp8 else QUANTIZED_PORTS,
+        quantize_outputs=quantize_outputs,
+    )
     placed = [p for p in map(not_yet_quantized, placed) if p.edges and not is_dequantized(flow, p.edges[0].source)]
     placed = without_needless(flow, placed, device)
-    placed, weights = absorb(flow, placed, weight_sites(flow, weighted, floats, blocks))
+    placed, weights = absorb(flow, placed, weight_sites(flow, weighted, floats, blocks), symmetric=symmetric_weights)
     sites = [*activation_sites(flow, placed, kind, weighted), *weights]
     sites.sort(key=lambda site: min(flow.order[op] for op, _ in site.consumers))
     groups = group_sites(sites, flow.order)
+    layers = weighted_layers(flow, weights)
     return QuantizationGraph(
         sites=tuple(sites),
         groups=groups,
-        layers=weighted_layers(flow, weights),
+        layers=layers,
         decisions=explain(flow, fused, floats, groups),
+        alignable=alignable_pairs(flow, layers),
     )

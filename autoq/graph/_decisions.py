@@ -11,6 +11,8 @@ from autoq.graph._types import Decision, QuantizerGroup
 
 _SILENT = frozenset({"Parameter", "Result", "Constant"})
 
+_LOOPS = frozenset({"Loop", "TensorIterator"})
+
 
 def explain(
     flow: Flow, fused: Iterable[Match], floats: Mapping[str, str], groups: Iterable[QuantizerGroup]
@@ -34,6 +36,8 @@ def explain(
             (name in quantized, "runs on quantized inputs"),
             (kind == "FakeQuantize", "is a quantizer of the model's own"),
             (name not in flow.type, "computes a shape or a constant"),
+            (kind == "If", "its bodies are quantized as models of their own"),
+            (kind in _LOOPS, "the body of a loop stays in float: its values cannot be observed from outside"),
             (kind in AGNOSTIC, "only moves values: quantizers pass through it"),
             (kind not in QUANTIZABLE, f"{kind} has no int8 kernel"),
             (not any(edge.is_float for edge in flow.in_edges.get(name, ())), "has no float input"),

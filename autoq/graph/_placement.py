@@ -24,7 +24,6 @@ from autoq.graph._tables import (
     AGNOSTIC,
     ELEMENTWISE,
     QUANTIZABLE,
-    QUANTIZED_PORTS,
     READERS_THAT_UNIFY,
     SYMMETRIC,
 )
@@ -94,6 +93,7 @@ def place(
     depthwise: frozenset[str],
     *,
     preset: Preset,
+    ports: Mapping[str, tuple[int, ...]],
     quantize_outputs: bool,
 ) -> list[Placed]:
     """Places the activation quantizers of a model.
@@ -104,6 +104,7 @@ def place(
         floats: Operations that stay in float.
         depthwise: Convolutions whose input may have a range per channel.
         preset: Scheme of the quantizers, where an operation does not prescribe one.
+        ports: Input ports that ask for quantizers, by type; every float one of other types.
         quantize_outputs: Whether the model's outputs ask for quantizers too.
 
     Returns:
@@ -118,7 +119,7 @@ def place(
         if name not in floats and (
             flow.type[name] in QUANTIZABLE or (quantize_outputs and flow.type[name] == "Result")
         ):
-            _ask(flow, depthwise, name, pending, preset)
+            _ask(flow, depthwise, name, pending, preset, ports.get(flow.type[name]))
     kept = _needed(flow, placed)
     return sorted(kept, key=lambda p: (flow.order[p.edges[0].source], p.edges[0].target, p.edges[0].target_port))
 
@@ -128,10 +129,16 @@ def not_yet_quantized(placed: Placed) -> Placed:
     return replace(placed, edges=tuple(edge for edge in placed.edges if not edge.quantized))
 
 
-def _ask(flow: Flow, depthwise: frozenset[str], name: str, pending: dict[Edge, Quantizer], preset: Preset) -> None:
+def _ask(
+    flow: Flow,
+    depthwise: frozenset[str],
+    name: str,
+    pending: dict[Edge, Quantizer],
+    preset: Preset,
+    ports: tuple[int, ...] | None,
+) -> None:
     """Puts a new quantizer on every float input of an operation that runs on quantized inputs."""
     kind = flow.type[name]
-    ports = QUANTIZED_PORTS.get(kind)
     quantizer = Quantizer(frozenset({name}), name in depthwise, kind in SYMMETRIC or preset is Preset.PERFORMANCE)
     for edge in flow.in_edges[name]:
         if edge.is_float and (ports is None or edge.target_port in ports):

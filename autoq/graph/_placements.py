@@ -8,7 +8,7 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.core import PlanError, Preset, nearest
+from autoq.core import PlanError, Precision, Preset, nearest
 from autoq.graph._analyze import analyze
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._types import QuantizationGraph
@@ -23,16 +23,20 @@ class Placements:
     Attributes:
         reference: Names the groups that plans speak of: nothing ignored, preset "performance".
         variants: Graph by the name of the ignored scope and the preset.
+        mode: What is quantized to.
     """
 
     reference: QuantizationGraph
     variants: Mapping[tuple[str, Preset], QuantizationGraph]
+    mode: Precision = Precision.INT8
 
     @classmethod
     def of(
         cls,
         model: ov.Model,
         scopes: Mapping[str, IgnoredScope | None] | None = None,
+        *,
+        mode: Precision = Precision.INT8,
         **settings: Any,  # the other parameters of `analyze`
     ) -> Placements:
         """Analyzes a model under every scope and preset.
@@ -40,6 +44,7 @@ class Placements:
         Args:
             model: The float model; never modified.
             scopes: Ignored scope by name; "none" is the one that groups are named by, and ignores nothing by default.
+            mode: What is quantized to.
             **settings: Further parameters of `analyze`.
 
         Raises:
@@ -47,11 +52,11 @@ class Placements:
         """
         every = {NO_SCOPE: None} | dict(scopes or {})
         variants = {
-            (name, preset): analyze(model, preset=preset, ignored_scope=scope, **settings)
+            (name, preset): analyze(model, preset=preset, mode=mode, ignored_scope=scope, **settings)
             for name, scope in every.items()
             for preset in Preset
         }
-        return cls(variants[NO_SCOPE, Preset.PERFORMANCE], variants)
+        return cls(variants[NO_SCOPE, Preset.PERFORMANCE], variants, mode)
 
     def __iter__(self) -> Iterator[QuantizationGraph]:
         return iter(self.variants.values())

@@ -55,12 +55,18 @@ def weight_sites(
 
 
 def absorb(
-    flow: Flow, placed: Iterable[Placed], weights: Iterable[QuantizerSite]
+    flow: Flow, placed: Iterable[Placed], weights: Iterable[QuantizerSite], *, symmetric: bool
 ) -> tuple[list[Placed], list[QuantizerSite]]:
     """Drops the quantizer of an embedding's output, whose values are on the grid of the table already.
 
-    That is so where both are symmetric and all readers are quantized. The table then has the range that the quantizer
-    would have had: one for the whole tensor, unless its readers allow one per channel.
+    That is so where both have one scheme and all readers are quantized. The table then has the quantizer that the
+    output would have had: one for the whole tensor, unless its readers allow one per channel.
+
+    Args:
+        flow: The model.
+        placed: Quantizers of activations.
+        weights: Sites of weights.
+        symmetric: Whether weights are symmetric.
 
     Returns:
         The quantizers that are left, and the weights' sites as they are to be.
@@ -71,7 +77,7 @@ def absorb(
     for p in placed:
         source = p.edges[0].source
         on_grid = source in table or reads_quantized_table(flow, source)
-        if not on_grid or not p.at_output or not p.quantizer.symmetric:
+        if not on_grid or not p.at_output or p.quantizer.symmetric != symmetric:
             left.append(p)
         elif source in table and not p.quantizer.per_channel:
             per_tensor.add(table[source])

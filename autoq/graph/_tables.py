@@ -5,6 +5,8 @@ The sets are those of NNCF's OpenVINO backend for CPU, GPU and NPU in 8 bits, wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 CONVOLUTIONS = frozenset({"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData"})
 LINEAR = CONVOLUTIONS | {"DeformableConvolution", "MatMul"}
 ARITHMETIC = frozenset({"Add", "Subtract", "Multiply", "Divide"})
@@ -79,8 +81,10 @@ READERS_THAT_UNIFY = CONVOLUTIONS | {"MatMul", "ScaledDotProductAttention"}
 # The scheme of their inputs is symmetric whatever the preset.
 SYMMETRIC = frozenset({"ScaledDotProductAttention"})
 
-# Only these input ports of an operation are quantized; every float port of the others.
-QUANTIZED_PORTS = {"ScaledDotProductAttention": (0, 1)}
+# Only these input ports of an operation are quantized, to integers and to 8-bit floating point; every float port of the
+# others.
+QUANTIZED_PORTS: Mapping[str, tuple[int, ...]] = {"ScaledDotProductAttention": (0, 1)}
+FP8_PORTS: Mapping[str, tuple[int, ...]] = {"ScaledDotProductAttention": (0, 1, 2)}
 
 # Where a weighted operation may have its constant.
 WEIGHT_PORTS = {

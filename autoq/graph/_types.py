@@ -45,7 +45,7 @@ class QuantizerSite:
         symmetric: True where the scheme is symmetric whatever the preset.
         unified: Sites with the same value share one range (the inputs of a Concat); None shares with none.
         first_layer: A weight of a convolution reached from a model input, halved by `OverflowFix.FIRST_LAYER`.
-        full_range: A weight that uses the lowest level too, because it stands in for a quantizer of activations.
+        full_range: A weight that stands in for a quantizer of activations, and has its scheme.
         non_negative: The minimum is known to be at least zero (the producer is a ReLU, Sigmoid, ...).
     """
 
@@ -106,6 +106,11 @@ class WeightedLayer:
     bias: str | None = None
     bias_port: int | None = None
 
+    @property
+    def output(self) -> Tensor:
+        """What leaves the layer, behind its bias where it has one."""
+        return Tensor(self.op if self.bias_add is None else self.bias_add)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -133,12 +138,14 @@ class QuantizationGraph:
         groups: In topological order of their first operation; every site is in exactly one.
         layers: Weighted layers that have a weight site, in topological order.
         decisions: One for each operation that is not a constant, a parameter or a result.
+        alignable: Pairs of layers between which channel alignment may move scales and shifts.
     """
 
     sites: tuple[QuantizerSite, ...]
     groups: tuple[QuantizerGroup, ...]
     layers: tuple[WeightedLayer, ...]
     decisions: tuple[Decision, ...]
+    alignable: tuple[tuple[WeightedLayer, WeightedLayer], ...] = ()
 
     @cached_property
     def site(self) -> dict[str, QuantizerSite]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import openvino as ov
@@ -65,6 +66,36 @@ def weighted_layers(flow: Flow, weights: Iterable[QuantizerSite]) -> tuple[Weigh
     """The layers whose mean shift bias correction removes, in topological order."""
     found = [_weighted_layer(flow, op, site.name, port) for site in weights for op, port in site.consumers]
     return tuple(sorted((layer for layer in found if layer is not None), key=lambda layer: flow.order[layer.op]))
+
+
+def alignable_pairs(flow: Flow, layers: Iterable[WeightedLayer]) -> tuple[tuple[WeightedLayer, WeightedLayer], ...]:
+    """Convolutions with nothing between them, of which the second neither pads nor skips: see channel alignment.
+
+    A weight that several layers read can be scaled for none of them.
+    """
+    layers = tuple(layers)
+    readers = Counter(layer.weight for layer in layers)
+    first = {
+        layer.output: layer
+        for layer in layers
+        if layer.type in {"Convolution", "GroupConvolution"} and readers[layer.weight] == 1
+    }
+    return tuple(
+        (first[layer.input], layer)
+        for layer in layers
+        if layer.input in first
+        and layer.type == "Convolution"
+        and readers[layer.weight] == 1
+        and len(flow.out_edges[layer.input.producer]) == 1
+        and _neither_pads_nor_skips(flow.nodes[layer.op])
+    )
+
+
+def _neither_pads_nor_skips(op: ov.Node) -> bool:
+    attributes = op.get_attributes()
+    steps = [*attributes["strides"], *attributes["dilations"]]
+    padding = [*attributes["pads_begin"], *attributes["pads_end"]]
+    return all(step == 1 for step in steps) and not any(padding)
 
 
 def _weighted_layer(flow: Flow, name: str, site: str, port: int) -> WeightedLayer | None:

@@ -53,13 +53,17 @@ def bias_shift(node: ov.Node, layer: WeightedLayer, error: FloatArray, x: FloatA
     return _matmul_mean(node, layer, error, x) if layer.type == "MatMul" else _convolution_mean(node, error, x)
 
 
-def acceptable(shift: FloatArray, bias: FloatArray) -> bool:
-    """Whether no shift is twice its bias or more; biases of exactly zero have no proportion and do not count."""
+def acceptable(shift: FloatArray, bias: FloatArray, limit: float = _MAX_MAGNITUDE) -> bool:
+    """Whether every shift is below a multiple of its bias; biases of exactly zero have no proportion and do not count.
+
+    Args:
+        shift: [out].
+        bias: As the Add reads it.
+        limit: The multiple; NNCF's is 2 for the fast form.
+    """
     flat = bias.reshape(-1)
     known = flat != 0
-    return not known.any() or bool(
-        np.max(np.abs(np.broadcast_to(shift, flat.shape)[known] / flat[known])) < _MAX_MAGNITUDE
-    )
+    return not known.any() or bool(np.max(np.abs(np.broadcast_to(shift, flat.shape)[known] / flat[known])) < limit)
 
 
 def _matmul_mean(node: ov.Node, layer: WeightedLayer, weight: FloatArray, x: FloatArray) -> FloatArray | None:
@@ -149,13 +153,15 @@ def shift_biases(
             continue
         target = nodes[layer.bias_add].input(layer.bias_port)
         old = target.get_source_output().get_node()
-        value = _constant(old)
+        value = bias_of(nodes[layer.bias_add], layer.bias_port)
         corrected = np.asarray(value + shift.reshape(value.shape), np.float32)
         new = named_constant(corrected, f"{old.get_friendly_name()}/corrected")
         target.replace_source_output(new.output(0))
 
 
-def _constant(node: ov.Node) -> FloatArray:
+def bias_of(add: ov.Node, port: int) -> FloatArray:
+    """The constant that an Add reads at a port, possibly behind a Convert, in its own shape."""
+    node = add.input_value(port).get_node()
     if node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
     return np.asarray(node.get_data(dtype=np.float32))

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 
-from autoq.calibration import Statistics, estimate_range, estimator_for, extremes, search_ranges
-from autoq.core import (
-    BiasCorrection,
-    FloatArray,
-    Limits,
-    PlanError,
-    Precision,
-    Preset,
-    QuantizationPlan,
-    Recipe,
-    asymmetric_limits,
-    nearest,
-    symmetric_limits,
-)
-from autoq.graph import Placements, QuantizationGraph, QuantizerSite, SiteKind, Tensor, WeightedLayer, unique_names
+from autoq.calibration import Feed, Statistics, output_mean
+from autoq.core import BiasCorrection, FloatArray, PlanError, Precision, QuantizationPlan, Recipe, nearest
+from autoq.graph import Placements, QuantizationGraph, QuantizerSite, SiteKind, unique_names
+from autoq.transform._accurate_bias_correction import SHARE_OF_SAMPLES, corrected_shifts
+from autoq.transform._activation_quantizers import ActivationQuantizers
 from autoq.transform._bias_correction import shift_biases
 from autoq.transform._fake_quantize import insert_activations, insert_weights
-from autoq.transform._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing, resolve_site
+from autoq.transform._resolved import ResolvedPlan, Smoothing
 from autoq.transform._smooth_quant import insert_divisions, smoothings
 from autoq.transform._weight_quantizers import WeightQuantizers
 from autoq.transform._weights import FloatWeights
@@ -38,17 +27,25 @@ class CandidateBuilder:
         model: The float model; never modified.
         placements: Where quantizers stand under each ignored scope and preset.
         statistics: Cover every placement.
+        inputs: The calibration inputs; only accurate bias correction runs candidates on them.
     """
 
-    def __init__(self, model: ov.Model, placements: Placements, statistics: Statistics) -> None:
+    def __init__(
+        self,
+        model: ov.Model,
+        placements: Placements,
+        statistics: Statistics,
+        inputs: Sequence[Feed] | None = None,
+    ) -> None:
         self._model = model
         self._placements = placements
         self._statistics = statistics
         self._weights = FloatWeights(model)
         self._on_weights = WeightQuantizers(self._weights, statistics)
-        self._limits: dict[object, Limits] = {}
-        self._ranges: dict[object, dict[str, tuple[FloatArray, FloatArray]]] = {}
+        self._on_activations = ActivationQuantizers(placements, statistics)
+        self._inputs = inputs
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
+        self._accurate: dict[str, dict[str, FloatArray]] = {}
 
     def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
         """The numbers of a plan.
@@ -62,7 +59,7 @@ class CandidateBuilder:
         smoothed = self._smooth(graph, sites, recipe)
         layers = {layer.op: layer for layer in graph.layers if layer.weight in sites}
         quantizers = [
-            *self._activations(sites, smoothed, layers, recipe),
+            *self._on_activations.quantizers(sites, smoothed, layers, recipe),
             *(
                 self._on_weights.quantizer(site, smoothed, layers, recipe)
                 for site in sites.values()
@@ -75,7 +72,10 @@ class CandidateBuilder:
                 shift = self._on_weights.shift(layer, sites[layer.weight], smoothed, recipe)
                 if shift is not None:
                     shifts[layer.op] = shift
-        return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision)
+        corrected_on = 0
+        if recipe.bias_correction is BiasCorrection.ACCURATE and quantizers:
+            corrected_on = max(int(self._statistics.rows(recipe.subset_size) * SHARE_OF_SAMPLES), 1)
+        return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision, corrected_on)
 
     def fingerprint(self, plan: QuantizationPlan) -> str:
         """Digest of the model that a plan builds; "float" for the float model at the device's default precision.
@@ -98,6 +98,16 @@ class CandidateBuilder:
         resolved = self.resolve(plan)
         graph = self._graph(plan)
         layers = {layer.op: layer for layer in graph.layers}
+        candidate, nodes = self._assemble(resolved, graph, fold_weights=fold_weights)
+        shifts = self._measured(resolved, graph) if resolved.corrected_on else resolved.shifts
+        shift_biases(nodes, layers, shifts)
+        candidate.validate_nodes_and_infer_types()
+        return candidate
+
+    def _assemble(
+        self, resolved: ResolvedPlan, graph: QuantizationGraph, *, fold_weights: bool
+    ) -> tuple[ov.Model, dict[str, ov.Node]]:
+        """The candidate before its biases are corrected, and its operations by the names of the float model."""
         clone = self._model.clone()
         nodes = unique_names(clone)
         divided = insert_divisions(nodes, resolved.smoothings)
@@ -106,14 +116,34 @@ class CandidateBuilder:
         insert_weights(
             nodes,
             resolved.quantizers,
-            (lambda quantizer: self._on_weights.integers(quantizer, scaled.get(quantizer.name)))
+            (lambda quantizer: self._on_weights.folded(quantizer, scaled.get(quantizer.name)))
             if fold_weights
             else None,
             scaled,
         )
-        shift_biases(nodes, layers, resolved.shifts)
-        clone.validate_nodes_and_infer_types()
-        return clone
+        return clone, nodes
+
+    def _measured(self, resolved: ResolvedPlan, graph: QuantizationGraph) -> dict[str, FloatArray]:
+        """Shifts of accurate bias correction."""
+        if self._inputs is None:
+            msg = "bias correction 'accurate' runs the candidate on calibration data, which are not there."
+            raise PlanError(msg)
+        key = resolved.fingerprint
+        if key not in self._accurate:
+            count = min(resolved.corrected_on, len(self._inputs))
+            standing = {quantizer.name for quantizer in resolved.quantizers}
+            layers = [layer for layer in graph.layers if layer.weight in standing and layer.bias_add is not None]
+            means = {}
+            for layer in layers:
+                if (tap := output_mean(layer)) is not None and tap in self._statistics:
+                    samples = self._statistics.of(tap, count * self._statistics.batch)
+                    means[layer.op] = samples.mean(axis=0, dtype=np.float64)
+            workbench, nodes = self._assemble(resolved, graph, fold_weights=True)
+            feeds = [self._inputs[index] for index in range(count)]
+            self._accurate[key] = corrected_shifts(
+                workbench, nodes, [layer for layer in layers if layer.op in means], means, feeds
+            )
+        return self._accurate[key]
 
     # --- which sites stand -------------------------------------------------------------------------------------------
 
@@ -123,12 +153,20 @@ class CandidateBuilder:
             if group not in known:
                 msg = f"plan names the group {group!r}, which the model does not have: {nearest(group, known)}"
                 raise PlanError(msg)
-        return self._placements.under(plan.recipe.ignored_scope, plan.recipe.preset)
+        mode = plan.recipe.mode
+        for group, precision in plan.precisions.items():
+            if precision not in {Precision.FLOAT, mode}:
+                msg = f"plan gives the group {group!r} {str(precision)!r}, but its mode is {str(mode)!r}."
+                raise PlanError(msg)
+        if mode is not self._placements.mode:
+            msg = f"plan's mode is {str(mode)!r}, but quantizers were placed for {str(self._placements.mode)!r}."
+            raise PlanError(msg)
+        return self._placements.under(plan.recipe.ignored_scope, plan.recipe.placement)
 
     def _stands(self, plan: QuantizationPlan, graph: QuantizationGraph, site: QuantizerSite) -> bool:
         """Groups are those of the reference; elsewhere they are found by the operations they hold."""
         if graph is self._placements.reference:
-            return plan.precision(graph.group_of[site.name].name) is Precision.INT8
+            return plan.precision(graph.group_of[site.name].name) is not Precision.FLOAT
         floats = {op for g in self._placements.reference.groups if g.name in plan.float_groups for op in g.ops}
         return floats.isdisjoint(graph.group_of[site.name].ops)
 
@@ -157,98 +195,6 @@ class CandidateBuilder:
             )
         return self._smoothings[key]
 
-    def _activations(
-        self,
-        sites: Mapping[str, QuantizerSite],
-        smoothed: tuple[Smoothing, ...],
-        layers: Mapping[str, WeightedLayer],
-        recipe: Recipe,
-    ) -> list[ResolvedQuantizer]:
-        by_layer = {op: smoothing for smoothing in smoothed for op in smoothing.layers}
-        found: list[ResolvedQuantizer] = []
-        merged: set[Tensor] = set()
-        for site in sites.values():
-            if site.kind is not SiteKind.ACTIVATION:
-                continue
-            smoothing = next((by_layer[op] for op in site.sinks if op in by_layer), None)
-            if smoothing is None:
-                limits = self._activation_limits(site, sites, recipe)
-                found.append(resolve_site(site, limits))
-            elif smoothing.tensor not in merged:
-                # One quantizer behind the division serves all readers, wherever theirs stood before.
-                merged.add(smoothing.tensor)
-                found.append(self._smoothed_activation(site, smoothing, layers, recipe))
-        return found
-
-    def _smoothed_activation(
-        self, site: QuantizerSite, smoothing: Smoothing, layers: Mapping[str, WeightedLayer], recipe: Recipe
-    ) -> ResolvedQuantizer:
-        axis = layers[smoothing.layers[0]].input_axis
-        minimum, maximum = self._statistics.extremes(smoothing.tensor, axis, recipe.subset_size)
-        minimum = (minimum / smoothing.scale).min(axis=1, keepdims=True)
-        maximum = (maximum / smoothing.scale).max(axis=1, keepdims=True)
-        symmetric = site.symmetric or recipe.preset is Preset.PERFORMANCE
-        estimator = estimator_for(recipe.range_estimator, None, smoothed=True)
-        limits = _limits(
-            *estimate_range(extremes(minimum, maximum), estimator, symmetric=symmetric), symmetric=symmetric
-        )
-        return ResolvedQuantizer(
-            name=f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}/fq_output_0",
-            kind=site.kind,
-            tensor=smoothing.tensor,
-            consumers=tuple((op, 1 - layers[op].weight_port) for op in smoothing.layers),
-            limits=limits,
-            shape=(),
-            smoothed=True,
-        )
-
-    def _activation_limits(self, site: QuantizerSite, sites: Mapping[str, QuantizerSite], recipe: Recipe) -> Limits:
-        together = [site]
-        if site.unified is not None:
-            together = [s for s in sites.values() if s.unified == site.unified]
-        key = (tuple(s.name for s in together), recipe.preset, recipe.range_estimator, recipe.subset_size)
-        if key not in self._limits:
-            symmetric = site.symmetric or recipe.preset is Preset.PERFORMANCE
-            ranges = [self._range(member, recipe, symmetric=symmetric) for member in together]
-            lows, highs = zip(*ranges, strict=True)
-            self._limits[key] = _limits(np.minimum.reduce(lows), np.maximum.reduce(highs), symmetric=symmetric)
-        return self._limits[key]
-
-    def _range(self, site: QuantizerSite, recipe: Recipe, *, symmetric: bool) -> tuple[FloatArray, FloatArray]:
-        axis = site.channel_axes[0] if site.channel_axes else None
-        estimator = estimator_for(recipe.range_estimator, axis)
-        if estimator.search is not None:
-            return self._searched(recipe)[site.name]
-        samples = self._statistics.samples(site.tensor, axis, recipe.subset_size, non_negative=site.non_negative)
-        return estimate_range(samples, estimator, symmetric=symmetric)
-
-    def _searched(self, recipe: Recipe) -> dict[str, tuple[FloatArray, FloatArray]]:
-        """Ranges of all per-tensor activations of a placement, found in their histograms in one go."""
-        graph = self._placements.under(recipe.ignored_scope, recipe.preset)
-        key = (id(graph), recipe.preset, recipe.range_estimator, recipe.subset_size)
-        if key not in self._ranges:
-            sites = [site for site in graph.activations if not site.channel_axes]
-            symmetric = np.array([site.symmetric or recipe.preset is Preset.PERFORMANCE for site in sites])
-            self._ranges[key] = dict(
-                zip([site.name for site in sites], self._search(sites, symmetric, recipe), strict=True)
-            )
-        return self._ranges[key]
-
-    def _search(
-        self, sites: Sequence[QuantizerSite], symmetric: NDArray[np.bool_], recipe: Recipe
-    ) -> list[tuple[FloatArray, FloatArray]]:
-        size = recipe.subset_size
-        rows = [self._statistics.extremes(s.tensor, None, size, non_negative=s.non_negative) for s in sites]
-        minimum = np.array([low.min() for low, _ in rows], np.float64)
-        maximum = np.array([high.max() for _, high in rows], np.float64)
-        spreads = self._statistics.spread([site.tensor for site in sites], minimum, maximum, size)
-        low, high = search_ranges(*spreads, symmetric, recipe.range_estimator.minimum.aggregator)
-        return [(low[i : i + 1], high[i : i + 1]) for i in range(len(sites))]
-
-
-def _limits(low: FloatArray, high: FloatArray, *, symmetric: bool) -> Limits:
-    return symmetric_limits(low, high) if symmetric else asymmetric_limits(low, high)
-
 
 def quantize_model(
     model: ov.Model,
@@ -256,6 +202,7 @@ def quantize_model(
     plan: QuantizationPlan,
     statistics: Statistics,
     *,
+    inputs: Sequence[Feed] | None = None,
     fold_weights: bool = True,
 ) -> ov.Model:
     """Builds one quantized model.
@@ -265,9 +212,10 @@ def quantize_model(
         placements: Where its quantizers may stand.
         plan: What to build.
         statistics: Cover the placements.
+        inputs: The calibration inputs, for accurate bias correction.
         fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
 
     Raises:
         PlanError: The plan names a group or an ignored scope that does not exist.
     """
-    return CandidateBuilder(model, placements, statistics).build(plan, fold_weights=fold_weights)
+    return CandidateBuilder(model, placements, statistics, inputs).build(plan, fold_weights=fold_weights)

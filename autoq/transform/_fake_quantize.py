@@ -2,31 +2,52 @@
 
 requires: a clone of the model that the quantizers were resolved for.
 ensures: every consumer of a quantizer reads it and every other reader of the tensor reads the float tensor; weights are
-    stored as signed 8-bit integers behind Convert and Multiply where they are folded, as float constants behind a
+    stored in 8 bits behind Convert, Subtract and Multiply where they are folded, as float constants behind a
     FakeQuantize where they are not: both are the same numbers.
+
+In 8-bit floating point a FakeConvert stands where a FakeQuantize would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
+from openvino.op import Constant
 
-from autoq.core import FloatArray
+from autoq.core import FloatArray, Fp8Scale, Precision
 from autoq.graph import SiteKind, Tensor
 from autoq.transform._resolved import ResolvedQuantizer
 
-Integers = NDArray[np.int8] | NDArray[np.uint8]
+_FP8_TYPES = {Precision.FP8_E4M3: "f8e4m3", Precision.FP8_E5M2: "f8e5m2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A weight as it is stored: 8 bits a value, `(data - zero_point) * scale`.
+
+    Attributes:
+        data: int8 or uint8 integers; the bytes of 8-bit floating point numbers where there is a precision.
+        scale: Broadcastable to `data`.
+        zero_point: uint8, like `scale`; None is zero.
+        precision: Format of floating point numbers; None for integers.
+    """
+
+    data: NDArray[np.int8] | NDArray[np.uint8]
+    scale: FloatArray
+    zero_point: NDArray[np.uint8] | None = None
+    precision: Precision | None = None
 
 
 def insert_activations(
     nodes: Mapping[str, ov.Node], quantizers: Iterable[ResolvedQuantizer], divided: Mapping[Tensor, ov.Output]
 ) -> None:
-    """Puts a FakeQuantize on every quantized activation.
+    """Puts a quantizer on every quantized activation.
 
     Args:
         nodes: Operations of the clone.
@@ -40,7 +61,7 @@ def insert_activations(
         if quantizer.smoothed:
             source = divided[quantizer.tensor]
         readers = _readers(source)
-        fake = fake_quantize_node(source, quantizer)
+        fake = quantizer_node(source, quantizer)
         for op, port in quantizer.consumers:
             if op in nodes and (nodes[op].get_name(), port) in readers:
                 nodes[op].input(port).replace_source_output(fake.output(0))
@@ -49,7 +70,7 @@ def insert_activations(
 def insert_weights(
     nodes: Mapping[str, ov.Node],
     quantizers: Iterable[ResolvedQuantizer],
-    integers: Callable[[ResolvedQuantizer], tuple[Integers, FloatArray]] | None,
+    folded: Callable[[ResolvedQuantizer], Folded | None] | None,
     smoothed: Mapping[str, FloatArray],
 ) -> None:
     """Quantizes weights.
@@ -57,32 +78,48 @@ def insert_weights(
     Args:
         nodes: Operations of the clone.
         quantizers: Those of the weights.
-        integers: Integer weight and scale of a quantizer; None keeps the float weight behind a FakeQuantize.
+        folded: The weight of a quantizer in 8 bits, None where they do not hold it; None keeps all float weights behind
+            their quantizers.
         smoothed: Float weight by quantizer, where SmoothQuant changed it.
     """
     for quantizer in quantizers:
         if quantizer.kind is not SiteKind.WEIGHT:
             continue
         source = nodes[quantizer.tensor.producer].output(quantizer.tensor.port)
-        if integers is not None:
-            quantized = _folded(source, quantizer.name, *integers(quantizer))
+        stored = None if folded is None else folded(quantizer)
+        if stored is not None:
+            quantized = _folded(source, node_name(quantizer), stored)
         else:
             if quantizer.name in smoothed:
                 source = named_constant(smoothed[quantizer.name], f"{quantizer.name}/smoothed").output(0)
-            quantized = fake_quantize_node(source, quantizer)
+            quantized = quantizer_node(source, quantizer)
         for op, port in quantizer.consumers:
             nodes[op].input(port).replace_source_output(quantized.output(0))
 
 
-def fake_quantize_node(source: ov.Output, quantizer: ResolvedQuantizer) -> ov.Node:
-    """A FakeQuantize with equal input and output limits."""
-    limits = quantizer.limits
-    low, high = (
-        named_constant(limit.reshape(quantizer.shape), f"{quantizer.name}/{end}")
-        for end, limit in (("low", limits.low), ("high", limits.high))
-    )
-    fake = ops.fake_quantize(source, low, high, low, high, limits.levels)
-    fake.set_friendly_name(quantizer.name)
+def node_name(quantizer: ResolvedQuantizer) -> str:
+    """Name of the operation that a quantizer becomes: as NNCF has it, `fc` for a FakeConvert."""
+    if not isinstance(quantizer.numbers, Fp8Scale):
+        return quantizer.name
+    op, _, port = quantizer.name.rpartition("/fq_")
+    return f"{op}/fc_{port}"
+
+
+def quantizer_node(source: ov.Output, quantizer: ResolvedQuantizer) -> ov.Node:
+    """A FakeQuantize with equal input and output limits; in 8-bit floating point a FakeConvert."""
+    numbers, name = quantizer.numbers, node_name(quantizer)
+
+    def constant(value: FloatArray, part: str) -> ov.Node:
+        return named_constant(value.reshape(quantizer.shape), f"{name}/{part}")
+
+    if isinstance(numbers, Fp8Scale):
+        shift = constant(np.zeros_like(numbers.scale), "shift")
+        kind = _FP8_TYPES[numbers.precision]
+        fake = ops.fake_convert(source, constant(numbers.scale, "scale"), shift, destination_type=kind)
+    else:
+        low, high = constant(numbers.low, "low"), constant(numbers.high, "high")
+        fake = ops.fake_quantize(source, low, high, low, high, numbers.levels)
+    fake.set_friendly_name(name)
     return fake
 
 
@@ -93,14 +130,29 @@ def named_constant(value: NDArray[Any], name: str) -> ov.Node:
     return constant
 
 
-def _folded(source: ov.Output, name: str, integers: Integers, scale: FloatArray) -> ov.Node:
-    """Constant(i8) -> Convert -> Multiply, the form in which plugins expect quantized weights."""
-    constant = named_constant(integers, source.get_node().get_friendly_name())
-    converted = ops.convert(constant, "f32")
-    converted.set_friendly_name(f"{name}/convert")
-    product = ops.multiply(converted, named_constant(scale, f"{name}/scale"))
+def _folded(source: ov.Output, name: str, stored: Folded) -> ov.Node:
+    """Constant (8 bits) -> Convert -> [Subtract] -> Multiply, the form in which plugins expect quantized weights."""
+    constant = _stored_constant(stored)
+    constant.set_friendly_name(source.get_node().get_friendly_name())
+    value = ops.convert(constant, "f32")
+    value.set_friendly_name(f"{name}/convert")
+    if stored.zero_point is not None:
+        zero = ops.convert(named_constant(stored.zero_point, f"{name}/zero_point"), "f32")
+        zero.set_friendly_name(f"{name}/zero_point/convert")
+        value = ops.subtract(value, zero)
+        value.set_friendly_name(f"{name}/subtract")
+    product = ops.multiply(value, named_constant(stored.scale, f"{name}/scale"))
     product.set_friendly_name(name)
     return product
+
+
+def _stored_constant(stored: Folded) -> ov.Node:
+    if stored.precision is None:
+        return ops.constant(stored.data)
+    # NumPy has no such type: the bytes are put into a tensor of it.
+    tensor = ov.Tensor(getattr(ov.Type, _FP8_TYPES[stored.precision]), list(stored.data.shape))
+    tensor.data[...] = stored.data
+    return Constant(tensor)
 
 
 def _readers(source: ov.Output) -> set[tuple[str, int]]:

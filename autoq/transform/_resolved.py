@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autoq.core import FloatArray, Limits, RuntimePrecision
+from autoq.core import FloatArray, Fp8Scale, Limits, RuntimePrecision
 from autoq.graph import QuantizerSite, SiteKind, Tensor
 
 FLOAT_FINGERPRINT = "float"
@@ -31,15 +31,15 @@ class Smoothing:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedQuantizer:
-    """One FakeQuantize.
+    """One FakeQuantize, or FakeConvert.
 
     Attributes:
         name: Its friendly name.
         kind: Activation or weight.
         tensor: What it reads.
         consumers: `(op, input port)` that read it.
-        limits: Its numbers, flat.
-        shape: Of the limits, broadcastable to the tensor.
+        numbers: Its numbers, flat.
+        shape: Of the numbers, broadcastable to the tensor.
         smoothed: It stands behind the SmoothQuant division of its tensor.
     """
 
@@ -47,7 +47,7 @@ class ResolvedQuantizer:
     kind: SiteKind
     tensor: Tensor
     consumers: tuple[tuple[str, int], ...]
-    limits: Limits
+    numbers: Limits | Fp8Scale
     shape: tuple[int, ...]
     smoothed: bool = False
 
@@ -61,12 +61,14 @@ class ResolvedPlan:
         shifts: Bias shift [output channels] by operation.
         smoothings: SmoothQuant divisions.
         runtime_precision: What float layers are executed in.
+        corrected_on: Samples that the accurate bias correction runs the candidate on; 0 where it is not asked for.
     """
 
     quantizers: tuple[ResolvedQuantizer, ...]
     shifts: Mapping[str, FloatArray]
     smoothings: tuple[Smoothing, ...]
     runtime_precision: RuntimePrecision
+    corrected_on: int = 0
 
     @property
     def quantized_sites(self) -> int:
@@ -78,10 +80,9 @@ class ResolvedPlan:
         """Digest of the numbers, equal for plans that build the same model; "float" where nothing is changed."""
         if not self.quantizers and self.runtime_precision is RuntimePrecision.DEFAULT:
             return FLOAT_FINGERPRINT
-        digest = hashlib.blake2b(str(self.runtime_precision).encode(), digest_size=8)
+        digest = hashlib.blake2b(f"{self.runtime_precision}|{self.corrected_on}".encode(), digest_size=8)
         for quantizer in self.quantizers:
-            digest.update(f"{quantizer.name}|{quantizer.limits.levels}|{quantizer.smoothed}".encode())
-            digest.update(quantizer.limits.low.tobytes() + quantizer.limits.high.tobytes())
+            digest.update(f"{quantizer.name}|{quantizer.smoothed}".encode() + quantizer.numbers.identity)
         for op, shift in sorted(self.shifts.items()):
             digest.update(op.encode() + shift.tobytes())
         for smoothing in self.smoothings:
@@ -89,9 +90,13 @@ class ResolvedPlan:
         return digest.hexdigest()
 
 
-def resolve_site(site: QuantizerSite, limits: Limits) -> ResolvedQuantizer:
-    """The quantizer that stands on a site with these limits."""
-    shape: tuple[int, ...] = ()
-    if site.channel_axes or (site.kind is SiteKind.WEIGHT and not site.full_range):
-        shape = tuple(size if axis in site.channel_axes else 1 for axis, size in enumerate(site.shape))
-    return ResolvedQuantizer(site.name, site.kind, site.tensor, site.consumers, limits, shape)
+def resolve_site(site: QuantizerSite, numbers: Limits | Fp8Scale, *, per_tensor: bool) -> ResolvedQuantizer:
+    """The quantizer that stands on a site with these numbers.
+
+    Args:
+        site: The site.
+        numbers: Flat.
+        per_tensor: One number for the whole tensor, whatever channels the site has.
+    """
+    shape = () if per_tensor else tuple(n if axis in site.channel_axes else 1 for axis, n in enumerate(site.shape))
+    return ResolvedQuantizer(site.name, site.kind, site.tensor, site.consumers, numbers, shape)

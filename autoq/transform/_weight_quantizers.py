@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from autoq.calibration import Statistic, Statistics, Tap
-from autoq.core import FloatArray, Limits, OverflowFix, Recipe, half_range_limits, quantization_level, symmetric_limits
+from autoq.core import FloatArray, Fp8Scale, Limits, OverflowFix, Recipe
 from autoq.graph import QuantizationGraph, QuantizerSite, WeightedLayer
 from autoq.transform._bias_correction import acceptable, bias_shift
-from autoq.transform._fake_quantize import Integers
+from autoq.transform._fake_quantize import Folded
 from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
 from autoq.transform._smooth_quant import smoothed_weight, summed_axis
+from autoq.transform._weight_ranges import folded_weight, limits_rule, quantized_weight, weight_numbers
 from autoq.transform._weights import FloatWeights, channel_extremes
 
 # What the overflow fix can halve: only these multiply u8 activations by i8 weights.
@@ -32,8 +33,8 @@ class WeightQuantizers:
     def __init__(self, weights: FloatWeights, statistics: Statistics) -> None:
         self._weights = weights
         self._statistics = statistics
-        self._limits: dict[object, Limits] = {}
-        self._integers: dict[object, tuple[Integers, FloatArray]] = {}
+        self._numbers: dict[object, Limits | Fp8Scale] = {}
+        self._folded: dict[object, Folded | None] = {}
         self._shifts: dict[object, FloatArray | None] = {}
 
     def quantizer(
@@ -45,19 +46,34 @@ class WeightQuantizers:
     ) -> ResolvedQuantizer:
         """The quantizer of a weight under a recipe, SmoothQuant included."""
         smoothing, layer = _smoothing_of(site, smoothed, layers)
+        scheme = recipe.activations if site.full_range else recipe.weights
+        symmetric = recipe.symmetric if site.full_range else scheme.symmetric is not False
         halved = recipe.overflow_fix is OverflowFix.ENABLE and self._can_overflow(site)
         halved = halved or (recipe.overflow_fix is OverflowFix.FIRST_LAYER and site.first_layer)
-        key = (site.name, site.channel_axes, halved, None if smoothing is None else smoothing.scale.tobytes())
-        if key not in self._limits:
+        per_tensor = recipe.weights.per_channel is False or site.full_range
+        axes = () if per_tensor else site.channel_axes
+        key = (
+            *(site.name, axes, site.full_range, halved, recipe.mode, scheme, symmetric, recipe.weight_range_estimator),
+            None if smoothing is None else smoothing.scale.tobytes(),
+        )
+        if key not in self._numbers:
+            value = self._weights.value(site.tensor.producer)
             if smoothing is None or layer is None:
-                low, high = self._weights.extremes(site)
+                extremes = self._weights.extremes(site.tensor.producer, axes)
             else:
-                value = self._weights.value(site.tensor.producer)
                 value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
-                low, high = channel_extremes(value, site.channel_axes)
-            rule = symmetric_limits if site.full_range else half_range_limits if halved else _weight_limits
-            self._limits[key] = rule(low, high)
-        return resolve_site(site, self._limits[key])
+                extremes = channel_extremes(value, axes)
+            self._numbers[key] = weight_numbers(
+                value,
+                axes,
+                extremes,
+                estimator=recipe.weight_range_estimator,
+                mode=recipe.mode,
+                rule=limits_rule(scheme, symmetric=symmetric, halved=halved, full_range=site.full_range),
+                symmetric=symmetric,
+                per_tensor=per_tensor,
+            )
+        return resolve_site(site, self._numbers[key], per_tensor=per_tensor)
 
     def _can_overflow(self, site: QuantizerSite) -> bool:
         kind = self._weights.node(site.consumers[0][0]).get_type_name()
@@ -76,14 +92,13 @@ class WeightQuantizers:
                 found[site.name] = smoothed_weight(value, summed_axis(layers[op], site), smoothing.scale)
         return found
 
-    def integers(self, quantizer: ResolvedQuantizer, scaled: FloatArray | None) -> tuple[Integers, FloatArray]:
-        """The weight of a quantizer as integers, and their scale; `scaled` replaces the float weight."""
-        limits = quantizer.limits
-        key = (quantizer.name, limits.low.tobytes(), limits.high.tobytes(), scaled is not None)
-        if key not in self._integers:
+    def folded(self, quantizer: ResolvedQuantizer, scaled: FloatArray | None) -> Folded | None:
+        """The weight of a quantizer as it is stored; `scaled` replaces the float weight."""
+        key = (quantizer.name, quantizer.numbers.identity, scaled is not None)
+        if key not in self._folded:
             value = self._weights.value(quantizer.tensor.producer) if scaled is None else scaled
-            self._integers[key] = to_integers(value, limits, quantizer.shape)
-        return self._integers[key]
+            self._folded[key] = folded_weight(value, quantizer.numbers, quantizer.shape)
+        return self._folded[key]
 
     def shift(
         self, layer: WeightedLayer, site: QuantizerSite, smoothed: tuple[Smoothing, ...], recipe: Recipe
@@ -94,7 +109,7 @@ class WeightQuantizers:
         quantizer = self.quantizer(site, smoothed, {layer.op: layer}, recipe)
         smoothing, _ = _smoothing_of(site, smoothed, {layer.op: layer})
         scale = None if smoothing is None else smoothing.scale.tobytes()
-        key = (layer.op, quantizer.limits.high.tobytes(), recipe.subset_size, scale)
+        key = (layer.op, quantizer.numbers.identity, recipe.subset_size, scale)
         if key not in self._shifts:
             self._shifts[key] = self._compute_shift(layer, site, quantizer, smoothing, recipe.subset_size)
         return self._shifts[key]
@@ -116,32 +131,9 @@ class WeightQuantizers:
         if smoothing is not None:
             x = x / smoothing.scale
             value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
-        integers, scale = to_integers(value, quantizer.limits, quantizer.shape)
-        shift = bias_shift(self._weights.node(layer.op), layer, value - integers * scale, x.astype(np.float32))
+        error = value - quantized_weight(value, quantizer.numbers, quantizer.shape)
+        shift = bias_shift(self._weights.node(layer.op), layer, error, x.astype(np.float32))
         return shift if shift is not None and shift.size == bias.size and acceptable(shift, bias) else None
-
-
-def to_integers(value: FloatArray, limits: Limits, shape: tuple[int, ...]) -> tuple[Integers, FloatArray]:
-    """Rounds a weight as FakeQuantize does, ties to even counted from the lowest level.
-
-    Args:
-        value: Float weight.
-        limits: Symmetric.
-        shape: Of the limits, broadcastable to `value`.
-
-    Returns:
-        Integers like `value`, unsigned where the limits begin at zero, and the scale in `shape`.
-    """
-    low, high = limits.low.reshape(shape), limits.high.reshape(shape)
-    scale = ((high - low) / np.float32(limits.levels - 1)).astype(np.float32)
-    level = quantization_level(value, low, high, limits.levels)
-    if not low.any():
-        return level.astype(np.uint8), scale
-    return (level - limits.levels // 2).astype(np.int8), scale
-
-
-def _weight_limits(low: FloatArray, high: FloatArray) -> Limits:
-    return symmetric_limits(low, high, narrow_range=True, signed=True)
 
 
 def _smoothing_of(

@@ -6,7 +6,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.core import FloatArray
-from autoq.graph import QuantizerSite, unique_names
+from autoq.graph import unique_names
 
 
 class FloatWeights:
@@ -31,11 +31,11 @@ class FloatWeights:
             self._values[name] = _evaluate(self._nodes[name])
         return self._values[name]
 
-    def extremes(self, site: QuantizerSite) -> tuple[FloatArray, FloatArray]:
+    def extremes(self, name: str, channel_axes: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
         """Smallest and largest weight of each channel, each flat [channels]."""
-        key = (site.tensor.producer, site.channel_axes)
+        key = (name, channel_axes)
         if key not in self._extremes:
-            self._extremes[key] = channel_extremes(self.value(site.tensor.producer), site.channel_axes)
+            self._extremes[key] = channel_extremes(self.value(name), channel_axes)
         return self._extremes[key]
 
 

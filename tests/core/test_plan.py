@@ -29,27 +29,33 @@ ENDS = st.builds(
     outlier_probability=st.floats(1e-6, 0.4),
 )
 ESTIMATORS = st.sampled_from(list(RangeEstimator.named().values())) | st.builds(RangeEstimator, ENDS, ENDS)
-SCHEMES = st.builds(
-    QuantizerScheme,
-    bits=st.none() | st.integers(2, 16),
-    symmetric=st.none() | st.booleans(),
-    per_channel=st.none() | st.booleans(),
+BITS = st.none() | st.integers(2, 8)
+SIDES = st.none() | st.booleans()
+SCHEMES = st.builds(QuantizerScheme, bits=BITS, symmetric=st.just(False)) | st.builds(
+    QuantizerScheme, bits=BITS, symmetric=st.none() | st.just(True), signed=SIDES, narrow_range=SIDES
 )
+COMMON = {
+    "range_estimator": ESTIMATORS,
+    "subset_size": st.integers(1, 1000),
+    "bias_correction": st.sampled_from(BiasCorrection),
+    "overflow_fix": st.sampled_from(OverflowFix),
+    "smooth_quant_alpha": st.none() | st.floats(0, 1),
+    "ignored_scope": st.text(max_size=5),
+    "runtime_precision": st.sampled_from(RuntimePrecision),
+}
+REDUCTIONS = ESTIMATORS.filter(lambda estimator: estimator.search is None)
 RECIPES = st.builds(
     Recipe,
-    mode=st.sampled_from([Precision.INT8, Precision.FP8_E4M3]),
     activations=SCHEMES,
     weights=SCHEMES,
-    weight_range_estimator=ESTIMATORS,
-    channel_alignment=st.booleans(),
     preset=st.sampled_from(Preset),
-    range_estimator=ESTIMATORS,
-    subset_size=st.integers(1, 1000),
-    bias_correction=st.sampled_from(BiasCorrection),
-    overflow_fix=st.sampled_from(OverflowFix),
-    smooth_quant_alpha=st.none() | st.floats(0, 1),
-    ignored_scope=st.text(max_size=5),
-    runtime_precision=st.sampled_from(RuntimePrecision),
+    weight_range_estimator=REDUCTIONS | st.just(RangeEstimator.MSE),
+    **COMMON,
+) | st.builds(
+    Recipe,
+    mode=st.sampled_from([Precision.FP8_E4M3, Precision.FP8_E5M2]),
+    weight_range_estimator=REDUCTIONS,
+    **COMMON,
 )
 PLANS = st.builds(QuantizationPlan, RECIPES, st.dictionaries(st.text(max_size=5), st.sampled_from(Precision)))
 
@@ -97,6 +103,16 @@ def test_a_group_that_is_not_named_is_quantized_to_the_mode():
         ({"recipe": {"weights": {"bit": 8}}}, "quantizer scheme key 'bit' is unknown: did you mean 'bits'"),
         ({"recipe": {"weights": {"bits": "8"}}}, "quantizer scheme: bits is '8': write a number"),
         ({"recipe": {"activations": {"symmetric": 1}}}, "symmetric is 1: write true or false"),
+        ({"recipe": {"weights": {"bits": 1}}}, "bits is 1: it must be from 2 to 16"),
+        ({"recipe": {"weights": {"symmetric": False, "narrow_range": True}}}, "narrow_range goes with symmetric"),
+        ({"recipe": {"activations": {"per_channel": True}}}, "activations are per channel only where a depthwise"),
+        ({"recipe": {"weight_range_estimator": "kl"}}, "weight_range_estimator is 'kl': of the searches, only 'mse'"),
+        (
+            {"recipe": {"range_estimator": "kl", "activations": {"bits": 16}}},
+            "'kl' tells levels of 11 bits apart, not of 16",
+        ),
+        ({"recipe": {"mode": "fp8_e4m3", "preset": "mixed"}}, "mode 'fp8_e4m3' has no zero points"),
+        ({"recipe": {"mode": "fp8_e4m3", "weights": {"bits": 4}}}, "weights prescribe {'bits': 4}: mode 'fp8_e4m3'"),
         ({"precisions": {"x": "int7"}}, "precision 'int7' is unknown"),
     ],
 )

@@ -112,7 +112,7 @@ def test_a_corrected_layer_has_the_mean_of_the_float_model():
     others = {group.name: Precision.FLOAT for group in placements.reference.groups if group.name != "conv_1"}
     reference = layer_mean(model, data)
     gap = {}
-    for correction in BiasCorrection:
+    for correction in (BiasCorrection.NONE, BiasCorrection.FAST):
         recipe = Recipe(
             subset_size=64,
             range_estimator=RangeEstimator.MIN_MAX,  # clipping moves means too

@@ -187,7 +187,7 @@ def test_every_estimator_gives_ranges_within_the_extremes(name, alpha):
     recipe = Recipe(range_estimator=RangeEstimator.parse(name), smooth_quant_alpha=alpha)
     widest = Recipe(range_estimator=RangeEstimator.MIN_MAX, smooth_quant_alpha=alpha)
     found, bounds = (
-        {q.name: q.limits for q in builder.resolve(QuantizationPlan(r)).quantizers if q.kind is SiteKind.ACTIVATION}
+        {q.name: q.numbers for q in builder.resolve(QuantizationPlan(r)).quantizers if q.kind is SiteKind.ACTIVATION}
         for r in (recipe, widest)
     )
     assert found.keys() == bounds.keys()

@@ -1,0 +1,172 @@
+"""Parameters of a quantization as a user writes them, with NNCF's names and defaults, parsed and checked together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoq.core import (
+    BiasCorrection,
+    ModelType,
+    OverflowFix,
+    PlanError,
+    Precision,
+    Preset,
+    QuantizerScheme,
+    RangeEstimator,
+    Recipe,
+    TargetDevice,
+    nearest,
+)
+from autoq.graph import IgnoredScope
+
+Scheme = Mapping[str, Any] | QuantizerScheme
+Estimator = str | Mapping[str, Any] | RangeEstimator
+
+# NNCF's default migration strength for MatMul; it applies SmoothQuant to transformers only.
+_TRANSFORMER_ALPHA = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a quantization is asked for.
+
+    Attributes:
+        recipe: The choices that hold for the whole model.
+        model_type: Family of the model.
+        target_device: Hardware table for placement.
+        ignored_scope: What stays in float.
+        quantize_outputs: Quantize the model's outputs too.
+        channel_alignment: Even out the channels between convolutions first.
+        precision: What the model computes in while statistics are collected.
+        cache: Folder that keeps the statistics.
+    """
+
+    recipe: Recipe
+    model_type: ModelType | None
+    target_device: TargetDevice
+    ignored_scope: IgnoredScope | None
+    quantize_outputs: bool
+    channel_alignment: bool
+    precision: str
+    cache: Path | None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        preset: str | None,
+        mode: str | None,
+        target_device: str,
+        subset_size: int,
+        fast_bias_correction: bool,
+        model_type: str | None,
+        ignored_scope: IgnoredScope | None,
+        bias_correction: bool,
+        overflow_fix: str | None,
+        quantize_outputs: bool,
+        smooth_quant_alpha: float | str | None,
+        channel_alignment: bool,
+        range_estimator: Estimator | None,
+        weight_range_estimator: Estimator | None,
+        activations: Scheme | None,
+        weights: Scheme | None,
+        precision: str,
+        cache: str | os.PathLike[str] | None,
+    ) -> Settings:
+        """Reads the parameters of `autoq.quantize`.
+
+        Raises:
+            PlanError: A word is unknown, a number out of bounds, or two parameters contradict each other.
+        """
+        kind = None if model_type is None else ModelType.parse(model_type)
+        target = TargetDevice.parse(target_device)
+        what = Precision.INT8 if mode is None else _mode(mode)
+        schemes = [_scheme(activations), _scheme(weights)]
+        default = Preset.MIXED if kind is ModelType.TRANSFORMER and not what.is_fp8 else Preset.PERFORMANCE
+        correction = BiasCorrection.FAST if fast_bias_correction else BiasCorrection.ACCURATE
+        recipe = Recipe(
+            mode=what,
+            preset=default if preset is None else Preset.parse(preset),
+            range_estimator=_estimator(range_estimator, RangeEstimator.MEAN_MIN_MAX),
+            weight_range_estimator=_estimator(weight_range_estimator, RangeEstimator.MIN_MAX),
+            activations=schemes[0],
+            weights=schemes[1],
+            subset_size=subset_size,
+            bias_correction=correction if bias_correction else BiasCorrection.NONE,
+            overflow_fix=_overflow_fix(overflow_fix, what, *schemes),
+            smooth_quant_alpha=_alpha(smooth_quant_alpha, kind),
+        )
+        if what.is_fp8:
+            _check_fp8(what, target, quantize_outputs=quantize_outputs)
+        return cls(
+            recipe=recipe,
+            model_type=kind,
+            target_device=target,
+            ignored_scope=ignored_scope,
+            quantize_outputs=quantize_outputs,
+            channel_alignment=channel_alignment,
+            precision=_precision(precision),
+            cache=None if cache is None else Path(cache),
+        )
+
+
+def _mode(word: str) -> Precision:
+    known = {str(precision): precision for precision in Precision if precision is not Precision.FLOAT}
+    if (found := known.get(str(word).lower())) is None:
+        msg = f"mode {word!r} is unknown: {nearest(str(word).lower(), known)}"
+        raise PlanError(msg)
+    return found
+
+
+def _scheme(scheme: Scheme | None) -> QuantizerScheme:
+    if isinstance(scheme, QuantizerScheme):
+        return scheme
+    return QuantizerScheme.from_dict(scheme or {})
+
+
+def _estimator(estimator: Estimator | None, default: RangeEstimator) -> RangeEstimator:
+    return default if estimator is None else RangeEstimator.parse(estimator)
+
+
+def _alpha(alpha: float | str | None, kind: ModelType | None) -> float | None:
+    if not isinstance(alpha, str):
+        return alpha
+    if alpha != "default":
+        msg = f"smooth_quant_alpha is {alpha!r}: write a number in [0, 1], None, or leave it out."
+        raise PlanError(msg)
+    return _TRANSFORMER_ALPHA if kind is ModelType.TRANSFORMER else None
+
+
+def _overflow_fix(
+    word: str | None, mode: Precision, activations: QuantizerScheme, weights: QuantizerScheme
+) -> OverflowFix:
+    """By default the first layer's in 8 bits; other integers have no such kernels, other numbers nothing to halve."""
+    halvable = not mode.is_fp8 and weights.symmetric is not False
+    if word is None:
+        eight = activations.width == weights.width == Recipe().weights.width
+        return OverflowFix.FIRST_LAYER if eight and halvable else OverflowFix.DISABLE
+    fix = OverflowFix.parse(word)
+    if fix is not OverflowFix.DISABLE and not halvable:
+        msg = f"overflow_fix is {str(fix)!r}, but only symmetric integer weights can use half of their range."
+        raise PlanError(msg)
+    return fix
+
+
+def _check_fp8(mode: Precision, target: TargetDevice, *, quantize_outputs: bool) -> None:
+    if target not in {TargetDevice.ANY, TargetDevice.CPU}:
+        msg = f"target_device is {str(target)!r}: mode {str(mode)!r} is for ANY and CPU."
+        raise PlanError(msg)
+    if quantize_outputs:
+        msg = f"quantize_outputs does not go with mode {str(mode)!r}: outputs stay in float."
+        raise PlanError(msg)
+
+
+def _precision(word: str) -> str:
+    if word not in {"f32", "bf16", "f16"}:
+        msg = f"precision is {word!r}: statistics are collected in 'f32' (exact), 'bf16' or 'f16'."
+        raise PlanError(msg)
+    return word

@@ -1,0 +1,199 @@
+"""Accurate bias correction: each layer's mean is measured in the quantized model, all layers before it corrected.
+
+requires: the candidate, quantizers in place, on a workbench that may be cut up; channel means behind each bias in the
+    float model over the same samples; a model without state.
+ensures: on these samples every corrected layer has the channel means that it has in the float model.
+
+The model is cut into waves: a layer's wave is the largest number of corrected layers on a way to it. A wave is run once
+over the samples, as a model of its own, on what the waves before it left; then its layers are corrected, and the next
+wave reads corrected values. All waves together cost about one inference of the whole model per sample. Tensors that
+cross from one wave to a later one are kept for all samples, and dropped after their last reader.
+
+NNCF 3.4 does the same with activations unquantized; here the candidate runs as it will be used, so that what its
+activations lose is corrected too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from autoq.core import DeviceError, FloatArray, PlanError
+from autoq.graph import WeightedLayer
+from autoq.transform._bias_correction import acceptable, bias_of, shift_biases
+
+# A fifth of the calibration samples, and shifts up to this multiple of the bias, as NNCF 3.4 has it.
+SHARE_OF_SAMPLES = 0.2
+_MAX_MAGNITUDE = 1000.0
+
+Tensor = tuple[str, int]
+Feed = Mapping[str, NDArray[Any]]
+
+
+def corrected_shifts(
+    workbench: ov.Model,
+    nodes: Mapping[str, ov.Node],
+    layers: Sequence[WeightedLayer],
+    float_means: Mapping[str, FloatArray],
+    feeds: Sequence[Feed],
+) -> dict[str, FloatArray]:
+    """Measures and corrects wave after wave.
+
+    Args:
+        workbench: The candidate with uncorrected biases; is cut up.
+        nodes: Its operations by the names that layers use.
+        layers: Layers to correct, each with a bias.
+        float_means: Channel means behind the bias in the float model by operation, [out].
+        feeds: Samples by the names of the model's inputs.
+
+    Returns:
+        Shift [out] by operation.
+
+    Raises:
+        PlanError: The model keeps state between inferences.
+        DeviceError: A part of the model cannot be run.
+    """
+    if workbench.get_sinks():
+        msg = "accurate bias correction is for models without state; 'fast' corrects this one."
+        raise PlanError(msg)
+    cut = _Cut.of(workbench, {nodes[layer.op].get_name() for layer in layers})
+    kept: dict[Tensor, list[NDArray[Any]]] = {
+        (parameter.get_name(), 0): [feed[_input_name(parameter)] for feed in feeds]
+        for parameter in workbench.get_parameters()
+    }
+    shifts: dict[str, FloatArray] = {}
+    by_op = {layer.op: layer for layer in layers}
+    waves: dict[int, list[WeightedLayer]] = {}
+    for layer in layers:
+        waves.setdefault(cut.wave[nodes[layer.op].get_name()], []).append(layer)
+    for wave in range(max(waves, default=-1) + 1):
+        here = waves.get(wave, [])
+        outputs = [nodes[layer.op].output(0) for layer in here]
+        crossing = cut.leaving(wave)
+        means = _run(cut, wave, outputs, [layer.output_axis for layer in here], crossing, kept, len(feeds))
+        for layer, mean in zip(here, means, strict=True):
+            if layer.bias_add is None or layer.bias_port is None:
+                continue
+            bias = bias_of(nodes[layer.bias_add], layer.bias_port)
+            shift = np.asarray(float_means[layer.op] - (mean + bias.reshape(-1)), np.float32)
+            if acceptable(shift, bias, _MAX_MAGNITUDE):
+                shifts[layer.op] = shift
+        shift_biases(nodes, by_op, {layer.op: shifts[layer.op] for layer in here if layer.op in shifts})
+        for tensor in [tensor for tensor in kept if cut.last_reader.get(tensor, -1) <= wave]:
+            del kept[tensor]
+    return shifts
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A model cut into waves.
+
+    Attributes:
+        wave: Wave by operation, for operations that depend on an input; names are OpenVINO's own.
+        nodes: Those operations.
+        last_reader: The last wave that reads a tensor.
+    """
+
+    wave: dict[str, int]
+    nodes: dict[str, ov.Node]
+    last_reader: dict[Tensor, int]
+
+    @classmethod
+    def of(cls, model: ov.Model, corrected: set[str]) -> _Cut:
+        wave: dict[str, int] = {}
+        nodes: dict[str, ov.Node] = {}
+        last: dict[Tensor, int] = {}
+        for op in model.get_ordered_ops():
+            name = op.get_name()
+            values = [(value.get_node().get_name(), value.get_index()) for value in op.input_values()]
+            sources = [(source, port) for source, port in values if source in wave]
+            if op.get_type_name() == "Parameter":
+                wave[name] = 0
+            elif sources:
+                wave[name] = max(wave[source] + (source in corrected) for source, _ in sources)
+            else:
+                continue
+            nodes[name] = op
+            for tensor in sources:
+                last[tensor] = max(last.get(tensor, 0), wave[name])
+        return cls(wave, nodes, last)
+
+    def leaving(self, wave: int) -> list[ov.Output]:
+        """Tensors of a wave that later ones read."""
+        return [
+            self.nodes[name].output(port)
+            for (name, port), last in self.last_reader.items()
+            if self.wave[name] == wave < last and self.nodes[name].get_type_name() != "Parameter"
+        ]
+
+    def detach(self, wave: int) -> dict[Tensor, ov.Node]:
+        """Has a wave read parameters in place of what waves before it, and the model's inputs, give: one by tensor."""
+        found: dict[Tensor, ov.Node] = {}
+        for name, op in self.nodes.items():
+            if self.wave[name] != wave:
+                continue
+            for target in op.inputs():
+                source = target.get_source_output()
+                tensor = (source.get_node().get_name(), source.get_index())
+                if tensor[0] not in self.wave:
+                    continue
+                if self.wave[tensor[0]] < wave or source.get_node().get_type_name() == "Parameter":
+                    if tensor not in found:
+                        found[tensor] = ops.parameter(source.get_partial_shape(), source.get_element_type())
+                    target.replace_source_output(found[tensor].output(0))
+        return found
+
+
+def _run(
+    cut: _Cut,
+    wave: int,
+    outputs: Sequence[ov.Output],
+    axes: Sequence[int],
+    crossing: Sequence[ov.Output],
+    kept: dict[Tensor, list[NDArray[Any]]],
+    count: int,
+) -> list[NDArray[np.float64]]:
+    """Runs one wave over all samples: channel means of outputs, and the crossing tensors put beside the kept ones."""
+    inputs = cut.detach(wave)
+    results = [ops.result(_mean(output, axis)) for output, axis in zip(outputs, axes, strict=True)]
+    results += [ops.result(output) for output in crossing]
+    if not results:
+        return []
+    rows: list[list[NDArray[Any]]] = [[] for _ in range(count)]
+    names = [(output.get_node().get_name(), output.get_index()) for output in crossing]
+    kept.update({name: [np.empty(0)] * count for name in names})
+
+    def keep(request: ov.InferRequest, sample: int) -> None:
+        rows[sample] = [np.array(request.get_output_tensor(place).data) for place in range(len(outputs))]
+        for place, name in enumerate(names, start=len(outputs)):
+            kept[name][sample] = np.array(request.get_output_tensor(place).data)
+
+    model = ov.Model(results, list(inputs.values()), f"wave_{wave}")
+    settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+    try:
+        queue = ov.AsyncInferQueue(ov.Core().compile_model(model, "CPU", settings))
+        queue.set_callback(keep)
+        for sample in range(count):
+            queue.start_async([kept[source][sample] for source in inputs], sample)
+        queue.wait_all()
+    except RuntimeError as error:
+        msg = f"bias correction cannot run a part of the model: {str(error).splitlines()[-1].strip()}"
+        raise DeviceError(msg) from error
+    return [np.mean(column, axis=0, dtype=np.float64) for column in zip(*rows, strict=True)]
+
+
+def _mean(output: ov.Output, axis: int) -> ov.Node:
+    rank = len(output.get_partial_shape())
+    others = np.array([other for other in range(rank) if other != axis % rank], np.int64)
+    return ops.reduce_mean(output, others)
+
+
+def _input_name(parameter: ov.Node) -> str:
+    names = parameter.output(0).get_names()
+    return min(names) if names else str(parameter.get_friendly_name())

@@ -1,0 +1,153 @@
+"""The activation side of a candidate: ranges from statistics, each found once per range and scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.calibration import Statistics, channel_axis, estimate_range, estimator_for, extremes, search_ranges
+from autoq.core import (
+    FloatArray,
+    Fp8Scale,
+    Limits,
+    Recipe,
+    asymmetric_limits,
+    fp8_scale,
+    symmetric_limits,
+)
+from autoq.graph import Placements, QuantizerSite, SiteKind, Tensor, WeightedLayer
+from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
+
+Range = tuple[FloatArray, FloatArray]
+
+
+class ActivationQuantizers:
+    """Numbers of quantized activations.
+
+    Args:
+        placements: Where quantizers stand; searches find the ranges of all of a placement's sites in one go.
+        statistics: Of the activations.
+    """
+
+    def __init__(self, placements: Placements, statistics: Statistics) -> None:
+        self._placements = placements
+        self._statistics = statistics
+        self._numbers: dict[object, Limits | Fp8Scale] = {}
+        self._searches: dict[object, dict[str, Range]] = {}
+
+    def quantizers(
+        self,
+        sites: Mapping[str, QuantizerSite],
+        smoothed: tuple[Smoothing, ...],
+        layers: Mapping[str, WeightedLayer],
+        recipe: Recipe,
+    ) -> list[ResolvedQuantizer]:
+        """The quantizers of activations.
+
+        Args:
+            sites: Standing sites by name.
+            smoothed: What SmoothQuant divides.
+            layers: Standing layers by operation.
+            recipe: The recipe.
+        """
+        by_layer = {op: smoothing for smoothing in smoothed for op in smoothing.layers}
+        found: list[ResolvedQuantizer] = []
+        merged: set[Tensor] = set()
+        for site in sites.values():
+            if site.kind is not SiteKind.ACTIVATION:
+                continue
+            smoothing = next((by_layer[op] for op in site.sinks if op in by_layer), None)
+            if smoothing is None:
+                per_tensor = channel_axis(site, recipe.activations) is None
+                found.append(resolve_site(site, self._plain(site, sites, recipe), per_tensor=per_tensor))
+            elif smoothing.tensor not in merged:
+                # One quantizer behind the division serves all readers, wherever theirs stood before.
+                merged.add(smoothing.tensor)
+                found.append(self._divided(site, smoothing, layers, recipe))
+        return found
+
+    def _plain(self, site: QuantizerSite, sites: Mapping[str, QuantizerSite], recipe: Recipe) -> Limits | Fp8Scale:
+        together = [site]
+        if site.unified is not None:
+            together = [s for s in sites.values() if s.unified == site.unified]
+        key = (tuple(s.name for s in together), *_scheme(recipe), recipe.range_estimator, recipe.subset_size)
+        if key not in self._numbers:
+            symmetric = site.symmetric or recipe.symmetric
+            lows, highs = zip(*(self._range(member, recipe, symmetric=symmetric) for member in together), strict=True)
+            per_channel = channel_axis(site, recipe.activations) is not None
+            self._numbers[key] = _numbers(
+                np.minimum.reduce(lows), np.maximum.reduce(highs), recipe, symmetric=symmetric, per_channel=per_channel
+            )
+        return self._numbers[key]
+
+    def _divided(
+        self, site: QuantizerSite, smoothing: Smoothing, layers: Mapping[str, WeightedLayer], recipe: Recipe
+    ) -> ResolvedQuantizer:
+        axis = layers[smoothing.layers[0]].input_axis
+        minimum, maximum = self._statistics.extremes(smoothing.tensor, axis, recipe.subset_size)
+        minimum = (minimum / smoothing.scale).min(axis=1, keepdims=True)
+        maximum = (maximum / smoothing.scale).max(axis=1, keepdims=True)
+        symmetric = site.symmetric or recipe.symmetric
+        estimator = estimator_for(recipe.range_estimator, None, smoothed=True)
+        low, high = estimate_range(extremes(minimum, maximum), estimator, symmetric=symmetric)
+        return ResolvedQuantizer(
+            name=f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}/fq_output_0",
+            kind=site.kind,
+            tensor=smoothing.tensor,
+            consumers=tuple((op, 1 - layers[op].weight_port) for op in smoothing.layers),
+            numbers=_numbers(low, high, recipe, symmetric=symmetric, per_channel=False),
+            shape=(),
+            smoothed=True,
+        )
+
+    def _range(self, site: QuantizerSite, recipe: Recipe, *, symmetric: bool) -> Range:
+        axis = channel_axis(site, recipe.activations)
+        estimator = estimator_for(recipe.range_estimator, axis)
+        if estimator.search is not None:
+            return self._searched(recipe)[site.name]
+        samples = self._statistics.samples(site.tensor, axis, recipe.subset_size, non_negative=site.non_negative)
+        return estimate_range(samples, estimator, symmetric=symmetric)
+
+    def _searched(self, recipe: Recipe) -> dict[str, Range]:
+        """Ranges of all per-tensor activations of a placement, found in their histograms in one go."""
+        graph = self._placements.under(recipe.ignored_scope, recipe.placement)
+        key = (id(graph), *_scheme(recipe), recipe.range_estimator, recipe.subset_size)
+        if key not in self._searches:
+            sites = [site for site in graph.activations if channel_axis(site, recipe.activations) is None]
+            symmetric = np.array([site.symmetric or recipe.symmetric for site in sites])
+            self._searches[key] = dict(
+                zip([site.name for site in sites], self._search(sites, symmetric, recipe), strict=True)
+            )
+        return self._searches[key]
+
+    def _search(
+        self, sites: Sequence[QuantizerSite], symmetric: NDArray[np.bool_], recipe: Recipe
+    ) -> list[tuple[FloatArray, FloatArray]]:
+        size = recipe.subset_size
+        rows = [self._statistics.extremes(s.tensor, None, size, non_negative=s.non_negative) for s in sites]
+        minimum = np.array([low.min() for low, _ in rows], np.float64)
+        maximum = np.array([high.max() for _, high in rows], np.float64)
+        spreads = self._statistics.spread([site.tensor for site in sites], minimum, maximum, size)
+        aggregator = recipe.range_estimator.minimum.aggregator
+        low, high = search_ranges(*spreads, symmetric, aggregator, bits=recipe.activations.width)
+        return [(low[i : i + 1], high[i : i + 1]) for i in range(len(sites))]
+
+
+def _scheme(recipe: Recipe) -> tuple[object, ...]:
+    """What of a recipe decides the scheme of an activation's quantizer."""
+    return recipe.mode, recipe.preset, recipe.activations
+
+
+def _numbers(
+    low: FloatArray, high: FloatArray, recipe: Recipe, *, symmetric: bool, per_channel: bool
+) -> Limits | Fp8Scale:
+    scheme = recipe.activations
+    if recipe.mode.is_fp8:
+        return fp8_scale(low, high, recipe.mode, per_channel=per_channel)
+    if not symmetric:
+        return asymmetric_limits(low, high, bits=scheme.width)
+    return symmetric_limits(
+        low, high, bits=scheme.width, narrow_range=scheme.narrow_range is True, signed=scheme.signed or None
+    )

@@ -1,0 +1,171 @@
+"""From a weight to the numbers of its quantizer: its range, its scheme, its integers.
+
+| name      | meaning                                        | shape                          |
+|-----------|------------------------------------------------|--------------------------------|
+| value     | the float weight                               | as the operation reads it      |
+| axes      | axes that have a limit of their own each       | of `value`; none is per tensor |
+| low, high | its range                                      | [channels], or [1]             |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from autoq.calibration import estimate_range
+from autoq.core import (
+    Aggregator,
+    FloatArray,
+    Fp8Scale,
+    Limits,
+    Precision,
+    QuantizerScheme,
+    RangeEstimator,
+    SampleStatistic,
+    asymmetric_limits,
+    fake_quantize,
+    fp8_bytes,
+    fp8_scale,
+    half_range_limits,
+    quantization_level,
+    round_to_fp8,
+    symmetric_limits,
+)
+from autoq.transform._fake_quantize import Folded
+
+Rule = Callable[[FloatArray, FloatArray], Limits]
+
+# The squared error of a rounded weight has its least where few of the largest values are cut.
+_SHRINKS = np.linspace(1, 0.4, 49, dtype=np.float32)
+
+
+def limits_rule(scheme: QuantizerScheme, *, symmetric: bool, halved: bool, full_range: bool) -> Rule:
+    """How a range becomes the limits of a weight's quantizer.
+
+    Args:
+        scheme: What is prescribed.
+        symmetric: Whether zero is the middle of the range.
+        halved: Use half of the range.
+        full_range: It stands in for a quantizer of activations, and has all levels and the sign of the data.
+    """
+    bits = scheme.width
+    if not symmetric:
+        return lambda low, high: asymmetric_limits(low, high, bits=bits)
+    narrow = not full_range if scheme.narrow_range is None else scheme.narrow_range
+    if halved and not full_range:
+        return lambda low, high: half_range_limits(low, high, bits=bits, narrow_range=narrow)
+    signed = scheme.signed if scheme.signed is not None else None if full_range else True
+    return lambda low, high: symmetric_limits(low, high, bits=bits, narrow_range=narrow, signed=signed)
+
+
+def weight_numbers(
+    value: FloatArray,
+    axes: tuple[int, ...],
+    extremes: tuple[FloatArray, FloatArray],
+    *,
+    estimator: RangeEstimator,
+    mode: Precision,
+    rule: Rule,
+    symmetric: bool,
+    per_tensor: bool,
+) -> Limits | Fp8Scale:
+    """Numbers of a weight's quantizer.
+
+    Args:
+        value: The float weight.
+        axes: Axes that have a limit of their own each.
+        extremes: Smallest and largest value of each channel.
+        estimator: How the range is found.
+        mode: Integers or a format of 8-bit floating point.
+        rule: How a range becomes limits.
+        symmetric: Whether zero is the middle of the range.
+        per_tensor: The whole weight has one number.
+    """
+    low, high = extremes
+    if estimator.search is None and estimator != RangeEstimator.MIN_MAX:
+        low, high = estimate_range(_statistics(value, axes), estimator, symmetric=symmetric)
+        low, high = low.reshape(-1), high.reshape(-1)
+    if mode.is_fp8:
+        return fp8_scale(low, high, mode, per_channel=not per_tensor)
+    if estimator.search is Aggregator.MSE:
+        return _least_error(value, axes, low, high, rule)
+    return rule(low, high)
+
+
+def _statistics(value: FloatArray, axes: tuple[int, ...]) -> Callable[[SampleStatistic, float], FloatArray]:
+    """Statistics of a weight as `estimate_range` takes those of activations: one sample, [1, channels]."""
+    reduced = tuple(axis for axis in range(value.ndim) if axis not in axes)
+
+    def of(statistic: SampleStatistic, level: float) -> FloatArray:
+        magnitudes = statistic in {SampleStatistic.ABS_MAX, SampleStatistic.ABS_QUANTILE}
+        x = np.abs(value) if magnitudes else value
+        if statistic in {SampleStatistic.QUANTILE, SampleStatistic.ABS_QUANTILE}:
+            found = np.quantile(x, level, axis=reduced)
+        elif statistic is SampleStatistic.MEAN:
+            found = x.mean(axis=reduced)
+        else:
+            found = x.min(axis=reduced) if statistic is SampleStatistic.MIN else x.max(axis=reduced)
+        return np.asarray(found, np.float32).reshape(1, -1)
+
+    return of
+
+
+def _least_error(value: FloatArray, axes: tuple[int, ...], low: FloatArray, high: FloatArray, rule: Rule) -> Limits:
+    """The limits that round each channel with the least squared error, of those of a shrunken range."""
+    reduced = tuple(axis for axis in range(value.ndim) if axis not in axes)
+    shape = tuple(size if axis in axes else 1 for axis, size in enumerate(value.shape))
+    best = rule(low, high)
+    lows, highs = best.low.copy(), best.high.copy()
+    least = np.full(lows.shape, np.inf)
+    for shrink in _SHRINKS:
+        limits = rule(low * shrink, high * shrink)
+        rounded = fake_quantize(value, limits.low.reshape(shape), limits.high.reshape(shape), limits.levels)
+        error = np.square(value - rounded).sum(axis=reduced, dtype=np.float64).reshape(-1)
+        better = error < least
+        least = np.where(better, error, least)
+        lows, highs = np.where(better, limits.low, lows), np.where(better, limits.high, highs)
+    return Limits(lows, highs, best.levels)
+
+
+def quantized_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple[int, ...]) -> FloatArray:
+    """The weight that the operation multiplies by.
+
+    Args:
+        value: Float weight.
+        numbers: Of its quantizer.
+        shape: Of the numbers, broadcastable to `value`.
+
+    Returns:
+        Like `value`.
+    """
+    if isinstance(numbers, Fp8Scale):
+        scale = numbers.scale.reshape(shape)
+        return round_to_fp8(value * scale, numbers.precision) / scale
+    return fake_quantize(value, numbers.low.reshape(shape), numbers.high.reshape(shape), numbers.levels)
+
+
+def folded_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple[int, ...]) -> Folded | None:
+    """A weight as it is stored, rounded as the quantizer rounds it; None where eight bits do not hold it.
+
+    Args:
+        value: Float weight.
+        numbers: Of its quantizer.
+        shape: Of the numbers, broadcastable to `value`.
+    """
+    if isinstance(numbers, Fp8Scale):
+        scale = numbers.scale.reshape(shape)
+        data = fp8_bytes(round_to_fp8(value * scale, numbers.precision), numbers.precision)
+        return Folded(data, np.asarray(1 / scale, np.float32), precision=numbers.precision)
+    if numbers.levels > 2**8:
+        return None
+    low, high = numbers.low.reshape(shape), numbers.high.reshape(shape)
+    scale = ((high - low) / np.float32(numbers.levels - 1)).astype(np.float32)
+    level = quantization_level(value, low, high, numbers.levels)
+    if not low.any():
+        return Folded(level.astype(np.uint8), scale)
+    zero = np.round(-low / scale)
+    middle = numbers.levels // 2
+    if (zero == middle).all():
+        return Folded((level - middle).astype(np.int8), scale)
+    return Folded(level.astype(np.uint8), scale, zero_point=zero.astype(np.uint8))
