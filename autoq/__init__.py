@@ -7,9 +7,10 @@ Names are loaded when they are first used, so that `import autoq` itself costs n
 """
 
 import sys
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from autoq._lazy import lazy_names
 
 if TYPE_CHECKING:
     from autoq.api import (
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
+_HOMES = {
     "autoq.api": [
         "Candidate",
         "Comparison",
@@ -47,7 +48,6 @@ _HOME = {
     "autoq.graph": ["IgnoredScope", "QuantizationGraph", "analyze", "read_model"],
     "autoq.search": ["ParetoFront", "SearchObserver", "SearchSpace", "TrialRecord"],
 }
-_WHERE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "AutoqError",
@@ -78,13 +78,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _WHERE:
-        msg = f"module 'autoq' has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = getattr(import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
+__getattr__, _ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
@@ -95,7 +89,7 @@ class _Package(ModuleType):
     """Keeps `autoq.search` the function: importing the package of that name would put the package in its place."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _WHERE and isinstance(value, ModuleType)):
+        if not (name in __all__ and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -1,10 +1,15 @@
 """The public face: what a user calls."""
 
-from autoq.api._folder import RunFolder
-from autoq.api._measure import Comparison, benchmark, evaluate
-from autoq.api._quantize import quantize
-from autoq.api._result import Candidate, SearchResult
-from autoq.api._search import absolute_drop, search
+from typing import TYPE_CHECKING
+
+from autoq._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from autoq.api._folder import RunFolder
+    from autoq.api._measure import Comparison, benchmark, evaluate
+    from autoq.api._quantize import quantize
+    from autoq.api._result import Candidate, SearchResult
+    from autoq.api._search import absolute_drop, search
 
 __all__ = [
     "Candidate",
@@ -17,3 +22,15 @@ __all__ = [
     "quantize",
     "search",
 ]
+
+# Quantizing needs neither Optuna nor MLflow: what a name does not need is not imported with it.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "autoq.api._folder": ["RunFolder"],
+        "autoq.api._measure": ["Comparison", "benchmark", "evaluate"],
+        "autoq.api._quantize": ["quantize"],
+        "autoq.api._result": ["Candidate", "SearchResult"],
+        "autoq.api._search": ["absolute_drop", "search"],
+    },
+)

@@ -2,6 +2,7 @@
 
 from autoq.calibration._clip_search import search_ranges
 from autoq.calibration._collect import collect
+from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import (
     Needs,
     alignment_taps,
@@ -30,6 +31,7 @@ __all__ = [
     "estimate_range",
     "estimator_for",
     "extremes",
+    "infer_all",
     "output_mean",
     "required_histograms",
     "required_taps",

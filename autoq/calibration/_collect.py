@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 
 from autoq.calibration._histograms import BINS
+from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import Feed, ModelInputs
 from autoq.calibration._statistics import Statistics
@@ -66,29 +66,25 @@ def collect(
     count = min(len(inputs), -(-subset_size // batch))
     table = np.empty((count, tapped.width), np.float32)
     histograms = np.empty((count, len(tapped.histograms), 2, BINS), np.float16)
-    done = _Progress(count, progress)
+    settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
+    row = 0
 
-    def queue_of(source: TappedModel) -> ov.AsyncInferQueue:
-        settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
-        queue = ov.AsyncInferQueue(ov.Core().compile_model(source.model, device, settings))
-
-        def keep(request: ov.InferRequest, row: int) -> None:
+    def run(source: TappedModel, feeds: Iterable[Feed]) -> None:
+        def take(request: ov.InferRequest) -> None:
+            nonlocal row
             source.read(request, table[row], histograms[row])
-            done.step()
+            row += 1
+            if progress is not None:
+                progress(row, count)
 
-        queue.set_callback(keep)
-        return queue
+        infer_all(ov.Core().compile_model(source.model, device, settings), feeds, take)
 
     try:
-        shapes = _common_shapes(model, inputs, count)
-        queue = queue_of(tapped if shapes is None else TappedModel.of(model, taps, tensors, shapes))
-        for row in range(count):
-            feed = inputs[row]
-            if shapes is not None and _shapes(feed) != shapes:
-                queue.wait_all()
-                shapes, queue = None, queue_of(tapped)
-            queue.start_async(feed, row)
-        queue.wait_all()
+        feeds = _Feeds(inputs[index] for index in range(count))
+        if (shapes := _common_shapes(model, inputs, count)) is not None:
+            run(TappedModel.of(model, taps, tensors, shapes), feeds.of_shapes(shapes))
+        if row < count:
+            run(tapped, feeds)
     except RuntimeError as error:
         msg = f"{device!r} cannot run the model for calibration: {str(error).splitlines()[-1].strip()}"
         raise DeviceError(msg) from error
@@ -101,18 +97,24 @@ def collect(
     return statistics
 
 
-@dataclass(slots=True)
-class _Progress:
-    """Counts finished inferences."""
+class _Feeds:
+    """Samples that are read once, by several readers in turn."""
 
-    total: int
-    report: Callable[[int, int], None] | None
-    done: int = 0
+    def __init__(self, feeds: Iterator[Feed]) -> None:
+        self._feeds = feeds
+        self._next: list[Feed] = []
 
-    def step(self) -> None:
-        self.done += 1
-        if self.report is not None:
-            self.report(self.done, self.total)
+    def __iter__(self) -> Iterator[Feed]:
+        yield from self._next
+        yield from self._feeds
+
+    def of_shapes(self, shapes: Mapping[str, Shape]) -> Iterator[Feed]:
+        """Samples up to the first of other shapes, which is kept for the next reader."""
+        for feed in self._feeds:
+            if _shapes(feed) != shapes:
+                self._next = [feed]
+                return
+            yield feed
 
 
 def _shapes(feed: Feed) -> dict[str, Shape]:

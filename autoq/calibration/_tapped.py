@@ -70,6 +70,10 @@ class TappedModel:
         def output(tensor: Tensor) -> ov.Output:
             return nodes[tensor.producer].output(tensor.port)
 
+        # In the order in which the model computes them: the device runs a reduction while its tensor is still in cache,
+        # and drops the tensor.
+        order = {name: position for position, name in enumerate(nodes)}
+        taps = sorted(taps, key=lambda tap: order[tap.tensor.producer])
         in_graph = [tap for tap in taps if tap.statistic not in _IN_NUMPY]
         in_numpy = tuple(tap for tap in taps if tap.statistic in _IN_NUMPY)
         sizes = {tap: channel_count(output(tap.tensor), tap.axis) or 0 for tap in (*in_graph, *in_numpy)}

@@ -139,7 +139,9 @@ def fake_quantize(x: FloatArray, low: FloatArray, high: FloatArray, levels: int)
         Like `x`.
     """
     level = quantization_level(x, low, high, levels)
-    return np.asarray(level * ((high - low) / np.float32(levels - 1)) + low, dtype=np.float32)
+    level *= (high - low) / np.float32(levels - 1)
+    level += low
+    return level
 
 
 def quantization_level(x: FloatArray, low: FloatArray, high: FloatArray, levels: int) -> FloatArray:
@@ -157,5 +159,8 @@ def quantization_level(x: FloatArray, low: FloatArray, high: FloatArray, levels:
     Returns:
         Whole numbers in 0..levels-1, like `x`.
     """
-    share = (np.clip(x, low, high) - low) / (high - low)
-    return np.asarray(np.round(share * np.float32(levels - 1)), np.float32)
+    level = np.asarray(np.clip(x, low, high), np.float32)  # a new array; what follows is done in place
+    level -= low
+    level /= high - low
+    level *= np.float32(levels - 1)
+    return np.round(level, out=level)

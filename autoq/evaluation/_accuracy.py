@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from scipy import stats
 
+from autoq.calibration import Feed, infer_all
 from autoq.core import DeviceError, Estimate
 from autoq.evaluation._metrics import Metric, Outputs, apply_metric
 from autoq.evaluation._runtime import Compiled, first_reason
@@ -37,26 +39,29 @@ def score(compiled: Compiled, validation: ValidationSet, metric: Metric) -> Scor
         DeviceError: Inference fails.
     """
     scores = np.empty(len(validation))
-    kept: dict[int, Outputs] = {}
+    kept: list[Outputs] = []
+    targets: list[Any] = []
+    done = 0
 
-    def keep(request: ov.InferRequest, index: int) -> None:
-        kept[index] = [np.array(tensor.data) for tensor in request.output_tensors]
+    def feeds() -> Iterator[Feed]:
+        for inputs, target in validation:
+            targets.append(target)
+            yield inputs
 
-    queue = ov.AsyncInferQueue(compiled.compiled_model)
-    queue.set_callback(keep)
-    for start in range(0, len(validation), _RUN):
-        run = range(start, min(start + _RUN, len(validation)))
-        targets = []
-        try:
-            for index in run:
-                inputs, target = validation[index]
-                targets.append(target)
-                queue.start_async(inputs, index)
-            queue.wait_all()
-        except RuntimeError as error:
-            msg = f"inference fails on validation samples from {start}: {first_reason(error)}"
-            raise DeviceError(msg) from error
-        scores[run.start : run.stop] = apply_metric(metric, [kept.pop(index) for index in run], targets, start)
+    def take(request: ov.InferRequest) -> None:
+        nonlocal done
+        kept.append([np.array(tensor.data) for tensor in request.output_tensors])
+        if len(kept) == _RUN or done + len(kept) == len(scores):
+            scores[done : done + len(kept)] = apply_metric(metric, kept, targets[: len(kept)], done)
+            done += len(kept)
+            del targets[: len(kept)]
+            kept.clear()
+
+    try:
+        infer_all(compiled.compiled_model, feeds(), take)
+    except RuntimeError as error:
+        msg = f"inference fails on validation samples from {done}: {first_reason(error)}"
+        raise DeviceError(msg) from error
     return scores
 
 

@@ -24,6 +24,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from autoq.calibration import infer_all
 from autoq.core import DeviceError, FloatArray, PlanError
 from autoq.graph import WeightedLayer
 from autoq.transform._bias_correction import acceptable, bias_of, shift_biases
@@ -165,27 +166,26 @@ def _run(
     results += [ops.result(output) for output in crossing]
     if not results:
         return []
-    rows: list[list[NDArray[Any]]] = [[] for _ in range(count)]
     names = [(output.get_node().get_name(), output.get_index()) for output in crossing]
-    kept.update({name: [np.empty(0)] * count for name in names})
+    kept.update({name: [] for name in names})
+    totals: list[NDArray[np.float64] | float] = [0.0] * len(outputs)
 
-    def keep(request: ov.InferRequest, sample: int) -> None:
-        rows[sample] = [np.array(request.get_output_tensor(place).data) for place in range(len(outputs))]
-        for place, name in enumerate(names, start=len(outputs)):
-            kept[name][sample] = np.array(request.get_output_tensor(place).data)
+    def take(request: ov.InferRequest) -> None:
+        values = [request.get_output_tensor(place).data for place in range(len(results))]
+        for place in range(len(outputs)):
+            totals[place] = totals[place] + values[place].astype(np.float64)
+        for name, value in zip(names, values[len(outputs) :], strict=True):
+            kept[name].append(np.array(value))
 
     model = ov.Model(results, list(inputs.values()), f"wave_{wave}")
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+    feeds = ([kept[source][sample] for source in inputs] for sample in range(count))
     try:
-        queue = ov.AsyncInferQueue(ov.Core().compile_model(model, "CPU", settings))
-        queue.set_callback(keep)
-        for sample in range(count):
-            queue.start_async([kept[source][sample] for source in inputs], sample)
-        queue.wait_all()
+        infer_all(ov.Core().compile_model(model, "CPU", settings), feeds, take)
     except RuntimeError as error:
         msg = f"bias correction cannot run a part of the model: {str(error).splitlines()[-1].strip()}"
         raise DeviceError(msg) from error
-    return [np.mean(column, axis=0, dtype=np.float64) for column in zip(*rows, strict=True)]
+    return [np.asarray(total) / count for total in totals]
 
 
 def _mean(output: ov.Output, axis: int) -> ov.Node:

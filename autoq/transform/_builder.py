@@ -112,14 +112,12 @@ class CandidateBuilder:
         nodes = unique_names(clone)
         divided = insert_divisions(nodes, resolved.smoothings)
         insert_activations(nodes, resolved.quantizers, divided)
-        scaled = self._on_weights.smoothed_values(graph, resolved.smoothings)
+        weights, smoothed = self._on_weights, resolved.smoothings
         insert_weights(
             nodes,
             resolved.quantizers,
-            (lambda quantizer: self._on_weights.folded(quantizer, scaled.get(quantizer.name)))
-            if fold_weights
-            else None,
-            scaled,
+            (lambda quantizer: weights.folded(quantizer, graph, smoothed)) if fold_weights else None,
+            lambda quantizer: weights.smoothed_value(quantizer, graph, smoothed),
         )
         return clone, nodes
 

@@ -71,7 +71,7 @@ def insert_weights(
     nodes: Mapping[str, ov.Node],
     quantizers: Iterable[ResolvedQuantizer],
     folded: Callable[[ResolvedQuantizer], Folded | None] | None,
-    smoothed: Mapping[str, FloatArray],
+    smoothed: Callable[[ResolvedQuantizer], FloatArray | None],
 ) -> None:
     """Quantizes weights.
 
@@ -90,8 +90,8 @@ def insert_weights(
         if stored is not None:
             quantized = _folded(source, node_name(quantizer), stored)
         else:
-            if quantizer.name in smoothed:
-                source = named_constant(smoothed[quantizer.name], f"{quantizer.name}/smoothed").output(0)
+            if (value := smoothed(quantizer)) is not None:
+                source = named_constant(value, f"{quantizer.name}/smoothed").output(0)
             quantized = quantizer_node(source, quantizer)
         for op, port in quantizer.consumers:
             nodes[op].input(port).replace_source_output(quantized.output(0))

@@ -14,7 +14,7 @@ from autoq.transform._fake_quantize import Folded
 from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
 from autoq.transform._smooth_quant import smoothed_weight, summed_axis
 from autoq.transform._weight_ranges import folded_weight, limits_rule, quantized_weight, weight_numbers
-from autoq.transform._weights import FloatWeights, channel_extremes
+from autoq.transform._weights import FloatWeights
 
 # What the overflow fix can halve: only these multiply u8 activations by i8 weights.
 _CAN_OVERFLOW = frozenset(
@@ -57,16 +57,9 @@ class WeightQuantizers:
             None if smoothing is None else smoothing.scale.tobytes(),
         )
         if key not in self._numbers:
-            value = self._weights.value(site.tensor.producer)
-            if smoothing is None or layer is None:
-                extremes = self._weights.extremes(site.tensor.producer, axes)
-            else:
-                value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
-                extremes = channel_extremes(value, axes)
             self._numbers[key] = weight_numbers(
-                value,
+                self._value(site, smoothing, layer),
                 axes,
-                extremes,
                 estimator=recipe.weight_range_estimator,
                 mode=recipe.mode,
                 rule=limits_rule(scheme, symmetric=symmetric, halved=halved, full_range=site.full_range),
@@ -81,24 +74,32 @@ class WeightQuantizers:
         depthwise = kind == "GroupConvolution" and site.shape[0] > 1 and site.shape[2] == 1
         return kind in _CAN_OVERFLOW and not depthwise
 
-    def smoothed_values(self, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]) -> dict[str, FloatArray]:
-        """Float weight of every site that SmoothQuant changes."""
-        layers = {layer.op: layer for layer in graph.layers}
-        found = {}
-        for smoothing in smoothed:
-            for op in smoothing.layers:
-                site = graph.site[layers[op].weight]
-                value = self._weights.value(site.tensor.producer)
-                found[site.name] = smoothed_weight(value, summed_axis(layers[op], site), smoothing.scale)
-        return found
+    def smoothed_value(
+        self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]
+    ) -> FloatArray | None:
+        """The float weight of a quantizer where SmoothQuant changes it, None elsewhere."""
+        site = graph.site[quantizer.name]
+        smoothing, layer = _smoothing_of(site, smoothed, {layer.op: layer for layer in graph.layers})
+        return None if smoothing is None else self._value(site, smoothing, layer)
 
-    def folded(self, quantizer: ResolvedQuantizer, scaled: FloatArray | None) -> Folded | None:
-        """The weight of a quantizer as it is stored; `scaled` replaces the float weight."""
-        key = (quantizer.name, quantizer.numbers.identity, scaled is not None)
+    def folded(
+        self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]
+    ) -> Folded | None:
+        """The weight of a quantizer as it is stored; None where eight bits do not hold it."""
+        site = graph.site[quantizer.name]
+        smoothing, layer = _smoothing_of(site, smoothed, {layer.op: layer for layer in graph.layers})
+        key = (site.name, quantizer.numbers.identity, None if smoothing is None else smoothing.scale.tobytes())
         if key not in self._folded:
-            value = self._weights.value(quantizer.tensor.producer) if scaled is None else scaled
+            value = self._value(site, smoothing, layer)
             self._folded[key] = folded_weight(value, quantizer.numbers, quantizer.shape)
         return self._folded[key]
+
+    def _value(self, site: QuantizerSite, smoothing: Smoothing | None, layer: WeightedLayer | None) -> FloatArray:
+        """The float weight of a site, smoothed."""
+        value = self._weights.value(site.tensor.producer)
+        if smoothing is None or layer is None:
+            return value
+        return smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
 
     def shift(
         self, layer: WeightedLayer, site: QuantizerSite, smoothed: tuple[Smoothing, ...], recipe: Recipe
@@ -127,10 +128,9 @@ class WeightQuantizers:
             return None
         x = self._statistics.of(inputs, subset_size).mean(axis=0, dtype=np.float64)
         bias = self._weights.value(layer.bias).reshape(-1)
-        value = self._weights.value(quantizer.tensor.producer)
+        value = self._value(site, smoothing, layer)
         if smoothing is not None:
             x = x / smoothing.scale
-            value = smoothed_weight(value, summed_axis(layer, site), smoothing.scale)
         error = value - quantized_weight(value, quantizer.numbers, quantizer.shape)
         shift = bias_shift(self._weights.node(layer.op), layer, error, x.astype(np.float32))
         return shift if shift is not None and shift.size == bias.size and acceptable(shift, bias) else None

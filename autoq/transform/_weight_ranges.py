@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,6 @@ def limits_rule(scheme: QuantizerScheme, *, symmetric: bool, halved: bool, full_
 def weight_numbers(
     value: FloatArray,
     axes: tuple[int, ...],
-    extremes: tuple[FloatArray, FloatArray],
     *,
     estimator: RangeEstimator,
     mode: Precision,
@@ -75,17 +75,14 @@ def weight_numbers(
     Args:
         value: The float weight.
         axes: Axes that have a limit of their own each.
-        extremes: Smallest and largest value of each channel.
         estimator: How the range is found.
         mode: Integers or a format of 8-bit floating point.
         rule: How a range becomes limits.
         symmetric: Whether zero is the middle of the range.
         per_tensor: The whole weight has one number.
     """
-    low, high = extremes
-    if estimator.search is None and estimator != RangeEstimator.MIN_MAX:
-        low, high = estimate_range(_statistics(value, axes), estimator, symmetric=symmetric)
-        low, high = low.reshape(-1), high.reshape(-1)
+    reduction = RangeEstimator.MIN_MAX if estimator.search else estimator
+    low, high = estimate_range(_statistics(value, axes), reduction, symmetric=symmetric)
     if mode.is_fp8:
         return fp8_scale(low, high, mode, per_channel=not per_tensor)
     if estimator.search is Aggregator.MSE:
@@ -98,15 +95,15 @@ def _statistics(value: FloatArray, axes: tuple[int, ...]) -> Callable[[SampleSta
     reduced = tuple(axis for axis in range(value.ndim) if axis not in axes)
 
     def of(statistic: SampleStatistic, level: float) -> FloatArray:
-        magnitudes = statistic in {SampleStatistic.ABS_MAX, SampleStatistic.ABS_QUANTILE}
-        x = np.abs(value) if magnitudes else value
-        if statistic in {SampleStatistic.QUANTILE, SampleStatistic.ABS_QUANTILE}:
-            found = np.quantile(x, level, axis=reduced)
-        elif statistic is SampleStatistic.MEAN:
-            found = x.mean(axis=reduced)
-        else:
-            found = x.min(axis=reduced) if statistic is SampleStatistic.MIN else x.max(axis=reduced)
-        return np.asarray(found, np.float32).reshape(1, -1)
+        known: dict[SampleStatistic, Callable[[], Any]] = {
+            SampleStatistic.MIN: lambda: value.min(axis=reduced),
+            SampleStatistic.MAX: lambda: value.max(axis=reduced),
+            SampleStatistic.ABS_MAX: lambda: np.maximum(-value.min(axis=reduced), value.max(axis=reduced)),
+            SampleStatistic.MEAN: lambda: value.mean(axis=reduced),
+            SampleStatistic.QUANTILE: lambda: np.quantile(value, level, axis=reduced),
+            SampleStatistic.ABS_QUANTILE: lambda: np.quantile(np.abs(value), level, axis=reduced),
+        }
+        return np.asarray(known[statistic](), np.float32).reshape(1, -1)
 
     return of
 
@@ -167,5 +164,6 @@ def folded_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple[in
     zero = np.round(-low / scale)
     middle = numbers.levels // 2
     if (zero == middle).all():
-        return Folded((level - middle).astype(np.int8), scale)
+        level -= middle
+        return Folded(level.astype(np.int8), scale)
     return Folded(level.astype(np.uint8), scale, zero_point=zero.astype(np.uint8))

@@ -26,13 +26,20 @@ class Cost:
     rise_bytes: int
 
 
-def quantize_in_child(tool: str, case: str, subset_size: int, out: Path) -> Cost:
+def quantize_in_child(tool: str, case: str, subset_size: int, out: Path, *, precision: str = "f32") -> Cost:
     """Quantizes a case with `autoq` or `nncf` and saves the model.
+
+    Args:
+        tool: "autoq" or "nncf".
+        case: Name of the experiment.
+        subset_size: Calibration samples used.
+        out: Path of the quantized model.
+        precision: What autoq computes statistics in.
 
     Raises:
         RuntimeError: The child failed; its error output is the message.
     """
-    command = [sys.executable, __file__, tool, case, str(subset_size), str(out)]
+    command = [sys.executable, __file__, tool, case, str(subset_size), str(out), precision]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-3000:])
@@ -52,13 +59,14 @@ def _main() -> None:
     parser.add_argument("case")
     parser.add_argument("subset_size", type=int)
     parser.add_argument("out", type=Path)
+    parser.add_argument("precision", nargs="?", default="f32")
     arguments = parser.parse_args()
 
     import openvino as ov
     from _cases import load
     from _peer import quantize as nncf_quantize
 
-    import autoq
+    from autoq.api import quantize as autoq_quantize
 
     case = load(arguments.case)
     samples = case.calibration(arguments.subset_size)
@@ -66,7 +74,13 @@ def _main() -> None:
     before = _peak()
     started = time.perf_counter()
     if arguments.tool == "autoq":
-        quantized = autoq.quantize(model, samples, subset_size=arguments.subset_size, model_type=case.model_type)
+        quantized = autoq_quantize(
+            model,
+            samples,
+            subset_size=arguments.subset_size,
+            model_type=case.model_type,
+            precision=arguments.precision,
+        )
     else:
         quantized = nncf_quantize(model, samples, subset_size=arguments.subset_size, model_type=case.model_type)
     wall_s = time.perf_counter() - started

@@ -1,8 +1,9 @@
 """Calibration beside `nncf.quantize`: a whole quantization, collecting alone, and changing one's mind.
 
-Per case: wall time and peak memory of both calls, each in a process of its own, in turn; time per sample of collecting
-statistics beside plain f32 inference under the same asynchronous settings; and the time for ten further combinations
-of preset, range estimator and subset, which autoq builds from the statistics that it has, and NNCF collects for again.
+Per case: wall time and peak memory of both calls, each in a process of its own, in turn, with statistics collected in
+f32 and in bf16; time per sample of collecting statistics in f32 beside plain f32 inference under the same settings,
+compilation left out (the difference between many samples and few); and the time for ten further combinations of preset,
+range estimator and subset, which autoq builds from the statistics that it has, and NNCF collects for again.
 
     python experiments/benchmarks/calibration.py [CASE ...] [--quick]
 """
@@ -23,7 +24,7 @@ from _lines import Lines
 from _peer import quantize_with
 
 import autoq
-from autoq.calibration import ModelInputs, as_inputs
+from autoq.calibration import ModelInputs, Needs, as_inputs, infer_all
 from autoq.core import Preset, QuantizationPlan, RangeEstimator, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
@@ -44,23 +45,29 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "m.xml"
         costs = [
-            (quantize_in_child("autoq", case.name, subset, out), quantize_in_child("nncf", case.name, subset, out))
+            (
+                quantize_in_child("autoq", case.name, subset, out),
+                quantize_in_child("nncf", case.name, subset, out),
+                quantize_in_child("autoq", case.name, subset, out, precision="bf16"),
+            )
             for _ in range(repeats)
         ]
-    wall = [statistics.median(cost.wall_s for cost in side) for side in zip(*costs, strict=True)]
+    exact, peer, fast = ([cost.wall_s for cost in side] for side in zip(*costs, strict=True))
     peak = [statistics.median(cost.peak_bytes for cost in side) / 2**20 for side in zip(*costs, strict=True)]
-    lines.figure(case.name, "quantize_s", *wall, goal=">= 2.5" if goals else None)
-    lines.figure(case.name, "peak_memory_mib", *peak, goal=None if quick else ">= 1")
+    for figure, ours, goal in (("quantize_s", exact, ">= 2.5"), ("quantize_with_bf16_statistics_s", fast, ">= 5")):
+        lines.figure(case.name, figure, statistics.median(ours), statistics.median(peer), goal=goal if goals else None)
+    lines.figure(case.name, "peak_memory_mib", *peak[:2], goal=None if quick else ">= 1")
 
     model, samples = case.model, case.calibration(subset)
     inputs = as_inputs(model, samples)
     placements = Placements.of(model, model_type=case.model_type)
+    needs = Needs.of([plan(*COMBINATIONS[0], case, subset).recipe])
     ratios, per_sample = [], []
-    for _ in range(2 * repeats):
-        plain = seconds(lambda: infer(model, inputs))
-        collecting = seconds(lambda: autoq.collect(model, placements, inputs, subset_size=subset))
+    for _ in range(4 * repeats):
+        collecting = slope(lambda n: autoq.collect(model, placements, inputs, needs=needs, subset_size=n), subset)
+        plain = slope(lambda n: infer(model, inputs, n), subset)
         ratios.append(collecting / plain)
-        per_sample.append(1000 * collecting / len(inputs))
+        per_sample.append(1000 * collecting)
     lines.figure(
         case.name,
         "over_plain_inference",
@@ -69,7 +76,9 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
         ms_per_sample=round(statistics.median(per_sample), 3),
     )
 
-    builder = CandidateBuilder(model, placements, autoq.collect(model, placements, inputs, subset_size=subset))
+    recipes = [plan(*combination, case, subset).recipe for combination in COMBINATIONS]
+    collected = autoq.collect(model, placements, inputs, needs=Needs.of(recipes), subset_size=subset)
+    builder = CandidateBuilder(model, placements, collected)
     builder.build(plan(*COMBINATIONS[0], case, subset))
     chosen = COMBINATIONS[1:3] if quick else COMBINATIONS
     ours = sum(seconds(lambda c=c: builder.build(plan(*c, case, subset))) for c in chosen)
@@ -89,13 +98,18 @@ def plan(preset: Preset, choice: tuple[RangeEstimator, int], case: Case, subset:
     )
 
 
-def infer(model: ov.Model, inputs: ModelInputs) -> None:
-    """Plain f32 inference over all samples, as many requests at a time as when statistics are collected."""
+def infer(model: ov.Model, inputs: ModelInputs, count: int) -> None:
+    """Plain f32 inference over the first samples, as many requests at a time as when statistics are collected."""
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-    queue = ov.AsyncInferQueue(ov.Core().compile_model(model, "CPU", settings))
-    for sample in inputs:
-        queue.start_async(sample)
-    queue.wait_all()
+    compiled = ov.Core().compile_model(model, "CPU", settings)
+    infer_all(compiled, (inputs[index] for index in range(count)), lambda _: None)
+
+
+def slope(function: Callable[[int], object], most: int) -> float:
+    """Seconds per sample, from a run over all of them and one over a fifth."""
+    few = most // 5
+    started = seconds(lambda: function(few))
+    return (seconds(lambda: function(most)) - started) / (most - few)
 
 
 def seconds(function: Callable[[], object]) -> float:
