@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         benchmark,
         evaluate,
         quantize,
+        quantize_with_accuracy_control,
         search,
     )
     from autoq.calibration import Statistics, collect
@@ -40,6 +41,7 @@ _HOMES = {
         "benchmark",
         "evaluate",
         "quantize",
+        "quantize_with_accuracy_control",
         "search",
     ],
     "autoq.calibration": ["Statistics", "collect"],
@@ -73,6 +75,7 @@ __all__ = [
     "collect",
     "evaluate",
     "quantize",
+    "quantize_with_accuracy_control",
     "read_model",
     "search",
 ]

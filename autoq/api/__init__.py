@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from autoq._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from autoq.api._accuracy_control import quantize_with_accuracy_control
     from autoq.api._folder import RunFolder
     from autoq.api._measure import Comparison, benchmark, evaluate
     from autoq.api._quantize import quantize
@@ -20,6 +21,7 @@ __all__ = [
     "benchmark",
     "evaluate",
     "quantize",
+    "quantize_with_accuracy_control",
     "search",
 ]
 
@@ -27,6 +29,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "autoq.api._accuracy_control": ["quantize_with_accuracy_control"],
         "autoq.api._folder": ["RunFolder"],
         "autoq.api._measure": ["Comparison", "benchmark", "evaluate"],
         "autoq.api._quantize": ["quantize"],

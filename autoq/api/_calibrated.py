@@ -23,7 +23,7 @@ from autoq.calibration import (
 )
 from autoq.core import DataError, ModelError, QuantizationPlan
 from autoq.graph import NO_SCOPE, Body, Placements, check_scope, if_bodies, unique_names
-from autoq.transform import CandidateBuilder, align_channels
+from autoq.transform import CandidateBuilder, align_channels, note_plan
 
 Progress = Callable[[int, int], None]
 BodyFeed = dict[int, NDArray[Any]]
@@ -61,6 +61,7 @@ class Calibrated:
         if bodies:
             settings = replace(self.settings, recipe=plan.recipe)
             _quantize_bodies(self.model, candidate, self.inputs, settings, fold_weights=fold_weights)
+        note_plan(candidate, plan)
         return candidate
 
 
@@ -70,6 +71,7 @@ def calibrate(
     settings: Settings,
     *,
     statistics: Statistics | None = None,
+    needs: Needs | None = None,
     progress: Progress | None = None,
 ) -> Calibrated:
     """Places quantizers and collects what they need.
@@ -79,6 +81,7 @@ def calibrate(
         inputs: Calibration inputs; may be None where `statistics` are given.
         settings: What is asked for.
         statistics: Collected earlier, instead of running the model.
+        needs: What plans will ask for; by default what the settings' recipe does.
         progress: Called with inferences done and inferences in all.
 
     Raises:
@@ -93,7 +96,7 @@ def calibrate(
         network = _aligned(network, _needed(inputs, "channel alignment"), settings, progress)
     placements = _placements(network, settings)
     if statistics is None:
-        needs = Needs.of([settings.recipe])
+        needs = Needs.of([settings.recipe]) if needs is None else needs
         statistics = _collected(network, placements, _needed(inputs, "quantization"), settings, needs, progress)
     builder = CandidateBuilder(network, placements, statistics, inputs)
     return Calibrated(network, placements, builder, inputs, settings)

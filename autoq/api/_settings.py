@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from autoq.core import (
     BiasCorrection,
@@ -28,6 +28,29 @@ Estimator = str | Mapping[str, Any] | RangeEstimator
 
 # NNCF's default migration strength for MatMul; it applies SmoothQuant to transformers only.
 _TRANSFORMER_ALPHA = 0.95
+
+
+class QuantizeOptions(TypedDict, total=False):
+    """The parameters that functions which quantize have in common; `autoq.quantize` says what each means."""
+
+    preset: str | None
+    mode: str | None
+    target_device: str
+    subset_size: int
+    fast_bias_correction: bool
+    model_type: str | None
+    ignored_scope: IgnoredScope | None
+    bias_correction: bool
+    overflow_fix: str | None
+    quantize_outputs: bool
+    smooth_quant_alpha: float | str | None
+    channel_alignment: bool
+    range_estimator: Estimator | None
+    weight_range_estimator: Estimator | None
+    activations: Scheme | None
+    weights: Scheme | None
+    precision: str
+    cache: str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,24 +81,24 @@ class Settings:
     def of(
         cls,
         *,
-        preset: str | None,
-        mode: str | None,
-        target_device: str,
-        subset_size: int,
-        fast_bias_correction: bool,
-        model_type: str | None,
-        ignored_scope: IgnoredScope | None,
-        bias_correction: bool,
-        overflow_fix: str | None,
-        quantize_outputs: bool,
-        smooth_quant_alpha: float | str | None,
-        channel_alignment: bool,
-        range_estimator: Estimator | None,
-        weight_range_estimator: Estimator | None,
-        activations: Scheme | None,
-        weights: Scheme | None,
-        precision: str,
-        cache: str | os.PathLike[str] | None,
+        preset: str | None = None,
+        mode: str | None = None,
+        target_device: str = "ANY",
+        subset_size: int = 300,
+        fast_bias_correction: bool = True,
+        model_type: str | None = None,
+        ignored_scope: IgnoredScope | None = None,
+        bias_correction: bool = True,
+        overflow_fix: str | None = None,
+        quantize_outputs: bool = False,
+        smooth_quant_alpha: float | str | None = "default",
+        channel_alignment: bool = False,
+        range_estimator: Estimator | None = None,
+        weight_range_estimator: Estimator | None = None,
+        activations: Scheme | None = None,
+        weights: Scheme | None = None,
+        precision: str = "f32",
+        cache: str | os.PathLike[str] | None = None,
     ) -> Settings:
         """Reads the parameters of `autoq.quantize`.
 
@@ -115,7 +138,8 @@ class Settings:
 
 
 def _mode(word: str) -> Precision:
-    known = {str(precision): precision for precision in Precision if precision is not Precision.FLOAT}
+    modes = (Precision.INT8, Precision.FP8_E4M3, Precision.FP8_E5M2)
+    known = {str(precision): precision for precision in modes}
     if (found := known.get(str(word).lower())) is None:
         msg = f"mode {word!r} is unknown: {nearest(str(word).lower(), known)}"
         raise PlanError(msg)

@@ -56,8 +56,8 @@ class Recipe:
     runtime_precision: RuntimePrecision = RuntimePrecision.DEFAULT
 
     def __post_init__(self) -> None:
-        if self.mode is Precision.FLOAT:
-            msg = "mode is 'float': a recipe says how to quantize; name the groups that stay in float in the plan."
+        if self.mode in {Precision.FLOAT, Precision.INT8_WEIGHTS}:
+            msg = f"mode is {str(self.mode)!r}: a recipe says how to quantize; name such groups in the plan."
             raise PlanError(msg)
         if self.mode.is_fp8:
             self._check_fp8()

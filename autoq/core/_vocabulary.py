@@ -32,6 +32,7 @@ class Precision(Word):
 
     FLOAT = "float"
     INT8 = "int8"
+    INT8_WEIGHTS = "int8_weights"  # stored in 8 bits, computed in float: small, not fast
     FP8_E4M3 = "fp8_e4m3"
     FP8_E5M2 = "fp8_e5m2"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from autoq.calibration import Feed, infer_all
 from autoq.core import DeviceError, Estimate
 from autoq.evaluation._metrics import Metric, Outputs, apply_metric
 from autoq.evaluation._runtime import Compiled, first_reason
-from autoq.evaluation._validation import ValidationSet
 
 Scores = NDArray[np.float64]
 
@@ -22,7 +21,7 @@ Scores = NDArray[np.float64]
 _RUN = 256
 
 
-def score(compiled: Compiled, validation: ValidationSet, metric: Metric) -> Scores:
+def score(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Metric) -> Scores:
     """Scores a model on labelled data, several inferences at a time.
 
     Args:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import Estimate, MetricError, RuntimePrecision
-from autoq.evaluation._accuracy import Scores, paired_drop, score
+from autoq.core import Estimate, RuntimePrecision
+from autoq.evaluation._accuracy import Scores, paired_drop
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._latency import measure_latency
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._records import Accuracy, Evaluation
 from autoq.evaluation._runtime import RuntimeConfig
-from autoq.evaluation._validation import ValidationSet
-
-ValidationFn = Callable[[ov.CompiledModel, Any], Any]
+from autoq.evaluation._scorer import Scorer, ValidationFn
 
 
 class Evaluator:
@@ -55,15 +52,13 @@ class Evaluator:
         max_latency_seconds: float = 3.0,
     ) -> None:
         self.runtime = runtime
-        self._validation = validation
-        self._metric = metric
-        self._evaluate = evaluate
+        self._scorer = Scorer(validation, metric=metric, evaluate=evaluate, runtime=runtime)
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
-        mean, scores = self._score(model, RuntimePrecision.F32)
+        mean, scores = self._scorer.of(model, RuntimePrecision.F32)(None)
         self._float_mean, self._float_scores = mean, scores
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
-        count = scores.size if scores.size else _length(validation)
+        count = scores.size if scores.size else len(self._scorer)
         self.float_accuracy = Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
         # The baseline against a second copy of itself: the timer's own error on this machine.
         twin = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
@@ -86,7 +81,7 @@ class Evaluator:
         marks = [time.perf_counter()]
         compiled = self.runtime.with_precision(precision).compile(model)
         marks.append(time.perf_counter())
-        mean, scores = self._score(model, precision)
+        mean, scores = self._scorer.of(model, precision)(None)
         marks.append(time.perf_counter())
         latency = measure_latency(compiled, self._baseline, self._sample, max_seconds=self._max_latency_seconds)
         marks.append(time.perf_counter())
@@ -99,18 +94,6 @@ class Evaluator:
         )
         return evaluation, dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
 
-    def _score(self, model: ov.Model, precision: RuntimePrecision) -> tuple[float, Scores]:
-        """Mean score and per-sample scores, empty where the user's function gives none."""
-        runtime = self.runtime.with_precision(precision)
-        if self._evaluate is not None:
-            return _user_score(self._evaluate, runtime.compile(model).compiled_model, self._validation)
-        if self._metric is None:
-            msg = "an Evaluator needs a metric or an evaluate function."
-            raise MetricError(msg)
-        # Scoring wants throughput; settings that are made for one inference at a time would leave cores idle.
-        scores = score(runtime.with_hint("THROUGHPUT").compile(model), self._validation, self._metric)
-        return float(scores.mean()), scores
-
     def _drop(self, mean: float, scores: Scores) -> Estimate:
         if scores.size and scores.size == self._float_scores.size:
             return paired_drop(self._float_scores, scores)
@@ -118,33 +101,6 @@ class Evaluator:
         return Estimate(drop, drop, drop)
 
 
-def _user_score(function: ValidationFn, compiled: ov.CompiledModel, items: Any) -> tuple[float, Scores]:
-    name = getattr(function, "__name__", type(function).__name__)
-    try:
-        returned = function(compiled, items)
-    except Exception as error:
-        msg = f"evaluate function {name!r} raised {type(error).__name__}: {error}"
-        raise MetricError(msg) from error
-    value, per_item = returned if isinstance(returned, tuple) else (returned, None)
-    try:
-        scores = np.empty(0) if per_item is None else np.asarray(per_item, np.float64).reshape(-1)
-        mean = float(scores.mean()) if value is None and scores.size else float(value)
-    except (TypeError, ValueError):
-        msg = f"evaluate function {name!r} returned {returned!r}: a float, or (float, floats per item) is needed."
-        raise MetricError(msg) from None
-    if not np.isfinite(mean) or not np.isfinite(scores).all():
-        msg = f"evaluate function {name!r} returned {mean}, or a score that is not finite."
-        raise MetricError(msg)
-    return mean, scores
-
-
-def _length(items: Any) -> int:  # whatever the user's function takes
-    return len(items) if hasattr(items, "__len__") else 0
-
-
 def size_bytes(model: ov.Model) -> int:
     """Bytes of a model's constants: what its weights take on disk."""
     return sum(op.get_byte_size() for op in model.get_ops() if op.get_type_name() == "Constant")
-
-
-__all__ = ["Evaluator", "ValidationFn", "ValidationSet", "size_bytes"]

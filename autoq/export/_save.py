@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import openvino as ov
 
 from autoq.core import OutputError
 from autoq.search import TrialRecord, evaluation_to_dict
+from autoq.transform import PLAN_NOTE, VERSION_NOTE, note_plan
 
-_PLAN = ["autoq", "plan"]
 _EVALUATION = ["autoq", "evaluation"]
-_VERSION = ["autoq", "version"]
 
 
 def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
@@ -33,8 +31,7 @@ def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
         OutputError: The path is no `.xml`, or cannot be written.
     """
     clone = model.clone()
-    clone.set_rt_info(version("autoq"), _VERSION)
-    clone.set_rt_info(record.plan.to_json(), _PLAN)
+    note_plan(clone, record.plan)
     if record.evaluation is not None:
         summary = evaluation_to_dict(record.evaluation)
         del summary["execution"]
@@ -85,8 +82,8 @@ def save_model(model: ov.Model, path: Path) -> Path:
 def read_provenance(model: ov.Model) -> dict[str, Any]:
     """What `save_candidate` noted in a model: version, plan, evaluation; empty for any other model."""
     found: dict[str, Any] = {}
-    for path in (_VERSION, _PLAN, _EVALUATION):
+    for path in (VERSION_NOTE, PLAN_NOTE, _EVALUATION):
         if model.has_rt_info(path):
             text = str(model.get_rt_info(path).value)
-            found[path[-1]] = text if path is _VERSION else json.loads(text)
+            found[path[-1]] = text if path is VERSION_NOTE else json.loads(text)
     return found

@@ -5,7 +5,9 @@ from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._plot import plot_front
 from autoq.search._problem import Problem, place, prepare
 from autoq.search._records import TrialRecord, TrialState
+from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, enqueue_first, rank_groups, run
+from autoq.search._sensitivity import sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
     accuracy_to_dict,
@@ -45,5 +47,8 @@ __all__ = [
     "rank_groups",
     "record_from_dict",
     "record_to_dict",
+    "restoration_order",
+    "restore",
     "run",
+    "sensitivities",
 ]

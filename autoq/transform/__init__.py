@@ -2,14 +2,18 @@
 
 from autoq.transform._builder import CandidateBuilder, quantize_model
 from autoq.transform._channel_alignment import align_channels
+from autoq.transform._provenance import PLAN_NOTE, VERSION_NOTE, note_plan
 from autoq.transform._resolved import FLOAT_FINGERPRINT, ResolvedPlan, ResolvedQuantizer, Smoothing
 
 __all__ = [
     "FLOAT_FINGERPRINT",
+    "PLAN_NOTE",
+    "VERSION_NOTE",
     "CandidateBuilder",
     "ResolvedPlan",
     "ResolvedQuantizer",
     "Smoothing",
     "align_channels",
+    "note_plan",
     "quantize_model",
 ]

@@ -75,12 +75,11 @@ def corrected_shifts(
         waves.setdefault(cut.wave[nodes[layer.op].get_name()], []).append(layer)
     for wave in range(max(waves, default=-1) + 1):
         here = waves.get(wave, [])
-        outputs = [nodes[layer.op].output(0) for layer in here]
-        crossing = cut.leaving(wave)
-        means = _run(cut, wave, outputs, [layer.output_axis for layer in here], crossing, kept, len(feeds))
-        for layer, mean in zip(here, means, strict=True):
+        _run(cut, wave, kept, len(feeds))
+        for layer in here:
             if layer.bias_add is None or layer.bias_port is None:
                 continue
+            mean = _channel_mean(kept[nodes[layer.op].get_name(), 0], layer.output_axis)
             bias = bias_of(nodes[layer.bias_add], layer.bias_port)
             shift = np.asarray(float_means[layer.op] - (mean + bias.reshape(-1)), np.float32)
             if acceptable(shift, bias, _MAX_MAGNITUDE):
@@ -151,33 +150,23 @@ class _Cut:
         return found
 
 
-def _run(
-    cut: _Cut,
-    wave: int,
-    outputs: Sequence[ov.Output],
-    axes: Sequence[int],
-    crossing: Sequence[ov.Output],
-    kept: dict[Tensor, list[NDArray[Any]]],
-    count: int,
-) -> list[NDArray[np.float64]]:
-    """Runs one wave over all samples: channel means of outputs, and the crossing tensors put beside the kept ones."""
+def _run(cut: _Cut, wave: int, kept: dict[Tensor, list[NDArray[Any]]], count: int) -> None:
+    """Runs one wave over all samples, and puts the tensors that leave it beside the kept ones.
+
+    What a corrected layer gives leaves it always: its bias comes in the next wave. Its mean is taken there and not in
+    the model: OpenVINO 2026.4 loses the scale of an integer layer where a reduction and another operation read it.
+    """
     inputs = cut.detach(wave)
-    results = [ops.result(_mean(output, axis)) for output, axis in zip(outputs, axes, strict=True)]
-    results += [ops.result(output) for output in crossing]
-    if not results:
-        return []
-    names = [(output.get_node().get_name(), output.get_index()) for output in crossing]
-    kept.update({name: [] for name in names})
-    totals: list[NDArray[np.float64] | float] = [0.0] * len(outputs)
+    crossing = cut.leaving(wave)
+    if not crossing:
+        return
+    columns: list[list[NDArray[Any]]] = [[] for _ in crossing]
 
     def take(request: ov.InferRequest) -> None:
-        values = [request.get_output_tensor(place).data for place in range(len(results))]
-        for place in range(len(outputs)):
-            totals[place] = totals[place] + values[place].astype(np.float64)
-        for name, value in zip(names, values[len(outputs) :], strict=True):
-            kept[name].append(np.array(value))
+        for place, column in enumerate(columns):
+            column.append(np.array(request.get_output_tensor(place).data))
 
-    model = ov.Model(results, list(inputs.values()), f"wave_{wave}")
+    model = ov.Model([ops.result(output) for output in crossing], list(inputs.values()), f"wave_{wave}")
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
     feeds = ([kept[source][sample] for source in inputs] for sample in range(count))
     try:
@@ -185,13 +174,14 @@ def _run(
     except RuntimeError as error:
         msg = f"bias correction cannot run a part of the model: {str(error).splitlines()[-1].strip()}"
         raise DeviceError(msg) from error
-    return [np.asarray(total) / count for total in totals]
+    for output, column in zip(crossing, columns, strict=True):
+        kept[output.get_node().get_name(), output.get_index()] = column
 
 
-def _mean(output: ov.Output, axis: int) -> ov.Node:
-    rank = len(output.get_partial_shape())
-    others = np.array([other for other in range(rank) if other != axis % rank], np.int64)
-    return ops.reduce_mean(output, others)
+def _channel_mean(samples: Sequence[NDArray[Any]], axis: int) -> NDArray[np.float64]:
+    """Mean over the samples of each one's channel means, [channels]."""
+    others = tuple(other for other in range(samples[0].ndim) if other != axis % samples[0].ndim)
+    return np.asarray(np.mean([sample.mean(axis=others, dtype=np.float64) for sample in samples], axis=0))
 
 
 def _input_name(parameter: ov.Node) -> str:

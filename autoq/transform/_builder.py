@@ -45,6 +45,7 @@ class CandidateBuilder:
         self._on_activations = ActivationQuantizers(placements, statistics)
         self._inputs = inputs
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
+        self._overlaps: dict[object, list[str]] = {}
         self._accurate: dict[str, dict[str, FloatArray]] = {}
 
     def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
@@ -153,7 +154,7 @@ class CandidateBuilder:
                 raise PlanError(msg)
         mode = plan.recipe.mode
         for group, precision in plan.precisions.items():
-            if precision not in {Precision.FLOAT, mode}:
+            if precision not in {Precision.FLOAT, Precision.INT8_WEIGHTS, mode}:
                 msg = f"plan gives the group {group!r} {str(precision)!r}, but its mode is {str(mode)!r}."
                 raise PlanError(msg)
         if mode is not self._placements.mode:
@@ -163,10 +164,19 @@ class CandidateBuilder:
 
     def _stands(self, plan: QuantizationPlan, graph: QuantizationGraph, site: QuantizerSite) -> bool:
         """Groups are those of the reference; elsewhere they are found by the operations they hold."""
-        if graph is self._placements.reference:
-            return plan.precision(graph.group_of[site.name].name) is not Precision.FLOAT
-        floats = {op for g in self._placements.reference.groups if g.name in plan.float_groups for op in g.ops}
-        return floats.isdisjoint(graph.group_of[site.name].ops)
+        ops = graph.group_of[site.name].ops
+        asked = {plan.precision(group) for group in self._groups_of(graph.group_of[site.name].name, ops)}
+        if Precision.FLOAT in asked:
+            return False
+        return site.kind is SiteKind.WEIGHT or Precision.INT8_WEIGHTS not in asked
+
+    def _groups_of(self, name: str, ops: tuple[str, ...]) -> list[str]:
+        """Groups of the reference that hold any of these operations."""
+        key = (name, ops)
+        if key not in self._overlaps:
+            groups = self._placements.reference.groups
+            self._overlaps[key] = [group.name for group in groups if not set(ops).isdisjoint(group.ops)]
+        return self._overlaps[key]
 
     # --- numbers, each computed once ---------------------------------------------------------------------------------
 

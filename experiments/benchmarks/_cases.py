@@ -75,6 +75,10 @@ class Case:
         pairs = ValidationSet.of(self.model, self.given["validation"])
         return pairs if count is None else ValidationSet.of(self.model, list(islice(pairs, count)))
 
+    def labelled(self) -> list[tuple[Feed, Any]]:
+        """All labelled data, held-out ones included."""
+        return [*self.validation(), *ValidationSet.of(self.model, self.given["holdout"])]
+
     def score(self, model: ov.Model, runtime: RuntimeConfig, count: int | None = None) -> Scores:
         """Per-sample scores on all labelled data, held-out ones included, or on the first `count`."""
         compiled = runtime.with_hint("THROUGHPUT").compile(model)

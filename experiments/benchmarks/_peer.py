@@ -37,6 +37,29 @@ def quantize(
         )
 
 
+def quantize_with_accuracy_control(
+    model: ov.Model,
+    samples: Sequence[Any],
+    validation: Sequence[Any],
+    validation_fn: Any,
+    *,
+    max_drop: float,
+    subset_size: int,
+    model_type: str | None,
+) -> ov.Model:
+    """`nncf.quantize_with_accuracy_control` with its defaults."""
+    with redirect_stdout(sys.stderr):
+        return nncf.quantize_with_accuracy_control(
+            model,
+            nncf.Dataset(samples),
+            nncf.Dataset(validation),
+            validation_fn,
+            max_drop=max_drop,
+            subset_size=subset_size,
+            model_type=None if model_type is None else nncf.ModelType(model_type),
+        )
+
+
 # How the peer spells our range estimators for per-tensor activations: per-sample statistic, then aggregator.
 _AGGREGATORS = {
     RangeEstimator.MIN_MAX: ("MIN", "MAX"),

@@ -100,6 +100,7 @@ def test_a_group_that_is_not_named_is_quantized_to_the_mode():
         ({"recipe": {"subset_size": 0}}, "subset_size must be at least 1, got 0"),
         ({"recipe": {"smooth_quant_alpha": 1.5}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got 1.5"),
         ({"recipe": {"mode": "float"}}, "mode is 'float': a recipe says how to quantize"),
+        ({"recipe": {"mode": "int8_weights"}}, "mode is 'int8_weights': a recipe says how to quantize"),
         ({"recipe": {"weights": {"bit": 8}}}, "quantizer scheme key 'bit' is unknown: did you mean 'bits'"),
         ({"recipe": {"weights": {"bits": "8"}}}, "quantizer scheme: bits is '8': write a number"),
         ({"recipe": {"activations": {"symmetric": 1}}}, "symmetric is 1: write true or false"),

@@ -50,10 +50,11 @@ def means_behind_biases(model, names, inputs):
     ("model", "data"),
     [
         (conv_net(), images(20)),
+        (conv_net(channels=32, size=16), images(20, size=16)),  # runs in real int8 kernels
         (conv_net(kernel=1, batch=2), images(40)),
         (token_net(), TOKENS),
     ],
-    ids=["convolutions", "batches", "tokens of several lengths"],
+    ids=["convolutions", "wide convolutions", "batches", "tokens of several lengths"],
 )
 def test_means_are_those_of_the_float_model(model, data):
     before = snapshot(model)

@@ -1,0 +1,133 @@
+"""Scores models of one task, on all of its labelled data or on some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from autoq.core import MetricError, RuntimePrecision
+from autoq.evaluation._accuracy import Scores, score
+from autoq.evaluation._metrics import Metric
+from autoq.evaluation._runtime import RuntimeConfig
+
+ValidationFn = Callable[[ov.CompiledModel, Any], Any]
+Indices = Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]
+# Mean score and per-sample scores of the items with these numbers, of all without.
+Score = Callable[[Indices | None], tuple[float, Scores]]
+
+
+class Scorer:
+    """Scores models by a metric, or by a user's own function.
+
+    Args:
+        validation: Labelled data; whatever `evaluate` takes as its second argument where that is given.
+        metric: Scores the outputs; None where `evaluate` is given.
+        evaluate: `(compiled_model, items) -> float`, or `(float | None, one score per item)`, or `(float, the outputs
+            of each item)`, which say nothing about single items.
+        runtime: Compile settings.
+
+    Raises:
+        MetricError: There is neither a metric nor a function.
+    """
+
+    def __init__(
+        self, validation: Any, *, metric: Metric | None, evaluate: ValidationFn | None, runtime: RuntimeConfig
+    ) -> None:
+        if metric is None and evaluate is None:
+            msg = "labelled data need a metric or an evaluate function."
+            raise MetricError(msg)
+        self._validation = validation
+        self._metric = metric
+        self._evaluate = evaluate
+        self._runtime = runtime
+
+    def __len__(self) -> int:
+        """Number of items; 0 where the user's own cannot tell."""
+        return len(self._validation) if hasattr(self._validation, "__len__") else 0
+
+    def of(self, model: ov.Model, precision: RuntimePrecision) -> Score:
+        """Compiles a model once, for any number of scores.
+
+        Args:
+            model: The model.
+            precision: What its float layers run in.
+
+        Returns:
+            Scores it; per-sample scores are empty where the user's function gives none.
+
+        Raises:
+            DeviceError: The device refuses the model.
+            MetricError: (The function returned) the metric raised, or returned something that is not a score.
+        """
+        runtime = self._runtime.with_precision(precision)
+        if self._evaluate is not None:
+            function, compiled = self._evaluate, runtime.compile(model).compiled_model
+            return lambda indices: _user_score(function, compiled, _chosen(self._validation, indices))
+        metric = self._metric
+        # Scoring wants throughput; settings that are made for one inference at a time would leave cores idle.
+        fast = runtime.with_hint("THROUGHPUT").compile(model)
+
+        def by_metric(indices: Indices | None) -> tuple[float, Scores]:
+            scores = score(fast, _chosen(self._validation, indices), metric)  # type: ignore[arg-type]  # checked above
+            return float(scores.mean()), scores
+
+        return by_metric
+
+
+class _Chosen(Sequence[Any]):
+    """Some items of a sequence."""
+
+    def __init__(self, items: Any, indices: Indices) -> None:  # anything indexable
+        self._items = items
+        self._indices = [int(index) for index in indices]
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Any:  # type: ignore[override]  # single items only
+        return self._items[self._indices[index]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._items[index] for index in self._indices)
+
+
+def _chosen(items: Any, indices: Indices | None) -> Any:  # whatever the user's function takes
+    if indices is None:
+        return items
+    if hasattr(items, "__getitem__") and hasattr(items, "__len__"):
+        return _Chosen(items, indices)
+    wanted = {int(index): place for place, index in enumerate(indices)}
+    found = sorted(
+        ((wanted[number], item) for number, item in enumerate(items) if number in wanted), key=lambda pair: pair[0]
+    )
+    return [item for _, item in found]
+
+
+def _user_score(function: ValidationFn, compiled: ov.CompiledModel, items: Any) -> tuple[float, Scores]:
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        returned = function(compiled, items)
+    except Exception as error:
+        msg = f"evaluate function {name!r} raised {type(error).__name__}: {error}"
+        raise MetricError(msg) from error
+    value, per_item = returned if isinstance(returned, tuple) else (returned, None)
+    try:
+        scores = np.empty(0) if per_item is None or _are_outputs(per_item) else np.asarray(per_item, np.float64)
+        scores = scores.reshape(-1)
+        mean = float(scores.mean()) if value is None and scores.size else float(value)
+    except (TypeError, ValueError):
+        msg = f"evaluate function {name!r} returned {returned!r}: a float, or (float, floats per item) is needed."
+        raise MetricError(msg) from None
+    if not np.isfinite(mean) or not np.isfinite(scores).all():
+        msg = f"evaluate function {name!r} returned {mean}, or a score that is not finite."
+        raise MetricError(msg)
+    return mean, scores
+
+
+def _are_outputs(per_item: Any) -> bool:  # what a user's function returned
+    """Whether there are arrays for each item, its outputs, and not one number."""
+    first = next(iter(per_item), 0.0)
+    return isinstance(first, list | tuple | dict) or np.size(first) > 1
