@@ -29,4 +29,4 @@ def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
         target_device=TargetDevice.parse(info.settings["target_device"]),
         model_type=None if model_type is None else ModelType.parse(model_type),
     )
-    return CandidateBuilder(model, placements, Statistics.load(path))
+    return CandidateBuilder(model, placements, Statistics.load(path), cache=run.cache)

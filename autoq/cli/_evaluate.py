@@ -20,11 +20,12 @@ from autoq.cli._show import as_json, print_json
 def evaluate(model: str, *, validation: str, metric: str, device: str, precision: str, json_output: bool) -> None:
     """Scores MODEL on labelled data, with an interval."""
     from autoq.api import evaluate as run_evaluate
-    from autoq.config import load_data, load_function
+    from autoq.config import load_data, load_metric
 
-    chosen = load_function(metric, Path()) if ":" in metric else metric
     data = load_data(validation, Path())
-    mean, scores = run_evaluate(model, data, metric=chosen, device=device, inference_precision=precision)
+    mean, scores = run_evaluate(
+        model, data, metric=load_metric(metric, Path()), device=device, inference_precision=precision
+    )
     if json_output:
         print_json({"score": asdict(mean), "n": len(scores)})
     else:

@@ -59,6 +59,15 @@ def load_data(name: str, folder: Path) -> Any:  # whatever the user's function r
         raise ConfigError(msg) from error
 
 
+def load_metric(name: str, folder: Path) -> str | Callable[..., Any]:
+    """A metric: code where the name has a colon, as `load_function` takes it; else the name itself.
+
+    Raises:
+        ConfigError: There is no such code.
+    """
+    return load_function(name, folder) if ":" in name else name
+
+
 def _load_arrays(path: Path) -> Any:  # an array, a dict, or a pair
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -123,7 +123,7 @@ def prepare(
         path=None if cache is None else cache / file,
         progress=lambda done, total: stage("collecting calibration statistics", done, total),
     )
-    builder = CandidateBuilder(model, placements, statistics)
+    builder = CandidateBuilder(model, placements, statistics, inputs, cache)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()
     groups = [group.name for group in placements.reference.groups]

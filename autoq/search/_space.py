@@ -74,6 +74,7 @@ class SearchSpace(BaseModel):
     Attributes:
         presets: Schemes of the activations.
         range_estimators: How per-sample extremes become ranges.
+        weight_range_estimators: How the ranges of weights are found.
         subset_sizes: Calibration samples used; the largest is what is collected, once.
         bias_corrections: How the mean shift of weighted layers is removed.
         overflow_fixes: Which weights use half of their range.
@@ -92,6 +93,7 @@ class SearchSpace(BaseModel):
         RangeEstimator.MEAN_MIN_MAX,
         RangeEstimator.MIN_MAX,
     )
+    weight_range_estimators: Annotated[tuple[Estimator, ...], Choices, Field(min_length=1)] = (RangeEstimator.MIN_MAX,)
     subset_sizes: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Choices, Field(min_length=1)] = (300,)
     bias_corrections: Annotated[tuple[BiasCorrection, ...], Choices, Field(min_length=1)] = (
         BiasCorrection.FAST,
@@ -170,6 +172,7 @@ class SearchSpace(BaseModel):
         return {
             "preset": self.presets,
             "range_estimator": self.range_estimators,
+            "weight_range_estimator": self.weight_range_estimators,
             "subset_size": self.subset_sizes,
             "bias_correction": self.bias_corrections,
             "overflow_fix": self.overflow_fixes,
@@ -182,8 +185,9 @@ class SearchSpace(BaseModel):
         """What the recipes of the space ask of calibration."""
         return Needs(
             estimators=frozenset(self.range_estimators),
-            means=set(self.bias_corrections) != {BiasCorrection.NONE},
+            means=BiasCorrection.FAST in self.bias_corrections,
             smoothing=set(self.smooth_quant_alphas) != {None},
+            output_means=BiasCorrection.ACCURATE in self.bias_corrections,
         )
 
     def default_recipe(self) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
@@ -14,6 +15,7 @@ from autoq.transform._accurate_bias_correction import SHARE_OF_SAMPLES, correcte
 from autoq.transform._activation_quantizers import ActivationQuantizers
 from autoq.transform._bias_correction import shift_biases
 from autoq.transform._fake_quantize import insert_activations, insert_weights
+from autoq.transform._measured_shifts import MeasuredShifts
 from autoq.transform._resolved import ResolvedPlan, Smoothing
 from autoq.transform._smooth_quant import insert_divisions, smoothings
 from autoq.transform._weight_quantizers import WeightQuantizers
@@ -28,6 +30,8 @@ class CandidateBuilder:
         placements: Where quantizers stand under each ignored scope and preset.
         statistics: Cover every placement.
         inputs: The calibration inputs; only accurate bias correction runs candidates on them.
+        cache: Folder that keeps what accurate bias correction measures, so that a candidate can be built again without
+            them; None keeps it in memory.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class CandidateBuilder:
         placements: Placements,
         statistics: Statistics,
         inputs: Sequence[Feed] | None = None,
+        cache: Path | None = None,
     ) -> None:
         self._model = model
         self._placements = placements
@@ -46,7 +51,7 @@ class CandidateBuilder:
         self._inputs = inputs
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
         self._overlaps: dict[object, list[str]] = {}
-        self._accurate: dict[str, dict[str, FloatArray]] = {}
+        self._measured_shifts = MeasuredShifts(cache)
 
     def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
         """The numbers of a plan.
@@ -124,25 +129,26 @@ class CandidateBuilder:
 
     def _measured(self, resolved: ResolvedPlan, graph: QuantizationGraph) -> dict[str, FloatArray]:
         """Shifts of accurate bias correction."""
+        key = resolved.fingerprint
+        if (known := self._measured_shifts.get(key)) is not None:
+            return known
         if self._inputs is None:
             msg = "bias correction 'accurate' runs the candidate on calibration data, which are not there."
             raise PlanError(msg)
-        key = resolved.fingerprint
-        if key not in self._accurate:
-            count = min(resolved.corrected_on, len(self._inputs))
-            standing = {quantizer.name for quantizer in resolved.quantizers}
-            layers = [layer for layer in graph.layers if layer.weight in standing and layer.bias_add is not None]
-            means = {}
-            for layer in layers:
-                if (tap := output_mean(layer)) is not None and tap in self._statistics:
-                    samples = self._statistics.of(tap, count * self._statistics.batch)
-                    means[layer.op] = samples.mean(axis=0, dtype=np.float64)
-            workbench, nodes = self._assemble(resolved, graph, fold_weights=True)
-            feeds = [self._inputs[index] for index in range(count)]
-            self._accurate[key] = corrected_shifts(
-                workbench, nodes, [layer for layer in layers if layer.op in means], means, feeds
-            )
-        return self._accurate[key]
+        count = min(resolved.corrected_on, len(self._inputs))
+        standing = {quantizer.name for quantizer in resolved.quantizers}
+        layers = [layer for layer in graph.layers if layer.weight in standing and layer.bias_add is not None]
+        means = {}
+        for layer in layers:
+            if (tap := output_mean(layer)) is not None and tap in self._statistics:
+                samples = self._statistics.of(tap, count * self._statistics.batch)
+                means[layer.op] = samples.mean(axis=0, dtype=np.float64)
+        workbench, nodes = self._assemble(resolved, graph, fold_weights=True)
+        feeds = [self._inputs[index] for index in range(count)]
+        measured = [layer for layer in layers if layer.op in means]
+        shifts = corrected_shifts(workbench, nodes, measured, means, feeds)
+        self._measured_shifts.put(key, shifts)
+        return shifts
 
     # --- which sites stand -------------------------------------------------------------------------------------------
 

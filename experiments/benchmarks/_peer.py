@@ -61,7 +61,7 @@ def quantize_with_accuracy_control(
 
 
 # How the peer spells our range estimators for per-tensor activations: per-sample statistic, then aggregator.
-_AGGREGATORS = {
+AGGREGATORS = {
     RangeEstimator.MIN_MAX: ("MIN", "MAX"),
     RangeEstimator.MEAN_MIN_MAX: ("MEAN", "MEAN"),
     RangeEstimator.MEDIAN_MIN_MAX: ("MEDIAN", "MEDIAN"),
@@ -71,11 +71,14 @@ _AGGREGATORS = {
 
 def quantize_with(recipe: Recipe, model: ov.Model, samples: Sequence[Any], model_type: str | None) -> ov.Model:
     """`nncf.quantize` with preset, subset and range estimator of a recipe."""
-    low, high = _AGGREGATORS[recipe.range_estimator]
-    estimator = RangeEstimatorParameters(
-        min=StatisticsCollectorParameters(StatisticsType.MIN, AggregatorType[low]),
-        max=StatisticsCollectorParameters(StatisticsType.MAX, AggregatorType[high]),
-    )
+    low, high = AGGREGATORS[recipe.range_estimator]
+    estimator = None
+    if recipe.range_estimator != RangeEstimator.MEAN_MIN_MAX:
+        # Its default, told explicitly, would hold for ranges per channel too, which by default are the extremes.
+        estimator = RangeEstimatorParameters(
+            min=StatisticsCollectorParameters(StatisticsType.MIN, AggregatorType[low]),
+            max=StatisticsCollectorParameters(StatisticsType.MAX, AggregatorType[high]),
+        )
     with redirect_stdout(sys.stderr):
         return nncf.quantize(
             model,

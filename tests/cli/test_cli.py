@@ -130,6 +130,27 @@ def test_quantize(place, autoq):
     assert not any(name.startswith("head/fq") for name in names)
 
 
+def test_quantize_with_other_schemes_and_on_a_budget(place, autoq):
+    given = ("quantize", "model.xml", "--calibration", "calibration.npy", "-o", "m.xml")
+    code, _, _ = autoq(*given, "--activations", "bits=16", "--activations", "symmetric=false", "--weights", "bits=4")
+    assert code == 0
+    fakes = [op for op in ov.Core().read_model("m.xml").get_ops() if op.get_type_name() == "FakeQuantize"]
+    assert {op.get_attributes()["levels"] for op in fakes} == {2**16}
+    code, _, _ = autoq(*given, "--mode", "fp8_e4m3")
+    assert code == 0
+    assert any(op.get_type_name() == "FakeConvert" for op in ov.Core().read_model("m.xml").get_ops())
+    budget = ("--max-drop", "10%", "--validation", "data.py:validation", "--metric", "data.py:own")
+    code, out, _ = autoq(*given, *budget, "--json")
+    assert code == 0
+    assert json.loads(out)["drop"] <= 0.1
+    code, _, err = autoq(*given, "--max-drop", "1%")
+    assert code == 2
+    assert "--max-drop needs --validation" in err
+    code, _, err = autoq(*given, "--weights", "4")
+    assert code == 2
+    assert "--weights is '4': write KEY=VALUE" in err
+
+
 def test_benchmark(place, autoq):
     code, out, _ = autoq("benchmark", "model.xml", "--seconds", 0.2)
     assert code == 0

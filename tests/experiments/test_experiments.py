@@ -106,7 +106,7 @@ def test_a_benchmark_prints_json_lines_and_hides_no_miss(capsys):
 
 @pytest.mark.slow
 @pytest.mark.peers
-@pytest.mark.parametrize("name", ["quantize_parity", "candidate_cost", "calibration"])
+@pytest.mark.parametrize("name", ["quantize_parity", "candidate_cost", "calibration", "accuracy", "accuracy_control"])
 def test_a_benchmark_runs(name):
     import subprocess
     import sys
@@ -121,4 +121,4 @@ def test_a_benchmark_runs(name):
     assert done.returncode == 0, done.stderr[-2000:]
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert {line["benchmark"] for line in said} == {name}
-    assert len({line["figure"] for line in said}) >= 4
+    assert len({line["figure"] for line in said}) >= 3

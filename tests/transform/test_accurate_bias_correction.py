@@ -99,6 +99,16 @@ def _fields(recipe):
     return {name: getattr(recipe, name) for name in recipe.__dataclass_fields__}
 
 
+def test_what_was_measured_is_found_again_without_data(tmp_path):
+    model = conv_net()
+    placements = Placements.of(model)
+    inputs = as_inputs(model, images(20))
+    statistics = collect(model, placements, inputs, needs=Needs.of([PLAN.recipe]))
+    first = CandidateBuilder(model, placements, statistics, inputs, tmp_path).build(PLAN)
+    again = CandidateBuilder(model, placements, statistics, cache=tmp_path).build(PLAN)
+    assert snapshot(again) == snapshot(first)
+
+
 def test_without_data_it_is_refused():
     model = conv_net()
     placements = Placements.of(model)

@@ -229,3 +229,15 @@ def test_smoothing_alone_changes_nothing(tied):
     for fake in fakes(built).values():
         fake.output(0).replace(fake.input_value(0))
     np.testing.assert_allclose(run(built, data[0]), run(model, data[0]), rtol=1e-4, atol=1e-5)
+
+
+def test_smoothing_keeps_out_of_what_is_ignored():
+    model = token_net()
+    data = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(4, 8)]
+    plan = QuantizationPlan(Recipe(smooth_quant_alpha=0.5))
+    smoothed = {}
+    for scope in (None, IgnoredScope(names=["up"])):
+        placements = Placements.of(model, {"none": scope}, model_type="transformer")
+        builder = CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data)))
+        smoothed[scope] = {s.tensor.producer for s in builder.resolve(plan).smoothings}
+    assert smoothed == {None: {"spread", "gelu"}, IgnoredScope(names=["up"]): {"gelu"}}
