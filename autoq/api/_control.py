@@ -1,9 +1,9 @@
 """What accuracy control does: candidates are evaluated until one meets the budget, the cheapest that could be found.
 
 Most candidates are close to one that was scored before, and differ from it on few items: those on which quantization
-does anything at all. So a candidate is first scored on the items that whole quantized models got most wrong, and takes
-over what its ancestor scored on the others. Only one that would meet the budget by this estimate is scored on all
-items.
+does anything at all. So a candidate is first scored on the items that earlier ones got most wrong, and takes over what
+its ancestor scored on the others. Only one that would meet the budget by this estimate is scored on all items, and what
+it gets wrong there joins the items that the next ones are tried on.
 """
 
 from __future__ import annotations
@@ -166,19 +166,16 @@ class Control:
         cost = {name: sum(self.cost[group] for group in block) for name, block in blocks.items()}
         ranked = restoration_order(dict(zip(blocks, won, strict=True)), cost)
         order = [group for name in ranked for group in blocks[name]]
-        guessed: dict[frozenset[str], float] = {}
-        # Items outside of the hard ones are lost too: by how much more than guessed, each evaluation tells.
-        hope = 0.0
+        guessed: dict[frozenset[str], bool] = {}
 
         def guess(floats: frozenset[str]) -> bool:
             if floats not in guessed:
-                guessed[floats] = self._estimate(plan(floats))[0]
-            return guessed[floats] + hope <= self.max_drop
+                guessed[floats] = self._estimate(plan(floats))[0] <= self.max_drop
+            return guessed[floats]
 
         def meets(floats: frozenset[str]) -> bool:
-            nonlocal hope
+            guessed.clear()  # what this candidate gets wrong is what the next ones are tried on
             candidate = self._score(plan(floats), self._prepared(plan(floats)))
-            hope = max(hope, candidate.drop - guessed.get(floats, candidate.drop))
             return candidate.finished and candidate.drop <= self.max_drop
 
         restore(order, guess, meets, spent=self._spent)
@@ -266,13 +263,13 @@ class Control:
         ancestor = min(whole, key=lambda c: (c.plan.recipe != plan.recipe, c.drop))
         known = ~np.isnan(ancestor.scores)
         lost = np.where(known, self.scores - np.nan_to_num(ancestor.scores), 0.0)
-        hard = self._hard(whole, known)
+        hard = self._hard(known)
         lost[hard] = self.scores[hard] - score(hard)[1]
         return float(lost[known].mean())
 
-    def _hard(self, whole: Sequence[_Candidate], among: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Items that whole quantized models scored differently from the float model, most so first."""
-        differences = np.max([np.nan_to_num(np.abs(self.scores - c.scores)) for c in whole], axis=0)
+    def _hard(self, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Items that candidates so far scored differently from the float model, most so first."""
+        differences = np.max([np.nan_to_num(np.abs(self.scores - c.scores)) for c in self.found], axis=0)
         differences = np.where(among, differences, 0.0)
         order = np.argsort(-differences, kind="stable")
         held = np.cumsum(differences[order])

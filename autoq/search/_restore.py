@@ -4,7 +4,7 @@ Groups are taken in the order of what they win back over what they cost (the gre
 Dantzig, "Discrete-variable extremum problems", 1957). How many of them is found by doubling, then by halving. Then
 those that are not needed are given back, by halves, quarters and so on (Zeller and Hildebrandt, "Simplifying and
 isolating failure-inducing input", 2002). All of that asks a guess, which is cheap; what it comes to is then evaluated,
-and where that shows the guess to be too hopeful, it has learnt and is asked again.
+and where that shows the guess to be too hopeful, it has learnt, and is asked what to add.
 """
 
 from __future__ import annotations
@@ -40,13 +40,24 @@ def restore(order: Sequence[str], guess: Question, meets: Question, *, spent: Ca
     Returns:
         The set; None where it had to stop, or nothing but all groups was found to meet the budget.
     """
+    chosen: list[str] = []
     for _ in range(_MOST_ROUNDS):
-        chosen = frozenset(_thinned(_fewest(order, guess, spent), guess, spent))
+        kept = frozenset(chosen)
+
+        def enough(more: Floats, kept: Floats = kept) -> bool:
+            return guess(kept | more)
+
+        rest = [group for group in order if group not in kept]
+        chosen += _thinned(_fewest(rest, enough, spent), enough, spent)
         if spent() or len(chosen) == len(order):
             break
-        if meets(chosen):
-            return chosen
-    found = frozenset(_fewest(order, meets, spent))
+        if meets(frozenset(chosen)):
+            return frozenset(chosen)
+
+    def proven(floats: Floats) -> bool:
+        return guess(floats) and meets(floats)
+
+    found = frozenset(_thinned(_fewest(order, proven, spent), proven, spent))
     return None if spent() or len(found) == len(order) else found
 
 
