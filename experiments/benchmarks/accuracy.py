@@ -18,7 +18,13 @@ import autoq
 from autoq.core import Preset, RangeEstimator, Recipe, RuntimePrecision
 from autoq.evaluation import RuntimeConfig, Scores, paired_drop
 
-OURS_ALONE = (RangeEstimator.MSE, RangeEstimator.KL)
+# Of activations and of weights; the peer does not search, but for its histogram.
+OURS_ALONE = (
+    (RangeEstimator.MSE, RangeEstimator.MIN_MAX),
+    (RangeEstimator.KL, RangeEstimator.MIN_MAX),
+    (RangeEstimator.MEAN_MIN_MAX, RangeEstimator.MSE),
+    (RangeEstimator.MIN_MAX, RangeEstimator.MSE),
+)
 
 
 def compare(case: Case, lines: Lines, *, quick: bool) -> None:
@@ -27,9 +33,10 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     runtime = RuntimeConfig(inference_precision=RuntimePrecision.F32)
     samples = case.calibration(subset)
     reference = case.score(case.model, runtime, count)
-    estimators = [RangeEstimator.MEAN_MIN_MAX] if quick else [*AGGREGATORS, *OURS_ALONE]
+    shared = [(estimator, RangeEstimator.MIN_MAX) for estimator in AGGREGATORS]
+    estimators = shared[:1] if quick else [*shared, *OURS_ALONE]
     best: list[tuple[float, Scores] | None] = [None, None]
-    for preset, estimator in itertools.product(Preset, estimators):
+    for preset, (estimator, of_weights) in itertools.product(Preset, estimators):
         recipe = Recipe(preset=preset, range_estimator=estimator, subset_size=subset)
         models = [
             autoq.quantize(
@@ -37,11 +44,12 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
                 samples,
                 preset=str(preset),
                 range_estimator=estimator,
+                weight_range_estimator=of_weights,
                 subset_size=subset,
                 model_type=case.model_type,
             )
         ]
-        if estimator in AGGREGATORS:
+        if (estimator, of_weights) in shared:
             models.append(quantize_with(recipe, case.model.clone(), samples, case.model_type))
         points, intervals = [], []
         for side, model in enumerate(models):
@@ -53,7 +61,8 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
                 best[side] = (float(scores.mean()), scores)
         lines.figure(
             case.name,
-            f"drop_points {preset} {estimator}",
+            f"drop_points {preset} {estimator}"
+            + ("" if of_weights is RangeEstimator.MIN_MAX else f", weights {of_weights}"),
             *points,
             intervals=intervals,
         )
