@@ -105,7 +105,7 @@ def quantize_with_accuracy_control(
         raise ConfigError(msg)
     settings = Settings.of(**options)
     recipes = [settings.recipe, *(_variations(settings.recipe, options) if tune_hyperparams else ())]
-    measure_biases = tune_hyperparams and _may_measure_biases(options)
+    measure_biases = tune_hyperparams and _may_measure_biases(options) and not network.get_sinks()
     runtime = RuntimeConfig(device=device)
     scorer = _scorer(network, validation, validation_fn, metric, runtime)
     inputs = as_inputs(network, calibration)

@@ -71,7 +71,7 @@ def compare(case: Case, lines: Lines, *, budget: float, quick: bool) -> None:
         "drop_points",
         *drops,
         goal=None if quick else "<= 0",
-        judged=float(drops[0] > 100 * budget >= drops[1]),  # missed where the peer meets it
+        judged=float(drops[0] > 100 * budget + 1e-6 > drops[1]),  # missed where the peer meets it
         budget=100 * budget,
         float_layers=[_float_layers(model, network) for network in models],
     )

@@ -1,0 +1,74 @@
+"""Scoring some items gives what scoring all gives for them, whoever scores; and where a model's time goes."""
+
+import numpy as np
+import pytest
+from networks import conv_net, images
+
+from autoq.core import MetricError, RuntimePrecision
+from autoq.evaluation import RuntimeConfig, Scorer, ValidationSet, layer_times, resolve_metric
+from autoq.graph import unique_names
+
+MODEL = conv_net()
+DATA = images(30)
+PAIRS = [(x[None], index % 3) for index, x in enumerate(DATA)]
+RUNTIME = RuntimeConfig()
+
+
+def per_item(compiled, items):
+    scores = [float(compiled(x)[0].argmax() == label) for x, label in items]
+    return float(np.mean(scores)), scores
+
+
+SCORERS = {
+    "metric": lambda: Scorer(
+        ValidationSet.of(MODEL, PAIRS), metric=resolve_metric("accuracy"), evaluate=None, runtime=RUNTIME
+    ),
+    "function": lambda: Scorer(PAIRS, metric=None, evaluate=per_item, runtime=RUNTIME),
+    "function over an iterable": lambda: Scorer(Once(PAIRS), metric=None, evaluate=per_item, runtime=RUNTIME),
+}
+
+
+class Once:
+    """What can be iterated over, again and again, and nothing else."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __iter__(self):
+        return iter(self.items)
+
+
+@pytest.mark.parametrize("kind", SCORERS)
+def test_some_items_have_the_scores_that_they_have_among_all(kind):
+    score = SCORERS[kind]().of(MODEL, RuntimePrecision.F32)
+    mean, scores = score(None)
+    assert mean == pytest.approx(scores.mean())
+    indices = np.array([7, 3, 29, 0])
+    some_mean, some = score(indices)
+    np.testing.assert_array_equal(some, scores[indices])
+    assert some_mean == pytest.approx(some.mean())
+
+
+def test_outputs_of_items_are_no_scores():
+    def with_outputs(compiled, items):
+        return 0.5, [[np.zeros(3)] for _ in items]
+
+    mean, scores = Scorer(PAIRS, metric=None, evaluate=with_outputs, runtime=RUNTIME).of(
+        MODEL, RuntimePrecision.DEFAULT
+    )(None)
+    assert mean == 0.5
+    assert scores.size == 0
+
+
+def test_there_must_be_something_that_scores():
+    with pytest.raises(MetricError, match="need a metric or an evaluate function"):
+        Scorer(PAIRS, metric=None, evaluate=None, runtime=RUNTIME)
+
+
+def test_time_belongs_to_operations():
+    model = conv_net(channels=32, size=48)
+    times = layer_times(model, RUNTIME, {"image": images(1, size=48)}, repeats=3)
+    assert set(times) <= set(unique_names(model))
+    assert {name for name in times if name.startswith(("conv", "depthwise"))}
+    assert all(value >= 0 for value in times.values())
+    assert sum(times.values()) > 0
