@@ -6,11 +6,12 @@ from autoq._lazy import lazy_names
 
 if TYPE_CHECKING:
     from autoq.api._accuracy_control import quantize_with_accuracy_control
+    from autoq.api._budget import absolute_drop
     from autoq.api._folder import RunFolder
     from autoq.api._measure import Comparison, benchmark, evaluate
     from autoq.api._quantize import quantize
     from autoq.api._result import Candidate, SearchResult
-    from autoq.api._search import absolute_drop, search
+    from autoq.api._search import search
 
 __all__ = [
     "Candidate",
@@ -30,10 +31,11 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "autoq.api._accuracy_control": ["quantize_with_accuracy_control"],
+        "autoq.api._budget": ["absolute_drop"],
         "autoq.api._folder": ["RunFolder"],
         "autoq.api._measure": ["Comparison", "benchmark", "evaluate"],
         "autoq.api._quantize": ["quantize"],
         "autoq.api._result": ["Candidate", "SearchResult"],
-        "autoq.api._search": ["absolute_drop", "search"],
+        "autoq.api._search": ["search"],
     },
 )

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Unpack
 
-import numpy as np
 import openvino as ov
 from joblib import cpu_count
 
+from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import calibrate
 from autoq.api._control import Control
 from autoq.api._settings import QuantizeOptions, Settings
 from autoq.calibration import Needs, as_inputs
 from autoq.core import (
     ConfigError,
-    ModelError,
     Precision,
     Preset,
     RangeEstimator,
@@ -32,7 +31,7 @@ from autoq.evaluation import (
     ValidationSet,
     resolve_metric,
 )
-from autoq.graph import if_bodies, read_model
+from autoq.graph import read_model
 from autoq.report import progress_bar
 
 _RESTORE_MODES = {"activations_and_weights": Precision.FLOAT, "only_activations": Precision.INT8_WEIGHTS}
@@ -103,6 +102,8 @@ def quantize_with_accuracy_control(
     if restored is None:
         msg = f"restore_mode {restore_mode!r} is unknown: {nearest(str(restore_mode), _RESTORE_MODES)}"
         raise ConfigError(msg)
+    relative = _is_relative(drop_type)
+    absolute_drop(max_drop, 1.0)
     settings = Settings.of(**options)
     recipes = [settings.recipe, *(_variations(settings.recipe, options) if tune_hyperparams else ())]
     measure_biases = tune_hyperparams and _may_measure_biases(options) and not network.get_sinks()
@@ -113,14 +114,13 @@ def quantize_with_accuracy_control(
         calibrated = calibrate(
             network, inputs, settings, needs=replace(Needs.of(recipes), output_means=measure_biases), progress=step
         )
-    if not calibrated.placements.reference.sites and not list(if_bodies(network)):
-        msg = f"model {network.get_friendly_name()!r} has nothing to quantize; `autoq sites` says why."
-        raise ModelError(msg)
+    calibrated.check()
     with progress_bar("evaluating candidates", shown=progress) as step:
         control = Control.of(
             calibrated,
             scorer,
-            max_drop=_absolute(max_drop, drop_type),
+            max_drop=max_drop,
+            relative=relative,
             deadline=None if timeout_s is None else started + timeout_s,
             most=max_num_iterations,
             step=step,
@@ -130,25 +130,11 @@ def quantize_with_accuracy_control(
     return control.answer()
 
 
-def _absolute(max_drop: float | str, drop_type: str) -> tuple[float, bool]:
-    """A budget and whether it is relative.
-
-    Raises:
-        ConfigError: It makes no sense.
-    """
+def _is_relative(drop_type: str) -> bool:
     if drop_type.lower() not in {"absolute", "relative"}:
         msg = f"drop_type {drop_type!r} is unknown: use 'absolute' or 'relative'."
         raise ConfigError(msg)
-    text = str(max_drop).strip()
-    percent = text.endswith("%")
-    try:
-        value = float(text.rstrip("%")) / (100 if percent else 1)
-    except ValueError:
-        value = float("nan")
-    if not value >= 0 or not np.isfinite(value):
-        msg = f"max_drop is {max_drop!r}: write a number of at least 0, such as 0.01, or a percentage as '1%'."
-        raise ConfigError(msg)
-    return value, percent or drop_type.lower() == "relative"
+    return drop_type.lower() == "relative"
 
 
 def _scorer(

@@ -47,6 +47,17 @@ class Calibrated:
     inputs: ModelInputs | None
     settings: Settings
 
+    def check(self) -> None:
+        """Checks that there is something to quantize.
+
+        Raises:
+            ModelError: There is not, neither in the model nor in its bodies.
+        """
+        if not self.placements.reference.sites and not list(if_bodies(self.model)):
+            name = self.model.get_friendly_name()
+            msg = f"model {name!r} has nothing to quantize; `autoq sites` says why for every operation."
+            raise ModelError(msg)
+
     def build(self, plan: QuantizationPlan, *, fold_weights: bool = True) -> ov.Model:
         """The candidate of a plan; bodies of If operations are quantized whole, with the plan's recipe.
 
@@ -54,11 +65,9 @@ class Calibrated:
             ModelError: There is nothing to quantize, in the model and in its bodies.
             DataError: There are bodies, but no calibration inputs.
         """
-        bodies = list(if_bodies(self.model))
-        if not self.placements.reference.sites and not bodies:
-            raise ModelError(_nothing_to_quantize(self.model))
+        self.check()
         candidate = self.builder.build(plan, fold_weights=fold_weights)
-        if bodies:
+        if list(if_bodies(self.model)):
             settings = replace(self.settings, recipe=plan.recipe)
             _quantize_bodies(self.model, candidate, self.inputs, settings, fold_weights=fold_weights)
         note_plan(candidate, plan)
@@ -100,10 +109,6 @@ def calibrate(
         statistics = _collected(network, placements, _needed(inputs, "quantization"), settings, needs, progress)
     builder = CandidateBuilder(network, placements, statistics, inputs)
     return Calibrated(network, placements, builder, inputs, settings)
-
-
-def _nothing_to_quantize(model: ov.Model) -> str:
-    return f"model {model.get_friendly_name()!r} has nothing to quantize; `autoq sites` says why for every operation."
 
 
 def _needed(inputs: ModelInputs | None, what: str) -> ModelInputs:

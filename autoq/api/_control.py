@@ -19,6 +19,7 @@ import openvino as ov
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import Calibrated, Progress
 from autoq.core import BiasCorrection, Precision, QuantizationPlan, Recipe, RuntimePrecision
 from autoq.evaluation import RuntimeConfig, Score, Scorer, Scores, layer_times, race
@@ -93,21 +94,22 @@ class Control:
         calibrated: Calibrated,
         scorer: Scorer,
         *,
-        max_drop: tuple[float, bool],
+        max_drop: float | str,
+        relative: bool,
         deadline: float | None,
         most: int | None,
         step: Progress,
     ) -> Control:
         """Scores the float model, in f32."""
         mean, scores = scorer.of(calibrated.model, RuntimePrecision.F32)(None)
-        budget, relative = max_drop
+        budget = absolute_drop(max_drop, mean, relative=relative)
         tells = scores.size and abs(float(scores.mean()) - mean) <= _MEAN_TOLERANCE * max(1.0, abs(mean))
         return cls(
             calibrated=calibrated,
             scorer=scorer,
             reference=mean,
             scores=scores if tells else np.empty(0),
-            max_drop=budget * abs(mean) if relative else budget,
+            max_drop=float("inf") if budget is None else budget,
             deadline=deadline,
             most=most,
             step=step,

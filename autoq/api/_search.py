@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openvino as ov
 
+from autoq.api._budget import absolute_drop
 from autoq.api._folder import RunFolder
 from autoq.api._result import Build, Candidate, SearchResult
 from autoq.api._scores import ScoreKeeper
@@ -203,26 +203,6 @@ def search(
         for observer in told:
             observer.on_finish(records, result.front, result.folder)
     return result
-
-
-def absolute_drop(max_drop: float | str | None, float_mean: float) -> float | None:
-    """A budget in the metric's unit: a number as it is, "1%" as that share of the float model's score.
-
-    Raises:
-        ConfigError: It is negative, or neither a number nor a percentage.
-    """
-    if max_drop is None:
-        return None
-    try:
-        text = str(max_drop).strip()
-        value = float(text[:-1]) / 100 * abs(float_mean) if text.endswith("%") else float(text)
-    except ValueError:
-        msg = f"max_drop is {max_drop!r}: write a number in the metric's unit, such as 0.01, or a percentage as '1%'."
-        raise ConfigError(msg) from None
-    if not value >= 0 or not np.isfinite(value):
-        msg = f"max_drop is {max_drop!r}: a drop must be at least 0."
-        raise ConfigError(msg)
-    return value
 
 
 def _check_budget(n_trials: int | None, timeout_s: float | None) -> None:

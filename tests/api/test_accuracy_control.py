@@ -173,7 +173,7 @@ def test_a_continuous_metric():
     [
         ({"metric": None}, ConfigError, "pass either validation_fn"),
         ({"validation_fn": per_item}, ConfigError, "pass either validation_fn"),
-        ({"max_drop": -1}, ConfigError, "max_drop is -1: write a number of at least 0"),
+        ({"max_drop": -1}, ConfigError, "max_drop is -1: a drop must be at least 0"),
         ({"max_drop": "a bit"}, ConfigError, "max_drop is 'a bit'"),
         ({"drop_type": "total"}, ConfigError, "drop_type 'total' is unknown"),
         ({"restore_mode": "weights"}, ConfigError, "restore_mode 'weights' is unknown"),
