@@ -118,6 +118,7 @@ def quantize_with_accuracy_control(
     with progress_bar("evaluating candidates", shown=progress) as step:
         control = Control.of(
             calibrated,
+            inputs,
             scorer,
             max_drop=max_drop,
             relative=relative,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,9 +22,10 @@ from numpy.typing import NDArray
 
 from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import Calibrated, Progress
+from autoq.calibration import Feed
 from autoq.core import BiasCorrection, Precision, QuantizationPlan, Recipe, RuntimePrecision
 from autoq.evaluation import RuntimeConfig, Score, Scorer, Scores, layer_times, race
-from autoq.search import restoration_order, restore
+from autoq.search import Outputs, model_outputs, normalised_error, restoration_order, restore
 
 # A user's metric need not be the mean of what it says of single items; racing needs it to be.
 _MEAN_TOLERANCE = 1e-6
@@ -32,6 +34,8 @@ _MOST_HARD = 0.25
 _FEWEST_HARD = 16
 _HELD = 0.95
 _MOST_BLOCKS = 20
+# Inputs that groups are ranked on.
+_RANKED_ON = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Control:
 
     Attributes:
         calibrated: Builds candidates.
+        inputs: Calibration inputs.
         scorer: Scores them.
         reference: Mean score of the float model.
         scores: Its per-item scores; empty where there are none that say anything about the mean.
@@ -77,6 +82,7 @@ class Control:
     """
 
     calibrated: Calibrated
+    inputs: Sequence[Feed]
     scorer: Scorer
     reference: float
     scores: Scores
@@ -92,6 +98,7 @@ class Control:
     def of(
         cls,
         calibrated: Calibrated,
+        inputs: Sequence[Feed],
         scorer: Scorer,
         *,
         max_drop: float | str,
@@ -106,6 +113,7 @@ class Control:
         tells = scores.size and abs(float(scores.mean()) - mean) <= _MEAN_TOLERANCE * max(1.0, abs(mean))
         return cls(
             calibrated=calibrated,
+            inputs=inputs,
             scorer=scorer,
             reference=mean,
             scores=scores if tells else np.empty(0),
@@ -159,12 +167,8 @@ class Control:
         def plan(floats: Iterable[str]) -> QuantizationPlan:
             return QuantizationPlan(best.plan.recipe, dict.fromkeys(floats, restored))
 
-        def wins_back(block: Sequence[str]) -> float:
-            return 0.0 if self._spent() else best.drop - self._estimate(plan(block))[0]
-
         blocks = {"|".join(block): block for block in _blocks(groups)}
-        # Compiling is most of the work, and leaves cores idle.
-        won = Parallel(n_jobs=workers, backend="threading")(delayed(wins_back)(block) for block in blocks.values())
+        won = self._won_back([plan(()), *(plan(block) for block in blocks.values())], runtime, workers)
         cost = {name: sum(self.cost[group] for group in block) for name, block in blocks.items()}
         ranked = restoration_order(dict(zip(blocks, won, strict=True)), cost)
         order = [group for name in ranked for group in blocks[name]]
@@ -185,12 +189,36 @@ class Control:
             # The last resort is no matter of a guess.
             self._score(plan(groups), self._prepared(plan(groups)))
 
+    def _won_back(self, plans: Sequence[QuantizationPlan], runtime: RuntimeConfig, workers: int) -> list[float]:
+        """How much less each plan distorts the model's outputs than the first of them does.
+
+        Distortion tells more than scores, which few groups change alone, and takes a few inputs of one shape, where
+        scores would have the device compile for every shape among them.
+        """
+        feeds = _alike(self.inputs)
+        shapes = {name: list(value.shape) for name, value in feeds[0].items()}
+        exact = runtime.with_precision(RuntimePrecision.F32)
+
+        def outputs(model: ov.Model) -> Outputs:
+            model.reshape(shapes)
+            return model_outputs(model, feeds, exact)
+
+        reference = outputs(self.calibrated.model.clone())
+
+        def distortion(plan: QuantizationPlan) -> float:
+            if self._spent():
+                return 0.0
+            self.step(len(self.estimates) + 1, len(self.estimates) + 1)
+            return normalised_error(reference, outputs(self.calibrated.build(plan)))
+
+        # Compiling is most of the work, and leaves cores idle.
+        whole, *others = Parallel(n_jobs=workers, backend="threading")(delayed(distortion)(plan) for plan in plans)
+        return [whole - other for other in others]
+
     def _costs(self, runtime: RuntimeConfig) -> dict[str, float]:
-        """Milliseconds of each group in float; equal where there is no input to time."""
+        """Milliseconds of each group in float."""
+        times = layer_times(self.calibrated.model, runtime, self.inputs[0])
         groups = self.calibrated.placements.reference.groups
-        if self.calibrated.inputs is None:
-            return {group.name: 1.0 for group in groups}
-        times = layer_times(self.calibrated.model, runtime, self.calibrated.inputs[0])
         return {group.name: sum(times.get(op, 0.0) for op in group.ops) for group in groups}
 
     def answer(self) -> ov.Model:
@@ -280,6 +308,14 @@ class Control:
         # All of them where they are few, as with scores of 0 and 1; the most telling ones where all differ a little.
         count = positive if positive <= _MOST_HARD * len(order) else min(enough, int(_MOST_HARD * len(order)))
         return np.asarray(order[: max(count, min(_FEWEST_HARD, int(among.sum())))], np.int64)
+
+
+def _alike(inputs: Sequence[Feed]) -> list[Feed]:
+    """A few inputs of one shape, the most frequent among the first ones."""
+    by_shape: dict[tuple[tuple[int, ...], ...], list[Feed]] = defaultdict(list)
+    for index in range(min(len(inputs), 8 * _RANKED_ON)):
+        by_shape[tuple(value.shape for value in inputs[index].values())].append(inputs[index])
+    return max(by_shape.values(), key=len)[:_RANKED_ON]
 
 
 def _blocks(groups: Sequence[str]) -> list[Sequence[str]]:

@@ -43,16 +43,21 @@ def sensitivities(
     Returns:
         Distortion by group, descending.
     """
-    reference = _outputs(model, inputs, runtime)
+    reference = model_outputs(model, inputs, runtime)
     distortion: dict[str, float] = {}
     for done, group in enumerate(groups, start=1):
         alone = QuantizationPlan(recipe, {g: Precision.INT8 if g == group else Precision.FLOAT for g in groups})
-        distortion[group] = normalised_error(reference, _outputs(builder.build(alone), inputs, runtime))
+        distortion[group] = normalised_error(reference, model_outputs(builder.build(alone), inputs, runtime))
         progress(done, len(groups))
     return dict(sorted(distortion.items(), key=lambda item: -item[1]))
 
 
-def _outputs(model: ov.Model, inputs: Sequence[Any], runtime: RuntimeConfig) -> Outputs:
+def model_outputs(model: ov.Model, inputs: Sequence[Any], runtime: RuntimeConfig) -> Outputs:
+    """Output arrays of a model, per input.
+
+    Raises:
+        DeviceError: The device refuses the model.
+    """
     request = runtime.compile(model).compiled_model.create_infer_request()
     return [[np.array(value) for value in request.infer(x).values()] for x in inputs]
 
