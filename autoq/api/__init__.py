@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from autoq.api._accuracy_control import quantize_with_accuracy_control
     from autoq.api._budget import absolute_drop
     from autoq.api._folder import RunFolder
-    from autoq.api._measure import Comparison, benchmark, evaluate
+    from autoq.api._measure import Comparison, Scoring, benchmark, evaluate
     from autoq.api._quantize import quantize
     from autoq.api._result import Candidate, SearchResult
     from autoq.api._search import search
@@ -17,6 +17,7 @@ __all__ = [
     "Candidate",
     "Comparison",
     "RunFolder",
+    "Scoring",
     "SearchResult",
     "absolute_drop",
     "benchmark",
@@ -33,7 +34,7 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api._accuracy_control": ["quantize_with_accuracy_control"],
         "autoq.api._budget": ["absolute_drop"],
         "autoq.api._folder": ["RunFolder"],
-        "autoq.api._measure": ["Comparison", "benchmark", "evaluate"],
+        "autoq.api._measure": ["Comparison", "Scoring", "benchmark", "evaluate"],
         "autoq.api._quantize": ["quantize"],
         "autoq.api._result": ["Candidate", "SearchResult"],
         "autoq.api._search": ["search"],

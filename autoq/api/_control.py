@@ -173,15 +173,20 @@ class Control:
         ranked = restoration_order(dict(zip(blocks, won, strict=True)), cost)
         order = [group for name in ranked for group in blocks[name]]
         guessed: dict[frozenset[str], bool] = {}
+        hopeful: dict[frozenset[str], Score] = {}  # the latest, compiled already
 
         def guess(floats: frozenset[str]) -> bool:
             if floats not in guessed:
-                guessed[floats] = self._estimate(plan(floats))[0] <= self.max_drop
+                drop, score = self._estimate(plan(floats))
+                guessed[floats] = drop <= self.max_drop
+                if guessed[floats]:
+                    hopeful.clear()
+                    hopeful[floats] = score
             return guessed[floats]
 
         def meets(floats: frozenset[str]) -> bool:
             guessed.clear()  # what this candidate gets wrong is what the next ones are tried on
-            candidate = self._score(plan(floats), self._prepared(plan(floats)))
+            candidate = self._score(plan(floats), hopeful.get(floats) or self._prepared(plan(floats)))
             return candidate.finished and candidate.drop <= self.max_drop
 
         restore(order, guess, meets, spent=self._spent)

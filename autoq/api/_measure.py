@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,20 @@ from autoq.evaluation import (
     ExecutionReport,
     Latency,
     RuntimeConfig,
+    Scores,
     ValidationSet,
+    compile_pairs,
     execution_report,
     mean_interval,
     measure_latency,
+    paired_drop,
     resolve_metric,
     score,
 )
 from autoq.graph import read_model
+
+# A model that is compiled again is a few percent faster or slower; so many compilations of each model are timed.
+_COMPILATIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +61,21 @@ def benchmark(
     model: Any,  # whatever read_model reads
     *,
     against: Any = None,  # whatever read_model reads
+    against_runtime: Mapping[str, Any] | None = None,  # fields of RuntimeConfig
     device: str = "CPU",
     sample: Any = None,  # one model input
     max_seconds: float = 10.0,
     **runtime: Any,  # fields of RuntimeConfig
 ) -> Comparison:
-    """Times a model beside another one, in alternating bursts; beside itself where there is no other.
+    """Times a model beside another one, or beside itself under other settings, in alternating bursts.
+
+    Both are compiled several times, so that the interval holds for the models and not for one compilation of each.
 
     Args:
         model: What `autoq.read_model` reads.
-        against: The model to compare with; None compares the model with itself, which shows the timer's own error.
+        against: The model to compare with; None compares the model with itself, which, under equal settings, shows the
+            timer's own error.
+        against_runtime: Fields of `RuntimeConfig` in which what it is compared with differs.
         device: OpenVINO device.
         sample: Input to time with; by default zeros of the model's static shape.
         max_seconds: Cap on the measurement.
@@ -79,13 +90,16 @@ def benchmark(
     """
     config = RuntimeConfig.from_dict({"device": device, **runtime})
     network = read_model(model)
-    compiled = config.compile(network)
-    baseline = config.compile(network if against is None else read_model(against))
+    other = network if against is None else read_model(against)
+    other_config = RuntimeConfig.from_dict({"device": device, **runtime, **(against_runtime or {})})
+    candidates, baselines = compile_pairs(
+        lambda: config.compile(network), lambda: other_config.compile(other), _COMPILATIONS
+    )
     item = as_inputs(network, [_zeros(network) if sample is None else sample])[0]
     return Comparison(
-        latency=measure_latency(compiled, baseline, item, max_seconds=max_seconds),
-        execution=execution_report(compiled),
-        runtime=dict(compiled.properties),
+        latency=measure_latency(candidates, baselines, item, max_seconds=max_seconds),
+        execution=execution_report(candidates[0]),
+        runtime=dict(candidates[0].properties),
     )
 
 
@@ -99,34 +113,76 @@ def _zeros(network: Any) -> dict[str, np.ndarray[Any, Any]]:  # ov.Model, whose 
     return sample
 
 
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A model scored on labelled data, perhaps beside another one.
+
+    Attributes:
+        mean: Mean score with its 95% interval.
+        scores: Per-sample scores, [n].
+        drop: The other model's mean score minus this one's, on the same samples; None where there is no other.
+    """
+
+    mean: Estimate
+    scores: Scores
+    drop: Estimate | None
+
+    @property
+    def verdict(self) -> str:
+        """The scores in words."""
+        text = f"{self.mean.format('.4f')} on {len(self.scores)} samples"
+        if self.drop is None:
+            return text
+        low, high = self.drop.low, self.drop.high
+        if low > 0:
+            return f"{text}: {self.drop.value:.4f} worse, 95% interval {low:.4f} to {high:.4f}"
+        if high < 0:
+            return f"{text}: {-self.drop.value:.4f} better, 95% interval {-high:.4f} to {-low:.4f}"
+        return f"{text}: no difference can be shown, drop {self.drop.value:.4f}, 95% interval {low:.4f} to {high:.4f}"
+
+
 def evaluate(
     model: Any,  # whatever read_model reads
     validation: Any,  # whatever ValidationSet takes
     *,
     metric: str | Callable[..., Any],
+    against: Any = None,  # whatever read_model reads
     device: str = "CPU",
     **runtime: Any,  # fields of RuntimeConfig
-) -> tuple[Estimate, np.ndarray[Any, np.dtype[np.float64]]]:
-    """Scores a model on labelled data.
+) -> Scoring:
+    """Scores a model on labelled data, and another one on the same samples.
 
     Args:
         model: What `autoq.read_model` reads.
         validation: Pairs of (inputs, target).
         metric: Name of a metric, or `(outputs, targets) -> scores [n]`.
+        against: The model to compare with.
         device: OpenVINO device.
         **runtime: Fields of `RuntimeConfig`.
 
     Returns:
-        The mean score with its 95% interval, and the per-sample scores [n].
+        The mean score, the per-sample scores, and how much lower they are than the other model's, paired.
 
     Raises:
         DataError: The validation data do not fit the model.
+        DeviceError: The device is unknown or refuses a model.
         MetricError: The metric is unknown, raised, or returned something that is not a score per sample.
     """
-    config = RuntimeConfig.from_dict({"device": device, **runtime})
+    config = RuntimeConfig.from_dict({"device": device, "performance_hint": "THROUGHPUT", **runtime})
+    resolved = resolve_metric(metric)
+
+    def scored(network: Any) -> Scores:  # ov.Model
+        return score(config.compile(network), ValidationSet.of(network, validation), resolved)
+
     network = read_model(model)
-    scores = score(config.compile(network), ValidationSet.of(network, validation), resolve_metric(metric))
-    return mean_interval(scores), scores
+    if against is None:
+        scores = scored(network)
+        return Scoring(mean_interval(scores), scores, None)
+    # What the other model refuses is known before the first one is scored for long.
+    other = read_model(against)
+    validation = ValidationSet.of(network, validation)
+    scores = scored(network)
+    return Scoring(mean_interval(scores), scores, paired_drop(scored(other), scores))
 
 
-__all__ = ["Accuracy", "Comparison", "benchmark", "evaluate"]
+__all__ = ["Accuracy", "Comparison", "Scoring", "benchmark", "evaluate"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from autoq.cli._pairs import read_pairs
 from autoq.cli._show import as_json, print_json
 
 
@@ -17,6 +18,15 @@ from autoq.cli._show import as_json, print_json
 @click.option("--sample", help="Input to time with: .npy, .npz or file.py:function; zeros by default.")
 @click.option("--precision", default="default", show_default=True, help="What float layers run in.")
 @click.option("--threads", type=int, help="Threads of the CPU.")
+@click.option("--hint", default="LATENCY", show_default=True, help="OpenVINO's performance hint.")
+@click.option("--streams", type=int, help="Parallel inferences that the model is compiled for.")
+@click.option(
+    "--against-set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting in which what it is compared with differs: inference_precision=f32, num_threads=1, ...",
+)
 @click.option("--seconds", type=float, default=10.0, show_default=True, help="Cap on the measurement.")
 @as_json
 def benchmark(
@@ -27,6 +37,9 @@ def benchmark(
     sample: str | None,
     precision: str,
     threads: int | None,
+    hint: str,
+    streams: int | None,
+    changes: tuple[str, ...],
     seconds: float,
     json_output: bool,
 ) -> None:
@@ -42,6 +55,9 @@ def benchmark(
         max_seconds=seconds,
         inference_precision=precision,
         num_threads=threads,
+        num_streams=streams,
+        performance_hint=hint,
+        against_runtime=read_pairs("--against-set", changes, "inference_precision=f32 or num_threads=1"),
     )
     latency = comparison.latency
     if json_output:

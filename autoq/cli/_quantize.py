@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from autoq.cli._pairs import read_pairs
 from autoq.cli._show import as_json, print_json
 
 
@@ -110,7 +110,9 @@ def _options(
     from autoq.graph import IgnoredScope
 
     options = same | {"ignored_scope": IgnoredScope(names=names, types=types, patterns=patterns)}
-    options |= {"activations": _pairs("--activations", activations), "weights": _pairs("--weights", weights)}
+    example = "bits=16 or symmetric=false"
+    options["activations"] = read_pairs("--activations", activations, example)
+    options["weights"] = read_pairs("--weights", weights, example)
     if no_bias_correction:
         options["bias_correction"] = False
     if accurate_bias_correction:
@@ -118,15 +120,3 @@ def _options(
     if smooth_quant_alpha is not None:
         options["smooth_quant_alpha"] = smooth_quant_alpha if smooth_quant_alpha >= 0 else None
     return options
-
-
-def _pairs(option: str, pairs: Iterable[str]) -> dict[str, Any]:
-    import yaml
-
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise click.UsageError(f"{option} is {pair!r}: write KEY=VALUE, such as bits=16 or symmetric=false.")
-        found[key.strip()] = yaml.safe_load(value)
-    return found

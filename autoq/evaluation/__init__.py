@@ -4,7 +4,7 @@ from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
 from autoq.evaluation._evaluator import Evaluator, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
-from autoq.evaluation._latency import measure_latency
+from autoq.evaluation._latency import compilation_spread, compile_pairs, measure_latency
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric, resolve_metric
 from autoq.evaluation._racing import Race, race
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
@@ -30,6 +30,8 @@ __all__ = [
     "ValidationFn",
     "ValidationSet",
     "apply_metric",
+    "compilation_spread",
+    "compile_pairs",
     "describe_hardware",
     "execution_report",
     "hardware_fingerprint",

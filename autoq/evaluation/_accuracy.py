@@ -89,7 +89,7 @@ def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float
     if _is_binary(reference) and _is_binary(scores):
         low, high = _paired_proportions(difference, confidence)
     else:
-        low, high = _t_interval(difference, confidence)
+        low, high = t_interval(difference, confidence)
     return Estimate(value, min(low, value), max(high, value), confidence)
 
 
@@ -99,7 +99,7 @@ def mean_interval(scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
     if _is_binary(scores):
         interval = stats.binomtest(int(np.sum(scores)), len(scores)).proportion_ci(confidence, method="wilson")
         return Estimate(value, min(float(interval.low), value), max(float(interval.high), value), confidence)
-    low, high = _t_interval(np.asarray(scores, np.float64), confidence)
+    low, high = t_interval(np.asarray(scores, np.float64), confidence)
     return Estimate(value, min(low, value), max(high, value), confidence)
 
 
@@ -116,7 +116,8 @@ def _paired_proportions(difference: NDArray[np.float64], confidence: float) -> t
     return float(center - z * spread), float(center + z * spread)
 
 
-def _t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Ends of Student's interval of a mean; of no width where there is one value."""
     mean = float(values.mean())
     if len(values) < 2:
         return mean, mean

@@ -12,11 +12,14 @@ from autoq.calibration import Feed
 from autoq.core import Estimate, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, paired_drop
 from autoq.evaluation._execution import execution_report
-from autoq.evaluation._latency import measure_latency
+from autoq.evaluation._latency import compilation_spread, measure_latency
 from autoq.evaluation._metrics import Metric
-from autoq.evaluation._records import Accuracy, Evaluation
-from autoq.evaluation._runtime import RuntimeConfig
+from autoq.evaluation._records import Accuracy, Evaluation, Latency
+from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
+
+# Pairs of compilations of the float model that tell how much compilations differ.
+_TWINS = 4
 
 
 class Evaluator:
@@ -60,9 +63,18 @@ class Evaluator:
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
         count = scores.size if scores.size else len(self._scorer)
         self.float_accuracy = Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
-        # The baseline against a second copy of itself: the timer's own error on this machine.
-        twin = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
-        self.float_latency = measure_latency(twin, self._baseline, sample, max_seconds=max_latency_seconds)
+        # The baseline against copies of itself: the timer's own error on this machine, and how much a model's latency
+        # depends on where its memory happens to lie.
+        compared = []
+        for index in range(_TWINS):
+            twins = [runtime.with_precision(RuntimePrecision.DEFAULT).compile(model) for _ in range(2)]
+            # What is compiled first finds other memory free; it is not always the same of the two.
+            one, other = twins if index % 2 == 0 else reversed(twins)
+            compared.append(
+                measure_latency([one], [other], sample, max_seconds=max_latency_seconds / _TWINS, seed=index)
+            )
+        self._compilation_sd = compilation_spread(compared)
+        self.float_latency = self._beside_baseline(one)
 
     def evaluate(self, model: ov.Model, precision: RuntimePrecision) -> tuple[Evaluation, dict[str, float]]:
         """Scores and times a candidate.
@@ -83,7 +95,7 @@ class Evaluator:
         marks.append(time.perf_counter())
         mean, scores = self._scorer.of(model, precision)(None)
         marks.append(time.perf_counter())
-        latency = measure_latency(compiled, self._baseline, self._sample, max_seconds=self._max_latency_seconds)
+        latency = self._beside_baseline(compiled)
         marks.append(time.perf_counter())
         evaluation = Evaluation(
             accuracy=Accuracy(mean, self._drop(mean, scores), self.float_accuracy.n, scores),
@@ -93,6 +105,15 @@ class Evaluator:
             runtime=dict(compiled.properties),
         )
         return evaluation, dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
+
+    def _beside_baseline(self, compiled: Compiled) -> Latency:
+        return measure_latency(
+            [compiled],
+            [self._baseline],
+            self._sample,
+            max_seconds=self._max_latency_seconds,
+            compilation_sd=self._compilation_sd,
+        )
 
     def _drop(self, mean: float, scores: Scores) -> Estimate:
         if scores.size and scores.size == self._float_scores.size:

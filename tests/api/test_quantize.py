@@ -7,7 +7,7 @@ from networks import conv_net, images, run, snapshot, token_net
 
 import autoq
 from autoq.calibration import as_inputs
-from autoq.core import DataError, ModelError, PlanError, Precision, QuantizationPlan
+from autoq.core import ConfigError, DataError, ModelError, PlanError, Precision, QuantizationPlan
 from autoq.graph import Placements
 
 DATA = images(12)
@@ -138,7 +138,31 @@ def test_benchmark_needs_a_sample_for_dynamic_shapes():
 def test_evaluate_scores_like_the_metric():
     labels = np.array([run(conv_net(), x[None]).argmax() for x in DATA])
     labels[:3] = (labels[:3] + 1) % 3
-    mean, scores = autoq.evaluate(conv_net(), (DATA, labels), metric="accuracy")
-    assert mean.value == pytest.approx(9 / 12)
-    assert scores.tolist() == [0] * 3 + [1] * 9
-    assert mean.low < mean.value < mean.high
+    scoring = autoq.evaluate(conv_net(), (DATA, labels), metric="accuracy")
+    assert scoring.mean.value == pytest.approx(9 / 12)
+    assert scoring.scores.tolist() == [0] * 3 + [1] * 9
+    assert scoring.mean.low < scoring.mean.value < scoring.mean.high
+    assert scoring.drop is None
+    assert scoring.verdict == "0.7500 [0.4677, 0.9111] on 12 samples"
+
+
+def test_evaluate_compares_on_the_same_samples():
+    model, other = conv_net(), conv_net(seed=1)
+    labels = np.array([run(model, x[None]).argmax() for x in DATA])
+    against = np.array([run(other, x[None]).argmax() for x in DATA]) == labels
+    better = autoq.evaluate(model, (DATA, labels), metric="accuracy", against=other)
+    worse = autoq.evaluate(other, (DATA, labels), metric="accuracy", against=model)
+    assert worse.drop.value == pytest.approx(1 - against.mean())
+    assert worse.drop.value == pytest.approx(-better.drop.value)
+    assert (worse.drop.low > 0, better.drop.high < 0) == ("worse" in worse.verdict, "better" in better.verdict)
+    same = autoq.evaluate(model, (DATA, labels), metric="accuracy", against=model)
+    assert "no difference can be shown, drop 0.0000" in same.verdict
+
+
+def test_benchmark_compares_two_settings():
+    size = {"sample": images(1, size=64), "max_seconds": 0.3}
+    model = conv_net(size=64, channels=16)
+    slower = autoq.benchmark(model, against_runtime={"properties": {"ENABLE_CPU_PINNING": "NO"}}, num_threads=1, **size)
+    assert slower.runtime["INFERENCE_NUM_THREADS"] == "1"
+    with pytest.raises(ConfigError, match="runtime key 'threads' is unknown"):
+        autoq.benchmark(model, against_runtime={"threads": 1}, **size)

@@ -72,7 +72,7 @@ def test_the_front_and_the_chosen_model_are_within_the_budget(finished):
     assert all(record.evaluation.accuracy.drop.value <= 0.2 for record in finished.front)
     best = finished.best
     assert best.record in list(finished.front)
-    scores, _ = autoq.evaluate(best.model, (X, Y), metric="accuracy")
+    scores = autoq.evaluate(best.model, (X, Y), metric="accuracy").mean
     assert scores.value == pytest.approx(best.evaluation.accuracy.mean)
     assert finished.holdout.n == 40
 

@@ -158,6 +158,11 @@ def test_benchmark(place, autoq):
     code, out, _ = autoq("benchmark", "model.xml", "--against", "model.xml", "--seconds", 0.2, "--json")
     assert code == 0
     assert json.loads(out)["ratio"]["low"] <= json.loads(out)["ratio"]["high"]
+    code, out, _ = autoq("benchmark", "model.xml", "--against-set", "num_threads=1", "--seconds", 0.2)
+    assert code == 0
+    code, _, err = autoq("benchmark", "model.xml", "--against-set", "threads=1", "--seconds", 0.2)
+    assert code != 0
+    assert "runtime key 'threads' is unknown" in err
 
 
 def test_evaluate(place, autoq):
@@ -165,6 +170,11 @@ def test_evaluate(place, autoq):
     assert code == 0
     assert "1.0000" in out
     assert "on 60 samples" in out
+    data = ("--validation", "data.py:validation", "--metric", "data.py:own", "--json")
+    code, out, _ = autoq("evaluate", "model.xml", "--against", "model.xml", *data)
+    assert code == 0
+    assert json.loads(out)["drop"]["value"] == 0
+    assert "no difference can be shown" in json.loads(out)["verdict"]
 
 
 def test_sites_say_why(place, autoq):

@@ -5,7 +5,7 @@ import pytest
 
 import autoq.evaluation._latency as timer
 from autoq.core import DeviceError
-from autoq.evaluation import Compiled, RuntimeConfig, measure_latency
+from autoq.evaluation import Compiled, RuntimeConfig, compilation_spread, compile_pairs, measure_latency
 
 
 class Machine:
@@ -50,7 +50,7 @@ def machine(monkeypatch):
 
 def test_the_ratio_is_that_of_the_models(machine):
     m = machine()
-    latency = measure_latency(m.model(0.001), m.model(0.004), {})
+    latency = measure_latency([m.model(0.001)], [m.model(0.004)], {})
     assert latency.ratio.low <= 0.25 <= latency.ratio.high
     assert latency.ratio.high - latency.ratio.low <= 2 * 0.02 * latency.ratio.value + 1e-9
     assert latency.p25_ms <= latency.p50_ms <= latency.p90_ms
@@ -61,7 +61,7 @@ def test_the_ratio_is_that_of_the_models(machine):
 
 def test_a_load_that_comes_and_goes_disturbs_both_alike(machine):
     m = machine(load=lambda now: 3.0 if int(now * 2) % 2 else 1.0)
-    latency = measure_latency(m.model(0.002), m.model(0.003), {}, max_seconds=10)
+    latency = measure_latency([m.model(0.002)], [m.model(0.003)], {}, max_seconds=10)
     assert latency.ratio.value == pytest.approx(2 / 3, rel=0.02)
 
 
@@ -69,21 +69,67 @@ def test_the_interval_covers_the_truth(machine):
     covered = []
     for seed in range(60):
         m = machine(seed=seed, noise=0.2, load=lambda now: 1 + 0.5 * np.sin(now * 7))
-        ratio = measure_latency(m.model(0.004), m.model(0.004), {}, max_seconds=1.0).ratio
+        ratio = measure_latency([m.model(0.004)], [m.model(0.004)], {}, max_seconds=1.0).ratio
         covered.append(ratio.low <= 1 <= ratio.high)
     assert np.mean(covered) >= 0.88
+
+
+def compilations(machine, count, spread=0.03):
+    """Compilations of one model of 4 ms: each is somewhat faster or slower, for good."""
+    return [machine.model(0.004 * np.exp(machine.rng.normal(0, spread))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_several_compilations_tell_about_the_model(machine, count):
+    covered = []
+    for seed in range(100):
+        m = machine(seed=seed)
+        ratio = measure_latency(compilations(m, count), compilations(m, count), {}, max_seconds=0.5).ratio
+        covered.append(ratio.low <= 1 <= ratio.high)
+    assert 0.89 <= np.mean(covered) <= 0.99
+
+
+def test_one_compilation_tells_about_the_model_where_the_spread_is_known(machine):
+    covered = {0.0: [], 0.03 * np.sqrt(2): []}
+    for seed in range(100):
+        for spread, found in covered.items():
+            m = machine(seed=seed)
+            one, other = compilations(m, 1), compilations(m, 1)
+            ratio = measure_latency(one, other, {}, max_seconds=0.5, compilation_sd=spread).ratio
+            found.append(ratio.low <= 1 <= ratio.high)
+    of_these, of_the_model = (np.mean(found) for found in covered.values())
+    assert of_these < 0.5
+    assert 0.89 <= of_the_model <= 0.99
+
+
+def test_neither_model_is_always_compiled_first():
+    order = []
+    compile_pairs(lambda: order.append("candidate"), lambda: order.append("baseline"), 3)
+    timed = order[2:]  # the very first ones are not timed
+    assert [timed[i : i + 2] for i in (0, 2, 4)] == [
+        ["candidate", "baseline"],
+        ["baseline", "candidate"],
+        ["candidate", "baseline"],
+    ]
+
+
+def test_the_spread_of_compilations(machine):
+    m = machine()
+    pairs = [(compilations(m, 1), compilations(m, 1)) for _ in range(100)]
+    spread = compilation_spread(measure_latency(*pair, {}, max_seconds=0.1) for pair in pairs)
+    assert spread == pytest.approx(0.03 * np.sqrt(2), rel=0.25)
 
 
 def test_it_stops_at_the_cap(machine):
     m = machine(noise=3.0)
     started = m.now
-    measure_latency(m.model(0.01), m.model(0.01), {}, max_seconds=5, target_half_width=1e-9)
+    measure_latency([m.model(0.01)], [m.model(0.01)], {}, max_seconds=5, target_half_width=1e-9)
     assert 5 < m.now - started < 12
 
 
 def test_a_quiet_machine_is_not_kept_busy(machine):
     m = machine(noise=0.001)
-    assert measure_latency(m.model(0.01), m.model(0.02), {}, max_seconds=1000).bursts == timer._MIN_PAIRS
+    assert measure_latency([m.model(0.01)], [m.model(0.02)], {}, max_seconds=1000).bursts == timer._MIN_PAIRS
 
 
 def test_inference_that_fails(machine):
@@ -91,7 +137,7 @@ def test_inference_that_fails(machine):
     broken = m.model(0.001)
     broken.compiled_model.create_infer_request = Broken
     with pytest.raises(DeviceError, match="inference fails while it is timed: out of luck"):
-        measure_latency(broken, m.model(0.001), {})
+        measure_latency([broken], [m.model(0.001)], {})
 
 
 class Broken:
@@ -102,13 +148,13 @@ class Broken:
 def test_a_real_model_against_itself(model):
     config = RuntimeConfig()
     sample = {"image": np.zeros((1, 3, 8, 8), np.float32)}
-    latency = measure_latency(config.compile(model), config.compile(model), sample, max_seconds=0.5)
+    latency = measure_latency([config.compile(model)], [config.compile(model)], sample, max_seconds=0.5)
     assert latency.p50_ms > 0
     assert latency.ratio.low <= latency.ratio.value <= latency.ratio.high
 
 
 def test_a_slow_model_is_timed_in_short_bursts(machine):
     m = machine()
-    measure_latency(m.model(1.0), m.model(2.0), {}, max_seconds=3)
+    measure_latency([m.model(1.0)], [m.model(2.0)], {}, max_seconds=3)
     # Eight pairs of bursts of two inferences each, the first of which is dropped, and the warm-up.
     assert m.now < 8 * 2 * (1 + 2) * 1.3 + 30

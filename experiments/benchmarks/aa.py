@@ -1,0 +1,138 @@
+"""Timing where the truth is known: a model beside itself, and beside itself with some more work.
+
+Beside itself: an int8 model, compiled anew each time, with the machine as it is and with a program that wants a core
+now and then. Per condition, over all repeats: the standard deviation and the largest of the error of the ratio, and
+how often the 95% interval covers 1; beside the error of sequential medians, each model for half of the same time, which
+is what `benchmark_app`, run for one model after the other, comes to.
+
+With more work: n copies of the model in one graph beside n + 1 of them, 20 to 2 percent more. How often the interval
+excludes 1, and in how many seconds.
+
+    python experiments/benchmarks/aa.py [CASE ...] [--quick]
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import numpy as np
+import openvino as ov
+from _cases import Case, arguments, cases
+from _lines import Lines
+from _load import competing_load
+from openvino import opset13 as ops
+
+import autoq
+from autoq.calibration import Feed
+from autoq.core import Estimate
+from autoq.evaluation import Compiled, RuntimeConfig, compile_pairs, measure_latency
+
+COMPILATIONS = 6
+DEFAULT_CASES = ["cifar10_mbv3"]
+EXTRA = {20: 5, 10: 10, 5: 20, 2: 50}
+
+
+def compare(case: Case, lines: Lines, *, quick: bool) -> None:
+    """Prints the figures of one case."""
+    model = autoq.quantize(case.model, case.calibration(20 if quick else 300), model_type=case.model_type)
+    for name, load in (("quiet", nullcontext), ("loaded", competing_load)):
+        with load():
+            beside_itself(f"{case.name}, {name}", model, case.sample(), lines, name == "loaded", quick=quick)
+    for percent, copies in EXTRA.items():
+        if not quick or copies < 10:
+            with_more_work(case, model, percent, copies, lines, quick=quick)
+
+
+def beside_itself(name: str, model: ov.Model, sample: Feed, lines: Lines, loaded: bool, *, quick: bool) -> None:
+    """Prints the errors of both ways to time a model, and how often the interval covers the truth."""
+    ours, peer, taken = [], [], []
+    for repeat in range(3 if quick else 40):
+        pairs = compiled(model, model)
+        started = time.perf_counter()
+        ours.append(measure_latency(*pairs, sample, max_seconds=2, target_half_width=0.01, seed=repeat).ratio)
+        taken.append(time.perf_counter() - started)
+        peer.append(sequential([side[0] for side in pairs], sample, taken[-1] / 2))
+    errors = [np.log([ratio.value for ratio in ours]), np.log(peer)]
+    sds = [100 * float(np.sqrt(np.mean(error**2))) for error in errors]
+    lines.figure(name, "error_sd_percent", *sds, goal=">= 4" if loaded and not quick else None, n=len(ours))
+    lines.figure(name, "error_max_percent", *(100 * float(np.abs(error).max()) for error in errors))
+    coverage = float(np.mean([covers(ratio) for ratio in ours]))
+    lines.figure(name, "coverage", coverage, goal=None if quick else ">= 0.9", seconds=round(float(np.mean(taken)), 2))
+
+
+def with_more_work(case: Case, model: ov.Model, percent: int, copies: int, lines: Lines, *, quick: bool) -> None:
+    """Prints how often it is shown that more work takes longer."""
+    ratios, taken = [], []
+    for repeat in range(1 if quick else 10):
+        # Large graphs take long to compile, and chance evens out over their parts.
+        pairs = compiled(repeated(model, copies + 1), repeated(model, copies), COMPILATIONS // 2)
+        started = time.perf_counter()
+        found = measure_latency(*pairs, case.sample(), max_seconds=4, target_half_width=0.002, seed=repeat)
+        ratios.append(found.ratio)
+        taken.append(time.perf_counter() - started)
+    lines.figure(
+        case.name,
+        f"detected_{percent}_percent",
+        float(np.mean([ratio.low > 1 for ratio in ratios])),
+        ratio=round(float(np.median([ratio.value for ratio in ratios])), 4),
+        seconds=round(float(np.mean(taken)), 2),
+        n=len(ratios),
+    )
+
+
+def compiled(one: ov.Model, other: ov.Model, count: int = COMPILATIONS) -> tuple[list[Compiled], list[Compiled]]:
+    """Several compilations of two models, on one core, as they are often served."""
+    runtime = RuntimeConfig(num_threads=1, num_streams=1)
+    return compile_pairs(lambda: runtime.compile(one), lambda: runtime.compile(other), count)
+
+
+def covers(ratio: Estimate) -> bool:
+    """Whether the interval holds 1."""
+    return ratio.low <= 1 <= ratio.high
+
+
+def sequential(models: Sequence[Compiled], sample: Feed, seconds: float) -> float:
+    """Ratio of the medians of two models that are run for some time each, one after the other."""
+    medians = []
+    for model in models:
+        request = model.compiled_model.create_infer_request()
+        request.infer(sample)
+        ticks = [time.perf_counter()]
+        while ticks[-1] < ticks[0] + seconds:
+            request.infer()
+            ticks.append(time.perf_counter())
+        medians.append(np.median(np.diff(ticks)))
+    return float(medians[0] / medians[1])
+
+
+def repeated(model: ov.Model, copies: int) -> ov.Model:
+    """So many copies of a model in one graph.
+
+    Each sees the input times a number of its own, or the compiler would compute equal copies once.
+    """
+    shared = model.clone().get_parameters()
+    results: list[ov.Node] = []
+    for number in range(copies):
+        copy = model.clone()
+        for port, parameter in enumerate(copy.get_parameters()):
+            factor = ops.constant(1 + 1e-4 * number, parameter.get_element_type())
+            scaled = ops.multiply(shared[port], factor)
+            for target in parameter.output(0).get_target_inputs():
+                target.replace_source_output(scaled.output(0))
+        results += [ops.result(result.input_value(0)) for result in copy.get_results()]
+    return ov.Model(results, shared, f"{copies} copies")
+
+
+def main() -> None:
+    """Runs every case."""
+    options = arguments(__doc__)
+    lines = Lines("aa")
+    for case in cases(options.cases or DEFAULT_CASES):
+        compare(case, lines, quick=options.quick)
+    lines.finish()
+
+
+if __name__ == "__main__":
+    main()
