@@ -91,7 +91,7 @@ def test_several_compilations_tell_about_the_model(machine, count):
 
 def test_one_compilation_tells_about_the_model_where_the_spread_is_known(machine):
     covered = {0.0: [], 0.03 * np.sqrt(2): []}
-    for seed in range(100):
+    for seed in range(60):
         for spread, found in covered.items():
             m = machine(seed=seed)
             one, other = compilations(m, 1), compilations(m, 1)
@@ -99,7 +99,7 @@ def test_one_compilation_tells_about_the_model_where_the_spread_is_known(machine
             found.append(ratio.low <= 1 <= ratio.high)
     of_these, of_the_model = (np.mean(found) for found in covered.values())
     assert of_these < 0.5
-    assert 0.89 <= of_the_model <= 0.99
+    assert 0.88 <= of_the_model < 1
 
 
 def test_neither_model_is_always_compiled_first():
