@@ -170,19 +170,15 @@ def evaluate(
     """
     config = RuntimeConfig.from_dict({"device": device, "performance_hint": "THROUGHPUT", **runtime})
     resolved = resolve_metric(metric)
-
-    def scored(network: Any) -> Scores:  # ov.Model
-        return score(config.compile(network), ValidationSet.of(network, validation), resolved)
-
     network = read_model(model)
-    if against is None:
-        scores = scored(network)
-        return Scoring(mean_interval(scores), scores, None)
-    # What the other model refuses is known before the first one is scored for long.
-    other = read_model(against)
-    validation = ValidationSet.of(network, validation)
+    other = None if against is None else read_model(against)
+    pairs = ValidationSet.of(network, validation)
+
+    def scored(candidate: Any) -> Scores:  # ov.Model
+        return score(config.compile(candidate), pairs, resolved)
+
     scores = scored(network)
-    return Scoring(mean_interval(scores), scores, paired_drop(scored(other), scores))
+    return Scoring(mean_interval(scores), scores, None if other is None else paired_drop(scored(other), scores))
 
 
 __all__ = ["Accuracy", "Comparison", "Scoring", "benchmark", "evaluate"]
