@@ -24,7 +24,7 @@ from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import Calibrated, Progress
 from autoq.calibration import Feed
 from autoq.core import BiasCorrection, Precision, QuantizationPlan, Recipe, RuntimePrecision
-from autoq.evaluation import RuntimeConfig, Score, Scorer, Scores, layer_times, race
+from autoq.evaluation import Race, RuntimeConfig, Score, Scorer, Scores, layer_times, racing_order
 from autoq.search import Outputs, model_outputs, normalised_error, restoration_order, restore
 
 # A user's metric need not be the mean of what it says of single items; racing needs it to be.
@@ -271,10 +271,16 @@ class Control:
     def _score(self, plan: QuantizationPlan, score: Score) -> _Candidate:
         """Scores a candidate on all items, or until they prove that it misses the budget."""
         if self.scores.size:
-            raced = race(lambda indices: score(indices)[1], self.scores, max_drop=self.max_drop)
-            scores = np.full(len(self.scores), np.nan)
-            scores[raced.order] = raced.scores
-            mean, drop = self.reference - raced.drop.value, raced.drop.value
+            raced = Race(
+                score=lambda indices: score(indices)[1],
+                reference=self.scores,
+                order=racing_order(self.scores),
+                max_drop=self.max_drop,
+                settle=False,
+            )
+            raced.run()
+            scores, drop = raced.by_item, raced.drop
+            mean = self.reference - drop
         else:
             mean, scores = score(None)[0], np.empty(0)
             drop = self.reference - mean

@@ -33,6 +33,15 @@ class ScoreKeeper:
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
         """Keeps the scores of a trial, whole or not at all."""
+        self._keep(record)
+
+    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+        """Keeps what the closing session scored further."""
+        for record in records:
+            if record.remeasured:
+                self._keep(record)
+
+    def _keep(self, record: TrialRecord) -> None:
         if record.evaluation is None or not record.evaluation.accuracy.scores.size:
             return
         scores = self._scores[record.fingerprint] = record.evaluation.accuracy.scores
@@ -41,9 +50,6 @@ class ScoreKeeper:
             with draft.open("wb") as file:
                 np.save(file, scores)
             draft.replace(self._folder / f"{record.fingerprint}.npy")
-
-    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Nothing is left to do."""
 
     def attach(self, records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
         """The records with their scores, where they were kept."""

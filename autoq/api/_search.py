@@ -40,6 +40,7 @@ from autoq.search import (
     SearchSpace,
     Study,
     TrialRecord,
+    close,
     enqueue_first,
     prepare,
     quiet_optuna,
@@ -49,6 +50,9 @@ from autoq.search import (
 from autoq.tracking import MlflowObserver
 
 DEFAULT_TRIALS = 60
+# Of the time of a search, the share that the closing session gets, and the least where no time was given.
+CLOSING_SHARE = 0.15
+SHORTEST_CLOSING_S = 20.0
 DEFAULT_TRACKING = "sqlite:///mlflow.db"
 
 
@@ -165,6 +169,7 @@ def search(
         budget = Budget(
             n_trials=n_trials if n_trials is not None or timeout_s is not None else DEFAULT_TRIALS,
             deadline=None if timeout_s is None else started + timeout_s,
+            closing_s=0.0 if timeout_s is None else CLOSING_SHARE * timeout_s,
             max_drop=absolute_drop(max_drop, problem.evaluator.float_accuracy.mean),
         )
         metric_name = scorer.name if scorer is not None else getattr(evaluate, "__name__", "evaluate")
@@ -187,8 +192,17 @@ def search(
         for observer in told:
             observer.on_start(info, study.records())
         enqueue_first(problem, study, rank_groups(problem, study, stage))
-        interrupted = run(problem, study, budget, told)
+        begun = time.monotonic()
+        interrupted = run(problem, study, budget, told, keeper.attach(study.records()))
         records = keeper.attach(study.records())
+        if not interrupted:
+            now = time.monotonic()
+            left = (
+                max(SHORTEST_CLOSING_S, CLOSING_SHARE * (now - begun))
+                if timeout_s is None
+                else started + timeout_s - now
+            )
+            records = tuple(close(problem, study, budget, records, left, stage))
         result = SearchResult(
             info=info,
             records=records,

@@ -1,12 +1,13 @@
 """Accuracy and latency of one model on one device."""
 
 from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
-from autoq.evaluation._evaluator import Evaluator, size_bytes
+from autoq.evaluation._compilations import compilation_spread, compile_pairs
+from autoq.evaluation._evaluator import Contest, Evaluator, Finalist, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
-from autoq.evaluation._latency import compilation_spread, compile_pairs, measure_latency
+from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric, resolve_metric
-from autoq.evaluation._racing import Race, race
+from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Score, Scorer, ValidationFn
@@ -16,12 +17,15 @@ __all__ = [
     "METRICS",
     "Accuracy",
     "Compiled",
+    "Contest",
     "Evaluation",
     "Evaluator",
     "ExecutedLayer",
     "ExecutionReport",
+    "Finalist",
     "Latency",
     "Metric",
+    "Outcome",
     "Race",
     "RuntimeConfig",
     "Score",
@@ -37,9 +41,10 @@ __all__ = [
     "hardware_fingerprint",
     "layer_times",
     "mean_interval",
+    "measure_latencies",
     "measure_latency",
     "paired_drop",
-    "race",
+    "racing_order",
     "resolve_metric",
     "score",
     "size_bytes",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +14,49 @@ import openvino as ov
 from autoq.calibration import Feed
 from autoq.core import Estimate, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, paired_drop
+from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._execution import execution_report
-from autoq.evaluation._latency import compilation_spread, measure_latency
+from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
+from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
-from autoq.evaluation._scorer import Scorer, ValidationFn
+from autoq.evaluation._scorer import Score, Scorer, ValidationFn
 
 # Pairs of compilations of the float model that tell how much compilations differ.
 _TWINS = 4
+# A candidate that this share of the data does not prove too inaccurate is timed before it is scored further.
+_SCORED_FIRST = 0.25
+_FEWEST_COMPILATIONS = 4
+_FINAL_HALF_WIDTH = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What a candidate has to keep up with: it is scored only until it is proven to do so, or not to.
+
+    Attributes:
+        max_drop: The budget; None accepts any drop.
+        rivals: Candidates that were measured before.
+    """
+
+    max_drop: float | None
+    rivals: Sequence[Evaluation] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finalist:
+    """A candidate that was measured in a contest, and is to be measured once more beside the others.
+
+    Attributes:
+        model: The candidate.
+        precision: What its float layers run in.
+        evaluation: What is known of it.
+    """
+
+    model: ov.Model
+    precision: RuntimePrecision
+    evaluation: Evaluation
 
 
 class Evaluator:
@@ -52,14 +89,16 @@ class Evaluator:
         evaluate: ValidationFn | None = None,
         runtime: RuntimeConfig,
         sample: Feed,
-        max_latency_seconds: float = 3.0,
+        max_latency_seconds: float = 1.0,
     ) -> None:
         self.runtime = runtime
         self._scorer = Scorer(validation, metric=metric, evaluate=evaluate, runtime=runtime)
+        self._model = model
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
         mean, scores = self._scorer.of(model, RuntimePrecision.F32)(None)
         self._float_mean, self._float_scores = mean, scores
+        self._order = racing_order(scores)
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
         count = scores.size if scores.size else len(self._scorer)
         self.float_accuracy = Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
@@ -76,12 +115,16 @@ class Evaluator:
         self._compilation_sd = compilation_spread(compared)
         self.float_latency = self._beside_baseline(one)
 
-    def evaluate(self, model: ov.Model, precision: RuntimePrecision) -> tuple[Evaluation, dict[str, float]]:
+    def evaluate(
+        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+    ) -> tuple[Evaluation, dict[str, float]]:
         """Scores and times a candidate.
 
         Args:
             model: The candidate.
             precision: What its float layers run in.
+            contest: What lets it be scored on less than all samples, where single samples have scores; None scores it
+                on all.
 
         Returns:
             The evaluation, and wall seconds of `compile`, `accuracy` and `latency`.
@@ -93,25 +136,93 @@ class Evaluator:
         marks = [time.perf_counter()]
         compiled = self.runtime.with_precision(precision).compile(model)
         marks.append(time.perf_counter())
-        mean, scores = self._scorer.of(model, precision)(None)
-        marks.append(time.perf_counter())
-        latency = self._beside_baseline(compiled)
-        marks.append(time.perf_counter())
+        score = self._scorer.of(model, precision)
+        if contest is None or not self._scorer.per_item:
+            accuracy = self._accuracy(*score(None))
+            marks.append(time.perf_counter())
+            latency = self._beside_baseline(compiled)
+            marks.append(time.perf_counter())
+        else:
+            race = self._race(score, contest)
+            race.run(share=_SCORED_FIRST)
+            marks.append(time.perf_counter())
+            # What is too inaccurate is timed as briefly as can be.
+            latency = self._beside_baseline(compiled, briefly=race.outcome is Outcome.INFEASIBLE)
+            marks.append(time.perf_counter())
+            race.run(rival=_rival(latency, contest.rivals))
+            accuracy = self._raced(race)
+        seconds = dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
+        seconds["accuracy"] += time.perf_counter() - marks[-1]
         evaluation = Evaluation(
-            accuracy=Accuracy(mean, self._drop(mean, scores), self.float_accuracy.n, scores),
+            accuracy=accuracy,
             latency=latency,
             size_bytes=size_bytes(model),
             execution=execution_report(compiled),
             runtime=dict(compiled.properties),
         )
-        return evaluation, dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
+        return evaluation, seconds
 
-    def _beside_baseline(self, compiled: Compiled) -> Latency:
+    def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
+        """Scores candidates on all samples and times them in turn, each compiled several times.
+
+        Args:
+            finalists: The candidates.
+            max_seconds: Of compiling and timing, beyond what the fewest compilations and bursts take.
+
+        Returns:
+            Their evaluations, whose intervals hold for the models and not for one compilation of each.
+
+        Raises:
+            MetricError: The metric fails on a candidate.
+            DeviceError: The device refuses a candidate.
+        """
+        accuracies = [
+            known.accuracy
+            if known.accuracy.outcome is Outcome.FINISHED
+            else self._accuracy(*self._scorer.of(finalist.model, finalist.precision)(None))
+            for finalist in finalists
+            for known in (finalist.evaluation,)
+        ]
+        settings = [(f.model, self.runtime.with_precision(f.precision)) for f in finalists]
+        settings.append((self._model, self.runtime.with_precision(RuntimePrecision.DEFAULT)))
+        *candidates, baselines = compilations_within(
+            [partial(runtime.compile, model) for model, runtime in settings],
+            max_seconds=max_seconds / 2,
+            size_bytes=sum(size_bytes(model) for model, _ in settings),
+            fewest=_FEWEST_COMPILATIONS,
+        )
+        latencies = measure_latencies(
+            candidates, baselines, self._sample, max_seconds=max_seconds / 2, target_half_width=_FINAL_HALF_WIDTH
+        )
+        return [
+            replace(finalist.evaluation, accuracy=accuracy, latency=latency)
+            for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
+        ]
+
+    def _race(self, score: Score, contest: Contest) -> Race:
+        return Race(
+            score=lambda indices: score(indices)[1],
+            reference=self._float_scores,
+            order=self._order,
+            max_drop=contest.max_drop,
+            settle=True,
+        )
+
+    def _raced(self, race: Race) -> Accuracy:
+        asked = race.order[: len(race.scores)]
+        drop = paired_drop(self._float_scores[asked], race.scores)
+        outcome = race.outcome or Outcome.FINISHED
+        return Accuracy(self._float_mean - drop.value, drop, len(asked), race.by_item, outcome)
+
+    def _accuracy(self, mean: float, scores: Scores) -> Accuracy:
+        return Accuracy(mean, self._drop(mean, scores), self.float_accuracy.n, scores)
+
+    def _beside_baseline(self, compiled: Compiled, *, briefly: bool = False) -> Latency:
         return measure_latency(
             [compiled],
             [self._baseline],
             self._sample,
-            max_seconds=self._max_latency_seconds,
+            max_seconds=0.0 if briefly else self._max_latency_seconds,
             compilation_sd=self._compilation_sd,
         )
 
@@ -120,6 +231,12 @@ class Evaluator:
             return paired_drop(self._float_scores, scores)
         drop = self._float_mean - mean
         return Estimate(drop, drop, drop)
+
+
+def _rival(latency: Latency, rivals: Sequence[Evaluation]) -> Scores | None:
+    """Scores of the most accurate of those that are shown to be faster and have scores by sample."""
+    faster = [r for r in rivals if r.latency.ratio.below(latency.ratio) and r.accuracy.scores.size]
+    return min(faster, key=lambda r: r.accuracy.drop.value).accuracy.scores if faster else None
 
 
 def size_bytes(model: ov.Model) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,9 +22,10 @@ from scipy import stats
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, Estimate
-from autoq.evaluation._accuracy import t_interval
+from autoq.evaluation._compilations import alternately
 from autoq.evaluation._records import Latency
 from autoq.evaluation._runtime import Compiled, first_reason
+from autoq.evaluation._trimmed_mean import trimmed_mean
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ _LONGEST_BURST_S = 0.25
 _WARM_UP_AGREEMENT = 0.03
 _MAX_WARM_UP = 12
 _MIN_PAIRS = 8
+_MIN_ROUNDS = 4
 _RESAMPLES = 2000
 
 
@@ -59,8 +61,8 @@ def measure_latency(
         candidates: Compilations of the model to be timed.
         baselines: As many of the model to compare with.
         sample: Input of both.
-        max_seconds: Cap on the measurement, warm-up not counted; eight pairs of bursts, and two for each compilation,
-            are always run.
+        max_seconds: Cap on the measurement, warm-up not counted; eight pairs of bursts, and four for each of several
+            compilations, are always run.
         target_half_width: Stop once the interval of the ratio, `compilation_sd` left out, is this narrow, relative to
             the ratio.
         confidence: Nominal coverage of the interval.
@@ -71,85 +73,72 @@ def measure_latency(
     Raises:
         DeviceError: Inference fails.
     """
+    (latency,) = measure_latencies(
+        [candidates],
+        baselines,
+        sample,
+        max_seconds=max_seconds,
+        target_half_width=target_half_width,
+        confidence=confidence,
+        compilation_sd=compilation_sd,
+        seed=seed,
+    )
+    return latency
+
+
+def measure_latencies(
+    candidates: Sequence[Sequence[Compiled]],
+    baselines: Sequence[Compiled],
+    sample: Feed,
+    *,
+    max_seconds: float = 3.0,
+    target_half_width: float = 0.02,
+    confidence: float = 0.95,
+    compilation_sd: float = 0.0,
+    seed: int = 0,
+) -> list[Latency]:
+    """Times several candidates in turn beside one baseline, so that they can be compared with each other too.
+
+    Args:
+        candidates: Compilations of each model to be timed, as many of each as of the baseline.
+        baselines: Compilations of the model to compare with.
+        sample: As in `measure_latency`, as are all others.
+        max_seconds: For all of them together.
+        target_half_width: Of each.
+        confidence: Of each.
+        compilation_sd: Of each.
+        seed: Of the bootstrap.
+
+    Raises:
+        DeviceError: Inference fails.
+    """
     rng = np.random.default_rng(seed)
     try:
-        made = _alternately(
-            [partial(_Timed.warm, compiled, sample) for compiled in candidates],
-            [partial(_Timed.warm, compiled, sample) for compiled in baselines],
+        made = alternately(
+            *([partial(_Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))
         )
-        pairs = list(zip(*made, strict=True))
-        rounds = max(2, -(-_MIN_PAIRS // len(pairs)))
+        sets = list(zip(*made, strict=True))
+        rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-_MIN_PAIRS // len(sets)))
         with _quiet_collector():
             deadline = time.perf_counter() + max_seconds
             while True:
-                for pair in pairs:
-                    done = len(pair[0].bursts)
-                    for timed in pair if done % 2 == 0 else reversed(pair):
+                for timed_set in sets:
+                    done = len(timed_set[0].bursts)
+                    for timed in timed_set if done % 2 == 0 else reversed(timed_set):
                         timed.run(sample)
                 if done + 1 < rounds:
                     continue
                 if time.perf_counter() > deadline:
                     break
                 # More bursts do not narrow what compilations differ by.
-                if (done + 1 - rounds) % 4 == 0 and _narrow(_ratio(pairs, rng, confidence, 0.0), target_half_width):
+                if (done + 1 - rounds) % 4 == 0 and all(
+                    _narrow(_ratio(row, made[0], rng, confidence, 0.0), target_half_width) for row in made[1:]
+                ):
                     break
     except RuntimeError as error:
         msg = f"inference fails while it is timed: {first_reason(error)}"
         raise DeviceError(msg) from error
-    own, other = (1e3 * np.concatenate([burst for pair in pairs for burst in pair[side].bursts]) for side in (0, 1))
-    p25, p50, p90 = (float(value) for value in np.percentile(own, [25, 50, 90]))
-    return Latency(
-        ratio=_ratio(pairs, rng, confidence, compilation_sd),
-        p25_ms=p25,
-        p50_ms=p50,
-        p90_ms=p90,
-        baseline_p50_ms=float(np.median(other)),
-        bursts=sum(len(pair[0].bursts) for pair in pairs),
-    )
-
-
-def compile_pairs(
-    candidate: Callable[[], Compiled], baseline: Callable[[], Compiled], count: int
-) -> tuple[list[Compiled], list[Compiled]]:
-    """Compiles two models several times each, for `measure_latency`.
-
-    Their order alternates: what is compiled first finds other memory free, which would make all compilations of one of
-    the models a little slower.
-
-    Args:
-        candidate: Compiles the model to be timed.
-        baseline: Compiles the model to compare with.
-        count: Compilations of each.
-
-    Raises:
-        DeviceError: (The function raised) a device refuses a model.
-    """
-    # The very first of all lies better or worse than every later one: it takes the gaps that earlier models left.
-    spare = [candidate(), baseline()]
-    made = _alternately([candidate] * count, [baseline] * count)
-    del spare
-    return made
-
-
-def _alternately(first: Sequence[Callable[[], T]], second: Sequence[Callable[[], T]]) -> tuple[list[T], list[T]]:
-    """What two rows of functions return, called in pairs: first and second, then second and first, and so on."""
-    made: tuple[list[T], list[T]] = ([], [])
-    for index, pair in enumerate(zip(first, second, strict=True)):
-        for side in (0, 1) if index % 2 == 0 else (1, 0):
-            made[side].append(pair[side]())
-    return made
-
-
-def compilation_spread(latencies: Iterable[Latency]) -> float:
-    """How much the logarithm of the ratio differs between pairs of compilations of one model.
-
-    Args:
-        latencies: A model beside itself, each compiled anew.
-
-    Returns:
-        The standard deviation; the mean is known to be 0.
-    """
-    return float(np.sqrt(np.mean([np.log(latency.ratio.value) ** 2 for latency in latencies])))
+    return [_latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd)) for row in made[1:]]
 
 
 @dataclass(slots=True)
@@ -181,7 +170,6 @@ class _Timed:
 def _quiet_collector() -> Iterator[None]:
     """Keeps Python's garbage collector from running inside a burst."""
     was_enabled = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield
@@ -216,17 +204,38 @@ def _burst_size(seconds: float) -> int:
     return max(usual, int(np.ceil(_SHORTEST_BURST_S / seconds)))
 
 
+def _latency(own: Sequence[_Timed], other: Sequence[_Timed], ratio: Estimate) -> Latency:
+    """What the bursts of a candidate's compilations and the baseline's come to."""
+    times, baseline = (1e3 * np.concatenate([burst for timed in row for burst in timed.bursts]) for row in (own, other))
+    p25, p50, p90 = (float(value) for value in np.percentile(times, [25, 50, 90]))
+    return Latency(
+        ratio=ratio,
+        p25_ms=p25,
+        p50_ms=p50,
+        p90_ms=p90,
+        baseline_p50_ms=float(np.median(baseline)),
+        bursts=sum(len(timed.bursts) for timed in own),
+    )
+
+
 def _ratio(
-    pairs: Sequence[tuple[_Timed, ...]], rng: np.random.Generator, confidence: float, compilation_sd: float
+    own: Sequence[_Timed],
+    other: Sequence[_Timed],
+    rng: np.random.Generator,
+    confidence: float,
+    compilation_sd: float,
 ) -> Estimate:
-    """Ratio of burst medians: the median over bursts, and the geometric mean over compilations, with its interval."""
-    logs = [np.log([np.median(a) / np.median(b) for a, b in zip(x.bursts, y.bursts, strict=True)]) for x, y in pairs]
+    """Ratio of burst medians: the median over bursts, and the trimmed mean over compilations, with its interval."""
+    logs = [
+        np.log([np.median(a) / np.median(b) for a, b in zip(x.bursts, y.bursts, strict=True)])
+        for x, y in zip(own, other, strict=True)
+    ]
     centres = np.array([np.median(values) for values in logs])
-    value = float(centres.mean())
     if len(logs) > 1:
         # What bursts of one compilation differ by is in what the compilations differ by.
-        low, high = t_interval(centres, confidence)
+        value, low, high = trimmed_mean(centres, confidence)
     else:
+        value = float(centres[0])
         drawn = logs[0][rng.integers(0, len(logs[0]), (_RESAMPLES, len(logs[0])))]
         tail = (1 - confidence) / 2
         ends = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail]) - value

@@ -1,4 +1,4 @@
-"""Racing: a candidate is scored on growing shares of the data, and given up as soon as they prove it too inaccurate.
+"""Racing: a candidate is scored on growing shares of the data, until they prove what there is to decide about it.
 
 | name      | meaning                                                                | shape   |
 |-----------|------------------------------------------------------------------------|---------|
@@ -7,14 +7,15 @@
 
 Items are drawn without replacement from the set on which the decision is to hold, so that the interval of the mean is
 narrower by sqrt((N - n) / (N - 1)) than that of an endless population (Cochran, "Sampling Techniques", 1977, equation
-2.12), and has no width at the end. Each look at the data gets an equal share of the error that is allowed (Bonferroni).
+2.12), and has no width at the end. They are spread evenly over the float model's scores, which only narrows the mean
+further. Each look at the data gets an equal share of the error that is allowed (Bonferroni).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,56 +27,117 @@ _SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
 _FEWEST = 32
 
 
-@dataclass(frozen=True, slots=True)
+class Outcome(StrEnum):
+    """How the scoring of a candidate ended."""
+
+    FINISHED = "finished"  # on all items
+    FEASIBLE = "feasible"  # stopped: it keeps the budget
+    INFEASIBLE = "infeasible"  # given up: it misses the budget
+    DOMINATED = "dominated"  # given up: another one is more accurate, and faster
+
+
+@dataclass(slots=True)
 class Race:
-    """How a candidate did.
+    """The scoring of one candidate.
 
     Attributes:
-        drop: Of the items that were scored; the interval is that of the mean over all items.
-        scores: Of the items that were scored, in the order in which they were.
-        order: Their numbers.
-        finished: Whether all items were scored.
-    """
-
-    drop: Estimate
-    scores: Scores
-    order: NDArray[np.int64]
-    finished: bool
-
-    def meets(self, max_drop: float) -> bool:
-        """Whether the candidate was scored on all items and keeps the budget."""
-        return self.finished and self.drop.value <= max_drop
-
-
-def race(
-    score: Callable[[NDArray[np.int64]], Scores],
-    reference: NDArray[Any],
-    *,
-    max_drop: float,
-    confidence: float = 0.99,
-    seed: int = 0,
-) -> Race:
-    """Scores a candidate until it is proven to miss a budget, or on all items.
-
-    Args:
         score: Scores the items with these numbers, one score each.
         reference: Scores of the float model, [N].
-        max_drop: The budget.
-        confidence: That a candidate given up would have missed the budget on all items.
-        seed: Of the order, which is the same for every candidate of a seed.
+        order: Numbers of the items, in the order in which they are scored, [N].
+        max_drop: The budget; None accepts any drop.
+        settle: Stop too where the budget is proven to be kept; else such a candidate is scored on all items.
+        confidence: That a candidate stopped for what it was proven to be is that on all items.
+        scores: Of the items scored so far, in their order.
+        outcome: None while nothing is decided.
     """
-    total = len(reference)
-    order = np.random.default_rng(seed).permutation(total)
-    stops = sorted({max(_FEWEST, int(share * total)) for share in _SHARES} - {0})
-    stops = [stop for stop in stops if stop < total]
-    scores: Scores = np.empty(0)
-    for stop in [*stops, total]:
-        scores = np.concatenate([scores, score(order[len(scores) : stop])])
-        level = 1 - (1 - confidence) / max(len(stops), 1)
-        drop = paired_drop(reference[order[:stop]], scores, level)
-        narrower = np.sqrt((total - stop) / max(total - 1, 1))
+
+    score: Callable[[NDArray[np.int64]], Scores]
+    reference: Scores
+    order: NDArray[np.int64]
+    max_drop: float | None
+    settle: bool
+    confidence: float = 0.99
+    scores: Scores = field(default_factory=lambda: np.empty(0))
+    outcome: Outcome | None = None
+
+    def run(self, *, share: float = 1.0, rival: Scores | None = None) -> Outcome | None:
+        """Scores items until something is decided.
+
+        Args:
+            share: Of the items, the most that are scored.
+            rival: Scores by item of a faster candidate, [N], NaN where it was not scored: where it is proven to be more
+                accurate too, the race is over.
+
+        Returns:
+            What was decided, None where nothing was.
+        """
+        total = len(self.reference)
+        stops = sorted({max(_FEWEST, int(part * total)) for part in _SHARES})
+        stops = [stop for stop in stops if stop < total]
+        level = 1 - 2 * (1 - self.confidence) / max(len(stops), 1)  # of an interval that is asked on one side
+        for stop in (0, *stops, total):
+            if self.outcome is not None or stop > share * total:
+                break
+            if stop > len(self.scores):
+                self.scores = np.concatenate([self.scores, self.score(self.order[len(self.scores) : stop])])
+            if stop == len(self.scores) > 0:
+                self.outcome = self._decide(level, rival)
+        return self.outcome
+
+    def _decide(self, level: float, rival: Scores | None) -> Outcome | None:
+        if len(self.scores) == len(self.reference):
+            return Outcome.FINISHED
+        if self.max_drop is not None:
+            drop = self._behind(self.reference, level)
+            if drop.low > self.max_drop:
+                return Outcome.INFEASIBLE
+            if self.settle and drop.high <= self.max_drop:
+                return Outcome.FEASIBLE
+        if rival is not None and self._behind(rival, level).low > 0:
+            return Outcome.DOMINATED
+        return None
+
+    def _behind(self, other: Scores, confidence: float) -> Estimate:
+        """How much lower it scores than another one, with the interval of the mean over all items."""
+        asked = self.order[: len(self.scores)]
+        both = ~np.isnan(other[asked])
+        if both.sum() < min(_FEWEST, len(asked)):
+            return Estimate(0.0, -np.inf, np.inf, confidence)
+        total = len(self.reference)
+        drop = paired_drop(other[asked][both], self.scores[both], confidence)
+        narrower = np.sqrt((total - both.sum()) / max(total - 1, 1))
         low, high = (drop.value + (end - drop.value) * narrower for end in (drop.low, drop.high))
-        drop = Estimate(drop.value, float(low), float(high), level)
-        if drop.low > max_drop:
-            break
-    return Race(drop, scores, order[: len(scores)], finished=len(scores) == total)
+        return Estimate(drop.value, float(low), float(high), confidence)
+
+    @property
+    def drop(self) -> float:
+        """Mean drop of the items scored so far."""
+        return float((self.reference[self.order[: len(self.scores)]] - self.scores).mean())
+
+    @property
+    def by_item(self) -> Scores:
+        """Scores by item, NaN where it was not scored, [N]."""
+        scores = np.full(len(self.reference), np.nan)
+        scores[self.order[: len(self.scores)]] = self.scores
+        return scores
+
+
+def racing_order(reference: Scores, seed: int = 0) -> NDArray[np.int64]:
+    """An order of items, any beginning of which has low and high scores of the float model in their true shares.
+
+    Items are sorted by score, equal ones at random, and taken at the places of van der Corput's sequence.
+
+    Args:
+        reference: Scores of the float model, [N].
+        seed: Of the order among equal ones, and of where it begins.
+
+    Returns:
+        Numbers of the items, [N].
+    """
+    rng = np.random.default_rng(seed)
+    total = len(reference)
+    ranked = np.roll(np.lexsort((rng.random(total), reference)), rng.integers(max(total, 1)))
+    places = np.arange(total)
+    bits = max(total - 1, 1).bit_length()
+    reversed_places = sum(((places >> bit) & 1) << (bits - 1 - bit) for bit in range(bits))
+    return np.asarray(ranked[np.argsort(reversed_places)], np.int64)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.core import Estimate
+from autoq.evaluation._racing import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,15 @@ class Accuracy:
         mean: Mean score, in the metric's unit; higher is better.
         drop: Float mean minus candidate mean, paired, with its interval; positive is worse.
         n: Samples scored.
-        scores: Per-sample scores, float64 [n]; empty where the user's function gives none.
+        scores: Scores by sample, float64, NaN where it was not scored; empty where the user's function gives none.
+        outcome: Why it was scored on so many samples.
     """
 
     mean: float
     drop: Estimate
     n: int
     scores: NDArray[np.float64]
+    outcome: Outcome = Outcome.FINISHED
 
 
 @dataclass(frozen=True, slots=True)

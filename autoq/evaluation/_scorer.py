@@ -48,6 +48,11 @@ class Scorer:
         """Number of items; 0 where the user's own cannot tell."""
         return len(self._validation) if hasattr(self._validation, "__len__") else 0
 
+    @property
+    def per_item(self) -> bool:
+        """Whether there is one score for each item, and their mean is the metric."""
+        return self._evaluate is None
+
     def of(self, model: ov.Model, precision: RuntimePrecision) -> Score:
         """Compiles a model once, for any number of scores.
 

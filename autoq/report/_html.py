@@ -118,12 +118,14 @@ def _chart(info: SearchInfo, front: ParetoFront) -> str:
     import plotly.graph_objects as go
 
     members = {record.number for record in front}
+    steps = {record.number for record in front.staircase}
     measured = [r for r in front.records if r.state is TrialState.COMPLETE and r.evaluation is not None]
     figure = go.Figure()
     for name, color, chosen in (
         ("outside the budget", "#d7603c", [r for r in measured if not r.feasible]),
         ("within the budget", "#9aa0a6", [r for r in measured if r.feasible and r.number not in members]),
-        ("Pareto front", "#1f6fb4", list(front)),
+        ("tied with the front", "#7fb2dc", [r for r in front if r.number not in steps]),
+        ("Pareto front", "#1f6fb4", list(front.staircase)),
     ):
         evaluations = [e for r in chosen if (e := r.evaluation) is not None]
         if not evaluations:

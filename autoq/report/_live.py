@@ -13,6 +13,8 @@ from rich.table import Table
 
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState
 
+# Where more are tied than this, the table shows the steps of the front alone.
+_MOST_ROWS = 16
 _STAGE_INTERVAL_S = 5.0
 _LOG_WIDTH = 132
 
@@ -120,7 +122,7 @@ def front_table(front: ParetoFront, max_drop: float | None) -> Table:
     ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich wants a literal
     tied = front.tied
-    for record in front:
+    for record in front if len(front) <= _MOST_ROWS else front.staircase:
         if (evaluation := record.evaluation) is None:
             continue
         table.add_row(

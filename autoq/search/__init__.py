@@ -1,5 +1,6 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
+from autoq.search._closing import close
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._plot import plot_front
@@ -35,6 +36,7 @@ __all__ = [
     "TrialState",
     "accuracy_from_dict",
     "accuracy_to_dict",
+    "close",
     "enqueue_first",
     "evaluation_from_dict",
     "evaluation_to_dict",

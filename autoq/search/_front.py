@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoq.core import BudgetError
-from autoq.evaluation import Evaluation
+from autoq.evaluation import Evaluation, Outcome
 from autoq.search._records import TrialRecord, TrialState
 from autoq.search._serial import record_to_dict
 
@@ -32,19 +33,23 @@ def _evaluated(record: TrialRecord) -> Evaluation:
 
 
 class ParetoFront(Sequence[TrialRecord]):
-    """Records that no other record beats in both objectives, fastest first.
+    """Records that no other record is shown to beat, fastest first.
 
-    A record is left out only if another one is at least as good in both point estimates and better in one. Members
-    whose intervals overlap a neighbour's in both objectives are `tied`: the evidence does not separate them.
+    One record beats another if it is at least as good in both point estimates, and shown to be better in one: there the
+    intervals do not overlap. So records stay that are a little worse by their points, and perhaps not at all: they are
+    `tied`. `staircase` leaves them out.
+
+    Where some records were measured together in a closing session, only these are considered.
 
     Args:
-        records: Any trials; those that failed, are duplicates or miss the budget are not considered.
+        records: Any trials; those that failed, are duplicates, miss the budget or were given up are not considered.
     """
 
     def __init__(self, records: Iterable[TrialRecord]) -> None:
         self.records = tuple(records)
-        eligible = [r for r in self.records if r.state is TrialState.COMPLETE and r.feasible]
-        self._members = _non_dominated(eligible)
+        eligible = [r for r in self.records if _is_eligible(r)]
+        finalists = [r for r in eligible if r.remeasured]
+        self._members = _not_shown_worse(finalists or eligible)
 
     def __len__(self) -> int:
         return len(self._members)
@@ -56,13 +61,19 @@ class ParetoFront(Sequence[TrialRecord]):
         return self._members[index]
 
     @property
+    def staircase(self) -> tuple[TrialRecord, ...]:
+        """Members that no other one beats by its point estimates, fastest first."""
+        steps: list[TrialRecord] = []
+        for record in self._members:
+            if not steps or objectives(record)[0] < objectives(steps[-1])[0]:
+                steps.append(record)
+        return tuple(steps)
+
+    @property
     def tied(self) -> frozenset[int]:
-        """Numbers of members that the evidence does not separate from a neighbour on the front."""
-        numbers: set[int] = set()
-        for a, b in zip(self._members, self._members[1:], strict=False):
-            if not _separated(a, b):
-                numbers |= {a.number, b.number}
-        return frozenset(numbers)
+        """Numbers of members that the evidence does not separate from another one, in either objective."""
+        separated = np.any([_shown_better(m) | _shown_better(m).T for m in _intervals(self._members)], axis=0)
+        return frozenset(r.number for r, row in zip(self._members, separated, strict=True) if row.sum() < len(self) - 1)
 
     def fastest(self, max_drop: float | None = None) -> TrialRecord:
         """The member with the smallest latency ratio whose drop is at most `max_drop`.
@@ -82,22 +93,22 @@ class ParetoFront(Sequence[TrialRecord]):
         raise BudgetError(msg)
 
     def knee(self) -> TrialRecord:
-        """The member farthest below the line between the front's two ends, both axes scaled to that line's extent.
+        """The step farthest below the line between the front's two ends, both axes scaled to that line's extent.
 
         Raises:
             BudgetError: The front is empty.
         """
-        first = self.fastest()
-        if len(self) < 3:
+        first, steps = self.fastest(), self.staircase
+        if len(steps) < 3:
             return first
-        points = np.array([objectives(r) for r in self._members])
+        points = np.array([objectives(r) for r in steps])
         extent = np.ptp(points, axis=0)
         scaled = (points - points.min(axis=0)) / np.where(extent > 0, extent, 1)
-        return self._members[int(np.argmin(scaled.sum(axis=1)))]
+        return steps[int(np.argmin(scaled.sum(axis=1)))]
 
     def hypervolume(self, reference: tuple[float, float]) -> float:
         """Area between the front and a reference point (drop, latency ratio) that is worse in both."""
-        points = sorted(p for p in map(objectives, self._members) if p[0] < reference[0] and p[1] < reference[1])
+        points = sorted(p for p in map(objectives, self.staircase) if p[0] < reference[0] and p[1] < reference[1])
         area, ceiling = 0.0, reference[1]
         for drop, ratio in points:
             if ratio < ceiling:
@@ -118,17 +129,30 @@ class ParetoFront(Sequence[TrialRecord]):
         return path
 
 
-def _non_dominated(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
-    """Sweeps by latency ratio and keeps each record that improves the smallest drop seen so far."""
-    front: list[TrialRecord] = []
-    for record in sorted(records, key=lambda r: (objectives(r)[1], objectives(r)[0], r.number)):
-        if not front or objectives(record)[0] < objectives(front[-1])[0]:
-            front.append(record)
-    return tuple(front)
+def _is_eligible(record: TrialRecord) -> bool:
+    if record.state is not TrialState.COMPLETE or not record.feasible:
+        return False
+    return _evaluated(record).accuracy.outcome in {Outcome.FINISHED, Outcome.FEASIBLE}
 
 
-def _separated(a: TrialRecord, b: TrialRecord) -> bool:
-    """Whether the intervals of two records are disjoint in at least one objective."""
-    x, y = _evaluated(a), _evaluated(b)
-    pairs = [(x.accuracy.drop, y.accuracy.drop), (x.latency.ratio, y.latency.ratio)]
-    return any(p.below(q) or q.below(p) for p, q in pairs)
+def _not_shown_worse(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
+    """Records that none is shown to beat, by latency ratio, then drop."""
+    if not records:
+        return ()
+    intervals = _intervals(records)
+    no_worse = np.all([m[:, None, 0] <= m[None, :, 0] for m in intervals], axis=0)
+    beats = no_worse & np.any([_shown_better(m) for m in intervals], axis=0)
+    kept = [record for record, beaten in zip(records, beats.any(axis=0), strict=True) if not beaten]
+    return tuple(sorted(kept, key=lambda r: (objectives(r)[1], objectives(r)[0], r.number)))
+
+
+def _intervals(records: Sequence[TrialRecord]) -> list[NDArray[np.float64]]:
+    """Value, low and high of each record's drop, and of its latency ratio, [n, 3] each."""
+    evaluations = [_evaluated(record) for record in records]
+    pairs = ([e.accuracy.drop for e in evaluations], [e.latency.ratio for e in evaluations])
+    return [np.array([(x.value, x.low, x.high) for x in row]).reshape(-1, 3) for row in pairs]
+
+
+def _shown_better(intervals: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the interval of each row lies wholly below that of each column, [n, n]."""
+    return np.asarray(intervals[:, None, 2] < intervals[None, :, 1])

@@ -72,7 +72,8 @@ def _draw_members(ax: Axes, front: ParetoFront) -> None:
         zorder=3,
         label="Pareto front, 95% intervals",
     )
-    ax.step(xs, ys, where="post", color=_BLUE, alpha=0.4, zorder=2)
+    steps = [_point(record) for record in front.staircase]
+    ax.step(*zip(*steps, strict=True), where="post", color=_BLUE, alpha=0.4, zorder=2)
     for record, x, y in zip(front, xs, ys, strict=True):
         ax.annotate(str(record.number), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8, color=_BLUE)
 

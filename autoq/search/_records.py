@@ -35,6 +35,7 @@ class TrialRecord:
         seconds: Wall time by part: `build`, `compile`, `accuracy`, `latency`.
         error: One sentence, for a failed trial.
         duplicate_of: Number of the earlier trial, for a duplicate.
+        remeasured: Whether the evaluation is that of the closing session, in which the best were measured together.
     """
 
     number: int
@@ -49,6 +50,7 @@ class TrialRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     duplicate_of: int | None = None
+    remeasured: bool = False
 
     @property
     def is_baseline(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import optuna
 
 from autoq.core import AutoqError, Estimate, QuantizationPlan, RuntimePrecision
-from autoq.evaluation import Evaluation, RuntimeConfig
+from autoq.evaluation import Contest, Evaluation, RuntimeConfig
 from autoq.search._front import ParetoFront
 from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem, Stage
@@ -30,12 +30,14 @@ class Budget:
     Attributes:
         n_trials: Candidates measured, earlier sessions included; duplicates are free. None is no limit.
         deadline: Moment of `time.monotonic()`; a trial that would probably end after it is not begun. None is no limit.
+        closing_s: Seconds before the deadline that are kept for the closing session.
         max_drop: Largest acceptable accuracy drop in the metric's unit; None accepts any.
     """
 
     n_trials: int | None
     deadline: float | None
     max_drop: float | None
+    closing_s: float = 0.0
 
 
 def rank_groups(problem: Problem, study: Study, stage: Stage) -> list[str]:
@@ -71,7 +73,13 @@ def enqueue_first(problem: Problem, study: Study, ranking: Sequence[str]) -> Non
         study.enqueue(problem.dimensions.parameters(plan), origin)
 
 
-def run(problem: Problem, study: Study, budget: Budget, observers: Sequence[SearchObserver]) -> bool:
+def run(
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    observers: Sequence[SearchObserver],
+    earlier: Sequence[TrialRecord],
+) -> bool:
     """Runs trials until the budget is spent.
 
     Args:
@@ -79,19 +87,21 @@ def run(problem: Problem, study: Study, budget: Budget, observers: Sequence[Sear
         study: Where trials are kept; its finished trials count towards the budget.
         budget: When to stop.
         observers: Told of every trial.
+        earlier: Records of the study, with their scores where those were kept.
 
     Returns:
         Whether the user interrupted it.
     """
-    records = study.records()
+    # What an earlier session closed with is a measurement like any other now.
+    records = [replace(record, remeasured=False) for record in earlier]
     measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
     again = study.settle()
-    stale, last_seconds = 0, 0.0
+    stale, last_seconds, front = 0, 0.0, ParetoFront(records)
     try:
         while not _spent(records, budget, last_seconds) and stale < _STALE_PROPOSALS:
             started = time.monotonic()
             trial = again.pop(0) if again else study.ask()
-            record = _run_trial(problem, study, trial, measured, budget)
+            record = _run_trial(problem, study, trial, measured, budget, front)
             study.finish(trial, record, budget.max_drop)
             records.append(record)
             if record.state is TrialState.COMPLETE:
@@ -111,11 +121,18 @@ def run(problem: Problem, study: Study, budget: Budget, observers: Sequence[Sear
 def _spent(records: Sequence[TrialRecord], budget: Budget, last_seconds: float) -> bool:
     if budget.n_trials is not None and sum(r.state is not TrialState.DUPLICATE for r in records) >= budget.n_trials:
         return True
-    return budget.deadline is not None and time.monotonic() + last_seconds > budget.deadline
+    if budget.deadline is None:
+        return False
+    return time.monotonic() + last_seconds + budget.closing_s > budget.deadline
 
 
 def _run_trial(
-    problem: Problem, study: Study, trial: optuna.Trial, measured: dict[str, TrialRecord], budget: Budget
+    problem: Problem,
+    study: Study,
+    trial: optuna.Trial,
+    measured: dict[str, TrialRecord],
+    budget: Budget,
+    front: ParetoFront,
 ) -> TrialRecord:
     """Builds and measures what a trial proposes, or takes over what is already known of the same model."""
     may_run = study.begin(trial)
@@ -145,21 +162,27 @@ def _run_trial(
                 feasible=twin.feasible,
                 duplicate_of=twin.number,
             )
-        evaluation, seconds = _measure(problem, plan, started, is_baseline=record.is_baseline)
+        contest = Contest(budget.max_drop, [member.evaluation for member in front if member.evaluation is not None])
+        evaluation, seconds = _measure(problem, plan, started, None if record.is_baseline else contest)
     except AutoqError as error:
         return replace(record, error=str(error))
-    feasible = budget.max_drop is None or evaluation.accuracy.drop.value <= budget.max_drop
-    return replace(record, state=TrialState.COMPLETE, evaluation=evaluation, feasible=feasible, seconds=seconds)
+    return evaluated(replace(record, state=TrialState.COMPLETE, seconds=seconds), evaluation, budget.max_drop)
 
 
 def _measure(
-    problem: Problem, plan: QuantizationPlan, started: float, *, is_baseline: bool
+    problem: Problem, plan: QuantizationPlan, started: float, contest: Contest | None
 ) -> tuple[Evaluation, dict[str, float]]:
     model = problem.builder.build(plan)
     build_s = time.perf_counter() - started
-    evaluation, seconds = problem.evaluator.evaluate(model, plan.recipe.runtime_precision)
-    if is_baseline:
+    evaluation, seconds = problem.evaluator.evaluate(model, plan.recipe.runtime_precision, contest)
+    return evaluation, {"build": build_s, **seconds}
+
+
+def evaluated(record: TrialRecord, evaluation: Evaluation, max_drop: float | None) -> TrialRecord:
+    """A record with its evaluation, and whether that meets the budget."""
+    if record.is_baseline:
         # The ratio of the baseline to itself is one by definition; what was measured is the timer's own error.
         latency = replace(evaluation.latency, ratio=Estimate(1.0, 1.0, 1.0))
         evaluation = replace(evaluation, latency=latency)
-    return evaluation, {"build": build_s, **seconds}
+    feasible = max_drop is None or evaluation.accuracy.drop.value <= max_drop
+    return replace(record, evaluation=evaluation, feasible=feasible)

@@ -9,18 +9,24 @@ from typing import Any
 import numpy as np
 
 from autoq.core import Estimate, QuantizationPlan
-from autoq.evaluation import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
+from autoq.evaluation import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency, Outcome
 from autoq.search._records import TrialRecord, TrialState
 
 
 def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
     """Mean, drop and count of an accuracy, without its scores."""
-    return {"mean": accuracy.mean, "drop": asdict(accuracy.drop), "n": accuracy.n}
+    return {
+        "mean": accuracy.mean,
+        "drop": asdict(accuracy.drop),
+        "n": accuracy.n,
+        "outcome": str(accuracy.outcome),
+    }
 
 
 def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
     """Reads what `accuracy_to_dict` wrote; the scores come back empty."""
-    return Accuracy(values["mean"], Estimate(**values["drop"]), values["n"], np.empty(0))
+    drop, outcome = Estimate(**values["drop"]), Outcome(values["outcome"])
+    return Accuracy(values["mean"], drop, values["n"], np.empty(0), outcome)
 
 
 def latency_to_dict(latency: Latency) -> dict[str, Any]:
@@ -71,6 +77,7 @@ def record_to_dict(record: TrialRecord) -> dict[str, Any]:
         "seconds": dict(record.seconds),
         "error": record.error,
         "duplicate_of": record.duplicate_of,
+        "remeasured": record.remeasured,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ _IDENTITY = "autoq/identity"
 _RECORD = "autoq/record"
 _ATTEMPTS = "autoq/attempts"
 _MAX_ATTEMPTS = 2
+_CLOSING = "closing"
 
 
 def make_sampler(name: str, seed: int) -> BaseSampler:
@@ -98,7 +99,14 @@ class Study:
     def records(self) -> list[TrialRecord]:
         """Records of all trials that ended, by number."""
         trials = self._study.get_trials(deepcopy=False)
-        return [record_from_dict(t.user_attrs[_RECORD]) for t in trials if _RECORD in t.user_attrs]
+        stored = {t.number: t.user_attrs[_RECORD] for t in trials if _RECORD in t.user_attrs}
+        closing = self.recall(_CLOSING) or {}
+        return [record_from_dict(closing.get(str(number), values)) for number, values in stored.items()]
+
+    def close(self, records: Iterable[TrialRecord]) -> None:
+        """Stores what a closing session found; Optuna lets nobody change the trials themselves."""
+        found = {str(record.number): record_to_dict(record) for record in records if record.remeasured}
+        self.remember(_CLOSING, (self.recall(_CLOSING) or {}) | found)
 
     def enqueue(self, parameters: Mapping[str, Any], origin: str) -> None:
         """Has the next `ask` return these parameters, unless a trial of them exists."""

@@ -90,8 +90,9 @@ class MlflowObserver:
         if self._parent is None:
             return
         children = self._logged_trials()
+        self._log_closing(records, children)
         if self._export is not None:
-            for record in front:
+            for record in front.staircase:
                 if not record.is_baseline and (run_id := children.get(record.number)) is not None:
                     self._log_model(run_id, record, self._export)
         if files is not None:
@@ -101,6 +102,12 @@ class MlflowObserver:
         for number, run_id in children.items():
             self._client.set_tag(run_id, "autoq.front", str(any(r.number == number for r in front)).lower())
         self._client.set_terminated(self._parent, status="FINISHED")
+
+    def _log_closing(self, records: Sequence[TrialRecord], children: dict[int, str]) -> None:
+        """Metrics of the closing session, as a second step of those of the trials."""
+        for record in records:
+            if record.remeasured and (run_id := children.get(record.number)) is not None:
+                self._log(run_id, _trial_metrics(record), {}, step=1)
 
     def _experiment(self, name: str) -> str:
         known = self._client.get_experiment_by_name(name)

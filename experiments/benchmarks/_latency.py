@@ -6,14 +6,19 @@ import openvino as ov
 from _cases import Case
 from _lines import Lines
 
-from autoq.evaluation import RuntimeConfig, compile_pairs, measure_latency
+from autoq.evaluation import RuntimeConfig, compile_pairs, measure_latency, size_bytes
 
 
-def compare_latency(case: Case, lines: Lines, ours: ov.Model, theirs: ov.Model, *, instances: int, quick: bool) -> None:
+def compare_latency(case: Case, lines: Lines, ours: ov.Model, theirs: ov.Model, *, seconds: float, quick: bool) -> None:
     """Prints the latency ratio over several compilations of each model."""
     timing = RuntimeConfig(num_threads=1, num_streams=1)
-    pairs = compile_pairs(lambda: timing.compile(ours), lambda: timing.compile(theirs), instances)
-    latency = measure_latency(*pairs, case.sample(), max_seconds=4 * instances, target_half_width=0.005)
+    pairs = compile_pairs(
+        lambda: timing.compile(ours),
+        lambda: timing.compile(theirs),
+        max_seconds=seconds,
+        size_bytes=size_bytes(ours) + size_bytes(theirs),
+    )
+    latency = measure_latency(*pairs, case.sample(), max_seconds=seconds, target_half_width=0.005)
     lines.figure(
         case.name,
         "latency_ratio",

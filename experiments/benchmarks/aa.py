@@ -6,7 +6,7 @@ how often the 95% interval covers 1; beside the error of sequential medians, eac
 is what `benchmark_app`, run for one model after the other, comes to.
 
 With more work: n copies of the model in one graph beside n + 1 of them, 20 to 2 percent more. How often the interval
-excludes 1, and in how many seconds.
+excludes 1, and in how many seconds, compiling included.
 
     python experiments/benchmarks/aa.py [CASE ...] [--quick]
 """
@@ -27,9 +27,9 @@ from openvino import opset13 as ops
 import autoq
 from autoq.calibration import Feed
 from autoq.core import Estimate
-from autoq.evaluation import Compiled, RuntimeConfig, compile_pairs, measure_latency
+from autoq.evaluation import Compiled, RuntimeConfig, compile_pairs, measure_latency, size_bytes
 
-COMPILATIONS = 6
+COMPILING_S = 4.0
 DEFAULT_CASES = ["cifar10_mbv3"]
 EXTRA = {20: 5, 10: 10, 5: 20, 2: 50}
 
@@ -49,8 +49,8 @@ def beside_itself(name: str, model: ov.Model, sample: Feed, lines: Lines, loaded
     """Prints the errors of both ways to time a model, and how often the interval covers the truth."""
     ours, peer, taken = [], [], []
     for repeat in range(3 if quick else 40):
-        pairs = compiled(model, model)
         started = time.perf_counter()
+        pairs = compiled(model, model)
         ours.append(measure_latency(*pairs, sample, max_seconds=2, target_half_width=0.01, seed=repeat).ratio)
         taken.append(time.perf_counter() - started)
         peer.append(sequential([side[0] for side in pairs], sample, taken[-1] / 2))
@@ -66,9 +66,9 @@ def with_more_work(case: Case, model: ov.Model, percent: int, copies: int, lines
     """Prints how often it is shown that more work takes longer."""
     ratios, taken = [], []
     for repeat in range(1 if quick else 10):
-        # Large graphs take long to compile, and chance evens out over their parts.
-        pairs = compiled(repeated(model, copies + 1), repeated(model, copies), COMPILATIONS // 2)
         started = time.perf_counter()
+        # Large graphs take long to compile, and chance evens out over their parts.
+        pairs = compiled(repeated(model, copies + 1), repeated(model, copies), fewest=3)
         found = measure_latency(*pairs, case.sample(), max_seconds=4, target_half_width=0.002, seed=repeat)
         ratios.append(found.ratio)
         taken.append(time.perf_counter() - started)
@@ -82,10 +82,16 @@ def with_more_work(case: Case, model: ov.Model, percent: int, copies: int, lines
     )
 
 
-def compiled(one: ov.Model, other: ov.Model, count: int = COMPILATIONS) -> tuple[list[Compiled], list[Compiled]]:
+def compiled(one: ov.Model, other: ov.Model, *, fewest: int = 6) -> tuple[list[Compiled], list[Compiled]]:
     """Several compilations of two models, on one core, as they are often served."""
     runtime = RuntimeConfig(num_threads=1, num_streams=1)
-    return compile_pairs(lambda: runtime.compile(one), lambda: runtime.compile(other), count)
+    return compile_pairs(
+        lambda: runtime.compile(one),
+        lambda: runtime.compile(other),
+        max_seconds=COMPILING_S,
+        size_bytes=size_bytes(one) + size_bytes(other),
+        fewest=fewest,
+    )
 
 
 def covers(ratio: Estimate) -> bool:

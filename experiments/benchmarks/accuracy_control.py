@@ -75,7 +75,7 @@ def compare(case: Case, lines: Lines, *, budget: float, quick: bool) -> None:
         budget=100 * budget,
         float_layers=[_float_layers(model, network) for network in models],
     )
-    compare_latency(case, lines, *models, instances=2 if quick else 6, quick=quick)
+    compare_latency(case, lines, *models, seconds=1 if quick else 6, quick=quick)
 
 
 def _float_layers(original: ov.Model, quantized: ov.Model) -> int:

@@ -63,7 +63,7 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
             float_points=round(100 * float(reference.mean()), 3),
             n=len(mine),
         )
-        compare_latency(case, lines, models[1], models[2], instances=2 if quick else 6, quick=quick)
+        compare_latency(case, lines, models[1], models[2], seconds=1 if quick else 6, quick=quick)
 
 
 def main() -> None:

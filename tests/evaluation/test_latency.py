@@ -1,11 +1,15 @@
 """The timer, on a machine whose clock the test holds."""
 
+import time
+
 import numpy as np
 import pytest
+from scipy import stats
 
 import autoq.evaluation._latency as timer
 from autoq.core import DeviceError
 from autoq.evaluation import Compiled, RuntimeConfig, compilation_spread, compile_pairs, measure_latency
+from autoq.evaluation._trimmed_mean import trimmed_mean
 
 
 class Machine:
@@ -104,13 +108,30 @@ def test_one_compilation_tells_about_the_model_where_the_spread_is_known(machine
 
 def test_neither_model_is_always_compiled_first():
     order = []
-    compile_pairs(lambda: order.append("candidate"), lambda: order.append("baseline"), 3)
+    compile_pairs(
+        lambda: order.append("candidate"), lambda: order.append("baseline"), max_seconds=0, size_bytes=1, fewest=3
+    )
     timed = order[2:]  # the very first ones are not timed
     assert [timed[i : i + 2] for i in (0, 2, 4)] == [
         ["candidate", "baseline"],
         ["baseline", "candidate"],
         ["candidate", "baseline"],
     ]
+
+
+def test_as_many_are_compiled_as_there_is_time_and_room_for():
+    def count(max_seconds, size_bytes):
+        pairs = compile_pairs(lambda: time.sleep(0.002), lambda: None, max_seconds=max_seconds, size_bytes=size_bytes)
+        return len(pairs[0])
+
+    assert (count(0, 1), count(1000, 1), count(1000, 2**40)) == (6, 16, 6)
+
+
+def test_trimmed_mean_beside_scipy():
+    values = np.random.default_rng(0).standard_t(2, 25)
+    value, low, high = trimmed_mean(values, 0.9)
+    half = stats.t.ppf(0.95, 14) * stats.mstats.trimmed_stde(values, limits=(0.2, 0.2))
+    assert (low, high) == pytest.approx((value - half, value + half))
 
 
 def test_the_spread_of_compilations(machine):

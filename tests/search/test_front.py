@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from records import record
 
 from autoq.core import BudgetError
+from autoq.evaluation import Outcome
 from autoq.search import ParetoFront, TrialState, objectives
 
 POINTS = st.lists(st.tuples(st.floats(-0.1, 1), st.floats(0.1, 2)), min_size=1, max_size=12)
@@ -17,11 +19,35 @@ def dominates(a, b):
 
 
 @given(POINTS)
-def test_the_front_is_what_exhaustive_comparison_finds(points):
+def test_the_staircase_is_what_exhaustive_comparison_finds(points):
     front = ParetoFront([record(i, *p) for i, p in enumerate(points)])
     expected = {p for p in points if not any(dominates(q, p) for q in points)}
-    assert {objectives(r) for r in front} == expected
-    assert len(front) == len(expected)
+    assert {objectives(r) for r in front.staircase} == expected
+    assert len(front.staircase) == len(expected)
+
+
+@given(POINTS, st.floats(0, 0.3))
+def test_a_record_is_left_out_only_where_another_is_shown_to_beat_it(points, width):
+    def shown(a, b):
+        return dominates(a, b) and any(x + width < y - width for x, y in zip(a, b, strict=True))
+
+    front = ParetoFront([record(i, *p, width=width) for i, p in enumerate(points)])
+    expected = {i for i, p in enumerate(points) if not any(shown(q, p) for q in points)}
+    assert {r.number for r in front} == expected
+    assert [objectives(r)[1] for r in front] == sorted(objectives(r)[1] for r in front)
+
+
+def test_after_a_closing_session_only_what_was_measured_in_it_counts():
+    lucky, finalist = record(0, 0.01, 0.4), record(1, 0.02, 0.5, remeasured=True)
+    assert [r.number for r in ParetoFront([lucky, finalist])] == [1]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.INFEASIBLE, Outcome.DOMINATED])
+def test_what_was_given_up_is_not_on_the_front(outcome):
+    given_up = record(0, 0.01, 0.4)
+    accuracy = replace(given_up.evaluation.accuracy, outcome=outcome)
+    given_up = replace(given_up, evaluation=replace(given_up.evaluation, accuracy=accuracy))
+    assert [r.number for r in ParetoFront([given_up, record(1, 0.02, 0.5)])] == [1]
 
 
 @given(POINTS)

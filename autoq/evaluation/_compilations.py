@@ -1,0 +1,94 @@
+"""Several compilations of one model: compiled again, it is a few percent faster or slower.
+
+What differs is where its memory happens to lie. It is the largest error of a latency that is measured in quiet, and
+more bursts do not make it smaller.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from autoq.evaluation._records import Latency
+from autoq.evaluation._runtime import Compiled
+
+T = TypeVar("T")
+
+_FEWEST, _MOST = 6, 16
+_MOST_BYTES = 2 << 30
+
+
+def compile_pairs(
+    candidate: Callable[[], Compiled],
+    baseline: Callable[[], Compiled],
+    *,
+    max_seconds: float,
+    size_bytes: int,
+    fewest: int = _FEWEST,
+) -> tuple[list[Compiled], list[Compiled]]:
+    """Compiles two models several times each, for `measure_latency`: the more, the narrower its interval.
+
+    Args:
+        candidate: Compiles the model to be timed.
+        baseline: Compiles the model to compare with.
+        max_seconds: As many are compiled, up to sixteen, as this time seems to allow.
+        size_bytes: What one of each takes; the more that is, the fewer are compiled.
+        fewest: So many are compiled in any case.
+
+    Raises:
+        DeviceError: (The function raised) a device refuses a model.
+    """
+    candidates, baselines = compilations_within(
+        [candidate, baseline], max_seconds=max_seconds, size_bytes=size_bytes, fewest=fewest
+    )
+    return candidates, baselines
+
+
+def compilations_within(
+    models: Sequence[Callable[[], Compiled]], *, max_seconds: float, size_bytes: int, fewest: int = _FEWEST
+) -> list[list[Compiled]]:
+    """Compiles several models several times each, as `compile_pairs` does two.
+
+    Their order alternates: what is compiled first finds other memory free, which would make all compilations of one of
+    the models a little slower.
+
+    Args:
+        models: Each compiles one.
+        max_seconds: As in `compile_pairs`, as are the others.
+        size_bytes: Of one compilation of each model.
+        fewest: Of each model.
+    """
+    # The very first of all lies better or worse than every later one: it takes the gaps that earlier models left.
+    started = time.perf_counter()
+    spare = [compile_model() for compile_model in models]
+    seconds = time.perf_counter() - started
+    room = min(max_seconds / max(seconds, 1e-6), _MOST_BYTES / max(size_bytes, 1), _MOST)
+    count = max(fewest, int(room))
+    made = alternately(*([compile_model] * count for compile_model in models))
+    del spare
+    return made
+
+
+def alternately(*rows: Sequence[Callable[[], T]]) -> list[list[T]]:
+    """What rows of functions return, called one of each row at a time: forwards, then backwards, and so on."""
+    made: list[list[T]] = [[] for _ in rows]
+    for index, functions in enumerate(zip(*rows, strict=True)):
+        turn = list(zip(made, functions, strict=True))
+        for results, function in turn if index % 2 == 0 else reversed(turn):
+            results.append(function())
+    return made
+
+
+def compilation_spread(latencies: Iterable[Latency]) -> float:
+    """How much the logarithm of the ratio differs between pairs of compilations of one model.
+
+    Args:
+        latencies: A model beside itself, each compiled anew.
+
+    Returns:
+        The standard deviation; the mean is known to be 0.
+    """
+    return float(np.sqrt(np.mean([np.log(latency.ratio.value) ** 2 for latency in latencies])))
