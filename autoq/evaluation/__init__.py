@@ -2,7 +2,8 @@
 
 from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
 from autoq.evaluation._compilations import compilation_spread, compile_pairs
-from autoq.evaluation._evaluator import Contest, Evaluator, Finalist, size_bytes
+from autoq.evaluation._contest import Contest
+from autoq.evaluation._evaluator import Evaluator, Finalist, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
 from autoq.evaluation._latency import measure_latencies, measure_latency

@@ -15,33 +15,19 @@ from autoq.calibration import Feed
 from autoq.core import Estimate, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, paired_drop
 from autoq.evaluation._compilations import compilation_spread, compilations_within
+from autoq.evaluation._contest import Contest
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
-from autoq.evaluation._scorer import Score, Scorer, ValidationFn
+from autoq.evaluation._scorer import Scorer, ValidationFn
 
 # Pairs of compilations of the float model that tell how much compilations differ.
 _TWINS = 4
-# A candidate that this share of the data does not prove too inaccurate is timed before it is scored further.
-_SCORED_FIRST = 0.25
 _FEWEST_COMPILATIONS = 4
 _FINAL_HALF_WIDTH = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """What a candidate has to keep up with: it is scored only until it is proven to do so, or not to.
-
-    Attributes:
-        max_drop: The budget; None accepts any drop.
-        rivals: Candidates that were measured before.
-    """
-
-    max_drop: float | None
-    rivals: Sequence[Evaluation] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +129,15 @@ class Evaluator:
             latency = self._beside_baseline(compiled)
             marks.append(time.perf_counter())
         else:
-            race = self._race(score, contest)
-            race.run(share=_SCORED_FIRST)
-            marks.append(time.perf_counter())
-            # What is too inaccurate is timed as briefly as can be.
-            latency = self._beside_baseline(compiled, briefly=race.outcome is Outcome.INFEASIBLE)
-            marks.append(time.perf_counter())
-            race.run(rival=_rival(latency, contest.rivals))
+            race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order)
+
+            def timed(briefly: bool) -> Latency:
+                marks.append(time.perf_counter())
+                found = self._beside_baseline(compiled, briefly=briefly)
+                marks.append(time.perf_counter())
+                return found
+
+            latency = contest.compete(race, timed)
             accuracy = self._raced(race)
         seconds = dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
         seconds["accuracy"] += time.perf_counter() - marks[-1]
@@ -199,15 +187,6 @@ class Evaluator:
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
 
-    def _race(self, score: Score, contest: Contest) -> Race:
-        return Race(
-            score=lambda indices: score(indices)[1],
-            reference=self._float_scores,
-            order=self._order,
-            max_drop=contest.max_drop,
-            settle=True,
-        )
-
     def _raced(self, race: Race) -> Accuracy:
         asked = race.order[: len(race.scores)]
         drop = paired_drop(self._float_scores[asked], race.scores)
@@ -231,12 +210,6 @@ class Evaluator:
             return paired_drop(self._float_scores, scores)
         drop = self._float_mean - mean
         return Estimate(drop, drop, drop)
-
-
-def _rival(latency: Latency, rivals: Sequence[Evaluation]) -> Scores | None:
-    """Scores of the most accurate of those that are shown to be faster and have scores by sample."""
-    faster = [r for r in rivals if r.latency.ratio.below(latency.ratio) and r.accuracy.scores.size]
-    return min(faster, key=lambda r: r.accuracy.drop.value).accuracy.scores if faster else None
 
 
 def size_bytes(model: ov.Model) -> int:

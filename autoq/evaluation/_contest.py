@@ -1,0 +1,50 @@
+"""What a candidate has to keep up with, and in which order it is scored and timed to find out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.evaluation._accuracy import Scores
+from autoq.evaluation._racing import Outcome, Race
+from autoq.evaluation._records import Evaluation, Latency
+
+# A candidate that this share of the data does not prove too inaccurate is timed before it is scored further.
+_SCORED_FIRST = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What a candidate has to keep up with: it is scored only until it is proven to do so, or not to.
+
+    Attributes:
+        max_drop: The budget; None accepts any drop.
+        rivals: Candidates that were measured before.
+    """
+
+    max_drop: float | None
+    rivals: Sequence[Evaluation] = ()
+
+    def race(self, score: Callable[[NDArray[np.int64]], Scores], reference: Scores, order: NDArray[np.int64]) -> Race:
+        """The scoring of a candidate, not begun: what `Race` is made of."""
+        return Race(score=score, reference=reference, order=order, max_drop=self.max_drop, settle=True)
+
+    def compete(self, race: Race, timed: Callable[[bool], Latency]) -> Latency:
+        """Runs a candidate's race, and times it in between: its latency says who its rival is.
+
+        Args:
+            race: Of the candidate.
+            timed: Is called once, with whether to be brief: the candidate has no prospects.
+        """
+        race.run(share=_SCORED_FIRST)
+        latency = timed(race.outcome is Outcome.INFEASIBLE)
+        race.run(rival=self.rival(latency))
+        return latency
+
+    def rival(self, latency: Latency) -> Scores | None:
+        """Scores of the most accurate of those that are shown to be faster and have scores by sample."""
+        faster = [r for r in self.rivals if r.latency.ratio.below(latency.ratio) and r.accuracy.scores.size]
+        return min(faster, key=lambda r: r.accuracy.drop.value).accuracy.scores if faster else None

@@ -1,0 +1,191 @@
+"""Racing replayed on what real candidates scored: how many samples it asks for, and how often it decides wrongly.
+
+Per case a search first measures at least 200 candidates on all labelled data, held-out ones included; what each scored
+and how long it took is kept in a file, and used again when the benchmark is run again. Then the same candidates are
+scored once more, in the same order, from that file, as a search scores them: given up or accepted as soon as that is
+proven. A decision is wrong where all samples say otherwise: a candidate given up as infeasible that keeps the budget,
+one accepted that does not keep it, one given up for a rival that is not more accurate.
+
+    python experiments/benchmarks/racing.py [CASE ...] [--quick]
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import openvino as ov
+from _cases import EXPERIMENTS, Case, arguments, cases
+from _lines import Lines
+
+from autoq.calibration import as_inputs
+from autoq.core import Estimate, RuntimePrecision, TargetDevice
+from autoq.evaluation import (
+    Accuracy,
+    Contest,
+    Evaluation,
+    Evaluator,
+    ExecutionReport,
+    Latency,
+    Outcome,
+    RuntimeConfig,
+    Scores,
+    ValidationSet,
+    paired_drop,
+    racing_order,
+)
+from autoq.search import Budget, SearchSpace, Study, enqueue_first, prepare, quiet_optuna, rank_groups, run
+
+DEFAULT_CASES = ["cifar10_mbv3", "cifar10_resnet20"]
+CANDIDATES = 220
+RECORDED = EXPERIMENTS.parent / "runs" / "racing"
+
+
+class Whole(Evaluator):
+    """Scores every candidate on all samples, whatever the contest."""
+
+    def evaluate(
+        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """As without a contest."""
+        return super().evaluate(model, precision)
+
+
+def record(case: Case, count: int, samples: int | None) -> tuple[Scores, Scores, Scores]:
+    """Measures candidates of a search.
+
+    Returns:
+        Scores of the float model [N] and of each candidate [n, N], and their latency ratios [n, 3]: value, low, high.
+    """
+    labelled = ValidationSet.of(case.model, case.labelled()[:samples])
+    inputs = as_inputs(case.model, case.calibration(100))
+    problem = prepare(
+        case.model,
+        inputs,
+        SearchSpace.load("cnn" if case.convolutional else "transformer").model_copy(update={"subset_sizes": (100,)}),
+        make_evaluator=lambda: Whole(
+            case.model,
+            validation=labelled,
+            metric=case.metric,
+            runtime=RuntimeConfig(num_threads=1, num_streams=1),
+            sample=case.sample(),
+            max_latency_seconds=0.2,
+        ),
+        device="CPU",
+        target_device=TargetDevice.ANY,
+        model_type=None,
+        cache=None,
+        stage=lambda *_: None,
+    )
+    with quiet_optuna():
+        study = Study(None, "racing", sampler="tpe", seed=0, identity={})
+        enqueue_first(problem, study, rank_groups(problem, study, lambda *_: None))
+        kept = Kept()
+        run(problem, study, Budget(n_trials=count, deadline=None, max_drop=budget(case)), [kept], [])
+    found = [evaluation for evaluation in kept.evaluations if evaluation is not None]
+    ratios = [(e.latency.ratio.value, e.latency.ratio.low, e.latency.ratio.high) for e in found]
+    return (
+        problem.evaluator.float_accuracy.scores,
+        np.stack([e.accuracy.scores for e in found]),
+        np.array(ratios),
+    )
+
+
+class Kept:
+    """A search observer that keeps the evaluations of the candidates."""
+
+    def __init__(self) -> None:
+        self.evaluations: list[Evaluation | None] = []
+
+    def on_trial(self, trial: object, front: object) -> None:
+        """Keeps what was measured, duplicates and the float model left out."""
+        if not trial.is_baseline and trial.duplicate_of is None:
+            self.evaluations.append(trial.evaluation)
+
+
+def replay(reference: Scores, scores: Scores, ratios: Scores, max_drop: float) -> tuple[Counter[str], list[int], int]:
+    """Races recorded candidates.
+
+    Returns:
+        How many ended in which way, samples asked for each, and wrong decisions.
+    """
+    order = racing_order(reference)
+    raced: list[Evaluation] = []
+    outcomes: Counter[str] = Counter()
+    asked, wrong = [], 0
+    for own, ratio in zip(scores, ratios, strict=True):
+        latency = Latency(Estimate(*ratio), 0.0, 0.0, 0.0, 0.0, 1)
+        contest = Contest(max_drop, eligible(raced, max_drop))
+        race = contest.race(lambda indices, own=own: own[indices], reference, order)
+        contest.compete(race, lambda _, latency=latency: latency)
+        drop = float((reference - own).mean())
+        rival = contest.rival(latency)
+        wrong += {
+            Outcome.INFEASIBLE: drop <= max_drop,
+            Outcome.FEASIBLE: drop > max_drop,
+            Outcome.DOMINATED: rival is not None and true_drop(rival, reference, scores) >= drop,
+            Outcome.FINISHED: False,
+        }[race.outcome]
+        outcomes[str(race.outcome)] += 1
+        asked.append(len(race.scores))
+        estimate = paired_drop(reference[order[: len(race.scores)]], race.scores)
+        accuracy = Accuracy(0.0, estimate, len(race.scores), race.by_item, race.outcome)
+        raced.append(Evaluation(accuracy, latency, 0, ExecutionReport(()), {}))
+    return outcomes, asked, wrong
+
+
+def eligible(raced: Sequence[Evaluation], max_drop: float) -> list[Evaluation]:
+    """Those that keep the budget and that none beats by its point estimates, as on a front."""
+    within = [e for e in raced if e.accuracy.outcome in {Outcome.FINISHED, Outcome.FEASIBLE}]
+    within = sorted((e for e in within if e.accuracy.drop.value <= max_drop), key=lambda e: e.latency.ratio.value)
+    front: list[Evaluation] = []
+    for evaluation in within:
+        if not front or evaluation.accuracy.drop.value < front[-1].accuracy.drop.value:
+            front.append(evaluation)
+    return front
+
+
+def true_drop(rival: Scores, reference: Scores, scores: Scores) -> float:
+    """Drop, on all samples, of the recorded candidate that a rival's scores belong to."""
+    known = ~np.isnan(rival)
+    row = next(own for own in scores if np.array_equal(own[known], rival[known]))
+    return float((reference - row).mean())
+
+
+def budget(case: Case) -> float:
+    """The case's accuracy budget."""
+    return float(case.given["max_drop"])
+
+
+def compare(case: Case, lines: Lines, *, quick: bool) -> None:
+    """Prints the figures of one case."""
+    path = RECORDED / f"{case.name}.npz"
+    if quick or not path.exists():
+        measured = record(case, 12 if quick else CANDIDATES, 400 if quick else None)
+        if not quick:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(path, reference=measured[0], scores=measured[1], ratios=measured[2])
+    else:
+        with np.load(path) as file:
+            measured = file["reference"], file["scores"], file["ratios"]
+    reference, scores, ratios = measured
+    max_drop = budget(case)
+    outcomes, asked, wrong = replay(reference, scores, ratios, max_drop)
+    more = {"candidates": len(asked), "samples": len(reference), "max_drop": max_drop, "outcomes": dict(outcomes)}
+    share = float(np.mean(asked)) / len(reference)
+    lines.figure(case.name, "share_of_samples", share, goal=None if quick else "<= 0.25", **more)
+    lines.figure(case.name, "wrong_decisions", wrong / len(asked), goal=None if quick else "<= 0.01")
+
+
+def main() -> None:
+    """Runs every case."""
+    options = arguments(__doc__)
+    lines = Lines("racing")
+    for case in cases(options.cases or DEFAULT_CASES):
+        compare(case, lines, quick=options.quick)
+    lines.finish()
+
+
+if __name__ == "__main__":
+    main()
