@@ -1,11 +1,14 @@
 """Accuracy and latency of one model on one device."""
 
 from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
-from autoq.evaluation._evaluator import Evaluator, size_bytes
+from autoq.evaluation._candidate_evaluator import CandidateEvaluator
+from autoq.evaluation._evaluator import Evaluator, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
+from autoq.evaluation._isolated import IsolatedEvaluator
 from autoq.evaluation._latency import compilation_spread, compile_pairs, measure_latency
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric, resolve_metric
+from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._racing import Race, race
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
@@ -15,13 +18,17 @@ from autoq.evaluation._validation import ValidationSet
 __all__ = [
     "METRICS",
     "Accuracy",
+    "CandidateEvaluator",
     "Compiled",
     "Evaluation",
     "Evaluator",
     "ExecutedLayer",
     "ExecutionReport",
+    "FloatResults",
+    "IsolatedEvaluator",
     "Latency",
     "Metric",
+    "Outputs",
     "Race",
     "RuntimeConfig",
     "Score",
@@ -38,6 +45,7 @@ __all__ = [
     "layer_times",
     "mean_interval",
     "measure_latency",
+    "model_outputs",
     "paired_drop",
     "race",
     "resolve_metric",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,28 @@ from autoq.evaluation._accuracy import Scores, paired_drop
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._latency import compilation_spread, measure_latency
 from autoq.evaluation._metrics import Metric
+from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
 
 # Pairs of compilations of the float model that tell how much compilations differ.
 _TWINS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FloatResults:
+    """What candidates are compared with.
+
+    Attributes:
+        accuracy: Of the float model in f32.
+        latency: Of the float model beside itself.
+        compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
+    """
+
+    accuracy: Accuracy
+    latency: Latency
+    compilation_sd: float
 
 
 class Evaluator:
@@ -37,6 +55,8 @@ class Evaluator:
         runtime: Compile settings.
         sample: Input to time with.
         max_latency_seconds: Cap on the timing of one candidate.
+        float_results: Of an earlier evaluator with these arguments; measured where not given.
+        stage: Told what is done, as the rest of a sentence that starts with "while".
 
     Raises:
         MetricError: The metric fails on the float model.
@@ -53,16 +73,22 @@ class Evaluator:
         runtime: RuntimeConfig,
         sample: Feed,
         max_latency_seconds: float = 3.0,
+        float_results: FloatResults | None = None,
+        stage: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.runtime = runtime
+        self._stage = stage
         self._scorer = Scorer(validation, metric=metric, evaluate=evaluate, runtime=runtime)
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
-        mean, scores = self._scorer.of(model, RuntimePrecision.F32)(None)
-        self._float_mean, self._float_scores = mean, scores
+        self.float_accuracy = self._score_float(model) if float_results is None else float_results.accuracy
+        self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
+        self._stage("compiling the float model")
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
-        count = scores.size if scores.size else len(self._scorer)
-        self.float_accuracy = Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
+        if float_results is not None:
+            self._compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
+            return
+        self._stage("timing the float model")
         # The baseline against copies of itself: the timer's own error on this machine, and how much a model's latency
         # depends on where its memory happens to lie.
         compared = []
@@ -75,6 +101,11 @@ class Evaluator:
             )
         self._compilation_sd = compilation_spread(compared)
         self.float_latency = self._beside_baseline(one)
+
+    @property
+    def float_results(self) -> FloatResults:
+        """What was measured of the float model."""
+        return FloatResults(self.float_accuracy, self.float_latency, self._compilation_sd)
 
     def evaluate(self, model: ov.Model, precision: RuntimePrecision) -> tuple[Evaluation, dict[str, float]]:
         """Scores and times a candidate.
@@ -91,10 +122,14 @@ class Evaluator:
             DeviceError: The device refuses the candidate.
         """
         marks = [time.perf_counter()]
+        self._stage("compiling the candidate")
         compiled = self.runtime.with_precision(precision).compile(model)
         marks.append(time.perf_counter())
-        mean, scores = self._scorer.of(model, precision)(None)
+        score = self._scorer.of(model, precision)
+        self._stage("scoring the candidate")
+        mean, scores = score(None)
         marks.append(time.perf_counter())
+        self._stage("timing the candidate")
         latency = self._beside_baseline(compiled)
         marks.append(time.perf_counter())
         evaluation = Evaluation(
@@ -105,6 +140,23 @@ class Evaluator:
             runtime=dict(compiled.properties),
         )
         return evaluation, dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+        """Output arrays of a model in f32, per input.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        self._stage("running a model for its outputs")
+        return model_outputs(model, inputs, self.runtime.with_precision(RuntimePrecision.F32))
+
+    def _score_float(self, model: ov.Model) -> Accuracy:
+        self._stage("compiling the float model")
+        score = self._scorer.of(model, RuntimePrecision.F32)
+        self._stage("scoring the float model")
+        mean, scores = score(None)
+        count = scores.size if scores.size else len(self._scorer)
+        return Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
 
     def _beside_baseline(self, compiled: Compiled) -> Latency:
         return measure_latency(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import optuna
 
-from autoq.core import AutoqError, Estimate, QuantizationPlan, RuntimePrecision
-from autoq.evaluation import Evaluation, RuntimeConfig
+from autoq.core import AutoqError, DeviceLostError, Estimate, QuantizationPlan
+from autoq.evaluation import Evaluation
 from autoq.search._front import ParetoFront
 from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem, Stage
@@ -42,14 +42,13 @@ def rank_groups(problem: Problem, study: Study, stage: Stage) -> list[str]:
     """Groups by sensitivity, most sensitive first; measured once per study."""
     known: dict[str, float] | None = study.recall("sensitivity")
     if known is None:
-        count = min(_SENSITIVITY_SAMPLES, len(problem.inputs))
+        inputs = [problem.inputs[i] for i in range(min(_SENSITIVITY_SAMPLES, len(problem.inputs)))]
         known = sensitivities(
             problem.builder,
             problem.model,
             problem.groups,
-            [problem.inputs[i] for i in range(count)],
             problem.space.default_recipe(),
-            runtime=RuntimeConfig(device=problem.device, inference_precision=RuntimePrecision.F32),
+            outputs=lambda model: problem.evaluator.outputs(model, inputs),
             progress=lambda done, total: stage("measuring the sensitivity of each group", done, total),
         )
         study.remember("sensitivity", known)
@@ -82,6 +81,9 @@ def run(problem: Problem, study: Study, budget: Budget, observers: Sequence[Sear
 
     Returns:
         Whether the user interrupted it.
+
+    Raises:
+        DeviceLostError: The device does not even take the float model any more.
     """
     records = study.records()
     measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
@@ -146,6 +148,8 @@ def _run_trial(
                 duplicate_of=twin.number,
             )
         evaluation, seconds = _measure(problem, plan, started, is_baseline=record.is_baseline)
+    except DeviceLostError:
+        raise
     except AutoqError as error:
         return replace(record, error=str(error))
     feasible = budget.max_drop is None or evaluation.accuracy.drop.value <= budget.max_drop
