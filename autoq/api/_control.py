@@ -24,8 +24,18 @@ from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import Calibrated, Progress
 from autoq.calibration import Feed
 from autoq.core import BiasCorrection, Precision, QuantizationPlan, Recipe, RuntimePrecision
-from autoq.evaluation import Race, RuntimeConfig, Score, Scorer, Scores, layer_times, racing_order
-from autoq.search import Outputs, model_outputs, normalised_error, restoration_order, restore
+from autoq.evaluation import (
+    Outputs,
+    Race,
+    RuntimeConfig,
+    Score,
+    Scorer,
+    Scores,
+    layer_times,
+    model_outputs,
+    racing_order,
+)
+from autoq.search import normalised_error, restoration_order, restore
 
 # A user's metric need not be the mean of what it says of single items; racing needs it to be.
 _MEAN_TOLERANCE = 1e-6

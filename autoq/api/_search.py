@@ -21,7 +21,9 @@ from autoq.calibration import as_inputs
 from autoq.core import BudgetError, ConfigError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import (
     Accuracy,
+    CandidateEvaluator,
     Evaluator,
+    IsolatedEvaluator,
     Metric,
     RuntimeConfig,
     ValidationSet,
@@ -68,6 +70,7 @@ def search(
     device: str = "CPU",
     n_trials: int | None = None,
     timeout_s: float | None = None,
+    trial_timeout_s: float | None = None,
     storage: str | None = None,
     tracking_uri: str | None = None,
     seed: int = 0,
@@ -79,6 +82,7 @@ def search(
     runtime: RuntimeConfig | Mapping[str, Any] | None = None,
     sample: Any = None,  # one model input
     holdout: Any = None,  # whatever ValidationSet takes
+    isolate: bool = True,
     progress: bool = True,
     observers: Sequence[SearchObserver] = (),
 ) -> SearchResult:
@@ -98,6 +102,9 @@ def search(
         device: OpenVINO device that candidates are timed on.
         n_trials: Candidates to measure, earlier sessions included; 60 where neither budget is given.
         timeout_s: Seconds for this call, preparation included.
+        trial_timeout_s: Seconds until a candidate that the device does not finish is given up; by default 20 times
+            what the float model took, and a minute at least. The float model itself, which is measured several times,
+            has 10 times as long and a minute at least, by default no limit.
         storage: Optuna storage URL; by default a SQLite file in `out`, or memory.
         tracking_uri: MLflow store, by default "sqlite:///mlflow.db"; "off" tracks nothing.
         seed: Of the sampler.
@@ -109,6 +116,9 @@ def search(
         runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
         sample: Input to time with; by default the first of the calibration data.
         holdout: Pairs that the search never sees; the chosen model is scored on them once, at the end.
+        isolate: Score and time in a process of its own, so that a device that crashes or hangs is a failed trial with
+            its message. What you bring must then be picklable (functions of a script or a notebook are), and metrics
+            see a copy of it.
         progress: Show a live table on the terminal.
         observers: Told of every trial, besides the table and MLflow.
 
@@ -119,7 +129,7 @@ def search(
         AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
     """
     started = time.monotonic()
-    _check_budget(n_trials, timeout_s)
+    _check_budget(n_trials=n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
     absolute_drop(max_drop, 1.0)
     folder = None if out is None else RunFolder.create(out)
     kind = None if model_type is None else ModelType.parse(model_type)
@@ -152,8 +162,11 @@ def search(
             network,
             inputs,
             searched,
-            make_evaluator=lambda: Evaluator(
+            make_evaluator=lambda: _evaluator(
+                stack,
                 network,
+                isolate=isolate,
+                timeout_s=trial_timeout_s,
                 validation=pairs,
                 metric=scorer,
                 evaluate=evaluate,
@@ -219,8 +232,8 @@ def search(
     return result
 
 
-def _check_budget(n_trials: int | None, timeout_s: float | None) -> None:
-    for key, value in (("n_trials", n_trials), ("timeout_s", timeout_s)):
+def _check_budget(**given: float | None) -> None:
+    for key, value in given.items():
         if value is not None and not value > 0:
             msg = f"{key} is {value}: it must be above 0."
             raise ConfigError(msg)
@@ -236,6 +249,20 @@ def _labelled(
     if own_function:
         return validation, None
     return ValidationSet.of(network, validation), None if holdout is None else ValidationSet.of(network, holdout)
+
+
+def _evaluator(
+    stack: ExitStack,
+    network: ov.Model,
+    *,
+    isolate: bool,
+    timeout_s: float | None,
+    **arguments: Any,  # of Evaluator
+) -> CandidateEvaluator:
+    """An evaluator in this process, or in one that ends with the stack."""
+    if not isolate:
+        return Evaluator(network, **arguments)
+    return stack.enter_context(IsolatedEvaluator(network, **arguments, timeout_s=timeout_s))
 
 
 def _own_observers(progress: bool, tracking_uri: str | None, experiment: str, build: Build) -> Iterator[SearchObserver]:

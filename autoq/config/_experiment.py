@@ -22,12 +22,14 @@ class Budget(BaseModel):
     Attributes:
         n_trials: Candidates measured.
         timeout_s: Seconds.
+        trial_timeout_s: Seconds until a candidate that the device does not finish is given up.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     n_trials: int | None = Field(default=None, ge=1)
     timeout_s: float | None = Field(default=None, gt=0)
+    trial_timeout_s: float | None = Field(default=None, gt=0)
 
 
 class Tracking(BaseModel):
@@ -68,6 +70,7 @@ class ExperimentConfig(BaseModel):
         storage: Optuna URL; by default a file in `out`.
         tracking: MLflow.
         seed: Of the sampler.
+        isolate: Score and time in a process of its own.
         out: Folder of the run.
         quick: Keys that replace those above for a smoke test.
     """
@@ -92,6 +95,7 @@ class ExperimentConfig(BaseModel):
     storage: str | None = None
     tracking: Tracking = Tracking()
     seed: int = 0
+    isolate: bool = True
     out: str | None = None
     quick: dict[str, Any] | None = None
 
@@ -143,10 +147,12 @@ class ExperimentConfig(BaseModel):
             "device": self.device,
             "n_trials": self.budget.n_trials,
             "timeout_s": self.budget.timeout_s,
+            "trial_timeout_s": self.budget.trial_timeout_s,
             "storage": self.storage,
             "tracking_uri": self.tracking.uri,
             "experiment": self.tracking.experiment,
             "seed": self.seed,
+            "isolate": self.isolate,
             "out": self.out,
             "name": self.name,
             "model_type": self.model_type,

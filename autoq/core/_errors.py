@@ -26,6 +26,10 @@ class DeviceError(AutoqError):
     """A device is unknown, or failed to compile or run a model."""
 
 
+class DeviceLostError(DeviceError):
+    """A device does not even take the float model any more: there is nothing left to measure with."""
+
+
 class PlanError(AutoqError):
     """A plan, recipe or scope names something that the model or autoq does not have."""
 

@@ -1,13 +1,16 @@
 """Accuracy and latency of one model on one device."""
 
 from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
+from autoq.evaluation._candidate_evaluator import CandidateEvaluator
 from autoq.evaluation._compilations import compilation_spread, compile_pairs
 from autoq.evaluation._contest import Contest
-from autoq.evaluation._evaluator import Evaluator, Finalist, size_bytes
+from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
+from autoq.evaluation._isolated import IsolatedEvaluator
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric, resolve_metric
+from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
@@ -17,6 +20,7 @@ from autoq.evaluation._validation import ValidationSet
 __all__ = [
     "METRICS",
     "Accuracy",
+    "CandidateEvaluator",
     "Compiled",
     "Contest",
     "Evaluation",
@@ -24,9 +28,12 @@ __all__ = [
     "ExecutedLayer",
     "ExecutionReport",
     "Finalist",
+    "FloatResults",
+    "IsolatedEvaluator",
     "Latency",
     "Metric",
     "Outcome",
+    "Outputs",
     "Race",
     "RuntimeConfig",
     "Score",
@@ -44,6 +51,7 @@ __all__ = [
     "mean_interval",
     "measure_latencies",
     "measure_latency",
+    "model_outputs",
     "paired_drop",
     "racing_order",
     "resolve_metric",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from autoq.evaluation._contest import Contest
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
+from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
@@ -45,6 +46,21 @@ class Finalist:
     evaluation: Evaluation
 
 
+@dataclass(frozen=True, slots=True)
+class FloatResults:
+    """What candidates are compared with.
+
+    Attributes:
+        accuracy: Of the float model in f32.
+        latency: Of the float model beside itself.
+        compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
+    """
+
+    accuracy: Accuracy
+    latency: Latency
+    compilation_sd: float
+
+
 class Evaluator:
     """Evaluates candidates of one model on one device.
 
@@ -60,6 +76,8 @@ class Evaluator:
         runtime: Compile settings.
         sample: Input to time with.
         max_latency_seconds: Cap on the timing of one candidate.
+        float_results: Of an earlier evaluator with these arguments; measured where not given.
+        stage: Told what is done, as the rest of a sentence that starts with "while".
 
     Raises:
         MetricError: The metric fails on the float model.
@@ -76,18 +94,24 @@ class Evaluator:
         runtime: RuntimeConfig,
         sample: Feed,
         max_latency_seconds: float = 1.0,
+        float_results: FloatResults | None = None,
+        stage: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.runtime = runtime
+        self._stage = stage
         self._scorer = Scorer(validation, metric=metric, evaluate=evaluate, runtime=runtime)
         self._model = model
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
-        mean, scores = self._scorer.of(model, RuntimePrecision.F32)(None)
-        self._float_mean, self._float_scores = mean, scores
-        self._order = racing_order(scores)
+        self.float_accuracy = self._score_float(model) if float_results is None else float_results.accuracy
+        self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
+        self._order = racing_order(self._float_scores)
+        self._stage("compiling the float model")
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
-        count = scores.size if scores.size else len(self._scorer)
-        self.float_accuracy = Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
+        if float_results is not None:
+            self._compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
+            return
+        self._stage("timing the float model")
         # The baseline against copies of itself: the timer's own error on this machine, and how much a model's latency
         # depends on where its memory happens to lie.
         compared = []
@@ -100,6 +124,11 @@ class Evaluator:
             )
         self._compilation_sd = compilation_spread(compared)
         self.float_latency = self._beside_baseline(one)
+
+    @property
+    def float_results(self) -> FloatResults:
+        """What was measured of the float model."""
+        return FloatResults(self.float_accuracy, self.float_latency, self._compilation_sd)
 
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
@@ -120,21 +149,27 @@ class Evaluator:
             DeviceError: The device refuses the candidate.
         """
         marks = [time.perf_counter()]
+        self._stage("compiling the candidate")
         compiled = self.runtime.with_precision(precision).compile(model)
         marks.append(time.perf_counter())
         score = self._scorer.of(model, precision)
         if contest is None or not self._scorer.per_item:
+            self._stage("scoring the candidate")
             accuracy = self._accuracy(*score(None))
             marks.append(time.perf_counter())
+            self._stage("timing the candidate")
             latency = self._beside_baseline(compiled)
             marks.append(time.perf_counter())
         else:
+            self._stage("scoring the candidate")
             race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order)
 
             def timed(briefly: bool) -> Latency:
                 marks.append(time.perf_counter())
+                self._stage("timing the candidate")
                 found = self._beside_baseline(compiled, briefly=briefly)
                 marks.append(time.perf_counter())
+                self._stage("scoring the candidate")
                 return found
 
             latency = contest.compete(race, timed)
@@ -164,6 +199,7 @@ class Evaluator:
             MetricError: The metric fails on a candidate.
             DeviceError: The device refuses a candidate.
         """
+        self._stage("scoring the finalists")
         accuracies = [
             known.accuracy
             if known.accuracy.outcome is Outcome.FINISHED
@@ -173,12 +209,14 @@ class Evaluator:
         ]
         settings = [(f.model, self.runtime.with_precision(f.precision)) for f in finalists]
         settings.append((self._model, self.runtime.with_precision(RuntimePrecision.DEFAULT)))
+        self._stage("compiling the finalists")
         *candidates, baselines = compilations_within(
             [partial(runtime.compile, model) for model, runtime in settings],
             max_seconds=max_seconds / 2,
             size_bytes=sum(size_bytes(model) for model, _ in settings),
             fewest=_FEWEST_COMPILATIONS,
         )
+        self._stage("timing the finalists")
         latencies = measure_latencies(
             candidates, baselines, self._sample, max_seconds=max_seconds / 2, target_half_width=_FINAL_HALF_WIDTH
         )
@@ -186,6 +224,23 @@ class Evaluator:
             replace(finalist.evaluation, accuracy=accuracy, latency=latency)
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+        """Output arrays of a model in f32, per input.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        self._stage("running a model for its outputs")
+        return model_outputs(model, inputs, self.runtime.with_precision(RuntimePrecision.F32))
+
+    def _score_float(self, model: ov.Model) -> Accuracy:
+        self._stage("compiling the float model")
+        score = self._scorer.of(model, RuntimePrecision.F32)
+        self._stage("scoring the float model")
+        mean, scores = score(None)
+        count = scores.size if scores.size else len(self._scorer)
+        return Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
 
     def _raced(self, race: Race) -> Accuracy:
         asked = race.order[: len(race.scores)]

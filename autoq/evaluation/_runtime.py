@@ -13,6 +13,8 @@ import openvino as ov
 from autoq.core import ConfigError, DeviceError, RuntimePrecision, nearest
 
 _META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
+# What exceptions of a plugin arrive as in Python.
+_NATIVE_ERRORS = (RuntimeError, ValueError, IndexError, OverflowError, MemoryError)
 _HINTS = ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
 
 
@@ -125,7 +127,7 @@ class RuntimeConfig:
         check_device(self.device)
         try:
             compiled = core().compile_model(model, self.device, self.to_properties())
-        except RuntimeError as error:
+        except _NATIVE_ERRORS as error:
             msg = f"device {self.device!r} does not compile the model: {first_reason(error)}"
             raise DeviceError(msg) from error
         return Compiled(compiled, _effective(compiled))

@@ -8,7 +8,7 @@ from autoq.search._problem import Problem, place, prepare
 from autoq.search._records import TrialRecord, TrialState
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, enqueue_first, rank_groups, run
-from autoq.search._sensitivity import Outputs, model_outputs, normalised_error, sensitivities
+from autoq.search._sensitivity import normalised_error, sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
     accuracy_to_dict,
@@ -24,7 +24,6 @@ from autoq.search._study import Study, quiet_optuna
 
 __all__ = [
     "Budget",
-    "Outputs",
     "ParetoFront",
     "Problem",
     "ScopeRules",
@@ -42,7 +41,6 @@ __all__ = [
     "evaluation_to_dict",
     "latency_from_dict",
     "latency_to_dict",
-    "model_outputs",
     "normalised_error",
     "objectives",
     "place",

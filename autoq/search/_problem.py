@@ -10,7 +10,7 @@ import openvino as ov
 
 from autoq.calibration import ModelInputs, collect, statistics_digest, statistics_file
 from autoq.core import ModelError, ModelType, RuntimePrecision, TargetDevice
-from autoq.evaluation import Evaluator, hardware_fingerprint, supported_precisions
+from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported_precisions
 from autoq.graph import Placements
 from autoq.search._parameters import Dimensions
 from autoq.search._space import SearchSpace
@@ -31,7 +31,6 @@ class Problem:
         evaluator: Scores and times candidates.
         space: As searched: runtime precisions that the device lacks are dropped.
         dimensions: Of the space on this model.
-        device: OpenVINO device.
         hardware: Fingerprint of the machine.
         digest: Of the model and the calibration data.
         statistics_file: Name of the file in the cache that holds the statistics.
@@ -41,10 +40,9 @@ class Problem:
     inputs: ModelInputs
     placements: Placements
     builder: CandidateBuilder
-    evaluator: Evaluator
+    evaluator: CandidateEvaluator
     space: SearchSpace
     dimensions: Dimensions
-    device: str
     hardware: str
     digest: str
     statistics_file: str
@@ -84,7 +82,7 @@ def prepare(
     inputs: ModelInputs,
     space: SearchSpace,
     *,
-    make_evaluator: Callable[[], Evaluator],
+    make_evaluator: Callable[[], CandidateEvaluator],
     device: str,
     target_device: TargetDevice,
     model_type: ModelType | None,
@@ -135,7 +133,6 @@ def prepare(
         evaluator=evaluator,
         space=space,
         dimensions=Dimensions.of(space, groups),
-        device=device,
         hardware=hardware_fingerprint(device),
         digest=digest,
         statistics_file=file,

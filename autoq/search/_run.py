@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import optuna
 
-from autoq.core import AutoqError, Estimate, QuantizationPlan, RuntimePrecision
-from autoq.evaluation import Contest, Evaluation, RuntimeConfig
+from autoq.core import AutoqError, DeviceLostError, Estimate, QuantizationPlan
+from autoq.evaluation import Contest, Evaluation
 from autoq.search._front import ParetoFront
 from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem, Stage
@@ -44,14 +44,13 @@ def rank_groups(problem: Problem, study: Study, stage: Stage) -> list[str]:
     """Groups by sensitivity, most sensitive first; measured once per study."""
     known: dict[str, float] | None = study.recall("sensitivity")
     if known is None:
-        count = min(_SENSITIVITY_SAMPLES, len(problem.inputs))
+        inputs = [problem.inputs[i] for i in range(min(_SENSITIVITY_SAMPLES, len(problem.inputs)))]
         known = sensitivities(
             problem.builder,
             problem.model,
             problem.groups,
-            [problem.inputs[i] for i in range(count)],
             problem.space.default_recipe(),
-            runtime=RuntimeConfig(device=problem.device, inference_precision=RuntimePrecision.F32),
+            outputs=lambda model: problem.evaluator.outputs(model, inputs),
             progress=lambda done, total: stage("measuring the sensitivity of each group", done, total),
         )
         study.remember("sensitivity", known)
@@ -91,6 +90,9 @@ def run(
 
     Returns:
         Whether the user interrupted it.
+
+    Raises:
+        DeviceLostError: The device does not even take the float model any more.
     """
     # What an earlier session closed with is a measurement like any other now.
     records = [replace(record, remeasured=False) for record in earlier]
@@ -164,6 +166,8 @@ def _run_trial(
             )
         contest = Contest(budget.max_drop, [member.evaluation for member in front if member.evaluation is not None])
         evaluation, seconds = _measure(problem, plan, started, None if record.is_baseline else contest)
+    except DeviceLostError:
+        raise
     except AutoqError as error:
         return replace(record, error=str(error))
     return evaluated(replace(record, state=TrialState.COMPLETE, seconds=seconds), evaluation, budget.max_drop)

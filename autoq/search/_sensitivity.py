@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 
-from autoq.core import Precision, QuantizationPlan, Recipe
-from autoq.evaluation import RuntimeConfig
+from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan, Recipe
+from autoq.evaluation import Outputs
 from autoq.transform import CandidateBuilder
-
-Outputs = list[list[NDArray[np.generic]]]
 
 
 def sensitivities(
     builder: CandidateBuilder,
     model: ov.Model,
     groups: Sequence[str],
-    inputs: Sequence[Any],
     recipe: Recipe,
     *,
-    runtime: RuntimeConfig,
+    outputs: Callable[[ov.Model], Outputs],
     progress: Callable[[int, int], None],
 ) -> dict[str, float]:
     """Output distortion of each group when it alone is int8, most sensitive first.
@@ -35,31 +30,28 @@ def sensitivities(
         builder: Builds the candidates.
         model: The float model.
         groups: Names of the groups.
-        inputs: Model inputs to run, each as OpenVINO takes it.
         recipe: Held for every candidate.
-        runtime: Compile settings; its inference precision should be f32.
+        outputs: Runs a model in f32, always on the same inputs.
         progress: Called with groups done and groups in all.
 
     Returns:
-        Distortion by group, descending.
+        Distortion by group, descending; infinite where the device fails to run a model with the group in int8.
+
+    Raises:
+        DeviceError: The device fails to run the float model.
     """
-    reference = model_outputs(model, inputs, runtime)
+    reference = outputs(model)
     distortion: dict[str, float] = {}
     for done, group in enumerate(groups, start=1):
         alone = QuantizationPlan(recipe, {g: Precision.INT8 if g == group else Precision.FLOAT for g in groups})
-        distortion[group] = normalised_error(reference, model_outputs(builder.build(alone), inputs, runtime))
+        try:
+            distortion[group] = normalised_error(reference, outputs(builder.build(alone)))
+        except DeviceLostError:
+            raise
+        except DeviceError:
+            distortion[group] = float("inf")
         progress(done, len(groups))
     return dict(sorted(distortion.items(), key=lambda item: -item[1]))
-
-
-def model_outputs(model: ov.Model, inputs: Sequence[Any], runtime: RuntimeConfig) -> Outputs:
-    """Output arrays of a model, per input.
-
-    Raises:
-        DeviceError: The device refuses the model.
-    """
-    request = runtime.compile(model).compiled_model.create_infer_request()
-    return [[np.array(value) for value in request.infer(x).values()] for x in inputs]
 
 
 def normalised_error(reference: Outputs, outputs: Outputs) -> float:

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import openvino as ov
 import pytest
+from device_double import FailingDevice
 from networks import conv_net, images, run, snapshot, token_net
 
 import autoq
@@ -20,6 +21,7 @@ from autoq.core import (
     ConfigError,
     DataError,
     DeviceError,
+    DeviceLostError,
     MetricError,
     ModelError,
     OutputError,
@@ -30,6 +32,7 @@ from autoq.search import TrialState
 CALIBRATION = images(24, seed=1)
 X = images(120, seed=2)
 Y = np.array([run_.argmax() for run_ in np.split(run(conv_net(batch=120), X), 120)])
+GENERATOR = (x for x in X)
 QUICK = {"subset_sizes": [24, 8], "sampler": "random", "sweep": 2}
 
 
@@ -213,6 +216,45 @@ def test_progress_is_told_to_observers():
     assert [event for event in Observer.heard if event != "stage"] == ["start", 0, 1, "finish"]
 
 
+def test_a_device_that_fails_costs_a_trial_and_one_that_is_lost_the_session(tmp_path):
+    device = FailingDevice(tmp_path)
+    orders = {
+        "start": ["int8 compile SIGKILL"],  # while groups are ranked
+        1: ["int8 compile raise"],
+        2: ["int8 compile SIGSEGV"],
+        3: ["int8 infer hang"],
+        4: ["int8 infer abort", "float compile raise"],
+    }
+
+    class Orders:
+        def on_stage(self, text, done=0, total=None): ...
+        def on_finish(self, records, front, files): ...
+
+        def on_start(self, info, earlier):
+            device.order(*orders.pop("start", []))
+
+        def on_trial(self, record, front):
+            if record.number in orders:
+                device.order(*orders.pop(record.number))
+
+    given = {"metric": device, "out": tmp_path / "run", "trial_timeout_s": 3, "n_trials": 7, "observers": [Orders()]}
+    with pytest.raises(DeviceLostError, match=r"device 'CPU' was lost, and .*: the double does not like this model"):
+        search(**given)
+    assert not orders
+    result = search(**given)
+    assert [record.number for record in result.records] == list(range(7))
+    said = {record.number: record.error for record in result.records if record.state is TrialState.FAILED}
+    assert said == {
+        2: "device 'CPU' does not compile the model: the double does not like this model",
+        3: "the device process was killed by SIGSEGV while compiling the candidate.",
+        4: "the device process gave no answer for 3 s while timing the candidate.",
+        5: "the device process was killed by SIGABRT while timing the candidate.",
+    }
+    assert [record.number for record in result.records if record.state is TrialState.COMPLETE] == [0, 1, 6]
+    assert {record.number for record in result.front} <= {0, 1, 6}
+    assert len(result.front)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
@@ -236,6 +278,8 @@ def test_progress_is_told_to_observers():
         ({"max_drop": -0.1}, ConfigError, r"max_drop is -0\.1: a drop must be at least 0"),
         ({"n_trials": 0}, ConfigError, "n_trials is 0: it must be above 0"),
         ({"timeout_s": -5}, ConfigError, "timeout_s is -5"),
+        ({"trial_timeout_s": 0}, ConfigError, "trial_timeout_s is 0: it must be above 0"),
+        ({"metric": lambda o, t: next(GENERATOR)}, ConfigError, "metric cannot be sent to the device process: TypeErr"),
         ({"space": "cn"}, ConfigError, "'cn'.*did you mean 'cnn'"),
         ({"space": {"preset": "mixed"}}, ConfigError, "'preset' is unknown: did you mean 'presets'"),
         ({"space": {"presets": "mix"}}, ConfigError, "mix"),

@@ -43,7 +43,8 @@ def test_what_a_file_says_is_what_search_gets(tmp_path):
     values = MINIMAL | {
         "metric": "data.py:score",
         "max_drop": "1%",
-        "budget": {"n_trials": 5},
+        "budget": {"n_trials": 5, "trial_timeout_s": 90},
+        "isolate": False,
         "out": "runs/a",
         "seed": 7,
     }
@@ -52,6 +53,7 @@ def test_what_a_file_says_is_what_search_gets(tmp_path):
     assert given["calibration"].shape == (4, 3)
     assert len(given["validation"]) == 2
     assert given["metric"](None, None) == 1.0
+    assert (given["trial_timeout_s"], given["isolate"]) == (90, False)
     assert (given["max_drop"], given["n_trials"], given["out"], given["seed"]) == ("1%", 5, "runs/a", 7)
 
 

@@ -1,0 +1,43 @@
+"""What a search asks of an evaluator, in whatever process it works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import openvino as ov
+
+from autoq.calibration import Feed
+from autoq.core import RuntimePrecision
+from autoq.evaluation._contest import Contest
+from autoq.evaluation._evaluator import Finalist
+from autoq.evaluation._outputs import Outputs
+from autoq.evaluation._records import Accuracy, Evaluation, Latency
+from autoq.evaluation._runtime import RuntimeConfig
+
+
+class CandidateEvaluator(Protocol):
+    """Scores and times candidates beside the float model."""
+
+    @property
+    def runtime(self) -> RuntimeConfig:
+        """Compile settings of every candidate and the baseline."""
+
+    @property
+    def float_accuracy(self) -> Accuracy:
+        """Scores of the float model in f32."""
+
+    @property
+    def float_latency(self) -> Latency:
+        """The float model beside itself."""
+
+    def evaluate(
+        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """Scores and times a candidate whose float layers run in this precision; wall seconds of each part."""
+
+    def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
+        """Scores candidates on all samples, and times them together."""
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+        """Output arrays of a model in f32, per input."""

@@ -1,0 +1,143 @@
+"""An evaluator in a process of its own: a device that crashes or hangs is a failed candidate, not a failed search."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
+
+import openvino as ov
+
+from autoq.calibration import Feed
+from autoq.core import AutoqError, ConfigError, DeviceLostError, RuntimePrecision
+from autoq.evaluation._contest import Contest
+from autoq.evaluation._crossing import packed
+from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults
+from autoq.evaluation._outputs import Outputs
+from autoq.evaluation._process import DeviceProcess
+from autoq.evaluation._records import Accuracy, Evaluation, Latency
+from autoq.evaluation._runtime import RuntimeConfig
+
+# Without a limit of the user's, a candidate has as much time as this many float models, but no less than so long.
+_FLOAT_MODELS = 20
+_SHORTEST_S = 60.0
+# The float model is scored in f32, compiled and timed several times; starting the process is no candidate's fault.
+_TRIALS_OF_FLOAT_MODEL = 10
+
+
+class IsolatedEvaluator:
+    """An `Evaluator` in a process of its own, under a watchdog.
+
+    A process that ends or hangs is started anew for the next candidate; what is known of the float model is carried
+    over. To be closed, or used as a context.
+
+    Args:
+        model: The float model.
+        runtime: Compile settings.
+        timeout_s: For one candidate; by default 20 times what the float model took, and a minute at least. The float
+            model, which is measured several times, has 10 times as long and a minute at least; without it no limit.
+        arguments: The others that `Evaluator` takes.
+
+    Raises:
+        ConfigError: Data or a function cannot be sent to another process.
+        DeviceError: The float model crashes the process, or gives no answer.
+        AutoqError: As `Evaluator` raises it.
+    """
+
+    def __init__(
+        self,
+        model: ov.Model,
+        *,
+        runtime: RuntimeConfig,
+        timeout_s: float | None = None,
+        **arguments: Any,  # of Evaluator
+    ) -> None:
+        self.runtime = runtime
+        self._arguments: dict[str, Any] = {"model": model, "runtime": runtime, **arguments}
+        started = time.monotonic()
+        own = None if timeout_s is None else _time_for_float_model(timeout_s)
+        self._process = _start(self._arguments, timeout_s=own)
+        if timeout_s is None:
+            timeout_s = max(_SHORTEST_S, _FLOAT_MODELS * (time.monotonic() - started))
+        self._timeout_s = timeout_s
+        self._arguments["float_results"] = self._float_results = cast("FloatResults", self._ask("float_results"))
+
+    @property
+    def float_accuracy(self) -> Accuracy:
+        """Scores of the float model in f32."""
+        return self._float_results.accuracy
+
+    @property
+    def float_latency(self) -> Latency:
+        """The float model beside itself."""
+        return self._float_results.latency
+
+    def evaluate(
+        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """As `Evaluator.evaluate`.
+
+        Raises:
+            DeviceError: The candidate crashes the process, or gives no answer; or as `Evaluator` raises it.
+            DeviceLostError: The process could not be started again after an earlier candidate.
+        """
+        return cast("tuple[Evaluation, dict[str, float]]", self._ask("evaluate", model, precision, contest))
+
+    def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
+        """As `Evaluator.remeasure`; raises as `evaluate` does."""
+        count = len(finalists) + 1
+        return cast("list[Evaluation]", self._ask("remeasure", finalists, max_seconds, candidates=count))
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+        """As `Evaluator.outputs`; raises as `evaluate` does."""
+        return cast("Outputs", self._ask("outputs", model, inputs))
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, name: str, *arguments: Any, candidates: int = 1, **keywords: Any) -> Any:  # whatever Evaluator gives
+        """Calls a method of the evaluator, or reads an attribute; for so many candidates as long as it takes them."""
+        if not self._process.alive:
+            self._start_again()
+        return self._process.call(name, *arguments, timeout_s=candidates * self._timeout_s, **keywords)
+
+    def _start_again(self) -> None:
+        self._process.close()
+        try:
+            self._process = _start(self._arguments, timeout_s=_time_for_float_model(self._timeout_s))
+        except AutoqError as error:
+            msg = f"device {self.runtime.device!r} was lost, and does not take the float model again: {error}"
+            raise DeviceLostError(msg) from error
+
+
+def _time_for_float_model(timeout_s: float) -> float:
+    return max(_SHORTEST_S, _TRIALS_OF_FLOAT_MODEL * timeout_s)
+
+
+def _start(arguments: Mapping[str, Any], *, timeout_s: float | None) -> DeviceProcess:
+    try:
+        return DeviceProcess(Evaluator, arguments, timeout_s=timeout_s)
+    except pickle.PicklingError as error:
+        msg = (
+            f"{_unsendable(arguments)} cannot be sent to the device process: {error}; pass what can be pickled, or "
+            "isolate=False to evaluate in this process."
+        )
+        raise ConfigError(msg) from error
+
+
+def _unsendable(arguments: Mapping[str, Any]) -> str:
+    for name, value in arguments.items():
+        try:
+            with packed(value):
+                pass
+        except pickle.PicklingError:
+            return name
+    return "the search's data"
