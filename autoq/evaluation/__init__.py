@@ -6,6 +6,7 @@ from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
 from autoq.evaluation._latency import compilation_spread, compile_pairs, measure_latency
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric, resolve_metric
+from autoq.evaluation._profile import LayerProfile, Profile, profile_model
 from autoq.evaluation._racing import Race, race
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
@@ -21,7 +22,9 @@ __all__ = [
     "ExecutedLayer",
     "ExecutionReport",
     "Latency",
+    "LayerProfile",
     "Metric",
+    "Profile",
     "Race",
     "RuntimeConfig",
     "Score",
@@ -39,6 +42,7 @@ __all__ = [
     "mean_interval",
     "measure_latency",
     "paired_drop",
+    "profile_model",
     "race",
     "resolve_metric",
     "score",
