@@ -108,10 +108,9 @@ class WhyFloat:
         """Case 4."""
         if self.is_float:
             return "the model is float: quantizing it puts quantizers on its inputs"
-        group = self.group_of[op]
         if self.plan is not None and self._precision(op) is Precision.FLOAT:
-            return f"the plan leaves its group {group} in float"
-        return f"no quantizer stands on its inputs, though group {group} could have them"
+            return "the plan leaves its group in float"
+        return "no quantizer stands on its inputs, though its group could have them"
 
     def _not_placed(self, layer: ExecutedLayer, op: str) -> str:
         """Case 5."""

@@ -192,14 +192,14 @@ def test_what_was_expected_to_be_fused():
 def test_an_ignored_layer():
     scope = IgnoredScope(names=["head"])
     quantized = int8(ignored_scope=scope)
-    assert why(in_f32(quantized), "head") == "no quantizer stands on its inputs, though group head could have them"
+    assert why(in_f32(quantized), "head") == "no quantizer stands on its inputs, though its group could have them"
     assert why(in_f32(quantized, ignored_scope=scope), "head") == "ignored by name 'head'"
 
 
 def test_a_plan_is_a_reason():
     precisions = {"head": Precision.FLOAT, "conv_2": Precision.INT8_WEIGHTS}
     found = in_f32(int8(plan=QuantizationPlan(precisions=precisions)))
-    assert why(found, "head") == "the plan leaves its group head in float"
+    assert why(found, "head") == "the plan leaves its group in float"
     assert why(found, "conv_2") == "only its weights are quantized, as the plan asks: it computes in float"
     assert why(found, "conv_1") is None
 
