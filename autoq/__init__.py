@@ -21,13 +21,14 @@ if TYPE_CHECKING:
         SearchResult,
         benchmark,
         evaluate,
+        profile,
         quantize,
         quantize_with_accuracy_control,
         search,
     )
     from autoq.calibration import Statistics, collect
     from autoq.core import AutoqError, BudgetError, Precision, QuantizationPlan, Recipe
-    from autoq.evaluation import RuntimeConfig
+    from autoq.evaluation import Profile, RuntimeConfig
     from autoq.graph import IgnoredScope, QuantizationGraph, analyze, read_model
     from autoq.search import ParetoFront, SearchObserver, SearchSpace, TrialRecord
 
@@ -42,13 +43,14 @@ _HOMES = {
         "SearchResult",
         "benchmark",
         "evaluate",
+        "profile",
         "quantize",
         "quantize_with_accuracy_control",
         "search",
     ],
     "autoq.calibration": ["Statistics", "collect"],
     "autoq.core": ["AutoqError", "BudgetError", "Precision", "QuantizationPlan", "Recipe"],
-    "autoq.evaluation": ["RuntimeConfig"],
+    "autoq.evaluation": ["Profile", "RuntimeConfig"],
     "autoq.graph": ["IgnoredScope", "QuantizationGraph", "analyze", "read_model"],
     "autoq.search": ["ParetoFront", "SearchObserver", "SearchSpace", "TrialRecord"],
 }
@@ -61,6 +63,7 @@ __all__ = [
     "IgnoredScope",
     "ParetoFront",
     "Precision",
+    "Profile",
     "QuantizationGraph",
     "QuantizationPlan",
     "Recipe",
@@ -77,6 +80,7 @@ __all__ = [
     "benchmark",
     "collect",
     "evaluate",
+    "profile",
     "quantize",
     "quantize_with_accuracy_control",
     "read_model",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from autoq.api._budget import absolute_drop
     from autoq.api._folder import RunFolder
     from autoq.api._measure import Comparison, Scoring, benchmark, evaluate
+    from autoq.api._profile import profile
     from autoq.api._quantize import quantize
     from autoq.api._result import Candidate, SearchResult
     from autoq.api._search import search
@@ -22,6 +23,7 @@ __all__ = [
     "absolute_drop",
     "benchmark",
     "evaluate",
+    "profile",
     "quantize",
     "quantize_with_accuracy_control",
     "search",
@@ -35,6 +37,7 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api._budget": ["absolute_drop"],
         "autoq.api._folder": ["RunFolder"],
         "autoq.api._measure": ["Comparison", "Scoring", "benchmark", "evaluate"],
+        "autoq.api._profile": ["profile"],
         "autoq.api._quantize": ["quantize"],
         "autoq.api._result": ["Candidate", "SearchResult"],
         "autoq.api._search": ["search"],

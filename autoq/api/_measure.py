@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from autoq.calibration import as_inputs
-from autoq.core import DataError, Estimate
+from autoq.api._sample import timing_sample
+from autoq.core import Estimate
 from autoq.evaluation import (
     Accuracy,
     ExecutionReport,
@@ -100,22 +98,12 @@ def benchmark(
         max_seconds=_COMPILING * max_seconds,
         size_bytes=size_bytes(network) + size_bytes(other),
     )
-    item = as_inputs(network, [_zeros(network) if sample is None else sample])[0]
+    item = timing_sample(network, sample)
     return Comparison(
         latency=measure_latency(candidates, baselines, item, max_seconds=(1 - _COMPILING) * max_seconds),
         execution=execution_report(candidates[0]),
         runtime=dict(candidates[0].properties),
     )
-
-
-def _zeros(network: Any) -> dict[str, np.ndarray[Any, Any]]:  # ov.Model, whose stubs lack the ports
-    sample = {}
-    for port in network.inputs:
-        if port.partial_shape.is_dynamic:
-            msg = f"input {port.any_name!r} has the dynamic shape {port.partial_shape}: pass a sample to time with."
-            raise DataError(msg)
-        sample[port.any_name] = np.zeros(tuple(port.shape), port.element_type.to_dtype())
-    return sample
 
 
 @dataclass(frozen=True, slots=True)

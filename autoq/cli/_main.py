@@ -10,6 +10,7 @@ from autoq.cli._benchmark import benchmark
 from autoq.cli._evaluate import evaluate
 from autoq.cli._export import export
 from autoq.cli._init import init
+from autoq.cli._profile import profile
 from autoq.cli._quantize import quantize
 from autoq.cli._report import report
 from autoq.cli._search import search
@@ -23,7 +24,7 @@ def cli() -> None:
     """Finds the quantized OpenVINO models worth deploying."""
 
 
-for command in (search, quantize, benchmark, evaluate, sites, report, export, init):
+for command in (search, quantize, benchmark, evaluate, profile, sites, report, export, init):
     cli.add_command(command)
 
 

@@ -11,6 +11,7 @@ from autoq.evaluation._isolated import IsolatedEvaluator
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric, resolve_metric
 from autoq.evaluation._outputs import Outputs, model_outputs
+from autoq.evaluation._profile import LayerProfile, Profile, profile_model
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
@@ -31,9 +32,11 @@ __all__ = [
     "FloatResults",
     "IsolatedEvaluator",
     "Latency",
+    "LayerProfile",
     "Metric",
     "Outcome",
     "Outputs",
+    "Profile",
     "Race",
     "RuntimeConfig",
     "Score",
@@ -53,6 +56,7 @@ __all__ = [
     "measure_latency",
     "model_outputs",
     "paired_drop",
+    "profile_model",
     "racing_order",
     "resolve_metric",
     "score",

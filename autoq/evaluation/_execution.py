@@ -2,37 +2,109 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed
+from autoq.evaluation._executed_ops import executed_ops
 from autoq.evaluation._records import ExecutedLayer, ExecutionReport
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 
+T = TypeVar("T")
+
 _SILENT = frozenset({"Const", "Input", "Output", "Parameter", "Result", "Constant"})
+_FLOATS = frozenset({"f32", "f16", "bf16"})
+_NARROW = frozenset({"u4", "u8", "i4", "i8", "nf4"})
+# HETERO numbers the parts of a model in its profile, though not in its execution graph.
+_PART = re.compile(r"^subgraph\d+: ")
 
 
 def execution_report(compiled: Compiled) -> ExecutionReport:
-    """Lists the nodes of the execution graph that compute, with their precision and the operations they execute."""
-    layers = []
+    """Lists the nodes of the execution graph that compute, in order, with their precision and what they execute."""
+    layers: list[tuple[int, ExecutedLayer]] = []
     for op in compiled.compiled_model.get_runtime_model().get_ordered_ops():
         info = {key: str(value.astype(str)) for key, value in op.get_rt_info().items() if hasattr(value, "astype")}
         kind = info.get("layerType", op.get_type_name())
         if kind in _SILENT:
             continue
-        layers.append(
-            ExecutedLayer(
-                name=op.get_friendly_name(),
-                type=kind,
-                precision=info.get("runtimePrecision", "unknown"),
-                kernel=info.get("primitiveType", "unknown"),
-                ops=tuple(name for name in info.get("originalLayersNames", "").split(",") if name),
-            )
+        kernel = info.get("primitiveType", "unknown")
+        layer = ExecutedLayer(
+            name=op.get_friendly_name(),
+            type=kind,
+            precision=_computed_in(info.get("runtimePrecision", "unknown"), kernel),
+            kernel=kernel,
+            ops=tuple(name for name in info.get("originalLayersNames", "").split(",") if name),
         )
-    return ExecutionReport(tuple(layers))
+        layers.append((int(info.get("execOrder", len(layers))), layer))
+    return ExecutionReport(tuple(layer for _, layer in sorted(layers, key=lambda numbered: numbered[0])))
+
+
+def _computed_in(reported: str, kernel: str) -> str:
+    """A layer with 8-bit weights alone is reported as int8; its kernel's name says that it computes in float."""
+    suffix = kernel.rpartition("_")[2].lower()
+    return suffix if reported in _NARROW and suffix in _FLOATS else reported
+
+
+class KernelClock:
+    """A model compiled so that the device counts the time of each of its kernels.
+
+    Counting slows a model down, so nothing else is timed with this compilation.
+
+    Args:
+        model: The model.
+        runtime: Compile settings.
+
+    Raises:
+        DeviceError: The device refuses the model.
+    """
+
+    def __init__(self, model: ov.Model, runtime: RuntimeConfig) -> None:
+        counting = replace(runtime, properties={**runtime.properties, "PERF_COUNT": "YES"})
+        self._compiled = counting.compile(model)
+        self._request = self._compiled.compiled_model.create_infer_request()
+        self._kinds: dict[tuple[str, int], tuple[str, str]] = {}
+        self._ms: dict[tuple[str, int], list[float]] = defaultdict(list)
+
+    def run(self, sample: Feed, count: int) -> None:
+        """Runs the model, and once more before, since the first inference finds cold caches."""
+        self._request.infer(sample)
+        for _ in range(count):
+            self._request.infer()
+            profile = self._request.get_profiling_info()
+            for key, info in _numbered((_PART.sub("", info.node_name), info) for info in profile):
+                self._kinds[key] = (info.node_type, info.exec_type)
+                self._ms[key].append(1e3 * info.real_time.total_seconds())
+
+    def layers(self) -> tuple[tuple[ExecutedLayer, float], ...]:
+        """What ran, in order, with the median of its times in ms.
+
+        Nodes that the profile does not list were computed when the model was compiled. What the profile lists with a
+        time, but the execution graph does not, comes last.
+        """
+        times = {key: float(np.median(values)) for key, values in self._ms.items()}
+        report = execution_report(self._compiled).layers
+        found = [
+            (layer, times.pop(key)) for key, layer in _numbered((layer.name, layer) for layer in report) if key in times
+        ]
+        for (name, number), ms in times.items():
+            kind, kernel = self._kinds[name, number]
+            if ms:
+                found.append((ExecutedLayer(name, kind, "unknown", kernel, ()), ms))
+        return tuple(found)
+
+
+def _numbered(named: Iterable[tuple[str, T]]) -> Iterator[tuple[tuple[str, int], T]]:
+    """Values by name and how often the name occurred before: a model may use a name twice."""
+    seen: Counter[str] = Counter()
+    for name, value in named:
+        yield (name, seen[name]), value
+        seen[name] += 1
 
 
 def layer_times(model: ov.Model, runtime: RuntimeConfig, sample: Feed, repeats: int = 20) -> dict[str, float]:
@@ -50,18 +122,11 @@ def layer_times(model: ov.Model, runtime: RuntimeConfig, sample: Feed, repeats: 
     Raises:
         DeviceError: The device refuses the model.
     """
-    counting = replace(runtime, properties={**runtime.properties, "PERF_COUNT": "YES"})
-    compiled = counting.compile(model)
-    fused = {layer.name: layer.ops for layer in execution_report(compiled).layers}
-    request = compiled.compiled_model.create_infer_request()
-    request.infer(sample)
-    times: dict[str, list[float]] = defaultdict(list)
-    for _ in range(repeats):
-        request.infer(sample)
-        for info in request.get_profiling_info():
-            times[info.node_name].append(1e3 * info.real_time.total_seconds())
+    clock = KernelClock(model, runtime)
+    clock.run(sample, repeats)
+    timed = clock.layers()
     found: dict[str, float] = defaultdict(float)
-    for name, samples in times.items():
-        for op in fused.get(name, ())[:1]:
-            found[op] += float(np.median(samples))
+    for ops, (_, ms) in zip(executed_ops(model, [layer for layer, _ in timed]), timed, strict=True):
+        for op in ops[:1]:
+            found[op] += ms
     return dict(found)

@@ -141,6 +141,26 @@ def measure_latencies(
     return [_latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd)) for row in made[1:]]
 
 
+def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable[[int], object]) -> NDArray[np.float64]:
+    """Times one compilation in bursts, something else run after each of them.
+
+    Args:
+        compiled: The compilation.
+        sample: Its input.
+        bursts: How many.
+        between: Called after each burst with the inferences that it counted.
+
+    Returns:
+        Milliseconds of each inference, [n].
+    """
+    timed = _Timed.warm(compiled, sample)
+    with _quiet_collector():
+        for _ in range(bursts):
+            timed.run(sample)
+            between(timed.size)
+    return 1e3 * np.concatenate(timed.bursts)
+
+
 @dataclass(slots=True)
 class _Timed:
     """One compilation and its bursts.

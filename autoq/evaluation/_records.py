@@ -76,6 +76,11 @@ class ExecutedLayer:
     kernel: str
     ops: tuple[str, ...]
 
+    @property
+    def is_int8(self) -> bool:
+        """Whether it computes in 8-bit integers."""
+        return self.precision in {"i8", "u8"}
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
@@ -95,7 +100,7 @@ class ExecutionReport:
     @property
     def int8_layers(self) -> int:
         """Number of layers that compute in 8-bit integers."""
-        return sum(layer.precision in {"i8", "u8"} for layer in self.layers)
+        return sum(layer.is_int8 for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True)

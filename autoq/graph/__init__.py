@@ -3,9 +3,11 @@
 from autoq.graph._analyze import analyze
 from autoq.graph._bodies import Body, check_scope, if_bodies
 from autoq.graph._names import unique_names
+from autoq.graph._original import analyze_original
 from autoq.graph._placements import NO_SCOPE, Placements
 from autoq.graph._read import read_model
 from autoq.graph._scope import IgnoredScope, Subgraph
+from autoq.graph._standing import OperandQuantizer, StandingQuantizer, standing_quantizers, varying_ops
 from autoq.graph._types import (
     Decision,
     QuantizationGraph,
@@ -21,17 +23,22 @@ __all__ = [
     "Body",
     "Decision",
     "IgnoredScope",
+    "OperandQuantizer",
     "Placements",
     "QuantizationGraph",
     "QuantizerGroup",
     "QuantizerSite",
     "SiteKind",
+    "StandingQuantizer",
     "Subgraph",
     "Tensor",
     "WeightedLayer",
     "analyze",
+    "analyze_original",
     "check_scope",
     "if_bodies",
     "read_model",
+    "standing_quantizers",
     "unique_names",
+    "varying_ops",
 ]

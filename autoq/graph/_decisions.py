@@ -46,8 +46,9 @@ def explain(
         return next(str(text) for applies, text in rules if applies)
 
     types = {name: op.get_type_name() for name, op in flow.nodes.items()}
+    head = {op: match.ops[0] for op, match in inside.items()}
     return tuple(
-        Decision(name, kind, name in quantized, reason(name, kind))
+        Decision(name, kind, name in quantized, reason(name, kind), head.get(name))
         for name, kind in types.items()
         if kind not in _SILENT
     )

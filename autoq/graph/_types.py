@@ -121,12 +121,14 @@ class Decision:
         type: Its OpenVINO type.
         quantized: Whether a quantizer stands on any of its inputs.
         reason: One sentence.
+        fused_into: The operation that the runtime is expected to fuse it into; None where it stands for itself.
     """
 
     op: str
     type: str
     quantized: bool
     reason: str
+    fused_into: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from autoq.transform._builder import CandidateBuilder, quantize_model
 from autoq.transform._channel_alignment import align_channels
-from autoq.transform._provenance import PLAN_NOTE, VERSION_NOTE, note_plan
+from autoq.transform._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, read_plan
 from autoq.transform._resolved import FLOAT_FINGERPRINT, ResolvedPlan, ResolvedQuantizer, Smoothing
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "align_channels",
     "note_plan",
     "quantize_model",
+    "read_plan",
 ]

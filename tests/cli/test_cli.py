@@ -66,6 +66,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "not_a_model.onnx").write_text("hello")
     (tmp_path / "taken").write_text("mine")
     np.save(tmp_path / "calibration.npy", images(8))
+    np.save(tmp_path / "ids.npy", np.array([[1, 2, 3]]))
     np.save(tmp_path / "nan.npy", images(8) * np.nan)
     np.save(tmp_path / "narrow.npy", images(8)[..., :4])
     np.save(tmp_path / "words.npy", np.array(["a", "b"]))
@@ -116,6 +117,22 @@ def test_search_report_and_export(place, autoq):
     code, out, _ = autoq("search", "experiment.yaml", "--json")
     assert code == 0
     assert json.loads(out)["trials"] == 3
+
+
+def test_profile(place, autoq):
+    code, out, _ = autoq("profile", "model.xml", "--set", "inference_precision=f32", "--top", 2)
+    assert code == 0
+    assert "the model is float" in " ".join(re.findall(r"[\w:]+", out))
+    assert re.search(r"\d more layers take [\d.]+ ms: --top shows more", out)
+    assert re.search(r"layers [\d.]+ ms \(0.000 in int8\), .* residual [+-][\d.]+ ms", out)
+    code, out, _ = autoq("profile", "tokens.xml", "--sample", "ids.npy", "--set", "num_threads=1", "--json")
+    assert code == 0
+    said = json.loads(out)
+    assert said["wall_ms"] == pytest.approx(said["kernels_ms"] + said["residual_ms"])
+    assert said["runtime"]["INFERENCE_NUM_THREADS"] == "1"
+    (layer,) = [layer for layer in said["layers"] if "up" in layer["ops"]]
+    assert layer["group"] == "up"
+    assert layer["why_not_int8"].startswith("the model is float")
 
 
 def test_quantize(place, autoq):
@@ -240,6 +257,9 @@ BAD = {
         r"no quantized candidate meets max_drop = 0\.0: the closest is trial \d+ with a drop of",
     ),
     "dynamic shape without a sample": (lambda place: ("benchmark", "tokens.xml"), "pass a sample to time with"),
+    "profile of a dynamic shape": (lambda place: ("profile", "tokens.xml"), "pass a sample to time with"),
+    "setting that is no pair": (lambda place: ("profile", "model.xml", "--set", "fast"), "--set is 'fast': write KEY="),
+    "unknown setting": (lambda place: ("profile", "model.xml", "--set", "threads=1"), "'threads' is unknown"),
     "folder without a search": (lambda place: ("report", "."), "'.' holds no search"),
     "option that is not there": (lambda place: ("search", "e.yaml", "--trials", "3"), "No such option"),
     "experiment that is not there": (lambda place: ("search", "absent.yaml"), "'absent.yaml' cannot be read"),
