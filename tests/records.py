@@ -3,14 +3,16 @@
 import numpy as np
 
 from autoq.core import Estimate, Precision, QuantizationPlan, Recipe
-from autoq.evaluation import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
+from autoq.evaluation import Accuracy, Conditions, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.search import TrialRecord, TrialState
 
 
 def evaluation(drop: float = 0.01, ratio: float = 0.5, *, width: float = 0.001) -> Evaluation:
     return Evaluation(
         accuracy=Accuracy(0.9 - drop, Estimate(drop, drop - width, drop + width), 100, np.zeros(100)),
-        latency=Latency(Estimate(ratio, ratio - width, ratio + width), 0.9, 1.0, 1.2, 2.0, 12),
+        latency=Latency(
+            Estimate(ratio, ratio - width, ratio + width), 0.9, 1.0, 1.2, 2.0, 12, 1000.0, Conditions(0.5, None, 2000.0)
+        ),
         size_bytes=1000,
         execution=ExecutionReport((ExecutedLayer("conv", "Convolution", "u8", "jit_avx2_I8", ("conv", "relu")),)),
         runtime={"INFERENCE_PRECISION_HINT": "f32"},

@@ -212,7 +212,7 @@ class Control:
         """
         feeds = _alike(self.inputs)
         shapes = {name: list(value.shape) for name, value in feeds[0].items()}
-        exact = runtime.with_precision(RuntimePrecision.F32)
+        exact = runtime.for_data().with_precision(RuntimePrecision.F32)
 
         def outputs(model: ov.Model) -> Outputs:
             model.reshape(shapes)
@@ -232,7 +232,7 @@ class Control:
 
     def _costs(self, runtime: RuntimeConfig) -> dict[str, float]:
         """Milliseconds of each group in float."""
-        times = layer_times(self.calibrated.model, runtime, self.inputs[0])
+        times = layer_times(self.calibrated.model, runtime.for_data(), self.inputs[0])
         groups = self.calibrated.placements.reference.groups
         return {group.name: sum(times.get(op, 0.0) for op in group.ops) for group in groups}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autoq.api._sample import timing_sample
-from autoq.core import Estimate
+from autoq.core import ConfigError, Estimate
 from autoq.evaluation import (
     Accuracy,
     ExecutionReport,
@@ -85,6 +85,7 @@ def benchmark(
         Ratio with its interval, percentiles in ms, and which layers ran in which precision.
 
     Raises:
+        ConfigError: A setting makes no sense, or the model cannot take the shapes.
         DataError: No sample was given and the model's shape is dynamic, or the sample does not fit.
         DeviceError: The device is unknown or refuses a model.
     """
@@ -92,13 +93,18 @@ def benchmark(
     network = read_model(model)
     other = network if against is None else read_model(against)
     other_config = RuntimeConfig.from_dict({"device": device, **runtime, **(against_runtime or {})})
+    if (config.batch, config.input_shapes) != (other_config.batch, other_config.input_shapes):
+        msg = (
+            "against_runtime changes batch or input_shapes, but both models get one sample: set them for both."
+        )
+        raise ConfigError(msg)
     candidates, baselines = compile_pairs(
         lambda: config.compile(network),
         lambda: other_config.compile(other),
         max_seconds=_COMPILING * max_seconds,
         size_bytes=size_bytes(network) + size_bytes(other),
     )
-    item = timing_sample(network, sample)
+    item = timing_sample(network, config, sample)
     return Comparison(
         latency=measure_latency(candidates, baselines, item, max_seconds=(1 - _COMPILING) * max_seconds),
         execution=execution_report(candidates[0]),

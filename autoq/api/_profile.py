@@ -57,5 +57,5 @@ def profile(
     original = analyze_original(
         network, target_device=target_device, model_type=model_type, ignored_scope=ignored_scope
     )
-    item = timing_sample(network, sample)
+    item = timing_sample(network, config, sample)
     return profile_model(network, config, item, original, plan=read_plan(network), bursts=bursts)

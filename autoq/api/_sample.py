@@ -6,18 +6,38 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from autoq.calibration import Feed, as_inputs
 from autoq.core import DataError
+from autoq.evaluation import RuntimeConfig
 
 
-def timing_sample(network: ov.Model, sample: Any) -> Feed:  # one model input, or None
-    """A sample as the model takes it; zeros of the model's static shape where there is none.
+def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Feed:  # one model input, or None
+    """A sample as a model takes it under some settings; zeros of its static shape where there is none.
+
+    A sample of one batch size is repeated to the one that the settings ask for.
+
+    Args:
+        network: The model.
+        runtime: Whose shapes the sample has to fit.
+        sample: One model input, or None.
 
     Raises:
-        DataError: There is none and the model's shape is dynamic, or the sample does not fit.
+        ConfigError: The model cannot take the shapes.
+        DataError: There is none and the shape is dynamic, or the sample does not fit.
     """
-    return as_inputs(network, [_zeros(network) if sample is None else sample])[0]
+    shaped = runtime.shaped(network)
+    if sample is None:
+        return _zeros(shaped)
+    if runtime.batch is None:
+        return as_inputs(shaped, [sample])[0]
+    given = as_inputs(network, [sample])[0]
+    return as_inputs(shaped, [{name: _repeated(array, runtime.batch) for name, array in given.items()}])[0]
+
+
+def _repeated(array: NDArray[Any], batch: int) -> NDArray[Any]:
+    return np.resize(array, (batch, *array.shape[1:])) if array.ndim else array
 
 
 def _zeros(network: ov.Model) -> Feed:

@@ -16,6 +16,7 @@ import openvino as ov
 from autoq.api._budget import absolute_drop
 from autoq.api._folder import RunFolder
 from autoq.api._result import Build, Candidate, SearchResult
+from autoq.api._sample import timing_sample
 from autoq.api._scores import ScoreKeeper
 from autoq.calibration import as_inputs
 from autoq.core import BudgetError, ConfigError, ModelType, RuntimePrecision, TargetDevice
@@ -171,7 +172,7 @@ def search(
                 metric=scorer,
                 evaluate=evaluate,
                 runtime=settings,
-                sample=inputs[0] if sample is None else as_inputs(network, [sample])[0],
+                sample=timing_sample(network, settings, inputs[0] if sample is None else sample),
             ),
             device=settings.device,
             target_device=target,
@@ -352,7 +353,7 @@ def _held_out(
     except BudgetError:
         return None
     stage("scoring the chosen model on held-out data")
-    runtime = problem.evaluator.runtime
+    runtime = problem.evaluator.runtime.for_data()
     reference = score(runtime.with_precision(RuntimePrecision.F32).compile(problem.model), held_out, scorer)
     precision = best.record.plan.recipe.runtime_precision
     scores = score(runtime.with_precision(precision).compile(best.model), held_out, scorer)

@@ -20,6 +20,8 @@ from autoq.cli._show import as_json, print_json
 @click.option("--threads", type=int, help="Threads of the CPU.")
 @click.option("--hint", default="LATENCY", show_default=True, help="OpenVINO's performance hint.")
 @click.option("--streams", type=int, help="Parallel inferences that the model is compiled for.")
+@click.option("--batch", type=int, help="First dimension of every input.")
+@click.option("--shape", "shapes", multiple=True, metavar="INPUT=SHAPE", help='Shape of an input: "data=[1,3,64,64]".')
 @click.option(
     "--against-set",
     "changes",
@@ -39,6 +41,8 @@ def benchmark(
     threads: int | None,
     hint: str,
     streams: int | None,
+    batch: int | None,
+    shapes: tuple[str, ...],
     changes: tuple[str, ...],
     seconds: float,
     json_output: bool,
@@ -57,6 +61,8 @@ def benchmark(
         num_threads=threads,
         num_streams=streams,
         performance_hint=hint,
+        batch=batch,
+        input_shapes=read_pairs("--shape", shapes, "data=[1,3,64,64]"),
         against_runtime=read_pairs("--against-set", changes, "inference_precision=f32 or num_threads=1"),
     )
     latency = comparison.latency
@@ -70,6 +76,8 @@ def benchmark(
                 "p90_ms": latency.p90_ms,
                 "other_p50_ms": latency.baseline_p50_ms,
                 "bursts": latency.bursts,
+                "per_second": latency.per_second,
+                "conditions": asdict(latency.conditions),
                 "executed": dict(comparison.execution.precisions),
                 "runtime": comparison.runtime,
             }
@@ -78,7 +86,8 @@ def benchmark(
     click.echo(comparison.verdict)
     click.echo(
         f"{latency.p50_ms:.3f} ms (p25 {latency.p25_ms:.3f}, p90 {latency.p90_ms:.3f}) against "
-        f"{latency.baseline_p50_ms:.3f} ms, {latency.bursts} pairs of bursts"
+        f"{latency.baseline_p50_ms:.3f} ms, {latency.bursts} pairs of bursts; "
+        f"{latency.per_second:.1f} inferences a second"
     )
     executed = ", ".join(f"{count} in {name}" for name, count in sorted(comparison.execution.precisions.items()))
     click.echo(f"executed layers: {executed}")

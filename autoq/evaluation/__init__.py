@@ -3,6 +3,7 @@
 from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
 from autoq.evaluation._candidate_evaluator import CandidateEvaluator
 from autoq.evaluation._compilations import compilation_spread, compile_pairs
+from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
@@ -23,6 +24,7 @@ __all__ = [
     "Accuracy",
     "CandidateEvaluator",
     "Compiled",
+    "Conditions",
     "Contest",
     "Evaluation",
     "Evaluator",

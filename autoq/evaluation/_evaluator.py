@@ -17,6 +17,7 @@ from autoq.evaluation._accuracy import Scores, paired_drop
 from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._execution import execution_report
+from autoq.evaluation._gate import TimerGate
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._outputs import Outputs, model_outputs
@@ -108,10 +109,11 @@ class Evaluator:
         self._order = racing_order(self._float_scores)
         self._stage("compiling the float model")
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+        self._stage("timing the float model")
+        self._gate = self._timer_gate(model)
         if float_results is not None:
             self._compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
             return
-        self._stage("timing the float model")
         # The baseline against copies of itself: the timer's own error on this machine, and how much a model's latency
         # depends on where its memory happens to lie.
         compared = []
@@ -232,7 +234,7 @@ class Evaluator:
             DeviceError: The device refuses the model.
         """
         self._stage("running a model for its outputs")
-        return model_outputs(model, inputs, self.runtime.with_precision(RuntimePrecision.F32))
+        return model_outputs(model, inputs, self.runtime.for_data().with_precision(RuntimePrecision.F32))
 
     def _score_float(self, model: ov.Model) -> Accuracy:
         self._stage("compiling the float model")
@@ -251,14 +253,25 @@ class Evaluator:
     def _accuracy(self, mean: float, scores: Scores) -> Accuracy:
         return Accuracy(mean, self._drop(mean, scores), self.float_accuracy.n, scores)
 
+    def _timer_gate(self, model: ov.Model) -> TimerGate:
+        copy = self.runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+
+        def measure() -> Estimate:
+            seconds = self._max_latency_seconds / _TWINS
+            return measure_latency([copy], [self._baseline], self._sample, max_seconds=seconds).ratio
+
+        return TimerGate(measure, measure())
+
     def _beside_baseline(self, compiled: Compiled, *, briefly: bool = False) -> Latency:
-        return measure_latency(
+        trusted = briefly or self._gate.check()
+        latency = measure_latency(
             [compiled],
             [self._baseline],
             self._sample,
             max_seconds=0.0 if briefly else self._max_latency_seconds,
             compilation_sd=self._compilation_sd,
         )
+        return replace(latency, disturbed=not trusted)
 
     def _drop(self, mean: float, scores: Scores) -> Estimate:
         if scores.size and scores.size == self._float_scores.size:

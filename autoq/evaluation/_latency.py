@@ -2,39 +2,32 @@
 
 Candidate and baseline run in alternating bursts, so that what disturbs the one disturbs the other. The first inference
 of a burst warms the caches that the other model left cold, and is dropped. A pair of bursts gives one ratio of
-medians; pairs, not inferences, are resampled, because inferences of one burst are not independent.
+medians; pairs, not inferences, are resampled, because inferences of one burst are not independent. What is compiled for
+throughput is kept as busy as it wants to be, and its ratio is that of the time per inference.
 """
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 from scipy import stats
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, Estimate
 from autoq.evaluation._compilations import alternately
+from autoq.evaluation._conditions import Conditions, Observed
 from autoq.evaluation._records import Latency
 from autoq.evaluation._runtime import Compiled, first_reason
+from autoq.evaluation._timed import Timed, quiet_collector
 from autoq.evaluation._trimmed_mean import trimmed_mean
 
 T = TypeVar("T")
 
-# A burst is long enough for the clock and, beyond five inferences, no longer; fewer where one takes long itself.
-_BURST = 5
-_SHORTEST_BURST_S = 0.003
-_LONGEST_BURST_S = 0.25
-_WARM_UP_AGREEMENT = 0.03
-_MAX_WARM_UP = 12
 _MIN_PAIRS = 8
 _MIN_ROUNDS = 4
 _RESAMPLES = 2000
@@ -113,13 +106,14 @@ def measure_latencies(
         DeviceError: Inference fails.
     """
     rng = np.random.default_rng(seed)
+    observed = Observed.now()
     try:
         made = alternately(
-            *([partial(_Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))
+            *([partial(Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))
         )
         sets = list(zip(*made, strict=True))
         rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-_MIN_PAIRS // len(sets)))
-        with _quiet_collector():
+        with quiet_collector():
             deadline = time.perf_counter() + max_seconds
             while True:
                 for timed_set in sets:
@@ -138,7 +132,10 @@ def measure_latencies(
     except RuntimeError as error:
         msg = f"inference fails while it is timed: {first_reason(error)}"
         raise DeviceError(msg) from error
-    return [_latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd)) for row in made[1:]]
+    conditions = observed.conditions()
+    return [
+        _latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd), conditions) for row in made[1:]
+    ]
 
 
 def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable[[int], object]) -> NDArray[np.float64]:
@@ -153,80 +150,17 @@ def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable
     Returns:
         Milliseconds of each inference, [n].
     """
-    timed = _Timed.warm(compiled, sample)
-    with _quiet_collector():
+    timed = Timed.warm(compiled, sample)
+    with quiet_collector():
         for _ in range(bursts):
             timed.run(sample)
             between(timed.size)
     return 1e3 * np.concatenate(timed.bursts)
 
 
-@dataclass(slots=True)
-class _Timed:
-    """One compilation and its bursts.
-
-    Attributes:
-        request: Runs it.
-        size: Inferences of a burst that are counted.
-        bursts: Seconds of each of them.
-    """
-
-    request: ov.InferRequest
-    size: int
-    bursts: list[NDArray[np.float64]] = field(default_factory=list)
-
-    @classmethod
-    def warm(cls, compiled: Compiled, sample: Feed) -> _Timed:
-        """Runs a model until it is warm."""
-        request = compiled.compiled_model.create_infer_request()
-        return cls(request, _warm_up(request, sample))
-
-    def run(self, sample: Feed) -> None:
-        """Adds a burst."""
-        self.bursts.append(_burst(self.request, sample, self.size))
-
-
-@contextmanager
-def _quiet_collector() -> Iterator[None]:
-    """Keeps Python's garbage collector from running inside a burst."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _burst(request: ov.InferRequest, sample: Feed, size: int) -> NDArray[np.float64]:
-    """Seconds of each inference of a burst, the first dropped."""
-    request.infer(sample)
-    ticks = np.empty(size + 1, np.int64)
-    ticks[0] = time.perf_counter_ns()
-    for index in range(size):
-        request.infer()
-        ticks[index + 1] = time.perf_counter_ns()
-    return np.diff(ticks) / 1e9
-
-
-def _warm_up(request: ov.InferRequest, sample: Feed) -> int:
-    """Runs bursts until two in a row agree; returns how many inferences make a burst."""
-    now = max(float(_burst(request, sample, 1)[0]), 1e-7)
-    for _ in range(_MAX_WARM_UP):
-        before, now = now, max(float(np.median(_burst(request, sample, _burst_size(now)))), 1e-7)
-        if abs(now - before) <= _WARM_UP_AGREEMENT * before:
-            break
-    return _burst_size(now)
-
-
-def _burst_size(seconds: float) -> int:
-    usual = min(_BURST, max(1, int(_LONGEST_BURST_S / seconds)))
-    return max(usual, int(np.ceil(_SHORTEST_BURST_S / seconds)))
-
-
-def _latency(own: Sequence[_Timed], other: Sequence[_Timed], ratio: Estimate) -> Latency:
+def _latency(own: Sequence[Timed], other: Sequence[Timed], ratio: Estimate, conditions: Conditions) -> Latency:
     """What the bursts of a candidate's compilations and the baseline's come to."""
-    times, baseline = (1e3 * np.concatenate([burst for timed in row for burst in timed.bursts]) for row in (own, other))
+    times, baseline = (1e3 * np.concatenate([t for timed in row for t in timed.latencies]) for row in (own, other))
     p25, p50, p90 = (float(value) for value in np.percentile(times, [25, 50, 90]))
     return Latency(
         ratio=ratio,
@@ -235,12 +169,14 @@ def _latency(own: Sequence[_Timed], other: Sequence[_Timed], ratio: Estimate) ->
         p90_ms=p90,
         baseline_p50_ms=float(np.median(baseline)),
         bursts=sum(len(timed.bursts) for timed in own),
+        per_second=1 / float(np.median([np.median(burst) for timed in own for burst in timed.bursts])),
+        conditions=conditions,
     )
 
 
 def _ratio(
-    own: Sequence[_Timed],
-    other: Sequence[_Timed],
+    own: Sequence[Timed],
+    other: Sequence[Timed],
     rng: np.random.Generator,
     confidence: float,
     compilation_sd: float,

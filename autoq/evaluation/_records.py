@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.core import Estimate
+from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._racing import Outcome
 
 
@@ -43,6 +44,9 @@ class Latency:
         p90_ms: 90th percentile of the candidate.
         baseline_p50_ms: Median of the baseline in the same bursts.
         bursts: Pairs of bursts that the interval rests on.
+        per_second: Inferences a second of the candidate, as many at a time as it was compiled for.
+        conditions: What the machine did meanwhile.
+        disturbed: Whether the timer failed its check against itself, so that the interval may be too narrow.
     """
 
     ratio: Estimate
@@ -51,6 +55,9 @@ class Latency:
     p90_ms: float
     baseline_p50_ms: float
     bursts: int
+    per_second: float
+    conditions: Conditions
+    disturbed: bool = False
 
     @property
     def speedup(self) -> Estimate:

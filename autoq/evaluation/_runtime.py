@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from types import MappingProxyType
@@ -63,6 +63,8 @@ class RuntimeConfig:
         num_threads: Of the CPU; None leaves it to the device.
         num_streams: Parallel inferences; None leaves it to the hint.
         inference_precision: What float layers run in.
+        batch: First dimension of every input; None leaves the model's.
+        input_shapes: Shape by input name, as OpenVINO writes it: [1, 3, 224, 224], "?,3,?,?", "1..8,3,224,224".
         properties: Further OpenVINO properties by name.
     """
 
@@ -71,14 +73,17 @@ class RuntimeConfig:
     num_threads: int | None = None
     num_streams: int | None = None
     inference_precision: RuntimePrecision = RuntimePrecision.DEFAULT
+    batch: int | None = None
+    input_shapes: Mapping[str, str | Sequence[int]] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "input_shapes", MappingProxyType(dict(self.input_shapes)))
         object.__setattr__(self, "properties", MappingProxyType(dict(self.properties)))
         if self.performance_hint not in _HINTS:
             msg = f"performance_hint {self.performance_hint!r} is unknown: {nearest(self.performance_hint, _HINTS)}"
             raise ConfigError(msg)
-        for key in ("num_threads", "num_streams"):
+        for key in ("num_threads", "num_streams", "batch"):
             value = getattr(self, key)
             if value is not None and (not isinstance(value, int) or value < 1):
                 msg = f"runtime {key} is {value!r}: it must be a whole number of at least 1."
@@ -107,6 +112,41 @@ class RuntimeConfig:
         """The same settings for another goal; the number of streams follows the goal."""
         return replace(self, performance_hint=performance_hint, num_streams=None)
 
+    def for_data(self) -> RuntimeConfig:
+        """The same settings for inputs as they are: shapes are for timing."""
+        return replace(self, batch=None, input_shapes={})
+
+    def shaped(self, model: ov.Model) -> ov.Model:
+        """The model with these shapes; the model itself where there are none.
+
+        Raises:
+            ConfigError: The model cannot take them.
+        """
+        if self.batch is None and not self.input_shapes:
+            return model
+        names = {name for port in model.inputs for name in (*port.get_names(), port.get_node().get_friendly_name())}
+        for name in self.input_shapes:
+            if name not in names:
+                msg = f"runtime input_shapes names {name!r}, which is no input of the model: {nearest(name, names)}"
+                raise ConfigError(msg)
+        shaped = model.clone()
+        try:
+            shapes = {port: self._shape(port) for port in shaped.inputs}
+            shaped.reshape({port: shape for port, shape in shapes.items() if shape is not None})
+        except (RuntimeError, ValueError, TypeError) as error:
+            given = {"batch": self.batch} if self.batch is not None else {"input_shapes": dict(self.input_shapes)}
+            msg = f"the model cannot take {given}: {first_reason(error)}"
+            raise ConfigError(msg) from error
+        return shaped
+
+    def _shape(self, port: ov.Output) -> ov.PartialShape | None:
+        names = {*port.get_names(), port.get_node().get_friendly_name()}
+        given = next((shape for name, shape in self.input_shapes.items() if name in names), None)
+        shape = port.get_partial_shape() if given is None else ov.PartialShape(given)
+        if self.batch is not None and shape.rank.is_static and len(shape):
+            shape[0] = self.batch
+        return shape
+
     def to_properties(self) -> dict[str, str]:
         """The settings as OpenVINO takes them."""
         found = {"PERFORMANCE_HINT": self.performance_hint}
@@ -126,7 +166,7 @@ class RuntimeConfig:
         """
         check_device(self.device)
         try:
-            compiled = core().compile_model(model, self.device, self.to_properties())
+            compiled = core().compile_model(self.shaped(model), self.device, self.to_properties())
         except _NATIVE_ERRORS as error:
             msg = f"device {self.device!r} does not compile the model: {first_reason(error)}"
             raise DeviceError(msg) from error

@@ -42,7 +42,7 @@ class Scorer:
         self._validation = validation
         self._metric = metric
         self._evaluate = evaluate
-        self._runtime = runtime
+        self._runtime = runtime.for_data()
 
     def __len__(self) -> int:
         """Number of items; 0 where the user's own cannot tell."""

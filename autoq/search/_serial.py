@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autoq.core import Estimate, QuantizationPlan
-from autoq.evaluation import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency, Outcome
+from autoq.evaluation import Accuracy, Conditions, Evaluation, ExecutedLayer, ExecutionReport, Latency, Outcome
 from autoq.search._records import TrialRecord, TrialState
 
 
@@ -36,7 +36,8 @@ def latency_to_dict(latency: Latency) -> dict[str, Any]:
 
 def latency_from_dict(values: Mapping[str, Any]) -> Latency:
     """Reads what `latency_to_dict` wrote."""
-    return Latency(**{**values, "ratio": Estimate(**values["ratio"])})
+    ratio, conditions = Estimate(**values["ratio"]), Conditions(**values["conditions"])
+    return Latency(**{**values, "ratio": ratio, "conditions": conditions})
 
 
 def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -285,10 +286,14 @@ def _trial_metrics(record: TrialRecord) -> dict[str, float]:
             "latency/speedup": latency.speedup.value,
             "latency/p50_ms": latency.p50_ms,
             "latency/p90_ms": latency.p90_ms,
+            "latency/per_second": latency.per_second,
+            "latency/disturbed": float(latency.disturbed),
             "size/mb": evaluation.size_bytes / 1e6,
             "execution/int8_layers": evaluation.execution.int8_layers,
             "feasible": float(record.feasible),
         }
+        conditions = asdict(latency.conditions)
+        metrics |= {f"conditions/{key}": value for key, value in conditions.items() if value is not None}
     return metrics
 
 

@@ -23,6 +23,7 @@ from autoq.calibration import as_inputs
 from autoq.core import Estimate, RuntimePrecision, TargetDevice
 from autoq.evaluation import (
     Accuracy,
+    Conditions,
     Contest,
     Evaluation,
     Evaluator,
@@ -115,7 +116,7 @@ def replay(reference: Scores, scores: Scores, ratios: Scores, max_drop: float) -
     outcomes: Counter[str] = Counter()
     asked, wrong = [], 0
     for own, ratio in zip(scores, ratios, strict=True):
-        latency = Latency(Estimate(*ratio), 0.0, 0.0, 0.0, 0.0, 1)
+        latency = Latency(Estimate(*ratio), 0.0, 0.0, 0.0, 0.0, 1, 0.0, Conditions())
         contest = Contest(max_drop, eligible(raced, max_drop))
         race = contest.race(lambda indices, own=own: own[indices], reference, order)
         contest.compete(race, lambda _, latency=latency: latency)

@@ -4,11 +4,14 @@ import time
 
 import numpy as np
 import pytest
+from networks import conv_net, images
 from scipy import stats
 
 import autoq.evaluation._latency as timer
+import autoq.evaluation._timed as bursts
 from autoq.core import DeviceError
 from autoq.evaluation import Compiled, RuntimeConfig, compilation_spread, compile_pairs, measure_latency
+from autoq.evaluation._timed import Timed
 from autoq.evaluation._trimmed_mean import trimmed_mean
 
 
@@ -47,6 +50,7 @@ def machine(monkeypatch):
     def install(**settings):
         made = Machine(**settings)
         monkeypatch.setattr(timer, "time", made)
+        monkeypatch.setattr(bursts, "time", made)
         return made
 
     return install
@@ -61,6 +65,18 @@ def test_the_ratio_is_that_of_the_models(machine):
     assert latency.p50_ms == pytest.approx(1.0, rel=0.05)
     assert latency.baseline_p50_ms == pytest.approx(4.0, rel=0.05)
     assert latency.speedup.value == pytest.approx(1 / latency.ratio.value)
+
+
+def test_what_is_made_for_throughput_is_kept_busy():
+    runtime = RuntimeConfig(performance_hint="THROUGHPUT", num_streams=2)
+    compiled = runtime.compile(conv_net())
+    timed = Timed.warm(compiled, {"image": images(1)})
+    assert len(timed.requests) == int(compiled.properties["OPTIMAL_NUMBER_OF_INFER_REQUESTS"]) > 1
+    timed.run({"image": images(1)})
+    assert timed.bursts[0].shape == (1,)
+    assert timed.latencies[0].shape == (timed.size,)
+    # Several at a time: each takes longer from its start to its end than the device spends on it.
+    assert timed.latencies[0].mean() > timed.bursts[0][0] > 0
 
 
 def test_a_load_that_comes_and_goes_disturbs_both_alike(machine):

@@ -2,6 +2,7 @@
 
 import pytest
 from networks import conv_net, images
+from openvino import PartialShape
 
 from autoq.calibration import as_inputs, collect
 from autoq.core import AutoqError, DeviceError, OverflowFix, Precision, QuantizationPlan, Recipe, RuntimePrecision
@@ -41,6 +42,30 @@ def test_devices_that_are_there(device):
 def test_settings_that_make_no_sense(values, message):
     with pytest.raises(AutoqError, match=message):
         RuntimeConfig.from_dict(values)
+
+
+def test_shapes_are_for_timing_and_leave_the_model_alone():
+    model = conv_net()
+    given = model.inputs[0].partial_shape
+    for config in (RuntimeConfig(batch=4), RuntimeConfig(input_shapes={"image": [4, 3, 8, 8]})):
+        assert list(config.compile(model).compiled_model.inputs[0].shape) == [4, 3, 8, 8]
+        assert config.for_data().shaped(model) is model
+    dynamic = RuntimeConfig(input_shapes={"image": "1..8,3,8,8"}).compile(model).compiled_model.inputs[0]
+    assert dynamic.partial_shape == PartialShape("1..8,3,8,8")
+    assert model.inputs[0].partial_shape == given
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"input_shapes": {"imge": [1, 3, 8, 8]}}, "'imge', which is no input of the model: did you mean 'image'"),
+        ({"input_shapes": {"image": [1, 5, 8, 8]}}, "the model cannot take .*'image': .1, 5, 8, 8."),
+        ({"batch": 0}, "runtime batch is 0"),
+    ],
+)
+def test_shapes_that_the_model_cannot_take(values, message):
+    with pytest.raises(AutoqError, match=message):
+        RuntimeConfig.from_dict(values).compile(conv_net())
 
 
 def test_a_property_that_the_device_refuses():

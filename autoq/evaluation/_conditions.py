@@ -1,0 +1,60 @@
+"""What a machine did while something was timed on it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+# Place of the time that a hypervisor gave to others, in the first line of /proc/stat (proc(5)).
+_STEAL = 7
+_COUNTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Of a machine, over the time of a measurement; None where it does not tell.
+
+    Attributes:
+        load_average: Processes that wanted a core, over the last minute.
+        steal: Share of the cores' time that a hypervisor gave to others.
+        mhz: Clock of the cores at the end, their mean.
+    """
+
+    load_average: float | None = None
+    steal: float | None = None
+    mhz: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The moment from which on a machine is observed.
+
+    Attributes:
+        ticks: What the cores had done by then; empty where the machine does not tell.
+    """
+
+    ticks: tuple[int, ...]
+
+    @classmethod
+    def now(cls) -> Self:
+        """This moment."""
+        return cls(_ticks())
+
+    def conditions(self) -> Conditions:
+        """What the machine did since then."""
+        done = [after - before for before, after in zip(self.ticks, _ticks(), strict=False)]
+        steal = done[_STEAL] / sum(done) if len(done) > _STEAL and sum(done) > 0 else None
+        clocks = [float(text) for text in re.findall(r"cpu MHz\s*: ([\d.]+)", _read("/proc/cpuinfo"))]
+        return Conditions(os.getloadavg()[0], steal, sum(clocks) / len(clocks) if clocks else None)
+
+
+def _ticks() -> tuple[int, ...]:
+    first = _read("/proc/stat").partition("\n")[0]
+    return tuple(int(count) for count in first.split()[1 : 1 + _COUNTED])
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text("utf-8") if Path(path).exists() else ""
