@@ -13,6 +13,7 @@ from joblib import cpu_count
 from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import calibrate
 from autoq.api._control import Control
+from autoq.api._metric import one_metric
 from autoq.api._settings import QuantizeOptions, Settings
 from autoq.calibration import Needs, as_inputs
 from autoq.core import (
@@ -24,12 +25,10 @@ from autoq.core import (
     nearest,
 )
 from autoq.evaluation import (
-    Metric,
     RuntimeConfig,
     Scorer,
     ValidationFn,
     ValidationSet,
-    resolve_metric,
 )
 from autoq.graph import read_model
 from autoq.report import progress_bar
@@ -43,7 +42,7 @@ def quantize_with_accuracy_control(
     validation: Any,  # whatever ValidationSet takes, or validation_fn
     validation_fn: ValidationFn | None = None,
     *,
-    metric: str | Metric | Any | None = None,  # a name or a function
+    metric: Any = None,  # whatever resolve_metric takes
     max_drop: float | str = 0.01,
     drop_type: str = "absolute",
     max_num_iterations: int | None = None,
@@ -71,7 +70,7 @@ def quantize_with_accuracy_control(
         validation: Pairs of (inputs, target) for a metric; for a `validation_fn`, the items that it takes.
         validation_fn: `(compiled_model, items) -> float`, `(float | None, one score per item)` or `(float, the outputs
             of each item)`, higher is better, as NNCF has it.
-        metric: Instead of `validation_fn`: a name, or `(outputs, targets) -> scores [n]`.
+        metric: Instead of `validation_fn`: what `autoq.search` takes as its metric.
         max_drop: Largest acceptable drop of the metric.
         drop_type: "absolute", in the metric's unit, or "relative" to the float model's; so is `max_drop="1%"`.
         max_num_iterations: Candidates scored at most.
@@ -141,13 +140,9 @@ def _is_relative(drop_type: str) -> bool:
 def _scorer(
     network: ov.Model, validation: Any, function: ValidationFn | None, metric: Any, runtime: RuntimeConfig
 ) -> Scorer:
-    if (metric is None) == (function is None):
-        msg = "pass either validation_fn, (compiled_model, items) -> score, or metric, a name or a function."
-        raise ConfigError(msg)
-    if function is not None:
-        return Scorer(validation, metric=None, evaluate=function, runtime=runtime)
-    pairs = ValidationSet.of(network, validation)
-    return Scorer(pairs, metric=resolve_metric(metric), evaluate=None, runtime=runtime)
+    resolved = one_metric(metric, function, called="validation_fn")
+    items = validation if resolved is None else ValidationSet.of(network, validation)
+    return Scorer(items, metric=resolved, evaluate=function, runtime=runtime)
 
 
 def _variations(recipe: Recipe, options: Mapping[str, Any]) -> Iterator[Recipe]:

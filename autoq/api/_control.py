@@ -37,8 +37,6 @@ from autoq.evaluation import (
 )
 from autoq.search import normalised_error, restoration_order, restore
 
-# A user's metric need not be the mean of what it says of single items; racing needs it to be.
-_MEAN_TOLERANCE = 1e-6
 # Hard items: at most this share of all, and as many as hold this share of what the ancestor lost and won.
 _MOST_HARD = 0.25
 _FEWEST_HARD = 16
@@ -120,13 +118,12 @@ class Control:
         """Scores the float model, in f32."""
         mean, scores = scorer.of(calibrated.model, RuntimePrecision.F32)(None)
         budget = absolute_drop(max_drop, mean, relative=relative)
-        tells = scores.size and abs(float(scores.mean()) - mean) <= _MEAN_TOLERANCE * max(1.0, abs(mean))
         return cls(
             calibrated=calibrated,
             inputs=inputs,
             scorer=scorer,
             reference=mean,
-            scores=scores if tells else np.empty(0),
+            scores=scores if scorer.per_item else np.empty(0),
             max_drop=float("inf") if budget is None else budget,
             deadline=deadline,
             most=most,

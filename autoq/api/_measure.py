@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autoq.api._metric import one_metric
 from autoq.api._sample import timing_sample
 from autoq.core import ConfigError, Estimate
 from autoq.evaluation import (
@@ -13,15 +14,14 @@ from autoq.evaluation import (
     ExecutionReport,
     Latency,
     RuntimeConfig,
+    Scorer,
     Scores,
     ValidationSet,
     compile_pairs,
+    drop_between,
     execution_report,
     mean_interval,
     measure_latency,
-    paired_drop,
-    resolve_metric,
-    score,
     size_bytes,
 )
 from autoq.graph import read_model
@@ -94,9 +94,7 @@ def benchmark(
     other = network if against is None else read_model(against)
     other_config = RuntimeConfig.from_dict({"device": device, **runtime, **(against_runtime or {})})
     if (config.batch, config.input_shapes) != (other_config.batch, other_config.input_shapes):
-        msg = (
-            "against_runtime changes batch or input_shapes, but both models get one sample: set them for both."
-        )
+        msg = "against_runtime changes batch or input_shapes, but both models get one sample: set them for both."
         raise ConfigError(msg)
     candidates, baselines = compile_pairs(
         lambda: config.compile(network),
@@ -117,19 +115,25 @@ class Scoring:
     """A model scored on labelled data, perhaps beside another one.
 
     Attributes:
-        mean: Mean score with its 95% interval.
-        scores: Per-sample scores, [n].
-        drop: The other model's mean score minus this one's, on the same samples; None where there is no other.
+        mean: Score with its 95% interval.
+        n: Samples scored; 0 where a user's own data cannot tell.
+        scores: Per sample, [n]; of a metric of the whole corpus what its interval rests on, one number for each block
+            of samples; empty where a user's function gives none, and intervals then have no width.
+        drop: The other model's score minus this one's, on the same samples; None where there is no other.
     """
 
     mean: Estimate
+    n: int
     scores: Scores
     drop: Estimate | None
 
     @property
     def verdict(self) -> str:
         """The scores in words."""
-        text = f"{self.mean.format('.4f')} on {len(self.scores)} samples"
+        if not self.scores.size:
+            text = f"{self.mean.value:.4f}; no interval is known, as there are no scores of single items"
+            return text if self.drop is None else f"{text}: drop {self.drop.value:.4f}"
+        text = f"{self.mean.format('.4f')} on {self.n} samples"
         if self.drop is None:
             return text
         low, high = self.drop.low, self.drop.high
@@ -144,7 +148,8 @@ def evaluate(
     model: Any,  # whatever read_model reads
     validation: Any,  # whatever ValidationSet takes
     *,
-    metric: str | Callable[..., Any],
+    metric: Any = None,  # whatever resolve_metric takes
+    evaluate: Callable[..., Any] | None = None,
     against: Any = None,  # whatever read_model reads
     device: str = "CPU",
     **runtime: Any,  # fields of RuntimeConfig
@@ -153,31 +158,40 @@ def evaluate(
 
     Args:
         model: What `autoq.read_model` reads.
-        validation: Pairs of (inputs, target).
-        metric: Name of a metric, or `(outputs, targets) -> scores [n]`.
+        validation: Pairs of (inputs, target); for a function of one's own, the items that it takes.
+        metric: What `autoq.search` takes as its metric.
+        evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
         against: The model to compare with.
         device: OpenVINO device.
         **runtime: Fields of `RuntimeConfig`.
 
     Returns:
-        The mean score, the per-sample scores, and how much lower they are than the other model's, paired.
+        The score, what its interval rests on, and how much lower it is than the other model's, paired.
 
     Raises:
+        ConfigError: Neither or both of `metric` and `evaluate` are given.
         DataError: The validation data do not fit the model.
         DeviceError: The device is unknown or refuses a model.
-        MetricError: The metric is unknown, raised, or returned something that is not a score per sample.
+        MetricError: The metric is unknown, raised, or returned something that is not a score.
     """
-    config = RuntimeConfig.from_dict({"device": device, "performance_hint": "THROUGHPUT", **runtime})
-    resolved = resolve_metric(metric)
+    resolved = one_metric(metric, evaluate)
+    config = RuntimeConfig.from_dict({"device": device, **runtime})
     network = read_model(model)
     other = None if against is None else read_model(against)
-    pairs = ValidationSet.of(network, validation)
+    items = validation if resolved is None else ValidationSet.of(network, validation)
+    scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config)
+    mean, scores = scorer.of(network, config.inference_precision)(None)
+    if other is None:
+        return Scoring(_interval(mean, scores), len(scorer), scores, None)
+    other_mean, other_scores = scorer.of(other, config.inference_precision)(None)
+    drop = drop_between((other_mean, other_scores), (mean, scores))
+    return Scoring(_interval(mean, scores), len(scorer), scores, drop)
 
-    def scored(candidate: Any) -> Scores:  # ov.Model
-        return score(config.compile(candidate), pairs, resolved)
 
-    scores = scored(network)
-    return Scoring(mean_interval(scores), scores, None if other is None else paired_drop(scored(other), scores))
+def _interval(mean: float, scores: Scores) -> Estimate:
+    if not scores.size:
+        return Estimate(mean, mean, mean)
+    return mean_interval(scores)
 
 
 __all__ = ["Accuracy", "Comparison", "Scoring", "benchmark", "evaluate"]

@@ -15,6 +15,7 @@ import openvino as ov
 
 from autoq.api._budget import absolute_drop
 from autoq.api._folder import RunFolder
+from autoq.api._metric import one_metric
 from autoq.api._result import Build, Candidate, SearchResult
 from autoq.api._sample import timing_sample
 from autoq.api._scores import ScoreKeeper
@@ -22,15 +23,14 @@ from autoq.calibration import as_inputs
 from autoq.core import BudgetError, ConfigError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import (
     Accuracy,
+    AnyMetric,
     CandidateEvaluator,
     Evaluator,
     IsolatedEvaluator,
-    Metric,
     RuntimeConfig,
     ValidationSet,
     describe_hardware,
     paired_drop,
-    resolve_metric,
     score,
 )
 from autoq.graph import read_model
@@ -64,7 +64,7 @@ def search(
     *,
     calibration: Any,  # whatever as_inputs takes
     validation: Any = None,  # whatever ValidationSet takes
-    metric: str | Callable[..., Any] | None = None,
+    metric: Any = None,  # whatever resolve_metric takes
     evaluate: Callable[..., Any] | None = None,
     max_drop: float | str | None = None,
     space: str | os.PathLike[str] | Mapping[str, Any] | SearchSpace | None = None,
@@ -95,7 +95,8 @@ def search(
         model: What `autoq.read_model` reads: a path, an `ov.Model`, a `torch.nn.Module`. Never modified.
         calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
         validation: Pairs of (inputs, target); an iterable, or anything indexable.
-        metric: Name of a metric, or `(outputs, targets) -> scores [n]`, higher is better.
+        metric: What `resolve_metric` takes: a name of ours or of a scikit-learn scorer, `(outputs, targets) -> scores
+            [n]`, or an object with `update` and `compute`; higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
         max_drop: Accuracy budget: absolute in the metric's unit, or relative to the float model's score as "1%".
         space: A shipped name ("cnn", "transformer", "quick"), a YAML path, plain values or a `SearchSpace`; by default
@@ -136,7 +137,7 @@ def search(
     kind = None if model_type is None else ModelType.parse(model_type)
     target = TargetDevice.parse(target_device)
     searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
-    scorer = _scorer(metric, evaluate)
+    scorer = one_metric(metric, evaluate)
     settings = _runtime(runtime, device)
     network = read_model(model)
     inputs = as_inputs(network, calibration)
@@ -277,15 +278,6 @@ def _own_observers(progress: bool, tracking_uri: str | None, experiment: str, bu
         )
 
 
-def _scorer(metric: str | Callable[..., Any] | None, evaluate: Callable[..., Any] | None) -> Metric | None:
-    if (metric is None) == (evaluate is None):
-        msg = (
-            "pass either metric, a name or (outputs, targets) -> scores, or evaluate, (compiled_model, items) -> score."
-        )
-        raise ConfigError(msg)
-    return None if metric is None else resolve_metric(metric)
-
-
 def _runtime(runtime: RuntimeConfig | Mapping[str, Any] | None, device: str) -> RuntimeConfig:
     if isinstance(runtime, RuntimeConfig):
         return runtime
@@ -341,7 +333,7 @@ def _info(
 def _held_out(
     result: SearchResult,
     held_out: ValidationSet | None,
-    scorer: Metric | None,
+    scorer: AnyMetric | None,
     problem: Problem,
     stage: Callable[..., None],
 ) -> Accuracy | None:
@@ -357,4 +349,4 @@ def _held_out(
     reference = score(runtime.with_precision(RuntimePrecision.F32).compile(problem.model), held_out, scorer)
     precision = best.record.plan.recipe.runtime_precision
     scores = score(runtime.with_precision(precision).compile(best.model), held_out, scorer)
-    return Accuracy(float(scores.mean()), paired_drop(reference, scores), len(scores), scores)
+    return Accuracy(float(scores.mean()), paired_drop(reference, scores), len(held_out), scores)

@@ -13,7 +13,8 @@ from autoq.cli._show import as_json, print_json
 @click.command()
 @click.argument("model")
 @click.option("--validation", required=True, help=".npz with x and y, or file.py:function that returns pairs.")
-@click.option("--metric", required=True, help="Name, or file.py:function.")
+@click.option("--metric", help="Name, ours or of a scikit-learn scorer; or file.py:function or object.")
+@click.option("--evaluate", "function", help="Instead: file.py:function that takes (compiled_model, items).")
 @click.option("--against", help="A model to compare with, on the same samples.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
 @click.option("--precision", default="default", show_default=True, help="What float layers run in.")
@@ -22,7 +23,8 @@ def evaluate(
     model: str,
     *,
     validation: str,
-    metric: str,
+    metric: str | None,
+    function: str | None,
     against: str | None,
     device: str,
     precision: str,
@@ -30,20 +32,26 @@ def evaluate(
 ) -> None:
     """Scores MODEL on labelled data, with an interval."""
     from autoq.api import evaluate as run_evaluate
-    from autoq.config import load_data, load_metric
+    from autoq.config import load_data, load_function, load_metric
 
     data = load_data(validation, Path())
     scoring = run_evaluate(
-        model, data, metric=load_metric(metric, Path()), against=against, device=device, inference_precision=precision
+        model,
+        data,
+        metric=None if metric is None else load_metric(metric, Path()),
+        evaluate=None if function is None else load_function(function, Path()),
+        against=against,
+        device=device,
+        inference_precision=precision,
     )
     if json_output:
         print_json(
             {
                 "verdict": scoring.verdict,
                 "score": asdict(scoring.mean),
-                "n": len(scoring.scores),
+                "n": scoring.n,
                 "drop": None if scoring.drop is None else asdict(scoring.drop),
             }
         )
     else:
-        click.echo(f"{metric} {scoring.verdict}")
+        click.echo(f"{metric or function} {scoring.verdict}")

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from autoq.config._code import load_data, load_function
+from autoq.config._code import load_data, load_function, load_metric
 from autoq.core import ConfigError, parse_fields, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -57,7 +57,7 @@ class ExperimentConfig(BaseModel):
         calibration: `.npy`, `.npz`, or `file.py:function` that returns what `autoq.search` takes.
         validation: Likewise; a `.npz` holds `x` and `y`.
         holdout: Likewise, data that the search never sees.
-        metric: Name, or `file.py:function`.
+        metric: Name, or `file.py:function` or `file.py:object`.
         evaluate: `file.py:function`, instead of `metric`.
         sample: `file.py:function` or `.npy`: the input to time with.
         max_drop: A number, or a percentage.
@@ -131,9 +131,7 @@ class ExperimentConfig(BaseModel):
         if isinstance(space, str) and space.endswith((".yaml", ".yml")):
             space = str(self._folder / space)
         function = None if self.evaluate is None else load_function(self.evaluate, self._folder)
-        metric: Any = self.metric
-        if metric is not None and ":" in metric:
-            metric = load_function(metric, self._folder)
+        metric: Any = None if self.metric is None else load_metric(self.metric, self._folder)
         return {
             "model": load_data(self.model, self._folder) if ".py:" in self.model else self._folder / self.model,
             "calibration": load_data(self.calibration, self._folder),

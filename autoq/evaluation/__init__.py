@@ -1,31 +1,38 @@
 """Accuracy and latency of one model on one device."""
 
-from autoq.evaluation._accuracy import Scores, mean_interval, paired_drop, score
+from autoq.evaluation._accuracy import Scores, drop_between, mean_interval, paired_drop, score
 from autoq.evaluation._candidate_evaluator import CandidateEvaluator
 from autoq.evaluation._compilations import compilation_spread, compile_pairs
 from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._contest import Contest
+from autoq.evaluation._corpus import CorpusMetric
+from autoq.evaluation._corpus_metrics import CORPUS_METRICS
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
 from autoq.evaluation._isolated import IsolatedEvaluator
 from autoq.evaluation._latency import measure_latencies, measure_latency
-from autoq.evaluation._metrics import METRICS, Metric, apply_metric, resolve_metric
+from autoq.evaluation._metrics import METRICS, Metric, apply_metric
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._profile import LayerProfile, Profile, profile_model
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
+from autoq.evaluation._resolve import AnyMetric, resolve_metric
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Score, Scorer, ValidationFn
+from autoq.evaluation._stateful import is_stateful
 from autoq.evaluation._validation import ValidationSet
 
 __all__ = [
+    "CORPUS_METRICS",
     "METRICS",
     "Accuracy",
+    "AnyMetric",
     "CandidateEvaluator",
     "Compiled",
     "Conditions",
     "Contest",
+    "CorpusMetric",
     "Evaluation",
     "Evaluator",
     "ExecutedLayer",
@@ -50,8 +57,10 @@ __all__ = [
     "compilation_spread",
     "compile_pairs",
     "describe_hardware",
+    "drop_between",
     "execution_report",
     "hardware_fingerprint",
+    "is_stateful",
     "layer_times",
     "mean_interval",
     "measure_latencies",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,22 @@ from scipy import stats
 
 from autoq.calibration import Feed, infer_all
 from autoq.core import DeviceError, Estimate
+from autoq.evaluation._corpus import CorpusMetric, Kept, jackknife_scores
 from autoq.evaluation._metrics import Metric, Outputs, apply_metric
 from autoq.evaluation._runtime import Compiled, first_reason
+from autoq.evaluation._tango import tango_interval
 
 Scores = NDArray[np.float64]
 
-# Outputs are scored and dropped in runs of this many inferences, so that memory does not grow with the data.
+# The t interval needs many changes: below this share of the scores it is too narrow, and has no width without any.
+_FEW = 0.25
+# Outputs are scored and dropped in runs of so many inferences or bytes, so that memory does not grow with the data.
 _RUN = 256
+_RUN_BYTES = 64 * 2**20
 
 
-def score(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Metric) -> Scores:
-    """Scores a model on labelled data, several inferences at a time.
+def score(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Metric | CorpusMetric) -> Scores:
+    """Scores a model on labelled data.
 
     Args:
         compiled: The model.
@@ -30,16 +36,52 @@ def score(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Me
         metric: What scores them.
 
     Returns:
-        One score per inference, in the order of the data, [n].
+        Scores whose mean is the metric: one per inference, in the order of the data, [n]; for a metric of the whole
+        corpus one per block of inferences, the same blocks for every model.
 
     Raises:
         DataError: An item does not fit the model.
         MetricError: The metric raised, or returned something that is not a score.
         DeviceError: Inference fails.
     """
+    if isinstance(metric, CorpusMetric):
+        return jackknife_scores(metric, _kept(compiled, validation, metric))
+    return _scored(compiled, validation, metric)
+
+
+def _scored(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Metric) -> Scores:
+    """Scores of single inferences, several at a time."""
     scores = np.empty(len(validation))
     kept: list[Outputs] = []
     targets: list[Any] = []
+    done = size = 0
+
+    def take(outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+        nonlocal done, size
+        kept.append(outputs)
+        targets.append(target)
+        size += sum(array.nbytes for array in outputs)
+        if len(kept) == _RUN or size > _RUN_BYTES or done + len(kept) == len(scores):
+            scores[done : done + len(kept)] = apply_metric(metric, kept, targets, done)
+            done += len(kept)
+            size = 0
+            kept.clear()
+            targets.clear()
+
+    _infer(compiled, validation, take)
+    return scores
+
+
+def _kept(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: CorpusMetric) -> list[Kept]:
+    """What a metric needs of each inference."""
+    kept: list[Kept] = []
+    _infer(compiled, validation, lambda outputs, target: kept.append(metric.kept(outputs, target, len(kept))))
+    return kept
+
+
+def _infer(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Callable[[Outputs, Any], None]) -> None:
+    """Hands over the outputs of each inference with its target, in the order of the data."""
+    targets: deque[Any] = deque()
     done = 0
 
     def feeds() -> Iterator[Feed]:
@@ -47,28 +89,24 @@ def score(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Me
             targets.append(target)
             yield inputs
 
-    def take(request: ov.InferRequest) -> None:
+    def copied(request: ov.InferRequest) -> None:
         nonlocal done
-        kept.append([np.array(tensor.data) for tensor in request.output_tensors])
-        if len(kept) == _RUN or done + len(kept) == len(scores):
-            scores[done : done + len(kept)] = apply_metric(metric, kept, targets[: len(kept)], done)
-            done += len(kept)
-            del targets[: len(kept)]
-            kept.clear()
+        take([np.array(tensor.data) for tensor in request.output_tensors], targets.popleft())
+        done += 1
 
     try:
-        infer_all(compiled.compiled_model, feeds(), take)
+        infer_all(compiled.compiled_model, feeds(), copied)
     except RuntimeError as error:
         msg = f"inference fails on validation samples from {done}: {first_reason(error)}"
         raise DeviceError(msg) from error
-    return scores
 
 
 def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
     """How much lower a candidate scores than the float model, on the same samples.
 
-    For scores of 0 and 1 the interval is the adjusted Wald interval for paired proportions (Agresti and Min 2005,
-    with half a sample added to each cell), for others the t interval of the mean difference.
+    1. Scores of 0 and 1: Tango's score interval for paired proportions, the one that McNemar's test belongs to.
+    2. Scores few of which changed: the same, of changes all of one size that come to the same mean and variance.
+    3. Else the t interval of the mean difference.
 
     Args:
         reference: Scores of the float model, [n].
@@ -87,10 +125,27 @@ def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float
     difference = np.asarray(reference, np.float64) - np.asarray(scores, np.float64)
     value = float(difference.mean())
     if _is_binary(reference) and _is_binary(scores):
-        low, high = _paired_proportions(difference, confidence)
+        low, high = _changes_interval(difference, 1.0, float(stats.norm.ppf((1 + confidence) / 2)))
+    elif len(difference) > 1 and _changed(difference) < _FEW * len(difference):
+        # What a change would come to where there was none: about as much as scores differ among themselves.
+        size = float(np.std(reference, ddof=1))
+        low, high = _changes_interval(difference, size, float(stats.t.ppf((1 + confidence) / 2, len(difference) - 1)))
     else:
         low, high = t_interval(difference, confidence)
     return Estimate(value, min(low, value), max(high, value), confidence)
+
+
+def drop_between(reference: tuple[float, Scores], candidate: tuple[float, Scores]) -> Estimate:
+    """How much lower a candidate scores than the float model; a point without width where there are no scores to pair.
+
+    Args:
+        reference: Mean and scores of the float model.
+        candidate: Mean and scores of the candidate.
+    """
+    (before, paired), (after, scores) = reference, candidate
+    if scores.size and scores.size == paired.size:
+        return paired_drop(paired, scores)
+    return Estimate(before - after, before - after, before - after)
 
 
 def mean_interval(scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
@@ -107,13 +162,20 @@ def _is_binary(scores: NDArray[Any]) -> bool:
     return bool(np.isin(scores, (0, 1)).all())
 
 
-def _paired_proportions(difference: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    n = len(difference) + 2
-    lost, won = np.sum(difference > 0) + 0.5, np.sum(difference < 0) + 0.5
-    center = (lost - won) / n
-    spread = np.sqrt(lost + won - (lost - won) ** 2 / n) / n
-    z = stats.norm.ppf((1 + confidence) / 2)
-    return float(center - z * spread), float(center + z * spread)
+def _changed(difference: NDArray[np.float64]) -> float:
+    """How many changes of equal size have the mean absolute value and the mean square that these have."""
+    square = float(np.sum(difference**2))
+    return float(np.sum(np.abs(difference))) ** 2 / square if square else 0.0
+
+
+def _changes_interval(difference: NDArray[np.float64], size: float, z: float) -> tuple[float, float]:
+    """Tango's interval of a mean difference; `size` is that of a change where there is none."""
+    total = float(np.sum(np.abs(difference)))
+    if total:
+        size = float(np.sum(difference**2)) / total
+    counts = difference / size if size else difference
+    low, high = tango_interval(float(counts[counts > 0].sum()), float(-counts[counts < 0].sum()), len(difference), z)
+    return low * size, high * size
 
 
 def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:

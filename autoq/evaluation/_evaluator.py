@@ -13,16 +13,16 @@ import openvino as ov
 
 from autoq.calibration import Feed
 from autoq.core import Estimate, RuntimePrecision
-from autoq.evaluation._accuracy import Scores, paired_drop
+from autoq.evaluation._accuracy import Scores, drop_between, paired_drop
 from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._gate import TimerGate
 from autoq.evaluation._latency import measure_latencies, measure_latency
-from autoq.evaluation._metrics import Metric
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
+from autoq.evaluation._resolve import AnyMetric
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
 
@@ -90,7 +90,7 @@ class Evaluator:
         model: ov.Model,
         *,
         validation: Any,  # whatever the user's function takes
-        metric: Metric | None = None,
+        metric: AnyMetric | None = None,
         evaluate: ValidationFn | None = None,
         runtime: RuntimeConfig,
         sample: Feed,
@@ -155,7 +155,7 @@ class Evaluator:
         compiled = self.runtime.with_precision(precision).compile(model)
         marks.append(time.perf_counter())
         score = self._scorer.of(model, precision)
-        if contest is None or not self._scorer.per_item:
+        if contest is None or not self._scorer.per_item or not self._float_scores.size:
             self._stage("scoring the candidate")
             accuracy = self._accuracy(*score(None))
             marks.append(time.perf_counter())
@@ -241,7 +241,7 @@ class Evaluator:
         score = self._scorer.of(model, RuntimePrecision.F32)
         self._stage("scoring the float model")
         mean, scores = score(None)
-        count = scores.size if scores.size else len(self._scorer)
+        count = scores.size if scores.size and self._scorer.per_item else len(self._scorer)
         return Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
 
     def _raced(self, race: Race) -> Accuracy:
@@ -251,7 +251,9 @@ class Evaluator:
         return Accuracy(self._float_mean - drop.value, drop, len(asked), race.by_item, outcome)
 
     def _accuracy(self, mean: float, scores: Scores) -> Accuracy:
-        return Accuracy(mean, self._drop(mean, scores), self.float_accuracy.n, scores)
+        return Accuracy(
+            mean, drop_between((self._float_mean, self._float_scores), (mean, scores)), self.float_accuracy.n, scores
+        )
 
     def _timer_gate(self, model: ov.Model) -> TimerGate:
         copy = self.runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
@@ -272,12 +274,6 @@ class Evaluator:
             compilation_sd=self._compilation_sd,
         )
         return replace(latency, disturbed=not trusted)
-
-    def _drop(self, mean: float, scores: Scores) -> Estimate:
-        if scores.size and scores.size == self._float_scores.size:
-            return paired_drop(self._float_scores, scores)
-        drop = self._float_mean - mean
-        return Estimate(drop, drop, drop)
 
 
 def size_bytes(model: ov.Model) -> int:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import MetricError, nearest
+from autoq.core import MetricError
 
 Outputs = Sequence[NDArray[Any]]
 Scores = NDArray[np.float64]
@@ -56,11 +57,22 @@ def binary_accuracy(outputs: Outputs, targets: NDArray[Any]) -> Scores:
 
 def log_likelihood(outputs: Outputs, targets: NDArray[Any]) -> Scores:
     """Log probability of the target class under the softmax of the first output, averaged over positions."""
-    logits = outputs[0].astype(np.float64)
-    labels = _labels(outputs[0], targets)
-    top = logits.max(axis=-1, keepdims=True)
-    chosen = np.take_along_axis(logits, labels[..., None], axis=-1)
-    return _flat((chosen - top - np.log(np.exp(logits - top).sum(axis=-1, keepdims=True)))[..., 0])
+    return _flat(log_probabilities(outputs[0], _labels(outputs[0], targets)))
+
+
+def log_probabilities(logits: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Log probability of each label under the softmax of the last axis.
+
+    A language model's logits are large: no copy of them is made in double precision.
+
+    Args:
+        logits: [..., classes].
+        labels: [...].
+    """
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    chosen = np.take_along_axis(shifted, labels[..., None], axis=-1)[..., 0].astype(np.float64)
+    np.exp(shifted, out=shifted)
+    return np.asarray(chosen - np.log(shifted.sum(axis=-1, dtype=np.float64)))
 
 
 def negative_mse(outputs: Outputs, targets: NDArray[Any]) -> Scores:
@@ -96,29 +108,6 @@ METRICS: dict[str, Callable[[Outputs, NDArray[Any]], Scores]] = {
 }
 
 
-def resolve_metric(metric: str | Metric | Callable[..., Any]) -> Metric:
-    """A metric by name, or a user's function as one.
-
-    Args:
-        metric: A name; or `(outputs, targets) -> scores`, called with the list of output arrays and the array of
-            targets of several inferences at once.
-
-    Raises:
-        MetricError: The name is unknown, or it is not callable.
-    """
-    if isinstance(metric, Metric):
-        return metric
-    if isinstance(metric, str):
-        if metric not in METRICS:
-            msg = f"metric {metric!r} is unknown: {nearest(metric, METRICS)}"
-            raise MetricError(msg)
-        return Metric(metric, METRICS[metric])
-    if not callable(metric):
-        msg = f"metric is a {type(metric).__name__}: pass a name or a callable (outputs, targets) -> scores."
-        raise MetricError(msg)
-    return Metric(getattr(metric, "__name__", type(metric).__name__), metric, joined=False)
-
-
 def apply_metric(metric: Metric, outputs: list[Outputs], targets: Sequence[Any], first: int) -> Scores:
     """Scores a run of inferences.
 
@@ -136,11 +125,7 @@ def apply_metric(metric: Metric, outputs: list[Outputs], targets: Sequence[Any],
     """
     try:
         if metric.joined:
-            joined = [np.concatenate(parts, axis=0) for parts in zip(*outputs, strict=True)]
-            stacked = np.concatenate(
-                [np.asarray(t).reshape(len(o[0]), -1) for t, o in zip(targets, outputs, strict=True)]
-            )
-            values: Any = metric.function(joined, stacked)
+            values: Any = np.concatenate([_of_one_shape(metric, run) for run in _runs_of_one_shape(outputs, targets)])
             sizes = [len(o[0]) for o in outputs]
         else:
             values = [metric.function(list(o), t) for o, t in zip(outputs, targets, strict=True)]
@@ -159,3 +144,15 @@ def apply_metric(metric: Metric, outputs: list[Outputs], targets: Sequence[Any],
         raise MetricError(msg)
     edges = np.cumsum([0, *sizes[:-1]])
     return np.asarray(np.add.reduceat(scores, edges) / np.asarray(sizes, np.float64))
+
+
+def _runs_of_one_shape(outputs: list[Outputs], targets: Sequence[Any]) -> list[list[tuple[Outputs, Any]]]:
+    """Neighbouring inferences whose arrays can be joined."""
+    pairs = zip(outputs, targets, strict=True)
+    return [list(run) for _, run in groupby(pairs, key=lambda pair: [array.shape for array in pair[0]])]
+
+
+def _of_one_shape(metric: Metric, run: list[tuple[Outputs, Any]]) -> Any:  # what the function returned
+    joined = [np.concatenate(parts, axis=0) for parts in zip(*(outputs for outputs, _ in run), strict=True)]
+    stacked = np.concatenate([np.asarray(target).reshape(len(outputs[0]), -1) for outputs, target in run])
+    return metric.function(joined, stacked)

@@ -11,12 +11,16 @@ import openvino as ov
 from autoq.core import MetricError, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, score
 from autoq.evaluation._metrics import Metric
+from autoq.evaluation._resolve import AnyMetric
 from autoq.evaluation._runtime import RuntimeConfig
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
 Indices = Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]
 # Mean score and per-sample scores of the items with these numbers, of all without.
 Score = Callable[[Indices | None], tuple[float, Scores]]
+
+
+_MEAN_TOLERANCE = 1e-6
 
 
 class Scorer:
@@ -34,7 +38,7 @@ class Scorer:
     """
 
     def __init__(
-        self, validation: Any, *, metric: Metric | None, evaluate: ValidationFn | None, runtime: RuntimeConfig
+        self, validation: Any, *, metric: AnyMetric | None, evaluate: ValidationFn | None, runtime: RuntimeConfig
     ) -> None:
         if metric is None and evaluate is None:
             msg = "labelled data need a metric or an evaluate function."
@@ -50,8 +54,8 @@ class Scorer:
 
     @property
     def per_item(self) -> bool:
-        """Whether there is one score for each item, and their mean is the metric."""
-        return self._evaluate is None
+        """Whether scores, where there are any, are those of single items: not of a metric of the whole corpus."""
+        return self._evaluate is not None or isinstance(self._metric, Metric)
 
     def of(self, model: ov.Model, precision: RuntimePrecision) -> Score:
         """Compiles a model once, for any number of scores.
@@ -61,7 +65,8 @@ class Scorer:
             precision: What its float layers run in.
 
         Returns:
-            Scores it; per-sample scores are empty where the user's function gives none.
+            Scores it. The mean of the scores is the metric; they are empty where the user's function gives none, or
+            some that are not of the kind.
 
         Raises:
             DeviceError: The device refuses the model.
@@ -129,7 +134,9 @@ def _user_score(function: ValidationFn, compiled: ov.CompiledModel, items: Any) 
     if not np.isfinite(mean) or not np.isfinite(scores).all():
         msg = f"evaluate function {name!r} returned {mean}, or a score that is not finite."
         raise MetricError(msg)
-    return mean, scores
+    # A metric need not be the mean of what its function says of single items.
+    means_it = scores.size and abs(float(scores.mean()) - mean) <= _MEAN_TOLERANCE * max(1.0, abs(mean))
+    return mean, scores if means_it else np.empty(0)
 
 
 def _are_outputs(per_item: Any) -> bool:  # what a user's function returned

@@ -40,7 +40,7 @@ class Lines:
             figure: Name of the figure.
             ours: autoq's value.
             peer: The peer's value of the same, measured in the same run.
-            goal: `">= 2.5"` or `"<= 1.03"`.
+            goal: `">= 2.5"`, `"<= 1.03"` or `"0.93..0.97"`.
             judged: The number that the goal is about; by default the ratio where there is a peer, else `ours`.
             **more: Further keys.
         """
@@ -48,9 +48,8 @@ class Lines:
         if peer is not None:
             line |= {"peer": _short(peer), "ratio": _short(peer / ours) if ours else None}
         if goal is not None:
-            comparison, bound = goal.split()
             value = judged if judged is not None else (peer / ours if peer is not None else ours)
-            met = bool(_COMPARISONS[comparison](value, float(bound)))
+            met = _meets(value, goal)
             line |= {"judged": _short(value), "goal": goal, "met": met}
             if not met:
                 self.missed.append(f"{case}/{figure}")
@@ -59,6 +58,14 @@ class Lines:
     def finish(self) -> None:
         """Ends the process: status 1 where a goal was missed."""
         sys.exit(1 if self.missed else 0)
+
+
+def _meets(value: float, goal: str) -> bool:
+    low, between, high = goal.partition("..")
+    if between:
+        return float(low) <= value <= float(high)
+    comparison, bound = goal.split()
+    return bool(_COMPARISONS[comparison](value, float(bound)))
 
 
 def _short(value: float) -> float:

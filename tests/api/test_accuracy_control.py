@@ -171,8 +171,8 @@ def test_a_continuous_metric():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"metric": None}, ConfigError, "pass either validation_fn"),
-        ({"validation_fn": per_item}, ConfigError, "pass either validation_fn"),
+        ({"metric": None}, ConfigError, "pass either metric"),
+        ({"validation_fn": per_item}, ConfigError, "pass either metric"),
         ({"max_drop": -1}, ConfigError, "max_drop is -1: a drop must be at least 0"),
         ({"max_drop": "a bit"}, ConfigError, "max_drop is 'a bit'"),
         ({"drop_type": "total"}, ConfigError, "drop_type 'total' is unknown"),

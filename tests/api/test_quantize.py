@@ -159,6 +159,30 @@ def test_evaluate_compares_on_the_same_samples():
     assert "no difference can be shown, drop 0.0000" in same.verdict
 
 
+def test_evaluate_with_a_function_of_ones_own():
+    labels = np.array([run(conv_net(), x[None]).argmax() for x in DATA])
+    labels[:3] = (labels[:3] + 1) % 3
+    items = list(zip(DATA, labels, strict=True))
+
+    def right(compiled, items):
+        return [float(compiled(x[None])[0].argmax() == label) for x, label in items]
+
+    scoring = autoq.evaluate(conv_net(), items, evaluate=lambda *a: (None, right(*a)), inference_precision="f32")
+    assert scoring.verdict == autoq.evaluate(conv_net(), (DATA, labels), metric="accuracy").verdict
+    bare = autoq.evaluate(conv_net(), items, evaluate=lambda *a: np.mean(right(*a)), inference_precision="f32")
+    assert bare.verdict == "0.7500; no interval is known, as there are no scores of single items"
+    with pytest.raises(ConfigError, match="pass either metric"):
+        autoq.evaluate(conv_net(), items)
+
+
+def test_evaluate_with_a_metric_of_the_corpus():
+    labels = np.array([run(conv_net(), x[None]).argmax() for x in DATA])
+    scoring = autoq.evaluate(conv_net(), (DATA, labels), metric="f1", against=conv_net(seed=1))
+    assert scoring.mean.value == pytest.approx(1)
+    assert scoring.n == len(DATA)
+    assert scoring.drop.value < 0
+
+
 def test_benchmark_compares_two_settings():
     size = {"sample": images(1, size=64), "max_seconds": 0.3}
     model = conv_net(size=64, channels=16)

@@ -65,7 +65,7 @@ def test_an_unknown_name_suggests_a_known_one():
 
 
 def test_what_is_no_metric():
-    with pytest.raises(MetricError, match="metric is a int: pass a name or a callable"):
+    with pytest.raises(MetricError, match="metric is a int: pass a name, a callable"):
         resolve_metric(3)
 
 
