@@ -192,8 +192,7 @@ def _trials(records: Iterable[TrialRecord], front: ParetoFront) -> str:
                 f"{evaluation.size_bytes / 1e6:.2f}",
                 str(evaluation.execution.int8_layers),
             ]
-        note = record.error or (f"same model as trial {record.duplicate_of}" if record.duplicate_of is not None else "")
-        note = note or ("tied" if record.number in tied else "" if record.feasible else "outside the budget")
+        note = "; ".join(text for text in (record.remark, "tied" if record.number in tied else "") if text)
         rows.append([str(record.number), record.origin, *cells, str(len(record.plan.float_groups)), note])
     return _table(head, rows)
 

@@ -142,11 +142,12 @@ def front_table(front: ParetoFront, max_drop: float | None) -> Table:
 def _line(record: TrialRecord) -> str:
     head = f"trial {record.number:>3} {record.origin:<8}"
     if record.state is TrialState.DUPLICATE:
-        return f"{head} builds the same model as trial {record.duplicate_of}"
+        return f"{head} {record.remark}"
     if record.evaluation is None:
-        return f"{head} failed: {record.error}"
+        return f"{head} failed: {record.remark}"
     evaluation = record.evaluation
-    return (
+    numbers = (
         f"{head} drop {evaluation.accuracy.drop.format('+.4f')}  speed-up {evaluation.latency.speedup.format('.2f')}  "
-        f"{evaluation.latency.p50_ms:.2f} ms{'' if record.feasible else '  outside the budget'}"
+        f"{evaluation.latency.p50_ms:.2f} ms"
     )
+    return f"{numbers}  {record.remark}".rstrip()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from autoq.core import QuantizationPlan
-from autoq.evaluation import Evaluation
+from autoq.evaluation import Evaluation, Outcome
 
 
 class TrialState(StrEnum):
@@ -56,3 +56,22 @@ class TrialRecord:
     def is_baseline(self) -> bool:
         """Whether this is the float model as the device runs it by default."""
         return self.fingerprint == "float"
+
+    @property
+    def remark(self) -> str:
+        """What there is to say beside its numbers; empty where that is nothing."""
+        if self.error is not None:
+            return self.error
+        if self.duplicate_of is not None:
+            return f"builds the same model as trial {self.duplicate_of}"
+        if self.evaluation is None:
+            return ""
+        accuracy = self.evaluation.accuracy
+        remarks = {
+            Outcome.FEASIBLE: f"{accuracy.n} samples",
+            Outcome.INFEASIBLE: f"outside the budget, as {accuracy.n} samples show",
+            Outcome.DOMINATED: f"beaten in both, as {accuracy.n} samples show",
+            Outcome.FINISHED: "" if self.feasible else "outside the budget",
+        }
+        found = [remarks[accuracy.outcome], "timer disturbed" if self.evaluation.latency.disturbed else ""]
+        return "; ".join(text for text in found if text)
