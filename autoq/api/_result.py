@@ -267,6 +267,9 @@ class SearchResult:
         if (evaluation := record.evaluation) is not None:
             drop, ratio = evaluation.accuracy.drop, evaluation.latency.ratio
             row |= {
+                "remeasured": record.remeasured,
+                "outcome": str(evaluation.accuracy.outcome),
+                "samples": evaluation.accuracy.n,
                 "score": evaluation.accuracy.mean,
                 "drop": drop.value,
                 "drop_low": drop.low,
@@ -275,6 +278,8 @@ class SearchResult:
                 "ratio_low": ratio.low,
                 "ratio_high": ratio.high,
                 "p50_ms": evaluation.latency.p50_ms,
+                "per_second": evaluation.latency.per_second,
+                "disturbed": evaluation.latency.disturbed,
                 "size_bytes": evaluation.size_bytes,
                 "int8_layers": evaluation.execution.int8_layers,
             }

@@ -1,11 +1,13 @@
 """Candidates beside the float model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from networks import conv_net, images, run
 
-from autoq.core import MetricError, RuntimePrecision
-from autoq.evaluation import Evaluator, RuntimeConfig, ValidationSet, resolve_metric
+from autoq.core import Estimate, MetricError, RuntimePrecision
+from autoq.evaluation import Contest, Evaluator, Finalist, Outcome, RuntimeConfig, ValidationSet, resolve_metric
 
 X = images(40)
 
@@ -38,6 +40,53 @@ def test_another_model_loses_what_it_gets_wrong():
     drop = evaluation.accuracy.drop
     assert drop.value == pytest.approx(expected)
     assert drop.low < drop.value < drop.high
+
+
+MANY = images(400, seed=1)
+
+
+def with_answers_of(model):
+    compiled = RuntimeConfig(inference_precision=RuntimePrecision.F32).compile(model).compiled_model
+    return ValidationSet.of(model, (MANY, np.array([compiled(x[None])[0].argmax() for x in MANY])))
+
+
+def test_in_a_contest_a_hopeless_candidate_is_scored_on_few_samples():
+    model, other = conv_net(), conv_net(seed=8)
+    made = evaluator(model, validation=with_answers_of(model))
+    contest = Contest(max_drop=0.01)
+    accuracy = made.evaluate(other, RuntimePrecision.F32, contest)[0].accuracy
+    assert accuracy.outcome is Outcome.INFEASIBLE
+    assert accuracy.n == np.isfinite(accuracy.scores).sum() < len(MANY)
+    assert accuracy.drop.low > 0.01
+    same = made.evaluate(model, RuntimePrecision.F32, contest)[0]
+    assert same.accuracy.outcome is not Outcome.INFEASIBLE
+    # A rival that is a thousand times as fast and right everywhere.
+    fast = replace(same.latency, ratio=Estimate(0.001, 0.001, 0.001))
+    rival = replace(same, latency=fast, accuracy=replace(same.accuracy, scores=np.ones(len(MANY))))
+    beaten = made.evaluate(other, RuntimePrecision.F32, Contest(None, [rival]))[0].accuracy
+    assert beaten.outcome is Outcome.DOMINATED
+
+
+def test_finalists_are_scored_on_all_samples_and_timed_beside_each_other():
+    model, other = conv_net(), conv_net(seed=8)
+    made = evaluator(model, validation=with_answers_of(model))
+    partly = made.evaluate(other, RuntimePrecision.F32, Contest(max_drop=0.01))[0]
+    whole = made.evaluate(other, RuntimePrecision.F32)[0]
+    finalists = [Finalist(other, RuntimePrecision.F32, partly), Finalist(model, RuntimePrecision.F32, whole)]
+    first, second = made.remeasure(finalists, 0.1)
+    assert first.accuracy.outcome is Outcome.FINISHED
+    assert first.accuracy.mean == whole.accuracy.mean
+    assert first.latency.bursts == second.latency.bursts
+    assert second.accuracy is whole.accuracy
+
+
+def test_a_metric_of_the_corpus_is_not_raced():
+    model = conv_net()
+    made = evaluator(model, metric=resolve_metric("f1"))
+    accuracy = made.evaluate(conv_net(seed=8), RuntimePrecision.F32, Contest(max_drop=0.01))[0].accuracy
+    assert accuracy.outcome is Outcome.FINISHED
+    assert accuracy.n == made.float_accuracy.n == len(X)
+    assert accuracy.drop.value == pytest.approx(made.float_accuracy.mean - accuracy.mean)
 
 
 def validation_fn(compiled, items):
