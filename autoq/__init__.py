@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from autoq.calibration import Statistics, collect
     from autoq.core import AutoqError, BudgetError, Precision, QuantizationPlan, Recipe
-    from autoq.evaluation import Profile, RuntimeConfig
+    from autoq.evaluation import CorpusMetric, Profile, RuntimeConfig
     from autoq.graph import IgnoredScope, QuantizationGraph, analyze, read_model
     from autoq.search import ParetoFront, SearchObserver, SearchSpace, TrialRecord
 
@@ -50,7 +50,7 @@ _HOMES = {
     ],
     "autoq.calibration": ["Statistics", "collect"],
     "autoq.core": ["AutoqError", "BudgetError", "Precision", "QuantizationPlan", "Recipe"],
-    "autoq.evaluation": ["Profile", "RuntimeConfig"],
+    "autoq.evaluation": ["CorpusMetric", "Profile", "RuntimeConfig"],
     "autoq.graph": ["IgnoredScope", "QuantizationGraph", "analyze", "read_model"],
     "autoq.search": ["ParetoFront", "SearchObserver", "SearchSpace", "TrialRecord"],
 }
@@ -60,6 +60,7 @@ __all__ = [
     "BudgetError",
     "Candidate",
     "Comparison",
+    "CorpusMetric",
     "IgnoredScope",
     "ParetoFront",
     "Precision",

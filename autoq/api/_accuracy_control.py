@@ -25,6 +25,7 @@ from autoq.core import (
     nearest,
 )
 from autoq.evaluation import (
+    AnyMetric,
     RuntimeConfig,
     Scorer,
     ValidationFn,
@@ -42,7 +43,7 @@ def quantize_with_accuracy_control(
     validation: Any,  # whatever ValidationSet takes, or validation_fn
     validation_fn: ValidationFn | None = None,
     *,
-    metric: Any = None,  # whatever resolve_metric takes
+    metric: AnyMetric | None = None,
     max_drop: float | str = 0.01,
     drop_type: str = "absolute",
     max_num_iterations: int | None = None,
@@ -70,7 +71,7 @@ def quantize_with_accuracy_control(
         validation: Pairs of (inputs, target) for a metric; for a `validation_fn`, the items that it takes.
         validation_fn: `(compiled_model, items) -> float`, `(float | None, one score per item)` or `(float, the outputs
             of each item)`, higher is better, as NNCF has it.
-        metric: Instead of `validation_fn`: what `autoq.search` takes as its metric.
+        metric: Instead of `validation_fn`: what `autoq.evaluate` takes.
         max_drop: Largest acceptable drop of the metric.
         drop_type: "absolute", in the metric's unit, or "relative" to the float model's; so is `max_drop="1%"`.
         max_num_iterations: Candidates scored at most.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,19 @@ from autoq.api._sample import timing_sample
 from autoq.core import ConfigError, Estimate
 from autoq.evaluation import (
     Accuracy,
+    AnyMetric,
     ExecutionReport,
     Latency,
     RuntimeConfig,
     Scorer,
     Scores,
+    ValidationFn,
     ValidationSet,
     compile_pairs,
-    drop_between,
     execution_report,
     mean_interval,
     measure_latency,
+    paired_drop,
     size_bytes,
 )
 from autoq.graph import read_model
@@ -115,41 +117,42 @@ class Scoring:
     """A model scored on labelled data, perhaps beside another one.
 
     Attributes:
-        mean: Score with its 95% interval.
-        n: Samples scored; 0 where a user's own data cannot tell.
-        scores: Per sample, [n]; of a metric of the whole corpus what its interval rests on, one number for each block
-            of samples; empty where a user's function gives none, and intervals then have no width.
+        mean: The score with its 95% interval; without ends where nothing is known of it.
+        scores: Per-sample scores, [n], or those of a metric of all samples together by block; empty where the user's
+            function gives none.
         drop: The other model's score minus this one's, on the same samples; None where there is no other.
+        n: Samples scored; 0 where the user's function does not tell.
     """
 
     mean: Estimate
-    n: int
     scores: Scores
     drop: Estimate | None
+    n: int
 
     @property
     def verdict(self) -> str:
         """The scores in words."""
-        if not self.scores.size:
-            text = f"{self.mean.value:.4f}; no interval is known, as there are no scores of single items"
-            return text if self.drop is None else f"{text}: drop {self.drop.value:.4f}"
-        text = f"{self.mean.format('.4f')} on {self.n} samples"
+        text = self.mean.format(".4f") + (f" on {self.n} samples" if self.n else "")
         if self.drop is None:
             return text
-        low, high = self.drop.low, self.drop.high
+        low, high, size = self.drop.low, self.drop.high, abs(self.drop.value)
+        if not self.drop.known:
+            how = "worse" if self.drop.value > 0 else "better"
+            found = f"{size:.4f} {how}" if size else "the same"
+            return f"{text}: {found}, but without scores of single items nothing says how sure that is"
         if low > 0:
-            return f"{text}: {self.drop.value:.4f} worse, 95% interval {low:.4f} to {high:.4f}"
+            return f"{text}: {size:.4f} worse, 95% interval {low:.4f} to {high:.4f}"
         if high < 0:
-            return f"{text}: {-self.drop.value:.4f} better, 95% interval {-high:.4f} to {-low:.4f}"
+            return f"{text}: {size:.4f} better, 95% interval {-high:.4f} to {-low:.4f}"
         return f"{text}: no difference can be shown, drop {self.drop.value:.4f}, 95% interval {low:.4f} to {high:.4f}"
 
 
 def evaluate(
     model: Any,  # whatever read_model reads
-    validation: Any,  # whatever ValidationSet takes
+    validation: Any,  # whatever ValidationSet takes, or the items of `evaluate`
     *,
-    metric: Any = None,  # whatever resolve_metric takes
-    evaluate: Callable[..., Any] | None = None,
+    metric: AnyMetric | None = None,
+    evaluate: ValidationFn | None = None,
     against: Any = None,  # whatever read_model reads
     device: str = "CPU",
     **runtime: Any,  # fields of RuntimeConfig
@@ -158,12 +161,14 @@ def evaluate(
 
     Args:
         model: What `autoq.read_model` reads.
-        validation: Pairs of (inputs, target); for a function of one's own, the items that it takes.
-        metric: What `autoq.search` takes as its metric.
+        validation: Pairs of (inputs, target); for `evaluate`, the items that it takes.
+        metric: A name, autoq's or a scikit-learn scorer's; `(outputs, target) -> score` of one inference; an object
+            with `update` and `compute`; or a `CorpusMetric`, of all samples together. Higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
+            Without scores per item no interval is known.
         against: The model to compare with.
         device: OpenVINO device.
-        **runtime: Fields of `RuntimeConfig`.
+        **runtime: Fields of `RuntimeConfig`. A metric's inferences run for throughput whatever the hint.
 
     Returns:
         The score, what its interval rests on, and how much lower it is than the other model's, paired.
@@ -178,20 +183,17 @@ def evaluate(
     config = RuntimeConfig.from_dict({"device": device, **runtime})
     network = read_model(model)
     other = None if against is None else read_model(against)
-    items = validation if resolved is None else ValidationSet.of(network, validation)
+    items = ValidationSet.of(network, validation) if evaluate is None else validation
     scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config)
-    mean, scores = scorer.of(network, config.inference_precision)(None)
-    if other is None:
-        return Scoring(_interval(mean, scores), len(scorer), scores, None)
-    other_mean, other_scores = scorer.of(other, config.inference_precision)(None)
-    drop = drop_between((other_mean, other_scores), (mean, scores))
-    return Scoring(_interval(mean, scores), len(scorer), scores, drop)
-
-
-def _interval(mean: float, scores: Scores) -> Estimate:
-    if not scores.size:
-        return Estimate(mean, mean, mean)
-    return mean_interval(scores)
+    value, scores = scorer.of(network, config.inference_precision)(None)
+    mean = mean_interval(scores) if scores.size else Estimate.unknown(value)
+    drop = None
+    if other is not None:
+        reference, others = scorer.of(other, config.inference_precision)(None)
+        paired = scores.size and others.size == scores.size
+        drop = paired_drop(others, scores) if paired else Estimate.unknown(reference - value)
+    # What a user's function takes need not be a list of samples: without scores it does not tell how many there are.
+    return Scoring(mean, scores, drop, scorer.samples(scores) if scores.size else 0)
 
 
 __all__ = ["Accuracy", "Comparison", "Scoring", "benchmark", "evaluate"]

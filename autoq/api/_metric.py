@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from autoq.core import ConfigError
-from autoq.evaluation import AnyMetric, resolve_metric
+from autoq.evaluation import AnyMetric, CorpusMetric, Metric, resolve_metric
 
 
-def one_metric(metric: Any, function: Callable[..., Any] | None, *, called: str = "evaluate") -> AnyMetric | None:
+def one_metric(
+    metric: AnyMetric | None, function: Callable[..., Any] | None, *, called: str = "evaluate"
+) -> Metric | CorpusMetric | None:
     """The metric; None where the user's function is to be used.
 
     Args:

@@ -25,8 +25,10 @@ from autoq.evaluation import (
     Accuracy,
     AnyMetric,
     CandidateEvaluator,
+    CorpusMetric,
     Evaluator,
     IsolatedEvaluator,
+    Metric,
     RuntimeConfig,
     ValidationSet,
     describe_hardware,
@@ -64,7 +66,7 @@ def search(
     *,
     calibration: Any,  # whatever as_inputs takes
     validation: Any = None,  # whatever ValidationSet takes
-    metric: Any = None,  # whatever resolve_metric takes
+    metric: AnyMetric | None = None,
     evaluate: Callable[..., Any] | None = None,
     max_drop: float | str | None = None,
     space: str | os.PathLike[str] | Mapping[str, Any] | SearchSpace | None = None,
@@ -95,8 +97,8 @@ def search(
         model: What `autoq.read_model` reads: a path, an `ov.Model`, a `torch.nn.Module`. Never modified.
         calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
         validation: Pairs of (inputs, target); an iterable, or anything indexable.
-        metric: What `resolve_metric` takes: a name of ours or of a scikit-learn scorer, `(outputs, targets) -> scores
-            [n]`, or an object with `update` and `compute`; higher is better.
+        metric: What `autoq.evaluate` takes: a name, a function, a `CorpusMetric`, or an object with `update` and
+            `compute`; higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
         max_drop: Accuracy budget: absolute in the metric's unit, or relative to the float model's score as "1%".
         space: A shipped name ("cnn", "transformer", "quick"), a YAML path, plain values or a `SearchSpace`; by default
@@ -333,7 +335,7 @@ def _info(
 def _held_out(
     result: SearchResult,
     held_out: ValidationSet | None,
-    scorer: AnyMetric | None,
+    scorer: Metric | CorpusMetric | None,
     problem: Problem,
     stage: Callable[..., None],
 ) -> Accuracy | None:

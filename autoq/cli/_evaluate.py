@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from autoq.cli._show import as_json, print_json
+from autoq.core import Estimate
 
 
 @click.command()
 @click.argument("model")
 @click.option("--validation", required=True, help=".npz with x and y, or file.py:function that returns pairs.")
-@click.option("--metric", help="Name, ours or of a scikit-learn scorer; or file.py:function or object.")
-@click.option("--evaluate", "function", help="Instead: file.py:function that takes (compiled_model, items).")
+@click.option("--metric", help="Name, autoq's or of a scikit-learn scorer, or file.py:name of your own.")
+@click.option("--evaluate", "function", help="Instead: file.py:function (compiled_model, items) -> score.")
 @click.option("--against", help="A model to compare with, on the same samples.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
 @click.option("--precision", default="default", show_default=True, help="What float layers run in.")
@@ -34,10 +36,9 @@ def evaluate(
     from autoq.api import evaluate as run_evaluate
     from autoq.config import load_data, load_function, load_metric
 
-    data = load_data(validation, Path())
     scoring = run_evaluate(
         model,
-        data,
+        load_data(validation, Path()),
         metric=None if metric is None else load_metric(metric, Path()),
         evaluate=None if function is None else load_function(function, Path()),
         against=against,
@@ -48,10 +49,15 @@ def evaluate(
         print_json(
             {
                 "verdict": scoring.verdict,
-                "score": asdict(scoring.mean),
+                "score": _as_dict(scoring.mean),
                 "n": scoring.n,
-                "drop": None if scoring.drop is None else asdict(scoring.drop),
+                "drop": None if scoring.drop is None else _as_dict(scoring.drop),
             }
         )
     else:
         click.echo(f"{metric or function} {scoring.verdict}")
+
+
+def _as_dict(estimate: Estimate) -> dict[str, float | None]:
+    """An estimate as JSON has it: ends that are not known are null."""
+    return {key: value if math.isfinite(value) else None for key, value in asdict(estimate).items()}

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from autoq.core import ConfigError, nearest
-from autoq.evaluation import is_stateful
 
 
 def load_function(name: str, folder: Path) -> Callable[..., Any]:
@@ -26,22 +25,11 @@ def load_function(name: str, folder: Path) -> Callable[..., Any]:
     Raises:
         ConfigError: There is no such module, file or function, or importing it fails.
     """
-    found: Callable[..., Any] = _load_attribute(name, folder, callable)
-    return found
-
-
-def _load_attribute(name: str, folder: Path, accepts: Callable[[Any], bool]) -> Any:  # the user's
-    where, separator, attribute = name.rpartition(":")
-    if not separator or not where or not attribute:
-        msg = f"{name!r} names no code: write module:function or file.py:function."
+    found, where, attribute = _load_name(name, folder)
+    if not callable(found):
+        msg = f"{where!r} has no function {attribute!r}, which is a {type(found).__name__}."
         raise ConfigError(msg)
-    module = _load_file(folder / where) if where.endswith(".py") else _load_module(where)
-    found = getattr(module, attribute, None)
-    if not accepts(found):
-        names = [key for key, value in vars(module).items() if accepts(value) and not key.startswith("_")]
-        msg = f"{where!r} has no function {attribute!r}: {nearest(attribute, names)}"
-        raise ConfigError(msg)
-    return found
+    return found  # type: ignore[no-any-return]  # a user's function has no type here
 
 
 def load_data(name: str, folder: Path) -> Any:  # whatever the user's function returns
@@ -66,14 +54,26 @@ def load_data(name: str, folder: Path) -> Any:  # whatever the user's function r
 
 
 def load_metric(name: str, folder: Path) -> Any:  # whatever resolve_metric takes
-    """A metric: a function or an object where the name has a colon, as `load_function` takes it; else the name itself.
+    """A metric: a function or an object where the name has a colon, as `load_function` has it; else the name itself.
 
     Raises:
         ConfigError: There is no such code.
     """
-    if ":" not in name:
-        return name
-    return _load_attribute(name, folder, lambda found: callable(found) or is_stateful(found))
+    return _load_name(name, folder)[0] if ":" in name else name
+
+
+def _load_name(name: str, folder: Path) -> tuple[Any, str, str]:
+    """What a name stands for, the module it was found in, and what it is called there."""
+    where, separator, attribute = name.rpartition(":")
+    if not separator or not where or not attribute:
+        msg = f"{name!r} names no code: write module:function or file.py:function."
+        raise ConfigError(msg)
+    module = _load_file(folder / where) if where.endswith(".py") else _load_module(where)
+    if not hasattr(module, attribute):
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        msg = f"{where!r} has no function {attribute!r}: {nearest(attribute, names)}"
+        raise ConfigError(msg)
+    return getattr(module, attribute), where, attribute
 
 
 def _load_arrays(path: Path) -> Any:  # an array, a dict, or a pair

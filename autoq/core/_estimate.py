@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -26,10 +27,22 @@ class Estimate:
             msg = f"an estimate must lie within its interval, but got {self.low=}, {self.value=}, {self.high=}."
             raise ValueError(msg)
 
+    @classmethod
+    def unknown(cls, value: float) -> Estimate:
+        """A point about whose error nothing is known."""
+        return cls(value, -math.inf, math.inf)
+
+    @property
+    def known(self) -> bool:
+        """Whether the interval has two ends."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
     def below(self, other: Estimate) -> bool:
         """True where this interval lies wholly below the other's."""
         return self.high < other.low
 
     def format(self, spec: str = ".3f") -> str:
-        """`value [low, high]` with a format specification for each number."""
+        """`value [low, high]` with a format specification for each number; the value alone where that is all."""
+        if not self.known:
+            return f"{self.value:{spec}} (interval unknown)"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"

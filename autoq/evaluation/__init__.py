@@ -5,7 +5,7 @@ from autoq.evaluation._candidate_evaluator import CandidateEvaluator
 from autoq.evaluation._compilations import compilation_spread, compile_pairs
 from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._contest import Contest
-from autoq.evaluation._corpus import CorpusMetric
+from autoq.evaluation._corpus import CorpusMetric, jackknife_scores
 from autoq.evaluation._corpus_metrics import CORPUS_METRICS
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
@@ -20,7 +20,7 @@ from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, Execu
 from autoq.evaluation._resolve import AnyMetric, resolve_metric
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Score, Scorer, ValidationFn
-from autoq.evaluation._stateful import is_stateful
+from autoq.evaluation._stateful import StatefulMetric
 from autoq.evaluation._validation import ValidationSet
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Score",
     "Scorer",
     "Scores",
+    "StatefulMetric",
     "ValidationFn",
     "ValidationSet",
     "apply_metric",
@@ -60,7 +61,7 @@ __all__ = [
     "drop_between",
     "execution_report",
     "hardware_fingerprint",
-    "is_stateful",
+    "jackknife_scores",
     "layer_times",
     "mean_interval",
     "measure_latencies",

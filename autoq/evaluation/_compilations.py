@@ -52,8 +52,8 @@ def compilations_within(
 ) -> list[list[Compiled]]:
     """Compiles several models several times each, as `compile_pairs` does two.
 
-    Their order alternates: what is compiled first finds other memory free, which would make all compilations of one of
-    the models a little slower.
+    They take turns: what is compiled first finds other memory free, which would make all compilations of one of the
+    models a little slower.
 
     Args:
         models: Each compiles one.
@@ -67,18 +67,24 @@ def compilations_within(
     seconds = time.perf_counter() - started
     room = min(max_seconds / max(seconds, 1e-6), _MOST_BYTES / max(size_bytes, 1), _MOST)
     count = max(fewest, int(room))
-    made = alternately(*([compile_model] * count for compile_model in models))
+    made = in_turns(*([compile_model] * count for compile_model in models))
     del spare
     return made
 
 
-def alternately(*rows: Sequence[Callable[[], T]]) -> list[list[T]]:
-    """What rows of functions return, called one of each row at a time: forwards, then backwards, and so on."""
+def in_turns(*rows: Sequence[Callable[[], T]]) -> list[list[T]]:
+    """What rows of functions return, called one of each row at a time: in any order, then in the reverse, and so on.
+
+    The order is drawn anew each time. A fixed one, such as forwards, backwards, is a pattern that memory can have too:
+    the allocator of one machine made what came first and fourth of every four faster by 0.15%.
+    """
+    rng = np.random.default_rng()
     made: list[list[T]] = [[] for _ in rows]
+    order = rng.permutation(len(rows))
     for index, functions in enumerate(zip(*rows, strict=True)):
-        turn = list(zip(made, functions, strict=True))
-        for results, function in turn if index % 2 == 0 else reversed(turn):
-            results.append(function())
+        order = rng.permutation(len(rows)) if index % 2 == 0 else order[::-1]
+        for place in order.tolist():
+            made[place].append(functions[place]())
     return made
 
 

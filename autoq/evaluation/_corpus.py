@@ -13,7 +13,8 @@ jackknife variance estimation", 1989), so that everything that takes scores per 
 of two models above all. Where the metric is a mean and K is n, they are the samples' own scores.
 
 A bootstrap would ask for a thousand evaluations of the metric or more, this for K + 1, of any metric, however it is
-computed; `make bench NAME=coverage` holds the intervals to their level.
+computed; `make bench NAME=coverage` holds the intervals to their level. Where they are too short, a metric that rests
+on few events in few samples, a percentile bootstrap is so too.
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ def _value(metric: CorpusMetric, parts: Sequence[list[Kept]], count: int, total:
         msg = f"metric {metric.name!r} raised {type(error).__name__} {where}: {error}"
         raise MetricError(msg) from error
     try:
-        value = float(returned)
-    except (TypeError, ValueError):
+        value = float(returned.item() if hasattr(returned, "item") else returned)
+    except (TypeError, ValueError, RuntimeError):
         msg = f"metric {metric.name!r} returned {returned!r} {where}: one number for all of them is needed."
         raise MetricError(msg) from None
     if not np.isfinite(value):

@@ -1,4 +1,4 @@
-"""Metrics of a whole corpus that are at hand by name; higher is better."""
+"""Metrics of a whole data set by name; of each inference no more is kept than they need."""
 
 from __future__ import annotations
 
@@ -11,69 +11,82 @@ from scipy import stats
 from autoq.evaluation._corpus import CorpusMetric, Kept
 from autoq.evaluation._metrics import Outputs, log_probabilities
 
-# What datasets of text write where there is nothing to predict.
-IGNORED_LABEL = -100
+# A position with this label is not scored: padding, a prompt.
+_IGNORED = -100
 
 
-def macro_f1(outputs: Outputs, targets: NDArray[Any]) -> float:
-    """Mean over classes of the F1 score, `2 TP / (2 TP + FP + FN)`, of those that occur as a target or an answer.
-
-    Args:
-        outputs: The answers, one array [n].
-        targets: Target classes, [n].
-    """
-    answers, wanted = outputs[0], np.asarray(targets)
-    count = int(max(answers.max(), wanted.max())) + 1
-    hits = np.bincount(wanted[answers == wanted], minlength=count)
-    both = np.bincount(answers, minlength=count) + np.bincount(wanted, minlength=count)
-    occurs = both > 0
-    return float(np.mean(2 * hits[occurs] / both[occurs]))
+def _classes(outputs: Outputs, target: Any) -> Kept:  # class numbers in some form
+    """Predicted and true class of each position: the largest of several logits, or the sign of the only one."""
+    logits = outputs[0]
+    predicted = logits.argmax(axis=-1) if logits.shape[-1] > 1 else logits[..., 0] > 0
+    labels = np.asarray(target)
+    if labels.size != predicted.size:
+        msg = f"{labels.size} targets for {predicted.size} predictions: one class number each is needed."
+        raise ValueError(msg)
+    labels = labels.astype(np.int64).reshape(-1)
+    scored = labels != _IGNORED
+    return [predicted.reshape(-1)[scored].astype(np.int64)], labels[scored]
 
 
-def spearman(outputs: Outputs, targets: NDArray[Any]) -> float:
-    """Correlation of the ranks of the first output and the target, both [n]."""
-    return float(stats.spearmanr(outputs[0], targets).statistic)
+def f1_macro(outputs: Outputs, targets: NDArray[np.int64]) -> float:
+    """Mean of the F1 of each class that is predicted or true somewhere."""
+    predicted = outputs[0]
+    classes = int(max(predicted.max(), targets.max())) + 1
+    both = np.bincount(targets[predicted == targets], minlength=classes)
+    either = np.bincount(targets, minlength=classes) + np.bincount(predicted, minlength=classes)
+    found = either > 0
+    return float((2 * both[found] / either[found]).mean())
 
 
-def pearson(outputs: Outputs, targets: NDArray[Any]) -> float:
-    """Correlation of the first output and the target, both [n]."""
-    return float(stats.pearsonr(outputs[0], targets).statistic)
+def _numbers(outputs: Outputs, target: Any) -> Kept:  # numbers in some form
+    """One number per sample, and what it should be."""
+    predicted, true = outputs[0].reshape(-1), np.asarray(target, np.float64).reshape(-1)
+    if len(predicted) != len(outputs[0]) or len(predicted) != len(true):
+        msg = (
+            f"outputs of the shape {outputs[0].shape} beside targets of the shape {np.shape(target)}: one number per "
+            "sample is needed."
+        )
+        raise ValueError(msg)
+    return [predicted.astype(np.float64)], true
 
 
-def negative_perplexity(outputs: Outputs, _: object) -> float:
-    """Minus the exponential of the mean negative log-likelihood of all tokens.
-
-    Args:
-        outputs: Per sequence, the sum of its tokens' log probabilities and their number, one array [n, 2].
-    """
-    total, count = outputs[0].sum(axis=0)
-    return -float(np.exp(-total / count))
+def pearson(outputs: Outputs, targets: NDArray[np.float64]) -> float:
+    """Linear correlation of the first output, one number per sample, with the targets."""
+    return float(np.corrcoef(outputs[0], targets)[0, 1])
 
 
-def _answers(outputs: Outputs, target: Any) -> Kept:
-    """The class with the largest output, and the target class, for each position."""
-    answers = outputs[0].argmax(axis=-1).reshape(-1)
-    return [answers], np.asarray(target, np.int64).reshape(answers.shape)
+def spearman(outputs: Outputs, targets: NDArray[np.float64]) -> float:
+    """Rank correlation of the first output, one number per sample, with the targets."""
+    return float(np.corrcoef(stats.rankdata(outputs[0]), stats.rankdata(targets))[0, 1])
 
 
-def _numbers(outputs: Outputs, target: Any) -> Kept:
-    """The first output and the target, one number for each sample."""
-    numbers = outputs[0].reshape(-1).astype(np.float64)
-    return [numbers], np.asarray(target, np.float64).reshape(numbers.shape)
+def _log_likelihoods(outputs: Outputs, target: Any) -> Kept:  # token numbers in some form
+    """Summed log-likelihood and number of the tokens that are scored."""
+    logits = outputs[0]
+    labels = np.asarray(target)
+    if labels.size != logits.size // logits.shape[-1]:
+        msg = (
+            f"targets of the shape {labels.shape} beside logits of the shape {logits.shape}: one token per position "
+            f"is needed, the one that follows it, or {_IGNORED}."
+        )
+        raise ValueError(msg)
+    labels = labels.astype(np.int64).reshape(logits.shape[:-1])
+    scored = labels != _IGNORED
+    found = log_probabilities(logits, np.where(scored, labels, 0))
+    return [np.array([found[scored].sum()])], np.array([scored.sum()])
 
 
-def _likelihood(outputs: Outputs, target: Any) -> Kept:
-    """Log probability of all of a sequence's tokens, and their number; logits are not kept."""
-    labels = np.asarray(target, np.int64).reshape(outputs[0].shape[:-1])
-    counted = labels != IGNORED_LABEL
-    logs = log_probabilities(outputs[0], np.where(counted, labels, 0))
-    row = np.array([[logs[counted].sum(), counted.sum()]], np.float64)
-    return [row], np.zeros(1)
+def negative_perplexity(outputs: Outputs, counts: NDArray[np.int64]) -> float:
+    """Minus the exponential of the mean negative log-likelihood per token."""
+    return -float(np.exp(-outputs[0].sum() / counts.sum()))
 
 
 CORPUS_METRICS: dict[str, CorpusMetric] = {
-    "f1": CorpusMetric("f1", macro_f1, keep=_answers),
-    "spearman": CorpusMetric("spearman", spearman, keep=_numbers),
-    "pearson": CorpusMetric("pearson", pearson, keep=_numbers),
-    "negative_perplexity": CorpusMetric("negative_perplexity", negative_perplexity, keep=_likelihood),
+    metric.name: metric
+    for metric in (
+        CorpusMetric("f1_macro", f1_macro, keep=_classes),
+        CorpusMetric("pearson", pearson, keep=_numbers),
+        CorpusMetric("spearman", spearman, keep=_numbers),
+        CorpusMetric("negative_perplexity", negative_perplexity, keep=_log_likelihoods),
+    )
 }

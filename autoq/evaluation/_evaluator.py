@@ -16,13 +16,14 @@ from autoq.core import Estimate, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, drop_between, paired_drop
 from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._contest import Contest
+from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._gate import TimerGate
 from autoq.evaluation._latency import measure_latencies, measure_latency
+from autoq.evaluation._metrics import Metric
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
-from autoq.evaluation._resolve import AnyMetric
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
 
@@ -90,7 +91,7 @@ class Evaluator:
         model: ov.Model,
         *,
         validation: Any,  # whatever the user's function takes
-        metric: AnyMetric | None = None,
+        metric: Metric | CorpusMetric | None = None,
         evaluate: ValidationFn | None = None,
         runtime: RuntimeConfig,
         sample: Feed,
@@ -241,8 +242,7 @@ class Evaluator:
         score = self._scorer.of(model, RuntimePrecision.F32)
         self._stage("scoring the float model")
         mean, scores = score(None)
-        count = scores.size if scores.size and self._scorer.per_item else len(self._scorer)
-        return Accuracy(mean, Estimate(0.0, 0.0, 0.0), count, scores)
+        return Accuracy(mean, Estimate(0.0, 0.0, 0.0), self._scorer.samples(scores), scores)
 
     def _raced(self, race: Race) -> Accuracy:
         asked = race.order[: len(race.scores)]

@@ -87,7 +87,9 @@ class IsolatedEvaluator:
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """As `Evaluator.remeasure`; raises as `evaluate` does."""
         count = len(finalists) + 1
-        return cast("list[Evaluation]", self._ask("remeasure", finalists, max_seconds, candidates=count))
+        return cast(
+            "list[Evaluation]", self._ask("remeasure", finalists, max_seconds, candidates=count, besides_s=max_seconds)
+        )
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """As `Evaluator.outputs`; raises as `evaluate` does."""
@@ -103,11 +105,13 @@ class IsolatedEvaluator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, name: str, *arguments: Any, candidates: int = 1, **keywords: Any) -> Any:  # whatever Evaluator gives
-        """Calls a method of the evaluator, or reads an attribute; for so many candidates as long as it takes them."""
+    def _ask(
+        self, name: str, *arguments: Any, candidates: int = 1, besides_s: float = 0.0, **keywords: Any
+    ) -> Any:  # whatever Evaluator gives
+        """Calls a method of the evaluator, or reads an attribute; it has the time of so many candidates, and more."""
         if not self._process.alive:
             self._start_again()
-        return self._process.call(name, *arguments, timeout_s=candidates * self._timeout_s, **keywords)
+        return self._process.call(name, *arguments, timeout_s=candidates * self._timeout_s + besides_s, **keywords)
 
     def _start_again(self) -> None:
         self._process.close()

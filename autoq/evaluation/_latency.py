@@ -19,7 +19,7 @@ from scipy import stats
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, Estimate
-from autoq.evaluation._compilations import alternately
+from autoq.evaluation._compilations import in_turns
 from autoq.evaluation._conditions import Conditions, Observed
 from autoq.evaluation._records import Latency
 from autoq.evaluation._runtime import Compiled, first_reason
@@ -108,7 +108,7 @@ def measure_latencies(
     rng = np.random.default_rng(seed)
     observed = Observed.now()
     try:
-        made = alternately(
+        made = in_turns(
             *([partial(Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))
         )
         sets = list(zip(*made, strict=True))

@@ -69,7 +69,8 @@ def log_probabilities(logits: NDArray[Any], labels: NDArray[np.int64]) -> NDArra
         logits: [..., classes].
         labels: [...].
     """
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    values = np.asarray(logits, np.result_type(logits.dtype, np.float32))
+    shifted = values - values.max(axis=-1, keepdims=True)
     chosen = np.take_along_axis(shifted, labels[..., None], axis=-1)[..., 0].astype(np.float64)
     np.exp(shifted, out=shifted)
     return np.asarray(chosen - np.log(shifted.sum(axis=-1, dtype=np.float64)))

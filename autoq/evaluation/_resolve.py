@@ -1,4 +1,4 @@
-"""A metric from what a user brings."""
+"""What a user may bring as a metric, and the metric that it is."""
 
 from __future__ import annotations
 
@@ -9,49 +9,57 @@ from autoq.core import MetricError, nearest
 from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._corpus_metrics import CORPUS_METRICS
 from autoq.evaluation._metrics import METRICS, Metric
-from autoq.evaluation._sklearn import sklearn_metric, sklearn_names
-from autoq.evaluation._stateful import is_stateful, stateful_metric
+from autoq.evaluation._stateful import StatefulMetric, stateful_metric
 
-AnyMetric = Metric | CorpusMetric
+AnyMetric = str | Metric | CorpusMetric | StatefulMetric | Callable[..., Any]
 
 
-def resolve_metric(metric: str | AnyMetric | Callable[..., Any] | object) -> AnyMetric:
-    """A metric by name, or what a user has as one.
+def resolve_metric(metric: AnyMetric) -> Metric | CorpusMetric:
+    """A metric by name, or what a user brings as one.
 
     Args:
-        metric: One of these.
+        metric: One of
 
-            1. A name of ours: of a score per sample, `METRICS`, or of a whole corpus, `CORPUS_METRICS`.
-            2. A name of one of scikit-learn's scorers, `sklearn.metrics.get_scorer_names()`.
-            3. An object with `update(preds, target)` and `compute()`, as torchmetrics has them.
-            4. A function `(outputs, targets) -> scores`, called with the list of output arrays and the target of one
-               inference at a time.
-            5. A `Metric` or a `CorpusMetric`.
+            1. a name: autoq's own, or of a scorer of scikit-learn; where both have it, it means the same;
+            2. an object with `update(preds, target)` and `compute()`, as torchmetrics has them;
+            3. a function `(outputs, target) -> score`, called with the list of output arrays and the target of one
+               inference;
+            4. a `CorpusMetric`, computed from all samples together, or a `Metric`.
 
     Raises:
-        MetricError: It is none of these.
+        MetricError: The name is unknown, or it is none of these.
     """
     if isinstance(metric, Metric | CorpusMetric):
         return metric
     if isinstance(metric, str):
-        return _by_name(metric)
-    if is_stateful(metric):
+        return _named(metric)
+    if isinstance(metric, type):
+        msg = f"metric is the class {metric.__name__}: pass an object of it."
+        raise MetricError(msg)
+    if isinstance(metric, StatefulMetric):
         return stateful_metric(metric)
     if not callable(metric):
         msg = (
-            f"metric is a {type(metric).__name__}: pass a name, a callable (outputs, targets) -> scores, or an object "
-            "with update and compute."
+            f"metric is a {type(metric).__name__}: pass a name, a callable (outputs, target) -> score, a CorpusMetric, "
+            "or an object with update and compute."
         )
         raise MetricError(msg)
     return Metric(getattr(metric, "__name__", type(metric).__name__), metric, joined=False)
 
 
-def _by_name(name: str) -> AnyMetric:
+def _named(name: str) -> Metric | CorpusMetric:
     if name in METRICS:
         return Metric(name, METRICS[name])
     if name in CORPUS_METRICS:
         return CORPUS_METRICS[name]
-    if name in (known := sklearn_names()):
+    from autoq.evaluation._sklearn import sklearn_metric, sklearn_names
+
+    theirs = sklearn_names()
+    if name in theirs:
         return sklearn_metric(name)
-    msg = f"metric {name!r} is unknown: {nearest(name, [*METRICS, *CORPUS_METRICS, *known])}"
+    own = [*METRICS, *CORPUS_METRICS]
+    tail = nearest(name, [*own, *theirs])
+    if not tail.startswith("did you mean"):
+        tail = f"autoq has {', '.join(sorted(own))}; scikit-learn's scorers can be named too."
+    msg = f"metric {name!r} is unknown: {tail}"
     raise MetricError(msg)

@@ -10,16 +10,16 @@ import openvino as ov
 
 from autoq.core import MetricError, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, score
+from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._metrics import Metric
-from autoq.evaluation._resolve import AnyMetric
 from autoq.evaluation._runtime import RuntimeConfig
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
 Indices = Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]
-# Mean score and per-sample scores of the items with these numbers, of all without.
+# The metric of the items with these numbers, of all without, and scores whose mean it is, if there are any.
 Score = Callable[[Indices | None], tuple[float, Scores]]
 
-
+# A user's metric need not be the mean of what it says of single items, which then says nothing about it.
 _MEAN_TOLERANCE = 1e-6
 
 
@@ -30,7 +30,7 @@ class Scorer:
         validation: Labelled data; whatever `evaluate` takes as its second argument where that is given.
         metric: Scores the outputs; None where `evaluate` is given.
         evaluate: `(compiled_model, items) -> float`, or `(float | None, one score per item)`, or `(float, the outputs
-            of each item)`, which say nothing about single items.
+            of each item)`, which say nothing about single items; nor do scores whose mean is not the float.
         runtime: Compile settings.
 
     Raises:
@@ -38,7 +38,12 @@ class Scorer:
     """
 
     def __init__(
-        self, validation: Any, *, metric: AnyMetric | None, evaluate: ValidationFn | None, runtime: RuntimeConfig
+        self,
+        validation: Any,  # labelled data, or whatever the user's function takes
+        *,
+        metric: Metric | CorpusMetric | None,
+        evaluate: ValidationFn | None,
+        runtime: RuntimeConfig,
     ) -> None:
         if metric is None and evaluate is None:
             msg = "labelled data need a metric or an evaluate function."
@@ -47,6 +52,7 @@ class Scorer:
         self._metric = metric
         self._evaluate = evaluate
         self._runtime = runtime.for_data()
+        self._per_item = isinstance(metric, Metric)
 
     def __len__(self) -> int:
         """Number of items; 0 where the user's own cannot tell."""
@@ -54,8 +60,15 @@ class Scorer:
 
     @property
     def per_item(self) -> bool:
-        """Whether scores, where there are any, are those of single items: not of a metric of the whole corpus."""
-        return self._evaluate is not None or isinstance(self._metric, Metric)
+        """Whether scores are one per item and their mean is the metric, so that some items tell about all.
+
+        A user's function is known by what it returns: False until it has scored a model on all items.
+        """
+        return self._per_item
+
+    def samples(self, scores: Scores) -> int:
+        """How many samples these scores of all items are of; 0 where the user's own function does not tell."""
+        return len(self) if isinstance(self._metric, CorpusMetric) or not scores.size else scores.size
 
     def of(self, model: ov.Model, precision: RuntimePrecision) -> Score:
         """Compiles a model once, for any number of scores.
@@ -65,8 +78,7 @@ class Scorer:
             precision: What its float layers run in.
 
         Returns:
-            Scores it. The mean of the scores is the metric; they are empty where the user's function gives none, or
-            some that are not of the kind.
+            Scores it; the scores are empty where the user's function gives none whose mean is the metric.
 
         Raises:
             DeviceError: The device refuses the model.
@@ -75,7 +87,14 @@ class Scorer:
         runtime = self._runtime.with_precision(precision)
         if self._evaluate is not None:
             function, compiled = self._evaluate, runtime.compile(model).compiled_model
-            return lambda indices: _user_score(function, compiled, _chosen(self._validation, indices))
+
+            def by_function(indices: Indices | None) -> tuple[float, Scores]:
+                mean, scores = _user_score(function, compiled, _chosen(self._validation, indices))
+                if indices is None:
+                    self._per_item = scores.size > 0 and len(self) in {0, scores.size}
+                return mean, scores
+
+            return by_function
         metric = self._metric
         # Scoring wants throughput; settings that are made for one inference at a time would leave cores idle.
         fast = runtime.with_hint("THROUGHPUT").compile(model)
@@ -134,9 +153,9 @@ def _user_score(function: ValidationFn, compiled: ov.CompiledModel, items: Any) 
     if not np.isfinite(mean) or not np.isfinite(scores).all():
         msg = f"evaluate function {name!r} returned {mean}, or a score that is not finite."
         raise MetricError(msg)
-    # A metric need not be the mean of what its function says of single items.
-    means_it = scores.size and abs(float(scores.mean()) - mean) <= _MEAN_TOLERANCE * max(1.0, abs(mean))
-    return mean, scores if means_it else np.empty(0)
+    if scores.size and abs(float(scores.mean()) - mean) > _MEAN_TOLERANCE * max(1.0, abs(mean)):
+        return mean, np.empty(0)
+    return mean, scores
 
 
 def _are_outputs(per_item: Any) -> bool:  # what a user's function returned

@@ -1,87 +1,105 @@
-"""scikit-learn's scorers, which score an estimator: a model's outputs stand for one that has already answered."""
+"""Scorers of scikit-learn by name, on a model's outputs. Imported only where such a name is asked for."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer, get_scorer_names
 
-from autoq.evaluation._corpus import CorpusMetric
+from autoq.evaluation._corpus import CorpusMetric, Kept, as_rows
 from autoq.evaluation._metrics import Outputs
 
-# Probabilities may miss a sum of one by what 16-bit floats round.
-_SUM_TOLERANCE = 1e-2
+# scikit-learn does not say of a scorer whether it is for numbers or for classes; its names do.
+_OF_NUMBERS = ("r2", "explained_variance")
+_OF_NUMBERS_PARTS = ("_error", "_deviance")
+# Rows that add up to one this closely are probabilities.
+_SUM_TOLERANCE = 1e-3
 
 
 def sklearn_names() -> list[str]:
-    """Names of the scorers that scikit-learn has."""
-    from sklearn.metrics import get_scorer_names
-
+    """Names that `sklearn_metric` takes."""
     return list(get_scorer_names())
 
 
 def sklearn_metric(name: str) -> CorpusMetric:
-    """A scorer by its name; errors are negative, as scikit-learn has them, so that higher is better."""
-    return CorpusMetric(name, partial(_scored, name))
+    """A scorer as a metric of the first output.
 
-
-def _scored(name: str, outputs: Outputs, targets: NDArray[Any]) -> float:
-    from sklearn.metrics import get_scorer
-
-    wanted = np.asarray(targets)
-    if wanted.ndim > 1 and wanted.shape[1:] == (1,) * (wanted.ndim - 1):
-        wanted = wanted.reshape(len(wanted))
-    return float(get_scorer(name)(_answered(outputs[0], wanted), np.empty((len(wanted), 1)), wanted))
-
-
-def _answered(output: NDArray[Any], targets: NDArray[Any]) -> Any:  # an estimator of scikit-learn
-    """An estimator whose answers are these outputs.
-
-    1. Integer targets and several outputs: a classifier; the outputs are logits, or probabilities where they are.
-    2. Targets of 0 and 1 and one output: a classifier of two classes; the output is a logit, or a probability.
-    3. Else a regressor.
+    Scorers of classes are given the largest logit, its index, or probabilities, whichever they ask for. Several outputs
+    are the logits or the probabilities of as many classes, a single one those of class 1. Where the targets have one
+    column per output, each column is a label of its own.
     """
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    scorer = get_scorer(name)
 
-    values = np.asarray(output, np.float64).reshape(len(output), -1)
-    classes = targets.dtype.kind in "iub" and targets.ndim == 1
-    if classes and values.shape[1] > 1:
-        rows_are_shares = values.min() >= 0 and np.allclose(values.sum(axis=1), 1, atol=_SUM_TOLERANCE)
-        shares = values if rows_are_shares else special.softmax(values, axis=1)
-        decision = values if values.shape[1] > 2 else values[:, 1] - values[:, 0]
-    elif classes and np.isin(targets, (0, 1)).all():
-        column = values[:, 0]
-        are_shares = column.min() >= 0 and column.max() <= 1
-        share = column if are_shares else special.expit(column)
-        shares, decision = np.stack([1 - share, share], axis=1), column
-    else:
-        answers = values[:, 0] if values.shape[1] == 1 else values
+    def compute(outputs: Outputs, targets: NDArray[Any]) -> Any:  # a number
+        values = outputs[0].reshape(len(outputs[0]), -1)
+        true = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
+        if name in _OF_NUMBERS or any(part in name for part in _OF_NUMBERS_PARTS):
+            return scorer(_Numbers(), values[:, 0] if values.shape[1] == 1 else values, true)
+        kind = _MultiLabel if true.ndim == 2 else _Classes
+        return scorer(kind(values.shape[1]), values, true)
 
-        class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-            def __sklearn_is_fitted__(self) -> bool:
-                return True
+    return CorpusMetric(name, compute, keep=_first)
 
-            def predict(self, _: object) -> NDArray[np.float64]:
-                return np.asarray(answers)
 
-        return Regressor()
+def _first(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data hold
+    return as_rows(outputs[:1], target)
 
-    class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-        classes_ = np.arange(shares.shape[1])
 
-        def __sklearn_is_fitted__(self) -> bool:
-            return True
+class _Numbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """Outputs are what is predicted."""
 
-        def predict(self, _: object) -> NDArray[np.int64]:
-            return np.asarray(shares.argmax(axis=1))
+    def predict(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        return outputs
 
-        def predict_proba(self, _: object) -> NDArray[np.float64]:
-            return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
-        def decision_function(self, _: object) -> NDArray[np.float64]:
-            return np.asarray(decision)
+class _Classes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Outputs [n, columns] are logits or probabilities of classes, or of class 1 where there is one column."""
 
-    return Classifier()
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.classes_ = np.arange(max(columns, 2))
+
+    def predict(self, outputs: NDArray[Any]) -> NDArray[np.int64]:
+        if self.columns > 1:
+            return np.asarray(outputs.argmax(axis=1))
+        return np.asarray(outputs[:, 0] > (0.5 if _are_shares(outputs) else 0), np.int64)
+
+    def predict_proba(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        values = outputs.astype(np.float64)
+        if self.columns == 1:
+            one = values[:, 0] if _are_shares(values) else special.expit(values[:, 0])
+            return np.stack([1 - one, one], axis=1)
+        if _are_shares(values) and np.allclose(values.sum(axis=1), 1, rtol=0, atol=_SUM_TOLERANCE):
+            return np.asarray(values / values.sum(axis=1, keepdims=True))
+        return np.asarray(special.softmax(values, axis=1))
+
+    def decision_function(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        if self.columns == 1:
+            return outputs[:, 0]
+        return outputs[:, 1] - outputs[:, 0] if self.columns == 2 else outputs
+
+
+class _MultiLabel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Outputs [n, columns] are a logit or a probability of each label."""
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.classes_ = np.tile([0, 1], (columns, 1))
+
+    def predict(self, outputs: NDArray[Any]) -> NDArray[np.int64]:
+        return np.asarray(outputs > (0.5 if _are_shares(outputs) else 0), np.int64)
+
+    def decision_function(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        return outputs
+
+    def predict_proba(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        values = outputs.astype(np.float64)
+        return values if _are_shares(values) else np.asarray(special.expit(values))
+
+
+def _are_shares(values: NDArray[Any]) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())

@@ -1,73 +1,88 @@
-"""Metrics that are objects which are told of samples and asked at the end, as torchmetrics has them."""
+"""Metrics that are objects with `update` and `compute`, as those of torchmetrics are."""
 
 from __future__ import annotations
 
 import copy
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from autoq.evaluation._corpus import CorpusMetric
+from autoq.evaluation._corpus import CorpusMetric, Kept, as_rows
 from autoq.evaluation._metrics import Outputs
 
 
-def is_stateful(metric: object) -> bool:
-    """Whether an object has `update(preds, target)` and `compute()`."""
-    return all(callable(getattr(metric, name, None)) for name in ("update", "compute"))
+@runtime_checkable
+class StatefulMetric(Protocol):
+    """What is told of samples, and then asked for their metric.
 
-
-def stateful_metric(metric: Any) -> CorpusMetric:  # of torchmetrics or like them
-    """Such an object as a metric; a copy of it is used, and it stays as it is.
-
-    `update` is given the output, or the list of outputs where a model has several, and the target: of as many samples
-    at once as have equal shapes, else of one inference at a time. They are torch tensors where the object is a
-    `torch.nn.Module`, else numpy arrays. An object whose `higher_is_better` is False is negated.
-
-    Args:
-        metric: The object.
+    It may have `reset()`, which forgets them, and `higher_is_better`; False turns the sign round.
     """
+
+    def update(self, preds: Any, target: Any) -> Any:
+        """Takes the first output of some samples, and their targets."""
+
+    def compute(self) -> Any:
+        """The metric of all samples so far, one number."""
+
+
+def stateful_metric(metric: StatefulMetric) -> CorpusMetric:
+    """An object as a metric of the whole corpus; the object itself is left as it is.
+
+    It is given numpy arrays, or tensors where it is a `torch.nn.Module`: those of all inferences of one shape joined.
+    """
+    # Its state is forgotten, if it can forget, else it is copied anew for every evaluation.
     own = copy.deepcopy(metric)
-    sign = -1.0 if getattr(own, "higher_is_better", None) is False else 1.0
+    forgets = hasattr(own, "reset")
+    lower_is_better = getattr(own, "higher_is_better", None) is False
+    convert = _tensor if _is_torch_module(own) else _unchanged
 
-    def compute(outputs: Sequence[Outputs], targets: Sequence[Any]) -> float:
-        fresh = copy.deepcopy(own)
-        for answers, target in _together(outputs, targets):
-            given = [_as_taken(fresh, answer) for answer in answers]
-            fresh.update(given[0] if len(given) == 1 else given, _as_taken(fresh, target))
-        return sign * float(fresh.compute())
+    def compute(outputs: Sequence[Outputs], targets: Sequence[Any]) -> Any:  # one number
+        current = own if forgets else copy.deepcopy(own)
+        if forgets:
+            current.reset()  # type: ignore[attr-defined]
+        for preds, target in _batches(outputs, targets):
+            current.update(convert(preds), convert(target))
+        value = current.compute()
+        return -value if lower_is_better else value
 
-    return CorpusMetric(type(metric).__name__, compute, joined=False)
-
-
-def _together(outputs: Sequence[Outputs], targets: Sequence[Any]) -> Iterator[tuple[Outputs, Any]]:
-    """All inferences as one where their arrays can be joined, else one by one."""
-    rows = [_rows(answers, target) for answers, target in zip(outputs, targets, strict=True)]
-    shapes = {tuple((array.shape[1:], array.dtype) for array in row) for row in rows if row is not None}
-    if len(shapes) == 1 and all(row is not None for row in rows):
-        *answers, target = (np.concatenate(arrays) for arrays in zip(*rows, strict=True))
-        yield answers, target
-    else:
-        yield from zip(outputs, targets, strict=True)
+    return CorpusMetric(type(metric).__name__, compute, joined=False, keep=_first)
 
 
-def _rows(answers: Outputs, target: Any) -> list[np.ndarray[Any, Any]] | None:
-    """Outputs and target with one row a sample; None where the target is no array of as many rows."""
-    if isinstance(target, dict | list | tuple | str):
-        return None
-    array = np.asarray(target)
-    array = array[None] if array.ndim == 0 else array
-    if any(len(answer) != len(array) for answer in answers):
-        if any(len(answer) != 1 for answer in answers):
-            return None
-        array = array[None]
-    return [*answers, array]
+def _first(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data hold
+    try:
+        kept = as_rows(outputs[:1], target)
+    except ValueError:
+        return outputs[:1], target
+    return kept if kept[1].dtype != object else (outputs[:1], target)
 
 
-def _as_taken(metric: Any, value: Any) -> Any:
-    """An array as the metric takes it."""
+def _batches(outputs: Sequence[Outputs], targets: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """First outputs and targets: those of one shape joined, others one inference at a time."""
+    alike: dict[Any, list[tuple[Any, Any]]] = defaultdict(list)
+    for (array, *_), target in zip(outputs, targets, strict=True):
+        if isinstance(target, np.ndarray) and target.shape[:1] == array.shape[:1]:
+            alike[array.shape, target.shape].append((array, target))
+        else:
+            yield array, target
+    for pairs in alike.values():
+        arrays, rows = zip(*pairs, strict=True)
+        yield np.concatenate(arrays), np.concatenate(rows)
+
+
+def _is_torch_module(metric: object) -> bool:
+    """Whether it is one; who has such an object has imported torch."""
     torch = sys.modules.get("torch")
-    if torch is not None and isinstance(metric, torch.nn.Module) and isinstance(value, np.ndarray | np.generic):
-        return torch.as_tensor(np.ascontiguousarray(value))
+    return torch is not None and isinstance(metric, torch.nn.Module)
+
+
+def _unchanged(value: Any) -> Any:  # whatever the user's data hold
     return value
+
+
+def _tensor(value: Any) -> Any:  # a torch.Tensor, or what cannot be one
+    import torch
+
+    return torch.tensor(value) if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" else value

@@ -61,9 +61,9 @@ class Lines:
 
 
 def _meets(value: float, goal: str) -> bool:
-    low, between, high = goal.partition("..")
-    if between:
-        return float(low) <= value <= float(high)
+    if ".." in goal:
+        low, high = map(float, goal.split(".."))
+        return low <= value <= high
     comparison, bound = goal.split()
     return bool(_COMPARISONS[comparison](value, float(bound)))
 

@@ -49,6 +49,7 @@ def beside_itself(name: str, model: ov.Model, sample: Feed, lines: Lines, loaded
     """Prints the errors of both ways to time a model, and how often the interval covers the truth."""
     ours, peer, taken = [], [], []
     for repeat in range(3 if quick else 40):
+        pairs = ()  # their memory is free for the next ones
         started = time.perf_counter()
         pairs = compiled(model, model)
         ours.append(measure_latency(*pairs, sample, max_seconds=2, target_half_width=0.01, seed=repeat).ratio)
@@ -59,7 +60,9 @@ def beside_itself(name: str, model: ov.Model, sample: Feed, lines: Lines, loaded
     lines.figure(name, "error_sd_percent", *sds, goal=">= 4" if loaded and not quick else None, n=len(ours))
     lines.figure(name, "error_max_percent", *(100 * float(np.abs(error).max()) for error in errors))
     coverage = float(np.mean([covers(ratio) for ratio in ours]))
-    lines.figure(name, "coverage", coverage, goal=None if quick else ">= 0.9", seconds=round(float(np.mean(taken)), 2))
+    lines.figure(
+        name, "coverage", coverage, goal=None if quick else "0.9..0.99", seconds=round(float(np.mean(taken)), 2)
+    )
 
 
 def with_more_work(case: Case, model: ov.Model, percent: int, copies: int, lines: Lines, *, quick: bool) -> None:
@@ -67,8 +70,7 @@ def with_more_work(case: Case, model: ov.Model, percent: int, copies: int, lines
     ratios, taken = [], []
     for repeat in range(1 if quick else 10):
         started = time.perf_counter()
-        # Large graphs take long to compile, and chance evens out over their parts.
-        pairs = compiled(repeated(model, copies + 1), repeated(model, copies), fewest=3)
+        pairs = compiled(repeated(model, copies + 1), repeated(model, copies))
         found = measure_latency(*pairs, case.sample(), max_seconds=4, target_half_width=0.002, seed=repeat)
         ratios.append(found.ratio)
         taken.append(time.perf_counter() - started)
@@ -82,7 +84,7 @@ def with_more_work(case: Case, model: ov.Model, percent: int, copies: int, lines
     )
 
 
-def compiled(one: ov.Model, other: ov.Model, *, fewest: int = 6) -> tuple[list[Compiled], list[Compiled]]:
+def compiled(one: ov.Model, other: ov.Model) -> tuple[list[Compiled], list[Compiled]]:
     """Several compilations of two models, on one core, as they are often served."""
     runtime = RuntimeConfig(num_threads=1, num_streams=1)
     return compile_pairs(
@@ -90,7 +92,6 @@ def compiled(one: ov.Model, other: ov.Model, *, fewest: int = 6) -> tuple[list[C
         lambda: runtime.compile(other),
         max_seconds=COMPILING_S,
         size_bytes=size_bytes(one) + size_bytes(other),
-        fewest=fewest,
     )
 
 

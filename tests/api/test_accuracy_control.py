@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from networks import conv_net, images, snapshot
+from sklearn.metrics import f1_score
 
 import autoq
 from autoq.core import ConfigError, ModelError, PlanError, RuntimePrecision
@@ -166,6 +167,25 @@ def test_a_continuous_metric():
     )
     scores = score(RuntimeConfig().compile(tuned), Pairs.of(MODEL, pairs), resolve_metric("negative_mse"))
     assert -1.2e-3 <= scores.mean() < 0
+
+
+def test_a_metric_of_all_samples_together():
+    def f1(outputs, targets):
+        return f1_score(targets, chosen(outputs[0]), average="macro")
+
+    tuned = autoq.quantize_with_accuracy_control(
+        MODEL,
+        CALIBRATION,
+        PAIRS,
+        metric=autoq.CorpusMetric("f1", f1),
+        max_drop=0.03,
+        progress=False,
+        tune_hyperparams=False,
+        **COARSE,
+    )
+    assert noted(tuned)["drop"] <= 0.03
+    assert f1_score(LABELS, chosen(outputs(tuned)), average="macro") >= 0.97 - 1e-9
+    assert len(floats(tuned)) > 0
 
 
 @pytest.mark.parametrize(

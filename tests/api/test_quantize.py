@@ -4,6 +4,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from networks import conv_net, images, run, snapshot, token_net
+from sklearn.metrics import f1_score
 
 import autoq
 from autoq.calibration import as_inputs
@@ -159,28 +160,47 @@ def test_evaluate_compares_on_the_same_samples():
     assert "no difference can be shown, drop 0.0000" in same.verdict
 
 
-def test_evaluate_with_a_function_of_ones_own():
-    labels = np.array([run(conv_net(), x[None]).argmax() for x in DATA])
-    labels[:3] = (labels[:3] + 1) % 3
+def per_item(compiled, items):
+    scores = [float(compiled(x[None])[0].argmax() == label) for x, label in items]
+    return float(np.mean(scores)), scores
+
+
+def test_evaluate_takes_a_validation_function():
+    model, other = conv_net(), conv_net(seed=1)
+    labels = np.array([run(model, x[None]).argmax() for x in DATA])
     items = list(zip(DATA, labels, strict=True))
+    scoring = autoq.evaluate(other, items, evaluate=per_item, against=model)
+    assert scoring.verdict == autoq.evaluate(other, (DATA, labels), metric="accuracy", against=model).verdict
+    alone = autoq.evaluate(other, items, evaluate=lambda compiled, items: per_item(compiled, items)[0], against=model)
+    assert alone.mean.value == scoring.mean.value
+    assert alone.drop.value == pytest.approx(scoring.drop.value)
+    assert not alone.mean.known
+    assert not alone.drop.known
+    assert alone.verdict == (
+        f"{alone.mean.value:.4f} (interval unknown): {alone.drop.value:.4f} worse, but without scores of "
+        "single items nothing says how sure that is"
+    )
 
-    def right(compiled, items):
-        return [float(compiled(x[None])[0].argmax() == label) for x, label in items]
 
-    scoring = autoq.evaluate(conv_net(), items, evaluate=lambda *a: (None, right(*a)), inference_precision="f32")
-    assert scoring.verdict == autoq.evaluate(conv_net(), (DATA, labels), metric="accuracy").verdict
-    bare = autoq.evaluate(conv_net(), items, evaluate=lambda *a: np.mean(right(*a)), inference_precision="f32")
-    assert bare.verdict == "0.7500; no interval is known, as there are no scores of single items"
-    with pytest.raises(ConfigError, match="pass either metric"):
-        autoq.evaluate(conv_net(), items)
+def test_evaluate_scores_all_samples_together():
+    rng = np.random.default_rng(0)
+    data, labels = images(100, seed=3), rng.integers(0, 3, 100)
+    model = conv_net()
+    predicted = np.array([run(model, x[None]).argmax() for x in data])
+    scoring = autoq.evaluate(model, (data, labels), metric="f1_macro", against=conv_net(seed=1))
+    by_name = autoq.evaluate(model, (data, labels), metric="f1_weighted", inference_precision="f32")
+    assert scoring.mean.value == pytest.approx(f1_score(labels, predicted, average="macro"), abs=0.02)
+    assert by_name.mean.value == pytest.approx(f1_score(labels, predicted, average="weighted"))
+    assert len(scoring.scores) == 40
+    assert scoring.mean.low < scoring.mean.value < scoring.mean.high
+    assert scoring.drop.known
+    assert "on 100 samples" in scoring.verdict
 
 
-def test_evaluate_with_a_metric_of_the_corpus():
-    labels = np.array([run(conv_net(), x[None]).argmax() for x in DATA])
-    scoring = autoq.evaluate(conv_net(), (DATA, labels), metric="f1", against=conv_net(seed=1))
-    assert scoring.mean.value == pytest.approx(1)
-    assert scoring.n == len(DATA)
-    assert scoring.drop.value < 0
+@pytest.mark.parametrize("given", [{}, {"metric": "accuracy", "evaluate": per_item}])
+def test_evaluate_needs_one_thing_that_scores(given):
+    with pytest.raises(ConfigError, match=r"pass either metric, .* or evaluate"):
+        autoq.evaluate(conv_net(), (DATA, np.zeros(12)), **given)
 
 
 def test_benchmark_compares_two_settings():

@@ -146,6 +146,16 @@ def test_a_budget_that_nothing_meets_names_the_closest(tmp_path):
     assert "no quantized candidate meets" in result.verdict
 
 
+def test_a_metric_of_all_samples_together(tmp_path):
+    result = search(metric="f1_macro", n_trials=2, holdout=(X[:50], Y[:50]), max_drop=0.5, out=tmp_path / "run")
+    accuracy = result.records[1].evaluation.accuracy
+    assert accuracy.n == 120
+    assert accuracy.scores.mean() == pytest.approx(accuracy.mean)
+    assert accuracy.drop.low <= accuracy.drop.value <= accuracy.drop.high
+    assert accuracy.drop.value == pytest.approx(1 - accuracy.mean)
+    assert result.holdout.n == 50
+
+
 def test_a_validation_function_is_used_unchanged():
     def validation_fn(compiled, items):
         scores = [float(compiled(x[None])[0].argmax() == y) for x, y in items]

@@ -39,6 +39,22 @@ def own(outputs, target):
 def nan(outputs, target):
     return float("nan")
 
+def validation_fn(compiled, items):
+    x, y = items
+    return float(np.mean([compiled(a[None])[0].argmax() == b for a, b in zip(x, y)]))
+
+class Right:
+    def reset(self):
+        self.right = []
+
+    def update(self, preds, target):
+        self.right.extend(preds.argmax(-1) == target)
+
+    def compute(self):
+        return np.mean(self.right)
+
+right = Right()
+
 def raises(outputs, target):
     return outputs["logits"]
 """
@@ -192,6 +208,27 @@ def test_evaluate(place, autoq):
     assert code == 0
     assert json.loads(out)["drop"]["value"] == 0
     assert "no difference can be shown" in json.loads(out)["verdict"]
+
+
+@pytest.mark.parametrize("metric", ["data.py:right", "f1_macro", "balanced_accuracy"])
+def test_evaluate_takes_any_kind_of_metric(place, autoq, metric):
+    code, out, _ = autoq("evaluate", "model.xml", "--validation", "data.py:validation", "--metric", metric, "--json")
+    assert code == 0
+    said = json.loads(out)
+    assert said["n"] == 60
+    assert said["score"]["low"] <= said["score"]["value"] == pytest.approx(1, abs=0.1)
+
+
+def test_evaluate_by_a_function(place, autoq):
+    given = ("evaluate", "model.xml", "--validation", "data.py:validation", "--evaluate", "data.py:validation_fn")
+    code, out, _ = autoq(*given)
+    assert code == 0
+    assert "(interval unknown)" in out
+    code, out, _ = autoq(*given, "--against", "model.xml", "--json")
+    assert json.loads(out)["drop"] == {"value": 0.0, "low": None, "high": None, "confidence": 0.95}
+    code, _, err = autoq(*given[:4])
+    assert code == 2
+    assert "pass either metric" in err
 
 
 def test_sites_say_why(place, autoq):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autoq.config import ExperimentConfig, load_data, load_function
+from autoq.config import ExperimentConfig, load_data, load_function, load_metric
 from autoq.core import ConfigError
 
 MINIMAL = {
@@ -121,6 +121,15 @@ def test_code_that_cannot_be_found(tmp_path, name, message):
     (tmp_path / "wrong.py").write_text("def :")
     with pytest.raises(ConfigError, match=message):
         load_function(name, tmp_path)
+
+
+def test_a_metric_may_be_an_object_but_a_function_may_not(tmp_path):
+    write(tmp_path, MINIMAL)
+    (tmp_path / "objects.py").write_text("found = [1]")
+    assert load_metric("objects.py:found", tmp_path) == [1]
+    assert load_metric("accuracy", tmp_path) == "accuracy"
+    with pytest.raises(ConfigError, match=r"'objects\.py' has no function 'found', which is a list"):
+        load_function("objects.py:found", tmp_path)
 
 
 def test_code_of_a_module():

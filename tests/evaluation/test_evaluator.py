@@ -82,7 +82,7 @@ def test_finalists_are_scored_on_all_samples_and_timed_beside_each_other():
 
 def test_a_metric_of_the_corpus_is_not_raced():
     model = conv_net()
-    made = evaluator(model, metric=resolve_metric("f1"))
+    made = evaluator(model, metric=resolve_metric("f1_macro"))
     accuracy = made.evaluate(conv_net(seed=8), RuntimePrecision.F32, Contest(max_drop=0.01))[0].accuracy
     assert accuracy.outcome is Outcome.FINISHED
     assert accuracy.n == made.float_accuracy.n == len(X)

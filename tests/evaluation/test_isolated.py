@@ -86,6 +86,7 @@ def ended(pid):
 def test_a_model_crosses_as_it_is(made):
     made.set_rt_info("kept", ["autoq", "plan"])
     made.set_rt_info("0", ["runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE"])
+    gc.collect()
     opened = open_files()
     with packed({"models": [made]}) as (message, files):
         (again,) = unpacked(message, [os.dup(file) for file in files])["models"]

@@ -60,6 +60,49 @@ def test_outputs_of_items_are_no_scores():
     assert scores.size == 0
 
 
+def only_the_mean(compiled, items):
+    return per_item(compiled, items)[0]
+
+
+def squared(compiled, items):
+    """A metric that is not the mean of what it says of items."""
+    mean, scores = per_item(compiled, items)
+    return mean**2 - 1, scores
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "told"),
+    [
+        ({"metric": "accuracy"}, True, True),
+        ({"metric": "f1_macro"}, False, False),
+        ({"evaluate": per_item}, False, True),
+        ({"evaluate": only_the_mean}, False, False),
+        ({"evaluate": squared}, False, False),
+    ],
+)
+def test_whether_some_items_tell_about_all(given, known, told):
+    own = "evaluate" in given
+    scorer = Scorer(
+        PAIRS if own else ValidationSet.of(MODEL, PAIRS),
+        metric=None if own else resolve_metric(given["metric"]),
+        evaluate=given.get("evaluate"),
+        runtime=RUNTIME,
+    )
+    assert scorer.per_item == known
+    score = scorer.of(MODEL, RuntimePrecision.F32)
+    score([0, 1])
+    assert scorer.per_item == known
+    _, scores = score(None)
+    assert scorer.per_item == told
+    assert scorer.samples(scores) == 30
+
+
+def test_scores_whose_mean_is_not_the_metric_are_left_out():
+    mean, scores = Scorer(PAIRS, metric=None, evaluate=squared, runtime=RUNTIME).of(MODEL, RuntimePrecision.F32)(None)
+    assert mean < 0
+    assert scores.size == 0
+
+
 def test_there_must_be_something_that_scores():
     with pytest.raises(MetricError, match="need a metric or an evaluate function"):
         Scorer(PAIRS, metric=None, evaluate=None, runtime=RUNTIME)

@@ -1,37 +1,42 @@
-"""Tango's interval: against his published example, and against the test that it inverts."""
+"""The interval's ends against the score test itself, its likelihood maximised by SciPy."""
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from autoq.evaluation._tango import tango_interval
 
-
-def test_it_excludes_no_difference_exactly_where_mcnemars_test_does():
-    for lost in range(25):
-        for won in range(25):
-            if lost + won:
-                low, high = tango_interval(lost, won, 400, stats.norm.ppf(0.975))
-                rejected = (lost - won) ** 2 / (lost + won) > stats.chi2.ppf(0.95, 1)
-                assert (low > 0 or high < 0) == rejected
-                assert low <= (lost - won) / 400 <= high
+Z = stats.norm.ppf(0.975)
 
 
-def test_turned_around_it_is_the_same():
-    low, high = tango_interval(7, 3, 100, 1.96)
-    assert tango_interval(3, 7, 100, 1.96) == pytest.approx((-high, -low))
+def score_statistic(d, lost, won, n):
+    """(lost - won - n d) over its standard deviation under d, with the share of pairs won at its likeliest."""
+    low, high = max(0.0, -d), (1 - d) / 2
+
+    def unlikely(q):
+        shares = np.array([q + d, q, 1 - 2 * q - d])
+        return -float(np.sum(np.array([lost, won, n - lost - won]) * np.log(np.maximum(shares, 1e-300))))
+
+    q = optimize.minimize_scalar(unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+    return (lost - won - n * d) / np.sqrt(n * (2 * q + d - d * d))
 
 
-def test_where_nothing_changed_it_is_wilsons_upper_end():
-    # The score interval of 0 of n: z^2 / (n + z^2).
-    low, high = tango_interval(0, 0, 50, 1.96)
-    assert (low, high) == pytest.approx((-(1.96**2) / (50 + 1.96**2), 1.96**2 / (50 + 1.96**2)))
+@pytest.mark.parametrize(("lost", "won", "n"), [(12, 2, 50), (1, 7, 21), (3, 0, 100), (40, 20, 160), (0, 1, 30)])
+def test_the_ends_are_what_the_test_would_just_not_reject(lost, won, n):
+    low, high = tango_interval(lost, won, n, Z)
+    assert score_statistic(low, lost, won, n) == pytest.approx(Z, abs=1e-3)
+    assert score_statistic(high, lost, won, n) == pytest.approx(-Z, abs=1e-3)
 
 
-@pytest.mark.parametrize(("lost", "won"), [(3, 2), (20, 5)])
-def test_it_covers(lost, won):
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(300, [lost / 300, won / 300, 1 - (lost + won) / 300], 1500)
-    truth = (lost - won) / 300
-    held = [low <= truth <= high for low, high in (tango_interval(a, b, 300, 1.96) for a, b, _ in drawn)]
-    assert 0.93 <= np.mean(held) <= 0.99
+@pytest.mark.parametrize("won", range(0, 20, 2))
+def test_it_excludes_no_difference_exactly_where_mcnemar_does(won):
+    significant = (20 - won) ** 2 / (20 + won) > stats.chi2.ppf(0.95, 1)
+    assert (tango_interval(20, won, 200, Z)[0] > 0) == significant
+
+
+def test_nothing_and_everything_changed():
+    low, high = tango_interval(0, 0, 100, Z)
+    assert (low, high) == pytest.approx((-(Z**2) / (100 + Z**2), Z**2 / (100 + Z**2)), abs=1e-6)
+    low, high = tango_interval(5, 0, 5, Z)
+    assert 0 < low < high == 1
+    assert tango_interval(0, 5, 5, Z) == (-high, -low)

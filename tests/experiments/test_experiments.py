@@ -95,13 +95,32 @@ def test_a_benchmark_prints_json_lines_and_hides_no_miss(capsys):
     lines = load_function("benchmarks/_lines.py:Lines", EXPERIMENTS)("b")
     lines.figure("case", "wall_s", 2.0, 9.0, goal=">= 4")
     lines.figure("case", "latency_ratio", 1.2, goal="<= 1.03", note="x")
+    lines.figure("case", "coverage", 0.95, goal="0.93..0.97")
+    lines.figure("case", "coverage", 0.98, goal="0.93..0.97")
     with pytest.raises(SystemExit) as end:
         lines.finish()
     assert end.value.code == 1
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["met"] for line in said] == [True, False]
+    assert [line["met"] for line in said] == [True, False, True, False]
     assert said[0]["ratio"] == 4.5
     assert said[1]["note"] == "x"
+
+
+@pytest.mark.slow
+def test_every_kind_of_metric_has_its_coverage_measured():
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, str(EXPERIMENTS / "benchmarks" / "coverage.py"), "--quick"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {"accuracy", "log_likelihood", "f1_macro", "spearman", "negative_perplexity"} <= {s["case"] for s in said}
+    assert all(line["ours"] > 0.8 for line in said)
 
 
 @pytest.mark.slow
