@@ -109,7 +109,9 @@ class SearchResult:
 
     @property
     def best(self) -> Candidate:
-        """The fastest trial within the budget; the float model itself, where nothing within the budget is faster.
+        """The fastest trial within the budget, of several equally fast ones the most accurate.
+
+        It is the float model itself, where nothing within the budget is faster.
 
         Raises:
             BudgetError: No trial but the float model meets the budget; names the closest.

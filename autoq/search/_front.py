@@ -76,14 +76,19 @@ class ParetoFront(Sequence[TrialRecord]):
         return frozenset(r.number for r, row in zip(self._members, separated, strict=True) if row.sum() < len(self) - 1)
 
     def fastest(self, max_drop: float | None = None) -> TrialRecord:
-        """The member with the smallest latency ratio whose drop is at most `max_drop`.
+        """The most accurate of the fastest: of the members that are not shown to be slower than the fastest one.
+
+        Args:
+            max_drop: Only members whose drop is at most this are looked at.
 
         Raises:
             BudgetError: No member meets it; the message names the closest.
         """
-        for record in self._members:
-            if max_drop is None or objectives(record)[0] <= max_drop:
-                return record
+        within = [r for r in self._members if max_drop is None or objectives(r)[0] <= max_drop]
+        if within:
+            best = _evaluated(within[0]).latency.ratio
+            tied = [record for record in within if not best.below(_evaluated(record).latency.ratio)]
+            return min(tied, key=objectives)
         if not self._members:
             msg = "the front is empty: no trial was evaluated and met the budget."
             raise BudgetError(msg)

@@ -84,6 +84,12 @@ def test_fastest_within_a_drop():
         ParetoFront([]).fastest()
 
 
+def test_of_those_that_are_equally_fast_the_most_accurate_is_chosen():
+    fast = [record(0, 0.009, 0.500, width=0.004), record(1, 0.002, 0.503, width=0.004)]
+    assert ParetoFront([*fast, record(2, 0.001, 0.6, width=0.004)]).fastest().number == 1
+    assert ParetoFront([record(0, 0.009, 0.500), record(1, 0.002, 0.503)]).fastest().number == 0
+
+
 def test_the_knee_is_the_bend():
     assert ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.45), record(2, 0.1, 0.4)]).knee().number == 1
 
