@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from autoq.core import Estimate
 from autoq.evaluation._accuracy import Scores, paired_drop
 
-_SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
+_SHARES = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2)
 _FEWEST = 32
 
 
