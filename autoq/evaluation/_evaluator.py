@@ -203,13 +203,7 @@ class Evaluator:
             DeviceError: The device refuses a candidate.
         """
         self._stage("scoring the finalists")
-        accuracies = [
-            known.accuracy
-            if known.accuracy.outcome is Outcome.FINISHED
-            else self._accuracy(*self._scorer.of(finalist.model, finalist.precision)(None))
-            for finalist in finalists
-            for known in (finalist.evaluation,)
-        ]
+        accuracies = [self._whole(finalist) for finalist in finalists]
         settings = [(f.model, self.runtime.with_precision(f.precision)) for f in finalists]
         settings.append((self._model, self.runtime.with_precision(RuntimePrecision.DEFAULT)))
         self._stage("compiling the finalists")
@@ -243,6 +237,13 @@ class Evaluator:
         self._stage("scoring the float model")
         mean, scores = score(None)
         return Accuracy(mean, Estimate(0.0, 0.0, 0.0), self._scorer.samples(scores), scores)
+
+    def _whole(self, finalist: Finalist) -> Accuracy:
+        """Its accuracy on all samples, scored again only where that is not known."""
+        known = finalist.evaluation.accuracy
+        if known.outcome is Outcome.FINISHED:
+            return known
+        return self._accuracy(*self._scorer.of(finalist.model, finalist.precision)(None))
 
     def _raced(self, race: Race) -> Accuracy:
         asked = race.order[: len(race.scores)]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,6 @@ from autoq.evaluation._records import Latency
 from autoq.evaluation._runtime import Compiled, first_reason
 from autoq.evaluation._timed import Timed, quiet_collector
 from autoq.evaluation._trimmed_mean import trimmed_mean
-
-T = TypeVar("T")
 
 _MIN_PAIRS = 8
 _MIN_ROUNDS = 4

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from autoq.core import AutoqError
-from autoq.evaluation import Evaluation, Finalist, Outcome
+from autoq.evaluation import Finalist, Outcome
 from autoq.search._front import ParetoFront
 from autoq.search._problem import Problem, Stage
-from autoq.search._records import TrialRecord
+from autoq.search._records import TrialRecord, evaluation_of
 from autoq.search._run import Budget, evaluated
 from autoq.search._study import Study
 
@@ -87,18 +87,11 @@ def _affordable(finalists: Sequence[TrialRecord], problem: Problem, seconds: flo
 
 def _cost(record: TrialRecord, samples: int) -> float:
     """Seconds that measuring it once more will probably take."""
-    accuracy = _evaluation(record).accuracy
+    accuracy = evaluation_of(record).accuracy
     scoring = record.seconds["accuracy"] * samples / accuracy.n if accuracy.outcome is not Outcome.FINISHED else 0.0
     return record.seconds["build"] + scoring + _EFFORT * record.seconds["compile"]
 
 
 def _finalist(problem: Problem, record: TrialRecord) -> Finalist:
     model = problem.builder.build(record.plan)
-    return Finalist(model, record.plan.recipe.runtime_precision, _evaluation(record))
-
-
-def _evaluation(record: TrialRecord) -> Evaluation:
-    if record.evaluation is None:
-        msg = f"trial {record.number} has no evaluation, and cannot be a finalist."
-        raise ValueError(msg)
-    return record.evaluation
+    return Finalist(model, record.plan.recipe.runtime_precision, evaluation_of(record))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.core import BudgetError
-from autoq.evaluation import Evaluation, Outcome
-from autoq.search._records import TrialRecord, TrialState
+from autoq.evaluation import Outcome
+from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._serial import record_to_dict
 
 if TYPE_CHECKING:
@@ -21,15 +21,8 @@ if TYPE_CHECKING:
 
 def objectives(record: TrialRecord) -> tuple[float, float]:
     """Accuracy drop and latency ratio of an evaluated trial, both to be minimized."""
-    evaluation = _evaluated(record)
+    evaluation = evaluation_of(record)
     return evaluation.accuracy.drop.value, evaluation.latency.ratio.value
-
-
-def _evaluated(record: TrialRecord) -> Evaluation:
-    if record.evaluation is None:
-        msg = f"trial {record.number} was not evaluated: {record.error}"
-        raise ValueError(msg)
-    return record.evaluation
 
 
 class ParetoFront(Sequence[TrialRecord]):
@@ -86,8 +79,8 @@ class ParetoFront(Sequence[TrialRecord]):
         """
         within = [r for r in self._members if max_drop is None or objectives(r)[0] <= max_drop]
         if within:
-            best = _evaluated(within[0]).latency.ratio
-            tied = [record for record in within if not best.below(_evaluated(record).latency.ratio)]
+            best = evaluation_of(within[0]).latency.ratio
+            tied = [record for record in within if not best.below(evaluation_of(record).latency.ratio)]
             return min(tied, key=objectives)
         if not self._members:
             msg = "the front is empty: no trial was evaluated and met the budget."
@@ -137,7 +130,7 @@ class ParetoFront(Sequence[TrialRecord]):
 def _is_eligible(record: TrialRecord) -> bool:
     if record.state is not TrialState.COMPLETE or not record.feasible:
         return False
-    return _evaluated(record).accuracy.outcome in {Outcome.FINISHED, Outcome.FEASIBLE}
+    return evaluation_of(record).accuracy.outcome in {Outcome.FINISHED, Outcome.FEASIBLE}
 
 
 def _not_shown_worse(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
@@ -153,7 +146,7 @@ def _not_shown_worse(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
 
 def _intervals(records: Sequence[TrialRecord]) -> list[NDArray[np.float64]]:
     """Value, low and high of each record's drop, and of its latency ratio, [n, 3] each."""
-    evaluations = [_evaluated(record) for record in records]
+    evaluations = [evaluation_of(record) for record in records]
     pairs = ([e.accuracy.drop for e in evaluations], [e.latency.ratio for e in evaluations])
     return [np.array([(x.value, x.low, x.high) for x in row]).reshape(-1, 3) for row in pairs]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autoq.core import Estimate
-from autoq.search._records import TrialRecord, TrialState
+from autoq.search._records import TrialRecord, TrialState, evaluation_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,12 +87,8 @@ def _point(record: TrialRecord) -> tuple[float, float]:
 
 
 def _speed(record: TrialRecord) -> Estimate:
-    if record.evaluation is None:
-        raise ValueError(record.number)
-    return record.evaluation.latency.speedup
+    return evaluation_of(record).latency.speedup
 
 
 def _drop(record: TrialRecord) -> Estimate:
-    if record.evaluation is None:
-        raise ValueError(record.number)
-    return record.evaluation.accuracy.drop
+    return evaluation_of(record).accuracy.drop

@@ -75,3 +75,15 @@ class TrialRecord:
         }
         found = [remarks[accuracy.outcome], "timer disturbed" if self.evaluation.latency.disturbed else ""]
         return "; ".join(text for text in found if text)
+
+
+def evaluation_of(record: TrialRecord) -> Evaluation:
+    """The evaluation of a trial that has one.
+
+    Raises:
+        ValueError: The trial was not evaluated.
+    """
+    if record.evaluation is None:
+        msg = f"trial {record.number} was not evaluated: {record.error}"
+        raise ValueError(msg)
+    return record.evaluation
