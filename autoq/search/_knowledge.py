@@ -1,0 +1,63 @@
+"""What is known of a problem before its first trial, from forward passes and profiles: where the models start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowledge:
+    """What is known of a problem before its first trial.
+
+    Distortions are those of `normalised_error` or whatever measure the space names: 0 is the float model's output.
+
+    Attributes:
+        distortion: By unit, of the outputs where it alone is int8, with the default recipe; infinite where the device
+            fails to run that.
+        interactions: By pair of neighbouring units, distortion of both in int8 less the sum of each alone.
+        whole: Distortion with every unit in int8, default recipe.
+        recipes: By recipe field and by choice as Optuna stores it, distortion with every unit in int8 where that choice
+            alone differs from the default recipe.
+        gains: By unit, by how much the latency ratio should fall where it is int8, from profiles of the float model
+            and of the model in int8.
+        neighbours: Pairs of units between which a tensor flows: where they differ in precision, it is converted.
+    """
+
+    distortion: Mapping[str, float]
+    gains: Mapping[str, float]
+    whole: float
+    interactions: Mapping[Pair, float] = field(default_factory=dict)
+    recipes: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
+    neighbours: tuple[Pair, ...] = ()
+
+    @property
+    def ranking(self) -> list[str]:
+        """Units by distortion, most sensitive first."""
+        return sorted(self.distortion, key=lambda unit: -self.distortion[unit])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        pairs = [[*pair, value] for pair, value in self.interactions.items()]
+        recipes = {name: [list(item) for item in choices.items()] for name, choices in self.recipes.items()}
+        return {
+            **asdict(self),
+            "interactions": pairs,
+            "recipes": recipes,
+            "neighbours": [list(p) for p in self.neighbours],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_dict` wrote."""
+        return cls(
+            distortion=dict(values["distortion"]),
+            gains=dict(values["gains"]),
+            whole=values["whole"],
+            interactions={(first, second): value for first, second, value in values["interactions"]},
+            recipes={name: {choice: value for choice, value in items} for name, items in values["recipes"].items()},
+            neighbours=tuple((first, second) for first, second in values["neighbours"]),
+        )
