@@ -12,6 +12,7 @@ from autoq.calibration import ModelInputs, collect, statistics_digest, statistic
 from autoq.core import ModelError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported_precisions
 from autoq.graph import Placements
+from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import Dimensions
 from autoq.search._space import SearchSpace
 from autoq.transform import CandidateBuilder
@@ -34,6 +35,7 @@ class Problem:
         hardware: Fingerprint of the machine.
         digest: Of the model and the calibration data.
         statistics_file: Name of the file in the cache that holds the statistics.
+        knowledge: What is known before the first trial, if that is not to be found out.
     """
 
     model: ov.Model
@@ -46,6 +48,7 @@ class Problem:
     hardware: str
     digest: str
     statistics_file: str
+    knowledge: Knowledge | None = None
 
     @property
     def groups(self) -> tuple[str, ...]:

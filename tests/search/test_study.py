@@ -50,7 +50,7 @@ def test_the_first_plans_are_float_then_int8_with_every_recipe():
 
 @pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [1]), (3, [1, 2, 3]), (9, [1, 2, 3])])
 def test_the_sweep_keeps_the_most_sensitive_groups_in_float(count, expected):
-    plans = [plan for _, plan in sweep_plans(GROUPS, Recipe(), count)]
+    plans = [plan for _, plan in sweep_plans(GROUPS, {g: (g,) for g in GROUPS}, Recipe(), count)]
     assert [plan.float_groups for plan in plans] == [frozenset(GROUPS[:k]) for k in expected]
 
 
@@ -118,7 +118,7 @@ def test_a_storage_that_cannot_be_opened_is_named(tmp_path):
         Study(f"sqlite:///{tmp_path}/none/study.db", "s", sampler="tpe", seed=0, identity={})
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", ["front", "tpe", "nsga2", "random"])
 def test_infeasible_trials_are_told_as_such(tmp_path, sampler):
     study = open_study(tmp_path, sampler=sampler)
     dimensions = Dimensions.of(SearchSpace(), GROUPS)
