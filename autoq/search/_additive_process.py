@@ -124,6 +124,14 @@ class AdditiveProcess:
         variance = np.maximum(prior - np.sum(explained**2, axis=0), 0.0)
         return design.mean + self.unit * (cross @ self._solved), self.unit * np.sqrt(variance)
 
+    def left_out(self) -> Floats:
+        """Value less prediction at each point of the data, had it not been among them, the scales kept, [n].
+
+        Rasmussen and Williams, equation 5.12.
+        """
+        inverse = linalg.cho_solve((self._factor, True), np.eye(len(self._solved)))
+        return np.asarray(self.unit * self._solved / np.diag(inverse), np.float64)
+
     def draw_weights(self, rng: np.random.Generator, count: int) -> list[Floats]:
         """Weights of each block, drawn from what the data leave possible, [count, p] each, in the unit of y.
 

@@ -7,7 +7,7 @@ improvement is proposed: one that is good by the models, or one of which they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,14 +18,14 @@ from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import IntersectionSearchSpace
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from autoq.search._additive_process import AdditiveProcess
-from autoq.search._effects import DROP_PRIOR, LATENCY_PRIOR, Effects
+from autoq.search._effects import Effects
 from autoq.search._encoding import Encoding, Points
 from autoq.search._expected_improvement import expected_improvement, staircase
+from autoq.search._front_models import FrontModels, points_near
 from autoq.search._knowledge import Knowledge
+from autoq.search._observed import Observed
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, Any]
@@ -35,8 +35,6 @@ _CROSSED = 128
 _SCATTERED = 64
 _CLIMBERS = 8
 _CLIMBS = 6
-# Trials that the models are fitted to; of more, those nearest to the front.
-_MOST_FITTED = 300
 # Models that turn out to be measured already are passed over, so many times.
 _PASSED_OVER = 50
 
@@ -104,7 +102,7 @@ class FrontSampler(BaseSampler):
         if not search_space:
             return {}
         encoding = Encoding.of(search_space)
-        seen = _Seen.of(study, trial, encoding, search_space, self._noise)
+        seen = Observed.of(study, trial, encoding, search_space, self._noise)
         if seen is None:
             return {}
         return self._propose(seen, Effects(encoding, self._knowledge))
@@ -115,12 +113,11 @@ class FrontSampler(BaseSampler):
         """A parameter that the models do not cover, at random."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
-    def _propose(self, seen: _Seen, effects: Effects) -> dict[str, Any]:
-        models = _Models.fit(seen, effects)
+    def _propose(self, seen: Observed, effects: Effects) -> dict[str, Any]:
+        models = FrontModels.fit(seen.points, seen.values, seen.noise, effects)
         reference = self._reference_point(seen)
         known = models.predict(seen.points)[0]
-        believed = models.believing(seen.pending)
-        front = staircase(np.vstack([known, believed]), reference)
+        front = staircase(np.vstack([known, models.predict(seen.pending)[0]]), reference)
         pool = _Pool(effects, seen, models, self._rng)
 
         def promise(points: Points) -> Floats:
@@ -148,94 +145,10 @@ class FrontSampler(BaseSampler):
         proposals = map(partial(effects.encoding.decode, candidates), order.tolist())
         return next((p for p in proposals if not self._is_known(p)), effects.encoding.decode(candidates, int(order[0])))
 
-    def _reference_point(self, seen: _Seen) -> Floats:
+    def _reference_point(self, seen: Observed) -> Floats:
         worst = seen.values.max(axis=0) + 0.05 * np.ptp(seen.values, axis=0) + 1e-12
         given = np.array([np.nan if value is None else value for value in self._reference], np.float64)
         return np.where(np.isnan(given), worst, given)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """Trials so far: those that ended with their values, to be minimized, those that run, and those that failed."""
-
-    points: Points
-    values: Floats
-    noise: Floats
-    pending: Points
-    failed: Points
-
-    @classmethod
-    def of(
-        cls,
-        study: Study,
-        trial: FrozenTrial,
-        encoding: Encoding,
-        search_space: Mapping[str, BaseDistribution],
-        noise: Callable[[FrozenTrial], tuple[float, float]],
-    ) -> _Seen | None:
-        """None where no trial ended yet."""
-        trials = [t for t in study.get_trials(deepcopy=False) if search_space.keys() <= t.params.keys()]
-        ended = [t for t in trials if t.state is TrialState.COMPLETE and np.isfinite(t.values or [np.nan]).all()]
-        running = [t for t in trials if t.state is TrialState.RUNNING and t.number != trial.number]
-        failed = [t for t in trials if t.state is TrialState.FAIL]
-        if not ended:
-            return None
-        signs = [-1.0 if direction is StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
-        points = encoding.encode([t.params for t in ended])
-        values = np.array([t.values for t in ended]) * signs
-        # The same parameters count once: Optuna repeats them, and then they are not measured again.
-        _, first = np.unique(points.rows(), axis=0, return_index=True)
-        noises = np.array([noise(ended[index]) for index in first], np.float64)
-        others = [encoding.encode([t.params for t in some]) for some in (running, failed)]
-        return cls(points[first], values[first], noises, *others)
-
-
-def points_near(values: Floats, reference: Floats, most: int = 16) -> NDArray[np.intp]:
-    """Indices of the points on the front of those below the reference, or nearest to it, at most so many."""
-    extent = np.maximum(np.ptp(values, axis=0), 1e-12)
-    beaten = (values[None] <= values[:, None]).all(axis=2) & (values[None] < values[:, None]).any(axis=2)
-    excess = np.maximum(values - reference, 0.0) / extent
-    order = np.lexsort((values[:, 1], beaten.sum(axis=1), excess.sum(axis=1)))
-    return np.asarray(order[:most], np.intp)
-
-
-@dataclass(frozen=True, slots=True)
-class _Models:
-    """The models of both objectives."""
-
-    effects: Effects
-    drop: AdditiveProcess
-    latency: AdditiveProcess
-
-    @classmethod
-    def fit(cls, seen: _Seen, effects: Effects) -> _Models:
-        index: Any = slice(None)
-        if len(seen.points) > _MOST_FITTED:
-            index = points_near(seen.values, seen.values.min(axis=0), _MOST_FITTED)
-        points, values, noise = seen.points[index], seen.values[index], seen.noise[index]
-        drop, latency = effects.drop(points), effects.latency(points)
-        known = bool(effects.encoding.units)
-        return cls(
-            effects,
-            AdditiveProcess.fit(drop, values[:, 0], noise[:, 0], DROP_PRIOR, unit=_size(values[:, 0] - drop.mean)),
-            AdditiveProcess.fit(
-                latency,
-                values[:, 1],
-                noise[:, 1],
-                LATENCY_PRIOR if known else DROP_PRIOR,
-                unit=1.0 if known else _size(values[:, 1]),
-            ),
-        )
-
-    def predict(self, points: Points) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of both objectives, [n, 2] each."""
-        drop = self.drop.predict(self.effects.drop(points))
-        latency = self.latency.predict(self.effects.latency(points))
-        return np.column_stack([drop[0], latency[0]]), np.column_stack([drop[1], latency[1]])
-
-    def believing(self, pending: Points) -> Floats:
-        """What trials that still run will probably come to, [n, 2]."""
-        return self.predict(pending)[0] if len(pending) else np.zeros((0, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +156,8 @@ class _Pool:
     """Candidates worth a thought."""
 
     effects: Effects
-    seen: _Seen
-    models: _Models
+    seen: Observed
+    models: FrontModels
     rng: np.random.Generator
 
     def first(self, best: Points) -> Points:
@@ -314,8 +227,3 @@ class _Pool:
         return np.column_stack(
             [np.zeros((count, 0), np.intp), *(self.rng.integers(size, size=count) for size in sizes)]
         ).astype(np.intp)
-
-
-def _size(values: Sequence[float] | Floats) -> float:
-    """A typical size of values that may all be zero."""
-    return max(float(np.sqrt(np.mean(np.square(values)))), 1e-9)

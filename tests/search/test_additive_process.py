@@ -96,3 +96,14 @@ def test_effects_that_add_up_are_learnt_from_few_points():
 
     process = AdditiveProcess.fit(of(x[:16]), x[:16] @ true, np.zeros(16), (1.0, 0.1), unit=1.0)
     assert process.predict(of(x[16:]))[0] == pytest.approx(x[16:] @ true, abs=0.1)
+
+
+def test_a_point_that_is_left_out_is_predicted_from_the_others():
+    process, y = fitted(9)
+    for left in range(9):
+        kept = np.arange(9) != left
+        covariance = joint_covariance(process, design(0))
+        observed = covariance + np.eye(9) * (0.01 + 1e-6)
+        weights = covariance[left, kept] @ np.linalg.inv(observed[np.ix_(kept, kept)])
+        predicted = process.design.mean[left] + weights @ (y - process.design.mean)[kept]
+        assert process.left_out()[left] == pytest.approx(y[left] - predicted, abs=1e-8)
