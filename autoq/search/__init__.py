@@ -1,6 +1,7 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
 from autoq.search._closing import close
+from autoq.search._expected_improvement import area
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._knowledge import Knowledge
@@ -41,6 +42,7 @@ __all__ = [
     "TrialState",
     "accuracy_from_dict",
     "accuracy_to_dict",
+    "area",
     "close",
     "evaluation_from_dict",
     "evaluation_to_dict",

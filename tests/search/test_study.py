@@ -6,6 +6,7 @@ from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe
 from autoq.search import SearchSpace, Study, TrialState, quiet_optuna
 from autoq.search._parameters import Dimensions
 from autoq.search._proposals import first_plans, sweep_plans
+from autoq.search._study import measured_noise
 
 IDENTITY = {"model": "m", "max_drop": 0.01}
 GROUPS = ["a", "b", "c", "d"]
@@ -97,6 +98,15 @@ def test_a_trial_that_keeps_ending_its_process_is_given_up(tmp_path):
         assert [t.number for t in again] == [trial.number]
         allowed.append(study.begin(again[0]))
     assert allowed == [True, True, False]
+
+
+def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
+    study = open_study(tmp_path)
+    trial = study.ask()
+    study.finish(trial, record(trial.number, 0.02, 0.5, width=0.004), 0.01)
+    stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials[0]
+    assert measured_noise(stored) == pytest.approx((0.004 / 1.959964, 0.004 / 1.959964))
+    assert study.fingerprints == {record(trial.number).fingerprint}
 
 
 def test_enqueueing_again_adds_nothing(tmp_path):
