@@ -32,9 +32,10 @@ class Points:
     def __getitem__(self, index: Any) -> Points:  # whatever numpy takes for a first axis
         return Points(self.int8[index], self.choices[index])
 
-    def rows(self) -> NDArray[np.intp]:
-        """Every set of parameters as one row, [n, units + fields]; equal rows are equal sets."""
-        return np.hstack([self.int8.astype(np.intp), self.choices])
+    def keys(self) -> NDArray[np.void]:
+        """Every set of parameters as bytes, equal for equal sets, [n]."""
+        rows = np.hstack([self.int8.astype(np.uint16), self.choices.astype(np.uint16)])
+        return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).reshape(-1)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Points]) -> Self:

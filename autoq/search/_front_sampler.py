@@ -184,9 +184,8 @@ class _Pool:
         """Those that were not seen, each once; units that the device fails to run in int8 stay in float."""
         allowed = Points(points.int8 & ~self.effects.forbidden, points.choices)
         seen = Points.concatenate([self.seen.points, self.seen.pending, self.seen.failed])
-        old = {row.tobytes() for row in seen.rows()}
-        rows, first = np.unique(allowed.rows(), axis=0, return_index=True)
-        return allowed[first[[row.tobytes() not in old for row in rows]]]
+        keys, first = np.unique(allowed.keys(), return_index=True)
+        return allowed[first[~np.isin(keys, seen.keys())]]
 
     def _drawn_fronts(self, best: Points) -> list[Points]:
         units = len(self.effects.encoding.units)

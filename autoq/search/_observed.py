@@ -55,7 +55,7 @@ class Observed:
         points = encoding.encode([t.params for t in ended])
         values = np.array([t.values for t in ended]) * signs
         # The same parameters count once: Optuna repeats them, and then they are not measured again.
-        _, first = np.unique(points.rows(), axis=0, return_index=True)
+        _, first = np.unique(points.keys(), return_index=True)
         noises = np.array([noise(ended[index]) for index in first], np.float64)
         others = [encoding.encode([t.params for t in some]) for some in (running, failed)]
         return cls(points[first], values[first], noises, *others)
