@@ -12,7 +12,7 @@ from autoq.search._problem import Problem, place, prepare
 from autoq.search._records import TrialRecord, TrialState
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, run
-from autoq.search._sensitivity import normalised_error, sensitivities
+from autoq.search._sensitivity import Sensitivities, alike, measure_sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
     accuracy_to_dict,
@@ -37,11 +37,13 @@ __all__ = [
     "SearchInfo",
     "SearchObserver",
     "SearchSpace",
+    "Sensitivities",
     "Study",
     "TrialRecord",
     "TrialState",
     "accuracy_from_dict",
     "accuracy_to_dict",
+    "alike",
     "area",
     "close",
     "evaluation_from_dict",
@@ -49,7 +51,7 @@ __all__ = [
     "latency_from_dict",
     "latency_to_dict",
     "learn",
-    "normalised_error",
+    "measure_sensitivities",
     "objectives",
     "place",
     "plot_front",
@@ -60,6 +62,5 @@ __all__ = [
     "restoration_order",
     "restore",
     "run",
-    "sensitivities",
     "steer",
 ]
