@@ -23,7 +23,7 @@ from autoq.search._knowledge import Pair
 from autoq.transform import SWITCHES, CandidateBuilder
 
 # Inputs of one shape, and seconds that running all settings on them may take.
-_INPUTS = 16
+_INPUTS = 30
 _LOOKED_AT = 8 * _INPUTS
 _MOST_SECONDS = 15.0
 
