@@ -2,10 +2,13 @@
 
 from autoq.search._closing import close
 from autoq.search._front import ParetoFront, objectives
+from autoq.search._knowledge import Knowledge
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._plot import plot_front
 from autoq.search._problem import Problem, place, prepare
+from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState
+from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, enqueue_first, rank_groups, run
 from autoq.search._sensitivity import normalised_error, sensitivities
@@ -21,11 +24,17 @@ from autoq.search._serial import (
 )
 from autoq.search._space import ScopeRules, SearchSpace
 from autoq.search._study import Study, quiet_optuna
+from autoq.search._synthetic_table import synthetic_table
+from autoq.search._table import RecordedTable
 
 __all__ = [
     "Budget",
+    "Knowledge",
     "ParetoFront",
     "Problem",
+    "RecordedTable",
+    "Recording",
+    "ReducedSpace",
     "ScopeRules",
     "SearchInfo",
     "SearchObserver",
@@ -54,4 +63,5 @@ __all__ = [
     "restore",
     "run",
     "sensitivities",
+    "synthetic_table",
 ]

@@ -12,7 +12,9 @@ from autoq.calibration import ModelInputs, collect, statistics_digest, statistic
 from autoq.core import ModelError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported_precisions
 from autoq.graph import Placements
+from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import Dimensions
+from autoq.search._plan_builder import PlanBuilder
 from autoq.search._space import SearchSpace
 from autoq.transform import CandidateBuilder
 
@@ -34,23 +36,25 @@ class Problem:
         hardware: Fingerprint of the machine.
         digest: Of the model and the calibration data.
         statistics_file: Name of the file in the cache that holds the statistics.
+        knowledge: What is known of the units already; None has the search measure it.
     """
 
     model: ov.Model
     inputs: ModelInputs
     placements: Placements
-    builder: CandidateBuilder
+    builder: PlanBuilder
     evaluator: CandidateEvaluator
     space: SearchSpace
     dimensions: Dimensions
     hardware: str
     digest: str
     statistics_file: str
+    knowledge: Knowledge | None = None
 
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the searchable groups."""
-        return tuple(group.name for group in self.placements.reference.groups)
+        return tuple(group for groups in self.dimensions.units.values() for group in groups)
 
 
 def place(

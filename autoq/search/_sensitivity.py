@@ -9,11 +9,11 @@ import openvino as ov
 
 from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import Outputs
-from autoq.transform import CandidateBuilder
+from autoq.search._plan_builder import PlanBuilder
 
 
 def sensitivities(
-    builder: CandidateBuilder,
+    builder: PlanBuilder,
     model: ov.Model,
     groups: Sequence[str],
     recipe: Recipe,

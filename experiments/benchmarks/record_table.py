@@ -1,0 +1,340 @@
+"""Records a table: every plan of a reduced space, built, scored and timed once, for searches without a device.
+
+The groups of the model are merged into a few blocks; each block is int8 or float, under each preset. What every plan
+scored on each sample, and how long each of its bursts took beside the float model's, goes into one file, with what a
+search would know before its first trial. A recording that was stopped goes on where it was.
+
+    python experiments/benchmarks/record_table.py EXPERIMENT [--units 9] [--samples N] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from _blocks import blocks, neighbours
+from _cases import EXPERIMENTS, Case, load
+
+from autoq.calibration import Feed, as_inputs, collect
+from autoq.core import ConfigError, Estimate, Precision, QuantizationPlan, Recipe, RuntimePrecision, nearest
+from autoq.evaluation import (
+    Compiled,
+    Conditions,
+    Evaluator,
+    Latency,
+    Outputs,
+    RuntimeConfig,
+    Scorer,
+    ValidationSet,
+    hardware_fingerprint,
+    measure_latency,
+    model_outputs,
+    profile_model,
+    size_bytes,
+)
+from autoq.graph import Placements
+from autoq.search import Knowledge, RecordedTable, Recording, ReducedSpace, SearchSpace, normalised_error
+from autoq.transform import CandidateBuilder
+
+TABLES = EXPERIMENTS / "tables"
+JOURNALS = EXPERIMENTS.parent / "runs" / "tables"
+CALIBRATION = 300
+KNOWLEDGE_INPUTS = 16
+SECONDS_TIMED = 0.2
+# A ratio that is known less well than this was disturbed, and is measured again, so many times at most.
+WIDEST = 0.08
+REPEATS = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How an experiment is recorded.
+
+    With 8 bits of weights, int8 hardly costs these models any accuracy where the CPU has VNNI, and there is no front
+    between the two ends. So weights have 7 bits, as on CPUs without.
+
+    Attributes:
+        space: Choices of the recipes.
+        model_type: Of placement.
+        properties: Of the runtime.
+        units: Blocks.
+        samples: Labelled data that are scored.
+    """
+
+    space: Mapping[str, Any] = field(default_factory=dict)
+    model_type: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    units: int = 10
+    samples: int | None = None
+
+    def reduced(self) -> SearchSpace:
+        """Its space: both presets, and one choice of all else."""
+        fixed = {"range_estimators": "mean_min_max", "bias_corrections": "fast", "overflow_fixes": "enable"}
+        return SearchSpace.load({"presets": ["performance", "mixed"], **fixed, **self.space})
+
+
+SETTINGS = {
+    "ppocrv4_rec": Setting(
+        space={"range_estimators": "min_max"},
+        properties={"INFERENCE_PRECISION_HINT": "f32"},
+        units=8,
+        samples=500,
+    ),
+    # The placement of transformers leaves what is sensitive in float; without it there is something to find.
+    "minilm_l6": Setting(units=8, samples=900),
+    "cifar10_repvgg": Setting(units=9, samples=1500),
+}
+
+
+class Recorder:
+    """Builds, scores and times the plans of one case.
+
+    Args:
+        case: The experiment.
+        setting: How it is recorded.
+    """
+
+    def __init__(self, case: Case, setting: Setting) -> None:
+        self.case, self.model = case, case.model
+        self.runtime = RuntimeConfig(properties=setting.properties)
+        placements = Placements.of(self.model, model_type=setting.model_type)
+        self.graph = placements.reference
+        self.inputs = as_inputs(self.model, case.calibration(CALIBRATION))
+        space = setting.reduced()
+        statistics = collect(self.model, placements, self.inputs, needs=space.needs(), subset_size=len(self.inputs))
+        self.builder = CandidateBuilder(self.model, placements, statistics, self.inputs)
+        self.float_profile = profile_model(self.model, self.runtime, case.sample(), self.graph)
+        self.space = ReducedSpace(space, blocks(self.graph, self.float_profile.groups_ms, setting.units))
+        self.labelled = ValidationSet.of(self.model, case.labelled()[: setting.samples])
+        self._scorer = Scorer(self.labelled, metric=case.metric, evaluate=None, runtime=self.runtime)
+        self._baseline = self.runtime.compile(self.model)
+
+    def float_model(self) -> Evaluator:
+        """What a search measures of the float model."""
+        return Evaluator(
+            self.model,
+            validation=self.labelled,
+            metric=self.case.metric,
+            runtime=self.runtime,
+            sample=self.case.sample(),
+        )
+
+    def knowledge(self) -> Knowledge:
+        """What a search would know of the units before its first trial."""
+        started = time.perf_counter()
+        inputs = [self.inputs[index] for index in range(min(KNOWLEDGE_INPUTS, len(self.inputs)))]
+        units = list(self.space.units)
+        reference = self._outputs(self.model, inputs)
+        recipe = self.space.recipes[0]
+
+        def distortion(quantized: frozenset[str], recipe: Recipe = recipe) -> float:
+            model = self.builder.build(self._plan(quantized, recipe))
+            return normalised_error(reference, self._outputs(model, inputs))
+
+        alone = {unit: distortion(frozenset({unit})) for unit in units}
+        near = neighbours(self.model, self.graph, self.space.units)
+        pairs = {pair: distortion(frozenset(pair)) - alone[pair[0]] - alone[pair[1]] for pair in near}
+        every = frozenset(units)
+        recipes: dict[str, dict[Any, float]] = {}
+        for name, choices in self.space.space.recipe_choices().items():
+            for choice in choices if len(choices) > 1 else ():
+                changed = replace(recipe, **{name: choice})
+                plain = self.space.dimensions.parameters(self._plan(every, changed))[name]
+                recipes.setdefault(name, {})[plain] = distortion(every, changed)
+        knowledge = Knowledge(
+            distortion=alone,
+            gains=self._gains(),
+            whole=distortion(every),
+            interactions=pairs,
+            recipes=recipes,
+            neighbours=near,
+        )
+        print(f"{self.case.name}: known after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        return knowledge
+
+    def _gains(self) -> dict[str, float]:
+        """By unit, what int8 takes off the float model's time, as a share of it."""
+        plan = self._plan(frozenset(self.space.units), self.space.recipes[0])
+        quantized = profile_model(self.builder.build(plan), self.runtime, self.case.sample(), self.graph, plan=plan)
+        before, after = self.float_profile.groups_ms, quantized.groups_ms
+        return {
+            unit: sum(before.get(group, 0.0) - after.get(group, 0.0) for group in groups)
+            / self.float_profile.kernels_ms
+            for unit, groups in self.space.units.items()
+        }
+
+    def _plan(self, quantized: frozenset[str], recipe: Recipe) -> QuantizationPlan:
+        precisions = {
+            group: Precision.INT8 if unit in quantized else Precision.FLOAT
+            for unit, groups in self.space.units.items()
+            for group in groups
+        }
+        return QuantizationPlan(recipe, precisions)
+
+    def _outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+        return model_outputs(model, inputs, self.runtime.with_precision(RuntimePrecision.F32))
+
+    def record(self, plan: QuantizationPlan) -> Recording:
+        """What one plan does."""
+        marks = [time.perf_counter()]
+        resolved = self.builder.resolve(plan)
+        model = self.builder.build(plan)
+        marks.append(time.perf_counter())
+        compiled = self.runtime.compile(model)
+        marks.append(time.perf_counter())
+        scores = self._scorer.of(model, RuntimePrecision.DEFAULT)(None)[1]
+        marks.append(time.perf_counter())
+        latency = self._timed(compiled)
+        marks.append(time.perf_counter())
+        parts = ("build", "compile", "accuracy", "latency")
+        return Recording(
+            fingerprint=resolved.fingerprint,
+            quantized_sites=resolved.quantized_sites,
+            scores=scores,
+            latency=latency,
+            size_bytes=size_bytes(model),
+            seconds=dict(zip(parts, np.diff(marks).tolist(), strict=True)),
+        )
+
+    def _timed(self, compiled: Compiled) -> Latency:
+        """Its latency; of several, where it was disturbed, the one that is known best."""
+        found: list[Latency] = []
+        while len(found) <= REPEATS and (not found or min(map(_width, found)) > WIDEST):
+            found.append(measure_latency([compiled], [self._baseline], self.case.sample(), max_seconds=SECONDS_TIMED))
+        return min(found, key=_width)
+
+
+def _width(latency: Latency) -> float:
+    return (latency.ratio.high - latency.ratio.low) / 2 / latency.ratio.value
+
+
+class Journal:
+    """What was recorded so far: a folder with one file a plan.
+
+    Args:
+        folder: Made where it is not there.
+        setting: A journal of another setting is not gone on with.
+
+    Raises:
+        ConfigError: It holds recordings of another setting.
+    """
+
+    def __init__(self, folder: Path, setting: Mapping[str, Any]) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        known = self.recall("setting")
+        written = json.loads(json.dumps(setting))
+        if known is not None and known != written:
+            msg = f"{folder} holds recordings of another setting, {known}: delete it, or record with that."
+            raise ConfigError(msg)
+        self.remember("setting", written)
+
+    def recall(self, name: str) -> Any:  # any JSON value
+        """What was kept under this name, None before."""
+        file = self._folder / f"{name}.json"
+        return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+    def remember(self, name: str, value: Any) -> None:  # any JSON value
+        """Keeps a JSON value."""
+        (self._folder / f"{name}.json").write_text(json.dumps(value, indent=1), "utf-8")
+
+    def __contains__(self, row: int) -> bool:
+        return self._file(row).exists()
+
+    def __setitem__(self, row: int, recording: Recording) -> None:
+        values = asdict(recording)
+        scores = values.pop("scores")
+        unfinished = self._folder / "unfinished.npz"
+        np.savez_compressed(unfinished, scores=scores, values=json.dumps(values))
+        unfinished.rename(self._file(row))
+
+    def __getitem__(self, row: int) -> Recording:
+        with np.load(self._file(row)) as file:
+            values = json.loads(str(file["values"]))
+            scores = file["scores"]
+        latency = values["latency"]
+        latency |= {
+            "ratio": Estimate(**latency["ratio"]),
+            "conditions": Conditions(**latency["conditions"]),
+            "log_ratios": tuple(latency["log_ratios"]),
+        }
+        return Recording(**{**values, "latency": Latency(**latency), "scores": scores})
+
+    def _file(self, row: int) -> Path:
+        return self._folder / f"{row:06d}.npz"
+
+
+def record(case: Case, setting: Setting, journal: Journal) -> RecordedTable:
+    """Records what the journal does not hold, and makes a table of it."""
+    recorder = Recorder(case, setting)
+    if journal.recall("units") is None:
+        # Cut by times that were measured: another cut would be another table.
+        journal.remember("units", recorder.space.units)
+    recorder.space = ReducedSpace(
+        recorder.space.space, {unit: tuple(groups) for unit, groups in journal.recall("units").items()}
+    )
+    if journal.recall("knowledge") is None:
+        started = time.perf_counter()
+        journal.remember("knowledge", recorder.knowledge().to_dict())
+        journal.remember("knowledge_s", time.perf_counter() - started)
+    float_results = recorder.float_model().float_results
+    # In any order but the rows': whatever drifts, a thermal limit or a neighbour, must not look like a unit's effect.
+    rows = np.random.default_rng(0).permutation(len(recorder.space)).tolist()
+    for row in progress(case.name, [row for row in rows if row not in journal]):
+        journal[row] = recorder.record(recorder.space.plan(row))
+    return RecordedTable.of(
+        [journal[row] for row in range(len(recorder.space))],
+        name=case.name,
+        space=recorder.space,
+        knowledge=Knowledge.from_dict(journal.recall("knowledge")),
+        knowledge_s=journal.recall("knowledge_s"),
+        max_drop=float(case.given["max_drop"]),
+        hardware=hardware_fingerprint(recorder.runtime.device),
+        compilation_sd=float_results.compilation_sd,
+        reference=float_results.accuracy.scores,
+    )
+
+
+def progress(name: str, rows: Sequence[int]) -> Iterator[int]:
+    """Rows, with a line now and then on how long the others will take."""
+    started = time.monotonic()
+    for done, row in enumerate(rows):
+        if done % 20 == 0 and done:
+            each = (time.monotonic() - started) / done
+            left = each * (len(rows) - done) / 60
+            print(f"{name}: {len(rows) - done} plans to go, {each:.2f} s each, {left:.0f} min", file=sys.stderr)
+        yield row
+
+
+def main() -> None:
+    """Records one experiment."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", help=f"one of {', '.join(SETTINGS)}")
+    parser.add_argument("--units", type=int, help="blocks that the groups are merged into")
+    parser.add_argument("--samples", type=int, help="labelled samples that every plan is scored on")
+    parser.add_argument("--quick", action="store_true", help="3 units, 50 samples, into the folder of the journals")
+    options = parser.parse_args()
+    if options.experiment not in SETTINGS:
+        msg = f"experiment {options.experiment!r} is not recorded: {nearest(options.experiment, SETTINGS)}"
+        raise ConfigError(msg)
+    given = {"units": options.units, "samples": options.samples}
+    if options.quick:
+        given = {"units": options.units or 3, "samples": options.samples or 50}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    setting = replace(SETTINGS[options.experiment], **chosen)
+    name = f"{options.experiment}_quick" if options.quick else options.experiment
+    table = record(load(options.experiment), setting, Journal(JOURNALS / name, asdict(setting)))
+    path = table.save((JOURNALS if options.quick else TABLES) / f"{name}.npz")
+    print(f"{path}: {len(table.space)} plans, {path.stat().st_size / 2**20:.1f} MB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
