@@ -46,11 +46,11 @@ from autoq.search import (
     Study,
     TrialRecord,
     close,
-    enqueue_first,
+    learn,
     prepare,
     quiet_optuna,
-    rank_groups,
     run,
+    steer,
 )
 from autoq.tracking import MlflowObserver
 
@@ -208,7 +208,7 @@ def search(
         info = _info(study, title, problem, budget, metric_name, timeout_s, seed, kind, target)
         for observer in told:
             observer.on_start(info, study.records())
-        enqueue_first(problem, study, rank_groups(problem, study, stage))
+        steer(problem, study, budget, learn(problem, study, stage), seed)
         begun = time.monotonic()
         interrupted = run(problem, study, budget, told, keeper.attach(study.records()))
         records = keeper.attach(study.records())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class Estimate:
     def known(self) -> bool:
         """Whether the interval has two ends."""
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the normal distribution whose interval is as wide; 0 where no interval is known."""
+        if not self.known:
+            return 0.0
+        return (self.high - self.low) / (2 * NormalDist().inv_cdf((1 + self.confidence) / 2))
 
     def below(self, other: Estimate) -> bool:
         """True where this interval lies wholly below the other's."""

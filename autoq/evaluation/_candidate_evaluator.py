@@ -8,12 +8,14 @@ from typing import Protocol
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import RuntimePrecision
+from autoq.core import QuantizationPlan, RuntimePrecision
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._evaluator import Finalist
 from autoq.evaluation._outputs import Outputs
+from autoq.evaluation._profile import Profile
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import RuntimeConfig
+from autoq.graph import QuantizationGraph
 
 
 class CandidateEvaluator(Protocol):
@@ -41,3 +43,6 @@ class CandidateEvaluator(Protocol):
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """Output arrays of a model in f32, per input."""
+
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+        """Where a model's time goes, as `profile_model` tells."""

@@ -12,7 +12,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import Estimate, RuntimePrecision
+from autoq.core import Estimate, QuantizationPlan, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, drop_between
 from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._contest import Contest, raced_accuracy
@@ -22,10 +22,12 @@ from autoq.evaluation._gate import TimerGate
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._outputs import Outputs, model_outputs
+from autoq.evaluation._profile import Profile, profile_model
 from autoq.evaluation._racing import Outcome, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
+from autoq.graph import QuantizationGraph
 
 # Pairs of compilations of the float model that tell how much compilations differ.
 _TWINS = 4
@@ -230,6 +232,16 @@ class Evaluator:
         """
         self._stage("running a model for its outputs")
         return model_outputs(model, inputs, self.runtime.for_data().with_precision(RuntimePrecision.F32))
+
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+        """Where a model's time goes, as `profile_model` tells.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        self._stage("profiling a model")
+        runtime = self.runtime.with_precision(RuntimePrecision.DEFAULT)
+        return profile_model(model, runtime, self._sample, original, plan=plan)
 
     def _score_float(self, model: ov.Model) -> Accuracy:
         self._stage("compiling the float model")

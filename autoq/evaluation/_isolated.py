@@ -10,14 +10,16 @@ from typing import Any, Self, cast
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import AutoqError, ConfigError, DeviceLostError, RuntimePrecision
+from autoq.core import AutoqError, ConfigError, DeviceLostError, QuantizationPlan, RuntimePrecision
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._crossing import packed
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults
 from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._process import DeviceProcess
+from autoq.evaluation._profile import Profile
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import RuntimeConfig
+from autoq.graph import QuantizationGraph
 
 # Without a limit of the user's, a candidate has as much time as this many float models, but no less than so long.
 _FLOAT_MODELS = 20
@@ -94,6 +96,10 @@ class IsolatedEvaluator:
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """As `Evaluator.outputs`; raises as `evaluate` does."""
         return cast("Outputs", self._ask("outputs", model, inputs))
+
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+        """As `Evaluator.profile`; raises as `evaluate` does."""
+        return cast("Profile", self._ask("profile", model, original, plan))
 
     def close(self) -> None:
         """Ends the process."""

@@ -1,8 +1,11 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
 from autoq.search._closing import close
+from autoq.search._expected_improvement import area
 from autoq.search._front import ParetoFront, objectives
+from autoq.search._front_sampler import FrontSampler
 from autoq.search._knowledge import Knowledge
+from autoq.search._learn import learn
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._plot import plot_front
 from autoq.search._problem import Problem, place, prepare
@@ -10,7 +13,7 @@ from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
-from autoq.search._run import Budget, enqueue_first, rank_groups, run
+from autoq.search._run import Budget, run
 from autoq.search._sensitivity import normalised_error, sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
@@ -23,12 +26,14 @@ from autoq.search._serial import (
     record_to_dict,
 )
 from autoq.search._space import ScopeRules, SearchSpace
+from autoq.search._steer import steer
 from autoq.search._study import Study, quiet_optuna
 from autoq.search._synthetic_table import synthetic_table
 from autoq.search._table import RecordedTable
 
 __all__ = [
     "Budget",
+    "FrontSampler",
     "Knowledge",
     "ParetoFront",
     "Problem",
@@ -44,24 +49,25 @@ __all__ = [
     "TrialState",
     "accuracy_from_dict",
     "accuracy_to_dict",
+    "area",
     "close",
-    "enqueue_first",
     "evaluation_from_dict",
     "evaluation_to_dict",
     "latency_from_dict",
     "latency_to_dict",
+    "learn",
     "normalised_error",
     "objectives",
     "place",
     "plot_front",
     "prepare",
     "quiet_optuna",
-    "rank_groups",
     "record_from_dict",
     "record_to_dict",
     "restoration_order",
     "restore",
     "run",
     "sensitivities",
+    "steer",
     "synthetic_table",
 ]

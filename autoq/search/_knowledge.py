@@ -58,6 +58,6 @@ class Knowledge:
             gains=dict(values["gains"]),
             whole=values["whole"],
             interactions={(first, second): value for first, second, value in values["interactions"]},
-            recipes={name: {choice: value for choice, value in items} for name, items in values["recipes"].items()},
+            recipes={name: dict(items) for name, items in values["recipes"].items()},
             neighbours=tuple((first, second) for first, second in values["neighbours"]),
         )

@@ -12,7 +12,7 @@ import optuna
 from autoq.core import Precision, QuantizationPlan, RangeEstimator, Recipe
 from autoq.search._space import SearchSpace
 
-_PRECISION = "precision/"
+PRECISION_PREFIX = "precision/"
 _WHOLE_MODEL = "*"
 
 
@@ -42,32 +42,38 @@ class Dimensions:
             count *= len(choices)
         return count
 
-    def suggest(self, trial: optuna.Trial) -> QuantizationPlan:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> QuantizationPlan:
         """Asks the sampler for one plan."""
         recipe = {
-            name: trial.suggest_categorical(name, _plain(choices)) if len(choices) > 1 else choices[0]
+            name: trial.suggest_categorical(name, plain_choices(choices)) if len(choices) > 1 else choices[0]
             for name, choices in self.recipe.items()
         }
         words = [str(Precision.INT8), str(Precision.FLOAT)]
         precisions = {
-            group: Precision(trial.suggest_categorical(_PRECISION + unit, words))
+            group: Precision(trial.suggest_categorical(PRECISION_PREFIX + unit, words))
             for unit, groups in self.units.items()
             for group in groups
         }
         return QuantizationPlan(Recipe.from_dict(recipe), precisions)
 
+    def plan(self, parameters: Mapping[str, Any]) -> QuantizationPlan:
+        """The plan of some parameters."""
+        return self.suggest(optuna.trial.FixedTrial(dict(parameters)))
+
     def parameters(self, plan: QuantizationPlan) -> dict[str, Any]:
         """The parameters that make `suggest` return this plan; a plan must treat the groups of a unit alike."""
         recipe = {
-            name: _plain([getattr(plan.recipe, name)])[0] for name, choices in self.recipe.items() if len(choices) > 1
+            name: plain_choices([getattr(plan.recipe, name)])[0]
+            for name, choices in self.recipe.items()
+            if len(choices) > 1
         }
         return recipe | {
-            _PRECISION + unit: str(plan.precision(groups[0])) for unit, groups in self.units.items() if groups
+            PRECISION_PREFIX + unit: str(plan.precision(groups[0])) for unit, groups in self.units.items() if groups
         }
 
 
-def _plain(choices: Sequence[Any]) -> list[Any]:
-    """Words as plain strings, and estimators as their name or JSON, as Optuna stores categories."""
+def plain_choices(choices: Sequence[Any]) -> list[Any]:
+    """Choices as Optuna stores them: words as plain strings, estimators as their name or JSON."""
 
     def plain(choice: object) -> object:
         if isinstance(choice, RangeEstimator):

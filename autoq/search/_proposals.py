@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -16,11 +16,14 @@ def first_plans(groups: Sequence[str], recipes: Sequence[Recipe]) -> Iterator[tu
         yield "int8" if number == 0 else "recipe", QuantizationPlan(recipe, dict.fromkeys(groups, Precision.INT8))
 
 
-def sweep_plans(ranking: Sequence[str], recipe: Recipe, count: int) -> Iterator[tuple[str, QuantizationPlan]]:
-    """Plans that leave the k most sensitive groups in float, for `count` values of k, doubling roughly.
+def sweep_plans(
+    ranking: Sequence[str], units: Mapping[str, Sequence[str]], recipe: Recipe, count: int
+) -> Iterator[tuple[str, QuantizationPlan]]:
+    """Plans that leave the k most sensitive units in float, for `count` values of k, doubling roughly.
 
     Args:
-        ranking: Groups, most sensitive first.
+        ranking: Units, most sensitive first.
+        units: Groups by unit.
         recipe: Of every plan.
         count: How many plans at most.
     """
@@ -29,4 +32,9 @@ def sweep_plans(ranking: Sequence[str], recipe: Recipe, count: int) -> Iterator[
     spread = np.geomspace(1, len(ranking) - 1, num=min(count, len(ranking) - 1))
     for k in sorted({int(value) for value in np.rint(spread)}):
         kept = set(ranking[:k])
-        yield "sweep", QuantizationPlan(recipe, {g: Precision.FLOAT if g in kept else Precision.INT8 for g in ranking})
+        precisions = {
+            group: Precision.FLOAT if unit in kept else Precision.INT8
+            for unit, groups in units.items()
+            for group in groups
+        }
+        yield "sweep", QuantizationPlan(recipe, precisions)

@@ -12,13 +12,10 @@ from autoq.core import AutoqError, DeviceLostError, Estimate, QuantizationPlan
 from autoq.evaluation import Contest, Evaluation
 from autoq.search._front import ParetoFront
 from autoq.search._observer import SearchObserver
-from autoq.search._problem import Problem, Stage
-from autoq.search._proposals import first_plans, sweep_plans
+from autoq.search._problem import Problem
 from autoq.search._records import TrialRecord, TrialState
-from autoq.search._sensitivity import sensitivities
 from autoq.search._study import Study
 
-_SENSITIVITY_SAMPLES = 16
 # So many proposals in a row that build a model already measured mean that the sampler has nothing new to offer.
 _STALE_PROPOSALS = 100
 
@@ -38,38 +35,6 @@ class Budget:
     deadline: float | None
     max_drop: float | None
     closing_s: float = 0.0
-
-
-def rank_groups(problem: Problem, study: Study, stage: Stage) -> list[str]:
-    """Groups by sensitivity, most sensitive first; measured once per study."""
-    known: dict[str, float] | None = study.recall("sensitivity")
-    if known is None:
-        inputs = [problem.inputs[i] for i in range(min(_SENSITIVITY_SAMPLES, len(problem.inputs)))]
-        known = sensitivities(
-            problem.builder,
-            problem.model,
-            problem.groups,
-            problem.space.default_recipe(),
-            outputs=lambda model: problem.evaluator.outputs(model, inputs),
-            progress=lambda done, total: stage("measuring the sensitivity of each group", done, total),
-        )
-        study.remember("sensitivity", known)
-    return sorted(known, key=lambda group: -known[group])
-
-
-def enqueue_first(problem: Problem, study: Study, ranking: Sequence[str]) -> None:
-    """Enqueues all-float, all-int8 with each recipe that differs in one choice, and the sensitivity-ordered sweep."""
-    default = problem.space.default_recipe()
-    variations = [
-        replace(default, **{name: choice})
-        for name, choices in problem.space.recipe_choices().items()
-        for choice in choices[1:]
-    ]
-    plans = list(first_plans(problem.groups, [default, *variations]))
-    if problem.space.precisions == "group":
-        plans += sweep_plans(ranking, default, problem.space.sweep)
-    for origin, plan in plans:
-        study.enqueue(problem.dimensions.parameters(plan), origin)
 
 
 def run(

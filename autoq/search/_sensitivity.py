@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import openvino as ov
@@ -15,13 +15,13 @@ from autoq.search._plan_builder import PlanBuilder
 def sensitivities(
     builder: PlanBuilder,
     model: ov.Model,
-    groups: Sequence[str],
+    units: Mapping[str, Sequence[str]],
     recipe: Recipe,
     *,
     outputs: Callable[[ov.Model], Outputs],
     progress: Callable[[int, int], None],
 ) -> dict[str, float]:
-    """Output distortion of each group when it alone is int8, most sensitive first.
+    """Output distortion of each unit when it alone is int8, most sensitive first.
 
     The distortion is the normalised mean squared error of the outputs, `sum (y - y_float)^2 / sum (y_float - mean)^2`,
     averaged over outputs, both models executed in f32.
@@ -29,28 +29,29 @@ def sensitivities(
     Args:
         builder: Builds the candidates.
         model: The float model.
-        groups: Names of the groups.
+        units: Groups by unit.
         recipe: Held for every candidate.
         outputs: Runs a model in f32, always on the same inputs.
-        progress: Called with groups done and groups in all.
+        progress: Called with units done and units in all.
 
     Returns:
-        Distortion by group, descending; infinite where the device fails to run a model with the group in int8.
+        Distortion by unit, descending; infinite where the device fails to run a model with the unit in int8.
 
     Raises:
         DeviceError: The device fails to run the float model.
     """
     reference = outputs(model)
     distortion: dict[str, float] = {}
-    for done, group in enumerate(groups, start=1):
-        alone = QuantizationPlan(recipe, {g: Precision.INT8 if g == group else Precision.FLOAT for g in groups})
+    every = [group for groups in units.values() for group in groups]
+    for done, (unit, groups) in enumerate(units.items(), start=1):
+        alone = QuantizationPlan(recipe, dict.fromkeys(every, Precision.FLOAT) | dict.fromkeys(groups, Precision.INT8))
         try:
-            distortion[group] = normalised_error(reference, outputs(builder.build(alone)))
+            distortion[unit] = normalised_error(reference, outputs(builder.build(alone)))
         except DeviceLostError:
             raise
         except DeviceError:
-            distortion[group] = float("inf")
-        progress(done, len(groups))
+            distortion[unit] = float("inf")
+        progress(done, len(units))
     return dict(sorted(distortion.items(), key=lambda item: -item[1]))
 
 

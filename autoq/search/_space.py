@@ -83,7 +83,7 @@ class SearchSpace(BaseModel):
         ignored_scopes: Named scopes; "none" is always there.
         precisions: "group" searches the precision of every group, "model" quantizes all groups or none.
         sampler: Who proposes after the enqueued plans.
-        sweep: How many plans the sensitivity-ordered sweep enqueues.
+        sweep: How many plans of the predicted front, or of a sensitivity-ordered sweep, are tried first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -108,7 +108,7 @@ class SearchSpace(BaseModel):
     )
     ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
     precisions: Literal["group", "model"] = "group"
-    sampler: Literal["tpe", "nsga2", "random"] = "tpe"
+    sampler: Literal["front", "tpe", "nsga2", "random"] = "front"
     sweep: Annotated[int, Field(ge=0)] = 8
 
     @field_validator("*")

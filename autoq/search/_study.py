@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from autoq.core import ConfigError
+from autoq.core import ConfigError, Estimate
+from autoq.search._front_sampler import FrontSampler
 from autoq.search._records import TrialRecord, TrialState
 from autoq.search._serial import record_from_dict, record_to_dict
 
@@ -23,11 +25,19 @@ _CLOSING = "closing"
 def make_sampler(name: str, seed: int) -> BaseSampler:
     """Sampler by the name that a search space uses."""
     samplers: dict[str, Callable[..., BaseSampler]] = {
+        "front": partial(FrontSampler, noise=measured_noise),
         "tpe": TPESampler,
         "nsga2": NSGAIISampler,
         "random": RandomSampler,
     }
     return samplers[name](seed=seed)
+
+
+def measured_noise(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
+    """Standard deviations of the drop and the latency ratio that a trial of a search was told."""
+    evaluation = trial.user_attrs[_RECORD]["evaluation"]
+    drop, ratio = Estimate(**evaluation["accuracy"]["drop"]), Estimate(**evaluation["latency"]["ratio"])
+    return drop.sd, ratio.sd
 
 
 @contextmanager
@@ -84,9 +94,24 @@ class Study:
                 raise ConfigError(msg)
 
     @property
+    def size(self) -> int:
+        """Trials, of whatever state."""
+        return len(self._study.get_trials(deepcopy=False))
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """Of all models that trials ended with."""
+        trials = self._study.get_trials(deepcopy=False)
+        return frozenset(str(t.user_attrs[_RECORD]["fingerprint"]) for t in trials if _RECORD in t.user_attrs)
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         """What the study was started with."""
         return dict(self._study.user_attrs[_IDENTITY])
+
+    def use(self, sampler: BaseSampler) -> None:
+        """Has another sampler propose from now on."""
+        self._study.sampler = sampler
 
     def remember(self, key: str, value: Any) -> None:  # any JSON value
         """Keeps a JSON value with the study."""

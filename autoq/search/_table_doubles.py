@@ -18,11 +18,13 @@ from autoq.evaluation import (
     Finalist,
     Latency,
     Outputs,
+    Profile,
     RuntimeConfig,
     paired_drop,
     raced_accuracy,
     racing_order,
 )
+from autoq.graph import QuantizationGraph
 from autoq.transform import note_plan, read_plan
 
 if TYPE_CHECKING:
@@ -136,6 +138,15 @@ class TableEvaluator:
             DeviceError: Always: what a search would learn from outputs is in the table's `knowledge`.
         """
         msg = f"table {self._table.name!r} holds no outputs; what they tell is its knowledge."
+        raise DeviceError(msg)
+
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+        """Not recorded.
+
+        Raises:
+            DeviceError: Always, as `outputs` does.
+        """
+        msg = f"table {self._table.name!r} holds no profiles; what they tell is its knowledge."
         raise DeviceError(msg)
 
     def _row(self, model: ov.Model) -> int:

@@ -118,8 +118,13 @@ def cases(names: Sequence[str]) -> Iterator[Case]:
 
 
 def arguments(description: str | None) -> argparse.Namespace:
+    """What the command line of a benchmark says."""
+    return parser(description).parse_args()
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
     """Command line of a benchmark: case names, and --quick for a smoke test of itself."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", help="names of experiments; all that are here by default")
-    parser.add_argument("--quick", action="store_true", help="few samples, no goals")
-    return parser.parse_args()
+    command = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_argument("cases", nargs="*", help="names of experiments; all that are here by default")
+    command.add_argument("--quick", action="store_true", help="few samples, no goals")
+    return command

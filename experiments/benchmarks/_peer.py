@@ -24,7 +24,14 @@ nncf.set_log_level(logging.ERROR)
 
 
 def quantize(
-    model: ov.Model, samples: Sequence[Any], *, subset_size: int, model_type: str | None, preset: str | None = None
+    model: ov.Model,
+    samples: Sequence[Any],
+    *,
+    subset_size: int,
+    model_type: str | None,
+    preset: str | None = None,
+    fast_bias_correction: bool = True,
+    ignored: Sequence[str] = (),
 ) -> ov.Model:
     """`nncf.quantize` with the settings that `autoq.quantize` has the same names for."""
     with redirect_stdout(sys.stderr):  # its progress bars
@@ -34,6 +41,8 @@ def quantize(
             subset_size=subset_size,
             model_type=None if model_type is None else nncf.ModelType(model_type),
             preset=None if preset is None else nncf.QuantizationPreset(preset),
+            fast_bias_correction=fast_bias_correction,
+            ignored_scope=nncf.IgnoredScope(names=list(ignored), validate=False) if ignored else None,
         )
 
 

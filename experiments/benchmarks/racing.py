@@ -36,7 +36,7 @@ from autoq.evaluation import (
     paired_drop,
     racing_order,
 )
-from autoq.search import Budget, SearchSpace, Study, enqueue_first, prepare, quiet_optuna, rank_groups, run
+from autoq.search import Budget, SearchSpace, Study, learn, prepare, quiet_optuna, run, steer
 
 DEFAULT_CASES = ["cifar10_mbv3", "cifar10_resnet20"]
 CANDIDATES = 220
@@ -64,7 +64,9 @@ def record(case: Case, count: int, samples: int | None) -> tuple[Scores, Scores,
     problem = prepare(
         case.model,
         inputs,
-        SearchSpace.load("cnn" if case.convolutional else "transformer").model_copy(update={"subset_sizes": (100,)}),
+        SearchSpace.load("cnn" if case.convolutional else "transformer").model_copy(
+            update={"subset_sizes": (100,), "sampler": "tpe"}
+        ),
         make_evaluator=lambda: Whole(
             case.model,
             validation=labelled,
@@ -81,9 +83,10 @@ def record(case: Case, count: int, samples: int | None) -> tuple[Scores, Scores,
     )
     with quiet_optuna():
         study = Study(None, "racing", sampler="tpe", seed=0, identity={})
-        enqueue_first(problem, study, rank_groups(problem, study, lambda *_: None))
+        allowed = Budget(n_trials=count, deadline=None, max_drop=budget(case))
+        steer(problem, study, allowed, learn(problem, study, lambda *_: None), seed=0)
         kept = Kept()
-        run(problem, study, Budget(n_trials=count, deadline=None, max_drop=budget(case)), [kept], [])
+        run(problem, study, allowed, [kept], [])
     found = [evaluation for evaluation in kept.evaluations if evaluation is not None]
     ratios = [(e.latency.ratio.value, e.latency.ratio.low, e.latency.ratio.high) for e in found]
     return (

@@ -19,30 +19,43 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from _blocks import blocks, neighbours
 from _cases import EXPERIMENTS, Case, load
 
-from autoq.calibration import Feed, as_inputs, collect
-from autoq.core import ConfigError, Estimate, Precision, QuantizationPlan, Recipe, RuntimePrecision, nearest
+from autoq.calibration import as_inputs
+from autoq.core import (
+    ConfigError,
+    Estimate,
+    ModelType,
+    Precision,
+    QuantizationPlan,
+    RuntimePrecision,
+    TargetDevice,
+    nearest,
+)
 from autoq.evaluation import (
     Compiled,
     Conditions,
     Evaluator,
     Latency,
-    Outputs,
     RuntimeConfig,
     Scorer,
     ValidationSet,
-    hardware_fingerprint,
     measure_latency,
-    model_outputs,
-    profile_model,
     size_bytes,
 )
-from autoq.graph import Placements
-from autoq.search import Knowledge, RecordedTable, Recording, ReducedSpace, SearchSpace, normalised_error
-from autoq.transform import CandidateBuilder
+from autoq.search import (
+    Knowledge,
+    RecordedTable,
+    Recording,
+    ReducedSpace,
+    SearchSpace,
+    Study,
+    learn,
+    normalised_error,
+    prepare,
+    quiet_optuna,
+)
 
 TABLES = EXPERIMENTS / "tables"
 JOURNALS = EXPERIMENTS.parent / "runs" / "tables"
@@ -103,92 +116,55 @@ class Recorder:
     """
 
     def __init__(self, case: Case, setting: Setting) -> None:
-        self.case, self.model = case, case.model
-        self.runtime = RuntimeConfig(properties=setting.properties)
-        placements = Placements.of(self.model, model_type=setting.model_type)
-        self.graph = placements.reference
-        self.inputs = as_inputs(self.model, case.calibration(CALIBRATION))
-        space = setting.reduced()
-        statistics = collect(self.model, placements, self.inputs, needs=space.needs(), subset_size=len(self.inputs))
-        self.builder = CandidateBuilder(self.model, placements, statistics, self.inputs)
-        self.float_profile = profile_model(self.model, self.runtime, case.sample(), self.graph)
-        self.space = ReducedSpace(space, blocks(self.graph, self.float_profile.groups_ms, setting.units))
-        self.labelled = ValidationSet.of(self.model, case.labelled()[: setting.samples])
-        self._scorer = Scorer(self.labelled, metric=case.metric, evaluate=None, runtime=self.runtime)
-        self._baseline = self.runtime.compile(self.model)
-
-    def float_model(self) -> Evaluator:
-        """What a search measures of the float model."""
-        return Evaluator(
-            self.model,
-            validation=self.labelled,
-            metric=self.case.metric,
-            runtime=self.runtime,
-            sample=self.case.sample(),
+        self._case = case
+        runtime = RuntimeConfig(properties=setting.properties)
+        labelled = ValidationSet.of(case.model, case.labelled()[: setting.samples])
+        self.evaluator = Evaluator(
+            case.model, validation=labelled, metric=case.metric, runtime=runtime, sample=case.sample()
         )
-
-    def knowledge(self) -> Knowledge:
-        """What a search would know of the units before its first trial."""
-        started = time.perf_counter()
-        inputs = [self.inputs[index] for index in range(min(KNOWLEDGE_INPUTS, len(self.inputs)))]
-        units = list(self.space.units)
-        reference = self._outputs(self.model, inputs)
-        recipe = self.space.recipes[0]
-
-        def distortion(quantized: frozenset[str], recipe: Recipe = recipe) -> float:
-            model = self.builder.build(self._plan(quantized, recipe))
-            return normalised_error(reference, self._outputs(model, inputs))
-
-        alone = {unit: distortion(frozenset({unit})) for unit in units}
-        near = neighbours(self.model, self.graph, self.space.units)
-        pairs = {pair: distortion(frozenset(pair)) - alone[pair[0]] - alone[pair[1]] for pair in near}
-        every = frozenset(units)
-        recipes: dict[str, dict[Any, float]] = {}
-        for name, choices in self.space.space.recipe_choices().items():
-            for choice in choices if len(choices) > 1 else ():
-                changed = replace(recipe, **{name: choice})
-                plain = self.space.dimensions.parameters(self._plan(every, changed))[name]
-                recipes.setdefault(name, {})[plain] = distortion(every, changed)
-        knowledge = Knowledge(
-            distortion=alone,
-            gains=self._gains(),
-            whole=distortion(every),
-            interactions=pairs,
-            recipes=recipes,
-            neighbours=near,
+        self.problem = prepare(
+            case.model,
+            as_inputs(case.model, case.calibration(CALIBRATION)),
+            setting.reduced(),
+            make_evaluator=lambda: self.evaluator,
+            device=runtime.device,
+            target_device=TargetDevice.ANY,
+            model_type=None if setting.model_type is None else ModelType.parse(setting.model_type),
+            cache=None,
+            stage=nothing,
         )
-        print(f"{self.case.name}: known after {time.perf_counter() - started:.0f} s", file=sys.stderr)
-        return knowledge
+        self._scorer = Scorer(labelled, metric=case.metric, evaluate=None, runtime=runtime)
+        self._baseline = runtime.compile(case.model)
 
-    def _gains(self) -> dict[str, float]:
-        """By unit, what int8 takes off the float model's time, as a share of it."""
-        plan = self._plan(frozenset(self.space.units), self.space.recipes[0])
-        quantized = profile_model(self.builder.build(plan), self.runtime, self.case.sample(), self.graph, plan=plan)
-        before, after = self.float_profile.groups_ms, quantized.groups_ms
-        return {
-            unit: sum(before.get(group, 0.0) - after.get(group, 0.0) for group in groups)
-            / self.float_profile.kernels_ms
-            for unit, groups in self.space.units.items()
-        }
+    def blocks(self, count: int) -> dict[str, tuple[str, ...]]:
+        """Groups by block."""
+        graph = self.problem.placements.reference
+        return blocks(graph, self.evaluator.profile(self.problem.model, graph).groups_ms, count)
 
-    def _plan(self, quantized: frozenset[str], recipe: Recipe) -> QuantizationPlan:
-        precisions = {
-            group: Precision.INT8 if unit in quantized else Precision.FLOAT
-            for unit, groups in self.space.units.items()
-            for group in groups
-        }
-        return QuantizationPlan(recipe, precisions)
+    def knowledge(self, space: ReducedSpace) -> Knowledge:
+        """What a search would know of the units, and of pairs of them that hand tensors to each other."""
+        problem = replace(self.problem, dimensions=space.dimensions)
+        known = learn(problem, Study(None, "learn", sampler="random", seed=0, identity={}), nothing)
+        near = neighbours(problem.model, problem.placements.reference, space.units)
+        inputs = [problem.inputs[index] for index in range(min(KNOWLEDGE_INPUTS, len(problem.inputs)))]
+        reference = problem.evaluator.outputs(problem.model, inputs)
 
-    def _outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
-        return model_outputs(model, inputs, self.runtime.with_precision(RuntimePrecision.F32))
+        def both(pair: tuple[str, str]) -> float:
+            quantized = {group for unit in pair for group in space.units[unit]}
+            precisions = {g: Precision.INT8 if g in quantized else Precision.FLOAT for g in problem.groups}
+            model = problem.builder.build(QuantizationPlan(space.recipes[0], precisions))
+            return normalised_error(reference, problem.evaluator.outputs(model, inputs))
+
+        interactions = {pair: both(pair) - sum(known.distortion[unit] for unit in pair) for pair in near}
+        return replace(known, interactions=interactions, neighbours=near)
 
     def record(self, plan: QuantizationPlan) -> Recording:
         """What one plan does."""
         marks = [time.perf_counter()]
-        resolved = self.builder.resolve(plan)
-        model = self.builder.build(plan)
+        resolved = self.problem.builder.resolve(plan)
+        model = self.problem.builder.build(plan)
         marks.append(time.perf_counter())
-        compiled = self.runtime.compile(model)
+        compiled = self.evaluator.runtime.compile(model)
         marks.append(time.perf_counter())
         scores = self._scorer.of(model, RuntimePrecision.DEFAULT)(None)[1]
         marks.append(time.perf_counter())
@@ -208,8 +184,12 @@ class Recorder:
         """Its latency; of several, where it was disturbed, the one that is known best."""
         found: list[Latency] = []
         while len(found) <= REPEATS and (not found or min(map(_width, found)) > WIDEST):
-            found.append(measure_latency([compiled], [self._baseline], self.case.sample(), max_seconds=SECONDS_TIMED))
+            found.append(measure_latency([compiled], [self._baseline], self._case.sample(), max_seconds=SECONDS_TIMED))
         return min(found, key=_width)
+
+
+def nothing(text: str, done: int = 0, total: int | None = None) -> None:
+    """Is not told on."""
 
 
 def _width(latency: Latency) -> float:
@@ -277,29 +257,27 @@ def record(case: Case, setting: Setting, journal: Journal) -> RecordedTable:
     recorder = Recorder(case, setting)
     if journal.recall("units") is None:
         # Cut by times that were measured: another cut would be another table.
-        journal.remember("units", recorder.space.units)
-    recorder.space = ReducedSpace(
-        recorder.space.space, {unit: tuple(groups) for unit, groups in journal.recall("units").items()}
-    )
+        journal.remember("units", recorder.blocks(setting.units))
+    units = {unit: tuple(groups) for unit, groups in journal.recall("units").items()}
+    space = ReducedSpace(setting.reduced(), units)
     if journal.recall("knowledge") is None:
         started = time.perf_counter()
-        journal.remember("knowledge", recorder.knowledge().to_dict())
+        journal.remember("knowledge", recorder.knowledge(space).to_dict())
         journal.remember("knowledge_s", time.perf_counter() - started)
-    float_results = recorder.float_model().float_results
     # In any order but the rows': whatever drifts, a thermal limit or a neighbour, must not look like a unit's effect.
-    rows = np.random.default_rng(0).permutation(len(recorder.space)).tolist()
+    rows = np.random.default_rng(0).permutation(len(space)).tolist()
     for row in progress(case.name, [row for row in rows if row not in journal]):
-        journal[row] = recorder.record(recorder.space.plan(row))
+        journal[row] = recorder.record(space.plan(row))
     return RecordedTable.of(
-        [journal[row] for row in range(len(recorder.space))],
+        [journal[row] for row in range(len(space))],
         name=case.name,
-        space=recorder.space,
+        space=space,
         knowledge=Knowledge.from_dict(journal.recall("knowledge")),
         knowledge_s=journal.recall("knowledge_s"),
         max_drop=float(case.given["max_drop"]),
-        hardware=hardware_fingerprint(recorder.runtime.device),
-        compilation_sd=float_results.compilation_sd,
-        reference=float_results.accuracy.scores,
+        hardware=recorder.problem.hardware,
+        compilation_sd=recorder.evaluator.float_results.compilation_sd,
+        reference=recorder.evaluator.float_accuracy.scores,
     )
 
 
@@ -331,7 +309,8 @@ def main() -> None:
     chosen = {key: value for key, value in given.items() if value is not None}
     setting = replace(SETTINGS[options.experiment], **chosen)
     name = f"{options.experiment}_quick" if options.quick else options.experiment
-    table = record(load(options.experiment), setting, Journal(JOURNALS / name, asdict(setting)))
+    with quiet_optuna():
+        table = record(load(options.experiment), setting, Journal(JOURNALS / name, asdict(setting)))
     path = table.save((JOURNALS if options.quick else TABLES) / f"{name}.npz")
     print(f"{path}: {len(table.space)} plans, {path.stat().st_size / 2**20:.1f} MB", file=sys.stderr)
 

@@ -6,6 +6,7 @@ from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe
 from autoq.search import SearchSpace, Study, TrialState, quiet_optuna
 from autoq.search._parameters import Dimensions
 from autoq.search._proposals import first_plans, sweep_plans
+from autoq.search._study import measured_noise
 
 IDENTITY = {"model": "m", "max_drop": 0.01}
 GROUPS = ["a", "b", "c", "d"]
@@ -50,7 +51,7 @@ def test_the_first_plans_are_float_then_int8_with_every_recipe():
 
 @pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [1]), (3, [1, 2, 3]), (9, [1, 2, 3])])
 def test_the_sweep_keeps_the_most_sensitive_groups_in_float(count, expected):
-    plans = [plan for _, plan in sweep_plans(GROUPS, Recipe(), count)]
+    plans = [plan for _, plan in sweep_plans(GROUPS, {g: (g,) for g in GROUPS}, Recipe(), count)]
     assert [plan.float_groups for plan in plans] == [frozenset(GROUPS[:k]) for k in expected]
 
 
@@ -99,6 +100,15 @@ def test_a_trial_that_keeps_ending_its_process_is_given_up(tmp_path):
     assert allowed == [True, True, False]
 
 
+def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
+    study = open_study(tmp_path)
+    trial = study.ask()
+    study.finish(trial, record(trial.number, 0.02, 0.5, width=0.004), 0.01)
+    stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials[0]
+    assert measured_noise(stored) == pytest.approx((0.004 / 1.959964, 0.004 / 1.959964))
+    assert study.fingerprints == {record(trial.number).fingerprint}
+
+
 def test_enqueueing_again_adds_nothing(tmp_path):
     parameters = Dimensions.of(SearchSpace(), GROUPS).parameters(QuantizationPlan())
     for _ in range(2):
@@ -118,7 +128,7 @@ def test_a_storage_that_cannot_be_opened_is_named(tmp_path):
         Study(f"sqlite:///{tmp_path}/none/study.db", "s", sampler="tpe", seed=0, identity={})
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", ["front", "tpe", "nsga2", "random"])
 def test_infeasible_trials_are_told_as_such(tmp_path, sampler):
     study = open_study(tmp_path, sampler=sampler)
     dimensions = Dimensions.of(SearchSpace(), GROUPS)

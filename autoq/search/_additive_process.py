@@ -1,0 +1,150 @@
+"""A Bayesian model of one objective: effects that add up, and what they leave unexplained.
+
+    y = m + sum over blocks of columns @ weights + g + noise
+
+Weights of a block are normal with a scale of their own; g is a Gaussian process whose correlation decays with the
+number of differing parameters, times how much there is that can deviate. The scales are those that make the data most
+likely, under weak priors (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2.7, 5.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, optimize
+
+Floats = NDArray[np.float64]
+
+_JITTER = 1e-6
+# Standard deviation of the logarithm of a scale, before any data.
+_PRIOR_SPREAD = 1.0
+_BOUNDS = (-5.0, 3.0)
+_MOST_STEPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Some points, as the model of one objective sees them.
+
+    Attributes:
+        mean: Prior mean, [n].
+        blocks: Columns of each block, scaled so that the weights of a block are alike, [n, p] each.
+        amount: Up to which share the point can deviate from the effects, 0 to about 1, [n].
+        coordinates: Points between which the Euclidean distance squared is the share of the parameters that differ,
+            [n, q].
+    """
+
+    mean: Floats
+    blocks: tuple[Floats, ...]
+    amount: Floats
+    coordinates: Floats
+
+    def correlated(self, other: Design, reach: float) -> Floats:
+        """Prior covariance of g, for a scale of one, [n, m]."""
+        squares = [np.sum(d.coordinates**2, axis=1) for d in (self, other)]
+        distance = squares[0][:, None] + squares[1][None, :] - 2 * self.coordinates @ other.coordinates.T
+        together = np.sqrt(np.outer(self.amount, other.amount))
+        return np.asarray(together * np.exp(-np.maximum(distance, 0.0) / reach), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class AdditiveProcess:
+    """The model, given data.
+
+    Attributes:
+        design: Of the data.
+        scales: Of each block's weights, and of g.
+        reach: Share of differing parameters over which g stays correlated.
+        unit: What y was divided by.
+    """
+
+    design: Design
+    scales: Floats
+    reach: float
+    unit: float
+    _factor: Floats
+    _solved: Floats
+    _residual: Floats
+    _noise: Floats
+
+    @classmethod
+    def fit(
+        cls, design: Design, y: Floats, noise: Floats, prior: Sequence[float], *, unit: float, reach: float = 0.3
+    ) -> Self:
+        """Fits the scales to data.
+
+        Args:
+            design: Of the data.
+            y: Values, [n].
+            noise: Standard deviation of each, [n].
+            prior: Expected scale of each block's weights and of g, in units of `unit`.
+            unit: A typical size of y.
+            reach: Share of differing parameters over which g stays correlated.
+        """
+        residual = (y - design.mean) / unit
+        variances = (noise / unit) ** 2 + _JITTER
+        kernels = [block @ block.T for block in design.blocks]
+        kernels.append(design.correlated(design, reach))
+        centre = np.log(np.asarray(prior, np.float64))
+
+        def objective(logs: Floats) -> tuple[float, Floats]:
+            scaled = [np.exp(2 * log) * kernel for log, kernel in zip(logs, kernels, strict=True)]
+            factor = linalg.cholesky(sum(scaled) + np.diag(variances), lower=True)
+            solved = linalg.cho_solve((factor, True), residual)
+            inverse = linalg.cho_solve((factor, True), np.eye(len(residual)))
+            away = (logs - centre) / _PRIOR_SPREAD
+            value = 0.5 * residual @ solved + np.log(np.diag(factor)).sum() + 0.5 * away @ away
+            outer = np.outer(solved, solved) - inverse
+            slope = [-np.sum(outer * kernel) for kernel in scaled]
+            return float(value), np.array(slope) + away / _PRIOR_SPREAD
+
+        bounds = [(c + _BOUNDS[0], c + _BOUNDS[1]) for c in centre]
+        steps = {"maxiter": _MOST_STEPS}
+        # The stubs know no functions of plain float arrays.
+        found = optimize.minimize(  # type: ignore[call-overload]
+            objective, centre, jac=True, method="L-BFGS-B", bounds=bounds, options=steps
+        )
+        scales = np.exp(found.x)
+        covariance = sum(s**2 * kernel for s, kernel in zip(scales, kernels, strict=True)) + np.diag(variances)
+        factor = linalg.cholesky(covariance, lower=True)
+        return cls(design, scales, reach, unit, factor, linalg.cho_solve((factor, True), residual), residual, variances)
+
+    def predict(self, design: Design) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the noiseless values at some points, [n] each."""
+        blocks = zip(self.scales[:-1], design.blocks, self.design.blocks, strict=True)
+        cross = sum(s**2 * own @ data.T for s, own, data in blocks)
+        cross = cross + self.scales[-1] ** 2 * design.correlated(self.design, self.reach)
+        prior = sum(s**2 * np.sum(block**2, axis=1) for s, block in zip(self.scales[:-1], design.blocks, strict=True))
+        prior = prior + self.scales[-1] ** 2 * design.amount
+        explained = linalg.solve_triangular(self._factor, cross.T, lower=True)
+        variance = np.maximum(prior - np.sum(explained**2, axis=0), 0.0)
+        return design.mean + self.unit * (cross @ self._solved), self.unit * np.sqrt(variance)
+
+    def left_out(self) -> Floats:
+        """Value less prediction at each point of the data, had it not been among them, the scales kept, [n].
+
+        Rasmussen and Williams, equation 5.12.
+        """
+        inverse = linalg.cho_solve((self._factor, True), np.eye(len(self._solved)))
+        return np.asarray(self.unit * self._solved / np.diag(inverse), np.float64)
+
+    def draw_weights(self, rng: np.random.Generator, count: int) -> list[Floats]:
+        """Weights of each block, drawn from what the data leave possible, [count, p] each, in the unit of y.
+
+        Drawn from the prior and moved by what the data say of the difference (Matheron's rule).
+        """
+        n = len(self._residual)
+        sizes = zip(self.scales[:-1], self.design.blocks, strict=True)
+        drawn = [scale * rng.standard_normal((count, block.shape[1])) for scale, block in sizes]
+        leftover = self.scales[-1] ** 2 * self.design.correlated(self.design, self.reach) + np.diag(self._noise)
+        noise = rng.standard_normal((count, n)) @ linalg.cholesky(leftover, lower=True).T
+        seen = sum(w @ block.T for w, block in zip(drawn, self.design.blocks, strict=True)) + noise
+        moved = linalg.cho_solve((self._factor, True), (self._residual[None, :] - seen).T)
+        return [
+            self.unit * (w + s**2 * (block.T @ moved).T)
+            for s, w, block in zip(self.scales[:-1], drawn, self.design.blocks, strict=True)
+        ]

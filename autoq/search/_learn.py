@@ -1,0 +1,113 @@
+"""What is found out about a problem before its first trial."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan, Recipe
+from autoq.search._knowledge import Knowledge
+from autoq.search._parameters import plain_choices
+from autoq.search._problem import Problem, Stage
+from autoq.search._sensitivity import normalised_error, sensitivities
+from autoq.search._study import Study
+
+_SENSITIVITY_SAMPLES = 16
+_KNOWLEDGE = "knowledge"
+
+
+def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
+    """What is known of a problem, found out once per study.
+
+    Args:
+        problem: What is searched.
+        study: Keeps what is found.
+        stage: Told what happens.
+
+    Raises:
+        DeviceError: The device fails to run the float model.
+    """
+    if problem.knowledge is not None:
+        return problem.knowledge
+    if (known := study.recall(_KNOWLEDGE)) is not None:
+        return Knowledge.from_dict(known)
+    inputs = [problem.inputs[i] for i in range(min(_SENSITIVITY_SAMPLES, len(problem.inputs)))]
+    default = problem.space.default_recipe()
+    distortion = sensitivities(
+        problem.builder,
+        problem.model,
+        problem.dimensions.units,
+        default,
+        outputs=lambda model: problem.evaluator.outputs(model, inputs),
+        progress=lambda done, total: stage("measuring the sensitivity of each group", done, total),
+    )
+    whole, recipes = _whole_models(problem, inputs, stage)
+    stage("profiling the float model and the model in int8", 0, None)
+    found = Knowledge(
+        distortion=distortion,
+        gains=_gains(problem),
+        whole=whole,
+        recipes=recipes,
+        neighbours=tuple(pairwise(problem.dimensions.units)),
+    )
+    study.remember(_KNOWLEDGE, found.to_dict())
+    return found
+
+
+def _whole_models(problem: Problem, inputs: list[Any], stage: Stage) -> tuple[float, dict[str, dict[Any, float]]]:
+    """Distortion of the whole model in int8: with the default recipe, and with each that differs in one choice."""
+    default = problem.space.default_recipe()
+    varied = {name: choices for name, choices in problem.space.recipe_choices().items() if len(choices) > 1}
+    total = 1 + sum(len(choices) - 1 for choices in varied.values())
+    reference = problem.evaluator.outputs(problem.model, inputs)
+    done = 0
+
+    def distortion(**changes: Any) -> float:
+        nonlocal done
+        try:
+            outputs = problem.evaluator.outputs(
+                problem.builder.build(_whole(problem, replace(default, **changes))), inputs
+            )
+        except DeviceLostError:
+            raise
+        except DeviceError:
+            return math.inf
+        finally:
+            done += 1
+            stage("measuring the distortion by each recipe", done, total)
+        return normalised_error(reference, outputs)
+
+    whole = distortion()
+    recipes = {
+        name: {
+            plain: whole if choice == choices[0] else distortion(**{name: choice})
+            for choice, plain in zip(choices, plain_choices(choices), strict=True)
+        }
+        for name, choices in varied.items()
+    }
+    return whole, recipes
+
+
+def _gains(problem: Problem) -> dict[str, float]:
+    """By how much the latency ratio should fall by unit, from profiles; nothing where the device counts no times."""
+    units = problem.dimensions.units
+    plan = _whole(problem, problem.space.default_recipe())
+    graph = problem.placements.reference
+    try:
+        before = problem.evaluator.profile(problem.model, graph)
+        after = problem.evaluator.profile(problem.builder.build(plan), graph, plan)
+    except DeviceLostError:
+        raise
+    except DeviceError as error:
+        warnings.warn(f"the gain of each group is not known beforehand: {error}", stacklevel=2)
+        return dict.fromkeys(units, 0.0)
+    total = max(before.kernels_ms, 1e-12)
+    saved = {group: ms - after.groups_ms.get(group, 0.0) for group, ms in before.groups_ms.items()}
+    return {unit: sum(saved.get(group, 0.0) for group in groups) / total for unit, groups in units.items()}
+
+
+def _whole(problem: Problem, recipe: Recipe) -> QuantizationPlan:
+    return QuantizationPlan(recipe, dict.fromkeys(problem.groups, Precision.INT8))

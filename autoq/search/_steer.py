@@ -1,0 +1,88 @@
+"""What is tried first, and who proposes afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.search._front_sampler import FrontSampler
+from autoq.search._knowledge import Knowledge
+from autoq.search._parameters import plain_choices
+from autoq.search._predicted_front import predicted_front
+from autoq.search._problem import Problem
+from autoq.search._proposals import first_plans, sweep_plans
+from autoq.search._run import Budget
+from autoq.search._study import Study, measured_noise
+
+
+def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, seed: int) -> None:
+    """Enqueues the first plans of a search, and has the sampler that its space names propose the others.
+
+    The sampler "front" is told all that is known, and begins with a walk of the predicted front. The others learn from
+    trials alone: they begin with every recipe, and with the most sensitive units in float.
+
+    Args:
+        problem: What is searched.
+        study: Its study.
+        budget: What is acceptable.
+        knowledge: What is known beforehand.
+        seed: Of the sampler.
+    """
+    informed = problem.space.sampler == "front"
+    for origin, plan in (_informed_plans if informed else _other_plans)(problem, knowledge):
+        study.enqueue(problem.dimensions.parameters(plan), origin)
+    if informed:
+        sampler = FrontSampler(
+            knowledge=knowledge,
+            reference=(budget.max_drop, 1.0),
+            noise=measured_noise,
+            is_known=partial(_is_measured, problem, study),
+            seed=seed + study.size,
+        )
+        study.use(sampler)
+
+
+def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) -> bool:
+    """Whether these parameters make a model that the study has a trial of."""
+    return problem.builder.fingerprint(problem.dimensions.plan(parameters)) in study.fingerprints
+
+
+def _informed_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
+    """All-float, all-int8 by the default recipe and the one that distorts least, and that recipe's predicted front."""
+    default = problem.space.default_recipe()
+    best = _least_distorting(problem, knowledge)
+    yield from first_plans(problem.groups, [default] if best == default else [default, best])
+    for units in predicted_front(knowledge, problem.space.sweep):
+        precisions = {
+            group: Precision.INT8 if unit in units else Precision.FLOAT
+            for unit, groups in problem.dimensions.units.items()
+            for group in groups
+        }
+        yield "predicted", QuantizationPlan(best, precisions)
+
+
+def _least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
+    """The best choice of each field by itself."""
+    chosen = {}
+    for name, choices in problem.space.recipe_choices().items():
+        known = knowledge.recipes.get(name, {})
+        plain = dict(zip(choices, plain_choices(choices), strict=True))
+        chosen[name] = min(choices, key=lambda choice: known.get(plain[choice], knowledge.whole))
+    # What layers in float run in has no distortion that quantization is to blame for.
+    return replace(Recipe(**chosen), runtime_precision=problem.space.runtime_precisions[0])
+
+
+def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
+    """All-float, all-int8 with every recipe that differs in one choice, and the sensitivity-ordered sweep."""
+    default = problem.space.default_recipe()
+    variations = [
+        replace(default, **{name: choice})
+        for name, choices in problem.space.recipe_choices().items()
+        for choice in choices[1:]
+    ]
+    yield from first_plans(problem.groups, [default, *variations])
+    if len(problem.dimensions.units) > 1:
+        yield from sweep_plans(knowledge.ranking, problem.dimensions.units, default, problem.space.sweep)

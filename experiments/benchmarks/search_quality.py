@@ -1,0 +1,259 @@
+"""`autoq.search` on the whole space beside what users do today, in equal time, judged on data that neither has seen.
+
+Peers: Optuna over `nncf.quantize` with the settings that people vary (preset, subset size, bias correction, and which
+weighted layers to ignore), each scored on all validation data and timed alone, in the same time; `nncf.quantize` with
+both presets; `nncf.quantize_with_accuracy_control` with the budget of the experiment, for as long as it takes. What is
+on each one's front is then scored on held-out data and timed, all models together. A peer's model counts as matched
+where one of ours is at least as accurate and as fast, or the intervals do not tell them apart.
+
+    python experiments/benchmarks/search_quality.py [CASE ...] [--seconds 600] [--quick]
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import optuna
+from _cases import Case, cases, parser
+from _lines import Lines
+from _peer import quantize as nncf_quantize
+from _peer import quantize_with_accuracy_control as nncf_control
+
+import autoq
+from autoq.core import Estimate, RuntimePrecision
+from autoq.evaluation import (
+    RuntimeConfig,
+    Scores,
+    ValidationSet,
+    compilations_within,
+    measure_latencies,
+    paired_drop,
+    score,
+    size_bytes,
+)
+from autoq.search import ParetoFront, TrialRecord, area, quiet_optuna
+
+_COMPILATIONS = 6
+# Models of one side that are compared at the end, the fastest first.
+_MOST_MODELS = 8
+_TIMED = 200
+FIRST_FRONT_GOAL = "<= 60"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model on held-out data.
+
+    Attributes:
+        side: Who found it.
+        drop: Of accuracy, below the float model in f32.
+        scores: By sample.
+        ratio: Of its latency to the float model's.
+    """
+
+    side: str
+    drop: float
+    scores: Scores
+    ratio: Estimate
+
+
+class FirstFront:
+    """A search observer that notes when the first faster model within the budget was there."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self.seconds = float("inf")
+
+    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Nothing."""
+
+    def on_start(self, info: object, earlier: object) -> None:
+        """Nothing."""
+
+    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
+        """Notes the first."""
+        if not np.isfinite(self.seconds) and any(not member.is_baseline for member in front):
+            self.seconds = time.perf_counter() - self._started
+
+    def on_finish(self, records: object, front: object, files: object) -> None:
+        """Nothing."""
+
+
+def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
+    """Prints the figures of one case."""
+    first = FirstFront()
+    result = autoq.search(
+        case.path,
+        calibration=case.given["calibration"],
+        validation=case.given["validation"],
+        metric=case.given["metric"],
+        max_drop=case.given["max_drop"],
+        space=case.given["space"],
+        sample=case.given["sample"],
+        model_type=case.model_type,
+        holdout=case.given["holdout"],
+        timeout_s=seconds,
+        tracking_uri="off",
+        progress=False,
+        observers=[first],
+    )
+    lines.figure(case.name, "first_front_s", first.seconds, goal=None if quick else FIRST_FRONT_GOAL)
+    found = [("autoq", result.build(record)) for record in result.front.staircase[:_MOST_MODELS]]
+    subset = 20 if quick else 300
+    samples = case.calibration(subset)
+    for preset in ("performance", "mixed"):
+        model = nncf_quantize(
+            case.model.clone(), samples, subset_size=subset, model_type=case.model_type, preset=preset
+        )
+        found.append(("presets", model))
+    found += [("loop", model) for model in plain_loop(case, seconds)]
+    if not quick:
+        found.append(("accuracy control", controlled(case, samples)))
+    points = judged(case, found)
+    ours = [point for point in points if point.side == "autoq"]
+    reference = np.array([max(float(result.info.max_drop or 0.0), 1e-6), 1.0])
+    volume = {side: hypervolume([p for p in points if p.side == side], reference) for side, _ in found}
+    for side in dict.fromkeys(point.side for point in points if point.side != "autoq"):
+        theirs = [point for point in points if point.side == side]
+        unmatched = [point for point in theirs if not any(matches(own, point) for own in ours)]
+        lines.figure(
+            case.name,
+            f"unmatched by autoq: {side}",
+            len(unmatched),
+            goal=None if quick else "<= 0",
+            of=len(theirs),
+            models=[[round(p.drop, 4), round(p.ratio.value, 3)] for p in theirs],
+        )
+        lines.figure(case.name, f"hypervolume beside {side}", volume["autoq"], volume[side])
+    lines.figure(
+        case.name,
+        "models",
+        len(ours),
+        models=[[round(p.drop, 4), round(p.ratio.value, 3)] for p in ours],
+        trials=len(result.records),
+    )
+
+
+def plain_loop(case: Case, seconds: float) -> Iterator[ov.Model]:
+    """Models on the front that Optuna finds over `nncf.quantize`, as people write it."""
+    deadline = time.perf_counter() + seconds
+    layers = [
+        op.get_friendly_name()
+        for op in case.model.get_ordered_ops()
+        if op.get_type_name() in {"Convolution", "GroupConvolution", "MatMul"}
+    ]
+    runtime = RuntimeConfig()
+    validation = case.validation()
+    models: dict[int, ov.Model] = {}
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        subset = trial.suggest_categorical("subset_size", [100, 300])
+        model = nncf_quantize(
+            case.model.clone(),
+            case.calibration(subset),
+            subset_size=subset,
+            model_type=case.model_type,
+            preset=trial.suggest_categorical("preset", ["performance", "mixed"]),
+            fast_bias_correction=trial.suggest_categorical("fast_bias_correction", [True, False]),
+            ignored=[layer for layer in layers if trial.suggest_categorical(f"ignore {layer}", [False, True])],
+        )
+        models[trial.number] = model
+        compiled = runtime.compile(model)
+        accuracy = float(score(compiled, validation, case.metric).mean())
+        return accuracy, timed(compiled.compiled_model, case.sample())
+
+    with quiet_optuna():
+        study = optuna.create_study(directions=["maximize", "minimize"], sampler=optuna.samplers.TPESampler(seed=0))
+        study.enqueue_trial(
+            {"subset_size": 300, "preset": "performance", "fast_bias_correction": True}
+            | {f"ignore {layer}": False for layer in layers}
+        )
+        while time.perf_counter() < deadline:
+            study.optimize(objective, n_trials=1, catch=(RuntimeError,))
+    for trial in sorted(study.best_trials, key=lambda trial: trial.values[1])[:_MOST_MODELS]:
+        yield models[trial.number]
+
+
+def timed(compiled: ov.CompiledModel, sample: Any) -> float:
+    """Median seconds of an inference, as a loop alone takes it."""
+    request = compiled.create_infer_request()
+    request.infer(sample)
+    ticks = [time.perf_counter()]
+    for _ in range(_TIMED):
+        request.infer()
+        ticks.append(time.perf_counter())
+    return statistics.median(np.diff(ticks))
+
+
+def controlled(case: Case, samples: Sequence[Any]) -> ov.Model:
+    """What `nncf.quantize_with_accuracy_control` comes to."""
+    pairs = list(case.validation())
+
+    def validate(compiled: ov.CompiledModel, items: Any) -> tuple[float, list[float]]:
+        outputs, targets = zip(*((list(compiled(inputs).values()), target) for inputs, target in items), strict=True)
+        scores = [float(value) for value in case.metric(list(outputs), list(targets))]
+        return float(np.mean(scores)), scores
+
+    return nncf_control(
+        case.model.clone(),
+        samples,
+        pairs,
+        validate,
+        max_drop=float(case.given["max_drop"]),
+        subset_size=300,
+        model_type=case.model_type,
+    )
+
+
+def judged(case: Case, found: Sequence[tuple[str, ov.Model]]) -> list[Point]:
+    """Scores all models on held-out data and times them together."""
+    held_out = ValidationSet.of(case.model, case.given["holdout"])
+    runtime = RuntimeConfig()
+    reference = score(
+        runtime.for_data().with_precision(RuntimePrecision.F32).compile(case.model), held_out, case.metric
+    )
+    scores = [score(runtime.for_data().compile(model), held_out, case.metric) for _, model in found]
+    *compiled, baselines = compilations_within(
+        [partial(runtime.compile, model) for model in [*(model for _, model in found), case.model]],
+        max_seconds=0.0,
+        size_bytes=sum(size_bytes(model) for _, model in found),
+        fewest=_COMPILATIONS,
+    )
+    latencies = measure_latencies(compiled, baselines, case.sample(), max_seconds=30.0, target_half_width=0.005)
+    return [
+        Point(side, float((reference - own).mean()), own, latency.ratio)
+        for (side, _), own, latency in zip(found, scores, latencies, strict=True)
+    ]
+
+
+def matches(own: Point, other: Point) -> bool:
+    """Whether one is at least as good as the other in both, or not to be told apart from it."""
+    accurate = own.drop <= other.drop or paired_drop(other.scores, own.scores).low <= 0
+    return accurate and not other.ratio.below(own.ratio)
+
+
+def hypervolume(points: Sequence[Point], reference: Any) -> float:
+    """Area below the budget and the float model's latency."""
+    return area(np.array([(point.drop, point.ratio.value) for point in points]).reshape(-1, 2), reference)
+
+
+def main() -> None:
+    """Runs every case."""
+    command = parser(__doc__)
+    command.add_argument("--seconds", type=float, default=600.0, help="of each search")
+    options = command.parse_args()
+    lines = Lines("search_quality")
+    for case in cases(options.cases):
+        compare(case, lines, seconds=30.0 if options.quick else options.seconds, quick=options.quick)
+    lines.finish()
+
+
+if __name__ == "__main__":
+    main()

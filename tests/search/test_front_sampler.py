@@ -1,0 +1,149 @@
+from itertools import pairwise, product
+
+import numpy as np
+import optuna
+import pytest
+from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase
+
+from autoq.search import FrontSampler, Knowledge, quiet_optuna
+from autoq.search._expected_improvement import area
+
+UNITS = [f"u{number}" for number in range(7)]
+RECIPES = ["one", "two", "three"]
+REFERENCE = np.array([0.03, 1.0])
+
+
+class TestContract(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):
+    """What Optuna asks of every sampler."""
+
+    @pytest.fixture
+    def sampler(self):
+        return lambda: FrontSampler(seed=0)
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with quiet_optuna():
+        yield
+
+
+class Truth:
+    """A made-up model: distortions and gains add up nearly, and what is known of them beforehand is not exact."""
+
+    def __init__(self, seed):
+        rng = np.random.default_rng(seed)
+        self.distortion = rng.lognormal(0, 1.2, len(UNITS))
+        self.distortion /= self.distortion.sum()
+        self.gain = rng.dirichlet(np.full(len(UNITS), 2.0)) / 2
+        self.border = np.abs(rng.normal(0, 0.01, len(UNITS) - 1))
+        self.factor = np.array([1.0, *rng.lognormal(0, 0.4, 2)])
+        self.slower = np.array([0.0, 0.02, 0.04])
+        self.guess = self.distortion * rng.lognormal(0, 0.5, len(UNITS))
+
+    def __call__(self, int8, recipe):
+        x = np.asarray(int8, float)
+        drop = 0.05 * self.factor[recipe] * (self.distortion @ x)
+        return drop, 1 - self.gain @ x + self.border @ np.abs(np.diff(x)) + self.slower[recipe] * x.mean()
+
+    @property
+    def knowledge(self):
+        return Knowledge(
+            distortion=dict(zip(UNITS, self.guess, strict=True)),
+            gains=dict(zip(UNITS, self.gain * 1.2, strict=True)),
+            whole=1.0,
+            recipes={"recipe": {"one": 1.0, "two": 1.2 * self.factor[1], "three": 0.9 * self.factor[2]}},
+            neighbours=tuple(pairwise(UNITS)),
+        )
+
+    def enumerated(self):
+        return np.array([self(x, r) for x in product([0, 1], repeat=len(UNITS)) for r in range(3)])
+
+
+def suggested(trial):
+    recipe = RECIPES.index(trial.suggest_categorical("recipe", RECIPES))
+    return tuple(trial.suggest_categorical(f"precision/{unit}", ["int8", "float"]) == "int8" for unit in UNITS), recipe
+
+
+def searched(sampler, truth, count):
+    study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
+    for word in ("float", "int8"):
+        study.enqueue_trial({"recipe": "one"} | {f"precision/{unit}": word for unit in UNITS})
+    study.optimize(lambda trial: truth(*suggested(trial)), n_trials=count)
+    return study
+
+
+def share(study, truth):
+    found = np.array([trial.values for trial in study.trials])
+    return area(found, REFERENCE) / area(truth.enumerated(), REFERENCE)
+
+
+def test_the_front_is_found_in_a_few_dozen_evaluations():
+    shares, at_random = [], []
+    for seed in range(4):
+        truth = Truth(seed)
+        sampler = FrontSampler(knowledge=truth.knowledge, reference=(0.03, 1.0), seed=seed)
+        shares.append(share(searched(sampler, truth, 27), truth))
+        at_random.append(share(searched(optuna.samplers.RandomSampler(seed), truth, 27), truth))
+    assert np.median(shares) > 0.97
+    assert np.median(at_random) < 0.9
+
+
+def test_without_any_knowledge_it_still_learns():
+    truth = Truth(1)
+    assert share(searched(FrontSampler(reference=(0.03, 1.0), seed=1), truth, 40), truth) > 0.9
+
+
+def test_nothing_is_proposed_twice_until_everything_was():
+    truth = Truth(0)
+    study = searched(FrontSampler(knowledge=truth.knowledge, seed=0), truth, 60)
+    assert len({tuple(sorted(trial.params.items())) for trial in study.trials}) == 60
+
+
+def test_the_same_seed_proposes_the_same():
+    truth = Truth(2)
+    one, other = (searched(FrontSampler(knowledge=truth.knowledge, seed=3), truth, 8) for _ in range(2))
+    assert [t.params for t in one.trials] == [t.params for t in other.trials]
+
+
+def test_what_failed_what_runs_and_what_is_known_is_passed_over():
+    truth = Truth(3)
+    asked = []
+
+    def is_known(parameters):
+        asked.append(dict(parameters))
+        return len(asked) == 1
+
+    study = searched(FrontSampler(knowledge=truth.knowledge, seed=0, is_known=is_known), truth, 2)
+    running = study.ask()
+    suggested(running)
+    assert running.params == asked[1] != asked[0]
+    proposals = [running.params]
+    for _ in range(5):
+        trial = study.ask()
+        suggested(trial)
+        proposals.append(trial.params)
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    assert len({tuple(sorted(p.items())) for p in proposals}) == 6
+
+
+def test_a_unit_that_the_device_cannot_run_stays_in_float():
+    truth = Truth(4)
+    broken = dict(truth.knowledge.distortion) | {"u2": float("inf")}
+    knowledge = Knowledge(distortion=broken, gains=truth.knowledge.gains, whole=1.0)
+    study = searched(FrontSampler(knowledge=knowledge, seed=0), truth, 12)
+    assert {trial.params["precision/u2"] for trial in study.trials[2:]} == {"float"}
+
+
+def test_objectives_to_be_maximized_are_understood():
+    truth = Truth(0)
+
+    def objective(trial):
+        drop, ratio = truth(*suggested(trial))
+        return -drop, -ratio
+
+    study = optuna.create_study(directions=["maximize", "maximize"], sampler=FrontSampler(seed=0))
+    study.optimize(objective, n_trials=40)
+    values = -np.array([trial.values for trial in study.trials])
+    late, early = area(values, REFERENCE), area(values[:10], REFERENCE)
+    assert late > early
+    assert late > 0.8 * area(truth.enumerated(), REFERENCE)
