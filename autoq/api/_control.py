@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -31,11 +30,12 @@ from autoq.evaluation import (
     Score,
     Scorer,
     Scores,
+    distortion,
     layer_times,
     model_outputs,
     racing_order,
 )
-from autoq.search import normalised_error, restoration_order, restore
+from autoq.search import alike, restoration_order, restore
 
 # Hard items: at most this share of all, and as many as hold this share of what the ancestor lost and won.
 _MOST_HARD = 0.25
@@ -207,7 +207,7 @@ class Control:
         Distortion tells more than scores, which few groups change alone, and takes a few inputs of one shape, where
         scores would have the device compile for every shape among them.
         """
-        feeds = _alike(self.inputs)
+        feeds = alike(self.inputs, _RANKED_ON)
         shapes = {name: list(value.shape) for name, value in feeds[0].items()}
         exact = runtime.for_data().with_precision(RuntimePrecision.F32)
 
@@ -217,14 +217,14 @@ class Control:
 
         reference = outputs(self.calibrated.model.clone())
 
-        def distortion(plan: QuantizationPlan) -> float:
+        def of(plan: QuantizationPlan) -> float:
             if self._spent():
                 return 0.0
             self.step(len(self.estimates) + 1, len(self.estimates) + 1)
-            return normalised_error(reference, outputs(self.calibrated.build(plan)))
+            return distortion(reference, outputs(self.calibrated.build(plan)))
 
         # Compiling is most of the work, and leaves cores idle.
-        whole, *others = Parallel(n_jobs=workers, backend="threading")(delayed(distortion)(plan) for plan in plans)
+        whole, *others = Parallel(n_jobs=workers, backend="threading")(delayed(of)(plan) for plan in plans)
         return [whole - other for other in others]
 
     def _costs(self, runtime: RuntimeConfig) -> dict[str, float]:
@@ -326,14 +326,6 @@ class Control:
         # All of them where they are few, as with scores of 0 and 1; the most telling ones where all differ a little.
         count = positive if positive <= _MOST_HARD * len(order) else min(enough, int(_MOST_HARD * len(order)))
         return np.asarray(order[: max(count, min(_FEWEST_HARD, int(among.sum())))], np.int64)
-
-
-def _alike(inputs: Sequence[Feed]) -> list[Feed]:
-    """A few inputs of one shape, the most frequent among the first ones."""
-    by_shape: dict[tuple[tuple[int, ...], ...], list[Feed]] = defaultdict(list)
-    for index in range(min(len(inputs), 8 * _RANKED_ON)):
-        by_shape[tuple(value.shape for value in inputs[index].values())].append(inputs[index])
-    return max(by_shape.values(), key=len)[:_RANKED_ON]
 
 
 def _blocks(groups: Sequence[str]) -> list[Sequence[str]]:

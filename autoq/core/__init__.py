@@ -30,6 +30,7 @@ from autoq.core._scheme import QuantizerScheme
 from autoq.core._typed_yaml import parse_fields, read_yaml
 from autoq.core._vocabulary import (
     BiasCorrection,
+    DistortionMeasure,
     ModelType,
     OverflowFix,
     Precision,
@@ -49,6 +50,7 @@ __all__ = [
     "DataError",
     "DeviceError",
     "DeviceLostError",
+    "DistortionMeasure",
     "Estimate",
     "FloatArray",
     "Fp8Scale",

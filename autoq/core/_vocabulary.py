@@ -81,6 +81,14 @@ class BiasCorrection(Word):
     ACCURATE = "accurate"
 
 
+class DistortionMeasure(Word):
+    """How the distance of a candidate's outputs from the float model's is measured."""
+
+    NMSE = "nmse"  # squared error over variance
+    KL = "kl"  # Kullback-Leibler divergence between the classes along the last axis
+    COSINE = "cosine"  # one minus the cosine of the angle between them
+
+
 class RuntimePrecision(Word):
     """What layers left in float are executed in."""
 

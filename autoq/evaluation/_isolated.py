@@ -7,10 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, cast
 
+import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import AutoqError, ConfigError, DeviceLostError, QuantizationPlan, RuntimePrecision
+from autoq.core import AutoqError, ConfigError, DeviceLostError, DistortionMeasure, QuantizationPlan, RuntimePrecision
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._crossing import packed
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults
@@ -26,6 +28,7 @@ _FLOAT_MODELS = 20
 _SHORTEST_S = 60.0
 # The float model is scored in f32, compiled and timed several times; starting the process is no candidate's fault.
 _TRIALS_OF_FLOAT_MODEL = 10
+_SLOW = 20
 
 
 class IsolatedEvaluator:
@@ -96,6 +99,21 @@ class IsolatedEvaluator:
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """As `Evaluator.outputs`; raises as `evaluate` does."""
         return cast("Outputs", self._ask("outputs", model, inputs))
+
+    def switched_distortions(
+        self,
+        model: ov.Model,
+        inputs: Sequence[Feed],
+        switches: NDArray[np.float32],
+        name: str,
+        measure: DistortionMeasure,
+        max_seconds: float,
+    ) -> NDArray[np.float64]:
+        """As `Evaluator.switched_distortions`; raises as `evaluate` does."""
+        given = (model, list(inputs), switches, name, measure, max_seconds)
+        # The fewest inputs may take longer than the time.
+        besides_s = _SLOW * max_seconds
+        return cast("NDArray[np.float64]", self._ask("switched_distortions", *given, besides_s=besides_s))
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
         """As `Evaluator.profile`; raises as `evaluate` does."""

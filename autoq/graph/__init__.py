@@ -3,6 +3,7 @@
 from autoq.graph._analyze import analyze
 from autoq.graph._bodies import Body, check_scope, if_bodies
 from autoq.graph._names import unique_names
+from autoq.graph._neighbours import neighbours
 from autoq.graph._original import analyze_original
 from autoq.graph._placements import NO_SCOPE, Placements
 from autoq.graph._read import read_model
@@ -37,6 +38,7 @@ __all__ = [
     "analyze_original",
     "check_scope",
     "if_bodies",
+    "neighbours",
     "read_model",
     "standing_quantizers",
     "unique_names",

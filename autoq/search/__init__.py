@@ -14,7 +14,7 @@ from autoq.search._records import TrialRecord, TrialState
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, run
-from autoq.search._sensitivity import normalised_error, sensitivities
+from autoq.search._sensitivity import Sensitivities, alike, measure_sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
     accuracy_to_dict,
@@ -44,11 +44,13 @@ __all__ = [
     "SearchInfo",
     "SearchObserver",
     "SearchSpace",
+    "Sensitivities",
     "Study",
     "TrialRecord",
     "TrialState",
     "accuracy_from_dict",
     "accuracy_to_dict",
+    "alike",
     "area",
     "close",
     "evaluation_from_dict",
@@ -56,7 +58,7 @@ __all__ = [
     "latency_from_dict",
     "latency_to_dict",
     "learn",
-    "normalised_error",
+    "measure_sensitivities",
     "objectives",
     "place",
     "plot_front",
@@ -67,7 +69,6 @@ __all__ = [
     "restoration_order",
     "restore",
     "run",
-    "sensitivities",
     "steer",
     "synthetic_table",
 ]

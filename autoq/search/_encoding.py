@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from autoq.core import Precision
-from autoq.search._parameters import PRECISION_PREFIX
+from autoq.search._parameters import PRECISION_PREFIX, Dimensions, plain_choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,14 @@ class Encoding:
             tuple(name.removeprefix(PRECISION_PREFIX) for name in units),
             {name: words_of for name, words_of in choices.items() if name not in units},
         )
+
+    @classmethod
+    def of_dimensions(cls, dimensions: Dimensions) -> Self:
+        """Encoding of what a search of these dimensions asks for."""
+        fields = {
+            name: tuple(plain_choices(choices)) for name, choices in dimensions.recipe.items() if len(choices) > 1
+        }
+        return cls(tuple(dimensions.units), fields)
 
     def encode(self, parameters: Sequence[Mapping[str, Any]]) -> Points:
         """Parameters as arrays; each must name every unit and field."""

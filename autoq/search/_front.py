@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autoq.core import BudgetError
 from autoq.evaluation import Outcome
+from autoq.search._expected_improvement import area
 from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._serial import record_to_dict
 
@@ -106,13 +107,8 @@ class ParetoFront(Sequence[TrialRecord]):
 
     def hypervolume(self, reference: tuple[float, float]) -> float:
         """Area between the front and a reference point (drop, latency ratio) that is worse in both."""
-        points = sorted(p for p in map(objectives, self.staircase) if p[0] < reference[0] and p[1] < reference[1])
-        area, ceiling = 0.0, reference[1]
-        for drop, ratio in points:
-            if ratio < ceiling:
-                area += (reference[0] - drop) * (ceiling - ratio)
-                ceiling = ratio
-        return area
+        points = np.array([objectives(record) for record in self.staircase], np.float64).reshape(-1, 2)
+        return area(points, np.array(reference, np.float64))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draws every evaluated trial and the front, with intervals, on matplotlib axes."""

@@ -13,7 +13,7 @@ Pair = tuple[str, str]
 class Knowledge:
     """What is known of a problem before its first trial.
 
-    Distortions are those of `normalised_error` or whatever measure the space names: 0 is the float model's output.
+    Distortions are by the measure that the space names: 0 is the float model's output.
 
     Attributes:
         distortion: By unit, of the outputs where it alone is int8, with the default recipe; infinite where the device

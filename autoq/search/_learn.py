@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan, Recipe
+from autoq.evaluation import distortion
+from autoq.graph import neighbours
 from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import plain_choices
 from autoq.search._problem import Problem, Stage
-from autoq.search._sensitivity import normalised_error, sensitivities
+from autoq.search._sensitivity import alike, measure_sensitivities
 from autoq.search._study import Study
 
-_SENSITIVITY_SAMPLES = 16
+_RECIPE_INPUTS = 16
 _KNOWLEDGE = "knowledge"
 
 
@@ -34,38 +35,44 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
         return problem.knowledge
     if (known := study.recall(_KNOWLEDGE)) is not None:
         return Knowledge.from_dict(known)
-    inputs = [problem.inputs[i] for i in range(min(_SENSITIVITY_SAMPLES, len(problem.inputs)))]
-    default = problem.space.default_recipe()
-    distortion = sensitivities(
+    units = problem.dimensions.units
+    graph = problem.placements.reference
+    near = neighbours(problem.model, graph, units)
+    stage(f"measuring the sensitivity of {len(units)} units", 0, None)
+    sensitivities = measure_sensitivities(
         problem.builder,
         problem.model,
-        problem.dimensions.units,
-        default,
-        outputs=lambda model: problem.evaluator.outputs(model, inputs),
-        progress=lambda done, total: stage("measuring the sensitivity of each group", done, total),
+        units,
+        near,
+        problem.space.default_recipe(),
+        inputs=problem.inputs,
+        evaluator=problem.evaluator,
+        measure=problem.space.sensitivity,
     )
-    whole, recipes = _whole_models(problem, inputs, stage)
+    whole, recipes = _whole_models(problem, stage)
     stage("profiling the float model and the model in int8", 0, None)
     found = Knowledge(
-        distortion=distortion,
+        distortion=sensitivities.alone,
         gains=_gains(problem),
         whole=whole,
+        interactions=sensitivities.interactions,
         recipes=recipes,
-        neighbours=tuple(pairwise(problem.dimensions.units)),
+        neighbours=near,
     )
     study.remember(_KNOWLEDGE, found.to_dict())
     return found
 
 
-def _whole_models(problem: Problem, inputs: list[Any], stage: Stage) -> tuple[float, dict[str, dict[Any, float]]]:
+def _whole_models(problem: Problem, stage: Stage) -> tuple[float, dict[str, dict[Any, float]]]:
     """Distortion of the whole model in int8: with the default recipe, and with each that differs in one choice."""
+    inputs = alike(problem.inputs, _RECIPE_INPUTS)
     default = problem.space.default_recipe()
     varied = {name: choices for name, choices in problem.space.recipe_choices().items() if len(choices) > 1}
     total = 1 + sum(len(choices) - 1 for choices in varied.values())
     reference = problem.evaluator.outputs(problem.model, inputs)
     done = 0
 
-    def distortion(**changes: Any) -> float:
+    def changed(**changes: Any) -> float:
         nonlocal done
         try:
             outputs = problem.evaluator.outputs(
@@ -78,12 +85,12 @@ def _whole_models(problem: Problem, inputs: list[Any], stage: Stage) -> tuple[fl
         finally:
             done += 1
             stage("measuring the distortion by each recipe", done, total)
-        return normalised_error(reference, outputs)
+        return distortion(reference, outputs, problem.space.sensitivity)
 
-    whole = distortion()
+    whole = changed()
     recipes = {
         name: {
-            plain: whole if choice == choices[0] else distortion(**{name: choice})
+            plain: whole if choice == choices[0] else changed(**{name: choice})
             for choice, plain in zip(choices, plain_choices(choices), strict=True)
         }
         for name, choices in varied.items()

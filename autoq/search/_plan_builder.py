@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import openvino as ov
 
-from autoq.core import QuantizationPlan
+from autoq.core import QuantizationPlan, Recipe
 
 
 class Resolved(Protocol):
@@ -32,3 +33,6 @@ class PlanBuilder(Protocol):
 
     def build(self, plan: QuantizationPlan) -> ov.Model:
         """The model that a plan stands for; a new one at each call."""
+
+    def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
+        """A model, each of whose units is int8 or float as an input tells, as `CandidateBuilder` builds it."""

@@ -1,72 +1,128 @@
-"""How much each group, quantized alone, distorts the model's outputs: forward passes only, no labels."""
+"""How much units in int8 distort a model's outputs: forward passes only, no labels.
+
+One compiled model has a switch for each unit, so that a unit costs a few inferences and no compilation. Two neighbours
+distort together what each distorts alone, and something besides where one rounds what the other has rounded: pairs are
+run too, since the sum over units would miss that (as in the interaction terms of CLADO, arXiv 2307.05657).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import openvino as ov
 
-from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan, Recipe
-from autoq.evaluation import Outputs
+from autoq.calibration import Feed
+from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Precision, QuantizationPlan, Recipe
+from autoq.evaluation import CandidateEvaluator, distortion
+from autoq.search._knowledge import Pair
 from autoq.search._plan_builder import PlanBuilder
+from autoq.transform import SWITCHES
+
+# Inputs of one shape, and seconds that running all settings on them may take.
+_INPUTS = 16
+_LOOKED_AT = 8 * _INPUTS
+_MOST_SECONDS = 15.0
 
 
-def sensitivities(
+@dataclass(frozen=True, slots=True)
+class Sensitivities:
+    """Distortions of a model's outputs.
+
+    Attributes:
+        alone: By unit, where it alone is int8; infinite where the device fails to run that.
+        interactions: By pair of units, of both in int8 less the sum of each alone.
+        whole: Of all units in int8.
+        inferences: Forward passes that it took at most.
+    """
+
+    alone: Mapping[str, float]
+    interactions: Mapping[Pair, float]
+    whole: float
+    inferences: int
+
+
+def measure_sensitivities(
     builder: PlanBuilder,
     model: ov.Model,
     units: Mapping[str, Sequence[str]],
+    pairs: Sequence[Pair],
     recipe: Recipe,
     *,
-    outputs: Callable[[ov.Model], Outputs],
-    progress: Callable[[int, int], None],
-) -> dict[str, float]:
-    """Output distortion of each unit when it alone is int8, most sensitive first.
-
-    The distortion is the normalised mean squared error of the outputs, `sum (y - y_float)^2 / sum (y_float - mean)^2`,
-    averaged over outputs, both models executed in f32.
+    inputs: Sequence[Feed],
+    evaluator: CandidateEvaluator,
+    measure: DistortionMeasure = DistortionMeasure.NMSE,
+) -> Sensitivities:
+    """Distortion of each unit alone, of pairs of them, and of all.
 
     Args:
         builder: Builds the candidates.
         model: The float model.
         units: Groups by unit.
+        pairs: Units whose interaction is measured.
         recipe: Held for every candidate.
-        outputs: Runs a model in f32, always on the same inputs.
-        progress: Called with units done and units in all.
-
-    Returns:
-        Distortion by unit, descending; infinite where the device fails to run a model with the unit in int8.
+        inputs: Calibration inputs; a few of the most frequent shape are run.
+        evaluator: Runs models, in f32.
+        measure: What is measured.
 
     Raises:
         DeviceError: The device fails to run the float model.
     """
-    reference = outputs(model)
-    distortion: dict[str, float] = {}
+    feeds = alike(inputs, _INPUTS)
+    names = list(units)
+    index = {unit: number for number, unit in enumerate(names)}
+    settings = np.eye(len(names), dtype=np.float32)
+    together = [settings[index[first]] + settings[index[second]] for first, second in pairs]
+    rows = np.array([np.ones(len(names)), *settings, *together], np.float32)
+    try:
+        found = evaluator.switched_distortions(
+            builder.build_switchable(recipe, list(units.values())), feeds, rows, SWITCHES, measure, _MOST_SECONDS
+        )
+    except DeviceLostError:
+        raise
+    except (DeviceError, RuntimeError) as error:
+        warnings.warn(f"units are measured in one model each, since switches fail: {error}", stacklevel=2)
+        return _one_by_one(builder, model, units, recipe, feeds=feeds, evaluator=evaluator, measure=measure)
+    alone = dict(zip(names, found[1:].tolist(), strict=False))
+    both = found[1 + len(names) :].tolist()
+    interactions = {pair: value - alone[pair[0]] - alone[pair[1]] for pair, value in zip(pairs, both, strict=True)}
+    return Sensitivities(alone, interactions, float(found[0]), (len(rows) + 1) * len(feeds))
+
+
+def _one_by_one(
+    builder: PlanBuilder,
+    model: ov.Model,
+    units: Mapping[str, Sequence[str]],
+    recipe: Recipe,
+    *,
+    feeds: Sequence[Feed],
+    evaluator: CandidateEvaluator,
+    measure: DistortionMeasure,
+) -> Sensitivities:
+    """The same with a model for every unit; interactions are not measured."""
+    reference = evaluator.outputs(model, feeds)
     every = [group for groups in units.values() for group in groups]
-    for done, (unit, groups) in enumerate(units.items(), start=1):
-        alone = QuantizationPlan(recipe, dict.fromkeys(every, Precision.FLOAT) | dict.fromkeys(groups, Precision.INT8))
+
+    def of(int8: Sequence[str]) -> float:
+        plan = QuantizationPlan(recipe, dict.fromkeys(every, Precision.FLOAT) | dict.fromkeys(int8, Precision.INT8))
         try:
-            distortion[unit] = normalised_error(reference, outputs(builder.build(alone)))
+            return distortion(reference, evaluator.outputs(builder.build(plan), feeds), measure)
         except DeviceLostError:
             raise
         except DeviceError:
-            distortion[unit] = float("inf")
-        progress(done, len(units))
-    return dict(sorted(distortion.items(), key=lambda item: -item[1]))
+            return math.inf
+
+    alone = {unit: of(groups) for unit, groups in units.items()}
+    return Sensitivities(alone, {}, of(every), (len(units) + 2) * len(feeds))
 
 
-def normalised_error(reference: Outputs, outputs: Outputs) -> float:
-    """Mean over outputs of squared error over variance, each pooled over all inputs.
-
-    Args:
-        reference: Per input, the float model's output arrays.
-        outputs: Likewise for the candidate.
-    """
-    shares = []
-    for port in range(len(reference[0])):
-        truth = np.concatenate([np.asarray(r[port], np.float64).ravel() for r in reference])
-        actual = np.concatenate([np.asarray(o[port], np.float64).ravel() for o in outputs])
-        spread = float(np.sum((truth - truth.mean()) ** 2))
-        error = float(np.sum((actual - truth) ** 2))
-        shares.append(error / spread if spread > 0 else error)
-    return float(np.mean(shares))
+def alike(inputs: Sequence[Feed], most: int) -> list[Feed]:
+    """A few inputs of one shape, the most frequent among the first ones: a device compiles for every shape anew."""
+    by_shape: dict[tuple[tuple[int, ...], ...], list[Feed]] = defaultdict(list)
+    for number in range(min(len(inputs), _LOOKED_AT)):
+        by_shape[tuple(value.shape for value in inputs[number].values())].append(inputs[number])
+    return max(by_shape.values(), key=len)[:most]

@@ -13,6 +13,7 @@ from autoq.calibration import Needs
 from autoq.core import (
     BiasCorrection,
     ConfigError,
+    DistortionMeasure,
     OverflowFix,
     PlanError,
     Preset,
@@ -83,6 +84,7 @@ class SearchSpace(BaseModel):
         ignored_scopes: Named scopes; "none" is always there.
         precisions: "group" searches the precision of every group, "model" quantizes all groups or none.
         sampler: Who proposes after the enqueued plans.
+        sensitivity: How the distortion of the outputs is measured that units are ranked by.
         sweep: How many plans of the predicted front, or of a sensitivity-ordered sweep, are tried first.
     """
 
@@ -109,6 +111,7 @@ class SearchSpace(BaseModel):
     ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
     precisions: Literal["group", "model"] = "group"
     sampler: Literal["front", "tpe", "nsga2", "random"] = "front"
+    sensitivity: DistortionMeasure = DistortionMeasure.NMSE
     sweep: Annotated[int, Field(ge=0)] = 8
 
     @field_validator("*")

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import DeviceError, Estimate, PlanError, QuantizationPlan, RuntimePrecision
+from autoq.core import (
+    DeviceError,
+    DistortionMeasure,
+    Estimate,
+    PlanError,
+    QuantizationPlan,
+    Recipe,
+    RuntimePrecision,
+)
 from autoq.evaluation import (
     Accuracy,
     Contest,
@@ -80,6 +90,15 @@ class TableBuilder:
         note_plan(model, plan)
         return model
 
+    def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
+        """Not recorded.
+
+        Raises:
+            PlanError: Always: a table has plans alone.
+        """
+        msg = f"table {self._table.name!r} has no model whose units are switched: its plans were measured one by one."
+        raise PlanError(msg)
+
 
 class TableEvaluator:
     """Scores and times what a `TableBuilder` built, as an `Evaluator` does, from what was recorded.
@@ -137,17 +156,26 @@ class TableEvaluator:
         Raises:
             DeviceError: Always: what a search would learn from outputs is in the table's `knowledge`.
         """
-        msg = f"table {self._table.name!r} holds no outputs; what they tell is its knowledge."
-        raise DeviceError(msg)
+        raise DeviceError(self._not_recorded("outputs"))
+
+    def switched_distortions(
+        self,
+        model: ov.Model,
+        inputs: Sequence[Feed],
+        switches: NDArray[np.float32],
+        name: str,
+        measure: DistortionMeasure,
+        max_seconds: float,
+    ) -> NDArray[np.float64]:
+        """Not recorded; raises as `outputs` does."""
+        raise DeviceError(self._not_recorded("distortions of single settings"))
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
-        """Not recorded.
+        """Not recorded; raises as `outputs` does."""
+        raise DeviceError(self._not_recorded("profiles"))
 
-        Raises:
-            DeviceError: Always, as `outputs` does.
-        """
-        msg = f"table {self._table.name!r} holds no profiles; what they tell is its knowledge."
-        raise DeviceError(msg)
+    def _not_recorded(self, what: str) -> str:
+        return f"table {self._table.name!r} holds no {what}; what they tell is its knowledge."
 
     def _row(self, model: ov.Model) -> int:
         plan = read_plan(model)

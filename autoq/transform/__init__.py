@@ -4,10 +4,12 @@ from autoq.transform._builder import CandidateBuilder, quantize_model
 from autoq.transform._channel_alignment import align_channels
 from autoq.transform._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, read_plan
 from autoq.transform._resolved import FLOAT_FINGERPRINT, ResolvedPlan, ResolvedQuantizer, Smoothing
+from autoq.transform._switchable import SWITCHES
 
 __all__ = [
     "FLOAT_FINGERPRINT",
     "PLAN_NOTE",
+    "SWITCHES",
     "VERSION_NOTE",
     "CandidateBuilder",
     "ResolvedPlan",

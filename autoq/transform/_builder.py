@@ -16,8 +16,9 @@ from autoq.transform._activation_quantizers import ActivationQuantizers
 from autoq.transform._bias_correction import shift_biases
 from autoq.transform._fake_quantize import insert_activations, insert_weights
 from autoq.transform._measured_shifts import MeasuredShifts
-from autoq.transform._resolved import ResolvedPlan, Smoothing
+from autoq.transform._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing
 from autoq.transform._smooth_quant import insert_divisions, smoothings
+from autoq.transform._switchable import Switches, switch_activations, switch_biases, switch_weights
 from autoq.transform._weight_quantizers import WeightQuantizers
 from autoq.transform._weights import FloatWeights
 
@@ -109,6 +110,49 @@ class CandidateBuilder:
         shift_biases(nodes, layers, shifts)
         candidate.validate_nodes_and_infer_types()
         return candidate
+
+    def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
+        """The model with every group in int8, and an input that says which units of groups are.
+
+        Accurate bias correction is left out: it measures the biases of one candidate. With SmoothQuant, the float
+        layers divide and multiply too, as if all of its layers were int8.
+
+        Args:
+            recipe: Of the candidates.
+            units: Groups of each unit, in the order of the switches; groups of no unit stay in float.
+
+        Raises:
+            PlanError: A group or an ignored scope does not exist.
+        """
+        held = {group: number for number, groups in enumerate(units) for group in groups}
+        groups = [group.name for group in self._placements.reference.groups]
+        plan = QuantizationPlan(recipe, {g: recipe.mode if g in held else Precision.FLOAT for g in [*groups, *held]})
+        resolved, graph = self.resolve(plan), self._graph(plan)
+
+        def units_of(quantizer: ResolvedQuantizer) -> frozenset[int]:
+            # One behind SmoothQuant's division stands for those of all readers, and has a name of its own.
+            group = graph.group_of.get(quantizer.name)
+            readers = tuple(op for op, _ in quantizer.consumers)
+            found = self._groups_of(group.name, group.ops) if group else self._groups_of(quantizer.name, readers)
+            return frozenset(held[name] for name in found)
+
+        clone = self._model.clone()
+        nodes = unique_names(clone)
+        divided = insert_divisions(nodes, resolved.smoothings)
+        switches = Switches(clone, len(units))
+        switch_activations(nodes, resolved.quantizers, divided, switches, units_of)
+        switch_weights(
+            nodes,
+            resolved.quantizers,
+            lambda quantizer: self._on_weights.values(quantizer, graph, resolved.smoothings),
+            switches,
+            units_of,
+        )
+        of_weight = {quantizer.name: units_of(quantizer) for quantizer in resolved.quantizers}
+        layers = {layer.op: layer for layer in graph.layers}
+        switch_biases(nodes, layers, resolved.shifts, switches, lambda layer: of_weight[layer.weight])
+        clone.validate_nodes_and_infer_types()
+        return clone
 
     def _assemble(
         self, resolved: ResolvedPlan, graph: QuantizationGraph, *, fold_weights: bool

@@ -60,7 +60,7 @@ def insert_activations(
         source = nodes[quantizer.tensor.producer].output(quantizer.tensor.port)
         if quantizer.smoothed:
             source = divided[quantizer.tensor]
-        readers = _readers(source)
+        readers = readers_of(source)
         fake = quantizer_node(source, quantizer)
         for op, port in quantizer.consumers:
             if op in nodes and (nodes[op].get_name(), port) in readers:
@@ -155,5 +155,6 @@ def _stored_constant(stored: Folded) -> ov.Node:
     return Constant(tensor)
 
 
-def _readers(source: ov.Output) -> set[tuple[str, int]]:
+def readers_of(source: ov.Output) -> set[tuple[str, int]]:
+    """Own names and input ports of what reads a tensor."""
     return {(target.get_node().get_name(), target.get_index()) for target in source.get_target_inputs()}

@@ -82,6 +82,15 @@ class WeightQuantizers:
         smoothing, layer = _smoothing_of(site, smoothed, {layer.op: layer for layer in graph.layers})
         return None if smoothing is None else self._value(site, smoothing, layer)
 
+    def values(
+        self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The weight of a quantizer in float, SmoothQuant included, and as it is quantized."""
+        site = graph.site[quantizer.name]
+        smoothing, layer = _smoothing_of(site, smoothed, {layer.op: layer for layer in graph.layers})
+        value = self._value(site, smoothing, layer)
+        return value, quantized_weight(value, quantizer.numbers, quantizer.shape)
+
     def folded(
         self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]
     ) -> Folded | None:

@@ -1,4 +1,4 @@
-"""Few units of many groups: blocks that follow each other, and which of them hand tensors to which."""
+"""Few units of many groups: blocks that follow each other."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-import openvino as ov
 
-from autoq.graph import QuantizationGraph, unique_names
+from autoq.graph import QuantizationGraph
 
 
 def blocks(graph: QuantizationGraph, groups_ms: Mapping[str, float], count: int) -> dict[str, tuple[str, ...]]:
@@ -44,21 +43,3 @@ def _cuts(weights: Sequence[float] | np.ndarray, count: int) -> list[int]:
     for beginnings in reversed(before[1:]):
         ends.append(int(beginnings[ends[-1]]))
     return ends[::-1]
-
-
-def neighbours(
-    model: ov.Model, graph: QuantizationGraph, units: Mapping[str, tuple[str, ...]]
-) -> tuple[tuple[str, str], ...]:
-    """Pairs of units, the one of which reads what the other computes, with nothing of a third between."""
-    unit_of = {group: unit for unit, groups in units.items() for group in groups}
-    unit_of_op = {op: unit_of[group.name] for group in graph.groups for op in group.ops}
-    order = {unit: place for place, unit in enumerate(units)}
-    sources: dict[str, frozenset[str]] = {}
-    pairs: set[tuple[str, str]] = set()
-    for name, op in unique_names(model).items():
-        found = frozenset().union(*(sources[value.get_node().get_name()] for value in op.input_values()))
-        unit = unit_of_op.get(name)
-        if unit is not None:
-            pairs |= {tuple(sorted((source, unit), key=order.__getitem__)) for source in found if source != unit}
-        sources[op.get_name()] = found if unit is None else frozenset({unit})
-    return tuple(sorted(pairs, key=lambda pair: (order[pair[0]], order[pair[1]])))

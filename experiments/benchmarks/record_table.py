@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _blocks import blocks, neighbours
+from _blocks import blocks
 from _cases import EXPERIMENTS, Case, load
 
 from autoq.calibration import as_inputs
@@ -27,7 +27,6 @@ from autoq.core import (
     ConfigError,
     Estimate,
     ModelType,
-    Precision,
     QuantizationPlan,
     RuntimePrecision,
     TargetDevice,
@@ -52,7 +51,6 @@ from autoq.search import (
     SearchSpace,
     Study,
     learn,
-    normalised_error,
     prepare,
     quiet_optuna,
 )
@@ -60,7 +58,6 @@ from autoq.search import (
 TABLES = EXPERIMENTS / "tables"
 JOURNALS = EXPERIMENTS.parent / "runs" / "tables"
 CALIBRATION = 300
-KNOWLEDGE_INPUTS = 16
 SECONDS_TIMED = 0.2
 # A ratio that is known less well than this was disturbed. It is measured again in the end, when it may be quiet.
 WIDEST = 0.04
@@ -144,21 +141,9 @@ class Recorder:
         return blocks(graph, self.evaluator.profile(self.problem.model, graph).groups_ms, count)
 
     def knowledge(self, space: ReducedSpace) -> Knowledge:
-        """What a search would know of the units, and of pairs of them that hand tensors to each other."""
+        """What a search would know of the units before its first trial."""
         problem = replace(self.problem, dimensions=space.dimensions)
-        known = learn(problem, Study(None, "learn", sampler="random", seed=0, identity={}), nothing)
-        near = neighbours(problem.model, problem.placements.reference, space.units)
-        inputs = [problem.inputs[index] for index in range(min(KNOWLEDGE_INPUTS, len(problem.inputs)))]
-        reference = problem.evaluator.outputs(problem.model, inputs)
-
-        def both(pair: tuple[str, str]) -> float:
-            quantized = {group for unit in pair for group in space.units[unit]}
-            precisions = {g: Precision.INT8 if g in quantized else Precision.FLOAT for g in problem.groups}
-            model = problem.builder.build(QuantizationPlan(space.recipes[0], precisions))
-            return normalised_error(reference, problem.evaluator.outputs(model, inputs))
-
-        interactions = {pair: both(pair) - sum(known.distortion[unit] for unit in pair) for pair in near}
-        return replace(known, interactions=interactions, neighbours=near)
+        return learn(problem, Study(None, "learn", sampler="random", seed=0, identity={}), nothing)
 
     def record(self, plan: QuantizationPlan) -> Recording:
         """What one plan does."""

@@ -53,19 +53,6 @@ def test_blocks_hold_every_group_once_in_order():
         assert len(units) == min(count, len(names))
 
 
-def test_neighbours_are_joined_over_what_is_skipped():
-    """The sum of the second convolution and what skips it belongs to the depthwise one, so that reads both."""
-    model = conv_net()
-    graph = Placements.of(model).reference
-    units = {group.name: (group.name,) for group in graph.groups}
-    assert set(part("_blocks.py:neighbours")(model, graph, units)) == {
-        ("conv_1", "depthwise"),
-        ("depthwise", "conv_2"),
-        ("depthwise", "pool"),
-        ("pool", "head"),
-    }
-
-
 # --- the journal -----------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,17 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from autoq.core import ConfigError, DataError, DeviceError, PlanError, Precision, Preset, QuantizationPlan, Recipe
+from autoq.core import (
+    ConfigError,
+    DataError,
+    DeviceError,
+    DistortionMeasure,
+    PlanError,
+    Precision,
+    Preset,
+    QuantizationPlan,
+    Recipe,
+)
 from autoq.evaluation import Contest, Finalist, Outcome, paired_drop
 from autoq.search import (
     Budget,
@@ -216,6 +226,12 @@ def test_what_was_not_recorded(table):
         problem.builder.build(QuantizationPlan(Recipe(subset_size=7)))
     with pytest.raises(DeviceError, match="no outputs"):
         problem.evaluator.outputs(problem.model, [])
+    with pytest.raises(PlanError, match="switched"):
+        problem.builder.build_switchable(Recipe(), [["unit00"]])
+    with pytest.raises(DeviceError, match="no distortions"):
+        problem.evaluator.switched_distortions(
+            problem.model, [], np.ones((1, 1), np.float32), "switches", DistortionMeasure.NMSE, 1.0
+        )
     with pytest.raises(DeviceError, match="no profiles"):
         problem.evaluator.profile(problem.model, problem.placements.reference)
 

@@ -1,0 +1,126 @@
+"""How far a candidate's outputs are from the float model's, without labels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from scipy import special
+
+from autoq.calibration import Feed
+from autoq.core import DeviceError, DistortionMeasure
+from autoq.evaluation._outputs import Outputs
+from autoq.evaluation._runtime import RuntimeConfig, first_reason
+
+Floats = NDArray[np.float64]
+
+_FEWEST_INPUTS = 4
+
+
+def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure = DistortionMeasure.NMSE) -> float:
+    """Distance of a candidate's outputs from the float model's; 0 is the float model.
+
+    Args:
+        reference: Per input, the float model's output arrays.
+        outputs: Likewise for the candidate.
+        measure: What is measured, averaged over outputs.
+    """
+    parts = np.array([_parts(a, b, measure) for a, b in zip(reference, outputs, strict=True)])
+    return float(_combined(parts[None], reference, measure)[0])
+
+
+def switched_distortions(
+    model: ov.Model,
+    inputs: Sequence[Feed],
+    switches: NDArray[np.float32],
+    name: str,
+    measure: DistortionMeasure,
+    runtime: RuntimeConfig,
+    max_seconds: float,
+) -> Floats:
+    """Distortion of one model under each setting of its switches, beside all switches at 0.
+
+    Args:
+        model: With switches, see `CandidateBuilder.build_switchable`.
+        inputs: Without the switches.
+        switches: Settings, [n, units].
+        name: Of the input that takes them.
+        measure: What is measured.
+        runtime: Compile settings.
+        max_seconds: As many of the inputs are used, the first ones, as fit into this time; four in any case.
+
+    Returns:
+        [n].
+
+    Raises:
+        DeviceError: The device refuses the model, or inference fails.
+    """
+    compiled = runtime.compile(model).compiled_model
+    try:
+        request = compiled.create_infer_request()
+        off = np.zeros(switches.shape[1], np.float32)
+
+        def run(feed: Feed, setting: NDArray[np.float32]) -> list[NDArray[np.generic]]:
+            return [np.array(value) for value in request.infer({**feed, name: setting}).values()]
+
+        run(inputs[0], off)
+        started = time.perf_counter()
+        reference = [run(feed, off) for feed in inputs]
+        each = (time.perf_counter() - started) / len(inputs)
+        count = int(np.clip(max_seconds / (each * len(switches)), min(_FEWEST_INPUTS, len(inputs)), len(inputs)))
+        reference = reference[:count]
+        parts = np.array(
+            [
+                [_parts(truth, run(feed, setting), measure) for truth, feed in zip(reference, inputs, strict=False)]
+                for setting in switches
+            ]
+        )
+    except RuntimeError as error:
+        msg = f"inference fails: {first_reason(error)}"
+        raise DeviceError(msg) from error
+    return _combined(parts, reference, measure)
+
+
+def _parts(
+    reference: Sequence[NDArray[np.generic]], outputs: Sequence[NDArray[np.generic]], measure: DistortionMeasure
+) -> list[float]:
+    """What one input contributes to the distortion of each output."""
+    pairs = zip(reference, outputs, strict=True)
+    return [_part(np.asarray(a, np.float64), np.asarray(b, np.float64), measure) for a, b in pairs]
+
+
+def _part(truth: Floats, actual: Floats, measure: DistortionMeasure) -> float:
+    if measure is DistortionMeasure.NMSE:
+        return float(np.sum((actual - truth) ** 2))
+    if measure is DistortionMeasure.COSINE:
+        lengths = float(np.linalg.norm(truth) * np.linalg.norm(actual))
+        return 1 - float(np.sum(truth * actual)) / lengths if lengths > 0 else float(np.any(truth != actual))
+    rows, candidates = (_log_probabilities(np.atleast_1d(values)) for values in (truth, actual))
+    return float(np.sum(np.exp(rows) * (rows - candidates)))
+
+
+def _log_probabilities(values: Floats) -> Floats:
+    """Of the classes along the last axis: the logarithm where they are probabilities already, else of their softmax."""
+    sums = values.sum(axis=-1)
+    if (values >= 0).all() and np.allclose(sums, 1, atol=1e-3):
+        return np.log(np.maximum(values, 1e-12))
+    return np.asarray(special.log_softmax(values, axis=-1), np.float64)
+
+
+def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure) -> Floats:
+    """Mean over outputs of the sum over inputs, each by its own size; parts [settings, inputs, outputs]."""
+    sizes = []
+    for port in range(parts.shape[2]):
+        arrays = [np.asarray(outputs[port], np.float64) for outputs in reference]
+        if measure is DistortionMeasure.NMSE:
+            values = np.concatenate([array.ravel() for array in arrays])
+            spread = float(np.sum((values - values.mean()) ** 2))
+            sizes.append(spread if spread > 0 else 1.0)
+        elif measure is DistortionMeasure.KL:
+            sizes.append(float(sum(array.size // array.shape[-1] if array.ndim else 1 for array in arrays)))
+        else:
+            sizes.append(float(len(arrays)))
+    return np.asarray((parts.sum(axis=1) / np.array(sizes)).mean(axis=1), np.float64)

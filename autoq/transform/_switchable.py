@@ -1,0 +1,146 @@
+"""A model whose units are int8 or float by an input, so that many plans run in one compilation.
+
+requires: a clone of the model that the quantizers were resolved for, SmoothQuant's divisions in it.
+ensures: with a switch at 0 what it belongs to computes as in float, at 1 as with its quantizers; to rounding in f32.
+
+    activation   x + switch * (quantized x - x)
+    layer        layer(x, w) + switch * layer(x, quantized w - w), since it is linear in its weight
+    other reader reader(x, w + switch * (quantized w - w))
+    bias         + switch * shift
+
+Both weights of a layer are constants, as its kernels want them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+from openvino.utils.node_factory import NodeFactory
+
+from autoq.core import FloatArray
+from autoq.graph import SiteKind, Tensor, WeightedLayer
+from autoq.transform._fake_quantize import named_constant, quantizer_node, readers_of
+from autoq.transform._resolved import ResolvedQuantizer
+
+SWITCHES = "autoq/switches"
+_LINEAR = frozenset(
+    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
+)
+
+
+class Switches:
+    """The switches of a model: a new input [units].
+
+    Args:
+        model: The clone; gets the input.
+        units: How many there are.
+    """
+
+    def __init__(self, model: ov.Model, units: int) -> None:
+        parameter = ops.parameter([units], np.float32, SWITCHES)
+        parameter.output(0).set_names({SWITCHES})
+        parameter.set_friendly_name(SWITCHES)
+        model.add_parameters([parameter])
+        self._parameter = parameter
+        self._made: dict[frozenset[int], ov.Node] = {}
+
+    def of(self, units: frozenset[int]) -> ov.Node:
+        """A scalar: 1 where all of these units are int8."""
+        if units not in self._made:
+            ordered = np.array(sorted(units), np.int64)
+            picked = ops.gather(self._parameter, ops.constant(ordered), ops.constant(np.int64(0)))
+            self._made[units] = ops.reduce_prod(picked, ops.constant(np.array([0], np.int64)), keep_dims=False)
+        return self._made[units]
+
+    def blend(self, units: frozenset[int], value: ov.Output, difference: ov.Output) -> ov.Output:
+        """The value, and the difference besides where the units are int8."""
+        return ops.add(value, ops.multiply(self.of(units), difference)).output(0)
+
+
+def switch_activations(
+    nodes: Mapping[str, ov.Node],
+    quantizers: Sequence[ResolvedQuantizer],
+    divided: Mapping[Tensor, ov.Output],
+    switches: Switches,
+    units_of: Callable[[ResolvedQuantizer], frozenset[int]],
+) -> None:
+    """Puts a switched quantizer on every quantized activation; arguments as of `insert_activations`."""
+    for quantizer in quantizers:
+        if quantizer.kind is not SiteKind.ACTIVATION:
+            continue
+        source = nodes[quantizer.tensor.producer].output(quantizer.tensor.port)
+        if quantizer.smoothed:
+            source = divided[quantizer.tensor]
+        readers = readers_of(source)
+        quantized = quantizer_node(source, quantizer)
+        blended = switches.blend(units_of(quantizer), source, ops.subtract(quantized, source).output(0))
+        for op, port in quantizer.consumers:
+            if op in nodes and (nodes[op].get_name(), port) in readers:
+                nodes[op].input(port).replace_source_output(blended)
+
+
+def switch_weights(
+    nodes: Mapping[str, ov.Node],
+    quantizers: Sequence[ResolvedQuantizer],
+    values: Callable[[ResolvedQuantizer], tuple[FloatArray, FloatArray]],
+    switches: Switches,
+    units_of: Callable[[ResolvedQuantizer], frozenset[int]],
+) -> None:
+    """Switches between float and quantized weights; to be called when the activations are done.
+
+    Args:
+        nodes: Operations of the clone.
+        quantizers: As of `insert_weights`.
+        values: Float and quantized weight of a quantizer.
+        switches: Of the clone.
+        units_of: Units that a quantizer belongs to.
+    """
+    for quantizer in quantizers:
+        if quantizer.kind is not SiteKind.WEIGHT:
+            continue
+        value, quantized = values(quantizer)
+        weight = named_constant(value, f"{quantizer.name}/float").output(0)
+        error = named_constant(quantized - value, f"{quantizer.name}/error").output(0)
+        units = units_of(quantizer)
+        for op, port in quantizer.consumers:
+            node = nodes[op]
+            if node.get_type_name() not in _LINEAR:
+                node.input(port).replace_source_output(switches.blend(units, weight, error))
+                continue
+            node.input(port).replace_source_output(weight)
+            readers = list(node.output(0).get_target_inputs())
+            inputs = node.input_values()
+            inputs[port] = error
+            blended = switches.blend(units, node.output(0), _again(node, inputs))
+            for reader in readers:
+                reader.replace_source_output(blended)
+
+
+def switch_biases(
+    nodes: Mapping[str, ov.Node],
+    layers: Mapping[str, WeightedLayer],
+    shifts: Mapping[str, FloatArray],
+    switches: Switches,
+    units_of: Callable[[WeightedLayer], frozenset[int]],
+) -> None:
+    """Adds the shift of a layer's bias where the layer is int8; arguments as of `shift_biases`."""
+    for op, shift in shifts.items():
+        layer = layers[op]
+        if layer.bias_add is None or layer.bias_port is None:
+            continue
+        bias = nodes[layer.bias_add].input(layer.bias_port)
+        source = bias.get_source_output()
+        shape = [dimension.get_length() for dimension in source.get_partial_shape()]
+        if math.prod(shape) == shift.size:
+            moved = named_constant(shift.astype(np.float32).reshape(shape), f"{op}/shift").output(0)
+            bias.replace_source_output(switches.blend(units_of(layer), source, moved))
+
+
+def _again(node: ov.Node, inputs: Sequence[ov.Output]) -> ov.Output:
+    """The same operation on other inputs."""
+    factory = NodeFactory(node.get_type_info().version_id)
+    return factory.create(node.get_type_name(), list(inputs), node.get_attributes()).output(0)

@@ -1,0 +1,83 @@
+import numpy as np
+import openvino as ov
+import pytest
+from openvino import opset13 as ops
+from scipy import special, stats
+
+from autoq.core import DeviceError, DistortionMeasure
+from autoq.evaluation import RuntimeConfig, distortion, switched_distortions
+
+RNG = np.random.default_rng(0)
+TRUTH = [[RNG.normal(size=(2, 5)), RNG.normal(size=7)] for _ in range(3)]
+OTHER = [[value + RNG.normal(scale=0.1, size=value.shape) for value in outputs] for outputs in TRUTH]
+
+
+def test_squared_error_is_over_the_variance_of_each_output():
+    expected = []
+    for port in range(2):
+        truth, other = (np.concatenate([outputs[port].ravel() for outputs in o]) for o in (TRUTH, OTHER))
+        expected.append(np.mean((truth - other) ** 2) / np.var(truth))
+    assert distortion(TRUTH, OTHER) == pytest.approx(np.mean(expected))
+
+
+def test_divergence_is_that_of_the_classes_as_logits_and_as_probabilities():
+    expected = []
+    for port in range(2):
+        rows = [
+            stats.entropy(special.softmax(a), special.softmax(b))
+            for truth, other in zip(TRUTH, OTHER, strict=True)
+            for a, b in zip(np.atleast_2d(truth[port]), np.atleast_2d(other[port]), strict=True)
+        ]
+        expected.append(np.mean(rows))
+    assert distortion(TRUTH, OTHER, DistortionMeasure.KL) == pytest.approx(np.mean(expected))
+    truth, other = ([[special.softmax(value, axis=-1) for value in outputs] for outputs in o] for o in (TRUTH, OTHER))
+    assert distortion(truth, other, DistortionMeasure.KL) == pytest.approx(np.mean(expected))
+
+
+def test_cosine_is_one_minus_that_of_the_angle():
+    cosines = [
+        [np.dot(a.ravel(), b.ravel()) / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(t, o, strict=True)]
+        for t, o in zip(TRUTH, OTHER, strict=True)
+    ]
+    assert distortion(TRUTH, OTHER, DistortionMeasure.COSINE) == pytest.approx(1 - np.mean(cosines))
+
+
+@pytest.mark.parametrize("measure", DistortionMeasure)
+def test_nothing_is_no_distortion(measure):
+    zeros = [[np.zeros((1, 4))]]
+    assert distortion(TRUTH, TRUTH, measure) == pytest.approx(0, abs=1e-12)
+    assert distortion(zeros, zeros, measure) == 0
+
+
+def test_one_output_a_sample_has_a_distortion_too():
+    truth, other = ([[np.float64(value)] for value in values] for values in ([1.0, 2.0, 4.0], [1.5, 2.0, 4.0]))
+    assert distortion(truth, other) == pytest.approx(0.25 / 3 / np.var([1, 2, 4]))
+
+
+def switched():
+    """x + s0 * 0.1 + s1 * x."""
+    x, s = ops.parameter([1, 4], np.float32, "x"), ops.parameter([2], np.float32, "s")
+    for parameter, name in ((x, "x"), (s, "s")):
+        parameter.output(0).set_names({name})
+    first, second = (ops.gather(s, ops.constant(np.int64(i)), ops.constant(np.int64(0))) for i in range(2))
+    y = ops.add(ops.add(x, ops.multiply(first, np.float32(0.1))), ops.multiply(second, x))
+    return ov.Model([ops.result(y)], [x, s], "switched")
+
+
+@pytest.mark.parametrize(("max_seconds", "used"), [(60.0, 10), (0.0, 4)])
+def test_every_setting_is_compared_with_all_switches_off(max_seconds, used):
+    values = RNG.normal(size=(10, 1, 4)).astype(np.float32)
+    feeds = [{"x": value} for value in values]
+    settings = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.float32)
+    runtime = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32"})
+    found = switched_distortions(switched(), feeds, settings, "s", DistortionMeasure.NMSE, runtime, max_seconds)
+    x = values[:used].astype(np.float64)
+    expected = [np.mean((0.1 * a + b * x) ** 2) / np.var(x) for a, b in settings]
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-12)
+
+
+def test_an_input_that_does_not_fit_is_a_device_error():
+    feeds = [{"x": np.zeros((1, 5), np.float32)}]
+    settings = np.zeros((1, 2), np.float32)
+    with pytest.raises(DeviceError, match="inference fails"):
+        switched_distortions(switched(), feeds, settings, "s", DistortionMeasure.NMSE, RuntimeConfig(), 1.0)

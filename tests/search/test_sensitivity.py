@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from networks import conv_net, images
+
+from autoq.calibration import as_inputs, collect
+from autoq.core import DeviceError, Precision, QuantizationPlan, Recipe
+from autoq.evaluation import RuntimeConfig, distortion, model_outputs, switched_distortions
+from autoq.graph import Placements, neighbours
+from autoq.search import alike, measure_sensitivities
+from autoq.transform import CandidateBuilder
+
+RUNTIME = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32"})
+RECIPE = Recipe(subset_size=6)
+
+
+class Device:
+    """What sensitivities ask of an evaluator; `switches` says whether it runs a model with switches."""
+
+    def __init__(self, *, switches=True, refuses=()):
+        self._switches, self._refuses = switches, refuses
+
+    def switched_distortions(self, *arguments):
+        if not self._switches:
+            raise DeviceError("no such kernel")
+        *given, max_seconds = arguments
+        return switched_distortions(*given, RUNTIME, max_seconds)
+
+    def outputs(self, model, inputs):
+        names = {op.get_friendly_name() for op in model.get_ops()}
+        if any(name in names for name in self._refuses):
+            raise DeviceError("refused")
+        return model_outputs(model, inputs, RUNTIME)
+
+
+@pytest.fixture(scope="module")
+def made():
+    model = conv_net()
+    inputs = as_inputs(model, images(6))
+    placements = Placements.of(model)
+    builder = CandidateBuilder(model, placements, collect(model, placements, inputs, subset_size=6))
+    units = {group.name: (group.name,) for group in placements.reference.groups}
+    return model, inputs, placements, builder, units
+
+
+def measured(made, device):
+    model, inputs, placements, builder, units = made
+    pairs = neighbours(model, placements.reference, units)
+    return measure_sensitivities(builder, model, units, pairs, RECIPE, inputs=inputs, evaluator=device), pairs
+
+
+def by_candidates(made, int8):
+    model, inputs, _, builder, units = made
+    plan = QuantizationPlan(RECIPE, {u: Precision.INT8 if u in int8 else Precision.FLOAT for u in units})
+    reference = model_outputs(model, list(inputs), RUNTIME)
+    return distortion(reference, model_outputs(builder.build(plan), list(inputs), RUNTIME))
+
+
+def test_switched_units_distort_as_the_candidates_do(made):
+    found, pairs = measured(made, Device())
+    units = made[4]
+    for unit in units:
+        assert found.alone[unit] == pytest.approx(by_candidates(made, {unit}), rel=0.02, abs=1e-9)
+    assert found.whole == pytest.approx(by_candidates(made, set(units)), rel=0.02)
+    for first, second in pairs:
+        added = found.interactions[first, second] + found.alone[first] + found.alone[second]
+        assert added == pytest.approx(by_candidates(made, {first, second}), rel=0.02, abs=1e-9)
+
+
+def test_a_device_that_cannot_switch_measures_one_model_each_and_says_so(made):
+    with pytest.warns(UserWarning, match="no such kernel"):
+        found, _ = measured(made, Device(switches=False, refuses=["depthwise/fq_weights_1"]))
+    assert found.alone["depthwise"] == float("inf")
+    assert found.alone["conv_1"] == pytest.approx(by_candidates(made, {"conv_1"}), rel=1e-6)
+    assert found.interactions == {}
+
+
+def test_inputs_of_the_most_frequent_shape_are_taken():
+    feeds = [{"x": np.zeros((1, n))} for n in (3, 5, 5, 4, 5)]
+    assert [feed["x"].shape for feed in alike(feeds, 2)] == [(1, 5), (1, 5)]
+
+
+def test_neighbours_are_units_with_no_other_in_between(made):
+    model, _, placements, _, units = made
+    found = {frozenset(pair) for pair in neighbours(model, placements.reference, units)}
+    expected = [("conv_1", "depthwise"), ("depthwise", "conv_2"), ("pool", "head")]
+    assert {frozenset(pair) for pair in expected} <= found
+    assert frozenset({"conv_1", "head"}) not in found
+    merged = {"front": ("conv_1", "depthwise"), "back": tuple(u for u in units if u not in {"conv_1", "depthwise"})}
+    assert neighbours(model, placements.reference, merged) == (("front", "back"),)
