@@ -34,7 +34,7 @@ class Judged:
     """The true front of a table, as far as it can be known.
 
     Attributes:
-        drops: Of each plan, not below zero, [rows].
+        drops: Of each plan, below zero where int8 happens to score better, [rows].
         ratios: Latency ratio of each plan, [rows].
         drop_noise: Standard deviation of the recorded drops around these.
         ratio_noise: Of the recorded ratios.
@@ -62,7 +62,7 @@ class Judged:
         whole = len(table.space) // len(table.space.recipes)  # all units in int8, by the first recipe
         reference = np.array([min(MAX_DROP, drops[whole]), 1.0])
         noise = (float(np.std(found - true)) for found, true in ((table.drops, drops), (table.ratios, ratios)))
-        return cls(np.maximum(drops, 0.0), ratios, *noise, reference)
+        return cls(drops, ratios, *noise, reference)
 
     @cached_property
     def points(self) -> Floats:

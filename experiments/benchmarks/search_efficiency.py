@@ -54,9 +54,10 @@ def compare(name: str, lines: Lines, *, seeds: int, quick: bool) -> None:
         most = allowed(name) * (1 if share == min(TO) else 2)
         _figure(lines, name, f"evaluations_to_{percent}", needed, goal=None if quick else f"<= {most}")
         _figure(lines, name, f"seconds_to_{percent}", waited)
-    # A search that never found so much needs more evaluations than it made.
+    # A search that was given up needs more than the limit; one that had nothing new to propose never gets there.
     least = {
-        method: float(np.median([c.to(min(TO)) or len(c.shares) for c in runs])) for method, runs in courses.items()
+        method: float(np.median([c.to(min(TO)) or (limit if len(c.shares) == limit else math.inf) for c in runs]))
+        for method, runs in courses.items()
     }
     for peer, goal in (("tpe", ">= 3"), ("random", ">= 10")):
         lines.figure(name, f"evaluations_beside_{peer}", least[OURS], least[peer], goal=None if quick else goal)
