@@ -28,11 +28,13 @@ class Course:
 
     Attributes:
         shares: Of the area, found after each evaluation.
+        shares_as_recorded: The same by what was recorded, luck and all.
         seconds: Since the start, after each.
         regrets: For each of the drops, after as many evaluations as 95% may take.
     """
 
     shares: np.ndarray
+    shares_as_recorded: np.ndarray
     seconds: np.ndarray
     regrets: tuple[float, ...]
 
@@ -42,8 +44,16 @@ class Course:
 
     def to(self, share: float) -> int | None:
         """Evaluations until this share was found; None where it never was."""
-        found = np.flatnonzero(self.shares >= share)
-        return int(found[0]) + 1 if len(found) else None
+        return _first(self.shares >= share)
+
+    def to_as_recorded(self, share: float) -> int | None:
+        """The same by what was recorded."""
+        return _first(self.shares_as_recorded >= share)
+
+
+def _first(reached: np.ndarray) -> int | None:
+    found = np.flatnonzero(reached)
+    return int(found[0]) + 1 if len(found) else None
 
 
 def table_names() -> list[str]:
@@ -61,6 +71,12 @@ def table_of(name: str) -> RecordedTable:
 def judged(name: str) -> Judged:
     """What the plans of that table are worth."""
     return Judged.of(table_of(name), exact=name == SYNTHETIC)
+
+
+@cache
+def as_recorded(name: str) -> Judged:
+    """What its plans would be worth if there were no luck."""
+    return Judged.of(table_of(name), exact=True)
 
 
 def allowed(name: str) -> int:
@@ -82,4 +98,4 @@ def course(name: str, method: str, seed: int, limit: int) -> Course:
                 break
     first = rows[: allowed(name)]
     regrets = tuple(truth.regret(first, drop) for drop in DROPS)
-    return Course(truth.shares(rows), np.cumsum(seconds)[1:], regrets)
+    return Course(truth.shares(rows), as_recorded(name).shares(rows), np.cumsum(seconds)[1:], regrets)

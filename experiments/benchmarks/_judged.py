@@ -1,10 +1,11 @@
 """What the plans of a recorded table are worth, and what share of it a search has found.
 
-A table times each plan in one compilation, and scores it on a few hundred samples. So its very best plans are its
-luckiest, which nobody can find but by trying all, and nobody should want. But there are hundreds of plans, and what
-units do together hardly goes beyond pairs: a polynomial of the second order in the units, fitted to all plans of a
-recipe (Box and Wilson, "On the experimental attainment of optimum conditions", 1951), leaves most of the luck out. Its
-values are what a plan is judged by; searches see the recorded ones.
+A table times each plan in one compilation, and scores it on some hundred samples. So its very best plans are its
+luckiest, which nobody can find but by trying all, and nobody should want. But there are hundreds of plans: what units
+do alone, in pairs and by three is known much better than what one plan did (Box and Wilson, "On the experimental
+attainment of optimum conditions", 1951). So plans are judged by the sum of these effects, each kind of which is shrunk
+by what noise alone would have made of it (James and Stein, "Estimation with quadratic loss", 1961). Searches see the
+recorded values.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ Floats = NDArray[np.float64]
 
 # The largest drop that anybody here accepts.
 MAX_DROP = 0.02
+# Units whose common effect is looked for.
+_MOST_TOGETHER = 3
 _REWEIGHTED = 10
 # Of Huber's weights: beyond so many standard deviations, a plan was disturbed.
 _HUBER = 2.0
@@ -88,26 +91,53 @@ class Judged:
 
 
 def _smooth(table: RecordedTable, values: Floats) -> Floats:
-    """Values of the polynomials, one for each recipe; the float model keeps its own."""
-    plans = (len(table.space) - 1) // len(table.space.recipes)
-    units = len(table.space.units)
-    x = (np.arange(plans + 1)[:, None] >> np.arange(units) & 1).astype(np.float64)
-    pairs = [x[:, u] * x[:, v] for u, v in combinations(range(units), 2)]
-    design = np.column_stack([np.ones(plans + 1), x, *pairs])
-    smooth = values.copy()
-    for first in range(1, len(values), plans):
-        rows = np.r_[0, first : first + plans]
-        smooth[rows[1:]] = _robust_fit(design, values[rows])[1:]
-    return smooth
+    """Values of the plans by the effects of units; the float model keeps its own."""
+    recipes, units = len(table.space.recipes), len(table.space.units)
+    plans = (len(values) - 1) // recipes
+    signs = 2.0 * (np.arange(1, plans + 1)[:, None] >> np.arange(units) & 1) - 1
+    terms = _terms(units, most=0.75 * plans)
+    order = np.array([len(term) for term in terms])
+    design = np.column_stack([signs[:, list(term)].prod(axis=1) for term in terms])
+    fits = [_robust_fit(design, own) for own in values[1:].reshape(recipes, plans)]
+    effects = np.array([fit[0] for fit in fits])
+    # Of all signs together the columns are orthogonal, so that each effect is as noisy as any other.
+    noise = float(np.mean([fit[1] for fit in fits])) / plans
+    common = effects.mean(axis=0)
+    own = effects - common
+    for kind in range(1, order.max() + 1):
+        common[order == kind] *= _kept(common[order == kind], noise / recipes)
+        own[:, order == kind] *= _kept(own[:, order == kind], noise * (1 - 1 / recipes))
+    return np.concatenate([values[:1], ((common + own) @ design.T).ravel()])
 
 
-def _robust_fit(design: Floats, values: Floats) -> Floats:
-    """Least squares, in which plans that are far off weigh less (Huber, "Robust estimation", 1964)."""
+def _terms(units: int, most: float) -> list[tuple[int, ...]]:
+    """None of the units, each, pairs, and triples, as far as they are not too many for the plans there are."""
+    terms: list[tuple[int, ...]] = []
+    for size in range(_MOST_TOGETHER + 1):
+        more = list(combinations(range(units), size))
+        if len(terms) + len(more) > most:
+            break
+        terms += more
+    return terms
+
+
+def _kept(effects: Floats, noise: float) -> float:
+    """The share of some effects that is not noise."""
+    square = float(np.mean(effects**2))
+    return max(1 - noise / square, 0.0) if square > 0 else 0.0
+
+
+def _robust_fit(design: Floats, values: Floats) -> tuple[Floats, float]:
+    """Least squares, in which plans that are far off weigh less (Huber, "Robust estimation", 1964).
+
+    Returns:
+        The effects, and the variance of what they leave.
+    """
     weights = np.ones(len(values))
     for _ in range(_REWEIGHTED):
         root = np.sqrt(weights)
-        fitted = design @ np.linalg.lstsq(design * root[:, None], values * root, rcond=None)[0]
-        off = np.abs(values - fitted)
+        effects = np.linalg.lstsq(design * root[:, None], values * root, rcond=None)[0]
+        off = np.abs(values - design @ effects)
         scale = 1.4826 * np.median(off)
         weights = np.minimum(1.0, _HUBER * scale / np.maximum(off, 1e-12))
-    return np.asarray(fitted)
+    return effects, float(np.sum(weights * off**2)) / (len(values) - design.shape[1])

@@ -14,8 +14,9 @@ from autoq.search import Budget, Knowledge, Problem, RecordedTable, Study, Trial
 
 # Trials of the loop at a time.
 _CHUNK = 10
-# A method that has proposed so many plans, most of which it had proposed before, is given up.
-_MOST_PROPOSALS = 500
+# A method that has proposed so many plans, most of which it had proposed before, is given up; TPE takes long to propose.
+_MOST_PROPOSALS = 1000
+_MOST_OF_TPE = 500
 # What a point of accuracy beyond the budget costs, in latency ratio: dearer than anything that int8 can win.
 _PENALTY = 100.0
 # Expected cost of a border between precisions, as a share of the mean gain of a unit.
@@ -50,12 +51,13 @@ class Kept:
         self.records.append(record)
 
 
-def loop(sampler: str, *, informed: bool) -> Method:
+def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS) -> Method:
     """Autoq's own loop, with a sampler by its name.
 
     Args:
         sampler: As a search space names it.
         informed: It begins as every search does; else with the two models that users have anyway, float and int8.
+        most_proposals: Until it is given up.
     """
 
     def evaluated(table: RecordedTable, max_drop: float, seed: int) -> Iterator[Evaluated]:
@@ -75,7 +77,7 @@ def loop(sampler: str, *, informed: bool) -> Method:
             new = [record for record in kept.records[before:] if record.state is TrialState.COMPLETE]
             for record in new:
                 yield Evaluated(table.space.row(record.plan), sum(record.seconds.values()))
-            if not new or len(kept.records) >= _MOST_PROPOSALS:
+            if not new or len(kept.records) >= most_proposals:
                 return
 
     return evaluated
@@ -87,7 +89,7 @@ def penalized(table: RecordedTable, max_drop: float, seed: int) -> Iterator[Eval
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     for plan in _ends(problem):
         study.enqueue_trial(problem.dimensions.parameters(plan))
-    for _ in range(_MOST_PROPOSALS):
+    for _ in range(_MOST_OF_TPE):
         trial = study.ask()
         row = table.space.row(problem.dimensions.suggest(trial))
         yield from asked(row)
@@ -132,7 +134,7 @@ def program(table: RecordedTable, _: float, __: int) -> Iterator[Evaluated]:
 METHODS: Mapping[str, Method] = {
     "front": loop("front", informed=True),
     "random": loop("random", informed=False),
-    "tpe": loop("tpe", informed=False),
+    "tpe": loop("tpe", informed=False, most_proposals=_MOST_OF_TPE),
     "nsga2": loop("nsga2", informed=False),
     "penalized_tpe": penalized,
     "greedy": greedy,

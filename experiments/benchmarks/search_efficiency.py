@@ -2,7 +2,8 @@
 
 Every evaluation is charged, those that a method begins with too; the second time a model is proposed is free. What was
 found is judged by the share of the area between the front and a reference point: the float model's latency, and a drop
-of two points, or that of the model in int8 by the default recipe, where that is less.
+of two points, or that of the model in int8 by the default recipe, where that is less. The front is that of all plans by
+what is known of them from all recordings together; figures "as recorded" take each by its own.
 
     python experiments/benchmarks/search_efficiency.py [CASE ...] [--seeds 20] [--quick]
 """
@@ -54,6 +55,8 @@ def compare(name: str, lines: Lines, *, seeds: int, quick: bool) -> None:
         most = allowed(name) * (1 if share == min(TO) else 2)
         _figure(lines, name, f"evaluations_to_{percent}", needed, goal=None if quick else f"<= {most}")
         _figure(lines, name, f"seconds_to_{percent}", waited)
+    lucky = {method: _median([c.to_as_recorded(min(TO)) for c in runs]) for method, runs in courses.items()}
+    _figure(lines, name, f"evaluations_to_{round(100 * min(TO))}_as_recorded", lucky)
     # A search that was given up needs more than the limit; one that had nothing new to propose never gets there.
     least = {
         method: float(np.median([c.to(min(TO)) or (limit if len(c.shares) == limit else math.inf) for c in runs]))
