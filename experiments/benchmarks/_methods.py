@@ -14,7 +14,7 @@ from autoq.search import Budget, Knowledge, Problem, RecordedTable, Study, Trial
 
 # Trials of the loop at a time.
 _CHUNK = 10
-# A method that has proposed so many plans, most of which it had proposed before, is given up; TPE takes long to propose.
+# A method that has proposed so many plans, many of them again, is given up; TPE takes long to propose.
 _MOST_PROPOSALS = 1000
 _MOST_OF_TPE = 500
 # What a point of accuracy beyond the budget costs, in latency ratio: dearer than anything that int8 can win.

@@ -100,7 +100,7 @@ SETTINGS = {
     ),
     # The placement of transformers leaves what is sensitive in float; without it there is something to find.
     "minilm_l6": Setting(units=8, samples=600),
-    "cifar10_repvgg": Setting(units=8, samples=5000),
+    "cifar10_repvgg": Setting(units=8, samples=1500),
 }
 
 
