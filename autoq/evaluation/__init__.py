@@ -4,7 +4,7 @@ from autoq.evaluation._accuracy import Scores, drop_between, mean_interval, pair
 from autoq.evaluation._candidate_evaluator import CandidateEvaluator
 from autoq.evaluation._compilations import compilation_spread, compile_pairs
 from autoq.evaluation._conditions import Conditions
-from autoq.evaluation._contest import Contest
+from autoq.evaluation._contest import Contest, raced_accuracy
 from autoq.evaluation._corpus import CorpusMetric, jackknife_scores
 from autoq.evaluation._corpus_metrics import CORPUS_METRICS
 from autoq.evaluation._distortion import distortion, switched_distortions
@@ -12,7 +12,7 @@ from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
 from autoq.evaluation._isolated import IsolatedEvaluator
-from autoq.evaluation._latency import measure_latencies, measure_latency
+from autoq.evaluation._latency import MIN_PAIRS, measure_latencies, measure_latency, ratio_of_pairs
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._profile import LayerProfile, Profile, profile_model
@@ -27,6 +27,7 @@ from autoq.evaluation._validation import ValidationSet
 __all__ = [
     "CORPUS_METRICS",
     "METRICS",
+    "MIN_PAIRS",
     "Accuracy",
     "AnyMetric",
     "CandidateEvaluator",
@@ -71,7 +72,9 @@ __all__ = [
     "model_outputs",
     "paired_drop",
     "profile_model",
+    "raced_accuracy",
     "racing_order",
+    "ratio_of_pairs",
     "resolve_metric",
     "score",
     "size_bytes",

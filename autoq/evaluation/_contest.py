@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.evaluation._accuracy import Scores
+from autoq.evaluation._accuracy import Scores, paired_drop
 from autoq.evaluation._racing import Outcome, Race
-from autoq.evaluation._records import Evaluation, Latency
+from autoq.evaluation._records import Accuracy, Evaluation, Latency
 
 # A candidate that this share of the data does not prove too inaccurate is timed before it is scored further.
 _SCORED_FIRST = 0.25
@@ -48,3 +48,11 @@ class Contest:
         """Scores of the most accurate of those that are shown to be faster and have scores by sample."""
         faster = [r for r in self.rivals if r.latency.ratio.below(latency.ratio) and r.accuracy.scores.size]
         return min(faster, key=lambda r: r.accuracy.drop.value).accuracy.scores if faster else None
+
+
+def raced_accuracy(race: Race) -> Accuracy:
+    """What a race that is over says of its candidate."""
+    asked = race.order[: len(race.scores)]
+    drop = paired_drop(race.reference[asked], race.scores)
+    outcome = race.outcome or Outcome.FINISHED
+    return Accuracy(float(race.reference.mean()) - drop.value, drop, len(asked), race.by_item, outcome)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from autoq.calibration import Feed
 from autoq.core import DistortionMeasure, Estimate, QuantizationPlan, RuntimePrecision
-from autoq.evaluation._accuracy import Scores, drop_between, paired_drop
+from autoq.evaluation._accuracy import Scores, drop_between
 from autoq.evaluation._compilations import compilation_spread, compilations_within
-from autoq.evaluation._contest import Contest
+from autoq.evaluation._contest import Contest, raced_accuracy
 from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._distortion import switched_distortions
 from autoq.evaluation._execution import execution_report
@@ -25,7 +25,7 @@ from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._profile import Profile, profile_model
-from autoq.evaluation._racing import Outcome, Race, racing_order
+from autoq.evaluation._racing import Outcome, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
@@ -180,7 +180,7 @@ class Evaluator:
                 return found
 
             latency = contest.compete(race, timed)
-            accuracy = self._raced(race)
+            accuracy = raced_accuracy(race)
         seconds = dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
         seconds["accuracy"] += time.perf_counter() - marks[-1]
         evaluation = Evaluation(
@@ -276,12 +276,6 @@ class Evaluator:
         if known.outcome is Outcome.FINISHED:
             return known
         return self._accuracy(*self._scorer.of(finalist.model, finalist.precision)(None))
-
-    def _raced(self, race: Race) -> Accuracy:
-        asked = race.order[: len(race.scores)]
-        drop = paired_drop(self._float_scores[asked], race.scores)
-        outcome = race.outcome or Outcome.FINISHED
-        return Accuracy(self._float_mean - drop.value, drop, len(asked), race.by_item, outcome)
 
     def _accuracy(self, mean: float, scores: Scores) -> Accuracy:
         return Accuracy(

@@ -25,7 +25,8 @@ from autoq.evaluation._runtime import Compiled, first_reason
 from autoq.evaluation._timed import Timed, quiet_collector
 from autoq.evaluation._trimmed_mean import trimmed_mean
 
-_MIN_PAIRS = 8
+# Fewer pairs of bursts do not say how much they differ.
+MIN_PAIRS = 8
 _MIN_ROUNDS = 4
 _RESAMPLES = 2000
 
@@ -109,7 +110,7 @@ def measure_latencies(
             *([partial(Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))
         )
         sets = list(zip(*made, strict=True))
-        rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-_MIN_PAIRS // len(sets)))
+        rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-MIN_PAIRS // len(sets)))
         with quiet_collector():
             deadline = time.perf_counter() + max_seconds
             while True:
@@ -155,6 +156,26 @@ def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable
     return 1e3 * np.concatenate(timed.bursts)
 
 
+def ratio_of_pairs(
+    log_ratios: NDArray[np.float64], rng: np.random.Generator, *, confidence: float = 0.95, compilation_sd: float = 0.0
+) -> Estimate:
+    """The ratio that pairs of bursts of one compilation say: their median, with its bootstrap interval.
+
+    Args:
+        log_ratios: Logarithm of the ratio of each pair, [pairs].
+        rng: Of the bootstrap.
+        confidence: Nominal coverage of the interval.
+        compilation_sd: As in `measure_latency`.
+    """
+    value = float(np.median(log_ratios))
+    drawn = log_ratios[rng.integers(0, len(log_ratios), (_RESAMPLES, len(log_ratios)))]
+    tail = (1 - confidence) / 2
+    ends = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail]) - value
+    between = float(stats.norm.ppf(1 - tail)) * compilation_sd
+    low, high = value - np.hypot(min(ends[0], 0.0), between), value + np.hypot(max(ends[1], 0.0), between)
+    return Estimate(float(np.exp(value)), float(np.exp(low)), float(np.exp(high)), confidence)
+
+
 def _latency(own: Sequence[Timed], other: Sequence[Timed], ratio: Estimate, conditions: Conditions) -> Latency:
     """What the bursts of a candidate's compilations and the baseline's come to."""
     times, baseline = (1e3 * np.concatenate([t for timed in row for t in timed.latencies]) for row in (own, other))
@@ -168,7 +189,16 @@ def _latency(own: Sequence[Timed], other: Sequence[Timed], ratio: Estimate, cond
         bursts=sum(len(timed.bursts) for timed in own),
         per_second=1 / float(np.median([np.median(burst) for timed in own for burst in timed.bursts])),
         conditions=conditions,
+        log_ratios=tuple(np.concatenate(_log_ratios(own, other)).tolist()),
     )
+
+
+def _log_ratios(own: Sequence[Timed], other: Sequence[Timed]) -> list[NDArray[np.float64]]:
+    """Logarithm of the ratio of each pair of burst medians, [pairs] by compilation."""
+    return [
+        np.log([np.median(a) / np.median(b) for a, b in zip(x.bursts, y.bursts, strict=True)])
+        for x, y in zip(own, other, strict=True)
+    ]
 
 
 def _ratio(
@@ -179,21 +209,11 @@ def _ratio(
     compilation_sd: float,
 ) -> Estimate:
     """Ratio of burst medians: the median over bursts, and the trimmed mean over compilations, with its interval."""
-    logs = [
-        np.log([np.median(a) / np.median(b) for a, b in zip(x.bursts, y.bursts, strict=True)])
-        for x, y in zip(own, other, strict=True)
-    ]
-    centres = np.array([np.median(values) for values in logs])
-    if len(logs) > 1:
-        # What bursts of one compilation differ by is in what the compilations differ by.
-        value, low, high = trimmed_mean(centres, confidence)
-    else:
-        value = float(centres[0])
-        drawn = logs[0][rng.integers(0, len(logs[0]), (_RESAMPLES, len(logs[0])))]
-        tail = (1 - confidence) / 2
-        ends = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail]) - value
-        between = float(stats.norm.ppf(1 - tail)) * compilation_sd
-        low, high = value - np.hypot(min(ends[0], 0.0), between), value + np.hypot(max(ends[1], 0.0), between)
+    logs = _log_ratios(own, other)
+    if len(logs) == 1:
+        return ratio_of_pairs(logs[0], rng, confidence=confidence, compilation_sd=compilation_sd)
+    # What bursts of one compilation differ by is in what the compilations differ by.
+    value, low, high = trimmed_mean(np.array([np.median(values) for values in logs]), confidence)
     return Estimate(float(np.exp(value)), float(np.exp(low)), float(np.exp(high)), confidence)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,7 @@ class Latency:
         per_second: Inferences a second of the candidate, as many at a time as it was compiled for.
         conditions: What the machine did meanwhile.
         disturbed: Whether the timer failed its check against itself, so that the interval may be too narrow.
+        log_ratios: Logarithm of the ratio of each pair of bursts; not kept in what is stored of a trial.
     """
 
     ratio: Estimate
@@ -58,6 +59,7 @@ class Latency:
     per_second: float
     conditions: Conditions
     disturbed: bool = False
+    log_ratios: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def speedup(self) -> Estimate:

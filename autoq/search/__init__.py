@@ -9,7 +9,9 @@ from autoq.search._learn import learn
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._plot import plot_front
 from autoq.search._problem import Problem, place, prepare
+from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState
+from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, run
 from autoq.search._sensitivity import Sensitivities, alike, measure_sensitivities
@@ -26,6 +28,8 @@ from autoq.search._serial import (
 from autoq.search._space import ScopeRules, SearchSpace
 from autoq.search._steer import steer
 from autoq.search._study import Study, quiet_optuna
+from autoq.search._synthetic_table import synthetic_table
+from autoq.search._table import RecordedTable
 
 __all__ = [
     "Budget",
@@ -33,6 +37,9 @@ __all__ = [
     "Knowledge",
     "ParetoFront",
     "Problem",
+    "RecordedTable",
+    "Recording",
+    "ReducedSpace",
     "ScopeRules",
     "SearchInfo",
     "SearchObserver",
@@ -63,4 +70,5 @@ __all__ = [
     "restore",
     "run",
     "steer",
+    "synthetic_table",
 ]

@@ -14,6 +14,7 @@ from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported
 from autoq.graph import Placements
 from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import Dimensions
+from autoq.search._plan_builder import PlanBuilder
 from autoq.search._space import SearchSpace
 from autoq.transform import CandidateBuilder
 
@@ -41,7 +42,7 @@ class Problem:
     model: ov.Model
     inputs: ModelInputs
     placements: Placements
-    builder: CandidateBuilder
+    builder: PlanBuilder
     evaluator: CandidateEvaluator
     space: SearchSpace
     dimensions: Dimensions
@@ -53,7 +54,7 @@ class Problem:
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the searchable groups."""
-        return tuple(group.name for group in self.placements.reference.groups)
+        return tuple(group for groups in self.dimensions.units.values() for group in groups)
 
 
 def place(

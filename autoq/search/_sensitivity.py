@@ -20,7 +20,8 @@ from autoq.calibration import Feed
 from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import CandidateEvaluator, distortion
 from autoq.search._knowledge import Pair
-from autoq.transform import SWITCHES, CandidateBuilder
+from autoq.search._plan_builder import PlanBuilder
+from autoq.transform import SWITCHES
 
 # Inputs of one shape, and seconds that running all settings on them may take.
 _INPUTS = 30
@@ -46,7 +47,7 @@ class Sensitivities:
 
 
 def measure_sensitivities(
-    builder: CandidateBuilder,
+    builder: PlanBuilder,
     model: ov.Model,
     units: Mapping[str, Sequence[str]],
     pairs: Sequence[Pair],
@@ -93,7 +94,7 @@ def measure_sensitivities(
 
 
 def _one_by_one(
-    builder: CandidateBuilder,
+    builder: PlanBuilder,
     model: ov.Model,
     units: Mapping[str, Sequence[str]],
     recipe: Recipe,

@@ -1,4 +1,4 @@
-"""Trial records as plain JSON values and back; per-sample scores are left out, whoever wants them keeps them."""
+"""Trial records as plain JSON values and back, without scores by sample and ratios by burst."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
 
 
 def latency_to_dict(latency: Latency) -> dict[str, Any]:
-    """All fields of a latency."""
-    return asdict(latency)
+    """All fields of a latency but its single bursts."""
+    return {name: value for name, value in asdict(latency).items() if name != "log_ratios"}
 
 
 def latency_from_dict(values: Mapping[str, Any]) -> Latency:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 import sys
 from collections.abc import Callable, Mapping
@@ -68,5 +69,6 @@ def _meets(value: float, goal: str) -> bool:
     return bool(_COMPARISONS[comparison](value, float(bound)))
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
+def _short(value: float) -> float | None:
+    """Four digits; None, JSON's null, for what was never reached."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None

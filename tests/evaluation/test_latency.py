@@ -10,7 +10,14 @@ from scipy import stats
 import autoq.evaluation._latency as timer
 import autoq.evaluation._timed as bursts
 from autoq.core import DeviceError
-from autoq.evaluation import Compiled, RuntimeConfig, compilation_spread, compile_pairs, measure_latency
+from autoq.evaluation import (
+    Compiled,
+    RuntimeConfig,
+    compilation_spread,
+    compile_pairs,
+    measure_latency,
+    ratio_of_pairs,
+)
 from autoq.evaluation._timed import Timed
 from autoq.evaluation._trimmed_mean import trimmed_mean
 
@@ -162,6 +169,18 @@ def test_the_spread_of_compilations(machine):
     assert spread == pytest.approx(0.03 * np.sqrt(2), rel=0.25)
 
 
+def test_the_ratio_is_that_of_its_pairs_of_bursts(machine):
+    m = machine(noise=0.1)
+    latency = measure_latency([m.model(0.01)], [m.model(0.02)], {}, max_seconds=1.0, compilation_sd=0.01)
+    pairs = np.array(latency.log_ratios)
+    assert len(pairs) == latency.bursts
+    assert np.exp(np.median(pairs)) == pytest.approx(latency.ratio.value)
+    again = ratio_of_pairs(pairs, np.random.default_rng(1), compilation_sd=0.01)
+    assert again.value == latency.ratio.value
+    assert (again.low, again.high) == pytest.approx((latency.ratio.low, latency.ratio.high), rel=0.02)
+    assert ratio_of_pairs(pairs, np.random.default_rng(1)).high < again.high
+
+
 def test_it_stops_at_the_cap(machine):
     m = machine(noise=3.0)
     started = m.now
@@ -171,7 +190,7 @@ def test_it_stops_at_the_cap(machine):
 
 def test_a_quiet_machine_is_not_kept_busy(machine):
     m = machine(noise=0.001)
-    assert measure_latency([m.model(0.01)], [m.model(0.02)], {}, max_seconds=1000).bursts == timer._MIN_PAIRS
+    assert measure_latency([m.model(0.01)], [m.model(0.02)], {}, max_seconds=1000).bursts == timer.MIN_PAIRS
 
 
 def test_inference_that_fails(machine):

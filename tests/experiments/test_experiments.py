@@ -97,11 +97,13 @@ def test_a_benchmark_prints_json_lines_and_hides_no_miss(capsys):
     lines.figure("case", "latency_ratio", 1.2, goal="<= 1.03", note="x")
     lines.figure("case", "coverage", 0.95, goal="0.93..0.97")
     lines.figure("case", "coverage", 0.98, goal="0.93..0.97")
+    lines.figure("case", "evaluations", float("inf"), goal="<= 30")
     with pytest.raises(SystemExit) as end:
         lines.finish()
     assert end.value.code == 1
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["met"] for line in said] == [True, False, True, False]
+    assert [line["met"] for line in said] == [True, False, True, False, False]
+    assert said[4]["ours"] is None
     assert said[0]["ratio"] == 4.5
     assert said[1]["note"] == "x"
 
