@@ -226,6 +226,7 @@ def test_progress_is_told_to_observers():
     assert [event for event in Observer.heard if event != "stage"] == ["start", 0, 1, "finish"]
 
 
+@pytest.mark.filterwarnings("ignore:units are measured in one model each")
 def test_a_device_that_fails_costs_a_trial_and_one_that_is_lost_the_session(tmp_path):
     device = FailingDevice(tmp_path)
     orders = {
