@@ -7,6 +7,7 @@ from autoq.search._front_sampler import FrontSampler
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn
 from autoq.search._observer import SearchInfo, SearchObserver
+from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
 from autoq.search._problem import Problem, place, prepare
 from autoq.search._recording import Recording
@@ -26,7 +27,7 @@ from autoq.search._serial import (
     record_to_dict,
 )
 from autoq.search._space import ScopeRules, SearchSpace
-from autoq.search._steer import steer
+from autoq.search._steer import least_distorting, steer
 from autoq.search._study import Study, quiet_optuna
 from autoq.search._synthetic_table import synthetic_table
 from autoq.search._table import RecordedTable
@@ -58,9 +59,11 @@ __all__ = [
     "latency_from_dict",
     "latency_to_dict",
     "learn",
+    "least_distorting",
     "measure_sensitivities",
     "objectives",
     "place",
+    "plan_of_units",
     "plot_front",
     "prepare",
     "quiet_optuna",

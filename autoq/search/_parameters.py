@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,20 @@ class Dimensions:
         return recipe | {
             PRECISION_PREFIX + unit: str(plan.precision(groups[0])) for unit, groups in self.units.items() if groups
         }
+
+
+def plan_of_units(recipe: Recipe, units: Mapping[str, Sequence[str]], int8: Collection[str]) -> QuantizationPlan:
+    """The plan with some units in int8 and all others in float.
+
+    Args:
+        recipe: Of the plan.
+        units: Groups by unit.
+        int8: Units.
+    """
+    precisions = {
+        group: Precision.INT8 if unit in int8 else Precision.FLOAT for unit, groups in units.items() for group in groups
+    }
+    return QuantizationPlan(recipe, precisions)
 
 
 def plain_choices(choices: Sequence[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.search._parameters import plan_of_units
 
 
 def first_plans(groups: Sequence[str], recipes: Sequence[Recipe]) -> Iterator[tuple[str, QuantizationPlan]]:
@@ -31,10 +32,4 @@ def sweep_plans(
         return
     spread = np.geomspace(1, len(ranking) - 1, num=min(count, len(ranking) - 1))
     for k in sorted({int(value) for value in np.rint(spread)}):
-        kept = set(ranking[:k])
-        precisions = {
-            group: Precision.FLOAT if unit in kept else Precision.INT8
-            for unit, groups in units.items()
-            for group in groups
-        }
-        yield "sweep", QuantizationPlan(recipe, precisions)
+        yield "sweep", plan_of_units(recipe, units, set(ranking[k:]))

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import product
 
 from autoq.core import ConfigError, PlanError, Precision, QuantizationPlan, Recipe
-from autoq.search._parameters import Dimensions
+from autoq.search._parameters import Dimensions, plan_of_units
 from autoq.search._space import SearchSpace
 
 # A table of more plans than this is not recorded in a day.
@@ -79,12 +79,8 @@ class ReducedSpace:
             raise IndexError(msg)
         place, bits = divmod(max(row - 1, 0), self._plans)
         bits += min(row, 1)
-        precisions = {
-            group: Precision.INT8 if bits >> k & 1 else Precision.FLOAT
-            for k, groups in enumerate(self.units.values())
-            for group in groups
-        }
-        return QuantizationPlan(self.recipes[place], precisions)
+        int8 = {unit for k, unit in enumerate(self.units) if bits >> k & 1}
+        return plan_of_units(self.recipes[place], self.units, int8)
 
     def row(self, plan: QuantizationPlan) -> int:
         """The row of a plan.

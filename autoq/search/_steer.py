@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import QuantizationPlan, Recipe
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._knowledge import Knowledge
-from autoq.search._parameters import plain_choices
+from autoq.search._parameters import plain_choices, plan_of_units
 from autoq.search._predicted_front import predicted_front
 from autoq.search._problem import Problem
 from autoq.search._proposals import first_plans, sweep_plans
@@ -53,19 +53,19 @@ def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) 
 def _informed_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
     """All-float, all-int8 by the default recipe and the one that distorts least, and that recipe's predicted front."""
     default = problem.space.default_recipe()
-    best = _least_distorting(problem, knowledge)
+    best = least_distorting(problem, knowledge)
     yield from first_plans(problem.groups, [default] if best == default else [default, best])
     for units in predicted_front(knowledge, problem.space.sweep):
-        precisions = {
-            group: Precision.INT8 if unit in units else Precision.FLOAT
-            for unit, groups in problem.dimensions.units.items()
-            for group in groups
-        }
-        yield "predicted", QuantizationPlan(best, precisions)
+        yield "predicted", plan_of_units(best, problem.dimensions.units, units)
 
 
-def _least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
-    """The best choice of each field by itself."""
+def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
+    """The recipe whose every choice, by itself, distorts the model in int8 least.
+
+    Args:
+        problem: What is searched.
+        knowledge: What is known beforehand.
+    """
     chosen = {}
     for name, choices in problem.space.recipe_choices().items():
         known = knowledge.recipes.get(name, {})

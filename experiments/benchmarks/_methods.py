@@ -9,8 +9,21 @@ from itertools import count
 import numpy as np
 import optuna
 
-from autoq.core import Precision, QuantizationPlan, Recipe
-from autoq.search import Budget, Knowledge, Problem, RecordedTable, Study, TrialRecord, TrialState, learn, run, steer
+from autoq.core import Precision, QuantizationPlan
+from autoq.search import (
+    Budget,
+    Knowledge,
+    Problem,
+    RecordedTable,
+    Study,
+    TrialRecord,
+    TrialState,
+    learn,
+    least_distorting,
+    plan_of_units,
+    run,
+    steer,
+)
 
 # Trials of the loop at a time.
 _CHUNK = 10
@@ -107,7 +120,7 @@ def greedy(table: RecordedTable, max_drop: float, _: int) -> Iterator[Evaluated]
             low, high = 0, len(units)
             while low < high:
                 middle = (low + high) // 2
-                row = table.space.row(_plan(table, recipe, set(units[middle:])))
+                row = table.space.row(plan_of_units(recipe, table.space.units, set(units[middle:])))
                 yield from asked(row)
                 low, high = (low, middle) if table.drops[row] <= accepted else (middle + 1, high)
 
@@ -125,10 +138,10 @@ def program(table: RecordedTable, _: float, __: int) -> Iterator[Evaluated]:
     distortion, ratio = _predicted(known, units, x)
     order = np.lexsort((distortion, ratio))
     front = order[distortion[order] < np.minimum.accumulate(np.r_[np.inf, distortion[order]])[:-1]]
-    recipe = _least_distorting(table)
+    recipe = least_distorting(table.problem(), known)
     for place in _halving(len(front)):
         chosen = {unit for unit, int8 in zip(units, x[front[place]], strict=True) if int8}
-        yield from asked(table.space.row(_plan(table, recipe, chosen)))
+        yield from asked(table.space.row(plan_of_units(recipe, table.space.units, chosen)))
 
 
 METHODS: Mapping[str, Method] = {
@@ -164,15 +177,6 @@ def _ends(problem: Problem) -> Iterator[QuantizationPlan]:
         yield QuantizationPlan(recipe, dict.fromkeys(problem.groups, precision))
 
 
-def _plan(table: RecordedTable, recipe: Recipe, int8: set[str]) -> QuantizationPlan:
-    precisions = {
-        group: Precision.INT8 if unit in int8 else Precision.FLOAT
-        for unit, groups in table.space.units.items()
-        for group in groups
-    }
-    return QuantizationPlan(recipe, precisions)
-
-
 def _predicted(known: Knowledge, units: list[str], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distortion and latency ratio of all plans, as far as they add up."""
     place = {unit: number for number, unit in enumerate(units)}
@@ -184,14 +188,6 @@ def _predicted(known: Knowledge, units: list[str], x: np.ndarray) -> tuple[np.nd
     for one, other in known.neighbours:
         ratio = ratio + _BORDER * np.maximum(gains, 0.0).mean() * (x[:, place[one]] ^ x[:, place[other]])
     return distortion, ratio
-
-
-def _least_distorting(table: RecordedTable) -> Recipe:
-    """Of each field the choice that distorts least where all is int8."""
-    chosen = {
-        name: min(choices, key=lambda choice: choices[choice]) for name, choices in table.knowledge.recipes.items()
-    }
-    return Recipe.from_dict(table.space.recipes[0].to_dict() | chosen)
 
 
 def _halving(size: int) -> list[int]:
