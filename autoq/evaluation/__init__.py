@@ -7,7 +7,7 @@ from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._contest import Contest, raced_accuracy
 from autoq.evaluation._corpus import CorpusMetric, jackknife_scores
 from autoq.evaluation._corpus_metrics import CORPUS_METRICS
-from autoq.evaluation._distortion import distortion, switched_distortions
+from autoq.evaluation._distortion import SwitchedRuns, distortion, switched_distortions
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
@@ -54,6 +54,7 @@ __all__ = [
     "Scorer",
     "Scores",
     "StatefulMetric",
+    "SwitchedRuns",
     "ValidationFn",
     "ValidationSet",
     "apply_metric",

@@ -10,8 +10,9 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import DistortionMeasure, QuantizationPlan, RuntimePrecision
+from autoq.core import QuantizationPlan, RuntimePrecision
 from autoq.evaluation._contest import Contest
+from autoq.evaluation._distortion import SwitchedRuns
 from autoq.evaluation._evaluator import Finalist
 from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._profile import Profile
@@ -46,15 +47,7 @@ class CandidateEvaluator(Protocol):
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """Output arrays of a model in f32, per input."""
 
-    def switched_distortions(
-        self,
-        model: ov.Model,
-        inputs: Sequence[Feed],
-        switches: NDArray[np.float32],
-        name: str,
-        measure: DistortionMeasure,
-        max_seconds: float,
-    ) -> NDArray[np.float64]:
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells."""
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:

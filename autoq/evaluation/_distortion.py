@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import openvino as ov
@@ -32,25 +33,33 @@ def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure 
     return float(_combined(parts[None], reference, measure)[0])
 
 
-def switched_distortions(
-    model: ov.Model,
-    inputs: Sequence[Feed],
-    switches: NDArray[np.float32],
-    name: str,
-    measure: DistortionMeasure,
-    runtime: RuntimeConfig,
-    max_seconds: float,
-) -> Floats:
-    """Distortion of one model under each setting of its switches, beside all switches at 0.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchedRuns:
+    """What is to be run of one model with switches.
 
-    Args:
+    Attributes:
         model: With switches, see `CandidateBuilder.build_switchable`.
         inputs: Without the switches.
         switches: Settings, [n, units].
         name: Of the input that takes them.
         measure: What is measured.
-        runtime: Compile settings.
         max_seconds: As many of the inputs are used, the first ones, as fit into this time; four in any case.
+    """
+
+    model: ov.Model
+    inputs: Sequence[Feed]
+    switches: NDArray[np.float32]
+    name: str
+    measure: DistortionMeasure
+    max_seconds: float
+
+
+def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig) -> Floats:
+    """Distortion of one model under each setting of its switches, beside all switches at 0.
+
+    Args:
+        runs: The model, its inputs and settings.
+        runtime: Compile settings.
 
     Returns:
         [n].
@@ -58,19 +67,20 @@ def switched_distortions(
     Raises:
         DeviceError: The device refuses the model, or inference fails.
     """
-    compiled = runtime.compile(model).compiled_model
+    inputs, switches, measure = runs.inputs, runs.switches, runs.measure
+    compiled = runtime.compile(runs.model).compiled_model
     try:
         request = compiled.create_infer_request()
         off = np.zeros(switches.shape[1], np.float32)
 
         def run(feed: Feed, setting: NDArray[np.float32]) -> list[NDArray[np.generic]]:
-            return [np.array(value) for value in request.infer({**feed, name: setting}).values()]
+            return [np.array(value) for value in request.infer({**feed, runs.name: setting}).values()]
 
         run(inputs[0], off)
         started = time.perf_counter()
         reference = [run(feed, off) for feed in inputs]
         each = (time.perf_counter() - started) / len(inputs)
-        count = int(np.clip(max_seconds / (each * len(switches)), min(_FEWEST_INPUTS, len(inputs)), len(inputs)))
+        count = int(np.clip(runs.max_seconds / (each * len(switches)), min(_FEWEST_INPUTS, len(inputs)), len(inputs)))
         reference = reference[:count]
         parts = np.array(
             [

@@ -13,12 +13,12 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import DistortionMeasure, Estimate, QuantizationPlan, RuntimePrecision
+from autoq.core import Estimate, QuantizationPlan, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, drop_between
 from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._contest import Contest, raced_accuracy
 from autoq.evaluation._corpus import CorpusMetric
-from autoq.evaluation._distortion import switched_distortions
+from autoq.evaluation._distortion import SwitchedRuns, switched_distortions
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._gate import TimerGate
 from autoq.evaluation._latency import measure_latencies, measure_latency
@@ -235,15 +235,7 @@ class Evaluator:
         self._stage("running a model for its outputs")
         return model_outputs(model, inputs, self.runtime.for_data().with_precision(RuntimePrecision.F32))
 
-    def switched_distortions(
-        self,
-        model: ov.Model,
-        inputs: Sequence[Feed],
-        switches: NDArray[np.float32],
-        name: str,
-        measure: DistortionMeasure,
-        max_seconds: float,
-    ) -> NDArray[np.float64]:
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells.
 
         Raises:
@@ -251,7 +243,7 @@ class Evaluator:
         """
         self._stage("measuring the distortion of a model's outputs")
         runtime = self.runtime.for_data().with_precision(RuntimePrecision.F32)
-        return switched_distortions(model, inputs, switches, name, measure, runtime, max_seconds)
+        return switched_distortions(runs, runtime)
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
         """Where a model's time goes, as `profile_model` tells.

@@ -12,9 +12,10 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import AutoqError, ConfigError, DeviceLostError, DistortionMeasure, QuantizationPlan, RuntimePrecision
+from autoq.core import AutoqError, ConfigError, DeviceLostError, QuantizationPlan, RuntimePrecision
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._crossing import packed
+from autoq.evaluation._distortion import SwitchedRuns
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults
 from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._process import DeviceProcess
@@ -100,20 +101,11 @@ class IsolatedEvaluator:
         """As `Evaluator.outputs`; raises as `evaluate` does."""
         return cast("Outputs", self._ask("outputs", model, inputs))
 
-    def switched_distortions(
-        self,
-        model: ov.Model,
-        inputs: Sequence[Feed],
-        switches: NDArray[np.float32],
-        name: str,
-        measure: DistortionMeasure,
-        max_seconds: float,
-    ) -> NDArray[np.float64]:
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """As `Evaluator.switched_distortions`; raises as `evaluate` does."""
-        given = (model, list(inputs), switches, name, measure, max_seconds)
         # The fewest inputs may take longer than the time.
-        besides_s = _SLOW * max_seconds
-        return cast("NDArray[np.float64]", self._ask("switched_distortions", *given, besides_s=besides_s))
+        besides_s = _SLOW * runs.max_seconds
+        return cast("NDArray[np.float64]", self._ask("switched_distortions", runs, besides_s=besides_s))
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
         """As `Evaluator.profile`; raises as `evaluate` does."""

@@ -18,7 +18,7 @@ import openvino as ov
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Precision, QuantizationPlan, Recipe
-from autoq.evaluation import CandidateEvaluator, distortion
+from autoq.evaluation import CandidateEvaluator, SwitchedRuns, distortion
 from autoq.search._knowledge import Pair
 from autoq.search._plan_builder import PlanBuilder
 from autoq.transform import SWITCHES
@@ -79,9 +79,15 @@ def measure_sensitivities(
     together = [settings[index[first]] + settings[index[second]] for first, second in pairs]
     rows = np.array([np.ones(len(names)), *settings, *together], np.float32)
     try:
-        found = evaluator.switched_distortions(
-            builder.build_switchable(recipe, list(units.values())), feeds, rows, SWITCHES, measure, _MOST_SECONDS
+        runs = SwitchedRuns(
+            model=builder.build_switchable(recipe, list(units.values())),
+            inputs=feeds,
+            switches=rows,
+            name=SWITCHES,
+            measure=measure,
+            max_seconds=_MOST_SECONDS,
         )
+        found = evaluator.switched_distortions(runs)
     except DeviceLostError:
         raise
     except (DeviceError, RuntimeError) as error:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from autoq.calibration import Feed
 from autoq.core import (
     DeviceError,
-    DistortionMeasure,
     Estimate,
     PlanError,
     QuantizationPlan,
@@ -30,6 +29,7 @@ from autoq.evaluation import (
     Outputs,
     Profile,
     RuntimeConfig,
+    SwitchedRuns,
     paired_drop,
     raced_accuracy,
     racing_order,
@@ -158,15 +158,7 @@ class TableEvaluator:
         """
         raise DeviceError(self._not_recorded("outputs"))
 
-    def switched_distortions(
-        self,
-        model: ov.Model,
-        inputs: Sequence[Feed],
-        switches: NDArray[np.float32],
-        name: str,
-        measure: DistortionMeasure,
-        max_seconds: float,
-    ) -> NDArray[np.float64]:
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Not recorded; raises as `outputs` does."""
         raise DeviceError(self._not_recorded("distortions of single settings"))
 

@@ -5,7 +5,7 @@ from openvino import opset13 as ops
 from scipy import special, stats
 
 from autoq.core import DeviceError, DistortionMeasure
-from autoq.evaluation import RuntimeConfig, distortion, switched_distortions
+from autoq.evaluation import RuntimeConfig, SwitchedRuns, distortion, switched_distortions
 
 RNG = np.random.default_rng(0)
 TRUTH = [[RNG.normal(size=(2, 5)), RNG.normal(size=7)] for _ in range(3)]
@@ -64,13 +64,24 @@ def switched():
     return ov.Model([ops.result(y)], [x, s], "switched")
 
 
+def runs(feeds, settings, max_seconds):
+    return SwitchedRuns(
+        model=switched(),
+        inputs=feeds,
+        switches=settings,
+        name="s",
+        measure=DistortionMeasure.NMSE,
+        max_seconds=max_seconds,
+    )
+
+
 @pytest.mark.parametrize(("max_seconds", "used"), [(60.0, 10), (0.0, 4)])
 def test_every_setting_is_compared_with_all_switches_off(max_seconds, used):
     values = RNG.normal(size=(10, 1, 4)).astype(np.float32)
     feeds = [{"x": value} for value in values]
     settings = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.float32)
     runtime = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32"})
-    found = switched_distortions(switched(), feeds, settings, "s", DistortionMeasure.NMSE, runtime, max_seconds)
+    found = switched_distortions(runs(feeds, settings, max_seconds), runtime)
     x = values[:used].astype(np.float64)
     expected = [np.mean((0.1 * a + b * x) ** 2) / np.var(x) for a, b in settings]
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-12)
@@ -80,4 +91,4 @@ def test_an_input_that_does_not_fit_is_a_device_error():
     feeds = [{"x": np.zeros((1, 5), np.float32)}]
     settings = np.zeros((1, 2), np.float32)
     with pytest.raises(DeviceError, match="inference fails"):
-        switched_distortions(switched(), feeds, settings, "s", DistortionMeasure.NMSE, RuntimeConfig(), 1.0)
+        switched_distortions(runs(feeds, settings, 1.0), RuntimeConfig())

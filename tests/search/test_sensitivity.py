@@ -19,11 +19,10 @@ class Device:
     def __init__(self, *, switches=True, refuses=()):
         self._switches, self._refuses = switches, refuses
 
-    def switched_distortions(self, *arguments):
+    def switched_distortions(self, runs):
         if not self._switches:
             raise DeviceError("no such kernel")
-        *given, max_seconds = arguments
-        return switched_distortions(*given, RUNTIME, max_seconds)
+        return switched_distortions(runs, RUNTIME)
 
     def outputs(self, model, inputs):
         names = {op.get_friendly_name() for op in model.get_ops()}

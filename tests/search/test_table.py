@@ -17,7 +17,7 @@ from autoq.core import (
     QuantizationPlan,
     Recipe,
 )
-from autoq.evaluation import Contest, Finalist, Outcome, paired_drop
+from autoq.evaluation import Contest, Finalist, Outcome, SwitchedRuns, paired_drop
 from autoq.search import (
     Budget,
     ParetoFront,
@@ -228,10 +228,16 @@ def test_what_was_not_recorded(table):
         problem.evaluator.outputs(problem.model, [])
     with pytest.raises(PlanError, match="switched"):
         problem.builder.build_switchable(Recipe(), [["unit00"]])
+    runs = SwitchedRuns(
+        model=problem.model,
+        inputs=[],
+        switches=np.ones((1, 1), np.float32),
+        name="switches",
+        measure=DistortionMeasure.NMSE,
+        max_seconds=1.0,
+    )
     with pytest.raises(DeviceError, match="no distortions"):
-        problem.evaluator.switched_distortions(
-            problem.model, [], np.ones((1, 1), np.float32), "switches", DistortionMeasure.NMSE, 1.0
-        )
+        problem.evaluator.switched_distortions(runs)
     with pytest.raises(DeviceError, match="no profiles"):
         problem.evaluator.profile(problem.model, problem.placements.reference)
 
