@@ -2,7 +2,7 @@
 
 from autoq.evaluation._accuracy import Scores, drop_between, mean_interval, paired_drop, score
 from autoq.evaluation._candidate_evaluator import CandidateEvaluator
-from autoq.evaluation._compilations import compilation_spread, compile_pairs
+from autoq.evaluation._compilations import compilation_spread, compilations_within, compile_pairs
 from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._contest import Contest, raced_accuracy
 from autoq.evaluation._corpus import CorpusMetric, jackknife_scores
@@ -59,6 +59,7 @@ __all__ = [
     "ValidationSet",
     "apply_metric",
     "compilation_spread",
+    "compilations_within",
     "compile_pairs",
     "describe_hardware",
     "distortion",
