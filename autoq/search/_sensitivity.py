@@ -59,6 +59,9 @@ def measure_sensitivities(
 ) -> Sensitivities:
     """Distortion of each unit alone, of pairs of them, and of all.
 
+    It is that of rounding. What kernels add that saturate, on CPUs without VNNI where weights use all of their range, is
+    not in it.
+
     Args:
         builder: Builds the candidates.
         model: The float model.
