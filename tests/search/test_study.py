@@ -1,3 +1,4 @@
+import numpy as np
 import optuna
 import pytest
 from records import record
@@ -105,7 +106,10 @@ def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
     trial = study.ask()
     study.finish(trial, record(trial.number, 0.02, 0.5, width=0.004), 0.01)
     stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials[0]
-    assert measured_noise(stored) == pytest.approx((0.004 / 1.959964, 0.004 / 1.959964))
+    sd, n = 0.004 / 1.959964, record(trial.number).evaluation.accuracy.n
+    assert measured_noise(stored, n) == pytest.approx((0, sd))
+    assert measured_noise(stored, 2 * n) == pytest.approx((sd * np.sqrt(n / (2 * n - 1)), sd))
+    assert measured_noise(stored, 1000 * n) == pytest.approx((sd, sd), rel=1e-3)
     assert study.fingerprints == {record(trial.number).fingerprint}
 
 
