@@ -9,6 +9,7 @@ from autoq.search._learn import learn
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
+from autoq.search._prediction import PredictionError, predict, prediction_error
 from autoq.search._problem import Problem, place, prepare
 from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState
@@ -37,6 +38,7 @@ __all__ = [
     "FrontSampler",
     "Knowledge",
     "ParetoFront",
+    "PredictionError",
     "Problem",
     "RecordedTable",
     "Recording",
@@ -65,6 +67,8 @@ __all__ = [
     "place",
     "plan_of_units",
     "plot_front",
+    "predict",
+    "prediction_error",
     "prepare",
     "quiet_optuna",
     "record_from_dict",
