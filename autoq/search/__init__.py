@@ -6,6 +6,7 @@ from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn
+from autoq.search._level import likely_trials, settle_level
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
@@ -62,6 +63,7 @@ __all__ = [
     "latency_to_dict",
     "learn",
     "least_distorting",
+    "likely_trials",
     "measure_sensitivities",
     "objectives",
     "place",
@@ -76,6 +78,7 @@ __all__ = [
     "restoration_order",
     "restore",
     "run",
+    "settle_level",
     "steer",
     "synthetic_table",
 ]

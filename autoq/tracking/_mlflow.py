@@ -259,6 +259,8 @@ def _search_params(info: SearchInfo) -> dict[str, str]:
         "hardware": info.hardware,
         "max_drop": info.max_drop,
         "groups": len(info.groups),
+        "level": info.settings["level"],
+        "units": info.settings["units"],
         "n_trials": info.n_trials,
         "timeout_s": info.timeout_s,
         "seed": info.seed,

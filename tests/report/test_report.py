@@ -38,7 +38,7 @@ def info(**changes):
         "n_trials": 10,
         "timeout_s": None,
         "seed": 0,
-        "settings": {"plans": 128.0, "hardware": {"name": "a machine"}},
+        "settings": {"plans": 128.0, "level": "group", "units": 2, "hardware": {"name": "a machine"}},
     }
     return SearchInfo(**(fields | changes))
 

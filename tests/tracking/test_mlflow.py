@@ -36,7 +36,7 @@ INFO = SearchInfo(
     n_trials=10,
     timeout_s=None,
     seed=0,
-    settings={"plans": 2.0, "hardware": {}},
+    settings={"plans": 2.0, "level": "model", "units": 1, "hardware": {}},
 )
 
 
