@@ -9,10 +9,38 @@ from autoq.core import ConfigError, PlanError
 
 X = images(60, seed=2)
 Y = np.array([run_.argmax() for run_ in np.split(run(conv_net(batch=60), X), 60)])
-SPACE = {"subset_sizes": 8, "presets": "mixed", "sampler": "random", "sweep": 1}
+SPACE = {
+    "subset_sizes": 8,
+    "presets": "mixed",
+    "range_estimators": "min_max",
+    "bias_corrections": "none",
+    "sampler": "random",
+    "sweep": 1,
+}
 
 
-def search(**changes):
+class Stop:
+    """Ends a session after some trials, as Ctrl-C does: no closing session."""
+
+    def __init__(self, trials):
+        self.left = trials
+
+    def on_stage(self, text, done=0, total=None):
+        pass
+
+    def on_start(self, info, earlier):
+        pass
+
+    def on_trial(self, record, front):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+    def on_finish(self, records, front, files):
+        pass
+
+
+def search(stop=1, **changes):
     given = {
         "calibration": images(8, seed=1),
         "validation": (X, Y),
@@ -21,17 +49,18 @@ def search(**changes):
         "tracking_uri": "off",
         "progress": False,
         "isolate": False,
+        "observers": [Stop(stop)],
     }
     return autoq.search(conv_net(), **(given | changes))
 
 
 def test_a_search_that_goes_on_keeps_its_units(tmp_path):
     out = tmp_path / "run"
-    begun = search(out=out, n_trials=4)
+    begun = search(out=out, n_trials=4, stop=2)
     assert (begun.info.settings["level"], begun.info.settings["units"]) == ("block", 4)
-    again = search(out=out, n_trials=26)
+    again = search(out=out, n_trials=60, stop=4)
     assert again.info.settings["level"] == "block"
-    assert len(again.records) > len(begun.records)
+    assert len(again.records) == len(begun.records) + 4
     for record in again.records:
         assert record.plan.precision("depthwise") is record.plan.precision("conv_2")
     with pytest.raises(ConfigError, match="was started with space"):
@@ -39,7 +68,7 @@ def test_a_search_that_goes_on_keeps_its_units(tmp_path):
 
 
 def test_types_share_a_precision_where_they_are_asked_to():
-    result = search(n_trials=5, space=SPACE | {"precisions": "type"})
+    result = search(n_trials=9, stop=5, space=SPACE | {"precisions": "type"})
     assert result.info.settings["level"] == "type"
     assert {record.plan.precision("conv_1") is record.plan.precision("conv_2") for record in result.records} == {True}
 
