@@ -43,7 +43,8 @@ class Contest:
         """
         race.run(share=_SCORED_FIRST)
         latency = timed(race.outcome is Outcome.INFEASIBLE)
-        race.settle = self.is_behind(latency, race.drop)
+        # Of few items, none was scored so far.
+        race.settle = bool(race.scores.size) and self.is_behind(latency, race.drop)
         race.run(rival=self.rival(latency))
         return latency
 

@@ -115,6 +115,15 @@ def test_what_may_be_on_the_front_is_scored_on_everything(ratio, drop, outcome):
     assert (len(race.scores) == 2000) == (outcome is Outcome.FINISHED)
 
 
+def test_of_few_items_a_contest_scores_all():
+    contest = Contest(
+        0.5, [Evaluation(Accuracy(1, Estimate(0, 0, 0), 40, np.empty(0)), latency_of(0.1), 0, ExecutionReport(()), {})]
+    )
+    race = contest.race(lambda indices: np.ones(len(indices)), np.ones(40), racing_order(np.ones(40)))
+    contest.compete(race, lambda _: latency_of(0.5))
+    assert race.outcome is Outcome.FINISHED
+
+
 def test_a_race_goes_on_where_it_stood():
     reference, scores = candidate(np.random.default_rng(0), lost=0.012)
     race = started(reference, scores)
