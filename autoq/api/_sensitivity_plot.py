@@ -31,12 +31,14 @@ def plot_sensitivity(report: SensitivityReport, ax: Axes | None = None, *, top: 
         The axes of the bars: distortion to the right in logarithms, the most sensitive unit on top. The curve has axes
         of its own over them.
     """
+    from matplotlib.ticker import NullFormatter
+
     units = report.units[:top]
     if ax is None:
         ax = _figure(len(units)).add_subplot()
     finite = [unit.distortion for unit in units if 0 < unit.distortion < math.inf]
     highest = max(finite, default=1.0)
-    lowest = max(min(finite, default=highest), highest * 10.0**-_DECADES) / 2
+    lowest = 10.0 ** math.floor(math.log10(max(min(finite, default=highest), highest * 10.0**-_DECADES) / 2))
     places = range(len(units))
     fails = [math.isinf(unit.distortion) for unit in units]
     ax.barh(
@@ -63,6 +65,7 @@ def plot_sensitivity(report: SensitivityReport, ax: Axes | None = None, *, top: 
         )
         highest = max(highest, report.whole)
     ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlim(lowest, highest * 2)
     ax.set_yticks(places, [_short(unit.unit) for unit in units], fontsize=8)
     ax.set_ylim(len(units) - 0.5, -0.5)

@@ -25,7 +25,7 @@ from autoq.transform import SWITCHES
 
 # Inputs of one shape, and seconds that running all settings on them may take.
 _INPUTS = 30
-# Of the inputs, how many are looked at for one that is taken.
+# How many inputs are looked at for one that may be taken.
 _LOOKED_AT = 8
 _MOST_SECONDS = 15.0
 
@@ -155,6 +155,6 @@ def _one_by_one(
 def alike(inputs: Sequence[Feed], most: int) -> list[Feed]:
     """A few inputs of one shape, the most frequent among the first ones: a device compiles for every shape anew."""
     by_shape: dict[tuple[tuple[int, ...], ...], list[Feed]] = defaultdict(list)
-    for number in range(min(len(inputs), _LOOKED_AT * most)):
+    for number in range(min(len(inputs), _LOOKED_AT * max(most, _INPUTS))):
         by_shape[tuple(value.shape for value in inputs[number].values())].append(inputs[number])
     return max(by_shape.values(), key=len)[:most]

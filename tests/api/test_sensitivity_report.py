@@ -353,6 +353,18 @@ def test_what_cannot_be_asked_of_a_report(asked, message):
         report.ignored_scope(**asked)
 
 
+def test_bodies_of_if_operations_are_not_measured_and_it_says_so():
+    image = ops.parameter([1, 3, 8, 8], np.float32, "image")
+    op = ops.if_op(ops.greater(ops.reduce_l1(image, [0, 1, 2, 3]), np.float32(0)).output(0))
+    bodies = [conv_net(seed=seed) for seed in (1, 2)]
+    op.set_then_body(bodies[0])
+    op.set_else_body(bodies[1])
+    op.set_input(image.output(0), *(body.get_parameters()[0] for body in bodies))
+    value = op.set_output(*(body.results[0] for body in bodies))
+    with pytest.raises(ModelError, match="nothing to quantize but bodies of If operations"):
+        sensitivities(ov.Model([ops.result(value)], [image], "branches"))
+
+
 def test_run_agrees_with_the_float_model():
     # Guards the yardstick of this file: `outputs` is what OpenVINO computes anyway.
     assert outputs(conv_net(), DATA[:1]) == pytest.approx(run(conv_net(), DATA[:1]), abs=1e-5)

@@ -9,8 +9,15 @@ from autoq.graph import Placements, neighbours
 from autoq.search import Sensitivities, alike, measure_sensitivities
 from autoq.transform import CandidateBuilder
 
-# Without 8-bit kernels, which saturate on CPUs without VNNI: sensitivities are those of the quantizers alone.
-RUNTIME = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32", "LP_TRANSFORMS_MODE": "NO"})
+# Sensitivities are those of the quantizers alone: without 8-bit kernels, which saturate on CPUs without VNNI, and
+# without activations that the device rounds on its own in front of 8-bit weights.
+RUNTIME = RuntimeConfig(
+    properties={
+        "INFERENCE_PRECISION_HINT": "f32",
+        "LP_TRANSFORMS_MODE": "NO",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+    }
+)
 RECIPE = Recipe(subset_size=6)
 
 
