@@ -47,9 +47,11 @@ from autoq.search import (
     TrialRecord,
     close,
     learn,
+    likely_trials,
     prepare,
     quiet_optuna,
     run,
+    settle_level,
     steer,
 )
 from autoq.tracking import MlflowObserver
@@ -205,6 +207,8 @@ def search(
                 "hardware": problem.hardware,
             },
         )
+        left_s = None if budget.deadline is None else budget.deadline - budget.closing_s - time.monotonic()
+        problem = settle_level(problem, study, likely_trials(budget.n_trials, left_s, problem.evaluator.float_seconds))
         info = _info(study, title, problem, budget, metric_name, timeout_s, seed, kind, target)
         for observer in told:
             observer.on_start(info, study.records())
@@ -327,6 +331,8 @@ def _info(
             "target_device": str(target),
             "statistics": problem.statistics_file,
             "plans": float(problem.dimensions.cardinality),
+            "level": str(problem.level),
+            "units": len(problem.dimensions.units),
             "hardware": describe_hardware(problem.evaluator.runtime.device),
         },
     )

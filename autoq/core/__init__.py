@@ -31,6 +31,7 @@ from autoq.core._typed_yaml import parse_fields, read_yaml
 from autoq.core._vocabulary import (
     BiasCorrection,
     DistortionMeasure,
+    Level,
     ModelType,
     OverflowFix,
     Precision,
@@ -54,6 +55,7 @@ __all__ = [
     "Estimate",
     "FloatArray",
     "Fp8Scale",
+    "Level",
     "Limits",
     "MetricError",
     "ModelError",

@@ -81,6 +81,16 @@ class BiasCorrection(Word):
     ACCURATE = "accurate"
 
 
+class Level(Word):
+    """What a search gives one precision, finest first."""
+
+    GROUP = "group"  # each group of quantizers that must go together
+    BLOCK = "block"  # what the network repeats: a residual block, a transformer layer
+    TYPE = "type"  # all groups whose first operation has one type
+    PREFIX = "prefix"  # all groups whose names begin alike
+    MODEL = "model"  # all groups
+
+
 class DistortionMeasure(Word):
     """How the distance of a candidate's outputs from the float model's is measured."""
 

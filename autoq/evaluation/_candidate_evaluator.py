@@ -46,6 +46,10 @@ class CandidateEvaluator(ModelRunner, Protocol):
     def float_latency(self) -> Latency:
         """The float model beside itself."""
 
+    @property
+    def float_seconds(self) -> float:
+        """Wall time of scoring the float model, compiling it once and timing it: about that of a candidate."""
+
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:

@@ -20,6 +20,8 @@ _SCORED_FIRST = 0.25
 class Contest:
     """What a candidate has to keep up with: it is scored only until it is proven to do so, or not to.
 
+    One that keeps the budget and that no rival is ahead of may be on the front, and is scored on all items.
+
     Attributes:
         max_drop: The budget; None accepts any drop.
         rivals: Candidates that were measured before.
@@ -30,7 +32,7 @@ class Contest:
 
     def race(self, score: Callable[[NDArray[np.int64]], Scores], reference: Scores, order: NDArray[np.int64]) -> Race:
         """The scoring of a candidate, not begun: what `Race` is made of."""
-        return Race(score=score, reference=reference, order=order, max_drop=self.max_drop, settle=True)
+        return Race(score=score, reference=reference, order=order, max_drop=self.max_drop, settle=False)
 
     def compete(self, race: Race, timed: Callable[[bool], Latency]) -> Latency:
         """Runs a candidate's race, and times it in between: its latency says who its rival is.
@@ -41,8 +43,13 @@ class Contest:
         """
         race.run(share=_SCORED_FIRST)
         latency = timed(race.outcome is Outcome.INFEASIBLE)
+        race.settle = self.is_behind(latency, race.drop)
         race.run(rival=self.rival(latency))
         return latency
+
+    def is_behind(self, latency: Latency, drop: float) -> bool:
+        """Whether a rival is as fast and as accurate as a candidate, by what is known of both, shown or not."""
+        return any(r.latency.ratio.value <= latency.ratio.value and r.accuracy.drop.value <= drop for r in self.rivals)
 
     def rival(self, latency: Latency) -> Scores | None:
         """Scores of the most accurate of those that are shown to be faster and have scores by sample."""

@@ -61,11 +61,13 @@ class FloatResults:
         accuracy: Of the float model in f32.
         latency: Of the float model beside itself.
         compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
+        seconds: Wall time that it took to score it, to compile it once and to time it: about that of a candidate.
     """
 
     accuracy: Accuracy
     latency: Latency
     compilation_sd: float
+    seconds: float
 
 
 class Evaluator:
@@ -110,15 +112,18 @@ class Evaluator:
         self._model = model
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
+        began = time.perf_counter()
         self.float_accuracy = self._score_float(model) if float_results is None else float_results.accuracy
         self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
         self._order = racing_order(self._float_scores)
         self._stage("compiling the float model")
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+        scored_s = time.perf_counter() - began
         self._stage("timing the float model")
         self._gate = self._timer_gate(model)
         if float_results is not None:
             self._compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
+            self.float_seconds = float_results.seconds
             return
         # The baseline against copies of itself: the timer's own error on this machine, and how much a model's latency
         # depends on where its memory happens to lie.
@@ -131,12 +136,14 @@ class Evaluator:
                 measure_latency([one], [other], sample, max_seconds=max_latency_seconds / _TWINS, seed=index)
             )
         self._compilation_sd = compilation_spread(compared)
+        began = time.perf_counter()
         self.float_latency = self._beside_baseline(one)
+        self.float_seconds = scored_s + time.perf_counter() - began
 
     @property
     def float_results(self) -> FloatResults:
         """What was measured of the float model."""
-        return FloatResults(self.float_accuracy, self.float_latency, self._compilation_sd)
+        return FloatResults(self.float_accuracy, self.float_latency, self._compilation_sd, self.float_seconds)
 
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None

@@ -79,6 +79,11 @@ class IsolatedEvaluator:
         """The float model beside itself."""
         return self._float_results.latency
 
+    @property
+    def float_seconds(self) -> float:
+        """Wall time of scoring the float model, compiling it once and timing it."""
+        return self._float_results.seconds
+
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from autoq.graph._analyze import analyze
 from autoq.graph._bodies import Body, check_scope, if_bodies
+from autoq.graph._levels import units
 from autoq.graph._names import unique_names
 from autoq.graph._neighbours import neighbours
 from autoq.graph._original import analyze_original
@@ -42,5 +43,6 @@ __all__ = [
     "read_model",
     "standing_quantizers",
     "unique_names",
+    "units",
     "varying_ops",
 ]

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from autoq.core import Level
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState
 
 # Where more are tied than this, the table shows the steps of the front alone.
@@ -61,7 +62,7 @@ class LiveTable:
         self._info = info
         accuracy, latency = info.float_accuracy, info.float_latency
         plans = info.settings["plans"]
-        lines = [f"[bold]{info.model_name}[/]: {len(info.groups)} groups, {plans:.2g} plans, on {info.device}"]
+        lines = [f"[bold]{info.model_name}[/]: {_units(info)}, {plans:.2g} plans, on {info.device}"]
         lines.append(
             f"float model: {info.metric} {accuracy.mean:.4f} on {accuracy.n} samples, "
             f"{latency.baseline_p50_ms:.2f} ms; timer against itself {latency.ratio.format('.3f')}"
@@ -137,6 +138,17 @@ def front_table(front: ParetoFront, max_drop: float | None) -> Table:
             "tied" if record.number in tied else "",
         )
     return table
+
+
+def _units(info: SearchInfo) -> str:
+    """What has one precision each, and how many there are."""
+    level, count, groups = info.settings["level"], info.settings["units"], _counted(len(info.groups), Level.GROUP)
+    return groups if level == Level.GROUP else f"{_counted(count, level)} of {groups}"
+
+
+def _counted(count: int, level: str) -> str:
+    many = "prefixes" if level == Level.PREFIX else f"{level}s"
+    return f"{count} {level if count == 1 else many}"
 
 
 def _line(record: TrialRecord) -> str:

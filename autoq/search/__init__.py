@@ -7,9 +7,11 @@ from autoq.search._front_sampler import FrontSampler
 from autoq.search._gains import latency_gains
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn
+from autoq.search._level import likely_trials, settle_level
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
+from autoq.search._prediction import PredictionError, predict, prediction_error
 from autoq.search._problem import Problem, place, prepare
 from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState
@@ -38,6 +40,7 @@ __all__ = [
     "FrontSampler",
     "Knowledge",
     "ParetoFront",
+    "PredictionError",
     "Problem",
     "RecordedTable",
     "Recording",
@@ -62,11 +65,14 @@ __all__ = [
     "latency_to_dict",
     "learn",
     "least_distorting",
+    "likely_trials",
     "measure_sensitivities",
     "objectives",
     "place",
     "plan_of_units",
     "plot_front",
+    "predict",
+    "prediction_error",
     "prepare",
     "quiet_optuna",
     "record_from_dict",
@@ -74,6 +80,7 @@ __all__ = [
     "restoration_order",
     "restore",
     "run",
+    "settle_level",
     "steer",
     "synthetic_table",
 ]

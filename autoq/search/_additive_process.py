@@ -1,10 +1,11 @@
 """A Bayesian model of one objective: effects that add up, and what they leave unexplained.
 
-    y = m + sum over blocks of columns @ weights + g + noise
+    y = m + sum over blocks of columns @ weights + g + e + noise
 
 Weights of a block are normal with a scale of their own; g is a Gaussian process whose correlation decays with the
-number of differing parameters, times how much there is that can deviate. The scales are those that make the data most
-likely, under weak priors (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2.7, 5.4).
+number of differing parameters, times how much there is that can deviate; e is what one point has by itself, and no
+other can tell. The scales are those that make the data most likely, under weak priors (Rasmussen and Williams,
+"Gaussian Processes for Machine Learning", 2006, chapters 2.7, 5.4).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class AdditiveProcess:
 
     Attributes:
         design: Of the data.
-        scales: Of each block's weights, and of g.
+        scales: Of each block's weights, of g and of e.
         reach: Share of differing parameters over which g stays correlated.
         unit: What y was divided by.
     """
@@ -81,14 +82,14 @@ class AdditiveProcess:
             design: Of the data.
             y: Values, [n].
             noise: Standard deviation of each, [n].
-            prior: Expected scale of each block's weights and of g, in units of `unit`.
+            prior: Expected scale of each block's weights, of g and of e, in units of `unit`.
             unit: A typical size of y.
             reach: Share of differing parameters over which g stays correlated.
         """
         residual = (y - design.mean) / unit
         variances = (noise / unit) ** 2 + _JITTER
         kernels = [block @ block.T for block in design.blocks]
-        kernels.append(design.correlated(design, reach))
+        kernels += [design.correlated(design, reach), np.eye(len(residual))]
         centre = np.log(np.asarray(prior, np.float64))
 
         def objective(logs: Floats) -> tuple[float, Floats]:
@@ -111,15 +112,16 @@ class AdditiveProcess:
         scales = np.exp(found.x)
         covariance = sum(s**2 * kernel for s, kernel in zip(scales, kernels, strict=True)) + np.diag(variances)
         factor = linalg.cholesky(covariance, lower=True)
-        return cls(design, scales, reach, unit, factor, linalg.cho_solve((factor, True), residual), residual, variances)
+        solved = linalg.cho_solve((factor, True), residual)
+        return cls(design, scales, reach, unit, factor, solved, residual, variances + scales[-1] ** 2)
 
     def predict(self, design: Design) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of the noiseless values at some points, [n] each."""
-        blocks = zip(self.scales[:-1], design.blocks, self.design.blocks, strict=True)
+        """Mean and standard deviation of the values without e and noise at some points, [n] each."""
+        blocks = zip(self.scales[:-2], design.blocks, self.design.blocks, strict=True)
         cross = sum(s**2 * own @ data.T for s, own, data in blocks)
-        cross = cross + self.scales[-1] ** 2 * design.correlated(self.design, self.reach)
-        prior = sum(s**2 * np.sum(block**2, axis=1) for s, block in zip(self.scales[:-1], design.blocks, strict=True))
-        prior = prior + self.scales[-1] ** 2 * design.amount
+        cross = cross + self.scales[-2] ** 2 * design.correlated(self.design, self.reach)
+        prior = sum(s**2 * np.sum(block**2, axis=1) for s, block in zip(self.scales[:-2], design.blocks, strict=True))
+        prior = prior + self.scales[-2] ** 2 * design.amount
         explained = linalg.solve_triangular(self._factor, cross.T, lower=True)
         variance = np.maximum(prior - np.sum(explained**2, axis=0), 0.0)
         return design.mean + self.unit * (cross @ self._solved), self.unit * np.sqrt(variance)
@@ -138,13 +140,13 @@ class AdditiveProcess:
         Drawn from the prior and moved by what the data say of the difference (Matheron's rule).
         """
         n = len(self._residual)
-        sizes = zip(self.scales[:-1], self.design.blocks, strict=True)
+        sizes = zip(self.scales[:-2], self.design.blocks, strict=True)
         drawn = [scale * rng.standard_normal((count, block.shape[1])) for scale, block in sizes]
-        leftover = self.scales[-1] ** 2 * self.design.correlated(self.design, self.reach) + np.diag(self._noise)
+        leftover = self.scales[-2] ** 2 * self.design.correlated(self.design, self.reach) + np.diag(self._noise)
         noise = rng.standard_normal((count, n)) @ linalg.cholesky(leftover, lower=True).T
         seen = sum(w @ block.T for w, block in zip(drawn, self.design.blocks, strict=True)) + noise
         moved = linalg.cho_solve((self._factor, True), (self._residual[None, :] - seen).T)
         return [
             self.unit * (w + s**2 * (block.T @ moved).T)
-            for s, w, block in zip(self.scales[:-1], drawn, self.design.blocks, strict=True)
+            for s, w, block in zip(self.scales[:-2], drawn, self.design.blocks, strict=True)
         ]

@@ -20,9 +20,10 @@ from autoq.search._knowledge import Knowledge
 
 Floats = NDArray[np.float64]
 
-# Expected scales: of trend, units, neighbours, recipes and what is left; of latency in ratio, of drop in drops.
-DROP_PRIOR = (1.0, 0.4, 0.15, 0.3, 0.15)
-LATENCY_PRIOR = (0.3, 0.2, 0.1, 0.1, 0.05)
+# Expected scales: of trend, units, neighbours, recipes, what is left, and what one plan has by itself; of latency in
+# ratio, of drop in drops.
+DROP_PRIOR = (1.0, 0.4, 0.15, 0.3, 0.15, 0.05)
+LATENCY_PRIOR = (0.3, 0.2, 0.1, 0.1, 0.05, 0.005)
 # A recipe makes distortion so many times smaller or larger at most, as far as it is believed.
 _LARGEST_FACTOR = 10.0
 # In the distance between two points, what a different recipe counts beside all units together.

@@ -32,7 +32,8 @@ class SearchInfo:
         n_trials: Trial budget, None without one.
         timeout_s: Time budget, None without one.
         seed: Of the sampler.
-        settings: Anything else that a person comparing two searches would want to see.
+        settings: Anything else that a person comparing two searches would want to see: the `level` and the number of
+            `units` that have one precision each, the number of `plans`, the `hardware`, and what models are rebuilt by.
     """
 
     name: str

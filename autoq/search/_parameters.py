@@ -13,7 +13,6 @@ from autoq.core import Precision, QuantizationPlan, RangeEstimator, Recipe
 from autoq.search._space import SearchSpace
 
 PRECISION_PREFIX = "precision/"
-_WHOLE_MODEL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,9 @@ class Dimensions:
     units: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def of(cls, space: SearchSpace, groups: Sequence[str]) -> Dimensions:
-        """Dimensions of a space on a model with these groups."""
-        units = {_WHOLE_MODEL: tuple(groups)} if space.precisions == "model" else {g: (g,) for g in groups}
-        return cls(space.recipe_choices(), units)
+    def of(cls, space: SearchSpace, units: Mapping[str, Sequence[str]]) -> Dimensions:
+        """Dimensions of a space on a model whose groups make these units."""
+        return cls(space.recipe_choices(), {unit: tuple(groups) for unit, groups in units.items()})
 
     @property
     def cardinality(self) -> int:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import openvino as ov
 
 from autoq.calibration import ModelInputs, collect, statistics_digest, statistics_file
-from autoq.core import ModelError, ModelType, RuntimePrecision, TargetDevice
+from autoq.core import Level, ModelError, ModelType, RuntimePrecision, TargetDevice
 from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported_precisions
-from autoq.graph import Placements
+from autoq.graph import Placements, units
 from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import Dimensions
 from autoq.search._plan_builder import PlanBuilder
@@ -33,6 +33,7 @@ class Problem:
         evaluator: Scores and times candidates.
         space: As searched: runtime precisions that the device lacks are dropped.
         dimensions: Of the space on this model.
+        level: Of the units of the dimensions.
         hardware: Fingerprint of the machine.
         digest: Of the model and the calibration data.
         statistics_file: Name of the file in the cache that holds the statistics.
@@ -50,11 +51,21 @@ class Problem:
     digest: str
     statistics_file: str
     knowledge: Knowledge | None = None
+    level: Level = Level.GROUP
 
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the searchable groups."""
         return tuple(group for groups in self.dimensions.units.values() for group in groups)
+
+    def at(self, level: Level) -> Problem:
+        """The same problem with other units.
+
+        Raises:
+            PlanError: The names of the groups have no prefixes that make units.
+        """
+        found = units(self.model, self.placements.reference, level)
+        return replace(self, dimensions=Dimensions.of(self.space, found), level=level)
 
 
 def place(
@@ -95,6 +106,8 @@ def prepare(
 ) -> Problem:
     """Places quantizers, collects statistics once, and measures the float model.
 
+    Where the space leaves the level to the budget, each group is a unit: see `settle_level`.
+
     Args:
         model: The float model; never modified.
         inputs: Calibration inputs.
@@ -108,11 +121,14 @@ def prepare(
 
     Raises:
         ModelError: The model has nothing to quantize.
-        PlanError: A scope names something that the model does not have.
+        PlanError: A scope names something that the model does not have, or the names of the groups have no prefixes
+            that make units where the space asks for them.
     """
     stage("placing quantizers", 0, None)
     space = supported_space(space, device)
     placements = place(model, space, target_device=target_device, model_type=model_type)
+    level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
+    dimensions = Dimensions.of(space, units(model, placements.reference, level))
     subset_size = min(max(space.subset_sizes), len(inputs))
     digest = statistics_digest(model, inputs, subset_size, "f32")
     file = statistics_file(digest)
@@ -128,7 +144,6 @@ def prepare(
     builder = CandidateBuilder(model, placements, statistics, inputs, cache)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()
-    groups = [group.name for group in placements.reference.groups]
     return Problem(
         model=model,
         inputs=inputs,
@@ -136,8 +151,9 @@ def prepare(
         builder=builder,
         evaluator=evaluator,
         space=space,
-        dimensions=Dimensions.of(space, groups),
+        dimensions=dimensions,
         hardware=hardware_fingerprint(device),
         digest=digest,
         statistics_file=file,
+        level=level,
     )

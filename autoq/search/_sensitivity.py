@@ -83,6 +83,9 @@ def measure_sensitivities(
 ) -> Sensitivities:
     """Distortion of each unit alone, of pairs of them, and of all.
 
+    It is that of rounding. What kernels add that saturate is not in it: those of CPUs without VNNI, where weights use
+    all of their range.
+
     Args:
         builder: Builds the candidates.
         model: The float model.

@@ -82,7 +82,8 @@ class SearchSpace(BaseModel):
         smooth_quant_alphas: SmoothQuant strengths; null leaves it out.
         runtime_precisions: What layers left in float run in; those that the device lacks are dropped.
         ignored_scopes: Named scopes; "none" is always there.
-        precisions: "group" searches the precision of every group, "model" quantizes all groups or none.
+        precisions: What has one precision each: every group, block, type of operation or prefix of names, or the whole
+            model; "auto" has the budget decide between groups, blocks, types and the model.
         sampler: Who proposes after the enqueued plans.
         sensitivity: How the distortion of the outputs is measured that units are ranked by.
         sweep: How many plans of the predicted front, or of a sensitivity-ordered sweep, are tried first.
@@ -109,7 +110,7 @@ class SearchSpace(BaseModel):
         RuntimePrecision.DEFAULT,
     )
     ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
-    precisions: Literal["group", "model"] = "group"
+    precisions: Literal["auto", "group", "block", "type", "prefix", "model"] = "auto"
     sampler: Literal["front", "tpe", "nsga2", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
     sweep: Annotated[int, Field(ge=0)] = 8

@@ -38,7 +38,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
         sampler = FrontSampler(
             knowledge=knowledge,
             reference=(budget.max_drop, 1.0),
-            noise=measured_noise,
+            noise=partial(measured_noise, samples=problem.evaluator.float_accuracy.n),
             is_known=partial(_is_measured, problem, study),
             seed=seed + study.size,
         )

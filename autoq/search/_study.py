@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from autoq.core import ConfigError, Estimate
+from autoq.core import ConfigError
 from autoq.search._front_sampler import FrontSampler
+from autoq.search._noise import noise_of
 from autoq.search._records import TrialRecord, TrialState
-from autoq.search._serial import record_from_dict, record_to_dict
+from autoq.search._serial import evaluation_from_dict, record_from_dict, record_to_dict
 
 _IDENTITY = "autoq/identity"
 _RECORD = "autoq/record"
@@ -25,7 +25,7 @@ _CLOSING = "closing"
 def make_sampler(name: str, seed: int) -> BaseSampler:
     """Sampler by the name that a search space uses."""
     samplers: dict[str, Callable[..., BaseSampler]] = {
-        "front": partial(FrontSampler, noise=measured_noise),
+        "front": FrontSampler,
         "tpe": TPESampler,
         "nsga2": NSGAIISampler,
         "random": RandomSampler,
@@ -33,11 +33,9 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
     return samplers[name](seed=seed)
 
 
-def measured_noise(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
-    """Standard deviations of the drop and the latency ratio that a trial of a search was told."""
-    evaluation = trial.user_attrs[_RECORD]["evaluation"]
-    drop, ratio = Estimate(**evaluation["accuracy"]["drop"]), Estimate(**evaluation["latency"]["ratio"])
-    return drop.sd, ratio.sd
+def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float, float]:
+    """What `noise_of` says of a trial of a search that was evaluated."""
+    return noise_of(evaluation_from_dict(trial.user_attrs[_RECORD]["evaluation"]), samples)
 
 
 @contextmanager

@@ -118,6 +118,7 @@ class TableEvaluator:
         mean = float(table.reference.mean())
         self.float_accuracy = Accuracy(mean, Estimate(0.0, 0.0, 0.0), len(table.reference), table.reference)
         self.float_latency = table.latency(0)
+        self.float_seconds = sum(table.seconds_of(0).values())
 
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None

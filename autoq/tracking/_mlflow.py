@@ -16,13 +16,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autoq.core import ConfigError
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState, objectives
 from autoq.tracking._view import share_view
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 Export = Callable[[TrialRecord, Path], Path]
 
@@ -71,6 +74,9 @@ class MlflowObserver:
         if found:
             self._parent = found[0].info.run_id
             self._client.update_run(self._parent, status="RUNNING")
+            for child in self._children("= 'RUNNING'"):
+                # Its session ended while it was logged; the trial is logged again, as a whole.
+                self._client.delete_run(child.info.run_id)
         else:
             tags = {_STUDY: info.name, "mlflow.runName": info.name, "autoq.device": info.device}
             self._parent = self._client.create_run(self.experiment_id, tags=tags).info.run_id
@@ -118,15 +124,19 @@ class MlflowObserver:
 
     def _logged_trials(self) -> dict[int, str]:
         """Run by trial number, of the children that were logged completely."""
-        found: dict[int, str] = {}
+        return {int(run.data.tags[_TRIAL]): run.info.run_id for run in self._children("!= 'RUNNING'")}
+
+    def _children(self, status: str) -> list[Run]:
+        """Child runs whose status is, or is not, one."""
+        found: list[Run] = []
         token = None
         while True:
             page = self._client.search_runs(
                 [self.experiment_id],
-                filter_string=f"tags.`{_PARENT}` = '{self._parent}' and attributes.status != 'RUNNING'",
+                filter_string=f"tags.`{_PARENT}` = '{self._parent}' and attributes.status {status}",
                 page_token=token,
             )
-            found |= {int(run.data.tags[_TRIAL]): run.info.run_id for run in page}
+            found.extend(page)
             token = page.token
             if not token:
                 return found
@@ -249,6 +259,8 @@ def _search_params(info: SearchInfo) -> dict[str, str]:
         "hardware": info.hardware,
         "max_drop": info.max_drop,
         "groups": len(info.groups),
+        "level": info.settings["level"],
+        "units": info.settings["units"],
         "n_trials": info.n_trials,
         "timeout_s": info.timeout_s,
         "seed": info.seed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -135,7 +135,7 @@ def program(table: RecordedTable, _: float, __: int) -> Iterator[Evaluated]:
         yield from asked(table.space.row(plan))
     units = list(table.space.units)
     x = (np.arange(2 ** len(units))[:, None] >> np.arange(len(units)) & 1).astype(bool)
-    distortion, ratio = _predicted(known, units, x)
+    distortion, ratio = _predicted_distortion(known, units, x), predicted_ratios(known, units, x)
     order = np.lexsort((distortion, ratio))
     front = order[distortion[order] < np.minimum.accumulate(np.r_[np.inf, distortion[order]])[:-1]]
     recipe = least_distorting(table.problem(), known)
@@ -177,17 +177,23 @@ def _ends(problem: Problem) -> Iterator[QuantizationPlan]:
         yield QuantizationPlan(recipe, dict.fromkeys(problem.groups, precision))
 
 
-def _predicted(known: Knowledge, units: list[str], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distortion and latency ratio of all plans, as far as they add up."""
+def predicted_ratios(known: Knowledge, units: Sequence[str], x: np.ndarray) -> np.ndarray:
+    """Latency ratio of plans [n, units], as far as gains and the cost of borders add up."""
     place = {unit: number for number, unit in enumerate(units)}
     gains = np.array([known.gains[unit] for unit in units])
-    distortion = x @ np.array([known.distortion[unit] for unit in units])
     ratio = 1 - x @ gains
-    for (one, other), more in known.interactions.items():
-        distortion = distortion + more * (x[:, place[one]] & x[:, place[other]])
     for one, other in known.neighbours:
         ratio = ratio + _BORDER * np.maximum(gains, 0.0).mean() * (x[:, place[one]] ^ x[:, place[other]])
-    return distortion, ratio
+    return ratio
+
+
+def _predicted_distortion(known: Knowledge, units: Sequence[str], x: np.ndarray) -> np.ndarray:
+    """Distortion of plans [n, units], as far as units and pairs of neighbours add up."""
+    place = {unit: number for number, unit in enumerate(units)}
+    distortion = x @ np.array([known.distortion[unit] for unit in units])
+    for (one, other), more in known.interactions.items():
+        distortion = distortion + more * (x[:, place[one]] & x[:, place[other]])
+    return distortion
 
 
 def _halving(size: int) -> list[int]:

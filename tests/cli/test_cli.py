@@ -303,6 +303,22 @@ def test_sites_say_why(place, autoq):
     assert all(decision["reason"] for decision in said["operations"])
 
 
+def test_sites_show_the_units_of_a_level(place, autoq):
+    code, out, _ = autoq("sites", "model.xml", "--level", "BLOCK", "--json")
+    assert code == 0
+    said = json.loads(out)
+    assert said["level"] == "block"
+    assert said["units"]["depthwise"] == ["depthwise", "conv_2"]
+    groups = [group["name"] for group in said["groups"]]
+    assert [name for unit in said["units"].values() for name in unit] == groups
+    code, out, _ = autoq("sites", "model.xml", "--level", "block")
+    assert "depthwise, conv_2" in out
+    assert f"{len(said['units'])} units of {len(groups)} groups" in out
+    code, _, err = autoq("sites", "model.xml", "--level", "layer")
+    assert code == 2
+    assert "level 'layer' is unknown: known: block, group, model, prefix, type." in err
+
+
 def test_init_writes_what_search_reads(place, autoq):
     from autoq.config import ExperimentConfig
 

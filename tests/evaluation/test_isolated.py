@@ -118,6 +118,7 @@ def test_it_says_what_an_evaluator_says(evaluator, candidate):
     assert evaluator.float_accuracy.mean == here.float_accuracy.mean
     np.testing.assert_array_equal(evaluator.float_accuracy.scores, here.float_accuracy.scores)
     assert evaluator.float_latency.p50_ms > 0
+    assert evaluator.float_seconds > 0
     expected, _ = here.evaluate(candidate, F32)
     evaluation, seconds = evaluator.evaluate(candidate, F32)
     assert evaluation.accuracy.drop == expected.accuracy.drop

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from autoq.evaluation import Outcome, Race, racing_order
+from autoq.core import Estimate
+from autoq.evaluation import (
+    Accuracy,
+    Conditions,
+    Contest,
+    Evaluation,
+    ExecutionReport,
+    Latency,
+    Outcome,
+    Race,
+    racing_order,
+)
 
 BUDGET = 0.01
 
@@ -80,6 +91,28 @@ def test_rivals_that_are_no_better_are_hardly_ever_taken_for_better():
         rival[rng.choice(kept, 40, replace=False)] = 0  # as many lost, others
         errors += run(reference, scores, rival, max_drop=None, seed=seed).outcome is Outcome.DOMINATED
     assert errors <= 300 * 0.01 + 3 * np.sqrt(300 * 0.01 * 0.99)
+
+
+def latency_of(ratio):
+    return Latency(Estimate(ratio, ratio - 0.01, ratio + 0.01), 0.0, 0.0, 0.0, 0.0, 1, 0.0, Conditions())
+
+
+@pytest.mark.parametrize(
+    ("ratio", "drop", "outcome"),
+    [
+        (0.45, 0.0, Outcome.FEASIBLE),  # faster, and as accurate: the candidate is behind
+        (0.50, 0.01, Outcome.FINISHED),  # faster, but less accurate
+        (0.60, 0.0, Outcome.FINISHED),  # more accurate, but slower
+    ],
+)
+def test_what_may_be_on_the_front_is_scored_on_everything(ratio, drop, outcome):
+    reference, scores = candidate(np.random.default_rng(0), lost=0.001)
+    accuracy = Accuracy(0.9, Estimate(drop, drop, drop), 2000, np.empty(0))
+    contest = Contest(0.05, [Evaluation(accuracy, latency_of(ratio), 0, ExecutionReport(()), {})])
+    race = contest.race(lambda indices: scores[indices], reference, racing_order(reference))
+    contest.compete(race, lambda _: latency_of(0.5))
+    assert race.outcome is outcome
+    assert (len(race.scores) == 2000) == (outcome is Outcome.FINISHED)
 
 
 def test_a_race_goes_on_where_it_stood():

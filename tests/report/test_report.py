@@ -38,7 +38,7 @@ def info(**changes):
         "n_trials": 10,
         "timeout_s": None,
         "seed": 0,
-        "settings": {"plans": 128.0, "hardware": {"name": "a machine"}},
+        "settings": {"plans": 128.0, "level": "group", "units": 2, "hardware": {"name": "a machine"}},
     }
     return SearchInfo(**(fields | changes))
 
@@ -106,3 +106,19 @@ def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
         assert "trial   4 tpe      failed: device 'CPU'" in text
         assert "builds the same model as trial 1" in text
         assert "\x1b[" not in text
+
+
+@pytest.mark.parametrize(
+    ("level", "units", "expected"),
+    [
+        ("group", 3, "net <v2>: 3 groups, 1.3e+02 plans, on CPU"),
+        ("block", 2, "net <v2>: 2 blocks of 3 groups, 1.3e+02 plans, on CPU"),
+        ("prefix", 2, "net <v2>: 2 prefixes of 3 groups, 1.3e+02 plans, on CPU"),
+        ("model", 1, "net <v2>: 1 model of 3 groups, 1.3e+02 plans, on CPU"),
+    ],
+)
+def test_the_first_line_says_what_has_one_precision(level, units, expected):
+    stream = io.StringIO()
+    settings = {"plans": 128.0, "level": level, "units": units}
+    LiveTable(Console(file=stream)).on_start(info(settings=settings, groups=("a", "b", "c")), [])
+    assert stream.getvalue().splitlines()[0] == expected

@@ -3,22 +3,15 @@ import pytest
 from networks import conv_net, images
 
 from autoq.calibration import as_inputs, collect
-from autoq.core import DeviceError, Precision, QuantizationPlan, Recipe
+from autoq.core import DeviceError, OverflowFix, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import RuntimeConfig, distortion, model_outputs, switched_distortions
 from autoq.graph import Placements, neighbours
 from autoq.search import Sensitivities, alike, measure_sensitivities
 from autoq.transform import CandidateBuilder
 
-# Sensitivities are those of the quantizers alone: without 8-bit kernels, which saturate on CPUs without VNNI, and
-# without activations that the device rounds on its own in front of 8-bit weights.
-RUNTIME = RuntimeConfig(
-    properties={
-        "INFERENCE_PRECISION_HINT": "f32",
-        "LP_TRANSFORMS_MODE": "NO",
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
-    }
-)
-RECIPE = Recipe(subset_size=6)
+RUNTIME = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32"})
+# Kernels that saturate, those of CPUs without VNNI, would distort besides.
+RECIPE = Recipe(subset_size=6, overflow_fix=OverflowFix.ENABLE)
 
 
 class Device:

@@ -1,3 +1,4 @@
+import numpy as np
 import optuna
 import pytest
 from records import record
@@ -10,6 +11,7 @@ from autoq.search._study import measured_noise
 
 IDENTITY = {"model": "m", "max_drop": 0.01}
 GROUPS = ["a", "b", "c", "d"]
+EACH = {group: (group,) for group in GROUPS}
 
 
 @pytest.fixture(autouse=True)
@@ -23,10 +25,10 @@ def open_study(tmp_path, **changes):
     return Study(f"sqlite:///{tmp_path / 'study.db'}", "s", **settings)
 
 
-@pytest.mark.parametrize("precisions", ["group", "model"])
-def test_parameters_are_the_inverse_of_suggest(precisions):
-    space = SearchSpace.load({"precisions": precisions, "smooth_quant_alphas": [None, 0.5], "subset_sizes": [300, 100]})
-    dimensions = Dimensions.of(space, GROUPS)
+@pytest.mark.parametrize("units", [EACH, {"x": ("a", "c"), "y": ("b", "d")}, {"*": GROUPS}])
+def test_parameters_are_the_inverse_of_suggest(units):
+    space = SearchSpace.load({"smooth_quant_alphas": [None, 0.5], "subset_sizes": [300, 100]})
+    dimensions = Dimensions.of(space, units)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(50):
         plan = dimensions.suggest(study.ask())
@@ -38,7 +40,7 @@ def test_cardinality_counts_every_combination():
     space = SearchSpace.load(
         {"presets": ["mixed", "performance"], "range_estimators": "min_max", "bias_corrections": "fast"}
     )
-    assert Dimensions.of(space, GROUPS).cardinality == 2 * 2**4
+    assert Dimensions.of(space, EACH).cardinality == 2 * 2**4
 
 
 def test_the_first_plans_are_float_then_int8_with_every_recipe():
@@ -57,7 +59,7 @@ def test_the_sweep_keeps_the_most_sensitive_groups_in_float(count, expected):
 
 def test_a_killed_trial_is_run_again_under_its_own_number(tmp_path):
     study = open_study(tmp_path)
-    dimensions = Dimensions.of(SearchSpace(), GROUPS)
+    dimensions = Dimensions.of(SearchSpace(), EACH)
     plan = QuantizationPlan(Recipe(), dict.fromkeys(GROUPS, Precision.FLOAT))
     study.enqueue(dimensions.parameters(plan), "float")
     first = study.ask()
@@ -105,12 +107,15 @@ def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
     trial = study.ask()
     study.finish(trial, record(trial.number, 0.02, 0.5, width=0.004), 0.01)
     stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials[0]
-    assert measured_noise(stored) == pytest.approx((0.004 / 1.959964, 0.004 / 1.959964))
+    sd, n = 0.004 / 1.959964, record(trial.number).evaluation.accuracy.n
+    assert measured_noise(stored, n) == pytest.approx((0, sd))
+    assert measured_noise(stored, 2 * n) == pytest.approx((sd * np.sqrt(n / (2 * n - 1)), sd))
+    assert measured_noise(stored, 1000 * n) == pytest.approx((sd, sd), rel=1e-3)
     assert study.fingerprints == {record(trial.number).fingerprint}
 
 
 def test_enqueueing_again_adds_nothing(tmp_path):
-    parameters = Dimensions.of(SearchSpace(), GROUPS).parameters(QuantizationPlan())
+    parameters = Dimensions.of(SearchSpace(), EACH).parameters(QuantizationPlan())
     for _ in range(2):
         open_study(tmp_path).enqueue(parameters, "int8")
     storage = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")
@@ -131,7 +136,7 @@ def test_a_storage_that_cannot_be_opened_is_named(tmp_path):
 @pytest.mark.parametrize("sampler", ["front", "tpe", "nsga2", "random"])
 def test_infeasible_trials_are_told_as_such(tmp_path, sampler):
     study = open_study(tmp_path, sampler=sampler)
-    dimensions = Dimensions.of(SearchSpace(), GROUPS)
+    dimensions = Dimensions.of(SearchSpace(), EACH)
     for drop in (0.005, 0.05):
         trial = study.ask()
         dimensions.suggest(trial)

@@ -11,11 +11,13 @@ from autoq.core import (
     DataError,
     DeviceError,
     DistortionMeasure,
+    Estimate,
     PlanError,
     Precision,
     Preset,
     QuantizationPlan,
     Recipe,
+    RuntimePrecision,
 )
 from autoq.evaluation import Contest, Finalist, Outcome, SwitchedRuns, paired_drop
 from autoq.search import (
@@ -189,11 +191,19 @@ def test_without_a_contest_a_plan_has_all_of_its_scores(table):
 
 def test_a_contest_asks_for_no_more_scores_than_it_needs(table):
     problem = table.problem()
+    float_model, _ = problem.evaluator.evaluate(problem.builder.build(table.space.plan(0)), RuntimePrecision.DEFAULT)
+    # As fast and as accurate as any plan, and not shown to be: whatever keeps the budget has seen enough of the data.
+    ratio, drop = float(table.ratios.min()), float(table.drops.min())
+    rival = replace(
+        float_model,
+        accuracy=replace(float_model.accuracy, drop=Estimate.unknown(drop)),
+        latency=replace(float_model.latency, ratio=Estimate.unknown(ratio)),
+    )
     evaluations = {}
     for row in range(len(table.space)):
         plan = table.space.plan(row)
         model = problem.builder.build(plan)
-        evaluation, seconds = problem.evaluator.evaluate(model, plan.recipe.runtime_precision, Contest(0.01))
+        evaluation, seconds = problem.evaluator.evaluate(model, plan.recipe.runtime_precision, Contest(0.01, [rival]))
         evaluations[row] = evaluation
         asked = ~np.isnan(evaluation.accuracy.scores)
         assert asked.sum() == evaluation.accuracy.n

@@ -36,7 +36,7 @@ INFO = SearchInfo(
     n_trials=10,
     timeout_s=None,
     seed=0,
-    settings={"plans": 2.0, "hardware": {}},
+    settings={"plans": 2.0, "level": "model", "units": 1, "hardware": {}},
 )
 
 
@@ -94,6 +94,21 @@ def test_a_killed_search_goes_on_in_its_own_parent(uri):
     parents, children = runs(client, observer)
     assert len(parents) == 1
     assert [int(child.data.tags["autoq.trial"]) for child in children] == [0, 1, 2, 3]
+
+
+def test_a_child_whose_session_ended_while_it_was_logged_is_logged_again(uri, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    observer = MlflowObserver(uri, "autoq")
+    observer.on_start(INFO, [])
+    monkeypatch.setattr(observer._client, "log_dict", killed)
+    with pytest.raises(KeyboardInterrupt):
+        observer.on_trial(RECORDS[0], ParetoFront(RECORDS[:1]))
+    client, observer = track(uri, RECORDS[1:], earlier=RECORDS[:1])
+    _, children = runs(client, observer)
+    assert [int(child.data.tags["autoq.trial"]) for child in children] == [0, 1, 2, 3]
+    assert {child.info.status for child in children} == {"FINISHED", "FAILED"}
 
 
 def test_the_users_own_run_is_left_alone(uri, tmp_path, monkeypatch):

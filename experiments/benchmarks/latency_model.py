@@ -1,0 +1,108 @@
+"""How well the latency of plans is predicted that were not measured: ours beside what else people reckon with.
+
+On recorded tables, a number of plans drawn at random is given with their measured latency ratios, and the ratios of all
+other plans are predicted. Ours: the model that a search proposes by. Count only: a straight line over the number of
+units in int8. One at a time: what each unit alone in int8 gains, added up, for which each was measured. Profile: the
+gains that profiles of the float model and of the model in int8 tell, less the expected cost of borders, nothing
+measured. Figures are the root of the mean square error in latency ratio, the median of all draws; `noise` is what
+measuring alone contributes, `spread` the error of who predicts the mean.
+
+    python experiments/benchmarks/latency_model.py [CASE ...] [--seeds 20] [--quick]
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from _cases import parser
+from _courses import judged, table_names, table_of
+from _lines import Lines
+from _methods import predicted_ratios
+
+from autoq.core import ConfigError, RuntimePrecision, nearest
+from autoq.search import RecordedTable, TrialRecord, TrialState, predict
+
+GIVEN = (10, 20, 40)
+
+
+def compare(name: str, lines: Lines, *, seeds: int) -> None:
+    """Prints the figures of one table."""
+    table = table_of(name)
+    plans = list(table.space)
+    units = list(table.space.units)
+    x = np.array([[plan.precision(table.space.units[unit][0]) == "int8" for unit in units] for plan in plans])
+    ratios = table.ratios
+    everything = records(table)
+    of_first_recipe = len(plans) // len(table.space.recipes)
+    alone = [
+        1 + int(np.flatnonzero((x[1 : 1 + of_first_recipe] == unit).all(axis=1))[0]) for unit in np.eye(len(units))
+    ]
+    added = 1 - x @ (1 - ratios[alone])
+    profiled = predicted_ratios(table.knowledge, units, x)
+    for given in GIVEN:
+        errors = []
+        for seed in range(seeds):
+            train = 1 + np.random.default_rng(seed).permutation(len(plans) - 1)[:given]
+            test = np.setdiff1d(np.arange(1, len(plans)), train)
+            mean, _ = predict(
+                table.problem().dimensions,
+                table.knowledge,
+                [everything[0], *(everything[row] for row in train)],
+                [plans[row] for row in test],
+            )
+            line = np.polyfit(x[train].sum(axis=1), ratios[train], 1)
+            guesses = (mean[:, 1], np.polyval(line, x[test].sum(axis=1)), added[test], profiled[test])
+            errors.append([np.sqrt(np.mean((guess - ratios[test]) ** 2)) for guess in guesses])
+        ours, count, one_at_a_time, profile = np.median(errors, axis=0).tolist()
+        lines.figure(
+            name,
+            f"error_from_{given}_plans",
+            ours,
+            count_only=_short(count),
+            one_at_a_time=_short(one_at_a_time),
+            profile=_short(profile),
+            noise=_short(judged(name).ratio_noise),
+            spread=_short(float(np.std(ratios[1:]))),
+        )
+
+
+def records(table: RecordedTable) -> list[TrialRecord]:
+    """Trials of all plans, by row."""
+    problem = table.problem()
+    found = []
+    for row, plan in enumerate(table.space):
+        evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), RuntimePrecision.DEFAULT)
+        record = TrialRecord(
+            number=row,
+            state=TrialState.COMPLETE,
+            origin="random",
+            plan=plan,
+            fingerprint=str(table.fingerprints[row]),
+            hardware=problem.hardware,
+            evaluation=evaluation,
+            seconds=seconds,
+        )
+        found.append(record)
+    return found
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def main() -> None:
+    """Runs every case."""
+    command = parser(__doc__)
+    command.add_argument("--seeds", type=int, default=20, help="draws of plans")
+    options = command.parse_args()
+    known = table_names()
+    lines = Lines("latency_model")
+    for name in options.cases or known:
+        if name not in known:
+            msg = f"table {name!r} was not recorded: {nearest(name, known)}"
+            raise ConfigError(msg)
+        compare(name, lines, seeds=2 if options.quick else options.seeds)
+    lines.finish()
+
+
+if __name__ == "__main__":
+    main()
