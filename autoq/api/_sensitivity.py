@@ -14,9 +14,19 @@ from autoq.api._sample import timing_sample
 from autoq.api._sensitivity_report import SensitivityReport, UnitSensitivity
 from autoq.api._settings import QuantizeOptions, Settings
 from autoq.calibration import ModelInputs, as_inputs
-from autoq.core import ConfigError, DeviceError, DistortionMeasure, ModelError, PlanError, QuantizationPlan, nearest
+from autoq.core import (
+    ConfigError,
+    DeviceError,
+    DistortionMeasure,
+    Level,
+    ModelError,
+    PlanError,
+    QuantizationPlan,
+    nearest,
+)
 from autoq.evaluation import F32Runner, RuntimeConfig, check_device, profile_model
 from autoq.graph import QuantizationGraph, neighbours, read_model
+from autoq.graph import units as units_at
 from autoq.report import progress_bar
 from autoq.search import Sensitivities, latency_gains, measure_sensitivities
 
@@ -30,6 +40,7 @@ def sensitivity(
     model: Any,  # whatever read_model reads
     calibration: Any,  # whatever as_inputs takes
     *,
+    level: str = "group",
     measure: str = _AUTO,
     samples: int = 30,
     device: str = "CPU",
@@ -39,15 +50,16 @@ def sensitivity(
 ) -> SensitivityReport:
     """Measures how much each part of a model distorts its outputs where that part is quantized; no labels are needed.
 
-    A unit is a group of quantizers that must share a precision. Each is quantized alone, as are pairs of units that
-    hand tensors to each other, and all of them together: forward passes in f32 of a single compiled model, in which an
-    input switches units between float and 8 bits. What is measured is what the quantizers round: not what kernels of a
-    device do besides, such as saturate where a CPU has no VNNI. Accurate bias correction, which measures a candidate as
-    a whole, is left out.
+    A unit is a group of quantizers that must share a precision, or several groups. Each is quantized alone, as are
+    pairs of units that hand tensors to each other, and all of them together: forward passes in f32 of a single compiled
+    model, in which an input switches units between float and 8 bits. What is measured is what the quantizers round: not
+    what kernels of a device do besides, such as saturate where a CPU has no VNNI. Accurate bias correction, which
+    measures a candidate as a whole, is left out.
 
     Args:
         model: What `autoq.read_model` reads; never modified.
         calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
+        level: What makes a unit: "group", "block", "type", "prefix" or "model", as in a search.
         measure: How far outputs are from the float model's: "nmse" (squared error over variance), "kl" (divergence
             between the classes along the last axis, for classifiers: of logits, their softmax) or "cosine" (one minus
             the cosine of the angle); the mean over outputs. "auto" is "kl" where every output of the model is a
@@ -74,7 +86,7 @@ def sensitivity(
         raise ConfigError(msg)
     check_device(device)
     network = read_model(model)
-    chosen = _measure(measure, network)
+    chosen, coarse = _measure(measure, network), Level.parse(level)
     settings = Settings.of(**options)
     inputs = as_inputs(network, calibration)
     with progress_bar("collecting calibration statistics", shown=progress) as step:
@@ -87,7 +99,7 @@ def sensitivity(
             "sensitivity is not measured: pass a body as a model."
         )
         raise ModelError(msg)
-    units = {group.name: (group.name,) for group in graph.groups}
+    units = units_at(calibrated.model, graph, coarse)
     runtime = RuntimeConfig(device=device)
     found = measure_sensitivities(
         calibrated.builder,
@@ -160,6 +172,7 @@ def _ranked(
         rows.append(
             UnitSensitivity(
                 unit=unit,
+                groups=tuple(units[unit]),
                 ops=held,
                 types=tuple(dict.fromkeys(types[op] for op in held)),
                 distortion=found.alone[unit],

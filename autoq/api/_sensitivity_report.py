@@ -19,11 +19,12 @@ DEFAULT_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSensitivity:
-    """One unit of a model: quantizers that must share a precision.
+    """One unit of a model: a group of quantizers that must share a precision, or several.
 
     Attributes:
-        unit: Its name, that of its first operation.
-        ops: Unique names of the operations that it quantizes, in topological order.
+        unit: Its name.
+        groups: Names of its groups.
+        ops: Unique names of the operations that it quantizes, group by group.
         types: Their OpenVINO types, each once.
         distortion: Of the model's outputs where it alone is quantized; infinite where the device fails to run that.
         share: Of the distortion of the whole model quantized. Those of all units need not add up to 1.
@@ -33,6 +34,7 @@ class UnitSensitivity:
     """
 
     unit: str
+    groups: tuple[str, ...]
     ops: tuple[str, ...]
     types: tuple[str, ...]
     distortion: float

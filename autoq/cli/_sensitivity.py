@@ -29,6 +29,7 @@ _MOST_PAIRS = 5
 @click.option(
     "--measure", default="auto", show_default=True, help="nmse, kl, cosine; auto: kl of a Softmax, else nmse."
 )
+@click.option("--level", default="group", show_default=True, help="What makes a unit: group, block, type, prefix.")
 @click.option("--samples", type=click.IntRange(min=1), default=30, show_default=True, help="Inputs that are run.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
 @click.option("--gains", is_flag=True, help="Also profile what each unit gains in latency.")
@@ -50,6 +51,7 @@ def sensitivity(
     *,
     calibration: str,
     measure: str,
+    level: str,
     samples: int,
     device: str,
     gains: bool,
@@ -76,6 +78,7 @@ def sensitivity(
         model,
         load_data(calibration, Path()),
         measure=measure,
+        level=level,
         samples=samples,
         device=device,
         gains=gains,

@@ -191,7 +191,14 @@ def test_scopes_leave_units_in_float_whatever_the_graph(name):
 
 def row(unit, ops, distortion=1.0, left=0.0):
     return UnitSensitivity(
-        unit=unit, ops=tuple(ops), types=("Convolution",), distortion=distortion, share=1.0, left=left, gain=None
+        unit=unit,
+        groups=(unit,),
+        ops=tuple(ops),
+        types=("Convolution",),
+        distortion=distortion,
+        share=1.0,
+        left=left,
+        gain=None,
     )
 
 
@@ -205,6 +212,20 @@ def made(units, *, whole=1.0, place=lambda scope: analyze(conv_net()), scope=Non
         scope=scope,
         place=place,
     )
+
+
+def test_coarser_units_distort_by_all_of_their_groups_and_stay_in_float_whole():
+    model = conv_net()
+    found = sensitivities(model, level="type")
+    graph = analyze(model)
+    assert sorted(group for unit in found.units for group in unit.groups) == sorted(g.name for g in graph.groups)
+    truth = outputs(model)
+    for unit in found.units:
+        assert unit.distortion == pytest.approx(nmse(truth, outputs(quantized(model, unit.groups))), rel=TOLERANCE)
+    several = next(k for k, unit in enumerate(found.units) if len(unit.ops) > 1)
+    floats = {group for unit in found.units[: several + 1] for group in unit.groups}
+    scope = found.ignored_scope(count=several + 1)
+    assert {g.name for g in analyze(model, ignored_scope=scope).groups} == {g.name for g in graph.groups} - floats
 
 
 def test_what_reads_an_embedding_in_float_stays_in_float_too():
@@ -323,6 +344,7 @@ def test_the_picture_has_a_bar_for_each_of_the_most_sensitive_units_and_what_is_
         ({"measure": "nsme"}, PlanError, "measure 'nsme' is unknown: did you mean 'nmse'"),
         ({"measure": "mse of all"}, PlanError, "known: auto, cosine, kl, nmse"),
         ({"preset": "mixd"}, PlanError, "preset 'mixd' is unknown"),
+        ({"level": "layer"}, PlanError, "level 'layer' is unknown"),
         ({"samples": 0}, ConfigError, "samples is 0"),
         ({"device": "TPU"}, DeviceError, "device 'TPU' is not there"),
         ({"ignored_scope": autoq.IgnoredScope(types=["Cnov"])}, PlanError, "'Cnov'"),

@@ -248,6 +248,9 @@ def test_sensitivity(place, autoq):
     expected = api.sensitivity("model.xml", images(8), measure="cosine", samples=2, preset="mixed", progress=False)
     assert said == json.loads(json.dumps(expected.to_dict()))
     assert said["measure"] == "cosine"
+    code, out, _ = autoq(*given, "--level", "model", "--json")
+    (unit,) = json.loads(out)["units"]
+    assert (unit["unit"], unit["share"]) == ("*", pytest.approx(1))
 
 
 def test_the_scope_that_sensitivity_writes_is_what_quantize_and_a_space_take(place, autoq):
