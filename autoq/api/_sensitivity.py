@@ -111,7 +111,7 @@ def sensitivity(
         evaluator=F32Runner(runtime),
         measure=chosen,
         samples=samples,
-        # Less where the machine is busy would be another ranking.
+        # A limit would make the ranking depend on what else the machine does.
         max_seconds=math.inf,
     )
     gained = _gains(calibrated, inputs, units, runtime) if gains else {}
