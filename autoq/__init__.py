@@ -19,12 +19,14 @@ if TYPE_CHECKING:
         RunFolder,
         Scoring,
         SearchResult,
+        SensitivityReport,
         benchmark,
         evaluate,
         profile,
         quantize,
         quantize_with_accuracy_control,
         search,
+        sensitivity,
     )
     from autoq.calibration import Statistics, collect
     from autoq.core import AutoqError, BudgetError, Precision, QuantizationPlan, Recipe
@@ -41,12 +43,14 @@ _HOMES = {
         "RunFolder",
         "Scoring",
         "SearchResult",
+        "SensitivityReport",
         "benchmark",
         "evaluate",
         "profile",
         "quantize",
         "quantize_with_accuracy_control",
         "search",
+        "sensitivity",
     ],
     "autoq.calibration": ["Statistics", "collect"],
     "autoq.core": ["AutoqError", "BudgetError", "Precision", "QuantizationPlan", "Recipe"],
@@ -74,6 +78,7 @@ __all__ = [
     "SearchObserver",
     "SearchResult",
     "SearchSpace",
+    "SensitivityReport",
     "Statistics",
     "TrialRecord",
     "__version__",
@@ -86,6 +91,7 @@ __all__ = [
     "quantize_with_accuracy_control",
     "read_model",
     "search",
+    "sensitivity",
 ]
 
 

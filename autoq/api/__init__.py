@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from autoq.api._quantize import quantize
     from autoq.api._result import Candidate, SearchResult
     from autoq.api._search import search
+    from autoq.api._sensitivity import sensitivity
+    from autoq.api._sensitivity_report import SensitivityReport, UnitSensitivity
 
 __all__ = [
     "Candidate",
@@ -20,6 +22,8 @@ __all__ = [
     "RunFolder",
     "Scoring",
     "SearchResult",
+    "SensitivityReport",
+    "UnitSensitivity",
     "absolute_drop",
     "benchmark",
     "evaluate",
@@ -27,6 +31,7 @@ __all__ = [
     "quantize",
     "quantize_with_accuracy_control",
     "search",
+    "sensitivity",
 ]
 
 # Quantizing needs neither Optuna nor MLflow: what a name does not need is not imported with it.
@@ -41,5 +46,7 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api._quantize": ["quantize"],
         "autoq.api._result": ["Candidate", "SearchResult"],
         "autoq.api._search": ["search"],
+        "autoq.api._sensitivity": ["sensitivity"],
+        "autoq.api._sensitivity_report": ["SensitivityReport", "UnitSensitivity"],
     },
 )

@@ -22,7 +22,16 @@ from autoq.calibration import (
     statistics_file,
 )
 from autoq.core import DataError, ModelError, QuantizationPlan
-from autoq.graph import NO_SCOPE, Body, Placements, check_scope, if_bodies, unique_names
+from autoq.graph import (
+    NO_SCOPE,
+    Body,
+    IgnoredScope,
+    Placements,
+    QuantizationGraph,
+    check_scope,
+    if_bodies,
+    unique_names,
+)
 from autoq.transform import CandidateBuilder, align_channels, note_plan
 
 Progress = Callable[[int, int], None]
@@ -57,6 +66,10 @@ class Calibrated:
             name = self.model.get_friendly_name()
             msg = f"model {name!r} has nothing to quantize; `autoq sites` says why for every operation."
             raise ModelError(msg)
+
+    def under(self, scope: IgnoredScope) -> QuantizationGraph:
+        """Where quantizers would stand under another ignored scope; rules that match nothing are let pass."""
+        return _placements(self.model, replace(self.settings, ignored_scope=replace(scope, validate=False))).reference
 
     def build(self, plan: QuantizationPlan, *, fold_weights: bool = True) -> ov.Model:
         """The candidate of a plan; bodies of If operations are quantized whole, with the plan's recipe.

@@ -14,6 +14,7 @@ from autoq.cli._profile import profile
 from autoq.cli._quantize import quantize
 from autoq.cli._report import report
 from autoq.cli._search import search
+from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
 from autoq.core import AutoqError
 
@@ -24,7 +25,7 @@ def cli() -> None:
     """Finds the quantized OpenVINO models worth deploying."""
 
 
-for command in (search, quantize, benchmark, evaluate, profile, sites, report, export, init):
+for command in (search, quantize, benchmark, evaluate, profile, sensitivity, sites, report, export, init):
     cli.add_command(command)
 
 

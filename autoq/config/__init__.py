@@ -2,5 +2,15 @@
 
 from autoq.config._code import load_data, load_function, load_metric
 from autoq.config._experiment import Budget, ExperimentConfig, Tracking
+from autoq.config._scope import load_scope, scope_as_yaml
 
-__all__ = ["Budget", "ExperimentConfig", "Tracking", "load_data", "load_function", "load_metric"]
+__all__ = [
+    "Budget",
+    "ExperimentConfig",
+    "Tracking",
+    "load_data",
+    "load_function",
+    "load_metric",
+    "load_scope",
+    "scope_as_yaml",
+]

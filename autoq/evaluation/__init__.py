@@ -1,7 +1,7 @@
 """Accuracy and latency of one model on one device."""
 
 from autoq.evaluation._accuracy import Scores, drop_between, mean_interval, paired_drop, score
-from autoq.evaluation._candidate_evaluator import CandidateEvaluator
+from autoq.evaluation._candidate_evaluator import CandidateEvaluator, ModelRunner
 from autoq.evaluation._compilations import compilation_spread, compilations_within, compile_pairs
 from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._contest import Contest, raced_accuracy
@@ -10,6 +10,7 @@ from autoq.evaluation._corpus_metrics import CORPUS_METRICS
 from autoq.evaluation._distortion import SwitchedRuns, distortion, switched_distortions
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
+from autoq.evaluation._f32_runner import F32Runner
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
 from autoq.evaluation._isolated import IsolatedEvaluator
 from autoq.evaluation._latency import MIN_PAIRS, measure_latencies, measure_latency, ratio_of_pairs
@@ -19,7 +20,7 @@ from autoq.evaluation._profile import LayerProfile, Profile, profile_model
 from autoq.evaluation._racing import Outcome, Race, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._resolve import AnyMetric, resolve_metric
-from autoq.evaluation._runtime import Compiled, RuntimeConfig
+from autoq.evaluation._runtime import Compiled, RuntimeConfig, check_device
 from autoq.evaluation._scorer import Score, Scorer, ValidationFn
 from autoq.evaluation._stateful import StatefulMetric
 from autoq.evaluation._validation import ValidationSet
@@ -39,12 +40,14 @@ __all__ = [
     "Evaluator",
     "ExecutedLayer",
     "ExecutionReport",
+    "F32Runner",
     "Finalist",
     "FloatResults",
     "IsolatedEvaluator",
     "Latency",
     "LayerProfile",
     "Metric",
+    "ModelRunner",
     "Outcome",
     "Outputs",
     "Profile",
@@ -58,6 +61,7 @@ __all__ = [
     "ValidationFn",
     "ValidationSet",
     "apply_metric",
+    "check_device",
     "compilation_spread",
     "compilations_within",
     "compile_pairs",

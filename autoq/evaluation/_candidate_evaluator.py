@@ -1,4 +1,4 @@
-"""What a search asks of an evaluator, in whatever process it works."""
+"""What a search, or a part of one, asks of an evaluator, in whatever process it works."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ from autoq.evaluation._runtime import RuntimeConfig
 from autoq.graph import QuantizationGraph
 
 
-class CandidateEvaluator(Protocol):
+class ModelRunner(Protocol):
+    """Runs models for what they put out."""
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+        """Output arrays of a model in f32, per input."""
+
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
+        """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells."""
+
+
+class CandidateEvaluator(ModelRunner, Protocol):
     """Scores and times candidates beside the float model."""
 
     @property
@@ -47,12 +57,6 @@ class CandidateEvaluator(Protocol):
 
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples, and times them together."""
-
-    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
-        """Output arrays of a model in f32, per input."""
-
-    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
-        """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells."""
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
         """Where a model's time goes, as `profile_model` tells."""

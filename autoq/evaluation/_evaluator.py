@@ -18,12 +18,13 @@ from autoq.evaluation._accuracy import Scores, drop_between
 from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._contest import Contest, raced_accuracy
 from autoq.evaluation._corpus import CorpusMetric
-from autoq.evaluation._distortion import SwitchedRuns, switched_distortions
+from autoq.evaluation._distortion import SwitchedRuns
 from autoq.evaluation._execution import execution_report
+from autoq.evaluation._f32_runner import F32Runner
 from autoq.evaluation._gate import TimerGate
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
-from autoq.evaluation._outputs import Outputs, model_outputs
+from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._profile import Profile, profile_model
 from autoq.evaluation._racing import Outcome, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
@@ -240,7 +241,7 @@ class Evaluator:
             DeviceError: The device refuses the model.
         """
         self._stage("running a model for its outputs")
-        return model_outputs(model, inputs, self.runtime.for_data().with_precision(RuntimePrecision.F32))
+        return F32Runner(self.runtime).outputs(model, inputs)
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells.
@@ -249,8 +250,7 @@ class Evaluator:
             DeviceError: The device refuses the model.
         """
         self._stage("measuring the distortion of a model's outputs")
-        runtime = self.runtime.for_data().with_precision(RuntimePrecision.F32)
-        return switched_distortions(runs, runtime)
+        return F32Runner(self.runtime).switched_distortions(runs)
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
         """Where a model's time goes, as `profile_model` tells.

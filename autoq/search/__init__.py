@@ -4,6 +4,7 @@ from autoq.search._closing import close
 from autoq.search._expected_improvement import area
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
+from autoq.search._gains import latency_gains
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn
 from autoq.search._level import likely_trials, settle_level
@@ -60,6 +61,7 @@ __all__ = [
     "evaluation_from_dict",
     "evaluation_to_dict",
     "latency_from_dict",
+    "latency_gains",
     "latency_to_dict",
     "learn",
     "least_distorting",

@@ -10,6 +10,7 @@ from typing import Any
 from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import distortion
 from autoq.graph import neighbours
+from autoq.search._gains import latency_gains
 from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import plain_choices
 from autoq.search._problem import Problem, Stage
@@ -111,9 +112,7 @@ def _gains(problem: Problem) -> dict[str, float]:
     except DeviceError as error:
         warnings.warn(f"the gain of each group is not known beforehand: {error}", stacklevel=2)
         return dict.fromkeys(units, 0.0)
-    total = max(before.kernels_ms, 1e-12)
-    saved = {group: ms - after.groups_ms.get(group, 0.0) for group, ms in before.groups_ms.items()}
-    return {unit: sum(saved.get(group, 0.0) for group in groups) / total for unit, groups in units.items()}
+    return latency_gains(before, after, units)
 
 
 def _whole(problem: Problem, recipe: Recipe) -> QuantizationPlan:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +18,15 @@ import openvino as ov
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Precision, QuantizationPlan, Recipe
-from autoq.evaluation import CandidateEvaluator, SwitchedRuns, distortion
+from autoq.evaluation import ModelRunner, SwitchedRuns, distortion
 from autoq.search._knowledge import Pair
 from autoq.search._plan_builder import PlanBuilder
 from autoq.transform import SWITCHES
 
 # Inputs of one shape, and seconds that running all settings on them may take.
 _INPUTS = 30
-_LOOKED_AT = 8 * _INPUTS
+# How many inputs are looked at for one that may be taken.
+_LOOKED_AT = 8
 _MOST_SECONDS = 15.0
 
 
@@ -45,6 +46,27 @@ class Sensitivities:
     whole: float
     inferences: int
 
+    @property
+    def ranking(self) -> list[str]:
+        """Units by distortion alone, most sensitive first."""
+        return sorted(self.alone, key=lambda unit: -self.alone[unit])
+
+    def predicted(self, int8: Collection[str]) -> float:
+        """Distortion with these units in int8 and the others in float.
+
+        Distortions of units and interactions of pairs add up (HAWQ-V2, arXiv 1911.03852), on the scale on which all
+        units together make that of the whole; where the device fails to run a unit, on their own. Infinite with a unit
+        that the device fails to run.
+        """
+        added, every = self._added(int8), self._added(self.alone)
+        measured = every > 0 and math.isfinite(every) and math.isfinite(self.whole)
+        return added / every * self.whole if measured else added
+
+    def _added(self, int8: Collection[str]) -> float:
+        units = set(int8)
+        pairs = sum(value for pair, value in self.interactions.items() if units.issuperset(pair))
+        return max(sum(value for unit, value in self.alone.items() if unit in units) + pairs, 0.0)
+
 
 def measure_sensitivities(
     builder: PlanBuilder,
@@ -54,8 +76,10 @@ def measure_sensitivities(
     recipe: Recipe,
     *,
     inputs: Sequence[Feed],
-    evaluator: CandidateEvaluator,
+    evaluator: ModelRunner,
     measure: DistortionMeasure = DistortionMeasure.NMSE,
+    samples: int = _INPUTS,
+    max_seconds: float = _MOST_SECONDS,
 ) -> Sensitivities:
     """Distortion of each unit alone, of pairs of them, and of all.
 
@@ -68,14 +92,16 @@ def measure_sensitivities(
         units: Groups by unit.
         pairs: Units whose interaction is measured.
         recipe: Held for every candidate.
-        inputs: Calibration inputs; a few of the most frequent shape are run.
+        inputs: Calibration inputs; some of the most frequent shape are run.
         evaluator: Runs models, in f32.
         measure: What is measured.
+        samples: How many inputs are run at most.
+        max_seconds: As many of them, the first ones, as fit into this time; four in any case.
 
     Raises:
         DeviceError: The device fails to run the float model.
     """
-    feeds = alike(inputs, _INPUTS)
+    feeds = alike(inputs, samples)
     names = list(units)
     index = {unit: number for number, unit in enumerate(names)}
     settings = np.eye(len(names), dtype=np.float32)
@@ -88,7 +114,7 @@ def measure_sensitivities(
             switches=rows,
             name=SWITCHES,
             measure=measure,
-            max_seconds=_MOST_SECONDS,
+            max_seconds=max_seconds,
         )
         found = evaluator.switched_distortions(runs)
     except DeviceLostError:
@@ -109,7 +135,7 @@ def _one_by_one(
     recipe: Recipe,
     *,
     feeds: Sequence[Feed],
-    evaluator: CandidateEvaluator,
+    evaluator: ModelRunner,
     measure: DistortionMeasure,
 ) -> Sensitivities:
     """The same with a model for every unit; interactions are not measured."""
@@ -117,7 +143,7 @@ def _one_by_one(
     every = [group for groups in units.values() for group in groups]
 
     def of(int8: Sequence[str]) -> float:
-        plan = QuantizationPlan(recipe, dict.fromkeys(every, Precision.FLOAT) | dict.fromkeys(int8, Precision.INT8))
+        plan = QuantizationPlan(recipe, dict.fromkeys(every, Precision.FLOAT) | dict.fromkeys(int8, recipe.mode))
         try:
             return distortion(reference, evaluator.outputs(builder.build(plan), feeds), measure)
         except DeviceLostError:
@@ -132,6 +158,6 @@ def _one_by_one(
 def alike(inputs: Sequence[Feed], most: int) -> list[Feed]:
     """A few inputs of one shape, the most frequent among the first ones: a device compiles for every shape anew."""
     by_shape: dict[tuple[tuple[int, ...], ...], list[Feed]] = defaultdict(list)
-    for number in range(min(len(inputs), _LOOKED_AT)):
+    for number in range(min(len(inputs), _LOOKED_AT * max(most, _INPUTS))):
         by_shape[tuple(value.shape for value in inputs[number].values())].append(inputs[number])
     return max(by_shape.values(), key=len)[:most]

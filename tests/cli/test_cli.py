@@ -10,7 +10,10 @@ import pytest
 import yaml
 from networks import conv_net, images, run, token_net
 
+from autoq import api
 from autoq.cli import main
+from autoq.graph import IgnoredScope
+from autoq.search import SearchSpace
 
 DATA = """
 import numpy as np
@@ -231,6 +234,68 @@ def test_evaluate_by_a_function(place, autoq):
     assert "pass either metric" in err
 
 
+def test_sensitivity(place, autoq):
+    given = ("sensitivity", "model.xml", "--calibration", "calibration.npy")
+    code, out, _ = autoq(*given, "--top", 2, "--gains")
+    assert code == 0
+    assert "Sensitivity of model.xml" in out
+    assert "conv_1" in out
+    assert re.search(r"[1-9] more units: --top shows more", out)
+    assert re.search(r"\d units, nmse of all of them quantized [\d.e-]+, \d+ inferences", out)
+    code, out, _ = autoq(*given, "--measure", "cosine", "--samples", 2, "--preset", "mixed", "--json")
+    assert code == 0
+    said = json.loads(out)
+    expected = api.sensitivity("model.xml", images(8), measure="cosine", samples=2, preset="mixed", progress=False)
+    assert said == json.loads(json.dumps(expected.to_dict()))
+    assert said["measure"] == "cosine"
+    code, out, _ = autoq(*given, "--level", "model", "--json")
+    (unit,) = json.loads(out)["units"]
+    assert (unit["unit"], unit["share"]) == ("*", pytest.approx(1))
+
+
+def test_the_scope_that_sensitivity_writes_is_what_quantize_and_a_space_take(place, autoq):
+    given = ("--calibration", "calibration.npy", "--ignore", "head")
+    code, out, _ = autoq("sensitivity", "model.xml", *given, "--ignored-scope", "deep/scope.yaml", "--count", 2)
+    assert code == 0
+    assert re.search(r"deep/scope.yaml: 2 of \d+ units in float, which is predicted to leave [\d.]+% of the dist", out)
+    found = api.sensitivity("model.xml", images(8), ignored_scope=IgnoredScope(names=["head"]), progress=False)
+    ops = [op for unit in found.units[:2] for op in unit.ops]
+    scopes = SearchSpace.load("deep/scope.yaml").scopes()
+    assert scopes == {"none": None, "sensitive": IgnoredScope(names=["head", *ops])}
+    pasted = yaml.safe_load((place / "deep/scope.yaml").read_text()) | {"subset_sizes": 8}
+    assert SearchSpace.load(pasted).scopes() == scopes
+    code, _, _ = autoq("quantize", "model.xml", *given[:2], "--ignored-scope", "deep/scope.yaml", "-o", "int8.xml")
+    assert code == 0
+    expected = api.quantize("model.xml", images(8), ignored_scope=scopes["sensitive"])
+
+    def quantizers(model):
+        return {op.get_friendly_name() for op in model.get_ops() if op.get_type_name() == "FakeQuantize"}
+
+    assert quantizers(ov.Core().read_model("int8.xml")) == quantizers(expected)
+    code, out, _ = autoq("sensitivity", "model.xml", *given, "--ignored-scope", "s.yaml", "--keep-share", 0.2, "--json")
+    assert code == 0
+    said = json.loads(out)["ignored_scope"]
+    assert said["path"] == "s.yaml"
+    assert said["left"] <= 0.2
+    assert said["units"] == [unit.unit for unit in found.units[: len(said["units"])]]
+    ops = [op for unit in found.units[: len(said["units"])] for op in unit.ops]
+    assert SearchSpace.load("s.yaml").scopes()["sensitive"].names == ("head", *ops)
+
+
+def test_sensitivity_leaves_pictures(place, autoq):
+    given = ("sensitivity", "model.xml", "--calibration", "calibration.npy")
+    code, out, _ = autoq(*given, "--out", "new/picture.svg")
+    assert code == 0
+    assert "new/picture.svg: the picture" in out
+    assert "<svg" in (place / "new/picture.svg").read_text()
+    code, out, _ = autoq(*given, "--out", "folder", "--json")
+    assert code == 0
+    assert json.loads(out)["picture"] == "folder/sensitivity.png"
+    assert (place / "folder/sensitivity.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((place / "folder/sensitivity.json").read_text()) == json.loads(out)
+    assert not list(place.rglob("*part*"))
+
+
 def test_sites_say_why(place, autoq):
     code, out, _ = autoq("sites", "model.xml")
     assert code == 0
@@ -277,6 +342,10 @@ def quantized(*arguments, model="model.xml", calibration="calibration.npy", out=
     return lambda place: ("quantize", model, "--calibration", calibration, "-o", out, *arguments)
 
 
+def sensitive(*arguments):
+    return lambda place: ("sensitivity", "model.xml", "--calibration", "calibration.npy", *arguments)
+
+
 BAD = {
     "model that is not there": (changed("model", "absent.xml"), "'.*absent.xml'"),
     "model that does not read": (quantized(model="not_a_model.onnx"), "'not_a_model.onnx'"),
@@ -305,6 +374,22 @@ BAD = {
     "output that is a file": (changed("out", "taken"), "output folder 'taken' cannot be made"),
     "output under a file": (quantized(out="taken/m.xml"), "folder 'taken' cannot be made"),
     "output that is no model": (quantized(out="m.onnx"), "must end in .xml"),
+    "unknown measure": (sensitive("--measure", "nsme"), "measure 'nsme' is unknown: did you mean 'nmse'"),
+    "share with nowhere to write": (sensitive("--keep-share", "0.5"), "--keep-share needs --ignored-scope"),
+    "share and count": (
+        sensitive("--keep-share", "0.5", "--count", "1", "--ignored-scope", "s.yaml"),
+        "pass --keep-share or --count, not both",
+    ),
+    "share that is none": (
+        sensitive("--keep-share", "2", "--ignored-scope", "s.yaml"),
+        "--keep-share.*2.*is not in the range",
+    ),
+    "too many units": (sensitive("--count", "99", "--ignored-scope", "s.yaml"), "count is 99: the model has"),
+    "scope that is no YAML": (sensitive("--ignored-scope", "scope.txt"), "'scope.txt' must end in .yaml or .yml"),
+    "picture of an unknown kind": (sensitive("-o", "m.bmp"), "'m.bmp' must end in .png or .svg or .pdf"),
+    "picture under a file": (sensitive("-o", "taken/m.png"), "folder 'taken' cannot be made"),
+    "scope file that is not there": (quantized("--ignored-scope", "absent.yaml"), "'absent.yaml' cannot be read"),
+    "scope file without a scope": (quantized("--ignored-scope", "quick"), "'quick' holds 0 ignored scopes"),
     "budget that nothing meets": (
         lambda place: ("search", experiment(place, validation="data.py:logits", metric="negative_mse", max_drop=0)),
         r"no quantized candidate meets max_drop = 0\.0: the closest is trial \d+ with a drop of",

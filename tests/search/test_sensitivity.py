@@ -6,7 +6,7 @@ from autoq.calibration import as_inputs, collect
 from autoq.core import DeviceError, OverflowFix, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import RuntimeConfig, distortion, model_outputs, switched_distortions
 from autoq.graph import Placements, neighbours
-from autoq.search import alike, measure_sensitivities
+from autoq.search import Sensitivities, alike, measure_sensitivities
 from autoq.transform import CandidateBuilder
 
 RUNTIME = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32"})
@@ -72,6 +72,22 @@ def test_a_device_that_cannot_switch_measures_one_model_each_and_says_so(made):
     assert found.alone["depthwise"] == float("inf")
     assert found.alone["conv_1"] == pytest.approx(by_candidates(made, {"conv_1"}), rel=1e-6)
     assert found.interactions == {}
+
+
+def test_a_set_of_units_is_predicted_by_the_sum_on_the_scale_of_the_whole():
+    found = Sensitivities({"a": 3.0, "b": 2.0, "c": 1.0}, {("a", "b"): -1.0, ("b", "c"): 0.5}, 11.0, 0)
+    # All units add up to 6 - 1 + 0.5, half of the whole.
+    assert found.predicted("abc") == pytest.approx(11)
+    assert found.predicted("ab") == pytest.approx(8)
+    assert found.predicted("ac") == pytest.approx(8)
+    assert found.predicted("c") == pytest.approx(2)
+    assert found.predicted("") == 0
+    assert found.ranking == ["a", "b", "c"]
+
+
+def test_what_cannot_run_is_infinite_and_leaves_the_rest_on_its_own_scale():
+    found = Sensitivities({"a": 1.0, "b": float("inf")}, {}, float("inf"), 0)
+    assert (found.predicted("ab"), found.predicted("a"), found.ranking) == (float("inf"), 1.0, ["b", "a"])
 
 
 def test_inputs_of_the_most_frequent_shape_are_taken():

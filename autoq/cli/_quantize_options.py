@@ -1,0 +1,85 @@
+"""Options that say how to quantize: those of `autoq quantize`, for every command that does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autoq.cli._pairs import read_pairs
+
+_OPTIONS = (
+    click.option("--preset", help="performance or mixed."),
+    click.option("--mode", help="fp8_e4m3 or fp8_e5m2 for 8-bit floating point; integers by default."),
+    click.option("--subset-size", type=int, default=300, show_default=True, help="Calibration samples used."),
+    click.option("--model-type", help="transformer, for its placement rules and SmoothQuant."),
+    click.option("--target-device", default="ANY", show_default=True, help="ANY, CPU, CPU_SPR, GPU or NPU."),
+    click.option("--range-estimator", help="How per-sample extremes become ranges."),
+    click.option("--weight-range-estimator", help="min_max, mse, or another without a search."),
+    click.option(
+        "--activations", multiple=True, metavar="KEY=VALUE", help="bits, symmetric, signed, per_channel=false ..."
+    ),
+    click.option("--weights", multiple=True, metavar="KEY=VALUE", help="Likewise for weights; may be repeated."),
+    click.option("--overflow-fix", help="first_layer_only, enable or disable."),
+    click.option("--smooth-quant-alpha", type=float, help="Strength of SmoothQuant in [0, 1]; below 0 is off."),
+    click.option("--channel-alignment", is_flag=True, help="Even out the channels between convolutions first."),
+    click.option("--quantize-outputs", is_flag=True, help="Quantize the model's outputs too."),
+    click.option("--no-bias-correction", is_flag=True, help="Leave biases as they are."),
+    click.option("--precision", default="f32", show_default=True, help="Of the model while statistics are collected."),
+    click.option("--cache", help="Folder that keeps the statistics for the next time."),
+    click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated."),
+    click.option(
+        "--ignore-type", "types", multiple=True, help="Type of operations that stay in float; may be repeated."
+    ),
+    click.option("--ignore-pattern", "patterns", multiple=True, help="Regular expression of names that stay in float."),
+)
+
+
+def quantize_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the options that `read_options` reads."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+def read_options(
+    *,
+    names: tuple[str, ...],
+    types: tuple[str, ...],
+    patterns: tuple[str, ...],
+    activations: tuple[str, ...],
+    weights: tuple[str, ...],
+    no_bias_correction: bool,
+    smooth_quant_alpha: float | None,
+    accurate_bias_correction: bool = False,
+    ignored_scope: str | None = None,
+    **same: Any,
+) -> dict[str, Any]:
+    """Options as parameters of `autoq.quantize`; what was not given is left to its default.
+
+    Raises:
+        ConfigError: The file of the ignored scope does not read, or holds not one.
+    """
+    from autoq.config import load_scope
+    from autoq.graph import IgnoredScope
+
+    scope = IgnoredScope() if ignored_scope is None else load_scope(Path(ignored_scope))
+    scope = replace(
+        scope,
+        names=(*scope.names, *names),
+        types=(*scope.types, *types),
+        patterns=(*scope.patterns, *patterns),
+    )
+    options = same | {"ignored_scope": scope}
+    example = "bits=16 or symmetric=false"
+    options["activations"] = read_pairs("--activations", activations, example)
+    options["weights"] = read_pairs("--weights", weights, example)
+    if no_bias_correction:
+        options["bias_correction"] = False
+    if accurate_bias_correction:
+        options["fast_bias_correction"] = False
+    if smooth_quant_alpha is not None:
+        options["smooth_quant_alpha"] = smooth_quant_alpha if smooth_quant_alpha >= 0 else None
+    return options

@@ -1,0 +1,179 @@
+"""`autoq sensitivity`."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autoq.cli._quantize_options import quantize_options, read_options
+from autoq.cli._show import as_json, print_json, print_table
+from autoq.core import OutputError
+
+if TYPE_CHECKING:
+    from autoq.api import SensitivityReport
+
+_PICTURES = (".png", ".svg", ".pdf")
+_SCOPES = (".yaml", ".yml")
+_SCOPE_NAME = "sensitive"
+_MOST_PAIRS = 5
+
+
+@click.command()
+@click.argument("model")
+@click.option("--calibration", required=True, help=".npy, .npz, or module:function or file.py:function.")
+@click.option(
+    "--measure", default="auto", show_default=True, help="nmse, kl, cosine; auto: kl of a Softmax, else nmse."
+)
+@click.option("--level", default="group", show_default=True, help="What makes a unit: group, block, type, prefix.")
+@click.option("--samples", type=click.IntRange(min=1), default=30, show_default=True, help="Inputs that are run.")
+@click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
+@click.option("--gains", is_flag=True, help="Also profile what each unit gains in latency.")
+@quantize_options
+@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Units to show.")
+@click.option("-o", "--out", help="Picture (.png, .svg, .pdf), or a folder for sensitivity.png and sensitivity.json.")
+@click.option(
+    "--ignored-scope", "scope", help="Where to write the units to leave in float, .yaml for `autoq quantize`."
+)
+@click.option(
+    "--keep-share",
+    type=click.FloatRange(0, 1),
+    help="Of the distortion, what may be left with them in float; 0.5 by default.",
+)
+@click.option("--count", type=click.IntRange(min=0), help="How many units to leave in float, instead of --keep-share.")
+@as_json
+def sensitivity(
+    model: str,
+    *,
+    calibration: str,
+    measure: str,
+    level: str,
+    samples: int,
+    device: str,
+    gains: bool,
+    top: int,
+    out: str | None,
+    scope: str | None,
+    keep_share: float | None,
+    count: int | None,
+    json_output: bool,
+    **given: Any,  # of quantize_options
+) -> None:
+    """Shows which parts of MODEL suffer from 8 bits, and writes which to leave in float."""
+    from autoq.api import sensitivity as run_sensitivity
+    from autoq.config import load_data
+
+    for option, value in (("--keep-share", keep_share), ("--count", count)):
+        if value is not None and scope is None:
+            raise click.UsageError(f"{option} needs --ignored-scope: where to write the units to leave in float.")
+    if keep_share is not None and count is not None:
+        raise click.UsageError("pass --keep-share or --count, not both.")
+    picture = None if out is None else _picture_path(Path(out))
+    scope_path = None if scope is None else _checked(Path(scope), _SCOPES, "ignored scope")
+    found = run_sensitivity(
+        model,
+        load_data(calibration, Path()),
+        measure=measure,
+        level=level,
+        samples=samples,
+        device=device,
+        gains=gains,
+        **read_options(**given),
+    )
+    said = found.to_dict()
+    if scope_path is not None:
+        said["ignored_scope"] = _write_scope(found, scope_path, keep_share, count)
+    if picture is not None:
+        said["picture"] = str(_write(picture, found.picture(picture.suffix[1:], top=top)))
+        if out is not None and picture != Path(out):
+            _write(picture.with_suffix(".json"), (json.dumps(said, indent=1) + "\n").encode())
+    if json_output:
+        print_json(said)
+        return
+    _print(found, model, top)
+    if scope_path is not None:
+        click.echo(f"{scope_path}: {said['ignored_scope']['verdict']}")
+    if picture is not None:
+        click.echo(f"{picture}: the picture.")
+
+
+def _print(found: SensitivityReport, model: str, top: int) -> None:
+    gained = any(unit.gain is not None for unit in found.units)
+    rows = [
+        [
+            unit.unit,
+            ", ".join(unit.types),
+            str(len(unit.ops)),
+            f"{unit.distortion:.2e}" if math.isfinite(unit.distortion) else "fails",
+            f"{unit.share:.1%}" if math.isfinite(unit.share) else "",
+            f"{unit.left:.1%}" if math.isfinite(unit.left) else "",
+            *(["" if unit.gain is None else f"{unit.gain:+.1%}"] if gained else []),
+        ]
+        for unit in found.units[:top]
+    ]
+    columns = ["unit", "types", "ops", str(found.measure), "of the whole", "left", *(["gain"] if gained else [])]
+    print_table(f"Sensitivity of {model}", columns, rows)
+    if (more := len(found.units) - top) > 0:
+        click.echo(f"{more} more units: --top shows more.")
+    pairs = list(found.interactions.items())[:_MOST_PAIRS]
+    if pairs and math.isfinite(found.whole) and found.whole > 0:
+        rows = [[*pair, f"{value:+.2e}", f"{value / found.whole:+.1%}"] for pair, value in pairs]
+        print_table(
+            "Neighbours, both quantized beside the sum of each alone", ["unit", "unit", "more", "of the whole"], rows
+        )
+    click.echo(
+        f"{len(found.units)} units, {found.measure} of all of them quantized {found.whole:.3e}, "
+        f"{found.inferences} inferences. left: what is predicted with the unit and those above it in float."
+    )
+
+
+def _write_scope(found: SensitivityReport, path: Path, share: float | None, count: int | None) -> dict[str, Any]:
+    """Writes the scope; what was written, as JSON values."""
+    from autoq.config import scope_as_yaml
+
+    chosen, left = found.most_sensitive(share=share, count=count)
+    scope = found.ignored_scope(share=share, count=count)
+    verdict = (
+        f"{len(chosen)} of {len(found.units)} units in float, which is predicted to leave {left:.1%} of the distortion "
+        f"({found.measure})."
+    )
+    _write(path, scope_as_yaml(scope, _SCOPE_NAME, verdict).encode())
+    return {"path": str(path), "units": [unit.unit for unit in chosen], "left": left, "verdict": verdict}
+
+
+def _picture_path(out: Path) -> Path:
+    """The picture's: what is given, or inside of it where it is a folder."""
+    path = out if out.suffix else out / "sensitivity.png"
+    return _checked(path, _PICTURES, "picture")
+
+
+def _checked(path: Path, suffixes: tuple[str, ...], noun: str) -> Path:
+    """A path that can be written to, before the work that makes what is written."""
+    if path.suffix not in suffixes:
+        msg = f"{noun} path {str(path)!r} must end in {' or '.join(suffixes)}."
+        raise OutputError(msg)
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"folder {str(folder)!r} cannot be made: {error.strerror}."
+        raise OutputError(msg) from None
+    if not os.access(folder, os.W_OK):
+        msg = f"folder {str(folder)!r} cannot be written to."
+        raise OutputError(msg)
+    return path
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Writes a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_bytes(content)
+        return draft.replace(path)
+    except OSError as error:
+        msg = f"{str(path)!r} cannot be written: {error.strerror}."
+        raise OutputError(msg) from error

@@ -1,0 +1,46 @@
+"""Runs models for what they put out, without labels and without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration import Feed
+from autoq.core import RuntimePrecision
+from autoq.evaluation._distortion import SwitchedRuns, switched_distortions
+from autoq.evaluation._outputs import Outputs, model_outputs
+from autoq.evaluation._runtime import RuntimeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class F32Runner:
+    """Runs models in f32 on inputs as they are.
+
+    Attributes:
+        runtime: Compile settings; precision and shapes of it are not used.
+    """
+
+    runtime: RuntimeConfig
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+        """Output arrays of a model, per input.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        return model_outputs(model, inputs, self._in_f32())
+
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
+        """Distortion under each setting of a model's switches, as the function of that name tells.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        return switched_distortions(runs, self._in_f32())
+
+    def _in_f32(self) -> RuntimeConfig:
+        return self.runtime.for_data().with_precision(RuntimePrecision.F32)
