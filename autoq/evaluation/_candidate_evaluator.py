@@ -44,6 +44,9 @@ class CandidateEvaluator(Protocol):
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples, and times them together."""
 
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
+        """Scores a candidate on the held-out data."""
+
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """Output arrays of a model in f32, per input."""
 

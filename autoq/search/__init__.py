@@ -1,17 +1,20 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
+from autoq.search._choice import Rule, choose, closest, parse_rule
 from autoq.search._closing import close
 from autoq.search._expected_improvement import area
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn
+from autoq.search._limits import Limits
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
-from autoq.search._problem import Problem, place, prepare
+from autoq.search._prediction_error import PredictionError, prediction_error
+from autoq.search._problem import Problem, Stage, place, prepare
 from autoq.search._recording import Recording
-from autoq.search._records import TrialRecord, TrialState
+from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, run
@@ -21,6 +24,8 @@ from autoq.search._serial import (
     accuracy_to_dict,
     evaluation_from_dict,
     evaluation_to_dict,
+    info_from_dict,
+    info_to_dict,
     latency_from_dict,
     latency_to_dict,
     record_from_dict,
@@ -36,16 +41,20 @@ __all__ = [
     "Budget",
     "FrontSampler",
     "Knowledge",
+    "Limits",
     "ParetoFront",
+    "PredictionError",
     "Problem",
     "RecordedTable",
     "Recording",
     "ReducedSpace",
+    "Rule",
     "ScopeRules",
     "SearchInfo",
     "SearchObserver",
     "SearchSpace",
     "Sensitivities",
+    "Stage",
     "Study",
     "TrialRecord",
     "TrialState",
@@ -53,18 +62,25 @@ __all__ = [
     "accuracy_to_dict",
     "alike",
     "area",
+    "choose",
     "close",
+    "closest",
     "evaluation_from_dict",
+    "evaluation_of",
     "evaluation_to_dict",
+    "info_from_dict",
+    "info_to_dict",
     "latency_from_dict",
     "latency_to_dict",
     "learn",
     "least_distorting",
     "measure_sensitivities",
     "objectives",
+    "parse_rule",
     "place",
     "plan_of_units",
     "plot_front",
+    "prediction_error",
     "prepare",
     "quiet_optuna",
     "record_from_dict",

@@ -13,7 +13,7 @@ from records import evaluation, record
 from autoq.core import ConfigError, Estimate
 from autoq.evaluation import Accuracy
 from autoq.export import save_candidate
-from autoq.search import ParetoFront, SearchInfo, TrialState
+from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
 from autoq.tracking import MlflowObserver, chart_url, open_sentence
 
 RECORDS = [
@@ -28,7 +28,7 @@ INFO = SearchInfo(
     metric="accuracy",
     device="CPU",
     hardware="a machine",
-    max_drop=0.01,
+    limits=Limits(max_drop=0.01),
     space={"presets": ["mixed"]},
     groups=("conv_1",),
     float_accuracy=Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
