@@ -57,14 +57,13 @@ class BestSoFar:
         if self._info is None:
             return
         best = choose(front, self._info.choose) if len(front) else None
-        kept = list(front)
-        if all(record.is_baseline for record in kept):
+        nearest = None
+        if all(record.is_baseline for record in front):
             nearest = closest(front.records, self._info.limits)
-            kept += [] if nearest is None else [nearest]
-        steps = [record.number for record in front.staircase] or [record.number for record in kept]
-        shown = (-1 if best is None else best.number, *steps)
+        shown = tuple(record.number for record in (best, nearest, *front.staircase) if record is not None)
         if shown == self._written:
             return
+        kept = [*front, *([] if nearest is None else [nearest])]
         values = {
             "best": None if best is None else _summary(best),
             "info": info_to_dict(self._info),

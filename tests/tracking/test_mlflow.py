@@ -87,6 +87,16 @@ def test_one_parent_and_a_child_per_trial(uri, tmp_path):
     assert [point.value for point in sorted(curve, key=lambda p: p.step)] == sorted(point.value for point in curve)
 
 
+def test_what_a_search_comes_to_is_on_its_parent(uri):
+    observer = MlflowObserver(uri, "autoq", figures=lambda: {"holdout/gap": 0.002, "holdout/gap_low": float("-inf")})
+    observer.on_start(INFO, RECORDS)
+    observer.on_finish(RECORDS, ParetoFront(RECORDS), None)
+    ((parent,), _) = runs(MlflowClient(uri), observer)
+    assert parent.data.metrics["holdout/gap"] == 0.002
+    assert "holdout/gap_low" not in parent.data.metrics
+    assert parent.data.params["choose"] == "fastest"
+
+
 def test_a_killed_search_goes_on_in_its_own_parent(uri):
     track(uri, RECORDS[:2], finish=False)
     # Trial 2 ended after the store was last written to; the search knows it from its own study.
