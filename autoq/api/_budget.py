@@ -57,7 +57,7 @@ class Amount:
         return self.value * float_value if self.is_share else self.value
 
     def __str__(self) -> str:
-        return f"{100 * self.value:g}%" if self.is_share else f"{self.value:g}"
+        return f"{100 * self.value:.12g}%" if self.is_share else f"{self.value:.12g}"
 
 
 def latency_amount(max_latency: float | str | None) -> Amount | None:

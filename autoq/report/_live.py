@@ -67,7 +67,7 @@ class LiveTable:
             f"{latency.baseline_p50_ms:.2f} ms; timer against itself {latency.ratio.format('.3f')}"
         )
         if info.held_out:
-            lines.append(f"{info.held_out:,} samples more are held out: the search never sees them")
+            lines.append(f"{info.held_out:,} more samples are held out: the search never sees them")
         if earlier:
             lines.append(f"going on after {len(earlier)} earlier trials")
         self._console.print("\n".join(lines), highlight=False)
