@@ -46,14 +46,17 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
-        """A folder that a search has written.
+        """A folder that a search has written, or writes.
 
         Raises:
-            OutputError: There is no finished or interrupted search in it.
+            OutputError: There is no search in it, or one that still prepares.
         """
         folder = cls(Path(path))
-        if not folder.run.exists():
-            msg = f"{str(path)!r} holds no search: there is no run.json in it; name the folder that `search` wrote to."
+        if not (folder.run.exists() or folder.best_so_far.exists()):
+            msg = (
+                f"{str(path)!r} holds no search: there is no run.json in it, and no best.json of one that goes on; "
+                "name the folder that `search` wrote to."
+            )
             raise OutputError(msg)
         return folder
 
@@ -81,6 +84,11 @@ class RunFolder:
     def run(self) -> Path:
         """What the search was asked and what it found, as JSON."""
         return self.path / "run.json"
+
+    @property
+    def best_so_far(self) -> Path:
+        """The best of a search that goes on, or was killed, as JSON; the result takes its place."""
+        return self.path / "best.json"
 
     @property
     def best(self) -> Path:

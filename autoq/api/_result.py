@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,20 +14,23 @@ import openvino as ov
 
 from autoq.api._folder import RunFolder
 from autoq.api._scores import ScoreKeeper
-from autoq.core import BudgetError, PlanError
+from autoq.core import BudgetError, Estimate, PlanError
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.export import save_candidate
 from autoq.report import write_report
 from autoq.search import (
     ParetoFront,
+    PredictionError,
     SearchInfo,
     TrialRecord,
     TrialState,
     accuracy_from_dict,
     accuracy_to_dict,
-    latency_from_dict,
-    latency_to_dict,
-    objectives,
+    choose,
+    closest,
+    evaluation_of,
+    info_from_dict,
+    info_to_dict,
     record_from_dict,
     record_to_dict,
 )
@@ -90,15 +94,19 @@ class SearchResult:
         info: What was searched.
         records: Every trial, by number.
         build: Builds the model of a trial.
-        holdout: Score of the chosen model on data that the search never saw; None without such data.
-        interrupted: Whether the user stopped the search before its budget was spent.
+        holdout_front: By trial number, scores of the models of the front on data that the search never saw; empty
+            without such data, and of the chosen model alone where there was no time for the others.
+        prediction_error: How well the models of the sampler "front" could have predicted the trials; None where there
+            were too few.
+        interrupted: Whether the search ended, or was read, before its budget was spent.
         folder: Where it was written; None if nowhere.
     """
 
     info: SearchInfo
     records: tuple[TrialRecord, ...]
     build: Build
-    holdout: Accuracy | None = None
+    holdout_front: Mapping[int, Accuracy] = field(default_factory=dict)
+    prediction_error: PredictionError | None = None
     interrupted: bool = False
     folder: Path | None = None
 
@@ -109,25 +117,69 @@ class SearchResult:
 
     @property
     def best(self) -> Candidate:
-        """The fastest trial within the budget, of several equally fast ones the most accurate.
+        """The trial within the limits that `info.choose` prefers, by default the fastest, as `choose` tells.
 
-        It is the float model itself, where nothing within the budget is faster.
+        It is the float model itself, where nothing within the limits is better.
 
         Raises:
-            BudgetError: No trial but the float model meets the budget; names the closest.
+            BudgetError: No trial but the float model keeps the limits; names the closest, and what that crosses.
         """
         if all(record.is_baseline for record in self.records if self._measured(record) and record.feasible):
             msg = self._why_none()
             raise BudgetError(msg)
-        return Candidate(self.front.fastest(), self.build)
+        return Candidate(choose(self.front, self.info.choose), self.build)
+
+    @property
+    def chosen(self) -> TrialRecord | None:
+        """The trial of `best`; None where no trial but the float model keeps the limits."""
+        try:
+            return self.best.record
+        except BudgetError:
+            return None
+
+    @property
+    def holdout(self) -> Accuracy | None:
+        """Score of the chosen model on data that the search never saw; None without such data."""
+        return None if self.chosen is None else self.holdout_front.get(self.chosen.number)
+
+    @property
+    def gap(self) -> Estimate | None:
+        """By how much the chosen model's drop on held-out data is larger than in the search.
+
+        Of many candidates, those look best that were lucky with the samples of the search. None without held-out data.
+        """
+        if self.chosen is None or self.holdout is None:
+            return None
+        return self.holdout.drop.minus(evaluation_of(self.chosen).accuracy.drop)
+
+    @property
+    def holdout_verdict(self) -> str | None:
+        """What held-out data say of the chosen model, in a sentence; None without such data."""
+        if self.holdout is None or self.gap is None:
+            return None
+        gap, than = self.gap, "more"
+        if gap.value < 0:
+            gap, than = Estimate(-gap.value, -gap.high, -gap.low, gap.confidence), "less"
+        more = f"{gap.format('.4f')} {than} than in the search"
+        return f"on {self.holdout.n:,} held-out samples: drop {self.holdout.drop.format('.4f')}, {more}."
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What the search comes to, as metrics by name."""
+        found: dict[str, float] = {}
+        if self.holdout is not None and self.gap is not None:
+            found |= {"holdout/score": self.holdout.mean, "holdout/drop": self.holdout.drop.value}
+            found |= {"holdout/gap": self.gap.value, "holdout/gap_low": self.gap.low, "holdout/gap_high": self.gap.high}
+        if self.prediction_error is not None:
+            errors = asdict(self.prediction_error)
+            found |= {f"prediction_error/{name}": float(value) for name, value in errors.items()}
+        return found
 
     @property
     def closest(self) -> Candidate | None:
-        """The quantized trial with the smallest drop, within the budget or not; None where none was measured."""
-        quantized = [record for record in self.records if self._measured(record) and not record.is_baseline]
-        if not quantized:
-            return None
-        return Candidate(min(quantized, key=objectives), self.build)
+        """The quantized trial that keeps the limits or is closest to that; None where none was measured."""
+        record = closest(self.records, self.info.limits)
+        return None if record is None else Candidate(record, self.build)
 
     def candidate(self, number: int) -> Candidate:
         """The trial with this number.
@@ -153,14 +205,21 @@ class SearchResult:
         except BudgetError as error:
             return str(error)
         if best.record.is_baseline:
-            return "the float model is already the fastest within the budget: keep it."
+            best_by = {"fastest": "fastest", "accurate": "most accurate", "smallest": "smallest"}
+            rule = self.info.choose if isinstance(self.info.choose, str) else ", ".join(self.info.choose)
+            return f"the float model is already the {best_by.get(rule, f'best by {rule}')} within the budget: keep it."
         return f"{best.describe()}."
 
     def to_pandas(self) -> pd.DataFrame:
         """One row per trial: state, origin, recipe, drop, ratio, latency, size, with intervals."""
         import pandas as pd
 
-        return pd.DataFrame([self._row(record) for record in self.records])
+        rows = [self._row(record) for record in self.records]
+        for row in rows:
+            if (held_out := self.holdout_front.get(row["number"])) is not None:
+                drop = held_out.drop
+                row |= {"holdout_drop": drop.value, "holdout_drop_low": drop.low, "holdout_drop_high": drop.high}
+        return pd.DataFrame(rows)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Writes run.json, trials.json, front.json, front.png, report.html and, where there is one, the chosen model.
@@ -171,15 +230,12 @@ class SearchResult:
         run = RunFolder.create(folder)
         run.write_json(run.path / "trials.json", [record_to_dict(record) for record in self.records])
         run.write_json(run.path / "front.json", [record_to_dict(record) for record in self.front])
-        try:
-            best = self.best
-        except BudgetError:
-            best = None
-        if best is not None:
-            best.save(run.best)
-            run.write_json(run.path / "plan.json", best.record.plan.to_dict())
+        if self.chosen is not None:
+            Candidate(self.chosen, self.build).save(run.best)
+            run.write_json(run.path / "plan.json", self.chosen.plan.to_dict())
         self.write_report(run.path)
         run.write_json(run.run, self._summary())
+        run.best_so_far.unlink(missing_ok=True)
         return run.path
 
     def write_report(self, folder: str | os.PathLike[str]) -> Path:
@@ -188,54 +244,59 @@ class SearchResult:
         Raises:
             OutputError: The folder cannot be written to.
         """
-        try:
-            best = self.best.record
-        except BudgetError:
-            best = None
+        predicted = None if self.prediction_error is None else self.prediction_error.text
         return write_report(
-            Path(folder), self.info, self.records, self.front, best, verdict=self.verdict, holdout=self.holdout
+            Path(folder),
+            self.info,
+            self.records,
+            self.front,
+            self.chosen,
+            verdict=self.verdict,
+            notes=[note for note in (self.holdout_verdict, predicted) if note is not None],
+            holdout_front=self.holdout_front,
         )
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> SearchResult:
         """Reads what a search wrote into its folder; models are built again from the statistics kept there.
 
+        While a search goes on, and after it was killed, this is its best so far, `interrupted`: its records are the
+        trials of the front, and where these are all float the quantized one that is closest to the limits.
+
+        Args:
+            folder: As `out` of the search.
+
         Raises:
             OutputError: The folder holds no search.
         """
-        import json
-
         from autoq.api._rebuild import builder_of
 
         run = RunFolder.open(folder)
-        values = json.loads(run.run.read_text("utf-8"))
-        info = SearchInfo(
-            **{
-                **values["info"],
-                "float_accuracy": accuracy_from_dict(values["info"]["float_accuracy"]),
-                "float_latency": latency_from_dict(values["info"]["float_latency"]),
-            }
-        )
-        records = json.loads((run.path / "trials.json").read_text("utf-8"))
-        holdout = values["holdout"]
+        try:
+            values = json.loads(run.best_so_far.read_text("utf-8")) | {"interrupted": True}
+        except FileNotFoundError:
+            values = json.loads(run.run.read_text("utf-8"))
+            values["records"] = json.loads((run.path / "trials.json").read_text("utf-8"))
+        info = info_from_dict(values["info"])
+        held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
         return cls(
             info=info,
-            records=ScoreKeeper(run.scores).attach(map(record_from_dict, records)),
+            records=ScoreKeeper(run.scores).attach(map(record_from_dict, values["records"])),
             build=lambda record: builder_of(run, info).build(record.plan),
-            holdout=None if holdout is None else accuracy_from_dict(holdout),
+            holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
+            prediction_error=None if error is None else PredictionError(**error),
             interrupted=values["interrupted"],
             folder=run.path,
         )
 
     def _summary(self) -> dict[str, Any]:
-        info = {**asdict(self.info)} | {
-            "float_accuracy": accuracy_to_dict(self.info.float_accuracy),
-            "float_latency": latency_to_dict(self.info.float_latency),
-        }
         return {
-            "info": info,
+            "info": info_to_dict(self.info),
             "verdict": self.verdict,
             "holdout": None if self.holdout is None else accuracy_to_dict(self.holdout),
+            "gap": None if self.gap is None else asdict(self.gap),
+            "holdout_front": {number: accuracy_to_dict(scored) for number, scored in self.holdout_front.items()},
+            "prediction_error": None if self.prediction_error is None else asdict(self.prediction_error),
             "interrupted": self.interrupted,
         }
 
@@ -244,14 +305,14 @@ class SearchResult:
         return record.state is TrialState.COMPLETE
 
     def _why_none(self) -> str:
-        closest = self.closest
-        if closest is None:
+        nearest = self.closest
+        if nearest is None:
             failed = next((r.error for r in self.records if r.state is TrialState.FAILED), "none was tried")
             return f"no quantized candidate could be measured: {failed}"
-        drop = closest.evaluation.accuracy.drop
+        limits, evaluation = self.info.limits, nearest.evaluation
         return (
-            f"no quantized candidate meets max_drop = {self.info.max_drop}: the closest is trial "
-            f"{closest.record.number} with a drop of {drop.format('.4f')}; allow a larger drop, or search longer."
+            f"no quantized candidate meets {limits.text}: the closest is trial {nearest.record.number} with "
+            f"{limits.crossed(evaluation)}; allow {limits.advice(evaluation)}, or search longer."
         )
 
     @staticmethod

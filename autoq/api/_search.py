@@ -13,32 +13,30 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.api._budget import absolute_drop
+from autoq.api._best_so_far import BestSoFar
 from autoq.api._folder import RunFolder
+from autoq.api._held_out import labelled, score_front, scoring_seconds
 from autoq.api._metric import one_metric
 from autoq.api._result import Build, Candidate, SearchResult
 from autoq.api._sample import timing_sample
 from autoq.api._scores import ScoreKeeper
+from autoq.api._wanted import Wanted
 from autoq.calibration import as_inputs
-from autoq.core import BudgetError, ConfigError, ModelType, RuntimePrecision, TargetDevice
+from autoq.core import ConfigError, ModelType, TargetDevice
 from autoq.evaluation import (
-    Accuracy,
     AnyMetric,
     CandidateEvaluator,
-    CorpusMetric,
     Evaluator,
     IsolatedEvaluator,
-    Metric,
     RuntimeConfig,
     ValidationSet,
     describe_hardware,
-    paired_drop,
-    score,
 )
 from autoq.graph import read_model
 from autoq.report import LiveTable
 from autoq.search import (
     Budget,
+    ParetoFront,
     Problem,
     SearchInfo,
     SearchObserver,
@@ -48,18 +46,21 @@ from autoq.search import (
     close,
     learn,
     likely_trials,
+    prediction_error,
     prepare,
     quiet_optuna,
     run,
     settle_level,
     steer,
 )
-from autoq.tracking import MlflowObserver
+from autoq.tracking import Figures, MlflowObserver
 
 DEFAULT_TRIALS = 60
 # Of the time of a search, the share that the closing session gets, and the least where no time was given.
 CLOSING_SHARE = 0.15
 SHORTEST_CLOSING_S = 20.0
+# Of the time that is left after the last trial, the most that scoring on held-out data takes from the closing session.
+HELD_OUT_SHARE = 0.5
 DEFAULT_TRACKING = "sqlite:///mlflow.db"
 
 
@@ -71,6 +72,9 @@ def search(
     metric: AnyMetric | None = None,
     evaluate: Callable[..., Any] | None = None,
     max_drop: float | str | None = None,
+    max_latency: float | str | None = None,
+    max_size: float | str | None = None,
+    choose: str | Sequence[str] | None = None,
     space: str | os.PathLike[str] | Mapping[str, Any] | SearchSpace | None = None,
     device: str = "CPU",
     n_trials: int | None = None,
@@ -94,6 +98,8 @@ def search(
     """Searches how a model can be quantized: the Pareto front of accuracy drop against measured latency.
 
     Run again with the same `out` (or `storage` and `name`), it goes on where it was stopped, however it was stopped.
+    With `out`, its best so far is in best.json there after every trial that changes it, and `SearchResult.load` reads
+    that at any moment, from another process too.
 
     Args:
         model: What `autoq.read_model` reads: a path, an `ov.Model`, a `torch.nn.Module`. Never modified.
@@ -103,6 +109,15 @@ def search(
             `compute`; higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
         max_drop: Accuracy budget: absolute in the metric's unit, or relative to the float model's score as "1%".
+        max_latency: Limit of the median latency: in ms, as a number or "0.8 ms", or relative to the float model's as
+            "50%". What counts is the ratio to the float model, which is measured beside every candidate, times what
+            that took when the search began: the same model is slower while other programs run.
+        max_size: Limit of the size of the weights: in bytes, with a unit as "2 MB", or relative to the float model's
+            as "25%".
+        choose: Which model of the front is the best one: "fastest", "accurate", "smallest", "knee", or a list of the
+            criteria "accuracy", "latency" and "size", the most important first; each looks at those that the evidence
+            does not separate from the best by the one before. By default "accurate" where `max_latency` is given and
+            `max_drop` is not, else "fastest".
         space: A shipped name ("cnn", "transformer", "quick"), a YAML path, plain values or a `SearchSpace`; by default
             "cnn", or "transformer" for `model_type="transformer"`.
         device: OpenVINO device that candidates are timed on.
@@ -121,7 +136,9 @@ def search(
         target_device: Hardware table for placement.
         runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
         sample: Input to time with; by default the first of the calibration data.
-        holdout: Pairs that the search never sees; the chosen model is scored on them once, at the end.
+        holdout: Pairs that the search never sees; the models of the front are scored on them once, at the end. By
+            default a fifth of `validation` where that has 1,000 pairs or more: one of each five in a row, the same ones
+            in every search of as many pairs. False holds out nothing; nor does a search by `evaluate`.
         isolate: Score and time in a process of its own, so that a device that crashes or hangs is a failed trial with
             its message. What you bring must then be picklable (functions of a script or a notebook are), and metrics
             see a copy of it.
@@ -129,14 +146,14 @@ def search(
         observers: Told of every trial, besides the table and MLflow.
 
     Returns:
-        The trials, the front, the fastest model within the budget.
+        The trials, the front, the chosen model within the limits.
 
     Raises:
         AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
     """
     started = time.monotonic()
     _check_budget(n_trials=n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
-    absolute_drop(max_drop, 1.0)
+    wanted = Wanted.of(max_drop, max_latency, max_size, choose)
     folder = None if out is None else RunFolder.create(out)
     kind = None if model_type is None else ModelType.parse(model_type)
     target = TargetDevice.parse(target_device)
@@ -145,7 +162,7 @@ def search(
     settings = _runtime(runtime, device)
     network = read_model(model)
     inputs = as_inputs(network, calibration)
-    pairs, held_out = _labelled(network, validation, holdout, own_function=evaluate is not None)
+    pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None)
 
     with ExitStack() as stack:
         stack.enter_context(quiet_optuna())
@@ -158,7 +175,8 @@ def search(
             return problem.builder.build(record.plan)
 
         keeper = ScoreKeeper(None if folder is None else folder.scores)
-        told = [keeper, *observers, *_own_observers(progress, tracking_uri, experiment, build)]
+        told: list[SearchObserver] = [keeper, *([] if folder is None else [BestSoFar(folder)]), *observers]
+        told += _own_observers(progress, tracking_uri, experiment, build, figures=lambda: result.figures)
 
         def stage(text: str, done: int = 0, total: int | None = None) -> None:
             for observer in told:
@@ -176,6 +194,7 @@ def search(
                 validation=pairs,
                 metric=scorer,
                 evaluate=evaluate,
+                holdout=held_out,
                 runtime=settings,
                 sample=timing_sample(network, settings, inputs[0] if sample is None else sample),
             ),
@@ -184,12 +203,6 @@ def search(
             model_type=kind,
             cache=None if folder is None else folder.cache,
             stage=stage,
-        )
-        budget = Budget(
-            n_trials=n_trials if n_trials is not None or timeout_s is not None else DEFAULT_TRIALS,
-            deadline=None if timeout_s is None else started + timeout_s,
-            closing_s=0.0 if timeout_s is None else CLOSING_SHARE * timeout_s,
-            max_drop=absolute_drop(max_drop, problem.evaluator.float_accuracy.mean),
         )
         metric_name = scorer.name if scorer is not None else getattr(evaluate, "__name__", "evaluate")
         study = Study(
@@ -202,37 +215,45 @@ def search(
                 "space": problem.space.to_dict(),
                 "metric": metric_name,
                 "validation samples": problem.evaluator.float_accuracy.n,
-                "max_drop": budget.max_drop,
+                **wanted.identity(problem.evaluator.float_accuracy.mean),
                 "device": device,
                 "hardware": problem.hardware,
             },
         )
+        budget = Budget(
+            n_trials=n_trials if n_trials is not None or timeout_s is not None else DEFAULT_TRIALS,
+            deadline=None if timeout_s is None else started + timeout_s,
+            closing_s=0.0 if timeout_s is None else CLOSING_SHARE * timeout_s,
+            limits=wanted.limits(problem, study),
+        )
         left_s = None if budget.deadline is None else budget.deadline - budget.closing_s - time.monotonic()
         problem = settle_level(problem, study, likely_trials(budget.n_trials, left_s, problem.evaluator.float_seconds))
-        info = _info(study, title, problem, budget, metric_name, timeout_s, seed, kind, target)
+        info = replace(
+            _info(study, title, problem, budget, metric_name, timeout_s, seed, kind, target),
+            choose=wanted.rule,
+            held_out=0 if held_out is None else len(held_out),
+        )
         for observer in told:
             observer.on_start(info, study.records())
-        steer(problem, study, budget, learn(problem, study, stage), seed)
+        knowledge = learn(problem, study, stage)
+        steer(problem, study, budget, knowledge, seed)
         begun = time.monotonic()
         interrupted = run(problem, study, budget, told, keeper.attach(study.records()))
         records = keeper.attach(study.records())
         if not interrupted:
-            now = time.monotonic()
-            left = (
-                max(SHORTEST_CLOSING_S, CLOSING_SHARE * (now - begun))
-                if timeout_s is None
-                else started + timeout_s - now
-            )
-            records = tuple(close(problem, study, budget, records, left, stage))
+            seconds = _closing_seconds(budget, begun, records, held_out)
+            records = tuple(close(problem, study, budget, records, seconds, stage))
         result = SearchResult(
             info=info,
             records=records,
             build=build,
+            prediction_error=prediction_error(problem.dimensions, knowledge, records),
             interrupted=interrupted,
             folder=None if folder is None else folder.path,
         )
-        if not interrupted:
-            result = replace(result, holdout=_held_out(result, held_out, scorer, problem, stage))
+        if not interrupted and held_out is not None:
+            scored = score_front(problem, result.front, result.chosen, budget.deadline, stage)
+            result = replace(result, holdout_front=scored)
         if folder is not None:
             result.save(folder.path)
         for observer in told:
@@ -247,16 +268,18 @@ def _check_budget(**given: float | None) -> None:
             raise ConfigError(msg)
 
 
-def _labelled(
-    network: ov.Model, validation: Any, holdout: Any, *, own_function: bool
-) -> tuple[Any, ValidationSet | None]:
-    """What is scored, and what is held out; a user's own function takes its items as they are and has no holdout."""
-    if validation is None:
-        msg = "validation is missing: pass pairs of (inputs, target), or the items that `evaluate` scores."
-        raise ConfigError(msg)
-    if own_function:
-        return validation, None
-    return ValidationSet.of(network, validation), None if holdout is None else ValidationSet.of(network, holdout)
+def _closing_seconds(
+    budget: Budget, begun: float, records: Sequence[TrialRecord], held_out: ValidationSet | None
+) -> float:
+    """Seconds for the closing session, that of scoring on held-out data left out."""
+    now = time.monotonic()
+    if budget.deadline is None:
+        return max(SHORTEST_CLOSING_S, CLOSING_SHARE * (now - begun))
+    left = budget.deadline - now
+    if held_out is None:
+        return left
+    models = len(ParetoFront(records)) + 1
+    return left - min(scoring_seconds(records, len(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
 
 
 def _evaluator(
@@ -273,7 +296,9 @@ def _evaluator(
     return stack.enter_context(IsolatedEvaluator(network, **arguments, timeout_s=timeout_s))
 
 
-def _own_observers(progress: bool, tracking_uri: str | None, experiment: str, build: Build) -> Iterator[SearchObserver]:
+def _own_observers(
+    progress: bool, tracking_uri: str | None, experiment: str, build: Build, *, figures: Figures
+) -> Iterator[SearchObserver]:
     if progress:
         yield LiveTable()
     if tracking_uri != "off":
@@ -281,6 +306,7 @@ def _own_observers(progress: bool, tracking_uri: str | None, experiment: str, bu
             tracking_uri or DEFAULT_TRACKING,
             experiment,
             export=lambda record, path: Candidate(record, build).save(path),
+            figures=figures,
         )
 
 
@@ -318,7 +344,7 @@ def _info(
         metric=metric_name,
         device=problem.evaluator.runtime.device,
         hardware=problem.hardware,
-        max_drop=budget.max_drop,
+        limits=budget.limits,
         space=problem.space.to_dict(),
         groups=problem.groups,
         float_accuracy=problem.evaluator.float_accuracy,
@@ -336,25 +362,3 @@ def _info(
             "hardware": describe_hardware(problem.evaluator.runtime.device),
         },
     )
-
-
-def _held_out(
-    result: SearchResult,
-    held_out: ValidationSet | None,
-    scorer: Metric | CorpusMetric | None,
-    problem: Problem,
-    stage: Callable[..., None],
-) -> Accuracy | None:
-    """Scores the chosen model, and the float model, on data that the search never saw."""
-    if held_out is None or scorer is None:
-        return None
-    try:
-        best = result.best
-    except BudgetError:
-        return None
-    stage("scoring the chosen model on held-out data")
-    runtime = problem.evaluator.runtime.for_data()
-    reference = score(runtime.with_precision(RuntimePrecision.F32).compile(problem.model), held_out, scorer)
-    precision = best.record.plan.recipe.runtime_precision
-    scores = score(runtime.with_precision(precision).compile(best.model), held_out, scorer)
-    return Accuracy(float(scores.mean()), paired_drop(reference, scores), len(held_out), scores)

@@ -15,7 +15,10 @@ from autoq.cli._show import as_json, print_json
 @click.option("-o", "--out", required=True, help="Path of the .xml.")
 @as_json
 def export(folder: str, *, trial: int | None, out: str, json_output: bool) -> None:
-    """Builds the model of a trial of a run's FOLDER again and saves it as IR."""
+    """Builds the model of a trial of a run's FOLDER again and saves it as IR.
+
+    While the run goes on, or after it was killed, the trials are those of the front so far.
+    """
     from autoq.api import SearchResult
 
     result = SearchResult.load(folder)

@@ -15,9 +15,12 @@ name: my_model
 model: model.xml                       # or .onnx, a SavedModel folder, .tflite, .pdmodel, my_data.py:model
 calibration: my_data.py:calibration    # or a .npy / .npz file
 validation: my_data.py:validation      # pairs of (inputs, target)
-# holdout: my_data.py:holdout          # pairs that the search never sees
+# holdout: my_data.py:holdout          # pairs that the search never sees; a fifth of 1,000 or more by default
 metric: accuracy                       # or my_data.py:metric
 max_drop: 0.01                         # in the metric's unit, or relative to the float model: "1%"
+# max_latency: 5 ms                    # or "50%" of the float model's
+# max_size: 2 MB                       # or "25%"
+# choose: accurate                     # or fastest, smallest, knee, [accuracy, latency, size]
 space: cnn                             # or transformer, quick, or the path of your own
 # model_type: transformer
 budget: {timeout_s: 600}               # or n_trials: 60

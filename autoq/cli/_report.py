@@ -21,8 +21,16 @@ def report(folder: str, *, json_output: bool) -> None:
     result = SearchResult.load(folder)
     result.write_report(folder)
     if json_output:
-        print_json({"verdict": result.verdict, "front": [record_to_dict(record) for record in result.front]})
+        print_json(
+            {
+                "verdict": result.verdict,
+                "holdout": result.holdout_verdict,
+                "front": [record_to_dict(record) for record in result.front],
+            }
+        )
         return
     console = Console()
-    (console if console.is_terminal else Console(width=132)).print(front_table(result.front, result.info.max_drop))
+    (console if console.is_terminal else Console(width=132)).print(front_table(result.front, result.info.limits))
     click.echo(result.verdict)
+    if result.holdout_verdict is not None:
+        click.echo(result.holdout_verdict)

@@ -69,6 +69,8 @@ def launch(
                 "best": best.record.number,
                 "drop": chosen,
                 "speedup": asdict(best.evaluation.latency.speedup),
+                "holdout": None if result.holdout is None else asdict(result.holdout.drop),
+                "gap": None if result.gap is None else asdict(result.gap),
                 "front": [record.number for record in result.front],
                 "trials": len(result.records),
                 "folder": None if result.folder is None else str(result.folder),
@@ -82,8 +84,8 @@ def launch(
 
 def _print_outcome(result: Any, tracking_uri: str, experiment: str) -> None:  # imported where used
     click.echo(f"Chosen: {result.verdict}")
-    if (holdout := result.holdout) is not None:
-        click.echo(f"On {holdout.n} held-out samples: {holdout.mean:.4f}, drop {holdout.drop.format('+.4f')}.")
+    if (held_out := result.holdout_verdict) is not None:
+        click.echo(held_out[:1].upper() + held_out[1:])
     if result.interrupted:
         click.echo("Stopped before the budget was spent; the same command goes on from here.")
     if result.folder is not None:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -56,11 +56,14 @@ class ExperimentConfig(BaseModel):
         model: Path of the model, or `file.py:function` that returns one.
         calibration: `.npy`, `.npz`, or `file.py:function` that returns what `autoq.search` takes.
         validation: Likewise; a `.npz` holds `x` and `y`.
-        holdout: Likewise, data that the search never sees.
+        holdout: Likewise, data that the search never sees; false holds out nothing.
         metric: Name, or `file.py:function` or `file.py:object`.
         evaluate: `file.py:function`, instead of `metric`.
         sample: `file.py:function` or `.npy`: the input to time with.
         max_drop: A number, or a percentage.
+        max_latency: A number of ms, "0.8 ms", or a percentage of the float model's.
+        max_size: A number of bytes, "2 MB", or a percentage of the float model's.
+        choose: "fastest", "accurate", "smallest", "knee", or a list of criteria.
         space: Name, path or keys of a search space.
         budget: When to stop.
         device: OpenVINO device.
@@ -81,11 +84,14 @@ class ExperimentConfig(BaseModel):
     model: str
     calibration: str
     validation: str
-    holdout: str | None = None
+    holdout: str | Literal[False] | None = None
     metric: str | None = None
     evaluate: str | None = None
     sample: str | None = None
     max_drop: float | str | None = None
+    max_latency: float | str | None = None
+    max_size: float | str | None = None
+    choose: str | list[str] | None = None
     space: str | dict[str, Any] | None = None
     budget: Budget = Budget()
     device: str = "CPU"
@@ -136,11 +142,14 @@ class ExperimentConfig(BaseModel):
             "model": load_data(self.model, self._folder) if ".py:" in self.model else self._folder / self.model,
             "calibration": load_data(self.calibration, self._folder),
             "validation": load_data(self.validation, self._folder),
-            "holdout": None if self.holdout is None else load_data(self.holdout, self._folder),
+            "holdout": load_data(self.holdout, self._folder) if isinstance(self.holdout, str) else self.holdout,
             "sample": None if self.sample is None else load_data(self.sample, self._folder),
             "metric": metric,
             "evaluate": function,
             "max_drop": self.max_drop,
+            "max_latency": self.max_latency,
+            "max_size": self.max_size,
+            "choose": self.choose,
             "space": space,
             "device": self.device,
             "n_trials": self.budget.n_trials,

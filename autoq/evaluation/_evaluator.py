@@ -30,6 +30,7 @@ from autoq.evaluation._racing import Outcome, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
+from autoq.evaluation._validation import ValidationSet
 from autoq.graph import QuantizationGraph
 
 # Pairs of compilations of the float model that tell how much compilations differ.
@@ -82,6 +83,7 @@ class Evaluator:
         metric: Scores the outputs; None where `evaluate` is given.
         evaluate: `(compiled_model, items) -> float`, or `(float, scores)` with one score per item or None. Without
             scores the drop is a point, and its interval has no width.
+        holdout: Labelled data that candidates are scored on by `score_held_out` alone.
         runtime: Compile settings.
         sample: Input to time with.
         max_latency_seconds: Cap on the timing of one candidate.
@@ -100,6 +102,7 @@ class Evaluator:
         validation: Any,  # whatever the user's function takes
         metric: Metric | CorpusMetric | None = None,
         evaluate: ValidationFn | None = None,
+        holdout: ValidationSet | None = None,
         runtime: RuntimeConfig,
         sample: Feed,
         max_latency_seconds: float = 1.0,
@@ -109,6 +112,8 @@ class Evaluator:
         self.runtime = runtime
         self._stage = stage
         self._scorer = Scorer(validation, metric=metric, evaluate=evaluate, runtime=runtime)
+        self._held_out = None if holdout is None else Scorer(holdout, metric=metric, evaluate=evaluate, runtime=runtime)
+        self._float_held_out: tuple[float, Scores] | None = None
         self._model = model
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
@@ -233,6 +238,29 @@ class Evaluator:
             replace(finalist.evaluation, accuracy=accuracy, latency=latency)
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
+
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
+        """Scores a candidate on the held-out data, and the float model too where that was not done yet.
+
+        Args:
+            model: The candidate.
+            precision: What its float layers run in.
+
+        Raises:
+            ValueError: There are no held-out data.
+            MetricError: The metric fails on a model.
+            DeviceError: The device refuses a model.
+        """
+        if self._held_out is None:
+            msg = "there are no held-out data to score on."
+            raise ValueError(msg)
+        if self._float_held_out is None:
+            self._stage("scoring the float model on held-out data")
+            self._float_held_out = self._held_out.of(self._model, RuntimePrecision.F32)(None)
+        self._stage("scoring a candidate on held-out data")
+        mean, scores = self._held_out.of(model, precision)(None)
+        drop = drop_between(self._float_held_out, (mean, scores))
+        return Accuracy(mean, drop, self._held_out.samples(scores), scores)
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """Output arrays of a model in f32, per input.

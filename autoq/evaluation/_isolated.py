@@ -102,6 +102,13 @@ class IsolatedEvaluator:
             "list[Evaluation]", self._ask("remeasure", finalists, max_seconds, candidates=count, besides_s=max_seconds)
         )
 
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
+        """As `Evaluator.score_held_out`; raises as `evaluate` does."""
+        # The float model is scored too, and the data may be more than a candidate is usually scored on.
+        samples = self.float_accuracy.n, len(self._arguments.get("holdout") or ())
+        count = 2 * (1 + samples[1] // max(samples[0], 1))
+        return cast("Accuracy", self._ask("score_held_out", model, precision, candidates=count))
+
     def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
         """As `Evaluator.outputs`; raises as `evaluate` does."""
         return cast("Outputs", self._ask("outputs", model, inputs))

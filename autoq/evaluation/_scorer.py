@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,12 @@ import openvino as ov
 
 from autoq.core import MetricError, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, score
+from autoq.evaluation._chosen import Chosen, Indices
 from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._runtime import RuntimeConfig
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
-Indices = Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]
 # The metric of the items with these numbers, of all without, and scores whose mean it is, if there are any.
 Score = Callable[[Indices | None], tuple[float, Scores]]
 
@@ -106,28 +106,11 @@ class Scorer:
         return by_metric
 
 
-class _Chosen(Sequence[Any]):
-    """Some items of a sequence."""
-
-    def __init__(self, items: Any, indices: Indices) -> None:  # anything indexable
-        self._items = items
-        self._indices = [int(index) for index in indices]
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> Any:  # type: ignore[override]  # single items only
-        return self._items[self._indices[index]]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self._items[index] for index in self._indices)
-
-
 def _chosen(items: Any, indices: Indices | None) -> Any:  # whatever the user's function takes
     if indices is None:
         return items
     if hasattr(items, "__getitem__") and hasattr(items, "__len__"):
-        return _Chosen(items, indices)
+        return Chosen(items, indices)
     wanted = {int(index): place for place, index in enumerate(indices)}
     found = sorted(
         ((wanted[number], item) for number, item in enumerate(items) if number in wanted), key=lambda pair: pair[0]

@@ -10,6 +10,7 @@ import openvino as ov
 
 from autoq.calibration import Feed, ModelInputs, as_inputs
 from autoq.core import DataError
+from autoq.evaluation._chosen import Chosen
 
 
 class ValidationSet(Sequence[tuple[Feed, Any]]):
@@ -20,7 +21,7 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
         targets: As many targets.
     """
 
-    def __init__(self, inputs: ModelInputs, targets: Sequence[Any]) -> None:
+    def __init__(self, inputs: Sequence[Feed], targets: Sequence[Any]) -> None:
         self.inputs = inputs
         self.targets = targets
 
@@ -50,6 +51,17 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
             return cls(inputs, rows)
         pairs = _Pairs.of(data)
         return cls(ModelInputs(model, _Column(pairs, 0), noun="validation"), _Column(pairs, 1))
+
+    def split(self, held_out: Sequence[int]) -> tuple[ValidationSet, ValidationSet]:
+        """The pairs but those with these numbers, and those with them; each is read when it is asked for.
+
+        Args:
+            held_out: Numbers of pairs.
+        """
+        numbers = set(held_out)
+        parts = [n for n in range(len(self)) if n not in numbers], sorted(numbers)
+        kept, rest = (ValidationSet(Chosen(self.inputs, part), Chosen(self.targets, part)) for part in parts)
+        return kept, rest
 
     def __len__(self) -> int:
         return len(self.inputs)

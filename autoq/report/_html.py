@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from autoq.core import OutputError
 from autoq.evaluation import Accuracy, Evaluation
@@ -30,7 +31,8 @@ def write_report(
     best: TrialRecord | None,
     *,
     verdict: str,
-    holdout: Accuracy | None = None,
+    notes: Sequence[str] = (),
+    holdout_front: Mapping[int, Accuracy] = MappingProxyType({}),
 ) -> Path:
     """Writes `front.png` and `report.html`.
 
@@ -41,7 +43,8 @@ def write_report(
         front: Of the records.
         best: The chosen trial, None where nothing meets the budget.
         verdict: The outcome in a sentence.
-        holdout: Score of the chosen model on data that the search never saw.
+        notes: More sentences about it.
+        holdout_front: By trial number, scores on data that the search never saw.
 
     Returns:
         Path of the page.
@@ -53,7 +56,7 @@ def write_report(
         _write_picture(folder / "front.png", info, front)
         page = folder / "report.html"
         draft = folder / ".report.html.part"
-        draft.write_text(_page(info, records, front, best, verdict, holdout), "utf-8")
+        draft.write_text(_page(info, records, front, best, verdict, notes, holdout_front), "utf-8")
         return draft.replace(page)
     except OSError as error:
         msg = f"report cannot be written to {str(folder)!r}: {error.strerror}."
@@ -64,7 +67,7 @@ def _write_picture(path: Path, info: SearchInfo, front: ParetoFront) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = plot_front(front, figure.add_subplot(), max_drop=info.max_drop)
+    axes = plot_front(front, figure.add_subplot(), limits=info.limits)
     axes.set_title(f"{info.model_name} on {info.settings['hardware']['name']}")
     draft = path.with_name(f".{path.name}.part")
     figure.savefig(draft, format="png", dpi=130)
@@ -77,29 +80,24 @@ def _page(
     front: ParetoFront,
     best: TrialRecord | None,
     verdict: str,
-    holdout: Accuracy | None,
+    notes: Sequence[str],
+    holdout_front: Mapping[int, Accuracy],
 ) -> str:
     parts = [
         f"<h1>{_text(info.model_name)}</h1>",
         f"<p class=muted>{_text(info.name)} on {_text(info.hardware)}</p>",
         f"<p class=verdict>{_text(verdict)}</p>",
-    ]
-    if holdout is not None:
-        parts.append(
-            f"<p>On {holdout.n} held-out samples that the search never saw, the chosen model scores "
-            f"{holdout.mean:.4f}, a drop of {holdout.drop.format('.4f')}.</p>"
-        )
-    parts += [
+        *(f"<p>{_text(note[:1].upper() + note[1:])}</p>" for note in notes),
         _chart(info, front),
         "<h2>Pareto front</h2>",
-        _trials(front, front),
+        _trials(front, front, holdout_front),
         "<h2>Float model</h2>",
         _facts(
             {
                 "score": f"{info.metric} {info.float_accuracy.mean:.4f} on {info.float_accuracy.n} samples, in f32",
                 "latency": f"{info.float_latency.baseline_p50_ms:.3f} ms at the device's default precision",
                 "timer against itself": info.float_latency.ratio.format(".4f"),
-                "budget": "none" if info.max_drop is None else f"drop of at most {info.max_drop:g}",
+                "budget": info.limits.summary or "none",
             }
         ),
     ]
@@ -155,8 +153,11 @@ def _chart(info: SearchInfo, front: ParetoFront) -> str:
             hovertemplate="%{text}<extra></extra>",
             **arms,
         )
-    if info.max_drop is not None:
-        figure.add_hline(y=info.max_drop, line={"color": "#d7603c", "dash": "dash", "width": 1})
+    line = {"color": "#d7603c", "dash": "dash", "width": 1}
+    if info.limits.max_drop is not None:
+        figure.add_hline(y=info.limits.max_drop, line=line)
+    if info.limits.max_ratio is not None:
+        figure.add_vline(x=1 / info.limits.max_ratio, line=line)
     figure.update_layout(
         template="plotly_white",
         height=460,
@@ -176,17 +177,21 @@ def _hover(record: TrialRecord) -> str:
     )
 
 
-def _trials(records: Iterable[TrialRecord], front: ParetoFront) -> str:
+def _trials(
+    records: Iterable[TrialRecord], front: ParetoFront, holdout_front: Mapping[int, Accuracy] = MappingProxyType({})
+) -> str:
     tied = front.tied
-    head = ["trial", "from", "drop", "speed-up", "ms", "MB", "int8 layers", "float groups", "note"]
+    held_out = ["held-out drop"] if holdout_front else []
+    head = ["trial", "from", "drop", *held_out, "speed-up", "ms", "MB", "int8 layers", "float groups", "note"]
     rows = []
     for record in records:
         evaluation = record.evaluation
         if evaluation is None:
-            cells = ["", "", "", "", ""]
+            cells = [""] * (5 + len(held_out))
         else:
             cells = [
                 evaluation.accuracy.drop.format("+.4f"),
+                *(_held_out_drop(record, holdout_front) for _ in held_out),
                 evaluation.latency.speedup.format(".2f"),
                 f"{evaluation.latency.p50_ms:.2f}",
                 f"{evaluation.size_bytes / 1e6:.2f}",
@@ -195,6 +200,11 @@ def _trials(records: Iterable[TrialRecord], front: ParetoFront) -> str:
         note = "; ".join(text for text in (record.remark, "tied" if record.number in tied else "") if text)
         rows.append([str(record.number), record.origin, *cells, str(len(record.plan.float_groups)), note])
     return _table(head, rows)
+
+
+def _held_out_drop(record: TrialRecord, holdout_front: Mapping[int, Accuracy]) -> str:
+    scored = holdout_front.get(record.number)
+    return "" if scored is None else scored.drop.format("+.4f")
 
 
 def _chosen(record: TrialRecord, evaluation: Evaluation) -> str:
@@ -214,7 +224,14 @@ def _chosen(record: TrialRecord, evaluation: Evaluation) -> str:
 
 
 def _settings(info: SearchInfo) -> dict[str, str]:
-    flat = {**info.space, **info.settings, "seed": info.seed, "n_trials": info.n_trials, "timeout_s": info.timeout_s}
+    flat = {
+        **info.space,
+        **info.settings,
+        "choose": info.choose,
+        "seed": info.seed,
+        "n_trials": info.n_trials,
+        "timeout_s": info.timeout_s,
+    }
     return {key: str(value) for key, value in flat.items()}
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autoq.core import Level
-from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState
+from autoq.search import Limits, ParetoFront, SearchInfo, TrialRecord, TrialState
 
 # Where more are tied than this, the table shows the steps of the front alone.
 _MOST_ROWS = 16
@@ -67,6 +67,8 @@ class LiveTable:
             f"float model: {info.metric} {accuracy.mean:.4f} on {accuracy.n} samples, "
             f"{latency.baseline_p50_ms:.2f} ms; timer against itself {latency.ratio.format('.3f')}"
         )
+        if info.held_out:
+            lines.append(f"{info.held_out:,} more samples are held out: the search never sees them")
         if earlier:
             lines.append(f"going on after {len(earlier)} earlier trials")
         self._console.print("\n".join(lines), highlight=False)
@@ -90,15 +92,15 @@ class LiveTable:
             self._live.stop()
             self._live = None
         else:
-            self._console.print(front_table(front, self._budget()))
+            self._console.print(front_table(front, self._limits()))
         if files is not None:
             self._console.print(f"{len(records)} trials; report, picture and model are in {files}", highlight=False)
 
-    def _budget(self) -> float | None:
-        return None if self._info is None else self._info.max_drop
+    def _limits(self) -> Limits:
+        return Limits() if self._info is None else self._info.limits
 
     def _show(self, front: ParetoFront | None) -> None:
-        content = Group(self._progress) if front is None else Group(front_table(front, self._budget()), self._progress)
+        content = Group(self._progress) if front is None else Group(front_table(front, self._limits()), self._progress)
         if self._live is None:
             self._live = Live(content, console=self._console, refresh_per_second=4)
             self._live.start()
@@ -106,10 +108,10 @@ class LiveTable:
             self._live.update(content)
 
 
-def front_table(front: ParetoFront, max_drop: float | None) -> Table:
+def front_table(front: ParetoFront, limits: Limits) -> Table:
     """The front as a table, fastest first; the most accurate quantized trials stand below while it is empty."""
-    budget = "" if max_drop is None else f", drop of at most {max_drop:g}"
-    table = Table(title=f"Pareto front{budget}", title_justify="left")
+    title = ", ".join(text for text in ("Pareto front", limits.summary) if text)
+    table = Table(title=title, title_justify="left")
     for name, justify in (
         ("trial", "right"),
         ("from", "left"),

@@ -1,5 +1,6 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
+from autoq.search._choice import Rule, choose, closest, parse_rule
 from autoq.search._closing import close
 from autoq.search._expected_improvement import area
 from autoq.search._front import ParetoFront, objectives
@@ -8,13 +9,14 @@ from autoq.search._gains import latency_gains
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn
 from autoq.search._level import likely_trials, settle_level
+from autoq.search._limits import Limits
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
 from autoq.search._prediction import PredictionError, predict, prediction_error
-from autoq.search._problem import Problem, place, prepare
+from autoq.search._problem import Problem, Stage, place, prepare
 from autoq.search._recording import Recording
-from autoq.search._records import TrialRecord, TrialState
+from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, run
@@ -24,6 +26,8 @@ from autoq.search._serial import (
     accuracy_to_dict,
     evaluation_from_dict,
     evaluation_to_dict,
+    info_from_dict,
+    info_to_dict,
     latency_from_dict,
     latency_to_dict,
     record_from_dict,
@@ -39,17 +43,20 @@ __all__ = [
     "Budget",
     "FrontSampler",
     "Knowledge",
+    "Limits",
     "ParetoFront",
     "PredictionError",
     "Problem",
     "RecordedTable",
     "Recording",
     "ReducedSpace",
+    "Rule",
     "ScopeRules",
     "SearchInfo",
     "SearchObserver",
     "SearchSpace",
     "Sensitivities",
+    "Stage",
     "Study",
     "TrialRecord",
     "TrialState",
@@ -57,9 +64,14 @@ __all__ = [
     "accuracy_to_dict",
     "alike",
     "area",
+    "choose",
     "close",
+    "closest",
     "evaluation_from_dict",
+    "evaluation_of",
     "evaluation_to_dict",
+    "info_from_dict",
+    "info_to_dict",
     "latency_from_dict",
     "latency_gains",
     "latency_to_dict",
@@ -68,6 +80,7 @@ __all__ = [
     "likely_trials",
     "measure_sensitivities",
     "objectives",
+    "parse_rule",
     "place",
     "plan_of_units",
     "plot_front",

@@ -62,7 +62,7 @@ def close(
             warnings.warn(f"the finalists could not be measured once more: {error}", stacklevel=2)
             break
         for record, evaluation in zip(finalists, measured, strict=True):
-            current[record.number] = replace(evaluated(record, evaluation, budget.max_drop), remeasured=True)
+            current[record.number] = replace(evaluated(record, evaluation, budget.limits), remeasured=True)
     study.close(current.values())
     return list(current.values())
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autoq.evaluation import Accuracy, Latency
+from autoq.search._choice import Rule
+from autoq.search._limits import Limits
 from autoq.search._records import TrialRecord
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ class SearchInfo:
         metric: Name of the metric.
         device: OpenVINO device.
         hardware: Fingerprint of the machine.
-        max_drop: Accuracy budget in the metric's unit, None without one.
+        limits: What a model has to keep to be acceptable.
         space: The search space as plain values.
         groups: Names of the searchable groups.
         float_accuracy: Of the f32 model.
@@ -34,6 +36,8 @@ class SearchInfo:
         seed: Of the sampler.
         settings: Anything else that a person comparing two searches would want to see: the `level` and the number of
             `units` that have one precision each, the number of `plans`, the `hardware`, and what models are rebuilt by.
+        choose: Which model of the front is the chosen one, as `choose` takes it.
+        held_out: Labelled samples that the search never sees.
     """
 
     name: str
@@ -41,7 +45,7 @@ class SearchInfo:
     metric: str
     device: str
     hardware: str
-    max_drop: float | None
+    limits: Limits
     space: Mapping[str, Any]
     groups: Sequence[str]
     float_accuracy: Accuracy
@@ -50,6 +54,13 @@ class SearchInfo:
     timeout_s: float | None
     seed: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    choose: Rule = "fastest"
+    held_out: int = 0
+
+    @property
+    def max_drop(self) -> float | None:
+        """Accuracy budget in the metric's unit, None without one."""
+        return self.limits.max_drop
 
 
 class SearchObserver(Protocol):

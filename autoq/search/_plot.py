@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autoq.core import Estimate
+from autoq.search._limits import Limits
 from autoq.search._records import TrialRecord, TrialState, evaluation_of
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 _GREY, _RED, _BLUE, _BLACK = "#9aa0a6", "#d7603c", "#1f6fb4", "#202124"
 
 
-def plot_front(front: ParetoFront, ax: Axes | None = None, *, max_drop: float | None = None) -> Axes:
+def plot_front(front: ParetoFront, ax: Axes | None = None, *, limits: Limits | None = None) -> Axes:
     """Draws every measured trial, and the front with its intervals.
 
     Args:
         front: What to draw.
         ax: Where to; new axes of a figure of its own where None.
-        max_drop: Accuracy budget, drawn as a line.
+        limits: Those of drop and latency are drawn as lines.
 
     Returns:
         The axes: speed-up over the float model to the right, accuracy drop downwards, so that better is up and right.
@@ -43,17 +44,25 @@ def plot_front(front: ParetoFront, ax: Axes | None = None, *, max_drop: float | 
     baseline = next((r for r in measured if r.is_baseline), None)
     if baseline is not None:
         ax.scatter(*_point(baseline), marker="s", s=40, color=_BLACK, zorder=4, label="float model")
-    if max_drop is not None:
-        ax.axhline(max_drop, color=_RED, linewidth=1, linestyle="--")
-        ax.annotate(
-            f"budget {max_drop:g}", (1, max_drop), xycoords=("axes fraction", "data"), ha="right", va="top", color=_RED
-        )
+    if limits is not None:
+        _draw_limits(ax, limits)
     ax.invert_yaxis()
     ax.set_xlabel("speed-up over the float model (times)")
     ax.set_ylabel("accuracy drop (metric's unit)")
     ax.grid(visible=True, alpha=0.25)
     ax.legend(frameon=False, loc="lower left")
     return ax
+
+
+def _draw_limits(ax: Axes, limits: Limits) -> None:
+    if (most := limits.max_drop) is not None:
+        ax.axhline(most, color=_RED, linewidth=1, linestyle="--")
+        ax.annotate(f"budget {most:g}", (1, most), xycoords=("axes fraction", "data"), ha="right", va="top", color=_RED)
+    if limits.max_ratio is not None:
+        ax.axvline(1 / limits.max_ratio, color=_RED, linewidth=1, linestyle="--")
+        where = (1 / limits.max_ratio, 1)
+        text = f" {limits.max_latency_ms:.4g} ms"
+        ax.annotate(text, where, xycoords=("data", "axes fraction"), ha="left", va="top", color=_RED)
 
 
 def _draw_members(ax: Axes, front: ParetoFront) -> None:

@@ -47,6 +47,15 @@ class PredictionError:
     latency_noise: float
     trials: int
 
+    @property
+    def text(self) -> str:
+        """Both errors in a sentence."""
+        return (
+            f"The models predicted each of {self.trials} trials from the others with an error of {self.drop:.2g} in "
+            f"drop (spread {self.drop_spread:.2g}, noise {self.drop_noise:.2g}) and {self.latency:.2g} in latency "
+            f"ratio (spread {self.latency_spread:.2g}, noise {self.latency_noise:.2g})."
+        )
+
 
 def predict(
     dimensions: Dimensions, knowledge: Knowledge, records: Sequence[TrialRecord], plans: Sequence[QuantizationPlan]

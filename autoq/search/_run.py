@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import optuna
 
 from autoq.core import AutoqError, DeviceLostError, Estimate, QuantizationPlan
 from autoq.evaluation import Contest, Evaluation
 from autoq.search._front import ParetoFront
+from autoq.search._limits import Limits
 from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem
 from autoq.search._records import TrialRecord, TrialState
@@ -28,13 +29,18 @@ class Budget:
         n_trials: Candidates measured, earlier sessions included; duplicates are free. None is no limit.
         deadline: Moment of `time.monotonic()`; a trial that would probably end after it is not begun. None is no limit.
         closing_s: Seconds before the deadline that are kept for the closing session.
-        max_drop: Largest acceptable accuracy drop in the metric's unit; None accepts any.
+        limits: What a model has to keep to be acceptable.
     """
 
     n_trials: int | None
     deadline: float | None
-    max_drop: float | None
+    limits: Limits = field(default_factory=Limits)
     closing_s: float = 0.0
+
+    @property
+    def max_drop(self) -> float | None:
+        """Largest acceptable accuracy drop in the metric's unit; None accepts any."""
+        return self.limits.max_drop
 
 
 def run(
@@ -69,7 +75,7 @@ def run(
             started = time.monotonic()
             trial = again.pop(0) if again else study.ask()
             record = _run_trial(problem, study, trial, measured, budget, front)
-            study.finish(trial, record, budget.max_drop)
+            study.finish(trial, record, budget.limits)
             records.append(record)
             if record.state is TrialState.COMPLETE:
                 measured[record.fingerprint] = record
@@ -135,7 +141,7 @@ def _run_trial(
         raise
     except AutoqError as error:
         return replace(record, error=str(error))
-    return evaluated(replace(record, state=TrialState.COMPLETE, seconds=seconds), evaluation, budget.max_drop)
+    return evaluated(replace(record, state=TrialState.COMPLETE, seconds=seconds), evaluation, budget.limits)
 
 
 def _measure(
@@ -147,11 +153,10 @@ def _measure(
     return evaluation, {"build": build_s, **seconds}
 
 
-def evaluated(record: TrialRecord, evaluation: Evaluation, max_drop: float | None) -> TrialRecord:
-    """A record with its evaluation, and whether that meets the budget."""
+def evaluated(record: TrialRecord, evaluation: Evaluation, limits: Limits) -> TrialRecord:
+    """A record with its evaluation, and whether that keeps the limits."""
     if record.is_baseline:
         # The ratio of the baseline to itself is one by definition; what was measured is the timer's own error.
         latency = replace(evaluation.latency, ratio=Estimate(1.0, 1.0, 1.0))
         evaluation = replace(evaluation, latency=latency)
-    feasible = max_drop is None or evaluation.accuracy.drop.value <= max_drop
-    return replace(record, evaluation=evaluation, feasible=feasible)
+    return replace(record, evaluation=evaluation, feasible=limits.keep(evaluation))

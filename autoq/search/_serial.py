@@ -1,4 +1,4 @@
-"""Trial records as plain JSON values and back, without scores by sample and ratios by burst."""
+"""Trial records, and what a search was asked, as plain JSON values and back; without single scores and bursts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from autoq.core import Estimate, QuantizationPlan
 from autoq.evaluation import Accuracy, Conditions, Evaluation, ExecutedLayer, ExecutionReport, Latency, Outcome
+from autoq.search._limits import Limits
+from autoq.search._observer import SearchInfo
 from autoq.search._records import TrialRecord, TrialState
 
 
@@ -91,5 +93,27 @@ def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
             "state": TrialState(values["state"]),
             "plan": QuantizationPlan.from_dict(values["plan"]),
             "evaluation": None if evaluation is None else evaluation_from_dict(evaluation),
+        }
+    )
+
+
+def info_to_dict(info: SearchInfo) -> dict[str, Any]:
+    """What a search was asked, as plain JSON values."""
+    return asdict(info) | {
+        "float_accuracy": accuracy_to_dict(info.float_accuracy),
+        "float_latency": latency_to_dict(info.float_latency),
+    }
+
+
+def info_from_dict(values: Mapping[str, Any]) -> SearchInfo:
+    """Reads what `info_to_dict` wrote."""
+    choose = values["choose"]
+    return SearchInfo(
+        **{
+            **values,
+            "limits": Limits(**values["limits"]),
+            "float_accuracy": accuracy_from_dict(values["float_accuracy"]),
+            "float_latency": latency_from_dict(values["float_latency"]),
+            "choose": choose if isinstance(choose, str) else tuple(choose),
         }
     )

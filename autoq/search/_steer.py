@@ -37,7 +37,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
     if informed:
         sampler = FrontSampler(
             knowledge=knowledge,
-            reference=(budget.max_drop, 1.0),
+            reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
             noise=partial(measured_noise, samples=problem.evaluator.float_accuracy.n),
             is_known=partial(_is_measured, problem, study),
             seed=seed + study.size,

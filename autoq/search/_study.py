@@ -11,6 +11,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 
 from autoq.core import ConfigError
 from autoq.search._front_sampler import FrontSampler
+from autoq.search._limits import Limits
 from autoq.search._noise import noise_of
 from autoq.search._records import TrialRecord, TrialState
 from autoq.search._serial import evaluation_from_dict, record_from_dict, record_to_dict
@@ -161,10 +162,11 @@ class Study:
         trial.set_user_attr(_ATTEMPTS, attempts + 1)
         return attempts < _MAX_ATTEMPTS
 
-    def finish(self, trial: optuna.Trial, record: TrialRecord, max_drop: float | None) -> None:
+    def finish(self, trial: optuna.Trial, record: TrialRecord, limits: Limits) -> None:
         """Stores the record of a trial and tells Optuna its values."""
-        if record.evaluation is not None and max_drop is not None:
-            trial.set_constraint("drop", record.evaluation.accuracy.drop.value - max_drop)
+        if record.evaluation is not None:
+            for name, crossed in limits.constraints(record.evaluation).items():
+                trial.set_constraint(name, crossed)
         trial.set_user_attr(_RECORD, record_to_dict(record))
         self._tell(trial, record)
 

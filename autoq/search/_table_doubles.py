@@ -159,6 +159,10 @@ class TableEvaluator:
         """
         raise DeviceError(self._not_recorded("outputs"))
 
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
+        """Not recorded; raises as `outputs` does."""
+        raise DeviceError(self._not_recorded("held-out data"))
+
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Not recorded; raises as `outputs` does."""
         raise DeviceError(self._not_recorded("distortions of single settings"))

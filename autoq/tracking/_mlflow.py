@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict
 from pathlib import Path
@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoq.core import ConfigError
-from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState, objectives
+from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState, choose, objectives
 from autoq.tracking._view import share_view
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 Export = Callable[[TrialRecord, Path], Path]
+Figures = Callable[[], Mapping[str, float]]
 
 _STUDY, _TRIAL, _PARENT = "autoq.study", "autoq.trial", "mlflow.parentRunId"
 _SERVED = Path(__file__).with_name("_served.py")
@@ -40,16 +41,20 @@ class MlflowObserver:
         tracking_uri: Of the store, such as "sqlite:///mlflow.db" or "http://...".
         experiment: Name of the experiment; made where it is missing.
         export: Saves the model of a trial as IR; None logs no models.
+        figures: Metrics of a search that ended, for its parent run; None logs none.
 
     Raises:
         ConfigError: The store cannot be opened.
     """
 
-    def __init__(self, tracking_uri: str, experiment: str, *, export: Export | None = None) -> None:
+    def __init__(
+        self, tracking_uri: str, experiment: str, *, export: Export | None = None, figures: Figures | None = None
+    ) -> None:
         from mlflow import MlflowClient
 
         self.tracking_uri = tracking_uri
         self._export = export
+        self._figures = figures
         try:
             with _quiet():
                 self._client = MlflowClient(tracking_uri)
@@ -96,6 +101,8 @@ class MlflowObserver:
         """Logs the models of the front and the files of the run, and closes the parent."""
         if self._parent is None:
             return
+        if self._figures is not None:
+            self._log(self._parent, dict(self._figures()), {})
         children = self._logged_trials()
         self._log_closing(records, children)
         if self._export is not None:
@@ -257,7 +264,10 @@ def _search_params(info: SearchInfo) -> dict[str, str]:
         "metric": info.metric,
         "device": info.device,
         "hardware": info.hardware,
-        "max_drop": info.max_drop,
+        "max_drop": info.limits.max_drop,
+        "max_latency_ms": info.limits.max_latency_ms,
+        "max_size_bytes": info.limits.max_size_bytes,
+        "choose": info.choose,
         "groups": len(info.groups),
         "level": info.settings["level"],
         "units": info.settings["units"],
@@ -314,11 +324,11 @@ def _progress(front: ParetoFront, info: SearchInfo | None) -> dict[str, float]:
     if not len(front):
         return {}
     worst_drop = 1.0 if info is None or info.max_drop is None else max(info.max_drop, 1e-9)
-    fastest = objectives(front.fastest())
+    best = objectives(choose(front, "fastest" if info is None else info.choose))
     return {
         "search/hypervolume": front.hypervolume((worst_drop, 1.5)),
-        "search/best_ratio": fastest[1],
-        "search/best_drop": fastest[0],
+        "search/best_ratio": best[1],
+        "search/best_drop": best[0],
         "search/front_size": float(len(front)),
     }
 

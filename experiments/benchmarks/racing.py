@@ -36,7 +36,7 @@ from autoq.evaluation import (
     paired_drop,
     racing_order,
 )
-from autoq.search import Budget, SearchSpace, Study, learn, prepare, quiet_optuna, run, steer
+from autoq.search import Budget, Limits, SearchSpace, Study, learn, prepare, quiet_optuna, run, steer
 
 DEFAULT_CASES = ["cifar10_mbv3", "cifar10_resnet20"]
 CANDIDATES = 220
@@ -83,7 +83,7 @@ def record(case: Case, count: int, samples: int | None) -> tuple[Scores, Scores,
     )
     with quiet_optuna():
         study = Study(None, "racing", sampler="tpe", seed=0, identity={})
-        allowed = Budget(n_trials=count, deadline=None, max_drop=budget(case))
+        allowed = Budget(n_trials=count, deadline=None, limits=Limits(max_drop=budget(case)))
         steer(problem, study, allowed, learn(problem, study, lambda *_: None), seed=0)
         kept = Kept()
         run(problem, study, allowed, [kept], [])

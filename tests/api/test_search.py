@@ -80,11 +80,53 @@ def test_the_front_and_the_chosen_model_are_within_the_budget(finished):
     assert finished.holdout.n == 40
 
 
+def test_the_front_is_scored_on_held_out_data(finished):
+    assert set(finished.holdout_front) == {record.number for record in finished.front}
+    for record in finished.front:
+        direct = autoq.evaluate(finished.candidate(record.number).model, (X[:40], Y[:40]), metric="accuracy").mean
+        assert finished.holdout_front[record.number].mean == pytest.approx(direct.value, abs=1 / 40)
+    drop = finished.best.evaluation.accuracy.drop
+    assert finished.gap.value == finished.holdout.drop.value - drop.value
+    arms = finished.holdout.drop.high - finished.holdout.drop.value, drop.value - drop.low
+    assert finished.gap.high - finished.gap.value == pytest.approx(np.hypot(*arms))
+    assert finished.holdout_verdict.startswith("on 40 held-out samples: drop ")
+    assert "On 40 held-out samples: drop " in (finished.folder / "report.html").read_text()
+
+
+def test_a_fifth_of_many_pairs_is_held_out_by_itself(tmp_path):
+    many = images(1000, seed=4)
+    answers = run(conv_net(batch=1000), many).argmax(axis=1)
+    given = {"validation": (many, answers), "n_trials": 2, "max_drop": 0.5}
+    result = search(**given, out=tmp_path / "run")
+    assert result.info.float_accuracy.n == 800
+    assert result.info.held_out == result.holdout.n == 200
+    again = search(**given | {"seed": 5}, out=tmp_path / "run")
+    assert again.holdout.n == 200
+    with pytest.raises(ConfigError, match="was started with validation samples = 800 and cannot go on with 1000"):
+        search(**given, holdout=False, out=tmp_path / "run")
+
+
+def test_limits_and_a_choice():
+    result = search(max_latency="200%", max_size="90%", n_trials=4, isolate=False)
+    assert result.info.choose == "accurate"
+    float_size = autoq.evaluation.size_bytes(conv_net())
+    assert result.info.limits.max_size_bytes == int(0.9 * float_size)
+    float_ms = result.info.float_latency.baseline_p50_ms
+    assert result.info.limits.max_latency_ms == pytest.approx(2 * float_ms)
+    assert not result.records[0].feasible  # the float model is too large
+    for record in result.records:
+        evaluation = record.evaluation
+        kept = evaluation.latency.ratio.value <= 2 and evaluation.size_bytes <= 0.9 * float_size
+        assert record.feasible is kept
+    assert result.best.record in list(result.front)
+
+
 def test_everything_is_written(finished):
     folder = finished.folder
     names = {"run.json", "trials.json", "front.json", "plan.json", "front.png", "report.html", "best.xml", "best.bin"}
     assert names <= {file.name for file in folder.iterdir()}
     assert not list(folder.rglob("*part*"))
+    assert not (folder / "best.json").exists()  # the result took its place
     saved = ov.Core().read_model(folder / "best.xml")
     np.testing.assert_array_equal(run(saved, X[:1]), run(finished.best.model, X[:1]))
     assert json.loads((folder / "plan.json").read_text()) == finished.best.record.plan.to_dict()
@@ -94,6 +136,9 @@ def test_a_run_comes_back_from_its_folder(finished):
     again = autoq.api.SearchResult.load(finished.folder)
     assert again.best.record.number == finished.best.record.number
     assert again.verdict == finished.verdict
+    assert (again.info.limits, again.info.choose) == (finished.info.limits, finished.info.choose)
+    assert (again.gap, again.prediction_error) == (finished.gap, finished.prediction_error)
+    assert set(again.holdout_front) == set(finished.holdout_front)
     for before, after in zip(finished.records, again.records, strict=True):
         np.testing.assert_array_equal(after.evaluation.accuracy.scores, before.evaluation.accuracy.scores)
     for number in (1, 2):
@@ -122,7 +167,14 @@ def test_run_again_it_goes_on(finished):
 
 @pytest.mark.parametrize(
     ("changes", "what"),
-    [({"max_drop": 0.1}, "max_drop"), ({"validation": (X[:50], Y[:50])}, "validation samples"), ({"seed": 1}, None)],
+    [
+        ({"max_drop": 0.1}, "max_drop"),
+        ({"max_latency": "5 ms"}, "max_latency"),
+        ({"max_size": "50%"}, "max_size"),
+        ({"validation": (X[:50], Y[:50])}, "validation samples"),
+        ({"seed": 1}, None),
+        ({"choose": "accurate"}, None),
+    ],
 )
 def test_a_study_is_not_continued_with_another_question(finished, changes, what):
     given = {"out": finished.folder, "max_drop": 0.2, "n_trials": 1} | changes
@@ -287,6 +339,13 @@ def test_a_device_that_fails_costs_a_trial_and_one_that_is_lost_the_session(tmp_
         ({"device": "TPU"}, DeviceError, "device 'TPU' is not there: available are"),
         ({"max_drop": "a lot"}, ConfigError, "max_drop is 'a lot': write a number"),
         ({"max_drop": -0.1}, ConfigError, r"max_drop is -0\.1: a drop must be at least 0"),
+        ({"max_latency": "fast"}, ConfigError, "max_latency is 'fast': write a number of ms"),
+        ({"max_size": "-1 MB"}, ConfigError, "max_size is '-1 MB': it must be above 0"),
+        (
+            {"choose": "best"},
+            ConfigError,
+            "choose is 'best': write 'fastest', 'accurate', 'smallest' or 'knee', or a list",
+        ),
         ({"n_trials": 0}, ConfigError, "n_trials is 0: it must be above 0"),
         ({"timeout_s": -5}, ConfigError, "timeout_s is -5"),
         ({"trial_timeout_s": 0}, ConfigError, "trial_timeout_s is 0: it must be above 0"),
@@ -387,6 +446,11 @@ def test_killed_in_mid_search_it_loses_no_trial_and_runs_none_twice(tmp_path):
         )
         assert done.returncode == (0 if stop == 99 else -signal.SIGKILL), done.stderr
         told += [line.split() for line in done.stdout.splitlines()]
+        if stop == 3:
+            so_far = autoq.api.SearchResult.load(tmp_path / "run")
+            assert so_far.interrupted
+            assert str(so_far.best.record.number) in {number for number, _ in told}
+            assert run(so_far.best.model, X[:1]).shape == (1, 3)
     numbers = [int(number) for number, _ in told]
     assert len(numbers) == len(set(numbers))
     records = autoq.api.SearchResult.load(tmp_path / "run").records

@@ -11,6 +11,8 @@ import yaml
 from networks import conv_net, images, run, token_net
 
 from autoq import api
+from autoq.api import RunFolder, SearchResult
+from autoq.api._best_so_far import BestSoFar
 from autoq.cli import main
 from autoq.graph import IgnoredScope
 from autoq.search import SearchSpace
@@ -132,6 +134,14 @@ def test_search_report_and_export(place, autoq):
     assert "trial 1: drop" in out
     assert any(op.get_type_name() == "FakeQuantize" for op in ov.Core().read_model("deep/int8.xml").get_ops())
     assert {record["number"] for record in front} <= {0, 1, 2}
+    # Of a run that was killed, the best so far is exported.
+    result = SearchResult.load("run")
+    BestSoFar(RunFolder(place / "run")).on_start(result.info, result.records)
+    (place / "run" / "run.json").unlink()
+    code, out, _ = autoq("export", "run", "-o", "so_far.xml")
+    assert code == 0
+    assert "so_far.xml: trial" in out
+    assert ov.Core().read_model("so_far.xml").inputs
     # The same command again finds its budget spent, and says the same.
     code, out, _ = autoq("search", "experiment.yaml", "--json")
     assert code == 0

@@ -57,6 +57,16 @@ def test_what_a_file_says_is_what_search_gets(tmp_path):
     assert (given["max_drop"], given["n_trials"], given["out"], given["seed"]) == ("1%", 5, "runs/a", 7)
 
 
+def test_limits_a_choice_and_no_held_out_data(tmp_path):
+    values = {"max_latency": "5 ms", "max_size": 2_000_000, "choose": ["accuracy", "size"], "holdout": False}
+    given = ExperimentConfig.load(write(tmp_path, MINIMAL | values)).search_arguments()
+    assert {name: given[name] for name in values} == values
+    given = ExperimentConfig.load(write(tmp_path, MINIMAL | {"holdout": "data.py:validation"})).search_arguments()
+    assert len(given["holdout"]) == 2
+    given = ExperimentConfig.load(write(tmp_path, MINIMAL)).search_arguments()
+    assert {given[name] for name in values} == {None}
+
+
 def test_every_argument_is_one_of_search(tmp_path):
     import inspect
 
@@ -91,6 +101,7 @@ def test_variables_come_from_the_environment(tmp_path, monkeypatch):
         ({"model": "m.xml"}, "calibration is missing"),
         (MINIMAL | {"budget": {"n_trials": 0}}, "budget.n_trials is 0: "),
         (MINIMAL | {"budget": {"trials": 3}}, "budget.trials"),
+        (MINIMAL | {"holdout": True}, "holdout"),
         (MINIMAL | {"seed": "seven"}, "seed is 'seven'"),
         ("model: [", "is not YAML"),
         ("- a\n- b\n", "must be a mapping"),

@@ -120,3 +120,26 @@ def test_a_validation_function_with_a_number_alone():
 def test_a_validation_function_that_fails(function, message):
     with pytest.raises(MetricError, match=message):
         evaluator(conv_net(), metric=None, validation=X, evaluate=function)
+
+
+def test_held_out_data_are_scored_beside_the_float_model():
+    model, other = conv_net(), conv_net(seed=8)
+    made = evaluator(model, holdout=with_answers_of(model))
+    right = np.array(
+        [
+            float(run(other, x[None]).argmax() == target)
+            for x, (_, target) in zip(MANY, with_answers_of(model), strict=True)
+        ]
+    )
+    accuracy = made.score_held_out(other, RuntimePrecision.F32)
+    np.testing.assert_array_equal(accuracy.scores, right)
+    assert accuracy.mean == right.mean()
+    assert accuracy.drop.value == pytest.approx(1 - right.mean())
+    assert accuracy.n == len(MANY)
+    assert made.score_held_out(model, RuntimePrecision.F32).drop.value == 0
+
+
+def test_without_held_out_data_there_is_nothing_to_score():
+    model = conv_net()
+    with pytest.raises(ValueError, match="no held-out data"):
+        evaluator(model).score_held_out(model, RuntimePrecision.F32)

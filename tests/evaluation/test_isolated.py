@@ -311,3 +311,15 @@ def test_what_a_script_defines_is_scored_with_once_and_ctrl_c_reaches_the_script
     assert lines == ["the script runs", *(f"scores {i}" for i in range(4))]
     assert (script.returncode, errors, out) == (0, "", "interrupted\n")
     assert ended(pid)
+
+
+def test_held_out_data_are_scored_in_the_process():
+    model = conv_net()
+    candidate = quantized(model)
+    given = arguments(model, holdout=ValidationSet.of(model, (X[:20], 1 - Y[:20])))
+    with IsolatedEvaluator(model, **given) as made:
+        there = made.score_held_out(candidate, F32)
+    here = Evaluator(model, **given).score_held_out(candidate, F32)
+    assert there.n == here.n == 20
+    assert there.drop == here.drop
+    np.testing.assert_array_equal(there.scores, here.scores)

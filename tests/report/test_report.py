@@ -11,7 +11,7 @@ from rich.console import Console
 from autoq.core import Estimate, OutputError
 from autoq.evaluation import Accuracy
 from autoq.report import LiveTable, front_table, write_report
-from autoq.search import ParetoFront, SearchInfo, TrialState
+from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
 
 RECORDS = [
     record(0, 0.0, 1.0, origin="float", fingerprint="float"),
@@ -30,7 +30,7 @@ def info(**changes):
         "metric": "accuracy",
         "device": "CPU",
         "hardware": "a machine",
-        "max_drop": 0.01,
+        "limits": Limits(max_drop=0.01),
         "space": {"presets": ["mixed"]},
         "groups": ("conv_1", "conv_2"),
         "float_accuracy": Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
@@ -46,10 +46,13 @@ def info(**changes):
 def test_the_page_holds_every_trial_and_the_verdict(tmp_path):
     front = ParetoFront(RECORDS)
     holdout = Accuracy(0.89, Estimate(0.006, 0.001, 0.011), 3000, np.zeros(3000))
-    page = write_report(tmp_path, info(), RECORDS, front, RECORDS[1], verdict="trial 1: drop & all", holdout=holdout)
+    given = {"verdict": "trial 1: drop & all", "notes": ["on 3,000 held-out samples"], "holdout_front": {1: holdout}}
+    page = write_report(tmp_path, info(), RECORDS, front, RECORDS[1], **given)
     text = page.read_text("utf-8")
     assert "trial 1: drop &amp; all" in text
-    assert "3000 held-out samples" in text
+    assert "<p>On 3,000 held-out samples</p>" in text
+    (member,) = re.findall(r"<tr><td>1</td>.*?</tr>", text[text.index("Pareto front</h2>") : text.index("Float model")])
+    assert "+0.0060 [+0.0010, +0.0110]" in member
     for wanted in (
         "no &amp; never",
         "same model as trial 1",
@@ -80,7 +83,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
 
 def test_the_table_shows_the_front_fastest_first():
     console = Console(file=io.StringIO(), width=150)
-    console.print(front_table(ParetoFront(RECORDS), 0.01))
+    console.print(front_table(ParetoFront(RECORDS), Limits(max_drop=0.01)))
     lines = [line for line in console.file.getvalue().splitlines() if re.match(r"[│|]\s+\d", line)]
     assert [int(re.search(r"\d+", line).group()) for line in lines] == [1, 3, 0]
     assert "2.00" in lines[0]
@@ -122,3 +125,12 @@ def test_the_first_line_says_what_has_one_precision(level, units, expected):
     settings = {"plans": 128.0, "level": level, "units": units}
     LiveTable(Console(file=stream)).on_start(info(settings=settings, groups=("a", "b", "c")), [])
     assert stream.getvalue().splitlines()[0] == expected
+
+
+def test_every_limit_is_told(tmp_path):
+    limits = Limits(max_drop=0.01, max_latency_ms=1.2, max_size_bytes=2_000_000, float_ms=2.0)
+    page = write_report(tmp_path, info(limits=limits), RECORDS, ParetoFront(RECORDS), RECORDS[1], verdict="")
+    assert "drop of at most 0.01, at most 1.2 ms, at most 2 MB" in page.read_text("utf-8")
+    console = Console(file=io.StringIO(), width=150)
+    console.print(front_table(ParetoFront(RECORDS), limits))
+    assert "Pareto front, drop of at most 0.01, at most 1.2 ms, at most 2 MB" in console.file.getvalue()

@@ -8,9 +8,9 @@ from records import evaluation, record
 
 from autoq.core import DeviceError
 from autoq.evaluation import Outcome
-from autoq.search import Budget, ParetoFront, Study, close
+from autoq.search import Budget, Limits, ParetoFront, Study, close
 
-BUDGET = Budget(n_trials=None, deadline=None, max_drop=0.02)
+BUDGET = Budget(n_trials=None, deadline=None, limits=Limits(max_drop=0.02))
 
 
 class Evaluator:
@@ -88,7 +88,7 @@ def test_a_device_that_fails_leaves_what_was_known():
 def test_a_study_keeps_what_was_found():
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     first = record(0, 0.01, 0.5)
-    study.finish(study.ask(), first, 0.02)
+    study.finish(study.ask(), first, BUDGET.limits)
     study.close([replace(record(0, 0.012, 0.52), remeasured=True)])
     (kept,) = study.records()
     assert kept.remeasured

@@ -3,7 +3,20 @@
 import numpy as np
 import pytest
 
-from autoq.search import TrialRecord, TrialState, predict, prediction_error, synthetic_table
+from autoq.search import (
+    Budget,
+    Study,
+    TrialRecord,
+    TrialState,
+    learn,
+    objectives,
+    predict,
+    prediction_error,
+    quiet_optuna,
+    run,
+    steer,
+    synthetic_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +73,26 @@ def test_the_error_is_that_of_trials_predicted_from_the_others(table):
     assert found.drop < found.drop_spread
     assert found.latency < found.latency_spread
     assert found.drop_noise == 0
+
+
+def test_trials_are_predicted_better_than_by_their_mean():
+    table = synthetic_table(3, units=6)
+    problem = table.problem()
+    with quiet_optuna():
+        study = Study(None, "search", sampler="front", seed=0, identity={})
+        budget = Budget(n_trials=25, deadline=None)
+        knowledge = learn(problem, study, lambda *_: None)
+        steer(problem, study, budget, knowledge, 0)
+        run(problem, study, budget, [], [])
+    records = study.records()
+    found = prediction_error(problem.dimensions, knowledge, records)
+    measured = [record for record in records if not record.is_baseline and record.duplicate_of is None]
+    assert found.trials == len(measured)
+    spread = np.std([objectives(record) for record in measured], axis=0)
+    assert (found.drop_spread, found.latency_spread) == pytest.approx(spread)
+    assert found.drop < found.drop_spread
+    assert found.latency < 0.5 * found.latency_spread
+    assert f"each of {found.trials} trials from the others with an error of {found.drop:.2g} in drop" in found.text
 
 
 def test_a_few_trials_say_nothing_of_the_models(table):

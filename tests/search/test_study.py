@@ -4,7 +4,7 @@ import pytest
 from records import record
 
 from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe
-from autoq.search import SearchSpace, Study, TrialState, quiet_optuna
+from autoq.search import Limits, SearchSpace, Study, TrialState, quiet_optuna
 from autoq.search._parameters import Dimensions
 from autoq.search._proposals import first_plans, sweep_plans
 from autoq.search._study import measured_noise
@@ -12,6 +12,7 @@ from autoq.search._study import measured_noise
 IDENTITY = {"model": "m", "max_drop": 0.01}
 GROUPS = ["a", "b", "c", "d"]
 EACH = {group: (group,) for group in GROUPS}
+LIMITS = Limits(max_drop=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +76,7 @@ def test_a_killed_trial_is_run_again_under_its_own_number(tmp_path):
     assert again[0].user_attrs["origin"] == "float"
     assert dimensions.suggest(again[1]) == proposal
     assert reopened.begin(again[0])
-    reopened.finish(again[0], record(again[0].number), 0.01)
+    reopened.finish(again[0], record(again[0].number), LIMITS)
     assert [r.number for r in open_study(tmp_path).records()] == [again[0].number]
 
 
@@ -84,7 +85,7 @@ def test_a_trial_killed_between_its_record_and_optuna_is_told_not_run(tmp_path, 
     trial = study.ask()
     with monkeypatch.context() as patch:
         patch.setattr(study, "_tell", lambda *_: None)
-        study.finish(trial, record(trial.number), 0.01)
+        study.finish(trial, record(trial.number), LIMITS)
     reopened = open_study(tmp_path)
     assert reopened.settle() == []
     assert open_study(tmp_path).settle() == []
@@ -105,7 +106,7 @@ def test_a_trial_that_keeps_ending_its_process_is_given_up(tmp_path):
 def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
     study = open_study(tmp_path)
     trial = study.ask()
-    study.finish(trial, record(trial.number, 0.02, 0.5, width=0.004), 0.01)
+    study.finish(trial, record(trial.number, 0.02, 0.5, width=0.004), LIMITS)
     stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials[0]
     sd, n = 0.004 / 1.959964, record(trial.number).evaluation.accuracy.n
     assert measured_noise(stored, n) == pytest.approx((0, sd))
@@ -140,9 +141,9 @@ def test_infeasible_trials_are_told_as_such(tmp_path, sampler):
     for drop in (0.005, 0.05):
         trial = study.ask()
         dimensions.suggest(trial)
-        study.finish(trial, record(trial.number, drop), 0.01)
+        study.finish(trial, record(trial.number, drop), LIMITS)
     failed = study.ask()
-    study.finish(failed, record(failed.number, state=TrialState.FAILED, evaluation=None), 0.01)
+    study.finish(failed, record(failed.number, state=TrialState.FAILED, evaluation=None), LIMITS)
     stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")
     assert [trial.number for trial in stored.best_trials] == [0]
     assert stored.trials[2].state is optuna.trial.TrialState.FAIL

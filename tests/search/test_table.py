@@ -22,6 +22,7 @@ from autoq.core import (
 from autoq.evaluation import Contest, Finalist, Outcome, SwitchedRuns, paired_drop
 from autoq.search import (
     Budget,
+    Limits,
     ParetoFront,
     RecordedTable,
     ReducedSpace,
@@ -61,7 +62,7 @@ def searched(table, sampler, n_trials, max_drop=None):
     problem = table.problem()
     problem = replace(problem, space=problem.space.model_copy(update={"sampler": sampler}))
     study = Study(None, "search", sampler=sampler, seed=0, identity={})
-    budget = Budget(n_trials=n_trials, deadline=None, max_drop=max_drop)
+    budget = Budget(n_trials=n_trials, deadline=None, limits=Limits(max_drop=max_drop))
     steer(problem, study, budget, learn(problem, study, lambda *_: None), 0)
     run(problem, study, budget, [], [])
     return problem, study, budget
@@ -260,7 +261,7 @@ def test_a_search_through_all_plans_finds_the_front(table):
     study = Study(None, "search", sampler="random", seed=0, identity={})
     for row in np.random.default_rng(0).permutation(len(table.space)).tolist():
         study.enqueue(problem.dimensions.parameters(table.space.plan(row)), "enumerated")
-    run(problem, study, Budget(n_trials=len(table.space), deadline=None, max_drop=None), [], [])
+    run(problem, study, Budget(n_trials=len(table.space), deadline=None), [], [])
     records = study.records()
     assert len({record.fingerprint for record in records}) == len(table.space)
     assert {record.evaluation.accuracy.outcome for record in records} == {Outcome.FINISHED, Outcome.DOMINATED}

@@ -13,7 +13,7 @@ from records import evaluation, record
 from autoq.core import ConfigError, Estimate
 from autoq.evaluation import Accuracy
 from autoq.export import save_candidate
-from autoq.search import ParetoFront, SearchInfo, TrialState
+from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
 from autoq.tracking import MlflowObserver, chart_url, open_sentence
 
 RECORDS = [
@@ -28,7 +28,7 @@ INFO = SearchInfo(
     metric="accuracy",
     device="CPU",
     hardware="a machine",
-    max_drop=0.01,
+    limits=Limits(max_drop=0.01),
     space={"presets": ["mixed"]},
     groups=("conv_1",),
     float_accuracy=Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
@@ -85,6 +85,16 @@ def test_one_parent_and_a_child_per_trial(uri, tmp_path):
     assert json.loads(open(plan).read()) == RECORDS[1].plan.to_dict()  # noqa: PTH123, SIM115
     curve = client.get_metric_history(parent.info.run_id, "search/hypervolume")
     assert [point.value for point in sorted(curve, key=lambda p: p.step)] == sorted(point.value for point in curve)
+
+
+def test_what_a_search_comes_to_is_on_its_parent(uri):
+    observer = MlflowObserver(uri, "autoq", figures=lambda: {"holdout/gap": 0.002, "holdout/gap_low": float("-inf")})
+    observer.on_start(INFO, RECORDS)
+    observer.on_finish(RECORDS, ParetoFront(RECORDS), None)
+    ((parent,), _) = runs(MlflowClient(uri), observer)
+    assert parent.data.metrics["holdout/gap"] == 0.002
+    assert "holdout/gap_low" not in parent.data.metrics
+    assert parent.data.params["choose"] == "fastest"
 
 
 def test_a_killed_search_goes_on_in_its_own_parent(uri):

@@ -1,0 +1,120 @@
+"""Which model of a front is the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autoq.core import ConfigError
+from autoq.evaluation import paired_drop
+from autoq.search._limits import Limits
+from autoq.search._records import TrialRecord, TrialState, evaluation_of
+
+if TYPE_CHECKING:
+    from autoq.search._front import ParetoFront
+
+# A name, or criteria in the order of their importance.
+Rule = str | tuple[str, ...]
+
+CRITERIA = ("accuracy", "latency", "size")
+# What the names stand for.
+_ORDERS = {
+    "fastest": ("latency", "accuracy"),
+    "accurate": ("accuracy", "latency"),
+    "smallest": ("size", "latency"),
+}
+_KNEE = "knee"
+# Sizes are known exactly; models that differ by less are equally large to whoever has to store them.
+_SAME_SIZE = 0.01
+
+
+def parse_rule(rule: str | Sequence[str]) -> Rule:
+    """A rule as a user writes it: a name, or a list of criteria.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if isinstance(rule, str) and rule in {*_ORDERS, _KNEE}:
+        return rule
+    if not isinstance(rule, str) and rule and len(set(rule)) == len(rule) and set(rule) <= set(CRITERIA):
+        return tuple(rule)
+    msg = (
+        f"choose is {rule!r}: write {', '.join(map(repr, _ORDERS))} or {_KNEE!r}, or a list of different ones of "
+        f"{', '.join(map(repr, CRITERIA))}, the most important first."
+    )
+    raise ConfigError(msg)
+
+
+def choose(front: ParetoFront, rule: Rule = "fastest") -> TrialRecord:
+    """The model of a front that a rule prefers.
+
+    1. "fastest": the fastest; of those not shown to be slower, the most accurate.
+    2. "accurate": the most accurate; of those not shown to be less accurate, the fastest.
+    3. "smallest": the smallest; of those not larger by more than 1%, the fastest.
+    4. "knee": where the front bends most, as `ParetoFront.knee` tells.
+    5. Criteria in order: each looks at those that the evidence does not separate from the best by the one before, and
+       the last one decides by its point estimate.
+
+    Two latencies are separate where their intervals do not overlap; two accuracies where the interval of their paired
+    difference, on the samples that both were scored on, does not hold 0, or without such samples as latencies are.
+
+    Args:
+        front: Its members are looked at, which keep the limits of the search.
+        rule: As `parse_rule` gives it.
+
+    Raises:
+        BudgetError: The front is empty.
+        ConfigError: There is no such rule.
+    """
+    rule = parse_rule(rule)
+    fastest = front.fastest()
+    if rule == _KNEE:
+        return front.knee()
+    if rule == "fastest":
+        return fastest
+    *narrowing, last = _ORDERS[rule] if isinstance(rule, str) else rule
+    left = list(front)
+    for criterion in narrowing:
+        best = min(left, key=lambda record: _values(record, criterion))
+        left = [record for record in left if not _shown_better(best, record, criterion)]
+    return min(left, key=lambda record: _values(record, last))
+
+
+def closest(records: Iterable[TrialRecord], limits: Limits) -> TrialRecord | None:
+    """The quantized trial that keeps the limits or is closest to it: crosses the fewest, and those by least in parts.
+
+    Of those that keep them, the most accurate. None where no quantized trial was measured.
+    """
+    quantized = [record for record in records if record.state is TrialState.COMPLETE and not record.is_baseline]
+    return min(
+        quantized,
+        key=lambda record: (*limits.shortfall(evaluation_of(record)), *_values(record, "accuracy")),
+        default=None,
+    )
+
+
+def _values(record: TrialRecord, criterion: str) -> tuple[float, ...]:
+    """What is to be small by a criterion, and by the others where that is equal."""
+    evaluation = evaluation_of(record)
+    values = {
+        "accuracy": evaluation.accuracy.drop.value,
+        "latency": evaluation.latency.ratio.value,
+        "size": float(evaluation.size_bytes),
+    }
+    return values[criterion], values["accuracy"], values["latency"], values["size"], record.number
+
+
+def _shown_better(best: TrialRecord, record: TrialRecord, criterion: str) -> bool:
+    one, other = evaluation_of(best), evaluation_of(record)
+    if criterion == "size":
+        return other.size_bytes > (1 + _SAME_SIZE) * one.size_bytes
+    if criterion == "latency":
+        return one.latency.ratio.below(other.latency.ratio)
+    scores, others = one.accuracy.scores, other.accuracy.scores
+    if scores.size and scores.size == others.size:
+        both = np.isfinite(scores) & np.isfinite(others)
+        if both.any():
+            return paired_drop(scores[both], others[both]).low > 0
+    return one.accuracy.drop.below(other.accuracy.drop)
