@@ -26,6 +26,7 @@ from autoq.search._expected_improvement import expected_improvement, staircase
 from autoq.search._front_models import FrontModels, points_near
 from autoq.search._knowledge import Knowledge
 from autoq.search._observed import Observed
+from autoq.search._sizes import SizeLimit
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, Any]
@@ -59,6 +60,7 @@ class FrontSampler(BaseSampler):
         reference: Values up to which an improvement counts, of both objectives; None is the worst one seen.
         noise: Standard deviations of the values of a trial.
         is_known: Whether parameters make a model that was measured already.
+        size: What has to be saved; None is nothing. Where no candidate saves enough, those that save most are proposed.
         seed: Of what is drawn at random.
     """
 
@@ -69,12 +71,14 @@ class FrontSampler(BaseSampler):
         reference: tuple[float | None, float | None] = (None, None),
         noise: Callable[[FrozenTrial], tuple[float, float]] = _no_noise,
         is_known: Callable[[Parameters], bool] = _never,
+        size: SizeLimit | None = None,
         seed: int | None = None,
     ) -> None:
         self._knowledge = knowledge
         self._reference = reference
         self._noise = noise
         self._is_known = is_known
+        self._size = size
         self._rng = np.random.default_rng(seed)
         self._independent = RandomSampler(seed)
         self._search_space = IntersectionSearchSpace()
@@ -118,7 +122,7 @@ class FrontSampler(BaseSampler):
         reference = self._reference_point(seen)
         known = models.predict(seen.points)[0]
         front = staircase(np.vstack([known, models.predict(seen.pending)[0]]), reference)
-        pool = _Pool(effects, seen, models, self._rng)
+        pool = _Pool(effects, seen, models, self._rng, self._size)
 
         def promise(points: Points) -> Floats:
             return expected_improvement(*models.predict(points), front, reference)
@@ -159,6 +163,7 @@ class _Pool:
     seen: Observed
     models: FrontModels
     rng: np.random.Generator
+    size: SizeLimit | None
 
     def first(self, best: Points) -> Points:
         """Fronts by models drawn from what the data leave possible, changes and mixtures of the best, and anything."""
@@ -182,10 +187,17 @@ class _Pool:
 
     def fresh(self, points: Points) -> Points:
         """Those that were not seen, each once; units that the device fails to run in int8 stay in float."""
-        allowed = Points(points.int8 & ~self.effects.forbidden, points.choices)
+        allowed = self._small(Points(points.int8 & ~self.effects.forbidden, points.choices))
         seen = Points.concatenate([self.seen.points, self.seen.pending, self.seen.failed])
         keys, first = np.unique(allowed.keys(), return_index=True)
         return allowed[first[~np.isin(keys, seen.keys())]]
+
+    def _small(self, points: Points) -> Points:
+        """Those that save enough, or else most."""
+        if self.size is None or not len(points):
+            return points
+        saved = points.int8 @ self.size.of(self.effects.encoding.units)
+        return points[saved >= min(self.size.needed, saved.max())]
 
     def _drawn_fronts(self, best: Points) -> list[Points]:
         units = len(self.effects.encoding.units)

@@ -8,7 +8,7 @@ the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from autoq.search._effects import Effects
 from autoq.search._encoding import Encoding
 from autoq.search._knowledge import Knowledge
+from autoq.search._sizes import SizeLimit
 
 Floats = NDArray[np.float64]
 
@@ -27,17 +28,18 @@ _GAP = 1e-3
 _TINY = 1e-30
 
 
-def predicted_front(knowledge: Knowledge, count: int) -> Iterator[frozenset[str]]:
+def predicted_front(knowledge: Knowledge, count: int, size: SizeLimit | None = None) -> Iterator[frozenset[str]]:
     """Units in int8, of at most `count` plans between all-int8 and all-float, most of them in int8 first.
 
     Args:
         knowledge: Of the units.
         count: How many plans at most.
+        size: What each of them has to save; None is nothing.
     """
     units = tuple(knowledge.distortion)
     effects = Effects(Encoding(units, {}), knowledge)
     found = {frozenset(np.array(units)[~effects.forbidden].tolist()), frozenset[str]()}
-    program = _Program.of(effects)
+    program = _Program.of(effects, size)
     for number in range(1, count + 1):
         chosen = program.solve(0.5**number)
         plan = frozenset(unit for unit, int8 in zip(units, chosen, strict=True) if int8)
@@ -52,12 +54,14 @@ class _Program:
     Variables: units in int8 [U], then whether the units of each pair differ [P], then whether both are int8 [P].
     """
 
-    def __init__(self, cost: Floats, distortion: Floats, relations: sparse.csr_array, upper: Floats, fixed: Floats):
-        self._cost, self._distortion, self._relations = cost, distortion, relations
-        self._upper, self._bounds = upper, Bounds(0, fixed)
+    def __init__(
+        self, cost: Floats, distortion: Floats, fixed: Floats, units: int, constraints: Sequence[LinearConstraint]
+    ) -> None:
+        self._cost, self._distortion, self._bounds = cost, distortion, Bounds(0, fixed)
+        self._units, self._constraints = units, constraints
 
     @classmethod
-    def of(cls, effects: Effects) -> _Program:
+    def of(cls, effects: Effects, size: SizeLimit | None) -> _Program:
         pairs, units = effects.pairs, len(effects.encoding.units)
         count = len(pairs)
         rows = np.arange(count)
@@ -78,17 +82,24 @@ class _Program:
                 block([(both, 1), (b, -1)]),
             ]
         )
+        constraints = [
+            LinearConstraint(sparse.csr_array(relations), -np.inf, np.repeat([0.0, 0.0, 1.0, 0.0, 0.0], count))
+        ]
+        if size is not None:
+            saved = np.concatenate([size.of(effects.encoding.units), np.zeros(2 * count)])
+            scale = max(saved.sum(), _TINY)
+            constraints.append(LinearConstraint(saved[None, :] / scale, size.needed / scale, np.inf))
         return cls(
             np.concatenate([-effects.gain, np.full(count, effects.border_cost), np.zeros(count)]),
             np.concatenate([effects.distortion, np.zeros(count), effects.interaction]),
-            sparse.csr_array(relations),
-            np.repeat([0.0, 0.0, 1.0, 0.0, 0.0], count),
             np.concatenate([~effects.forbidden, np.ones(2 * count)]).astype(np.float64),
+            units,
+            constraints,
         )
 
     def solve(self, share: float) -> NDArray[np.bool_]:
-        """Which units are int8 where the distortion is at most this share of the whole model's."""
-        units = len(self._cost) - 2 * (self._relations.shape[0] // 5)
+        """Which units are int8 where the distortion is at most this share of the whole model's; none where none can."""
+        units = self._units
         whole = max(self._distortion.sum(), _TINY)
         # Lengths of the scale of 1, or the solver's tolerances would let anything pass.
         limit = LinearConstraint(self._distortion[None, :] / whole, -np.inf, share)
@@ -96,7 +107,7 @@ class _Program:
             self._cost / max(np.abs(self._cost).max(), _TINY),
             integrality=np.r_[np.ones(units), np.zeros(len(self._cost) - units)],
             bounds=self._bounds,
-            constraints=[limit, LinearConstraint(self._relations, -np.inf, self._upper)],
+            constraints=[limit, *self._constraints],
             options={"time_limit": _MOST_SECONDS, "mip_rel_gap": _GAP},
         )
         return np.zeros(units, np.bool_) if found.x is None else np.asarray(found.x[:units] > 0.5)

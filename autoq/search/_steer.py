@@ -15,6 +15,7 @@ from autoq.search._predicted_front import predicted_front
 from autoq.search._problem import Problem
 from autoq.search._proposals import first_plans, sweep_plans
 from autoq.search._run import Budget
+from autoq.search._sizes import SizeLimit, size_limit
 from autoq.search._study import Study, measured_noise
 
 
@@ -32,7 +33,10 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
         seed: Of the sampler.
     """
     informed = problem.space.sampler == "front"
-    for origin, plan in (_informed_plans if informed else _other_plans)(problem, knowledge):
+    most = budget.limits.max_size_bytes
+    size = None if most is None else size_limit(problem, most)
+    plans = _informed_plans(problem, knowledge, size) if informed else _other_plans(problem, knowledge)
+    for origin, plan in plans:
         study.enqueue(problem.dimensions.parameters(plan), origin)
     if informed:
         sampler = FrontSampler(
@@ -40,6 +44,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
             reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
             noise=partial(measured_noise, samples=problem.evaluator.float_accuracy.n),
             is_known=partial(_is_measured, problem, study),
+            size=size,
             seed=seed + study.size,
         )
         study.use(sampler)
@@ -50,12 +55,14 @@ def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) 
     return problem.builder.fingerprint(problem.dimensions.plan(parameters)) in study.fingerprints
 
 
-def _informed_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
+def _informed_plans(
+    problem: Problem, knowledge: Knowledge, size: SizeLimit | None
+) -> Iterator[tuple[str, QuantizationPlan]]:
     """All-float, all-int8 by the default recipe and the one that distorts least, and that recipe's predicted front."""
     default = problem.space.default_recipe()
     best = least_distorting(problem, knowledge)
     yield from first_plans(problem.groups, [default] if best == default else [default, best])
-    for units in predicted_front(knowledge, problem.space.sweep):
+    for units in predicted_front(knowledge, problem.space.sweep, size):
         yield "predicted", plan_of_units(best, problem.dimensions.units, units)
 
 

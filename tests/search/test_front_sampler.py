@@ -7,6 +7,7 @@ from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveS
 
 from autoq.search import FrontSampler, Knowledge, quiet_optuna
 from autoq.search._expected_improvement import area
+from autoq.search._sizes import SizeLimit
 
 UNITS = [f"u{number}" for number in range(7)]
 RECIPES = ["one", "two", "three"]
@@ -97,6 +98,17 @@ def test_nothing_is_proposed_twice_until_everything_was():
     truth = Truth(0)
     study = searched(FrontSampler(knowledge=truth.knowledge, seed=0), truth, 60)
     assert len({tuple(sorted(trial.params.items())) for trial in study.trials}) == 60
+
+
+@pytest.mark.parametrize("needed", [3.0, 100.0])
+def test_plans_that_save_too_little_are_not_proposed(needed):
+    truth = Truth(4)
+    saved = {unit: float(number % 3) for number, unit in enumerate(UNITS)}
+    sampler = FrontSampler(knowledge=truth.knowledge, reference=(0.03, 1.0), size=SizeLimit(saved, needed), seed=0)
+    study = searched(sampler, truth, 20)
+    found = [sum(saved[u] for u in UNITS if trial.params[f"precision/{u}"] == "int8") for trial in study.trials[2:]]
+    # Nothing saves a hundred: what saves most is all that is left.
+    assert min(found[:8]) >= min(needed, sum(saved.values()) - 2)
 
 
 def test_the_same_seed_proposes_the_same():

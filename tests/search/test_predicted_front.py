@@ -6,6 +6,7 @@ import pytest
 from autoq.search._effects import BORDER_SHARE
 from autoq.search._knowledge import Knowledge
 from autoq.search._predicted_front import predicted_front
+from autoq.search._sizes import SizeLimit
 
 UNITS = [f"u{number}" for number in range(9)]
 
@@ -47,6 +48,25 @@ def test_each_plan_is_the_best_by_enumeration(seed):
         assert min(abs(plans[plan][1] - cost) for cost in best) < 2e-3 * abs(min(best))
     assert len(found) >= 3
     assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("needed", [0.3, 0.6])
+def test_under_a_size_limit_each_plan_is_the_best_of_those_that_save_enough(needed):
+    knowledge = known(3)
+    saved = dict(zip(UNITS, np.random.default_rng(9).lognormal(5, 1, 9), strict=True))
+    size = SizeLimit(saved, needed * sum(saved.values()))
+    plans = enumerated(knowledge)
+    whole = plans[frozenset(UNITS)][0]
+    small = {plan for plan in plans if sum(saved[unit] for unit in plan) >= size.needed}
+    best = [
+        min((plans[plan][1] for plan in small if plans[plan][0] <= whole / 2**k), default=np.inf) for k in range(1, 6)
+    ]
+    found = list(predicted_front(knowledge, 5, size))
+    assert found
+    assert set(found) <= small
+    for plan in found:
+        assert min(abs(plans[plan][1] - cost) for cost in best) < 2e-3 * abs(min(best))
+    assert set(predicted_front(knowledge, 5)) - small
 
 
 def test_what_the_device_cannot_run_stays_in_float():

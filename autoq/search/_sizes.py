@@ -1,0 +1,63 @@
+"""What plans take on disk, as far as it is known before a model is built: weights, and the scales of those in int8."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.evaluation import size_bytes
+from autoq.graph import QuantizerSite, SiteKind
+from autoq.search._problem import Problem
+
+_BYTES_IN_INT8, _BYTES_OF_SCALE = 1, 4
+
+
+@dataclass(frozen=True, slots=True)
+class SizeLimit:
+    """What plans have to save, compared with the float model.
+
+    Attributes:
+        saved: Bytes that each unit saves in int8.
+        needed: Bytes that have to be saved.
+    """
+
+    saved: Mapping[str, float]
+    needed: float
+
+    def of(self, units: Sequence[str]) -> NDArray[np.float64]:
+        """Bytes that units save, [units]; one that is not known saves nothing."""
+        return np.array([self.saved.get(unit, 0.0) for unit in units], np.float64)
+
+
+def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
+    """What the plans of a problem have to save for their models to take no more than some bytes.
+
+    Args:
+        problem: What is searched.
+        max_bytes: Of the weights.
+    """
+    graph = problem.placements.reference
+    ops = {op.get_friendly_name(): op for op in problem.model.get_ops()}
+    sites = {site.name: site for site in graph.sites if site.kind is SiteKind.WEIGHT}
+    by_group = {group.name: [sites[name] for name in group.sites if name in sites] for group in graph.groups}
+    saved = {
+        # A weight that several layers share has a site for each.
+        unit: sum({site.tensor: _saved(site, ops) for group in groups for site in by_group[group]}.values())
+        for unit, groups in problem.dimensions.units.items()
+    }
+    return SizeLimit(saved, size_bytes(problem.model) - max_bytes)
+
+
+def _saved(site: QuantizerSite, ops: Mapping[str, ov.Node]) -> float:
+    """Bytes that a weight saves; a constant in a narrower type is converted before it is read."""
+    node = ops.get(site.tensor.producer)
+    while node is not None and node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    width = int((ov.Type.f32 if node is None else node.get_output_element_type(0)).size)
+    channels = math.prod(site.shape[axis] for axis in site.channel_axes)
+    return math.prod(site.shape) * (width - _BYTES_IN_INT8) - channels * _BYTES_OF_SCALE
