@@ -91,8 +91,12 @@ class Effects:
         factors = []
         for name, choices in self.encoding.fields.items():
             known = {} if self.knowledge is None else self.knowledge.recipes.get(name, {})
-            whole = 1.0 if self.knowledge is None or not self.knowledge.whole > 0 else self.knowledge.whole
+            whole = 1.0 if self.knowledge is None else self.knowledge.whole
             values = np.array([known.get(choice, whole) for choice in choices], np.float64)
+            if not 0 < whole < np.inf:
+                # The device fails to run it, or nothing distorts: the least of the others is what to compare with.
+                whole = np.min(values, where=np.isfinite(values) & (values > 0), initial=np.inf)
+                whole = whole if np.isfinite(whole) else 1.0
             ratios = np.where(np.isfinite(values), values, np.inf) / whole
             factors.append(np.log(np.clip(ratios, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR)))
         return tuple(factors)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -236,10 +235,9 @@ def test_a_transformer_with_dynamic_shapes():
 
 
 def test_seconds_end_a_search():
-    started = time.monotonic()
-    result = search(n_trials=None, timeout_s=6)
-    assert result.records
-    assert time.monotonic() - started < 30
+    result = search(n_trials=None, timeout_s=15)
+    assert 0 < len(result.records) < result.info.settings["plans"]
+    assert not result.interrupted
 
 
 def test_a_small_space_ends_by_itself():
