@@ -110,11 +110,16 @@ class ParetoFront(Sequence[TrialRecord]):
         points = np.array([objectives(record) for record in self.staircase], np.float64).reshape(-1, 2)
         return area(points, np.array(reference, np.float64))
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draws every evaluated trial and the front, with intervals, on matplotlib axes."""
+    def plot(self, ax: Axes | None = None, *, behind: ParetoFront | None = None) -> Axes:
+        """Draws every evaluated trial and the front, with intervals, on matplotlib axes.
+
+        Args:
+            ax: Where to; new axes of a figure of its own where None.
+            behind: The front of another search of the same model, a longer one, to compare with.
+        """
         from autoq.search._plot import plot_front
 
-        return plot_front(self, ax)
+        return plot_front(self, ax, behind=behind)
 
     def save(self, path: str | Path) -> Path:
         """Writes the members as JSON."""

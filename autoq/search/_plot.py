@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 _GREY, _RED, _BLUE, _BLACK = "#9aa0a6", "#d7603c", "#1f6fb4", "#202124"
 
 
-def plot_front(front: ParetoFront, ax: Axes | None = None, *, limits: Limits | None = None) -> Axes:
+def plot_front(
+    front: ParetoFront, ax: Axes | None = None, *, limits: Limits | None = None, behind: ParetoFront | None = None
+) -> Axes:
     """Draws every measured trial, and the front with its intervals.
 
     Args:
         front: What to draw.
         ax: Where to; new axes of a figure of its own where None.
         limits: Those of drop and latency are drawn as lines.
+        behind: The front of another search of the same model, a longer one, to compare with.
 
     Returns:
         The axes: speed-up over the float model to the right, accuracy drop downwards, so that better is up and right.
@@ -31,6 +34,12 @@ def plot_front(front: ParetoFront, ax: Axes | None = None, *, limits: Limits | N
         from matplotlib.figure import Figure
 
         ax = Figure(figsize=(8, 5), layout="constrained").add_subplot()
+    if behind is not None and len(behind):
+        steps = [_point(record) for record in behind.staircase]
+        xs, ys = zip(*steps, strict=True)
+        trials = sum(r.state is TrialState.COMPLETE for r in behind.records)
+        ax.step(xs, ys, where="post", color=_GREY, linewidth=5, alpha=0.35, zorder=1)
+        ax.scatter(xs, ys, s=60, color=_GREY, alpha=0.35, zorder=1, label=f"front after {trials} candidates")
     measured = [r for r in front.records if r.state is TrialState.COMPLETE and r.evaluation is not None]
     members = {record.number for record in front}
     rest = [r for r in measured if r.number not in members and not r.is_baseline]

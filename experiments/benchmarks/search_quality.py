@@ -11,6 +11,7 @@ where one of ours is at least as accurate and as fast, or the intervals do not t
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import optuna
-from _cases import Case, cases, parser
+from _cases import EXPERIMENTS, Case, cases, parser
 from _lines import Lines
 from _peer import quantize as nncf_quantize
 from _peer import quantize_with_accuracy_control as nncf_control
@@ -40,6 +41,8 @@ from autoq.evaluation import (
 )
 from autoq.search import ParetoFront, TrialRecord, area, quiet_optuna
 
+# Folders of our searches, for whoever wants to look at them.
+RUNS = EXPERIMENTS.parent / "runs" / "search_quality"
 _COMPILATIONS = 6
 # Models of one side that are compared at the end, the fastest first.
 _MOST_MODELS = 8
@@ -89,6 +92,8 @@ class FirstFront:
 def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
     """Prints the figures of one case."""
     first = FirstFront()
+    folder = RUNS / case.name
+    shutil.rmtree(folder, ignore_errors=True)  # it would go on with it
     result = autoq.search(
         case.path,
         calibration=case.given["calibration"],
@@ -103,6 +108,7 @@ def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
         tracking_uri="off",
         progress=False,
         observers=[first],
+        out=folder,
     )
     lines.figure(case.name, "first_front_s", first.seconds, goal=None if quick else FIRST_FRONT_GOAL)
     found = [("autoq", result.build(record)) for record in result.front.staircase[:_MOST_MODELS]]

@@ -105,3 +105,16 @@ def test_saving_writes_every_member(tmp_path):
     front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.7)])
     saved = json.loads(front.save(tmp_path / "front.json").read_text())
     assert [member["number"] for member in saved] == [1, 0]
+
+
+def test_a_longer_search_stands_behind_a_front():
+    front = ParetoFront([record(0, 0, 1, fingerprint="float"), record(1, 0.01, 0.5)])
+    longer = ParetoFront(
+        [record(0, 0, 1, fingerprint="float"), record(1, 0.008, 0.5), record(2, 0.02, 0.4), record(3, 1, 1)]
+    )
+    ax = front.plot(behind=longer)
+    labels = ax.get_legend_handles_labels()[1]
+    assert "front after 4 candidates" in labels
+    drawn = next(c for c in ax.collections if c.get_label() == "front after 4 candidates").get_offsets()
+    np.testing.assert_allclose(sorted(map(tuple, drawn)), [(1, 0), (2, 0.008), (2.5, 0.02)])
+    assert not any("after" in label for label in front.plot(behind=ParetoFront([])).get_legend_handles_labels()[1])
