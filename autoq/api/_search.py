@@ -35,6 +35,7 @@ from autoq.evaluation import (
 from autoq.graph import read_model
 from autoq.report import LiveTable
 from autoq.search import (
+    MOST_FINALISTS,
     Budget,
     ParetoFront,
     Problem,
@@ -56,9 +57,9 @@ from autoq.search import (
 from autoq.tracking import Figures, MlflowObserver
 
 DEFAULT_TRIALS = 60
-# Of the time of a search, the share that the closing session gets, and the least where no time was given.
+# Of the time of a search, the share that the closing session gets, and the least by finalist where no time was given.
 CLOSING_SHARE = 0.15
-SHORTEST_CLOSING_S = 20.0
+FINALIST_S = 1.5
 # Of the time that is left after the last trial, the most that scoring on held-out data takes from the closing session.
 HELD_OUT_SHARE = 0.5
 DEFAULT_TRACKING = "sqlite:///mlflow.db"
@@ -274,7 +275,7 @@ def _closing_seconds(
     """Seconds for the closing session, that of scoring on held-out data left out."""
     now = time.monotonic()
     if budget.deadline is None:
-        return max(SHORTEST_CLOSING_S, CLOSING_SHARE * (now - begun))
+        return max(FINALIST_S * min(len(ParetoFront(records)), MOST_FINALISTS), CLOSING_SHARE * (now - begun))
     left = budget.deadline - now
     if held_out is None:
         return left

@@ -1,7 +1,7 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
 from autoq.search._choice import Rule, choose, closest, parse_rule
-from autoq.search._closing import close
+from autoq.search._closing import MOST_FINALISTS, close
 from autoq.search._expected_improvement import area
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
@@ -40,6 +40,7 @@ from autoq.search._synthetic_table import synthetic_table
 from autoq.search._table import RecordedTable
 
 __all__ = [
+    "MOST_FINALISTS",
     "Budget",
     "FrontSampler",
     "Knowledge",
