@@ -21,6 +21,7 @@ from autoq.report import write_report
 from autoq.search import (
     ParetoFront,
     PredictionError,
+    Probes,
     SearchInfo,
     TrialRecord,
     TrialState,
@@ -96,6 +97,8 @@ class SearchResult:
         build: Builds the model of a trial.
         holdout_front: By trial number, scores of the models of the front on data that the search never saw; empty
             without such data, and of the chosen model alone where there was no time for the others.
+        probes: What it took of the device to find out what is known before the first trial; None where the search has
+            not come so far.
         prediction_error: How well the models of the sampler "front" could have predicted the trials; None where there
             were too few.
         interrupted: Whether the search ended, or was read, before its budget was spent.
@@ -106,6 +109,7 @@ class SearchResult:
     records: tuple[TrialRecord, ...]
     build: Build
     holdout_front: Mapping[int, Accuracy] = field(default_factory=dict)
+    probes: Probes | None = None
     prediction_error: PredictionError | None = None
     interrupted: bool = False
     folder: Path | None = None
@@ -170,6 +174,8 @@ class SearchResult:
         if self.holdout is not None and self.gap is not None:
             found |= {"holdout/score": self.holdout.mean, "holdout/drop": self.holdout.drop.value}
             found |= {"holdout/gap": self.gap.value, "holdout/gap_low": self.gap.low, "holdout/gap_high": self.gap.high}
+        if self.probes is not None:
+            found |= {f"probes/{name}": float(value) for name, value in asdict(self.probes).items()}
         if self.prediction_error is not None:
             errors = asdict(self.prediction_error)
             found |= {f"prediction_error/{name}": float(value) for name, value in errors.items()}
@@ -244,6 +250,7 @@ class SearchResult:
         Raises:
             OutputError: The folder cannot be written to.
         """
+        probed = None if self.probes is None else self.probes.text
         predicted = None if self.prediction_error is None else self.prediction_error.text
         return write_report(
             Path(folder),
@@ -252,7 +259,7 @@ class SearchResult:
             self.front,
             self.chosen,
             verdict=self.verdict,
-            notes=[note for note in (self.holdout_verdict, predicted) if note is not None],
+            notes=[note for note in (self.holdout_verdict, probed, predicted) if note is not None],
             holdout_front=self.holdout_front,
         )
 
@@ -279,11 +286,13 @@ class SearchResult:
             values["records"] = json.loads((run.path / "trials.json").read_text("utf-8"))
         info = info_from_dict(values["info"])
         held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
+        probes = values.get("probes")
         return cls(
             info=info,
             records=ScoreKeeper(run.scores).attach(map(record_from_dict, values["records"])),
             build=lambda record: builder_of(run, info).build(record.plan),
             holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
+            probes=None if probes is None else Probes(**probes),
             prediction_error=None if error is None else PredictionError(**error),
             interrupted=values["interrupted"],
             folder=run.path,
@@ -296,6 +305,7 @@ class SearchResult:
             "holdout": None if self.holdout is None else accuracy_to_dict(self.holdout),
             "gap": None if self.gap is None else asdict(self.gap),
             "holdout_front": {number: accuracy_to_dict(scored) for number, scored in self.holdout_front.items()},
+            "probes": None if self.probes is None else asdict(self.probes),
             "prediction_error": None if self.prediction_error is None else asdict(self.prediction_error),
             "interrupted": self.interrupted,
         }

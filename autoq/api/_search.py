@@ -248,6 +248,7 @@ def search(
             info=info,
             records=records,
             build=build,
+            probes=knowledge.probes,
             prediction_error=prediction_error(problem.dimensions, knowledge, records),
             interrupted=interrupted,
             folder=None if folder is None else folder.path,

@@ -6,7 +6,7 @@ from autoq.search._expected_improvement import area
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._gains import latency_gains
-from autoq.search._knowledge import Knowledge
+from autoq.search._knowledge import Knowledge, Probes
 from autoq.search._learn import learn
 from autoq.search._level import likely_trials, settle_level
 from autoq.search._limits import Limits
@@ -47,6 +47,7 @@ __all__ = [
     "Limits",
     "ParetoFront",
     "PredictionError",
+    "Probes",
     "Problem",
     "RecordedTable",
     "Recording",

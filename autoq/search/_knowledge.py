@@ -10,6 +10,31 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """What finding out took of the device, beside the trials.
+
+    Attributes:
+        models: That were compiled and run on calibration inputs.
+        inferences: Of these, at most.
+        profiles: Models that were profiled.
+        seconds: All of it.
+    """
+
+    models: int = 0
+    inferences: int = 0
+    profiles: int = 0
+    seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """In a sentence."""
+        return (
+            f"Before the first trial, {self.models} models were run on calibration inputs, at most {self.inferences:,} "
+            f"inferences, and {self.profiles} profiled, in {self.seconds:.0f} s."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
     """What is known of a problem before its first trial.
 
@@ -25,6 +50,7 @@ class Knowledge:
         gains: By unit, by how much the latency ratio should fall where it is int8, from profiles of the float model
             and of the model in int8.
         neighbours: Pairs of units between which a tensor flows: where they differ in precision, it is converted.
+        probes: What it took to find out.
     """
 
     distortion: Mapping[str, float]
@@ -33,6 +59,7 @@ class Knowledge:
     interactions: Mapping[Pair, float] = field(default_factory=dict)
     recipes: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
     neighbours: tuple[Pair, ...] = ()
+    probes: Probes = Probes()
 
     @property
     def ranking(self) -> list[str]:
@@ -60,4 +87,6 @@ class Knowledge:
             interactions={(first, second): value for first, second, value in values["interactions"]},
             recipes={name: dict(items) for name, items in values["recipes"].items()},
             neighbours=tuple((first, second) for first, second in values["neighbours"]),
+            # Tables of earlier recordings do not say.
+            probes=Probes(**values.get("probes", {})),
         )

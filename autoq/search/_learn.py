@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan
 from autoq.evaluation import distortion
 from autoq.graph import neighbours
 from autoq.search._gains import latency_gains
-from autoq.search._knowledge import Knowledge
+from autoq.search._knowledge import Knowledge, Probes
 from autoq.search._parameters import plain_choices
 from autoq.search._problem import Problem, Stage
 from autoq.search._sensitivity import alike, measure_sensitivities
@@ -36,6 +37,7 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
         return problem.knowledge
     if (known := study.recall(_KNOWLEDGE)) is not None:
         return Knowledge.from_dict(known)
+    started = time.monotonic()
     units = problem.dimensions.units
     graph = problem.placements.reference
     near = neighbours(problem.model, graph, units)
@@ -50,21 +52,28 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
         evaluator=problem.evaluator,
         measure=problem.space.sensitivity,
     )
-    whole, recipes = _whole_models(problem, stage)
+    whole, recipes, probes = _whole_models(problem, stage)
     stage("profiling the float model and the model in int8", 0, None)
+    gains, profiles = _gains(problem)
     found = Knowledge(
         distortion=sensitivities.alone,
-        gains=_gains(problem),
+        gains=gains,
         whole=whole,
         interactions=sensitivities.interactions,
         recipes=recipes,
         neighbours=near,
+        probes=Probes(
+            models=probes.models + sensitivities.models,
+            inferences=probes.inferences + sensitivities.inferences,
+            profiles=profiles,
+            seconds=time.monotonic() - started,
+        ),
     )
     study.remember(_KNOWLEDGE, found.to_dict())
     return found
 
 
-def _whole_models(problem: Problem, stage: Stage) -> tuple[float, dict[str, dict[Any, float]]]:
+def _whole_models(problem: Problem, stage: Stage) -> tuple[float, dict[str, dict[Any, float]], Probes]:
     """Distortion of the whole model in int8: with the default recipe, and with each that differs in one choice."""
     inputs = alike(problem.inputs, _RECIPE_INPUTS)
     default = problem.space.default_recipe()
@@ -96,11 +105,11 @@ def _whole_models(problem: Problem, stage: Stage) -> tuple[float, dict[str, dict
         }
         for name, choices in varied.items()
     }
-    return whole, recipes
+    return whole, recipes, Probes(models=1 + total, inferences=(1 + total) * len(inputs))
 
 
-def _gains(problem: Problem) -> dict[str, float]:
-    """By how much the latency ratio should fall by unit, from profiles; nothing where the device counts no times."""
+def _gains(problem: Problem) -> tuple[dict[str, float], int]:
+    """By how much the latency ratio should fall by unit, and from how many profiles; by nothing where none is."""
     units = problem.dimensions.units
     plan = _whole(problem, problem.space.default_recipe())
     graph = problem.placements.reference
@@ -111,8 +120,8 @@ def _gains(problem: Problem) -> dict[str, float]:
         raise
     except DeviceError as error:
         warnings.warn(f"the gain of each group is not known beforehand: {error}", stacklevel=2)
-        return dict.fromkeys(units, 0.0)
-    return latency_gains(before, after, units)
+        return dict.fromkeys(units, 0.0), 0
+    return latency_gains(before, after, units), 2
 
 
 def _whole(problem: Problem, recipe: Recipe) -> QuantizationPlan:

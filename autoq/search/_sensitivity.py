@@ -39,12 +39,14 @@ class Sensitivities:
         interactions: By pair of units, of both in int8 less the sum of each alone.
         whole: Of all units in int8.
         inferences: Forward passes that it took at most.
+        models: That were compiled for them.
     """
 
     alone: Mapping[str, float]
     interactions: Mapping[Pair, float]
     whole: float
     inferences: int
+    models: int
 
     @property
     def ranking(self) -> list[str]:
@@ -125,7 +127,7 @@ def measure_sensitivities(
     alone = dict(zip(names, found[1:].tolist(), strict=False))
     both = found[1 + len(names) :].tolist()
     interactions = {pair: value - alone[pair[0]] - alone[pair[1]] for pair, value in zip(pairs, both, strict=True)}
-    return Sensitivities(alone, interactions, float(found[0]), (len(rows) + 1) * len(feeds))
+    return Sensitivities(alone, interactions, float(found[0]), (len(rows) + 1) * len(feeds), 1)
 
 
 def _one_by_one(
@@ -152,7 +154,7 @@ def _one_by_one(
             return math.inf
 
     alone = {unit: of(groups) for unit, groups in units.items()}
-    return Sensitivities(alone, {}, of(every), (len(units) + 2) * len(feeds))
+    return Sensitivities(alone, {}, of(every), (len(units) + 2) * len(feeds), len(units) + 2)
 
 
 def alike(inputs: Sequence[Feed], most: int) -> list[Feed]:

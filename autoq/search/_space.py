@@ -111,7 +111,7 @@ class SearchSpace(BaseModel):
     )
     ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
     precisions: Literal["auto", "group", "block", "type", "prefix", "model"] = "auto"
-    sampler: Literal["front", "tpe", "nsga2", "random"] = "front"
+    sampler: Literal["front", "tpe", "nsga2", "nsga3", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
     sweep: Annotated[int, Field(ge=0)] = 8
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
 from autoq.core import ConfigError
 from autoq.search._front_sampler import FrontSampler
@@ -29,6 +29,7 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
         "front": FrontSampler,
         "tpe": TPESampler,
         "nsga2": NSGAIISampler,
+        "nsga3": NSGAIIISampler,
         "random": RandomSampler,
     }
     return samplers[name](seed=seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -17,7 +17,7 @@ import openvino as ov
 from autoq.calibration import Feed, as_inputs
 from autoq.config import ExperimentConfig
 from autoq.core import ConfigError, nearest
-from autoq.evaluation import Metric, RuntimeConfig, Scores, ValidationSet, resolve_metric, score
+from autoq.evaluation import Metric, RuntimeConfig, Scores, ValidationSet, apply_metric, resolve_metric, score
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent
 _ZOO = EXPERIMENTS.parent.parent / "shared" / "zoo"
@@ -78,6 +78,14 @@ class Case:
     def labelled(self) -> list[tuple[Feed, Any]]:
         """All labelled data, held-out ones included."""
         return [*self.validation(), *ValidationSet.of(self.model, self.given["holdout"])]
+
+    def validate(self, compiled: ov.CompiledModel, items: Iterable[Any]) -> tuple[float, list[float]]:
+        """The metric as a validation function of NNCF's: mean, and the score of each item."""
+        scores: list[float] = []
+        for inputs, target in items:
+            outputs = list(compiled(inputs).values())
+            scores.append(float(apply_metric(self.metric, [outputs], [target], len(scores))[0]))
+        return float(np.mean(scores)), scores
 
     def score(self, model: ov.Model, runtime: RuntimeConfig, count: int | None = None) -> Scores:
         """Per-sample scores on all labelled data, held-out ones included, or on the first `count`."""

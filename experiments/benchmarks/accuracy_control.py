@@ -11,11 +11,8 @@ autoq is given the metric, NNCF a validation function that calls it, since it ta
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import openvino as ov
 from _cases import Case, arguments, cases
 from _latency import compare_latency
@@ -25,7 +22,7 @@ from _peer import quantize_with_accuracy_control as nncf_control
 
 import autoq
 from autoq.core import RuntimePrecision
-from autoq.evaluation import RuntimeConfig, apply_metric
+from autoq.evaluation import RuntimeConfig
 
 TIGHT, DEFAULT = 0.001, 0.01
 
@@ -37,15 +34,8 @@ def compare(case: Case, lines: Lines, *, budget: float, quick: bool) -> None:
     pairs = list(case.validation(100)) if quick else case.labelled()
     same = {"subset_size": subset, "model_type": case.model_type}
 
-    def validate(compiled: ov.CompiledModel, items: Iterable[Any]) -> tuple[float, list[float]]:
-        scores = []
-        for inputs, target in items:
-            outputs = list(compiled(inputs).values())
-            scores.append(float(apply_metric(case.metric, [outputs], [target], len(scores))[0]))
-        return float(np.mean(scores)), scores
-
     def scored(network: ov.Model, precision: RuntimePrecision = RuntimePrecision.DEFAULT) -> float:
-        return validate(RuntimeConfig(inference_precision=precision).compile(network).compiled_model, pairs)[0]
+        return case.validate(RuntimeConfig(inference_precision=precision).compile(network).compiled_model, pairs)[0]
 
     # autoq's reference is the float model in f32, NNCF's at the device's default.
     references = [scored(model, RuntimePrecision.F32), scored(model)]
@@ -59,7 +49,7 @@ def compare(case: Case, lines: Lines, *, budget: float, quick: bool) -> None:
         lambda: autoq.quantize_with_accuracy_control(
             model, samples, pairs, metric=case.metric, max_drop=budget, progress=False, **same
         ),
-        lambda: nncf_control(model.clone(), samples, pairs, validate, max_drop=budget, **same),
+        lambda: nncf_control(model.clone(), samples, pairs, case.validate, max_drop=budget, **same),
     ):
         started = time.perf_counter()
         models.append(control())

@@ -23,6 +23,7 @@ import numpy as np
 import openvino as ov
 import optuna
 from _cases import EXPERIMENTS, Case, cases, parser
+from _first_front import FirstFront, goal
 from _lines import Lines
 from _peer import quantize as nncf_quantize
 from _peer import quantize_with_accuracy_control as nncf_control
@@ -39,7 +40,7 @@ from autoq.evaluation import (
     score,
     size_bytes,
 )
-from autoq.search import ParetoFront, TrialRecord, area, quiet_optuna
+from autoq.search import area, quiet_optuna
 
 # Folders of our searches, for whoever wants to look at them.
 RUNS = EXPERIMENTS.parent / "runs" / "search_quality"
@@ -47,7 +48,6 @@ _COMPILATIONS = 6
 # Models of one side that are compared at the end, the fastest first.
 _MOST_MODELS = 8
 _TIMED = 200
-FIRST_FRONT_GOAL = "<= 60"
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,6 @@ class Point:
     drop: float
     scores: Scores
     ratio: Estimate
-
-
-class FirstFront:
-    """A search observer that notes when the first faster model within the budget was there."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self.seconds = float("inf")
-
-    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Nothing."""
-
-    def on_start(self, info: object, earlier: object) -> None:
-        """Nothing."""
-
-    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """Notes the first."""
-        if not np.isfinite(self.seconds) and any(not member.is_baseline for member in front):
-            self.seconds = time.perf_counter() - self._started
-
-    def on_finish(self, records: object, front: object, files: object) -> None:
-        """Nothing."""
 
 
 def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
@@ -110,7 +88,10 @@ def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
         observers=[first],
         out=folder,
     )
-    lines.figure(case.name, "first_front_s", first.seconds, goal=None if quick else FIRST_FRONT_GOAL)
+    float_ms = result.info.float_latency.baseline_p50_ms
+    lines.figure(
+        case.name, "first_front_s", first.seconds, goal=None if quick else goal(float_ms), float_ms=round(float_ms, 3)
+    )
     found = [("autoq", result.build(record)) for record in result.front.staircase[:_MOST_MODELS]]
     subset = 20 if quick else 300
     samples = case.calibration(subset)
@@ -120,8 +101,7 @@ def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
         )
         found.append(("presets", model))
     found += [("loop", model) for model in plain_loop(case, seconds)]
-    if not quick:
-        found.append(("accuracy control", controlled(case, samples)))
+    found.append(("accuracy control", controlled(case, samples, 100 if quick else None)))
     points = judged(case, found)
     ours = [point for point in points if point.side == "autoq"]
     reference = np.array([max(float(result.info.max_drop or 0.0), 1e-6), 1.0])
@@ -198,22 +178,15 @@ def timed(compiled: ov.CompiledModel, sample: Any) -> float:
     return statistics.median(np.diff(ticks))
 
 
-def controlled(case: Case, samples: Sequence[Any]) -> ov.Model:
-    """What `nncf.quantize_with_accuracy_control` comes to."""
-    pairs = list(case.validation())
-
-    def validate(compiled: ov.CompiledModel, items: Any) -> tuple[float, list[float]]:
-        outputs, targets = zip(*((list(compiled(inputs).values()), target) for inputs, target in items), strict=True)
-        scores = [float(value) for value in case.metric(list(outputs), list(targets))]
-        return float(np.mean(scores)), scores
-
+def controlled(case: Case, samples: Sequence[Any], count: int | None) -> ov.Model:
+    """What `nncf.quantize_with_accuracy_control` comes to, on all validation data or the first `count`."""
     return nncf_control(
         case.model.clone(),
         samples,
-        pairs,
-        validate,
+        list(case.validation(count)),
+        case.validate,
         max_drop=float(case.given["max_drop"]),
-        subset_size=300,
+        subset_size=len(samples),
         model_type=case.model_type,
     )
 

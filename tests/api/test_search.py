@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ from autoq.core import (
     OutputError,
     PlanError,
 )
+from autoq.evaluation import Evaluator
 from autoq.search import TrialState
 
 CALIBRATION = images(24, seed=1)
@@ -232,6 +234,30 @@ def test_a_transformer_with_dynamic_shapes():
         n_trials=4,
     )
     assert result.front.fastest() is not None
+
+
+def test_what_is_found_out_before_the_first_trial_is_counted(monkeypatch):
+    counted = Counter()
+    outputs, switched, profile = Evaluator.outputs, Evaluator.switched_distortions, Evaluator.profile
+
+    def run(self, model, inputs):
+        counted.update(models=1, inferences=len(inputs))
+        return outputs(self, model, inputs)
+
+    def switch(self, runs):
+        counted.update(models=1, inferences=(1 + len(runs.switches)) * len(runs.inputs))
+        return switched(self, runs)
+
+    def look(self, *arguments):
+        counted.update(profiles=1)
+        return profile(self, *arguments)
+
+    for name, own in (("outputs", run), ("switched_distortions", switch), ("profile", look)):
+        monkeypatch.setattr(Evaluator, name, own)
+    probes = search(n_trials=1, isolate=False).probes
+    assert {"models": probes.models, "inferences": probes.inferences, "profiles": probes.profiles} == counted
+    assert counted["models"] > 2
+    assert probes.seconds > 0
 
 
 def test_seconds_end_a_search():

@@ -75,7 +75,7 @@ def test_a_device_that_cannot_switch_measures_one_model_each_and_says_so(made):
 
 
 def test_a_set_of_units_is_predicted_by_the_sum_on_the_scale_of_the_whole():
-    found = Sensitivities({"a": 3.0, "b": 2.0, "c": 1.0}, {("a", "b"): -1.0, ("b", "c"): 0.5}, 11.0, 0)
+    found = Sensitivities({"a": 3.0, "b": 2.0, "c": 1.0}, {("a", "b"): -1.0, ("b", "c"): 0.5}, 11.0, 0, 1)
     # All units add up to 6 - 1 + 0.5, half of the whole.
     assert found.predicted("abc") == pytest.approx(11)
     assert found.predicted("ab") == pytest.approx(8)
@@ -86,7 +86,7 @@ def test_a_set_of_units_is_predicted_by_the_sum_on_the_scale_of_the_whole():
 
 
 def test_what_cannot_run_is_infinite_and_leaves_the_rest_on_its_own_scale():
-    found = Sensitivities({"a": 1.0, "b": float("inf")}, {}, float("inf"), 0)
+    found = Sensitivities({"a": 1.0, "b": float("inf")}, {}, float("inf"), 0, 1)
     assert (found.predicted("ab"), found.predicted("a"), found.ranking) == (float("inf"), 1.0, ["b", "a"])
 
 

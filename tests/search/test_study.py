@@ -134,7 +134,7 @@ def test_a_storage_that_cannot_be_opened_is_named(tmp_path):
         Study(f"sqlite:///{tmp_path}/none/study.db", "s", sampler="tpe", seed=0, identity={})
 
 
-@pytest.mark.parametrize("sampler", ["front", "tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", ["front", "tpe", "nsga2", "nsga3", "random"])
 def test_infeasible_trials_are_told_as_such(tmp_path, sampler):
     study = open_study(tmp_path, sampler=sampler)
     dimensions = Dimensions.of(SearchSpace(), EACH)

@@ -279,7 +279,7 @@ def test_a_short_search_finds_most_of_the_front(table):
     assert area(found, reference) >= 0.9 * area(every, reference)
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "random"])
 def test_every_sampler_runs_on_a_table(table, sampler):
     _, study, _ = searched(table, sampler, 12, max_drop=0.02)
     assert {record.origin for record in study.records()} >= {"float", "int8", "recipe", "sweep"}
