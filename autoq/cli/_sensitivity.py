@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,18 +152,12 @@ def _picture_path(out: Path) -> Path:
 
 def _checked(path: Path, suffixes: tuple[str, ...], noun: str) -> Path:
     """A path that can be written to, before the work that makes what is written."""
+    from autoq.export import check_folder
+
     if path.suffix not in suffixes:
         msg = f"{noun} path {str(path)!r} must end in {' or '.join(suffixes)}."
         raise OutputError(msg)
-    folder = path.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"folder {str(folder)!r} cannot be made: {error.strerror}."
-        raise OutputError(msg) from None
-    if not os.access(folder, os.W_OK):
-        msg = f"folder {str(folder)!r} cannot be written to."
-        raise OutputError(msg)
+    check_folder(path.parent)
     return path
 
 

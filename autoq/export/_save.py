@@ -48,7 +48,16 @@ def check_model_path(path: Path) -> Path:
     if path.suffix != ".xml":
         msg = f"model path {str(path)!r} must end in .xml; the weights are written beside it as .bin."
         raise OutputError(msg)
-    folder = path.parent
+    check_folder(path.parent)
+    return path
+
+
+def check_folder(folder: Path) -> None:
+    """Makes a folder that something will be written to, before the work that makes what is written.
+
+    Raises:
+        OutputError: It cannot be made or written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,7 +66,6 @@ def check_model_path(path: Path) -> Path:
     if not os.access(folder, os.W_OK):
         msg = f"folder {str(folder)!r} cannot be written to."
         raise OutputError(msg)
-    return path
 
 
 def save_model(model: ov.Model, path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,6 +11,7 @@ from _cases import EXPERIMENTS
 from _judged import MAX_DROP, Judged
 from _methods import METHODS
 
+from autoq.core import ConfigError, nearest
 from autoq.search import RecordedTable, quiet_optuna, synthetic_table
 
 TABLES = EXPERIMENTS / "tables"
@@ -59,6 +61,20 @@ def _first(reached: np.ndarray) -> int | None:
 def table_names() -> list[str]:
     """Of all tables: those that were recorded, and the synthetic one."""
     return [*sorted(path.stem for path in TABLES.glob("*.npz")), SYNTHETIC]
+
+
+def tables_asked(names: Sequence[str]) -> list[str]:
+    """The named tables; without names all.
+
+    Raises:
+        ConfigError: One was not recorded.
+    """
+    known = table_names()
+    for name in names:
+        if name not in known:
+            msg = f"table {name!r} was not recorded: {nearest(name, known)}"
+            raise ConfigError(msg)
+    return list(names) or known
 
 
 @cache

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import numpy as np
 from _cases import parser
-from _courses import judged, table_names, table_of
+from _courses import judged, table_of, tables_asked
 from _lines import Lines
 from _methods import predicted_ratios
 
-from autoq.core import ConfigError, RuntimePrecision, nearest
+from autoq.core import RuntimePrecision
 from autoq.search import RecordedTable, TrialRecord, TrialState, predict
 
 GIVEN = (10, 20, 40)
@@ -94,12 +94,8 @@ def main() -> None:
     command = parser(__doc__)
     command.add_argument("--seeds", type=int, default=20, help="draws of plans")
     options = command.parse_args()
-    known = table_names()
     lines = Lines("latency_model")
-    for name in options.cases or known:
-        if name not in known:
-            msg = f"table {name!r} was not recorded: {nearest(name, known)}"
-            raise ConfigError(msg)
+    for name in tables_asked(options.cases):
         compare(name, lines, seeds=2 if options.quick else options.seeds)
     lines.finish()
 

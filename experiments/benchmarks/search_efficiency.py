@@ -15,12 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from _cases import parser
-from _courses import AT, DROPS, OURS, TO, Course, allowed, course, judged, table_names, table_of
+from _courses import AT, DROPS, OURS, TO, Course, allowed, course, judged, table_of, tables_asked
 from _lines import Lines
 from _methods import METHODS
 from joblib import Parallel, delayed
-
-from autoq.core import ConfigError, nearest
 
 # A search that has not found 99% by then is given up.
 LIMIT = 400
@@ -89,12 +87,8 @@ def main() -> None:
     command = parser(__doc__)
     command.add_argument("--seeds", type=int, default=20, help="searches by each method")
     options = command.parse_args()
-    known = table_names()
     lines = Lines("search_efficiency")
-    for name in options.cases or known:
-        if name not in known:
-            msg = f"table {name!r} was not recorded: {nearest(name, known)}"
-            raise ConfigError(msg)
+    for name in tables_asked(options.cases):
         compare(name, lines, seeds=2 if options.quick else options.seeds, quick=options.quick)
     lines.finish()
 
