@@ -11,6 +11,9 @@ from autoq.search._study import Study
 
 # Trials beside one for each unit: float, int8, recipes, the predicted front, and some to combine what was learnt.
 _BESIDES = 20
+# Blocks by trial up to which blocks are taken: what is known of each beforehand, and the predicted front, rank many
+# from few trials, while types of operations mix the sensitive layers of a network with the others.
+_BLOCKS_BY_TRIAL = 4
 _LEVEL = "level"
 
 
@@ -37,8 +40,7 @@ def affordable_level(units: Mapping[Level, int], trials: float) -> Level:
     """The level of a search that chooses by its budget.
 
     1. `group`, where there is a trial for each group and 20 besides.
-    2. `block`, likewise; and where there is at least a trial for each of two blocks or more, since types of operations
-       mix the sensitive layers of a network with the others.
+    2. `block`, likewise; and where there is at least a trial for every four of two blocks or more.
     3. `type`, where there is a trial for each of two types or more.
     4. `model`.
 
@@ -49,8 +51,8 @@ def affordable_level(units: Mapping[Level, int], trials: float) -> Level:
     for level in (Level.GROUP, Level.BLOCK):
         if units[level] + _BESIDES <= trials:
             return level
-    for level in (Level.BLOCK, Level.TYPE):
-        if 2 <= units[level] <= trials:
+    for level, by_trial in ((Level.BLOCK, _BLOCKS_BY_TRIAL), (Level.TYPE, 1)):
+        if 2 <= units[level] <= by_trial * trials:
             return level
     return Level.MODEL
 

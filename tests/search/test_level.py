@@ -27,13 +27,13 @@ def _quiet():
         (33, 14, 4, 53, "group"),
         (33, 14, 4, 52.9, "block"),
         (33, 14, 4, 34, "block"),
-        # Types could be afforded with 20 besides, but blocks are better even with fewer.
+        # Types could be afforded with 20 besides, but blocks are better even with a quarter of a trial for each.
         (33, 14, 4, 30, "block"),
         (33, 14, 4, 14, "block"),
-        (33, 14, 4, 13, "type"),
-        (33, 14, 4, 4, "type"),
-        (33, 14, 4, 3, "model"),
-        (33, 14, 1, 13, "model"),
+        (33, 14, 4, 3.5, "block"),
+        (33, 14, 4, 3.4, "model"),
+        (33, 14, 3, 3.4, "type"),
+        (33, 14, 1, 3, "model"),
         (33, 1, 4, 25, "block"),
         (33, 1, 4, 20, "type"),
         (1, 1, 1, 60, "group"),
