@@ -154,7 +154,7 @@ def _counted(count: int, level: str) -> str:
 
 
 def _line(record: TrialRecord) -> str:
-    head = f"trial {record.number:>3} {record.origin:<8}"
+    head = f"trial {record.number:>3} {record.origin:<9}"
     if record.state is TrialState.DUPLICATE:
         return f"{head} {record.remark}"
     if record.evaluation is None:

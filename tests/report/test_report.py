@@ -106,7 +106,7 @@ def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
     assert "Pareto front, drop of at most 0.01" in text
     assert "6 trials" in text
     if not terminal:
-        assert "trial   4 tpe      failed: device 'CPU'" in text
+        assert "trial   4 tpe       failed: device 'CPU'" in text
         assert "builds the same model as trial 1" in text
         assert "\x1b[" not in text
 
