@@ -133,7 +133,7 @@ class SearchResult:
             raise BudgetError(msg)
         return Candidate(choose(self.front, self.info.choose), self.build)
 
-    @property
+    @cached_property
     def chosen(self) -> TrialRecord | None:
         """The trial of `best`; None where no trial but the float model keeps the limits."""
         try:

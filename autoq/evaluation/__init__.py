@@ -17,7 +17,7 @@ from autoq.evaluation._latency import MIN_PAIRS, measure_latencies, measure_late
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._profile import LayerProfile, Profile, profile_model
-from autoq.evaluation._racing import Outcome, Race, racing_order
+from autoq.evaluation._racing import Outcome, Race, finite_population_factor, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._resolve import AnyMetric, resolve_metric
 from autoq.evaluation._runtime import Compiled, RuntimeConfig, check_device
@@ -69,6 +69,7 @@ __all__ = [
     "distortion",
     "drop_between",
     "execution_report",
+    "finite_population_factor",
     "hardware_fingerprint",
     "jackknife_scores",
     "layer_times",

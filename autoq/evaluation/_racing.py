@@ -13,6 +13,7 @@ further. Each look at the data gets an equal share of the error that is allowed 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -105,7 +106,7 @@ class Race:
             return Estimate(0.0, -np.inf, np.inf, confidence)
         total = len(self.reference)
         drop = paired_drop(other[asked][both], self.scores[both], confidence)
-        narrower = np.sqrt((total - both.sum()) / max(total - 1, 1))
+        narrower = finite_population_factor(int(both.sum()), total)
         low, high = (drop.value + (end - drop.value) * narrower for end in (drop.low, drop.high))
         return Estimate(drop.value, float(low), float(high), confidence)
 
@@ -120,6 +121,18 @@ class Race:
         scores = np.full(len(self.reference), np.nan)
         scores[self.order[: len(self.scores)]] = self.scores
         return scores
+
+
+def finite_population_factor(scored: int, total: int) -> float:
+    """What the error of a mean of n of N items is multiplied with, where N are all there are: sqrt((N - n) / (N - 1)).
+
+    Cochran, "Sampling Techniques", 1977, equation 2.12.
+
+    Args:
+        scored: Items in the mean, n; all where they are more.
+        total: Items in all, N.
+    """
+    return math.sqrt(max(total - scored, 0) / max(total - 1, 1))
 
 
 def racing_order(reference: Scores, seed: int = 0) -> NDArray[np.int64]:
