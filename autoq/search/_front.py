@@ -72,6 +72,8 @@ class ParetoFront(Sequence[TrialRecord]):
     def fastest(self, max_drop: float | None = None) -> TrialRecord:
         """The most accurate of the fastest: of the members that are not shown to be slower than the fastest one.
 
+        Of equally accurate ones the faster, then the smaller, then the earlier one.
+
         Args:
             max_drop: Only members whose drop is at most this are looked at.
 
@@ -82,7 +84,7 @@ class ParetoFront(Sequence[TrialRecord]):
         if within:
             best = evaluation_of(within[0]).latency.ratio
             tied = [record for record in within if not best.below(evaluation_of(record).latency.ratio)]
-            return min(tied, key=objectives)
+            return min(tied, key=lambda r: (*objectives(r), evaluation_of(r).size_bytes, r.number))
         if not self._members:
             msg = "the front is empty: no trial was evaluated and met the budget."
             raise BudgetError(msg)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from records import evaluation, record
 
@@ -30,6 +30,7 @@ def test_accurate_is_the_fastest_of_those_whose_drop_is_not_shown_to_be_larger(p
 
 
 @given(POINTS)
+@example([(0.0, 1.0, 1001), (0.0, 1.0, 1000)])  # Equal but for the size.
 def test_fastest_and_knee_are_those_of_the_front(points):
     front = ParetoFront([sized(i, *point) for i, point in enumerate(points)])
     assert choose(front) == choose(front, "fastest") == choose(front, ("latency", "accuracy")) == front.fastest()
