@@ -97,8 +97,8 @@ class SearchResult:
         build: Builds the model of a trial.
         holdout_front: By trial number, scores of the models of the front on data that the search never saw; empty
             without such data, and of the chosen model alone where there was no time for the others.
-        probes: What it took of the device to find out what is known before the first trial; None where the search has
-            not come so far.
+        probes: What it took of the device to find out what is known without trials; None where the search has not come
+            so far.
         prediction_error: How well the models of the sampler "front" could have predicted the trials; None where there
             were too few.
         interrupted: Whether the search ended, or was read, before its budget was spent.

@@ -45,14 +45,12 @@ from autoq.search import (
     Study,
     TrialRecord,
     close,
-    learn,
+    explore,
     likely_trials,
     prediction_error,
     prepare,
     quiet_optuna,
-    run,
     settle_level,
-    steer,
 )
 from autoq.tracking import Figures, MlflowObserver
 
@@ -236,24 +234,23 @@ def search(
         )
         for observer in told:
             observer.on_start(info, study.records())
-        knowledge = learn(problem, study, stage)
-        steer(problem, study, budget, knowledge, seed)
         begun = time.monotonic()
-        interrupted = run(problem, study, budget, told, keeper.attach(study.records()))
+        explored = explore(problem, study, budget, told, stage=stage, attach=keeper.attach, seed=seed)
         records = keeper.attach(study.records())
-        if not interrupted:
+        if not explored.interrupted:
             seconds = _closing_seconds(budget, begun, records, held_out)
             records = tuple(close(problem, study, budget, records, seconds, stage))
+        known = explored.knowledge
         result = SearchResult(
             info=info,
             records=records,
             build=build,
-            probes=knowledge.probes,
-            prediction_error=prediction_error(problem.dimensions, knowledge, records),
-            interrupted=interrupted,
+            probes=None if known is None else known.probes,
+            prediction_error=None if known is None else prediction_error(problem.dimensions, known, records),
+            interrupted=explored.interrupted,
             folder=None if folder is None else folder.path,
         )
-        if not interrupted and held_out is not None:
+        if not explored.interrupted and held_out is not None:
             scored = score_front(problem, result.front, result.chosen, budget.deadline, stage)
             result = replace(result, holdout_front=scored)
         if folder is not None:

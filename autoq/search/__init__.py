@@ -3,6 +3,7 @@
 from autoq.search._choice import Rule, choose, closest, parse_rule
 from autoq.search._closing import MOST_FINALISTS, close
 from autoq.search._expected_improvement import area
+from autoq.search._explore import Explored, explore
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._gains import latency_gains
@@ -42,6 +43,7 @@ from autoq.search._table import RecordedTable
 __all__ = [
     "MOST_FINALISTS",
     "Budget",
+    "Explored",
     "FrontSampler",
     "Knowledge",
     "Limits",
@@ -72,6 +74,7 @@ __all__ = [
     "evaluation_from_dict",
     "evaluation_of",
     "evaluation_to_dict",
+    "explore",
     "info_from_dict",
     "info_to_dict",
     "latency_from_dict",

@@ -1,4 +1,4 @@
-"""What is known of a problem before its first trial, from forward passes and profiles: where the models start from."""
+"""What is known of a problem without trials, from forward passes and profiles: where the models start from."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Probes:
     def text(self) -> str:
         """In a sentence."""
         return (
-            f"Before the first trial, {self.models} models were run on calibration inputs, at most {self.inferences:,} "
+            f"Beside the trials, {self.models} models were run on calibration inputs, at most {self.inferences:,} "
             f"inferences, and {self.profiles} profiled, in {self.seconds:.0f} s."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
-    """What is known of a problem before its first trial.
+    """What is known of a problem without trials.
 
     Distortions are by the measure that the space names: 0 is the float model's output.
 

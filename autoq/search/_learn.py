@@ -1,4 +1,4 @@
-"""What is found out about a problem before its first trial."""
+"""What is found out about a problem without trials."""
 
 from __future__ import annotations
 
@@ -33,10 +33,8 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
     Raises:
         DeviceError: The device fails to run the float model.
     """
-    if problem.knowledge is not None:
-        return problem.knowledge
-    if (known := study.recall(_KNOWLEDGE)) is not None:
-        return Knowledge.from_dict(known)
+    if (known := recall(problem, study)) is not None:
+        return known
     started = time.monotonic()
     units = problem.dimensions.units
     graph = problem.placements.reference
@@ -71,6 +69,14 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
     )
     study.remember(_KNOWLEDGE, found.to_dict())
     return found
+
+
+def recall(problem: Problem, study: Study) -> Knowledge | None:
+    """What `learn` has found out before; None where it has not run, or not to its end."""
+    if problem.knowledge is not None:
+        return problem.knowledge
+    stored = study.recall(_KNOWLEDGE)
+    return None if stored is None else Knowledge.from_dict(stored)
 
 
 def _whole_models(problem: Problem, stage: Stage) -> tuple[float, dict[str, dict[Any, float]], Probes]:

@@ -37,7 +37,7 @@ class Problem:
         hardware: Fingerprint of the machine.
         digest: Of the model and the calibration data.
         statistics_file: Name of the file in the cache that holds the statistics.
-        knowledge: What is known before the first trial, if that is not to be found out.
+        knowledge: What is known without trials, if that is not to be found out.
     """
 
     model: ov.Model

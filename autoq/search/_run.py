@@ -71,7 +71,7 @@ def run(
     again = study.settle()
     stale, last_seconds, front = 0, 0.0, ParetoFront(records)
     try:
-        while not _spent(records, budget, last_seconds) and stale < _STALE_PROPOSALS:
+        while not is_spent(records, budget, last_seconds) and stale < _STALE_PROPOSALS:
             started = time.monotonic()
             trial = again.pop(0) if again else study.ask()
             record = _run_trial(problem, study, trial, measured, budget, front)
@@ -91,12 +91,13 @@ def run(
     return False
 
 
-def _spent(records: Sequence[TrialRecord], budget: Budget, last_seconds: float) -> bool:
+def is_spent(records: Sequence[TrialRecord], budget: Budget, next_seconds: float = 0.0) -> bool:
+    """Whether a budget has nothing left for a further trial that takes so long."""
     if budget.n_trials is not None and sum(r.state is not TrialState.DUPLICATE for r in records) >= budget.n_trials:
         return True
     if budget.deadline is None:
         return False
-    return time.monotonic() + last_seconds + budget.closing_s > budget.deadline
+    return time.monotonic() + next_seconds + budget.closing_s > budget.deadline
 
 
 def _run_trial(

@@ -36,7 +36,7 @@ class RecordedTable:
     Attributes:
         name: For people.
         space: The plans, whose order is that of all rows.
-        knowledge: What a search would know before its first trial.
+        knowledge: What a search would know without trials.
         knowledge_s: Seconds that it took to know that.
         max_drop: Accuracy budget that goes with it, in the metric's unit.
         hardware: Fingerprint of the machine.

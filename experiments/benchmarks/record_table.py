@@ -2,7 +2,7 @@
 
 The groups of the model are merged into a few blocks; each block is int8 or float, under each preset. What every plan
 scored on each sample, and how long each of its bursts took beside the float model's, goes into one file, with what a
-search would know before its first trial. A recording that was stopped goes on where it was.
+search would know without trials. A recording that was stopped goes on where it was.
 
     python experiments/benchmarks/record_table.py EXPERIMENT [--units 8] [--samples N] [--quick]
 """
@@ -141,7 +141,7 @@ class Recorder:
         return blocks(graph, self.evaluator.profile(self.problem.model, graph).groups_ms, count)
 
     def knowledge(self, space: ReducedSpace) -> Knowledge:
-        """What a search would know of the units before its first trial."""
+        """What a search would know of the units without trials."""
         problem = replace(self.problem, dimensions=space.dimensions)
         return learn(problem, Study(None, "learn", sampler="random", seed=0, identity={}), nothing)
 

@@ -236,7 +236,7 @@ def test_a_transformer_with_dynamic_shapes():
     assert result.front.fastest() is not None
 
 
-def test_what_is_found_out_before_the_first_trial_is_counted(monkeypatch):
+def test_what_is_found_out_is_counted(monkeypatch):
     counted = Counter()
     outputs, switched, profile = Evaluator.outputs, Evaluator.switched_distortions, Evaluator.profile
 
@@ -254,7 +254,9 @@ def test_what_is_found_out_before_the_first_trial_is_counted(monkeypatch):
 
     for name, own in (("outputs", run), ("switched_distortions", switch), ("profile", look)):
         monkeypatch.setattr(Evaluator, name, own)
-    probes = search(n_trials=1, isolate=False).probes
+    assert search(n_trials=2, isolate=False).probes is None  # for a search that has no use for it
+    assert not counted
+    probes = search(n_trials=3, isolate=False).probes
     assert {"models": probes.models, "inferences": probes.inferences, "profiles": probes.profiles} == counted
     assert counted["models"] > 2
     assert probes.seconds > 0
@@ -298,47 +300,69 @@ def test_progress_is_told_to_observers():
         def on_finish(self, records, front, files):
             self.heard.append("finish")
 
-    search(n_trials=2, observers=[Observer()])
-    assert [event for event in Observer.heard if event != "stage"] == ["start", 0, 1, "finish"]
+    search(n_trials=3, observers=[Observer()])
+    assert [event for event in Observer.heard if event != "stage"] == ["start", 0, 1, 2, "finish"]
+    # What is found out of the model comes after what everyone asks for.
+    between = [event == "stage" for event in Observer.heard[Observer.heard.index(0) :]]
+    assert between[:4] == [False, False, True, True]
+
+
+def test_interrupted_while_something_is_found_out_a_search_keeps_its_trials(tmp_path):
+    class Impatient:
+        def on_stage(self, text, done=0, total=None):
+            if text.startswith("measuring the sensitivity"):
+                raise KeyboardInterrupt
+
+        def on_start(self, info, earlier): ...
+        def on_trial(self, record, front): ...
+        def on_finish(self, records, front, files): ...
+
+    stopped = search(n_trials=4, out=tmp_path / "run", observers=[Impatient()])
+    assert stopped.interrupted
+    assert stopped.probes is None
+    assert [record.origin for record in stopped.records] == ["float", "int8"]
+    resumed = search(n_trials=4, out=tmp_path / "run")
+    assert not resumed.interrupted
+    assert resumed.probes is not None
+    assert [record.fingerprint for record in resumed.records[:2]] == [r.fingerprint for r in stopped.records]
+    assert sum(record.state is not TrialState.DUPLICATE for record in resumed.records) == 4
 
 
 @pytest.mark.filterwarnings("ignore:units are measured in one model each")
 def test_a_device_that_fails_costs_a_trial_and_one_that_is_lost_the_session(tmp_path):
     device = FailingDevice(tmp_path)
     orders = {
-        "start": ["int8 compile SIGKILL"],  # while groups are ranked
-        1: ["int8 compile raise"],
-        2: ["int8 compile SIGSEGV"],
-        3: ["int8 infer hang"],
-        4: ["int8 infer abort", "float compile raise"],
+        1: ["int8 compile SIGKILL"],  # while groups are ranked
+        2: ["int8 compile raise"],
+        3: ["int8 compile SIGSEGV"],
+        4: ["int8 infer hang"],
+        5: ["int8 infer abort", "float compile raise"],
     }
 
     class Orders:
         def on_stage(self, text, done=0, total=None): ...
+        def on_start(self, info, earlier): ...
         def on_finish(self, records, front, files): ...
-
-        def on_start(self, info, earlier):
-            device.order(*orders.pop("start", []))
 
         def on_trial(self, record, front):
             if record.number in orders:
                 device.order(*orders.pop(record.number))
 
-    given = {"metric": device, "out": tmp_path / "run", "trial_timeout_s": 3, "n_trials": 7, "observers": [Orders()]}
+    given = {"metric": device, "out": tmp_path / "run", "trial_timeout_s": 3, "n_trials": 8, "observers": [Orders()]}
     with pytest.raises(DeviceLostError, match=r"device 'CPU' was lost, and .*: the double does not like this model"):
         search(**given)
     assert not orders
     result = search(**given)
-    assert [record.number for record in result.records] == list(range(7))
+    assert [record.number for record in result.records] == list(range(8))
     said = {record.number: record.error for record in result.records if record.state is TrialState.FAILED}
     assert said == {
-        2: "device 'CPU' does not compile the model: the double does not like this model",
-        3: "the device process was killed by SIGSEGV while compiling the candidate.",
-        4: "the device process gave no answer for 3 s while timing the candidate.",
-        5: "the device process was killed by SIGABRT while timing the candidate.",
+        3: "device 'CPU' does not compile the model: the double does not like this model",
+        4: "the device process was killed by SIGSEGV while compiling the candidate.",
+        5: "the device process gave no answer for 3 s while timing the candidate.",
+        6: "the device process was killed by SIGABRT while timing the candidate.",
     }
-    assert [record.number for record in result.records if record.state is TrialState.COMPLETE] == [0, 1, 6]
-    assert {record.number for record in result.front} <= {0, 1, 6}
+    assert [record.number for record in result.records if record.state is TrialState.COMPLETE] == [0, 1, 2, 7]
+    assert {record.number for record in result.front} <= {0, 1, 2, 7}
     assert len(result.front)
 
 

@@ -1,0 +1,77 @@
+"""All trials of a search, and what is found out between the first ones and the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from autoq.search._knowledge import Knowledge
+from autoq.search._learn import learn, recall
+from autoq.search._observer import SearchObserver
+from autoq.search._problem import Problem, Stage
+from autoq.search._proposals import first_plans
+from autoq.search._records import TrialRecord
+from autoq.search._run import Budget, is_spent, run
+from autoq.search._steer import steer
+from autoq.search._study import Study
+
+_ENDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """How the trials of a search went.
+
+    Attributes:
+        knowledge: What was found out beforehand; None where the search ended before that.
+        interrupted: Whether the user ended it.
+    """
+
+    knowledge: Knowledge | None
+    interrupted: bool
+
+
+def explore(
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    observers: Sequence[SearchObserver],
+    *,
+    stage: Stage,
+    attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
+    seed: int,
+) -> Explored:
+    """Runs trials until the budget is spent.
+
+    The float model and the model in int8 come first: whoever is content with one of them knows it before anything else
+    is found out.
+
+    Args:
+        problem: What is searched.
+        study: Where trials are kept.
+        budget: When to stop.
+        observers: Told of every trial.
+        stage: Told what is found out.
+        attach: Gives records of earlier trials their scores back.
+        seed: Of the sampler.
+
+    Raises:
+        DeviceLostError: The device does not even take the float model any more.
+    """
+
+    def trials(allowed: Budget) -> bool:
+        return run(problem, study, allowed, observers, attach(study.records()))
+
+    for origin, plan in first_plans(problem.groups, [problem.space.default_recipe()]):
+        study.enqueue(problem.dimensions.parameters(plan), origin)
+    first = _ENDS if budget.n_trials is None else min(_ENDS, budget.n_trials)
+    if trials(replace(budget, n_trials=first)):
+        return Explored(recall(problem, study), interrupted=True)
+    if is_spent(study.records(), budget):
+        return Explored(recall(problem, study), interrupted=False)
+    try:
+        knowledge = learn(problem, study, stage)
+    except KeyboardInterrupt:
+        return Explored(None, interrupted=True)
+    steer(problem, study, budget, knowledge, seed)
+    return Explored(knowledge, trials(budget))
