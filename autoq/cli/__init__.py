@@ -1,6 +1,5 @@
 """The `autoq` command."""
 
 from autoq.cli._main import cli, main
-from autoq.cli._search import launch
 
-__all__ = ["cli", "launch", "main"]
+__all__ = ["cli", "main"]

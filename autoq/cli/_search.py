@@ -10,53 +10,45 @@ import click
 
 from autoq.cli._show import as_json, print_json
 
+_BUDGET = ("n_trials", "timeout_s")
+
+
+def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | list[str] | None:
+    return value.split(",") if value and "," in value else value
+
 
 @click.command()
 @click.argument("experiment", type=click.Path(dir_okay=False))
 @click.option("--quick", is_flag=True, help="Apply the file's `quick` section: a smoke test of everything.")
-@click.option("--n-trials", type=int, help="Candidates to measure, instead of the file's budget.")
-@click.option("--timeout", "timeout_s", type=float, help="Seconds, instead of the file's budget.")
-@click.option("--out", type=click.Path(file_okay=False), help="Folder of the run, instead of the file's.")
+@click.option("--n-trials", type=int, help="Candidates to measure; replaces the file's budget.")
+@click.option("--timeout", "timeout_s", type=float, help="Seconds; replaces the file's budget.")
+@click.option("--max-drop", help="Largest drop of accuracy: 0.01, 1%.")
+@click.option("--max-latency", help="Largest latency: 5, '0.8 ms', 50%.")
+@click.option("--max-size", help="Largest size: 2MB, 25%.")
+@click.option(
+    "--choose",
+    callback=_rule,
+    help="Which model is the chosen one: fastest, accurate, smallest, knee, or criteria as accuracy,size.",
+)
+@click.option("--out", type=click.Path(file_okay=False), help="Folder of the run.")
 @as_json
-def search(
-    experiment: str,
-    *,
-    quick: bool,
-    n_trials: int | None,
-    timeout_s: float | None,
-    out: str | None,
-    json_output: bool,
-) -> None:
-    """Runs the search that EXPERIMENT, a YAML file, describes; run again, it goes on where it was stopped."""
-    launch(experiment, quick=quick, n_trials=n_trials, timeout_s=timeout_s, out=out, json_output=json_output)
+def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -> None:
+    """Runs the search that EXPERIMENT, a YAML file, describes; run again, it goes on where it was stopped.
 
-
-def launch(
-    experiment: str,
-    *,
-    quick: bool = False,
-    n_trials: int | None = None,
-    timeout_s: float | None = None,
-    out: str | None = None,
-    json_output: bool = False,
-) -> None:
-    """Runs an experiment file and prints the outcome.
-
-    Raises:
-        AutoqError: Something in the file, or that it names, cannot be used; or nothing meets the budget.
+    What an option says holds instead of what the file says.
     """
     from autoq.api import RunFolder
     from autoq.api import search as run_search
     from autoq.config import ExperimentConfig
 
+    given = {name: value for name, value in instead.items() if value is not None}
+    if given.keys() & _BUDGET:
+        given = dict.fromkeys(_BUDGET) | given
     config = ExperimentConfig.load(experiment, quick=quick)
-    folder = out or config.out
+    folder = given.get("out") or config.out
     if folder is not None:
         # Before any work: a folder that cannot be written to would be found out at the end.
         RunFolder.create(folder)
-    given: dict[str, Any] = {"out": folder}
-    if n_trials is not None or timeout_s is not None:
-        given |= {"n_trials": n_trials, "timeout_s": timeout_s}
     arguments = config.search_arguments() | given
     result = run_search(arguments.pop("model"), **arguments, progress=not json_output)
     # Where nothing meets the budget, this raises with the closest candidate and the reason.

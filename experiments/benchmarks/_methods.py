@@ -30,7 +30,7 @@ from autoq.search import (
 _CHUNK = 10
 # A method that has proposed so many plans, many of them again, is given up; TPE takes long to propose.
 _MOST_PROPOSALS = 1000
-_MOST_OF_TPE = 150
+_MOST_OF_TPE = 400
 # What a point of accuracy beyond the budget costs, in latency ratio: dearer than anything that int8 can win.
 _PENALTY = 100.0
 # Expected cost of a border between precisions, as a share of the mean gain of a unit.

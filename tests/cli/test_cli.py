@@ -148,6 +148,22 @@ def test_search_report_and_export(place, autoq):
     assert json.loads(out)["trials"] == 3
 
 
+def test_options_hold_instead_of_what_the_file_says(place, autoq):
+    options = ["--n-trials", 2, "--max-drop", "100%", "--max-latency", "1000%", "--max-size", "2 MB"]
+    code, out, _ = autoq("search", experiment(place), *options, "--choose", "size,latency", "--out", "other", "--json")
+    assert code == 0
+    assert json.loads(out)["folder"] == "other"
+    info = SearchResult.load("other").info
+    assert (info.n_trials, info.timeout_s, info.choose) == (2, None, ("size", "latency"))
+    assert info.limits.max_drop == info.float_accuracy.mean
+    assert info.limits.max_latency_ms == pytest.approx(10 * info.float_latency.baseline_p50_ms)
+    assert info.limits.max_size_bytes == 2e6
+    assert not (place / "run").exists()
+    code, _, err = autoq("search", "experiment.yaml", "--choose", "size,speed")
+    assert code == 2
+    assert "choose is ['size', 'speed']: write" in err
+
+
 def test_profile(place, autoq):
     code, out, _ = autoq("profile", "model.xml", "--set", "inference_precision=f32", "--top", 2)
     assert code == 0
