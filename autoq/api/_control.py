@@ -283,7 +283,6 @@ class Control:
                 reference=self.scores,
                 order=racing_order(self.scores),
                 max_drop=self.max_drop,
-                settle=False,
             )
             raced.run()
             scores, drop = raced.by_item, raced.drop

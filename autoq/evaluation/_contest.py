@@ -14,13 +14,17 @@ from autoq.evaluation._records import Accuracy, Evaluation, Latency
 
 # A candidate that this share of the data does not prove too inaccurate is timed before it is scored further.
 _SCORED_FIRST = 0.25
+# Standard deviation of a drop, as a share of the budget, up to which a candidate is scored that is not on the front:
+# models that are fitted to drops learn little from what is known less well.
+_RESOLUTION = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
     """What a candidate has to keep up with: it is scored only until it is proven to do so, or not to.
 
-    One that keeps the budget and that no rival is ahead of may be on the front, and is scored on all items.
+    One that is proven to keep the budget is scored on until its drop is known to a tenth of that; and as long as no
+    rival is ahead of it, so that what may be on the front is scored on all items.
 
     Attributes:
         max_drop: The budget; None accepts any drop.
@@ -32,7 +36,7 @@ class Contest:
 
     def race(self, score: Callable[[NDArray[np.int64]], Scores], reference: Scores, order: NDArray[np.int64]) -> Race:
         """The scoring of a candidate, not begun: what `Race` is made of."""
-        return Race(score=score, reference=reference, order=order, max_drop=self.max_drop, settle=False)
+        return Race(score=score, reference=reference, order=order, max_drop=self.max_drop)
 
     def compete(self, race: Race, timed: Callable[[bool], Latency]) -> Latency:
         """Runs a candidate's race, and times it in between: its latency says who its rival is.
@@ -41,12 +45,15 @@ class Contest:
             race: Of the candidate.
             timed: Is called once, with whether to be brief: the candidate has no prospects.
         """
-        race.run(share=_SCORED_FIRST)
+        race.run(share=_SCORED_FIRST, further=lambda: False)
         latency = timed(race.outcome is Outcome.INFEASIBLE)
-        # Of few items, none was scored so far.
-        race.settle = bool(race.scores.size) and self.is_behind(latency, race.drop)
-        race.run(rival=self.rival(latency))
+        race.run(rival=self.rival(latency), further=lambda: self._is_of_interest(race, latency))
         return latency
+
+    def _is_of_interest(self, race: Race, latency: Latency) -> bool:
+        """Whether a candidate that keeps the budget may be on the front, or is not known well enough to learn from."""
+        unclear = self.max_drop is None or race.drop_sd > _RESOLUTION * self.max_drop
+        return unclear or not self.is_behind(latency, race.drop)
 
     def is_behind(self, latency: Latency, drop: float) -> bool:
         """Whether a rival is as fast and as accurate as a candidate, by what is known of both, shown or not."""

@@ -9,12 +9,15 @@ Items are drawn without replacement from the set on which the decision is to hol
 narrower by sqrt((N - n) / (N - 1)) than that of an endless population (Cochran, "Sampling Techniques", 1977, equation
 2.12), and has no width at the end. They are spread evenly over the float model's scores, which only narrows the mean
 further. Each look at the data gets an equal share of the error that is allowed (Bonferroni).
+
+What is given up is gone, so that this takes a proof at 99%. That a candidate keeps the budget is taken for proven at
+95%: whatever is chosen in the end is scored on all items first.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -24,7 +27,9 @@ from numpy.typing import NDArray
 from autoq.core import Estimate
 from autoq.evaluation._accuracy import Scores, paired_drop
 
+# Of the items, after which a decision is looked for, and after which there is only asked whether to go on.
 _SHARES = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2)
+_RESTS = (3 / 4,)
 _FEWEST = 32
 
 
@@ -37,6 +42,10 @@ class Outcome(StrEnum):
     DOMINATED = "dominated"  # given up: another one is more accurate, and faster
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(slots=True)
 class Race:
     """The scoring of one candidate.
@@ -46,57 +55,69 @@ class Race:
         reference: Scores of the float model, [N].
         order: Numbers of the items, in the order in which they are scored, [N].
         max_drop: The budget; None accepts any drop.
-        settle: Stop too where the budget is proven to be kept; else such a candidate is scored on all items.
-        confidence: That a candidate stopped for what it was proven to be is that on all items.
+        confidence: That a candidate that is given up deserves it on all items.
+        confidence_kept: That one that is proven to keep the budget keeps it on all items.
         scores: Of the items scored so far, in their order.
-        outcome: None while nothing is decided.
+        outcome: None while nothing is decided. One that keeps the budget may be scored further.
+        decided: Items that had been scored when there was an outcome.
     """
 
     score: Callable[[NDArray[np.int64]], Scores]
     reference: Scores
     order: NDArray[np.int64]
     max_drop: float | None
-    settle: bool
     confidence: float = 0.99
+    confidence_kept: float = 0.95
     scores: Scores = field(default_factory=lambda: np.empty(0))
     outcome: Outcome | None = None
+    decided: int = 0
 
-    def run(self, *, share: float = 1.0, rival: Scores | None = None) -> Outcome | None:
+    def run(
+        self, *, share: float = 1.0, rival: Scores | None = None, further: Callable[[], bool] = _always
+    ) -> Outcome | None:
         """Scores items until something is decided.
 
         Args:
             share: Of the items, the most that are scored.
             rival: Scores by item of a faster candidate, [N], NaN where it was not scored: where it is proven to be more
                 accurate too, the race is over.
+            further: Whether a candidate that is proven to keep the budget is scored further.
 
         Returns:
             What was decided, None where nothing was.
         """
         total = len(self.reference)
-        stops = sorted({max(_FEWEST, int(part * total)) for part in _SHARES})
-        stops = [stop for stop in stops if stop < total]
-        level = 1 - 2 * (1 - self.confidence) / max(len(stops), 1)  # of an interval that is asked on one side
-        for stop in (0, *stops, total):
-            if self.outcome is not None or stop > share * total:
+        looks, rests = _stops(_SHARES, total), _stops(_RESTS, total)
+        for stop in sorted({0, *looks, *rests, total}):
+            if stop > share * total or self._is_over(further):
                 break
             if stop > len(self.scores):
                 self.scores = np.concatenate([self.scores, self.score(self.order[len(self.scores) : stop])])
-            if stop == len(self.scores) > 0:
-                self.outcome = self._decide(level, rival)
+            if stop == len(self.scores) > 0 and stop not in rests - looks:
+                undecided = self.outcome is None
+                self.outcome = self._decide(max(len(looks), 1), rival)
+                if undecided:
+                    self.decided = stop
         return self.outcome
 
-    def _decide(self, level: float, rival: Scores | None) -> Outcome | None:
+    def _is_over(self, further: Callable[[], bool]) -> bool:
+        if self.outcome is Outcome.FEASIBLE:
+            return not further()
+        return self.outcome is not None
+
+    def _decide(self, looks: int, rival: Scores | None) -> Outcome | None:
         if len(self.scores) == len(self.reference):
             return Outcome.FINISHED
-        if self.max_drop is not None:
-            drop = self._behind(self.reference, level)
-            if drop.low > self.max_drop:
+        # Of an interval of which one end is asked.
+        level = 1 - 2 * (1 - self.confidence) / looks
+        if self.max_drop is not None and self.outcome is None:
+            if self._behind(self.reference, level).low > self.max_drop:
                 return Outcome.INFEASIBLE
-            if self.settle and drop.high <= self.max_drop:
+            if self._behind(self.reference, 1 - 2 * (1 - self.confidence_kept) / looks).high <= self.max_drop:
                 return Outcome.FEASIBLE
         if rival is not None and self._behind(rival, level).low > 0:
             return Outcome.DOMINATED
-        return None
+        return self.outcome
 
     def _behind(self, other: Scores, confidence: float) -> Estimate:
         """How much lower it scores than another one, with the interval of the mean over all items."""
@@ -116,11 +137,21 @@ class Race:
         return float((self.reference[self.order[: len(self.scores)]] - self.scores).mean())
 
     @property
+    def drop_sd(self) -> float:
+        """Standard deviation of that as an estimate of the mean drop of all items."""
+        return self._behind(self.reference, 0.95).sd
+
+    @property
     def by_item(self) -> Scores:
         """Scores by item, NaN where it was not scored, [N]."""
         scores = np.full(len(self.reference), np.nan)
         scores[self.order[: len(self.scores)]] = self.scores
         return scores
+
+
+def _stops(shares: Sequence[float], total: int) -> set[int]:
+    stops = {max(_FEWEST, int(share * total)) for share in shares}
+    return {stop for stop in stops if stop < total}
 
 
 def finite_population_factor(scored: int, total: int) -> float:

@@ -3,8 +3,9 @@
 Per case a search first measures at least 200 candidates on all labelled data, held-out ones included; what each scored
 and how long it took is kept in a file, and used again when the benchmark is run again. Then the same candidates are
 scored once more, in the same order, from that file, as a search scores them: given up or accepted as soon as that is
-proven. A decision is wrong where all samples say otherwise: a candidate given up as infeasible that keeps the budget,
-one accepted that does not keep it, one given up for a rival that is not more accurate.
+proven, and what is accepted is scored on until it is known well enough, while it may be on the front on all samples. A
+decision is wrong where all samples say otherwise: a candidate given up as infeasible that keeps the budget, one
+accepted that does not keep it, one given up for a rival that is not more accurate.
 
     python experiments/benchmarks/racing.py [CASE ...] [--quick]
 """
@@ -108,16 +109,19 @@ class Kept:
             self.evaluations.append(trial.evaluation)
 
 
-def replay(reference: Scores, scores: Scores, ratios: Scores, max_drop: float) -> tuple[Counter[str], list[int], int]:
+def replay(
+    reference: Scores, scores: Scores, ratios: Scores, max_drop: float
+) -> tuple[Counter[str], list[int], list[int], int]:
     """Races recorded candidates.
 
     Returns:
-        How many ended in which way, samples asked for each, and wrong decisions.
+        How many ended in which way, samples after which each was decided, samples that each was scored on, and wrong
+        decisions.
     """
     order = racing_order(reference)
     raced: list[Evaluation] = []
     outcomes: Counter[str] = Counter()
-    asked, wrong = [], 0
+    decided, asked, wrong = [], [], 0
     for own, ratio in zip(scores, ratios, strict=True):
         latency = Latency(Estimate(*ratio), 0.0, 0.0, 0.0, 0.0, 1, 0.0, Conditions())
         contest = Contest(max_drop, eligible(raced, max_drop))
@@ -132,11 +136,12 @@ def replay(reference: Scores, scores: Scores, ratios: Scores, max_drop: float) -
             Outcome.FINISHED: False,
         }[race.outcome]
         outcomes[str(race.outcome)] += 1
+        decided.append(race.decided)
         asked.append(len(race.scores))
         estimate = paired_drop(reference[order[: len(race.scores)]], race.scores)
         accuracy = Accuracy(0.0, estimate, len(race.scores), race.by_item, race.outcome)
         raced.append(Evaluation(accuracy, latency, 0, ExecutionReport(()), {}))
-    return outcomes, asked, wrong
+    return outcomes, decided, asked, wrong
 
 
 def eligible(raced: Sequence[Evaluation], max_drop: float) -> list[Evaluation]:
@@ -175,10 +180,11 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
             measured = file["reference"], file["scores"], file["ratios"]
     reference, scores, ratios = measured
     max_drop = budget(case)
-    outcomes, asked, wrong = replay(reference, scores, ratios, max_drop)
+    outcomes, decided, asked, wrong = replay(reference, scores, ratios, max_drop)
     more = {"candidates": len(asked), "samples": len(reference), "max_drop": max_drop, "outcomes": dict(outcomes)}
-    share = float(np.mean(asked)) / len(reference)
-    lines.figure(case.name, "share_of_samples", share, goal=None if quick else "<= 0.25", **more)
+    shares = [float(np.mean(samples)) / len(reference) for samples in (decided, asked)]
+    lines.figure(case.name, "share_of_samples", shares[0], goal=None if quick else "<= 0.25", **more)
+    lines.figure(case.name, "share_of_samples_with_the_front", shares[1])
     lines.figure(case.name, "wrong_decisions", wrong / len(asked), goal=None if quick else "<= 0.01")
 
 

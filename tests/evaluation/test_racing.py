@@ -28,7 +28,7 @@ def candidate(rng, lost, total=2000):
     return reference, scores
 
 
-def started(reference, scores, *, max_drop=BUDGET, settle=False, seed=0):
+def started(reference, scores, *, max_drop=BUDGET, seed=0):
     asked = []
 
     def score(indices):
@@ -36,12 +36,12 @@ def started(reference, scores, *, max_drop=BUDGET, settle=False, seed=0):
         assert len(set(asked)) == len(asked)
         return scores[indices]
 
-    return Race(score, reference, racing_order(reference, seed), max_drop, settle)
+    return Race(score, reference, racing_order(reference, seed), max_drop)
 
 
-def run(reference, scores, rival=None, **options):
+def run(reference, scores, rival=None, further=lambda: True, **options):
     race = started(reference, scores, **options)
-    race.run(rival=rival)
+    race.run(rival=rival, further=further)
     by_item = race.by_item
     np.testing.assert_array_equal(by_item[~np.isnan(by_item)], scores[~np.isnan(by_item)])
     assert len(race.scores) == (~np.isnan(by_item)).sum()
@@ -59,18 +59,36 @@ def test_a_good_candidate_is_scored_on_everything_or_until_it_is_proven_good():
     race = run(reference, scores)
     assert race.outcome is Outcome.FINISHED
     assert race.drop == pytest.approx(reference.mean() - scores.mean())
-    settled = run(reference, scores, settle=True)
+    assert race.drop_sd == 0
+    settled = run(reference, scores, further=lambda: False)
     assert settled.outcome is Outcome.FEASIBLE
-    assert len(settled.scores) < 2000
+    assert len(settled.scores) == settled.decided == race.decided < 2000
 
 
 @pytest.mark.parametrize(
-    ("lost", "wrong"), [(0.01, Outcome.INFEASIBLE), (0.008, Outcome.INFEASIBLE), (0.0105, Outcome.FEASIBLE)]
+    ("lost", "wrong", "rate"),
+    [(0.01, Outcome.INFEASIBLE, 0.01), (0.008, Outcome.INFEASIBLE, 0.01), (0.0105, Outcome.FEASIBLE, 0.05)],
 )
-def test_candidates_near_the_budget_are_hardly_ever_decided_wrongly(lost, wrong):
+def test_candidates_near_the_budget_are_hardly_ever_decided_wrongly(lost, wrong, rate):
     rng = np.random.default_rng(1)
-    errors = sum(run(*candidate(rng, lost), settle=True, seed=seed).outcome is wrong for seed in range(300))
-    assert errors <= 300 * 0.01 + 3 * np.sqrt(300 * 0.01 * 0.99)
+    races = [run(*candidate(rng, lost), further=lambda: False, seed=seed) for seed in range(300)]
+    errors = sum(race.outcome is wrong for race in races)
+    assert errors <= 300 * rate + 3 * np.sqrt(300 * rate * (1 - rate))
+
+
+def test_one_that_keeps_the_budget_is_scored_until_enough_is_known_of_it():
+    reference, scores = candidate(np.random.default_rng(0), lost=0.001)
+    race = started(reference, scores)
+    race.run(further=lambda: race.drop_sd > 0.1 * BUDGET)
+    assert race.outcome is Outcome.FEASIBLE
+    assert race.decided < len(race.scores) < 2000
+    assert race.drop_sd <= 0.1 * BUDGET
+    errors = []
+    for seed in range(200):
+        half = started(*candidate(np.random.default_rng(seed), lost=0.02), max_drop=None, seed=seed)
+        half.run(share=0.5)
+        errors.append((half.drop - 0.02) / half.drop_sd)
+    assert np.std(errors) == pytest.approx(1, abs=0.2)
 
 
 def test_a_faster_rival_that_is_more_accurate_ends_a_race():
@@ -101,7 +119,7 @@ def latency_of(ratio):
     ("ratio", "drop", "outcome"),
     [
         (0.45, 0.0, Outcome.FEASIBLE),  # faster, and as accurate: the candidate is behind
-        (0.50, 0.01, Outcome.FINISHED),  # faster, but less accurate
+        (0.50, 0.01, Outcome.FINISHED),  # as fast, but less accurate
         (0.60, 0.0, Outcome.FINISHED),  # more accurate, but slower
     ],
 )
@@ -117,9 +135,9 @@ def test_what_may_be_on_the_front_is_scored_on_everything(ratio, drop, outcome):
 
 def test_of_few_items_a_contest_scores_all():
     contest = Contest(
-        0.5, [Evaluation(Accuracy(1, Estimate(0, 0, 0), 40, np.empty(0)), latency_of(0.1), 0, ExecutionReport(()), {})]
+        0.5, [Evaluation(Accuracy(1, Estimate(0, 0, 0), 32, np.empty(0)), latency_of(0.1), 0, ExecutionReport(()), {})]
     )
-    race = contest.race(lambda indices: np.ones(len(indices)), np.ones(40), racing_order(np.ones(40)))
+    race = contest.race(lambda indices: np.ones(len(indices)), np.ones(32), racing_order(np.ones(32)))
     contest.compete(race, lambda _: latency_of(0.5))
     assert race.outcome is Outcome.FINISHED
 
