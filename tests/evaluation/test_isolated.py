@@ -27,7 +27,7 @@ from autoq.transform import CandidateBuilder
 X = images(40)
 Y = np.array([run(conv_net(), x[None]).argmax() for x in X])
 F32 = RuntimePrecision.F32
-TRIAL_S = 2
+TRIAL_S = 4
 LOCK = threading.Lock()
 ROWS = (row for row in X)
 
