@@ -52,8 +52,9 @@ class Contest:
 
     def _is_of_interest(self, race: Race, latency: Latency) -> bool:
         """Whether a candidate that keeps the budget may be on the front, or is not known well enough to learn from."""
-        unclear = self.max_drop is None or race.drop_sd > _RESOLUTION * self.max_drop
-        return unclear or not self.is_behind(latency, race.drop)
+        if self.max_drop is None or not self.is_behind(latency, race.drop):
+            return True
+        return race.drop_sd > _RESOLUTION * self.max_drop
 
     def is_behind(self, latency: Latency, drop: float) -> bool:
         """Whether a rival is as fast and as accurate as a candidate, by what is known of both, shown or not."""

@@ -10,7 +10,7 @@ import numpy as np
 from autoq.core import ConfigError
 from autoq.evaluation import paired_drop
 from autoq.search._limits import Limits
-from autoq.search._records import TrialRecord, TrialState, evaluation_of
+from autoq.search._records import TrialRecord, TrialState, evaluation_of, preference
 
 if TYPE_CHECKING:
     from autoq.search._front import ParetoFront
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # A name, or criteria in the order of their importance.
 Rule = str | tuple[str, ...]
 
-CRITERIA = ("accuracy", "latency", "size")
+CRITERIA = ("accuracy", "latency", "size")  # in the order of `preference`
 # What the names stand for.
 _ORDERS = {
     "fastest": ("latency", "accuracy"),
@@ -97,13 +97,8 @@ def closest(records: Iterable[TrialRecord], limits: Limits) -> TrialRecord | Non
 
 def _values(record: TrialRecord, criterion: str) -> tuple[float, ...]:
     """What is to be small by a criterion, and by the others where that is equal."""
-    evaluation = evaluation_of(record)
-    values = {
-        "accuracy": evaluation.accuracy.drop.value,
-        "latency": evaluation.latency.ratio.value,
-        "size": float(evaluation.size_bytes),
-    }
-    return values[criterion], values["accuracy"], values["latency"], values["size"], record.number
+    values = preference(record)
+    return values[CRITERIA.index(criterion)], *values
 
 
 def _shown_better(best: TrialRecord, record: TrialRecord, criterion: str) -> bool:

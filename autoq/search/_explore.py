@@ -15,8 +15,6 @@ from autoq.search._run import Budget, is_spent, run
 from autoq.search._steer import steer
 from autoq.search._study import Study
 
-_ENDS = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Explored:
@@ -62,9 +60,10 @@ def explore(
     def trials(allowed: Budget) -> bool:
         return run(problem, study, allowed, observers, attach(study.records()))
 
-    for origin, plan in first_plans(problem.groups, [problem.space.default_recipe()]):
+    ends = list(first_plans(problem.groups, [problem.space.default_recipe()]))
+    for origin, plan in ends:
         study.enqueue(problem.dimensions.parameters(plan), origin)
-    first = _ENDS if budget.n_trials is None else min(_ENDS, budget.n_trials)
+    first = len(ends) if budget.n_trials is None else min(len(ends), budget.n_trials)
     if trials(replace(budget, n_trials=first)):
         return Explored(recall(problem, study), interrupted=True)
     if is_spent(study.records(), budget):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from autoq.core import BudgetError
 from autoq.evaluation import Outcome
 from autoq.search._expected_improvement import area
-from autoq.search._records import TrialRecord, TrialState, evaluation_of
+from autoq.search._records import TrialRecord, TrialState, evaluation_of, preference
 from autoq.search._serial import record_to_dict
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 def objectives(record: TrialRecord) -> tuple[float, float]:
     """Accuracy drop and latency ratio of an evaluated trial, both to be minimized."""
-    evaluation = evaluation_of(record)
-    return evaluation.accuracy.drop.value, evaluation.latency.ratio.value
+    return preference(record)[:2]
 
 
 class ParetoFront(Sequence[TrialRecord]):
@@ -84,7 +83,7 @@ class ParetoFront(Sequence[TrialRecord]):
         if within:
             best = evaluation_of(within[0]).latency.ratio
             tied = [record for record in within if not best.below(evaluation_of(record).latency.ratio)]
-            return min(tied, key=lambda r: (*objectives(r), evaluation_of(r).size_bytes, r.number))
+            return min(tied, key=preference)
         if not self._members:
             msg = "the front is empty: no trial was evaluated and met the budget."
             raise BudgetError(msg)

@@ -1,7 +1,7 @@
 """How long a search takes to its first front: a quantized model within the budget beside the float model.
 
 Everything counts from the call on: reading the model, calibration, the float model's scores and latency, and,
-where the model in int8 does not keep the budget, what is found out without trials.
+where the model in int8 is not on the front, what is found out without trials.
 
     python experiments/benchmarks/first_front.py [CASE ...] [--quick]
 """

@@ -13,7 +13,7 @@ repetitions, is taken not to get there: null.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from _cases import parser
@@ -47,7 +47,7 @@ def compare(name: str, lines: Lines, *, seeds: int, quick: bool) -> None:
         _figure(lines, name, f"hypervolume_at_{evaluations}", medians)
     for share in TO:
         percent = round(100 * share)
-        needed = {method: _median([c.to(share) for c in runs]) for method, runs in courses.items()}
+        needed = _needed(courses, share)
         waited = {
             method: _median([None if (n := c.to(share)) is None else float(c.seconds[n - 1]) for c in runs])
             for method, runs in courses.items()
@@ -57,20 +57,25 @@ def compare(name: str, lines: Lines, *, seeds: int, quick: bool) -> None:
         _figure(lines, name, f"seconds_to_{percent}", waited)
     lucky = {method: _median([c.to_as_recorded(min(TO)) for c in runs]) for method, runs in courses.items()}
     _figure(lines, name, f"evaluations_to_{round(100 * min(TO))}_as_recorded", lucky)
-    needed = {method: _median([c.to(min(TO)) for c in runs]) or math.inf for method, runs in courses.items()}
+    least = {method: value or math.inf for method, value in _needed(courses, min(TO)).items()}
     for peer, goal in (("tpe", ">= 3"), ("random", ">= 10")):
         made = float(np.median([len(c.shares) for c in courses[peer]]))
         lines.figure(
             name,
             f"evaluations_beside_{peer}",
-            needed[OURS],
-            needed[peer],
+            least[OURS],
+            least[peer],
             goal=None if quick else goal,
             peer_evaluations=made,
         )
     for place, drop in enumerate(DROPS):
         medians = {method: float(np.median([c.regrets[place] for c in runs])) for method, runs in courses.items()}
         _figure(lines, name, f"regret_at_{100 * drop:g}_points", medians, after=allowed(name))
+
+
+def _needed(courses: Mapping[str, Sequence[Course]], share: float) -> dict[str, float | None]:
+    """Evaluations of each method until this share, medians."""
+    return {method: _median([c.to(share) for c in runs]) for method, runs in courses.items()}
 
 
 def _median(values: Sequence[float | None]) -> float | None:
