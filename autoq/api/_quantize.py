@@ -10,7 +10,7 @@ import openvino as ov
 
 from autoq.api._calibrated import calibrate
 from autoq.api._settings import Estimator, Scheme, Settings
-from autoq.calibration import Statistics, as_inputs
+from autoq.calibration import Needs, Statistics, as_inputs
 from autoq.core import QuantizationPlan
 from autoq.graph import IgnoredScope, read_model
 from autoq.report import progress_bar
@@ -112,5 +112,7 @@ def quantize(
         settings = replace(settings, recipe=plan.recipe)
     inputs = None if calibration is None and statistics is not None else as_inputs(network, calibration)
     with progress_bar("collecting calibration statistics", shown=progress) as step:
-        calibrated = calibrate(network, inputs, settings, statistics=statistics, progress=step)
-    return calibrated.build(QuantizationPlan(settings.recipe) if plan is None else plan, fold_weights=fold_weights)
+        plan = QuantizationPlan(settings.recipe) if plan is None else plan
+        needs = Needs.of(plan.recipes)
+        calibrated = calibrate(network, inputs, settings, statistics=statistics, needs=needs, progress=step)
+    return calibrated.build(plan, fold_weights=fold_weights)

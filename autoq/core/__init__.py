@@ -24,7 +24,7 @@ from autoq.core._numerics import (
     quantization_level,
     symmetric_limits,
 )
-from autoq.core._plan import QuantizationPlan, Recipe
+from autoq.core._plan import GROUP_CHOICES, QuantizationPlan, Recipe
 from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._typed_yaml import parse_fields, read_yaml
@@ -43,6 +43,7 @@ from autoq.core._vocabulary import (
 
 __all__ = [
     "FP8_FORMATS",
+    "GROUP_CHOICES",
     "Aggregator",
     "AutoqError",
     "BiasCorrection",

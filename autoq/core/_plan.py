@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -21,6 +21,15 @@ from autoq.core._vocabulary import (
 
 # The divergence is taken between histograms of 2048 bins.
 _MOST_KL_BITS = 11
+# Fields of a recipe that a group may choose for itself.
+GROUP_CHOICES = (
+    "preset",
+    "range_estimator",
+    "weight_range_estimator",
+    "bias_correction",
+    "overflow_fix",
+    "smooth_quant_alpha",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +128,7 @@ class Recipe:
             if key not in known:
                 msg = f"Recipe key {key!r} is unknown: {nearest(key, known)}"
                 raise PlanError(msg)
-        readers: dict[str, Callable[[Any], Any]] = {
-            "mode": Precision.parse,
-            "preset": Preset.parse,
-            "range_estimator": RangeEstimator.parse,
-            "weight_range_estimator": RangeEstimator.parse,
-            "activations": QuantizerScheme.from_dict,
-            "weights": QuantizerScheme.from_dict,
-            "bias_correction": BiasCorrection.parse,
-            "overflow_fix": OverflowFix.parse,
-            "runtime_precision": RuntimePrecision.parse,
-        }
-        return cls(**{key: readers[key](value) if key in readers else value for key, value in values.items()})
+        return cls(**_parsed(values))
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values."""
@@ -144,23 +142,52 @@ class QuantizationPlan:
     Attributes:
         recipe: The choices that hold for the whole model.
         precisions: Group name -> precision; a group that is not named is quantized to the recipe's mode.
+        choices: Group name -> fields of the recipe that the group chooses for itself, of `GROUP_CHOICES`. What is as
+            the recipe has it, and what a group in float chooses, is left out.
     """
 
     recipe: Recipe = Recipe()
     precisions: Mapping[str, Precision] = field(default_factory=dict)
+    choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "precisions", MappingProxyType(dict(sorted(self.precisions.items()))))
+        kept = {group: self._own_choices(group, self.choices[group]) for group in sorted(self.choices)}
+        object.__setattr__(self, "choices", MappingProxyType({group: own for group, own in kept.items() if own}))
+
+    def _own_choices(self, group: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in given:
+            if name not in GROUP_CHOICES:
+                msg = f"group {group!r} cannot choose {name!r} for itself: {nearest(name, GROUP_CHOICES)}"
+                raise PlanError(msg)
+        own = {name: value for name, value in sorted(given.items()) if value != getattr(self.recipe, name)}
+        accurate = BiasCorrection.ACCURATE in {self.recipe.bias_correction, own.get("bias_correction")}
+        if "bias_correction" in own and accurate:
+            msg = f"group {group!r} cannot choose its bias correction where that is 'accurate', which takes all layers."
+            raise PlanError(msg)
+        replace(self.recipe, **own)  # raises where they do not go together
+        return MappingProxyType({} if self.precision(group) is Precision.FLOAT else own)
 
     def __hash__(self) -> int:
         return hash(self.to_json())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.recipe, dict(self.precisions))
+        choices = {group: dict(own) for group, own in self.choices.items()}
+        return type(self), (self.recipe, dict(self.precisions), choices)
 
     def precision(self, group: str) -> Precision:
         """Precision of one group."""
         return self.precisions.get(group, self.recipe.mode)
+
+    def recipe_of(self, group: str) -> Recipe:
+        """The recipe that holds for one group."""
+        own = self.choices.get(group)
+        return self.recipe if own is None else replace(self.recipe, **own)
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipe of the model and those of groups that choose for themselves, each once."""
+        return tuple(dict.fromkeys([self.recipe, *map(self.recipe_of, self.choices)]))
 
     @property
     def float_groups(self) -> frozenset[str]:
@@ -169,7 +196,9 @@ class QuantizationPlan:
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values."""
-        return {"recipe": self.recipe.to_dict(), "precisions": {group: str(p) for group, p in self.precisions.items()}}
+        precisions = {group: str(precision) for group, precision in self.precisions.items()}
+        choices = {group: {name: _plain(own[name]) for name in own} for group, own in self.choices.items()}
+        return {"recipe": self.recipe.to_dict(), "precisions": precisions} | ({"choices": choices} if choices else {})
 
     def to_json(self) -> str:
         """The plan as one line of JSON, equal for equal plans."""
@@ -183,11 +212,32 @@ class QuantizationPlan:
             PlanError: A key or a word is unknown.
         """
         for key in values:
-            if key not in {"recipe", "precisions"}:
-                msg = f"Plan key {key!r} is unknown: {nearest(key, ['recipe', 'precisions'])}"
+            if key not in {f.name for f in fields(cls)}:
+                msg = f"Plan key {key!r} is unknown: {nearest(key, [f.name for f in fields(cls)])}"
                 raise PlanError(msg)
         precisions = {group: Precision.parse(p) for group, p in values.get("precisions", {}).items()}
-        return cls(Recipe.from_dict(values.get("recipe", {})), precisions)
+        choices = {group: _parsed(own) for group, own in values.get("choices", {}).items()}
+        return cls(Recipe.from_dict(values.get("recipe", {})), precisions, choices)
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "mode": Precision.parse,
+        "preset": Preset.parse,
+        "range_estimator": RangeEstimator.parse,
+        "weight_range_estimator": RangeEstimator.parse,
+        "activations": QuantizerScheme.from_dict,
+        "weights": QuantizerScheme.from_dict,
+        "bias_correction": BiasCorrection.parse,
+        "overflow_fix": OverflowFix.parse,
+        "runtime_precision": RuntimePrecision.parse,
+    }
+)
+
+
+def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a recipe from plain values."""
+    return {key: _READERS[key](value) if key in _READERS else value for key, value in values.items()}
 
 
 def _plain(value: object) -> object:

@@ -17,7 +17,7 @@ from autoq.core import (
     fp8_scale,
     symmetric_limits,
 )
-from autoq.graph import Placements, QuantizerSite, SiteKind, Tensor, WeightedLayer
+from autoq.graph import QuantizationGraph, QuantizerSite, SiteKind, Tensor, WeightedLayer
 from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
 
 Range = tuple[FloatArray, FloatArray]
@@ -27,30 +27,30 @@ class ActivationQuantizers:
     """Numbers of quantized activations.
 
     Args:
-        placements: Where quantizers stand; searches find the ranges of all of a placement's sites in one go.
         statistics: Of the activations.
     """
 
-    def __init__(self, placements: Placements, statistics: Statistics) -> None:
-        self._placements = placements
+    def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
         self._numbers: dict[object, Limits | Fp8Scale] = {}
         self._searches: dict[object, dict[str, Range]] = {}
 
     def quantizers(
         self,
+        graph: QuantizationGraph,
         sites: Mapping[str, QuantizerSite],
         smoothed: tuple[Smoothing, ...],
         layers: Mapping[str, WeightedLayer],
-        recipe: Recipe,
+        recipes: Mapping[str, Recipe],
     ) -> list[ResolvedQuantizer]:
         """The quantizers of activations.
 
         Args:
+            graph: That the sites are of.
             sites: Standing sites by name.
             smoothed: What SmoothQuant divides.
             layers: Standing layers by operation.
-            recipe: The recipe.
+            recipes: Recipe by site. Where one quantizer, or one range, serves several sites, the first one's holds.
         """
         by_layer = {op: smoothing for smoothing in smoothed for op in smoothing.layers}
         found: list[ResolvedQuantizer] = []
@@ -60,22 +60,31 @@ class ActivationQuantizers:
                 continue
             smoothing = next((by_layer[op] for op in site.sinks if op in by_layer), None)
             if smoothing is None:
-                per_tensor = channel_axis(site, recipe.activations) is None
-                found.append(resolve_site(site, self._plain(site, sites, recipe), per_tensor=per_tensor))
+                per_tensor = channel_axis(site, recipes[site.name].activations) is None
+                found.append(resolve_site(site, self._plain(graph, site, sites, recipes), per_tensor=per_tensor))
             elif smoothing.tensor not in merged:
                 # One quantizer behind the division serves all readers, wherever theirs stood before.
                 merged.add(smoothing.tensor)
-                found.append(self._divided(site, smoothing, layers, recipe))
+                found.append(self._divided(site, smoothing, layers, recipes[site.name]))
         return found
 
-    def _plain(self, site: QuantizerSite, sites: Mapping[str, QuantizerSite], recipe: Recipe) -> Limits | Fp8Scale:
+    def _plain(
+        self,
+        graph: QuantizationGraph,
+        site: QuantizerSite,
+        sites: Mapping[str, QuantizerSite],
+        recipes: Mapping[str, Recipe],
+    ) -> Limits | Fp8Scale:
         together = [site]
         if site.unified is not None:
             together = [s for s in sites.values() if s.unified == site.unified]
+        recipe = recipes[together[0].name]
         key = (tuple(s.name for s in together), *_scheme(recipe), recipe.range_estimator, recipe.subset_size)
         if key not in self._numbers:
             symmetric = site.symmetric or recipe.symmetric
-            lows, highs = zip(*(self._range(member, recipe, symmetric=symmetric) for member in together), strict=True)
+            lows, highs = zip(
+                *(self._range(graph, member, recipe, symmetric=symmetric) for member in together), strict=True
+            )
             per_channel = channel_axis(site, recipe.activations) is not None
             self._numbers[key] = _numbers(
                 np.minimum.reduce(lows), np.maximum.reduce(highs), recipe, symmetric=symmetric, per_channel=per_channel
@@ -102,17 +111,16 @@ class ActivationQuantizers:
             smoothed=True,
         )
 
-    def _range(self, site: QuantizerSite, recipe: Recipe, *, symmetric: bool) -> Range:
+    def _range(self, graph: QuantizationGraph, site: QuantizerSite, recipe: Recipe, *, symmetric: bool) -> Range:
         axis = channel_axis(site, recipe.activations)
         estimator = estimator_for(recipe.range_estimator, axis)
         if estimator.search is not None:
-            return self._searched(recipe)[site.name]
+            return self._searched(graph, recipe)[site.name]
         samples = self._statistics.samples(site.tensor, axis, recipe.subset_size, non_negative=site.non_negative)
         return estimate_range(samples, estimator, symmetric=symmetric)
 
-    def _searched(self, recipe: Recipe) -> dict[str, Range]:
-        """Ranges of all per-tensor activations of a placement, found in their histograms in one go."""
-        graph = self._placements.under(recipe.ignored_scope, recipe.placement)
+    def _searched(self, graph: QuantizationGraph, recipe: Recipe) -> dict[str, Range]:
+        """Ranges of all per-tensor activations of a graph, found in their histograms in one go."""
         key = (id(graph), *_scheme(recipe), recipe.range_estimator, recipe.subset_size)
         if key not in self._searches:
             sites = [site for site in graph.activations if channel_axis(site, recipe.activations) is None]

@@ -48,7 +48,7 @@ class CandidateBuilder:
         self._statistics = statistics
         self._weights = FloatWeights(model)
         self._on_weights = WeightQuantizers(self._weights, statistics)
-        self._on_activations = ActivationQuantizers(placements, statistics)
+        self._on_activations = ActivationQuantizers(statistics)
         self._inputs = inputs
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
         self._overlaps: dict[object, list[str]] = {}
@@ -63,20 +63,21 @@ class CandidateBuilder:
         graph = self._graph(plan)
         sites = {site.name: site for site in graph.sites if self._stands(plan, graph, site)}
         recipe = plan.recipe
-        smoothed = self._smooth(graph, sites, recipe)
+        recipes = {name: self._recipe_of(plan, graph, name) for name in sites}
+        smoothed = self._smooth(graph, sites, recipes)
         layers = {layer.op: layer for layer in graph.layers if layer.weight in sites}
         quantizers = [
-            *self._on_activations.quantizers(sites, smoothed, layers, recipe),
+            *self._on_activations.quantizers(graph, sites, smoothed, layers, recipes),
             *(
-                self._on_weights.quantizer(site, smoothed, layers, recipe)
+                self._on_weights.quantizer(site, smoothed, layers, recipes[site.name])
                 for site in sites.values()
                 if site.kind is SiteKind.WEIGHT
             ),
         ]
         shifts: dict[str, FloatArray] = {}
-        if recipe.bias_correction is BiasCorrection.FAST:
-            for layer in layers.values():
-                shift = self._on_weights.shift(layer, sites[layer.weight], smoothed, recipe)
+        for layer in layers.values():
+            if recipes[layer.weight].bias_correction is BiasCorrection.FAST:
+                shift = self._on_weights.shift(layer, sites[layer.weight], smoothed, recipes[layer.weight])
                 if shift is not None:
                     shifts[layer.op] = shift
         corrected_on = 0
@@ -198,7 +199,7 @@ class CandidateBuilder:
 
     def _graph(self, plan: QuantizationPlan) -> QuantizationGraph:
         known = {group.name for group in self._placements.reference.groups}
-        for group in plan.precisions:
+        for group in (*plan.precisions, *plan.choices):
             if group not in known:
                 msg = f"plan names the group {group!r}, which the model does not have: {nearest(group, known)}"
                 raise PlanError(msg)
@@ -220,6 +221,14 @@ class CandidateBuilder:
             return False
         return site.kind is SiteKind.WEIGHT or Precision.INT8_WEIGHTS not in asked
 
+    def _recipe_of(self, plan: QuantizationPlan, graph: QuantizationGraph, site: str) -> Recipe:
+        """The recipe of a site; where its group holds several of the reference, that of the first that chose."""
+        if not plan.choices:
+            return plan.recipe
+        group = graph.group_of[site]
+        chose = (name for name in self._groups_of(group.name, group.ops) if name in plan.choices)
+        return plan.recipe_of(next(chose, ""))
+
     def _groups_of(self, name: str, ops: tuple[str, ...]) -> list[str]:
         """Groups of the reference that hold any of these operations."""
         key = (name, ops)
@@ -231,11 +240,15 @@ class CandidateBuilder:
     # --- numbers, each computed once ---------------------------------------------------------------------------------
 
     def _smooth(
-        self, graph: QuantizationGraph, sites: dict[str, QuantizerSite], recipe: Recipe
+        self, graph: QuantizationGraph, sites: dict[str, QuantizerSite], recipes: dict[str, Recipe]
     ) -> tuple[Smoothing, ...]:
-        if recipe.smooth_quant_alpha is None:
+        alphas = {
+            name: recipes[name].smooth_quant_alpha for name, site in sites.items() if site.kind is SiteKind.WEIGHT
+        }
+        if all(alpha is None for alpha in alphas.values()):
             return ()
-        key = (id(graph), frozenset(sites), recipe.smooth_quant_alpha, recipe.subset_size)
+        subset_size = next(iter(recipes.values())).subset_size
+        key = (id(graph), frozenset(sites), tuple(alphas.values()), subset_size)
         if key not in self._smoothings:
             activations: dict[str, list[QuantizerSite]] = {}
             for site in sites.values():
@@ -248,8 +261,8 @@ class CandidateBuilder:
                 activations,
                 self._weights,
                 self._statistics,
-                alpha=recipe.smooth_quant_alpha,
-                subset_size=recipe.subset_size,
+                alphas=alphas,
+                subset_size=subset_size,
             )
         return self._smoothings[key]
 

@@ -43,7 +43,7 @@ def smoothings(
     weights: FloatWeights,
     statistics: Statistics,
     *,
-    alpha: float,
+    alphas: Mapping[str, float | None],
     subset_size: int,
 ) -> tuple[Smoothing, ...]:
     """Scales for every activation that can be smoothed.
@@ -54,7 +54,8 @@ def smoothings(
         activations: Standing activation sites by the operation they serve.
         weights: The float weights.
         statistics: Holds the extremes of the activations per channel.
-        alpha: Migration strength in [0, 1].
+        alphas: Migration strength in [0, 1] by weight site; None leaves its layer as it is, and with it the others that
+            read the same tensor.
         subset_size: Samples used.
     """
     readers: dict[tuple[Tensor, int], list[WeightedLayer]] = {}
@@ -69,9 +70,15 @@ def smoothings(
         served = {sink for layer in group for site in activations[layer.op] for sink in site.sinks}
         if served != ops_read or Tap(tensor, axis, Statistic.MAX) not in statistics:
             continue
+        strengths = [alpha for layer in group if (alpha := alphas[layer.weight]) is not None]
+        if len(strengths) < len(group):
+            continue
         minimum, maximum = statistics.extremes(tensor, axis, subset_size)
         magnitude = np.maximum(np.abs(minimum), np.abs(maximum)).max(axis=0)
-        candidates = [_scale(magnitude, input_magnitude(weights, layer, sites[layer.weight]), alpha) for layer in group]
+        candidates = [
+            _scale(magnitude, input_magnitude(weights, layer, sites[layer.weight]), alpha)
+            for layer, alpha in zip(group, strengths, strict=True)
+        ]
         scale = max(candidates, key=lambda s: float(s.min() / s.max()))
         rank = len(weights.node(tensor.producer).output(tensor.port).get_partial_shape())
         shape = [1] * rank

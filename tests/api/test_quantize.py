@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 
 import autoq
 from autoq.calibration import as_inputs
-from autoq.core import ConfigError, DataError, ModelError, PlanError, Precision, QuantizationPlan
+from autoq.core import ConfigError, DataError, ModelError, PlanError, Precision, QuantizationPlan, RangeEstimator
 from autoq.graph import Placements
 
 DATA = images(12)
@@ -79,6 +79,20 @@ def test_statistics_collected_once_serve_every_plan():
     quantized = autoq.quantize(model, None, statistics=statistics, plan=plan)
     assert not any(name.startswith("conv_2/") for name in fakes(quantized))
     assert snapshot(autoq.quantize(model, None, statistics=statistics)) == snapshot(autoq.quantize(model, DATA))
+
+
+def test_what_groups_choose_is_collected_too():
+    plan = QuantizationPlan(choices={"conv_2": {"range_estimator": RangeEstimator.MSE}})
+    quantized, usual = (_ranges(autoq.quantize(conv_net(), DATA, plan=given)) for given in (plan, None))
+    every = _ranges(autoq.quantize(conv_net(), DATA, range_estimator="mse"))
+    (sites,) = [group.sites for group in Placements.of(conv_net()).reference.groups if group.name == "conv_2"]
+    assert quantized == usual | {name: every[name] for name in sites if name in every}
+    assert quantized != usual
+
+
+def _ranges(model):
+    quantizers = [op for op in model.get_ops() if op.get_type_name() == "FakeQuantize"]
+    return {op.get_friendly_name(): op.input_value(2).get_node().data.tolist() for op in quantizers}
 
 
 def test_what_else_a_model_may_be(tmp_path):

@@ -1,3 +1,4 @@
+import dataclasses
 import pickle
 
 import pytest
@@ -57,7 +58,20 @@ RECIPES = st.builds(
     weight_range_estimator=REDUCTIONS,
     **COMMON,
 )
-PLANS = st.builds(QuantizationPlan, RECIPES, st.dictionaries(st.text(max_size=5), st.sampled_from(Precision)))
+GROUPS = st.text(max_size=5)
+CHOICES = st.fixed_dictionaries(
+    {},
+    optional={
+        "preset": st.sampled_from(Preset),
+        "range_estimator": ESTIMATORS,
+        "overflow_fix": st.sampled_from(OverflowFix),
+        "smooth_quant_alpha": st.none() | st.floats(0, 1),
+    },
+)
+PRECISIONS = st.dictionaries(GROUPS, st.sampled_from(Precision))
+PLANS = st.builds(QuantizationPlan, RECIPES, PRECISIONS) | st.builds(
+    QuantizationPlan, st.just(Recipe()), PRECISIONS, st.dictionaries(GROUPS, CHOICES)
+)
 
 
 @given(PLANS)
@@ -91,10 +105,45 @@ def test_a_group_that_is_not_named_is_quantized_to_the_mode():
     assert plan.float_groups == {"x"}
 
 
+@given(st.dictionaries(GROUPS, CHOICES), PRECISIONS)
+def test_a_group_has_the_recipe_of_the_plan_but_for_what_it_chooses(choices, precisions):
+    plan = QuantizationPlan(Recipe(overflow_fix=OverflowFix.DISABLE), precisions, choices)
+    for group in [*choices, *precisions, "another group"]:
+        for field in dataclasses.fields(Recipe):
+            own = {} if plan.precision(group) is Precision.FLOAT else choices.get(group, {})
+            assert getattr(plan.recipe_of(group), field.name) == own.get(field.name, getattr(plan.recipe, field.name))
+
+
+def test_plans_that_say_the_same_are_equal():
+    recipe = Recipe(preset=Preset.MIXED)
+    plain = QuantizationPlan(recipe, {"x": Precision.FLOAT})
+    said_twice = QuantizationPlan(recipe, {"x": Precision.FLOAT}, {"y": {"preset": Preset.MIXED}})
+    of_float = QuantizationPlan(recipe, {"x": Precision.FLOAT}, {"x": {"preset": Preset.PERFORMANCE}})
+    assert plain == said_twice == of_float
+    assert "choices" not in plain.to_dict()
+    other = QuantizationPlan(recipe, {"x": Precision.FLOAT}, {"y": {"preset": Preset.PERFORMANCE}})
+    assert other != plain
+    with pytest.raises(TypeError):
+        other.choices["y"]["preset"] = Preset.MIXED
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"recipes": {}}, "Plan key 'recipes' is unknown: did you mean 'recipe'"),
+        ({"choices": {"x": {"subset_size": 3}}}, "group 'x' cannot choose 'subset_size' for itself"),
+        (
+            {"choices": {"x": {"presets": "mixed"}}},
+            "cannot choose 'presets' for itself: did you mean 'preset'",
+        ),
+        ({"choices": {"x": {"preset": "mix"}}}, "preset 'mix' is unknown"),
+        ({"choices": {"x": {"smooth_quant_alpha": 2}}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got 2"),
+        ({"choices": {"x": {"bias_correction": "accurate"}}}, "group 'x' cannot choose its bias correction where that"),
+        (
+            {"recipe": {"bias_correction": "accurate"}, "choices": {"x": {"bias_correction": "none"}}},
+            "where that is 'accurate', which takes all layers",
+        ),
+        ({"recipe": {"mode": "fp8_e4m3"}, "choices": {"x": {"preset": "mixed"}}}, "mode 'fp8_e4m3' has no zero points"),
         ({"recipe": {"presets": "mixed"}}, "Recipe key 'presets' is unknown: did you mean 'preset'"),
         ({"recipe": {"preset": "mix"}}, "preset 'mix' is unknown"),
         ({"recipe": {"subset_size": 0}}, "subset_size must be at least 1, got 0"),

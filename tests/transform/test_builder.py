@@ -1,5 +1,7 @@
 """Candidates: what stands, what the numbers are, what OpenVINO computes from them."""
 
+import dataclasses
+
 import numpy as np
 import openvino as ov
 import pytest
@@ -10,6 +12,7 @@ from networks import conv_net, images, run, snapshot, token_net
 from autoq.calibration import Needs, as_inputs, collect
 from autoq.core import (
     BiasCorrection,
+    ModelType,
     OverflowFix,
     PlanError,
     Precision,
@@ -241,3 +244,73 @@ def test_smoothing_keeps_out_of_what_is_ignored():
         builder = CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data)))
         smoothed[scope] = {s.tensor.producer for s in builder.resolve(plan).smoothings}
     assert smoothed == {None: {"spread", "gelu"}, IgnoredScope(names=["up"]): {"gelu"}}
+
+
+OWN = {
+    "preset": Preset.MIXED,
+    "range_estimator": RangeEstimator.MIN_MAX,
+    "weight_range_estimator": RangeEstimator.MSE,
+    "overflow_fix": OverflowFix.ENABLE,
+    "bias_correction": BiasCorrection.FAST,
+}
+
+
+@pytest.mark.parametrize("field", [*OWN, None])
+@pytest.mark.parametrize("estimator", [RangeEstimator.MEAN_MIN_MAX, RangeEstimator.MSE])
+def test_a_group_that_chooses_for_itself_is_quantized_as_if_all_had_chosen_so(field, estimator):
+    own = OWN if field is None else {field: OWN[field]}
+    builder, graph = builder_for(conv_net())
+    recipe = dataclasses.replace(PLAIN, range_estimator=estimator)
+    usual = builder.resolve(QuantizationPlan(recipe))
+    every = builder.resolve(QuantizationPlan(recipe, choices={g.name: own for g in graph.groups}))
+    by_name = [{q.name: q.numbers.identity for q in resolved.quantizers} for resolved in (usual, every)]
+    for group in graph.groups:
+        resolved = builder.resolve(QuantizationPlan(recipe, choices={group.name: own}))
+        for quantizer in resolved.quantizers:
+            assert quantizer.numbers.identity == by_name[quantizer.name in group.sites][quantizer.name]
+        expected = {op: shift for op, shift in every.shifts.items() if op in group.ops}
+        assert resolved.shifts.keys() == expected.keys()
+        for op, shift in expected.items():
+            np.testing.assert_array_equal(resolved.shifts[op], shift)
+    if "preset" not in own:  # which as a recipe's moves quantizers
+        assert every.fingerprint == builder.fingerprint(QuantizationPlan(dataclasses.replace(recipe, **own)))
+    # What is resolved is what is built.
+    plan = QuantizationPlan(recipe, choices={graph.groups[0].name: own})
+    resolved = builder.resolve(plan)
+    built = fakes(builder.build(plan, fold_weights=False))
+    for quantizer in resolved.quantizers:
+        np.testing.assert_array_equal(limits_of(built[quantizer.name])[0].reshape(-1), quantizer.numbers.low)
+
+
+def test_a_matmul_is_smoothed_as_strongly_as_its_group_chooses():
+    model = token_net()
+    rng = np.random.default_rng(0)
+    placements = Placements.of(model, model_type=ModelType.TRANSFORMER)
+    needs = Needs(estimators=NEEDS.estimators, smoothing=True)
+    tokens = [rng.integers(0, 16, (1, 8)) for _ in range(6)]
+    statistics = collect(model, placements, as_inputs(model, tokens), needs=needs)
+    builder = CandidateBuilder(model, placements, statistics)
+    groups = [group.name for group in placements.reference.groups]
+
+    def smoothed(alpha, **own):
+        plan = QuantizationPlan(dataclasses.replace(PLAIN, smooth_quant_alpha=alpha), choices=own)
+        return {s.layers: s.scale for s in builder.resolve(plan).smoothings}
+
+    by_alpha = {alpha: smoothed(alpha) for alpha in (0.95, 0.3)}
+    assert smoothed(None) == {}
+    chosen = [group for group in groups if smoothed(None, **{group: {"smooth_quant_alpha": 0.3}})]
+    assert chosen
+    for group in chosen:
+        alone = smoothed(None, **{group: {"smooth_quant_alpha": 0.3}})
+        mixed = smoothed(0.95, **{group: {"smooth_quant_alpha": 0.3}})
+        without = smoothed(0.95, **{group: {"smooth_quant_alpha": None}})
+        assert mixed.keys() == by_alpha[0.95].keys() == alone.keys() | without.keys()
+        assert not alone.keys() & without.keys()
+        for layers, scale in mixed.items():
+            np.testing.assert_array_equal(scale, by_alpha[0.3 if layers in alone else 0.95][layers])
+
+
+def test_choices_of_a_group_that_does_not_exist():
+    builder, _ = builder_for(conv_net())
+    with pytest.raises(PlanError, match="names the group 'haed', which the model does not have: did you mean 'head'"):
+        builder.resolve(QuantizationPlan(PLAIN, choices={"haed": {"preset": Preset.MIXED}}))
