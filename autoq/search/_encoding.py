@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from autoq.core import Precision
-from autoq.search._parameters import PRECISION_PREFIX, Dimensions, plain_choices
+from autoq.search._parameters import PRECISION_PREFIX, Dimensions, own_name, plain_choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Encoding:
 
     Attributes:
         units: Units whose precision is searched, of a search space of autoq.
-        fields: Choices of every other parameter.
+        fields: Choices of every other parameter, of the model as a whole or of a unit for itself.
     """
 
     units: tuple[str, ...]
@@ -76,7 +76,19 @@ class Encoding:
         fields = {
             name: tuple(plain_choices(choices)) for name, choices in dimensions.recipe.items() if len(choices) > 1
         }
-        return cls(tuple(dimensions.units), fields)
+        own = {
+            own_name(name, unit): tuple(plain_choices(choices))
+            for unit in dimensions.units
+            for name, choices in dimensions.own.items()
+        }
+        return cls(tuple(dimensions.units), fields | own)
+
+    @property
+    def owned(self) -> tuple[tuple[str, int], ...]:
+        """Recipe field that each parameter is of, and number of the unit that chooses it for itself; -1 for none."""
+        places = {unit: number for number, unit in enumerate(self.units)}
+        parts = [(name, *name.partition("/")) for name in self.fields]
+        return tuple((head, places[unit]) if unit in places else (name, -1) for name, head, _, unit in parts)
 
     def encode(self, parameters: Sequence[Mapping[str, Any]]) -> Points:
         """Parameters as arrays; each must name every unit and field."""

@@ -105,11 +105,9 @@ class FrontSampler(BaseSampler):
         """The parameters that promise most."""
         if not search_space:
             return {}
-        encoding = Encoding.of(search_space)
-        seen = Observed.of(study, trial, encoding, search_space, self._noise)
-        if seen is None:
-            return {}
-        return self._propose(seen, Effects(encoding, self._knowledge))
+        effects = Effects(Encoding.of(search_space), self._knowledge)
+        seen = Observed.of(study, trial, effects.encode, search_space, self._noise)
+        return {} if seen is None else self._propose(seen, effects)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -187,7 +185,8 @@ class _Pool:
 
     def fresh(self, points: Points) -> Points:
         """Those that were not seen, each once; units that the device fails to run in int8 stay in float."""
-        allowed = self._small(Points(points.int8 & ~self.effects.forbidden, points.choices))
+        runnable = Points(points.int8 & ~self.effects.forbidden, points.choices)
+        allowed = self._small(self.effects.settled(runnable))
         seen = Points.concatenate([self.seen.points, self.seen.pending, self.seen.failed])
         keys, first = np.unique(allowed.keys(), return_index=True)
         return allowed[first[~np.isin(keys, seen.keys())]]

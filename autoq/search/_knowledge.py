@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -47,6 +48,8 @@ class Knowledge:
         whole: Distortion with every unit in int8, default recipe.
         recipes: By recipe field and by choice as Optuna stores it, distortion with every unit in int8 where that choice
             alone differs from the default recipe.
+        choices: By recipe field and by choice as Optuna stores it, distortion of each unit where it alone is int8 and
+            makes that choice for itself.
         gains: By unit, by how much the latency ratio should fall where it is int8, from profiles of the float model
             and of the model in int8.
         neighbours: Pairs of units between which a tensor flows: where they differ in precision, it is converted.
@@ -58,6 +61,7 @@ class Knowledge:
     whole: float
     interactions: Mapping[Pair, float] = field(default_factory=dict)
     recipes: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
+    choices: Mapping[str, Mapping[Any, Mapping[str, float]]] = field(default_factory=dict)
     neighbours: tuple[Pair, ...] = ()
     probes: Probes = Probes()
 
@@ -65,6 +69,13 @@ class Knowledge:
     def ranking(self) -> list[str]:
         """Units by distortion, most sensitive first."""
         return sorted(self.distortion, key=lambda unit: -self.distortion[unit])
+
+    def factor(self, name: str, choice: Any, unit: str) -> float:  # any choice of Optuna's
+        """How many times the distortion of a unit by its defaults another choice of its own makes; 1 if not known."""
+        usual, found = self.distortion.get(unit, 0.0), self.choices.get(name, {}).get(choice, {}).get(unit)
+        if found is None or found == usual or not math.isfinite(usual):
+            return 1.0
+        return found / usual if usual > 0 else math.inf
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -74,6 +85,9 @@ class Knowledge:
             **asdict(self),
             "interactions": pairs,
             "recipes": recipes,
+            "choices": {
+                name: [[choice, dict(units)] for choice, units in made.items()] for name, made in self.choices.items()
+            },
             "neighbours": [list(p) for p in self.neighbours],
         }
 
@@ -88,5 +102,6 @@ class Knowledge:
             recipes={name: dict(items) for name, items in values["recipes"].items()},
             neighbours=tuple((first, second) for first, second in values["neighbours"]),
             # Tables of earlier recordings do not say.
+            choices={name: dict(made) for name, made in values.get("choices", {}).items()},
             probes=Probes(**values.get("probes", {})),
         )

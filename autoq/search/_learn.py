@@ -15,7 +15,7 @@ from autoq.search._gains import latency_gains
 from autoq.search._knowledge import Knowledge, Probes
 from autoq.search._parameters import plain_choices
 from autoq.search._problem import Problem, Stage
-from autoq.search._sensitivity import alike, measure_sensitivities
+from autoq.search._sensitivity import Sensitivities, alike, measure_sensitivities
 from autoq.search._study import Study
 
 _RECIPE_INPUTS = 16
@@ -50,6 +50,7 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
         evaluator=problem.evaluator,
         measure=problem.space.sensitivity,
     )
+    choices, own_probes = _own_choices(problem, sensitivities, stage)
     whole, recipes, probes = _whole_models(problem, stage)
     stage("profiling the float model and the model in int8", 0, None)
     gains, profiles = _gains(problem)
@@ -59,10 +60,11 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
         whole=whole,
         interactions=sensitivities.interactions,
         recipes=recipes,
+        choices=choices,
         neighbours=near,
         probes=Probes(
-            models=probes.models + sensitivities.models,
-            inferences=probes.inferences + sensitivities.inferences,
+            models=probes.models + sensitivities.models + own_probes.models,
+            inferences=probes.inferences + sensitivities.inferences + own_probes.inferences,
             profiles=profiles,
             seconds=time.monotonic() - started,
         ),
@@ -77,6 +79,34 @@ def recall(problem: Problem, study: Study) -> Knowledge | None:
         return problem.knowledge
     stored = study.recall(_KNOWLEDGE)
     return None if stored is None else Knowledge.from_dict(stored)
+
+
+def _own_choices(
+    problem: Problem, usual: Sensitivities, stage: Stage
+) -> tuple[dict[str, dict[Any, dict[str, float]]], Probes]:
+    """Distortion of each unit alone by each choice that it may make for itself, and what that took."""
+    own, default = problem.space.unit_choices(), problem.space.default_recipe()
+    total, models, inferences = sum(len(choices) - 1 for choices in own.values()), 0, 0
+    found: dict[str, dict[Any, dict[str, float]]] = {}
+    for name, choices in own.items():
+        first, *others = zip(choices, plain_choices(choices), strict=True)
+        found[name] = {first[1]: dict(usual.alone)}
+        for choice, plain in others:
+            measured = measure_sensitivities(
+                problem.builder,
+                problem.model,
+                problem.dimensions.units,
+                (),
+                replace(default, **{name: choice}),
+                inputs=problem.inputs,
+                evaluator=problem.evaluator,
+                measure=problem.space.sensitivity,
+            )
+            found[name][plain] = dict(measured.alone)
+            models, inferences = models + measured.models, inferences + measured.inferences
+            done = sum(map(len, found.values())) - len(found)
+            stage("measuring the sensitivity of units by their own choices", done, total)
+    return found, Probes(models=models, inferences=inferences)
 
 
 def _whole_models(problem: Problem, stage: Stage) -> tuple[float, dict[str, dict[Any, float]], Probes]:

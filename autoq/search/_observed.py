@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from autoq.search._encoding import Encoding, Points
+from autoq.search._encoding import Points
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class Observed:
         cls,
         study: Study,
         trial: FrozenTrial,
-        encoding: Encoding,
+        encode: Callable[[Sequence[Mapping[str, Any]]], Points],
         search_space: Mapping[str, BaseDistribution],
         noise: Callable[[FrozenTrial], tuple[float, float]],
     ) -> Observed | None:
@@ -52,10 +53,10 @@ class Observed:
         if not ended:
             return None
         signs = [-1.0 if direction is StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
-        points = encoding.encode([t.params for t in ended])
+        points = encode([t.params for t in ended])
         values = np.array([t.values for t in ended]) * signs
         # The same parameters count once: Optuna repeats them, and then they are not measured again.
         _, first = np.unique(points.keys(), return_index=True)
         noises = np.array([noise(ended[index]) for index in first], np.float64)
-        others = [encoding.encode([t.params for t in some]) for some in (running, failed)]
+        others = [encode([t.params for t in some]) for some in (running, failed)]
         return cls(points[first], values[first], noises, *others)

@@ -1,10 +1,16 @@
-"""Plans as Optuna parameters and back: one categorical per dimension that has a choice."""
+"""Plans as Optuna parameters and back: one categorical per dimension that has a choice.
+
+"preset" is a choice of the model as a whole, "precision/conv1" the precision of the unit conv1, "preset/conv1" what
+that unit chooses for itself.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -22,23 +28,25 @@ class Dimensions:
     Attributes:
         recipe: Choices by recipe field.
         units: Groups by unit; the groups of a unit share one precision.
+        own: Choices by recipe field that each unit has for itself.
     """
 
     recipe: Mapping[str, tuple[Any, ...]]
     units: Mapping[str, tuple[str, ...]]
+    own: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, space: SearchSpace, units: Mapping[str, Sequence[str]]) -> Dimensions:
         """Dimensions of a space on a model whose groups make these units."""
-        return cls(space.recipe_choices(), {unit: tuple(groups) for unit, groups in units.items()})
+        held = {unit: tuple(groups) for unit, groups in units.items()}
+        return cls(space.recipe_choices(), held, space.unit_choices())
 
     @property
     def cardinality(self) -> int:
         """Number of plans that can be written down; several may build the same model."""
-        count = int(2 ** len(self.units))
-        for choices in self.recipe.values():
-            count *= len(choices)
-        return count
+        # A unit in float has nothing to choose.
+        of_unit = 1 + math.prod(map(len, self.own.values()))
+        return int(of_unit ** len(self.units)) * math.prod(map(len, self.recipe.values()))
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> QuantizationPlan:
         """Asks the sampler for one plan."""
@@ -52,7 +60,25 @@ class Dimensions:
             for unit, groups in self.units.items()
             for group in groups
         }
-        return QuantizationPlan(Recipe.from_dict(recipe), precisions)
+        # All units are asked, those in float too: a parameter that only some trials have is one that no sampler models.
+        own = {
+            unit: {
+                name: trial.suggest_categorical(own_name(name, unit), plain_choices(choices))
+                for name, choices in self.own.items()
+            }
+            for unit in self.units
+        }
+        parsed = {unit: Recipe.from_dict(made) for unit, made in own.items()} if self.own else {}
+        return QuantizationPlan(
+            Recipe.from_dict(recipe),
+            precisions,
+            {
+                group: {name: getattr(parsed[unit], name) for name in self.own}
+                for unit, groups in self.units.items()
+                if unit in parsed
+                for group in groups
+            },
+        )
 
     def plan(self, parameters: Mapping[str, Any]) -> QuantizationPlan:
         """The plan of some parameters."""
@@ -65,23 +91,42 @@ class Dimensions:
             for name, choices in self.recipe.items()
             if len(choices) > 1
         }
-        return recipe | {
+        precisions = {
             PRECISION_PREFIX + unit: str(plan.precision(groups[0])) for unit, groups in self.units.items() if groups
         }
+        own = {
+            own_name(name, unit): plain_choices([getattr(plan.recipe_of(groups[0]), name)])[0]
+            for unit, groups in self.units.items()
+            if groups
+            for name in self.own
+        }
+        return recipe | precisions | own
 
 
-def plan_of_units(recipe: Recipe, units: Mapping[str, Sequence[str]], int8: Collection[str]) -> QuantizationPlan:
+def own_name(field_name: str, unit: str) -> str:
+    """The parameter of what a unit chooses for itself."""
+    return f"{field_name}/{unit}"
+
+
+def plan_of_units(
+    recipe: Recipe,
+    units: Mapping[str, Sequence[str]],
+    int8: Collection[str],
+    own: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> QuantizationPlan:
     """The plan with some units in int8 and all others in float.
 
     Args:
         recipe: Of the plan.
         units: Groups by unit.
         int8: Units.
+        own: What units choose for themselves, by unit and recipe field.
     """
     precisions = {
         group: Precision.INT8 if unit in int8 else Precision.FLOAT for unit, groups in units.items() for group in groups
     }
-    return QuantizationPlan(recipe, precisions)
+    choices = {group: own[unit] for unit, groups in units.items() if unit in own for group in groups}
+    return QuantizationPlan(recipe, precisions, choices)
 
 
 def plain_choices(choices: Sequence[Any]) -> list[Any]:

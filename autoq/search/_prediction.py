@@ -72,7 +72,7 @@ def predict(
         Mean and standard deviation of accuracy drop and latency ratio, [n, 2] each.
     """
     models = _Measured.of(dimensions, records).fit(knowledge)
-    return models.predict(models.effects.encoding.encode([dimensions.parameters(plan) for plan in plans]))
+    return models.predict(models.effects.encode([dimensions.parameters(plan) for plan in plans]))
 
 
 def prediction_error(

@@ -27,7 +27,8 @@ class ReducedSpace:
         units: Groups by unit; the groups of a unit share one precision.
 
     Raises:
-        ConfigError: There are too many units, or several runtime precisions, of which each has a float model.
+        ConfigError: There are too many units, several runtime precisions, of which each has a float model, or
+            choices of single units.
     """
 
     space: SearchSpace
@@ -40,6 +41,10 @@ class ReducedSpace:
         if len(self.space.runtime_precisions) > 1:
             names = ", ".join(map(str, self.space.runtime_precisions))
             msg = f"a space whose plans are numbered has one runtime precision, not {names}."
+            raise ConfigError(msg)
+        if self.space.unit_choices():
+            names = ", ".join(self.space.per_unit)
+            msg = f"a space whose plans are numbered has no choices of single units: leave {names} out of per_unit."
             raise ConfigError(msg)
 
     def __len__(self) -> int:

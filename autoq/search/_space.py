@@ -7,7 +7,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    field_validator,
+    model_validator,
+)
 
 from autoq.calibration import Needs
 from autoq.core import (
@@ -27,6 +36,31 @@ from autoq.core import (
 from autoq.graph import IgnoredScope
 
 _EVERY_CHOICE_ONCE = "lists the same choice twice"
+_ACCURATE_BY_UNIT = (
+    "of per_unit: 'accurate' measures all layers of one candidate, so that units cannot choose it; leave it out of "
+    "bias_corrections"
+)
+
+# Dimensions that each unit may have for itself.
+PerUnit = Literal[
+    "presets",
+    "range_estimators",
+    "weight_range_estimators",
+    "bias_corrections",
+    "overflow_fixes",
+    "smooth_quant_alphas",
+]
+# Which field of a recipe a dimension is of.
+_FIELDS: Mapping[str, str] = {
+    "presets": "preset",
+    "range_estimators": "range_estimator",
+    "weight_range_estimators": "weight_range_estimator",
+    "subset_sizes": "subset_size",
+    "bias_corrections": "bias_correction",
+    "overflow_fixes": "overflow_fix",
+    "smooth_quant_alphas": "smooth_quant_alpha",
+    "runtime_precisions": "runtime_precision",
+}
 
 
 def _folder() -> Path:
@@ -82,6 +116,7 @@ class SearchSpace(BaseModel):
         smooth_quant_alphas: SmoothQuant strengths; null leaves it out.
         runtime_precisions: What layers left in float run in; those that the device lacks are dropped.
         ignored_scopes: Named scopes; "none" is always there.
+        per_unit: Which of the dimensions above each unit has for itself, instead of the model as a whole.
         precisions: What has one precision each: every group, block, type of operation or prefix of names, or the whole
             model; "auto" has the budget decide between groups, blocks, types and the model.
         sampler: Who proposes after the enqueued plans.
@@ -110,6 +145,7 @@ class SearchSpace(BaseModel):
         RuntimePrecision.DEFAULT,
     )
     ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
+    per_unit: Annotated[tuple[PerUnit, ...], Choices] = ()
     precisions: Literal["auto", "group", "block", "type", "prefix", "model"] = "auto"
     sampler: Literal["front", "tpe", "nsga2", "nsga3", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
@@ -121,6 +157,12 @@ class SearchSpace(BaseModel):
         if isinstance(value, tuple) and len(set(value)) != len(value):
             raise ValueError(_EVERY_CHOICE_ONCE)
         return value
+
+    @model_validator(mode="after")
+    def _units_can_choose(self) -> Self:
+        if "bias_corrections" in self.per_unit and BiasCorrection.ACCURATE in self.bias_corrections:
+            raise ValueError(_ACCURATE_BY_UNIT)
+        return self
 
     @classmethod
     def load(cls, source: str | Path | Mapping[str, Any] | SearchSpace) -> SearchSpace:
@@ -172,18 +214,18 @@ class SearchSpace(BaseModel):
         }
 
     def recipe_choices(self) -> dict[str, tuple[Any, ...]]:
-        """Choices of every recipe field, the first being the default, in the order of `Recipe`'s fields."""
-        return {
-            "preset": self.presets,
-            "range_estimator": self.range_estimators,
-            "weight_range_estimator": self.weight_range_estimators,
-            "subset_size": self.subset_sizes,
-            "bias_correction": self.bias_corrections,
-            "overflow_fix": self.overflow_fixes,
-            "smooth_quant_alpha": self.smooth_quant_alphas,
-            "ignored_scope": tuple(self.scopes()),
-            "runtime_precision": self.runtime_precisions,
-        }
+        """What the model as a whole may choose by recipe field; the first choice is the default.
+
+        Of what units choose for themselves there is the default alone.
+        """
+        choices = {field: getattr(self, name) for name, field in _FIELDS.items()}
+        own = {_FIELDS[name]: choices[_FIELDS[name]][:1] for name in self.per_unit}
+        return choices | own | {"ignored_scope": tuple(self.scopes())}
+
+    def unit_choices(self) -> dict[str, tuple[Any, ...]]:
+        """What each unit may choose for itself by recipe field, the default first; no fields of one choice."""
+        choices = {field: getattr(self, name) for name, field in _FIELDS.items() if name in self.per_unit}
+        return {field: values for field, values in choices.items() if len(values) > 1}
 
     def needs(self) -> Needs:
         """What the recipes of the space ask of calibration."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -58,12 +59,14 @@ def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) 
 def _informed_plans(
     problem: Problem, knowledge: Knowledge, size: SizeLimit | None
 ) -> Iterator[tuple[str, QuantizationPlan]]:
-    """All-float, all-int8 by the default recipe and the one that distorts least, and that recipe's predicted front."""
+    """All-float, all-int8 by the default recipe and by the choices that distort least, and their predicted front."""
     default = problem.space.default_recipe()
-    best = least_distorting(problem, knowledge)
-    yield from first_plans(problem.groups, [default] if best == default else [default, best])
-    for units in predicted_front(knowledge, problem.space.sweep, size):
-        yield "predicted", plan_of_units(best, problem.dimensions.units, units)
+    best, units, own = least_distorting(problem, knowledge), problem.dimensions.units, own_choices(problem, knowledge)
+    yield from first_plans(problem.groups, [default])
+    if (whole := plan_of_units(best, units, units, own)) != plan_of_units(default, units, units):
+        yield "recipe", whole
+    for int8 in predicted_front(_by_own_choices(problem, knowledge), problem.space.sweep, size):
+        yield "predicted", plan_of_units(best, units, int8, own)
 
 
 def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
@@ -82,6 +85,34 @@ def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
     return replace(Recipe(**chosen), runtime_precision=problem.space.runtime_precisions[0])
 
 
+def own_choices(problem: Problem, knowledge: Knowledge) -> dict[str, dict[str, Any]]:
+    """By unit and recipe field, the choices for themselves by which units, each by itself, distort least.
+
+    Args:
+        problem: What is searched.
+        knowledge: What is known beforehand.
+    """
+    found: dict[str, dict[str, Any]] = {unit: {} for unit in problem.dimensions.units}
+    for name, choices in problem.dimensions.own.items():
+        plain = dict(zip(choices, plain_choices(choices), strict=True))
+        for unit, made in found.items():
+            made[name] = min(choices, key=lambda choice: knowledge.factor(name, plain[choice], unit))
+    return found
+
+
+def _by_own_choices(problem: Problem, knowledge: Knowledge) -> Knowledge:
+    """The knowledge with each unit's distortion by its own best choices."""
+    least = {
+        unit: distortion
+        * math.prod(
+            min(knowledge.factor(name, plain, unit) for plain in plain_choices(choices))
+            for name, choices in problem.dimensions.own.items()
+        )
+        for unit, distortion in knowledge.distortion.items()
+    }
+    return replace(knowledge, distortion=least)
+
+
 def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
     """All-float, all-int8 with every recipe that differs in one choice, and the sensitivity-ordered sweep."""
     default = problem.space.default_recipe()
@@ -91,5 +122,9 @@ def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, 
         for choice in choices[1:]
     ]
     yield from first_plans(problem.groups, [default, *variations])
+    units = problem.dimensions.units
+    for name, choices in problem.dimensions.own.items():
+        for choice in choices[1:]:
+            yield "recipe", plan_of_units(default, units, units, {unit: {name: choice} for unit in units})
     if len(problem.dimensions.units) > 1:
         yield from sweep_plans(knowledge.ranking, problem.dimensions.units, default, problem.space.sweep)

@@ -159,3 +159,41 @@ def test_objectives_to_be_maximized_are_understood():
     late, early = area(values, REFERENCE), area(values[:10], REFERENCE)
     assert late > early
     assert late > 0.8 * area(truth.enumerated(), REFERENCE)
+
+
+def test_each_unit_finds_its_own_choice():
+    """Of seven units with three choices each, 3^7 in all, the best is found where little is known beforehand."""
+    rng = np.random.default_rng(3)
+    factors = np.stack([rng.permutation([0.3, 1.0, 2.0]) for _ in UNITS])
+    distortion = rng.lognormal(0, 0.7, len(UNITS))
+    words = ["one", "two", "three"]
+
+    def objective(trial):
+        int8 = [trial.suggest_categorical(f"precision/{unit}", ["int8", "float"]) == "int8" for unit in UNITS]
+        made = [words.index(trial.suggest_categorical(f"preset/{unit}", words)) for unit in UNITS]
+        harm = distortion * factors[np.arange(len(UNITS)), made]
+        return 0.05 * float(harm @ int8 / distortion.sum()), 1 - 0.07 * sum(int8)
+
+    def least(sampler):
+        study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
+        for word in ("float", "int8"):
+            study.enqueue_trial({f"precision/{u}": word for u in UNITS} | {f"preset/{u}": "one" for u in UNITS})
+        study.optimize(objective, n_trials=60)
+        whole = [t.values[0] for t in study.trials if t.values[1] < 0.52]
+        return min(whole) / (0.05 * 0.3)
+
+    found = Knowledge(
+        distortion=dict(zip(UNITS, distortion * factors[:, 0], strict=True)),
+        gains=dict.fromkeys(UNITS, 0.07),
+        whole=float(distortion @ factors[:, 0]),
+        choices={
+            "preset": {
+                word: dict(zip(UNITS, distortion * factors[:, k] * rng.lognormal(0, 0.3, len(UNITS)), strict=True))
+                for k, word in enumerate(words)
+            }
+        },
+    )
+    reference = (0.1, 1.0)
+    assert least(FrontSampler(knowledge=found, reference=reference, seed=0)) == pytest.approx(1)
+    by_chance = least(optuna.samplers.RandomSampler(0))
+    assert least(FrontSampler(reference=reference, seed=0)) < min(1.5, by_chance)

@@ -41,6 +41,12 @@ def test_no_scope_is_always_a_choice_and_comes_first():
         ({"subset_sizes": [0]}, "subset_sizes.0 is 0"),
         ({"smooth_quant_alphas": [1.5]}, "smooth_quant_alphas.0"),
         ({"presets": ["mixed", "mixed"]}, "lists the same choice twice"),
+        ({"per_unit": ["presets", "presets"]}, "lists the same choice twice"),
+        ({"per_unit": ["subset_sizes"]}, "per_unit.0 is 'subset_sizes': Input should be 'presets', 'range_estimators'"),
+        (
+            {"per_unit": ["bias_corrections"], "bias_corrections": ["fast", "accurate"]},
+            "'accurate' measures all layers of one candidate",
+        ),
         ({"ignored_scopes": {"norms": {"kinds": ["MVN"]}}}, "ignored_scopes.norms.kinds"),
         (["mixed"], "must be a mapping"),
     ],
@@ -60,3 +66,11 @@ def test_an_unknown_name_suggests_the_nearest_and_a_missing_file_is_named(tmp_pa
     (tmp_path / "bad.yaml").write_text("presets: [mixed")
     with pytest.raises(ConfigError, match="is not YAML"):
         SearchSpace.load(tmp_path / "bad.yaml")
+
+
+def test_what_units_choose_for_themselves_the_model_does_not():
+    space = SearchSpace.load({"presets": ["mixed", "performance"], "per_unit": ["presets", "overflow_fixes"]})
+    assert space.recipe_choices()["preset"] == (Preset.MIXED,)
+    assert space.unit_choices() == {"preset": (Preset.MIXED, Preset.PERFORMANCE)}  # one overflow fix is no choice
+    assert space.default_recipe().preset is Preset.MIXED
+    assert SearchSpace.load({"per_unit": "presets"}).per_unit == ("presets",)
