@@ -30,7 +30,8 @@ def report(folder: str, *, json_output: bool) -> None:
         )
         return
     console = Console()
-    (console if console.is_terminal else Console(width=132)).print(front_table(result.front, result.info.limits))
+    table = front_table(result.front, result.info.limits, chosen=result.chosen)
+    (console if console.is_terminal else Console(width=132)).print(table)
     click.echo(result.verdict)
     if result.holdout_verdict is not None:
         click.echo(result.holdout_verdict)

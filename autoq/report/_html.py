@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -90,7 +90,7 @@ def _page(
         *(f"<p>{_text(note[:1].upper() + note[1:])}</p>" for note in notes),
         _chart(info, front),
         "<h2>Pareto front</h2>",
-        _trials(front, front, holdout_front),
+        _trials(front, front, best, holdout_front),
         "<h2>Float model</h2>",
         _facts(
             {
@@ -104,7 +104,7 @@ def _page(
     if best is not None and best.evaluation is not None:
         parts += [f"<h2>Chosen: trial {best.number}</h2>", _chosen(best, best.evaluation)]
     parts += [
-        f"<details><summary>All {len(records)} trials</summary>{_trials(records, front)}</details>",
+        f"<details><summary>All {len(records)} trials</summary>{_trials(records, front, best)}</details>",
         f"<details><summary>Search space and settings</summary>{_facts(_settings(info))}</details>",
     ]
     body = "\n".join(parts)
@@ -178,7 +178,10 @@ def _hover(record: TrialRecord) -> str:
 
 
 def _trials(
-    records: Iterable[TrialRecord], front: ParetoFront, holdout_front: Mapping[int, Accuracy] = MappingProxyType({})
+    records: Iterable[TrialRecord],
+    front: ParetoFront,
+    best: TrialRecord | None,
+    holdout_front: Mapping[int, Accuracy] = MappingProxyType({}),
 ) -> str:
     tied = front.tied
     held_out = ["held-out drop"] if holdout_front else []
@@ -197,7 +200,12 @@ def _trials(
                 f"{evaluation.size_bytes / 1e6:.2f}",
                 str(evaluation.execution.int8_layers),
             ]
-        note = "; ".join(text for text in (record.remark, "tied" if record.number in tied else "") if text)
+        remarks = (
+            "chosen" if best is not None and record.number == best.number else "",
+            record.remark,
+            "tied" if record.number in tied else "",
+        )
+        note = "; ".join(text for text in remarks if text)
         rows.append([str(record.number), record.origin, *cells, str(len(record.plan.float_groups)), note])
     return _table(head, rows)
 
@@ -215,12 +223,18 @@ def _chosen(record: TrialRecord, evaluation: Evaluation) -> str:
         {
             "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
             "groups in float": ", ".join(floats) or "none",
+            **({"choices of groups": "; ".join(_own_choices(record))} if record.plan.choices else {}),
             "executed layers": precisions,
             "latency": f"{evaluation.latency.p25_ms:.3f} / {evaluation.latency.p50_ms:.3f} / "
             f"{evaluation.latency.p90_ms:.3f} ms (p25 / p50 / p90)",
             "runtime": ", ".join(f"{key}={value}" for key, value in sorted(evaluation.runtime.items())),
         }
     )
+
+
+def _own_choices(record: TrialRecord) -> Iterator[str]:
+    for group, own in record.plan.to_dict()["choices"].items():
+        yield f"{group}: " + ", ".join(f"{name} {value}" for name, value in own.items())
 
 
 def _settings(info: SearchInfo) -> dict[str, str]:

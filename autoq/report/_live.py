@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from autoq.core import Level
-from autoq.search import Limits, ParetoFront, SearchInfo, TrialRecord, TrialState
+from autoq.search import Limits, ParetoFront, SearchInfo, TrialRecord, TrialState, choose
 
 # Where more are tied than this, the table shows the steps of the front alone.
 _MOST_ROWS = 16
@@ -92,15 +92,18 @@ class LiveTable:
             self._live.stop()
             self._live = None
         else:
-            self._console.print(front_table(front, self._limits()))
+            self._console.print(self._table(front))
         if files is not None:
             self._console.print(f"{len(records)} trials; report, picture and model are in {files}", highlight=False)
 
-    def _limits(self) -> Limits:
-        return Limits() if self._info is None else self._info.limits
+    def _table(self, front: ParetoFront) -> Table:
+        if self._info is None:
+            return front_table(front, Limits())
+        chosen = choose(front, self._info.choose) if len(front) else None
+        return front_table(front, self._info.limits, chosen=chosen)
 
     def _show(self, front: ParetoFront | None) -> None:
-        content = Group(self._progress) if front is None else Group(front_table(front, self._limits()), self._progress)
+        content = Group(self._progress) if front is None else Group(self._table(front), self._progress)
         if self._live is None:
             self._live = Live(content, console=self._console, refresh_per_second=4)
             self._live.start()
@@ -108,10 +111,16 @@ class LiveTable:
             self._live.update(content)
 
 
-def front_table(front: ParetoFront, limits: Limits) -> Table:
-    """The front as a table, fastest first; the most accurate quantized trials stand below while it is empty."""
+def front_table(front: ParetoFront, limits: Limits, *, chosen: TrialRecord | None = None) -> Table:
+    """The front as a table, fastest first; one row for members that differ in their recipes alone and are tied.
+
+    Args:
+        front: Its members are shown, or its steps where they are too many.
+        limits: Named in the title.
+        chosen: Member that is marked.
+    """
     title = ", ".join(text for text in ("Pareto front", limits.summary) if text)
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", caption_justify="left")
     for name, justify in (
         ("trial", "right"),
         ("from", "left"),
@@ -124,10 +133,18 @@ def front_table(front: ParetoFront, limits: Limits) -> Table:
         ("", "left"),
     ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # rich wants a literal
-    tied = front.tied
-    for record in front if len(front) <= _MOST_ROWS else front.staircase:
+    tied, rows = front.tied, front.alike(chosen)
+    if len(rows) > _MOST_ROWS:
+        wanted = {record.number for record in front.staircase} | ({chosen.number} if chosen is not None else set())
+        rows = tuple(row for row in rows if any(record.number in wanted for record in row))
+    for record, *others in rows:
         if (evaluation := record.evaluation) is None:
             continue
+        remarks = [
+            "chosen" if chosen is not None and record.number == chosen.number else "",
+            "tied" if record.number in tied else "",
+            f"+{len(others)}" if others else "",
+        ]
         table.add_row(
             str(record.number),
             record.origin,
@@ -137,8 +154,10 @@ def front_table(front: ParetoFront, limits: Limits) -> Table:
             str(evaluation.execution.int8_layers),
             str(len(record.plan.float_groups)),
             f"{evaluation.size_bytes / 1e6:.2f}",
-            "tied" if record.number in tied else "",
+            ", ".join(filter(None, remarks)),
         )
+    if any(others for _, *others in rows):
+        table.caption = "+n: n more trials with other recipes and the same precisions, not to be told from it"
     return table
 
 

@@ -68,6 +68,26 @@ class ParetoFront(Sequence[TrialRecord]):
         separated = np.any([_shown_better(m) | _shown_better(m).T for m in _intervals(self._members)], axis=0)
         return frozenset(r.number for r, row in zip(self._members, separated, strict=True) if row.sum() < len(self) - 1)
 
+    def alike(self, first: TrialRecord | None = None) -> tuple[tuple[TrialRecord, ...], ...]:
+        """The members, those together that differ in their recipes alone and that the evidence does not separate.
+
+        Args:
+            first: Member that stands for its like; otherwise the most accurate does.
+
+        Returns:
+            Members that are alike, the one that stands for them first; in the order of these.
+        """
+        left = sorted(self._members, key=lambda r: (first is None or r.number != first.number, *preference(r)))
+        found: list[tuple[TrialRecord, ...]] = []
+        while left:
+            head, *others = left
+            like = [r for r in others if _precisions(r) == _precisions(head) and not _are_separate(r, head)]
+            found.append((head, *like))
+            numbers = {record.number for record in like}
+            left = [record for record in others if record.number not in numbers]
+        places = {record.number: place for place, record in enumerate(self._members)}
+        return tuple(sorted(found, key=lambda like: places[like[0].number]))
+
     def fastest(self, max_drop: float | None = None) -> TrialRecord:
         """The most accurate of the fastest: of the members that are not shown to be slower than the fastest one.
 
@@ -133,6 +153,18 @@ def _is_eligible(record: TrialRecord) -> bool:
     if record.state is not TrialState.COMPLETE or not record.feasible:
         return False
     return evaluation_of(record).accuracy.outcome in {Outcome.FINISHED, Outcome.FEASIBLE}
+
+
+def _precisions(record: TrialRecord) -> tuple[object, ...]:
+    """What a model computes in, however its ranges and biases were found."""
+    plan, recipe = record.plan, record.plan.recipe
+    named = frozenset((group, precision) for group, precision in plan.precisions.items() if precision != recipe.mode)
+    return named, recipe.mode, recipe.ignored_scope, recipe.runtime_precision
+
+
+def _are_separate(one: TrialRecord, other: TrialRecord) -> bool:
+    """Whether one is shown to be better than the other in an objective."""
+    return any(bool(_shown_better(m).any()) for m in _intervals((one, other)))
 
 
 def _not_shown_worse(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:

@@ -8,7 +8,7 @@ import pytest
 from records import evaluation, record
 from rich.console import Console
 
-from autoq.core import Estimate, OutputError
+from autoq.core import Estimate, OutputError, Precision, QuantizationPlan, RangeEstimator, Recipe
 from autoq.evaluation import Accuracy
 from autoq.report import LiveTable, front_table, write_report
 from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
@@ -53,6 +53,7 @@ def test_the_page_holds_every_trial_and_the_verdict(tmp_path):
     assert "<p>On 3,000 held-out samples</p>" in text
     (member,) = re.findall(r"<tr><td>1</td>.*?</tr>", text[text.index("Pareto front</h2>") : text.index("Float model")])
     assert "+0.0060 [+0.0010, +0.0110]" in member
+    assert "<td>chosen</td>" in member
     for wanted in (
         "no &amp; never",
         "same model as trial 1",
@@ -68,6 +69,13 @@ def test_the_page_holds_every_trial_and_the_verdict(tmp_path):
     picture = (tmp_path / "front.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["front.png", "report.html"]
+
+
+def test_the_page_says_what_groups_of_the_chosen_model_choose(tmp_path):
+    plan = QuantizationPlan(Recipe(), choices={"conv_1": {"preset": "mixed", "range_estimator": RangeEstimator.MSE}})
+    chosen = record(1, 0.004, 0.5, plan=plan)
+    page = write_report(tmp_path, info(), [RECORDS[0], chosen], ParetoFront([chosen]), chosen, verdict="")
+    assert "<td>conv_1: preset mixed, range_estimator mse</td>" in page.read_text("utf-8")
 
 
 def test_a_search_without_a_front_still_has_a_page(tmp_path):
@@ -90,6 +98,29 @@ def test_the_table_shows_the_front_fastest_first():
     assert "+0.0040" in lines[0]
 
 
+def test_members_that_differ_in_their_recipes_alone_share_a_row():
+    alike = [record(0, 0.004, 0.5), record(1, 0.005, 0.5), record(2, 0.0045, 0.5)]
+    front = ParetoFront([*alike, record(3, 0.002, 0.7)])
+    console = Console(file=io.StringIO(), width=150)
+    console.print(front_table(front, Limits(), chosen=alike[2]))
+    rows = re.findall(r"^[│|]\s+(\d).*[│|] (.*?) +[│|]$", console.file.getvalue(), flags=re.MULTILINE)
+    assert rows == [("2", "chosen, tied, +2"), ("3", "")]
+    assert "+n: n more trials with other recipes" in console.file.getvalue()
+
+
+def test_a_front_of_many_rows_shows_its_steps_and_the_chosen_one():
+    steps = [
+        record(i, 0.02 - 0.001 * i, 0.5 + 0.01 * i, plan=QuantizationPlan(Recipe(), {str(i): Precision.FLOAT}))
+        for i in range(20)
+    ]
+    beside = [record(20 + i, 0.0202 - 0.001 * i, 0.5 + 0.01 * i) for i in range(2)]
+    front = ParetoFront([*steps, *beside])
+    console = Console(file=io.StringIO(), width=150)
+    console.print(front_table(front, Limits(), chosen=beside[1]))
+    rows = re.findall(r"^[│|]\s+(\d+)", console.file.getvalue(), flags=re.MULTILINE)
+    assert [int(row) for row in rows] == [0, 1, 21, *range(2, 20)]
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
     stream = io.StringIO()
@@ -108,6 +139,7 @@ def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
     if not terminal:
         assert "trial   4 tpe       failed: device 'CPU'" in text
         assert "builds the same model as trial 1" in text
+        assert re.search(r"[│|]\s+1 .*chosen", text)
         assert "\x1b[" not in text
 
 

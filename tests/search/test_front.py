@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import record
 
-from autoq.core import BudgetError
+from autoq.core import BudgetError, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import Outcome
 from autoq.search import ParetoFront, TrialState, objectives
 
@@ -82,6 +82,47 @@ def test_fastest_within_a_drop():
         front.fastest(max_drop=-1)
     with pytest.raises(BudgetError, match="empty"):
         ParetoFront([]).fastest()
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-0.1, 1), st.floats(0.1, 2), st.sampled_from([Precision.FLOAT, Precision.INT8])),
+        min_size=1,
+        max_size=12,
+    ),
+    st.floats(0, 0.3),
+    st.data(),
+)
+def test_alike_is_what_has_the_same_precisions_and_is_not_shown_to_differ(points, width, data):
+    def plan(precision, number):
+        # An int8 group that is named and one that is not are the same.
+        return QuantizationPlan(Recipe(subset_size=1 + number), {"a": precision, "b": Precision.INT8})
+
+    records = [
+        record(i, drop, ratio, width=width, plan=plan(precision, i))
+        for i, (drop, ratio, precision) in enumerate(points)
+    ]
+    front = ParetoFront(records)
+    first = data.draw(st.sampled_from([None, *front]))
+    rows = front.alike(first)
+    assert sorted(r.number for row in rows for r in row) == sorted(r.number for r in front)
+    assert [row[0].number for row in rows] == [r.number for r in front if r.number in {row[0].number for row in rows}]
+    for head, *others in rows:
+        for other in others:
+            assert other.plan.float_groups == head.plan.float_groups
+            assert all(abs(x - y) <= 2 * width + 1e-9 for x, y in zip(objectives(head), objectives(other), strict=True))
+            assert other.number != getattr(first, "number", None)
+
+
+def test_the_same_groups_in_float_by_other_means_are_not_alike():
+    plans = [
+        QuantizationPlan(Recipe(), {"a": Precision.FLOAT}),
+        QuantizationPlan(Recipe(runtime_precision="f32"), {"a": Precision.FLOAT}),
+        QuantizationPlan(Recipe(), {"a": Precision.INT8_WEIGHTS}),
+        QuantizationPlan(Recipe(preset="mixed"), {"a": Precision.FLOAT, "b": Precision.INT8}),
+    ]
+    front = ParetoFront([record(number, plan=plan) for number, plan in enumerate(plans)])
+    assert [[r.number for r in row] for row in front.alike()] == [[0, 3], [1], [2]]
 
 
 def test_of_those_that_are_equally_fast_the_most_accurate_is_chosen():
