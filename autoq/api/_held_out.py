@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import openvino as ov
 
-from autoq.core import AutoqError, ConfigError
+from autoq.core import AutoqError, ConfigError, DataError
 from autoq.evaluation import Accuracy, Outcome, ValidationSet
 from autoq.search import ParetoFront, Problem, Stage, TrialRecord, TrialState
 
@@ -22,10 +22,11 @@ ONE_OF = 5
 
 def labelled(
     network: ov.Model, validation: Any, holdout: Any, *, own_function: bool
-) -> tuple[Any, ValidationSet | None]:
-    """What a search scores on, and what is held out.
+) -> tuple[Any, Any]:  # whatever the user's function takes
+    """What a search scores on, and what is held out: pairs or None.
 
-    1. A user's own function takes its items as they are; nothing is held out of them.
+    1. A user's own function takes its items as they are, of the search and those to hold out; nothing is held out that
+       was not given.
     2. Data to hold out were given.
     3. `holdout=False`, or fewer than 1,000 pairs: nothing is held out.
     4. Else a fifth of the pairs is: one of each five in a row, at a place that depends on their number alone, so that a
@@ -33,13 +34,18 @@ def labelled(
 
     Raises:
         ConfigError: There are no labelled data.
-        DataError: They do not consist of pairs, or do not fit the model.
+        DataError: They do not consist of pairs, or do not fit the model; or a user's function would find them used up.
     """
     if validation is None:
         msg = "validation is missing: pass pairs of (inputs, target), or the items that `evaluate` scores."
         raise ConfigError(msg)
     if own_function:
-        return validation, None
+        held_out = None if holdout is False else holdout
+        for name, items in (("validation", validation), ("holdout", held_out)):
+            if isinstance(items, Iterator):
+                msg = f"{name} is a {type(items).__name__}, which can be read once only: pass a list of its items."
+                raise DataError(msg)
+        return validation, held_out
     pairs = ValidationSet.of(network, validation)
     if holdout is False or (holdout is None and len(pairs) < LEAST_PAIRS):
         return pairs, None

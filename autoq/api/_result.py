@@ -165,7 +165,8 @@ class SearchResult:
         if gap.value < 0:
             gap, than = Estimate(-gap.value, -gap.high, -gap.low, gap.confidence), "less"
         more = f"{gap.format('.4f')} {than} than in the search"
-        return f"on {self.holdout.n:,} held-out samples: drop {self.holdout.drop.format('.4f')}, {more}."
+        data = f"{self.holdout.n:,} held-out samples" if self.holdout.n else "held-out data"
+        return f"on {data}: drop {self.holdout.drop.format('.4f')}, {more}."
 
     @property
     def figures(self) -> dict[str, float]:

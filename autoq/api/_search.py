@@ -29,8 +29,8 @@ from autoq.evaluation import (
     Evaluator,
     IsolatedEvaluator,
     RuntimeConfig,
-    ValidationSet,
     describe_hardware,
+    item_count,
 )
 from autoq.graph import read_model
 from autoq.report import LiveTable
@@ -137,7 +137,8 @@ def search(
         sample: Input to time with; by default the first of the calibration data.
         holdout: Pairs that the search never sees; the models of the front are scored on them once, at the end. By
             default a fifth of `validation` where that has 1,000 pairs or more: one of each five in a row, the same ones
-            in every search of as many pairs. False holds out nothing; nor does a search by `evaluate`.
+            in every search of as many pairs. False holds out nothing. With `evaluate`, items that it takes: nothing
+            is held out by default.
         isolate: Score and time in a process of its own, so that a device that crashes or hangs is a failed trial with
             its message. What you bring must then be picklable (functions of a script or a notebook are), and metrics
             see a copy of it.
@@ -230,7 +231,7 @@ def search(
         info = replace(
             _info(study, title, problem, budget, metric_name, timeout_s, seed, kind, target),
             choose=wanted.rule,
-            held_out=0 if held_out is None else len(held_out),
+            held_out=item_count(held_out),
         )
         for observer in told:
             observer.on_start(info, study.records())
@@ -268,7 +269,10 @@ def _check_budget(**given: float | None) -> None:
 
 
 def _closing_seconds(
-    budget: Budget, begun: float, records: Sequence[TrialRecord], held_out: ValidationSet | None
+    budget: Budget,
+    begun: float,
+    records: Sequence[TrialRecord],
+    held_out: Any,  # whatever the user's function takes, or pairs
 ) -> float:
     """Seconds for the closing session, that of scoring on held-out data left out."""
     now = time.monotonic()
@@ -278,7 +282,7 @@ def _closing_seconds(
     if held_out is None:
         return left
     models = len(ParetoFront(records)) + 1
-    return left - min(scoring_seconds(records, len(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
+    return left - min(scoring_seconds(records, item_count(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
 
 
 def _evaluator(

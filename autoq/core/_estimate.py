@@ -70,4 +70,6 @@ class Estimate:
         """`value [low, high]` with a format specification for each number; the value alone where that is all."""
         if not self.known:
             return f"{self.value:{spec}} (interval unknown)"
+        if self.low == self.high:
+            return f"{self.value:{spec}}"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"

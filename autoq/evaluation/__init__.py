@@ -2,6 +2,7 @@
 
 from autoq.evaluation._accuracy import Scores, drop_between, mean_interval, paired_drop, score
 from autoq.evaluation._candidate_evaluator import CandidateEvaluator, ModelRunner
+from autoq.evaluation._chosen import item_count
 from autoq.evaluation._compilations import compilation_spread, compilations_within, compile_pairs
 from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._contest import Contest, raced_accuracy
@@ -71,6 +72,7 @@ __all__ = [
     "execution_report",
     "finite_population_factor",
     "hardware_fingerprint",
+    "item_count",
     "jackknife_scores",
     "layer_times",
     "mean_interval",

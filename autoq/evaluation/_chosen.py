@@ -10,6 +10,11 @@ import numpy as np
 Indices = Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]
 
 
+def item_count(items: Any) -> int:  # anything
+    """Number of items; 0 where they cannot tell, and of None."""
+    return len(items) if hasattr(items, "__len__") else 0
+
+
 class Chosen(Sequence[Any]):
     """Some items of a sequence, by their numbers.
 

@@ -30,7 +30,6 @@ from autoq.evaluation._racing import Outcome, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
-from autoq.evaluation._validation import ValidationSet
 from autoq.graph import QuantizationGraph
 
 # Pairs of compilations of the float model that tell how much compilations differ.
@@ -83,7 +82,7 @@ class Evaluator:
         metric: Scores the outputs; None where `evaluate` is given.
         evaluate: `(compiled_model, items) -> float`, or `(float, scores)` with one score per item or None. Without
             scores the drop is a point, and its interval has no width.
-        holdout: Labelled data that candidates are scored on by `score_held_out` alone.
+        holdout: Likewise, data that candidates are scored on by `score_held_out` alone.
         runtime: Compile settings.
         sample: Input to time with.
         max_latency_seconds: Cap on the timing of one candidate.
@@ -102,7 +101,7 @@ class Evaluator:
         validation: Any,  # whatever the user's function takes
         metric: Metric | CorpusMetric | None = None,
         evaluate: ValidationFn | None = None,
-        holdout: ValidationSet | None = None,
+        holdout: Any = None,  # likewise
         runtime: RuntimeConfig,
         sample: Feed,
         max_latency_seconds: float = 1.0,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autoq.calibration import Feed
 from autoq.core import AutoqError, ConfigError, DeviceLostError, QuantizationPlan, RuntimePrecision
+from autoq.evaluation._chosen import item_count
 from autoq.evaluation._contest import Contest
 from autoq.evaluation._crossing import packed
 from autoq.evaluation._distortion import SwitchedRuns
@@ -105,7 +106,7 @@ class IsolatedEvaluator:
     def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
         """As `Evaluator.score_held_out`; raises as `evaluate` does."""
         # The float model is scored too, and the data may be more than a candidate is usually scored on.
-        samples = self.float_accuracy.n, len(self._arguments.get("holdout") or ())
+        samples = self.float_accuracy.n, item_count(self._arguments.get("holdout"))
         count = 2 * (1 + samples[1] // max(samples[0], 1))
         return cast("Accuracy", self._ask("score_held_out", model, precision, candidates=count))
 

@@ -10,7 +10,7 @@ import openvino as ov
 
 from autoq.core import MetricError, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, score
-from autoq.evaluation._chosen import Chosen, Indices
+from autoq.evaluation._chosen import Chosen, Indices, item_count
 from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._runtime import RuntimeConfig
@@ -56,7 +56,7 @@ class Scorer:
 
     def __len__(self) -> int:
         """Number of items; 0 where the user's own cannot tell."""
-        return len(self._validation) if hasattr(self._validation, "__len__") else 0
+        return item_count(self._validation)
 
     @property
     def per_item(self) -> bool:

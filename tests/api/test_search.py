@@ -26,6 +26,7 @@ from autoq.core import (
     ModelError,
     OutputError,
     PlanError,
+    QuantizationPlan,
 )
 from autoq.evaluation import Evaluator
 from autoq.search import TrialState
@@ -218,6 +219,48 @@ def test_a_validation_function_is_used_unchanged():
     result = search(validation=items, metric=None, evaluate=validation_fn, n_trials=2)
     direct = search(n_trials=2)
     assert [r.evaluation.accuracy.mean for r in result.records] == [r.evaluation.accuracy.mean for r in direct.records]
+
+
+def test_a_validation_function_scores_what_is_held_out_for_it():
+    items, seen = list(zip(X, Y, strict=True)), []
+
+    def validation_fn(compiled, items):
+        seen.append(len(items))
+        return float(np.mean([compiled(x[None])[0].argmax() == y for x, y in items]))
+
+    given = {"validation": items[:80], "metric": None, "evaluate": validation_fn, "n_trials": 2, "isolate": False}
+    result = search(holdout=items[80:], **given)
+    best = autoq.evaluate(result.best.model, items[80:], evaluate=validation_fn).mean.value
+    assert result.holdout.mean == pytest.approx(best)
+    assert result.holdout_verdict.startswith("on 40 held-out samples: drop ")
+    assert "[" not in result.holdout_verdict  # one number has no interval
+    assert result.info.held_out == 40
+    assert seen.count(40) == 1 + len(result.holdout_front) + 1
+    assert search(**given).holdout is None
+    for name, iterators in {"validation": {"validation": iter(items)}, "holdout": {"holdout": iter(items)}}.items():
+        with pytest.raises(DataError, match=f"{name} is a list_iterator, which can be read once only"):
+            search(**(given | iterators))
+
+
+def test_units_choose_for_themselves(tmp_path):
+    space = QUICK | {
+        "subset_sizes": [24],
+        "sampler": "front",
+        "presets": ["performance", "mixed"],
+        "range_estimators": ["mean_min_max", "min_max", "mse"],
+        "per_unit": ["presets", "range_estimators"],
+    }
+    given = {"space": space, "out": tmp_path, "max_drop": 0.5}
+    search(n_trials=6, **given)
+    result = search(n_trials=14, **given)  # goes on
+    assert not result.interrupted
+    mixed = [r for r in result.records if len({tuple(own.items()) for own in r.plan.choices.values()}) > 1]
+    assert mixed
+    assert result.probes.models >= 1 + 3  # switches by the default, and by each other choice of one unit
+    for record in (*mixed[:2], result.best.record):
+        again = autoq.api.SearchResult.load(tmp_path).candidate(record.number)
+        np.testing.assert_array_equal(run(again.model, X[:1]), run(result.candidate(record.number).model, X[:1]))
+    assert QuantizationPlan.from_dict(json.loads((tmp_path / "plan.json").read_text())) == result.best.record.plan
 
 
 def test_a_transformer_with_dynamic_shapes():
