@@ -236,7 +236,8 @@ def test_what_cannot_be_loaded_is_said_and_the_metric_fails_as_it_does_here():
 
 # Without a guard for its main module; its metric hangs once the float model is scored.
 SCRIPT = """
-import os, time
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 from networks import conv_net, images
 from autoq.core import RuntimePrecision
 from autoq.evaluation import IsolatedEvaluator, RuntimeConfig, ValidationSet, resolve_metric
