@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import openvino as ov
+from _lines import Lines
 
 from autoq.calibration import Feed, as_inputs
 from autoq.config import ExperimentConfig
@@ -123,6 +124,22 @@ def cases(names: Sequence[str]) -> Iterator[Case]:
         except ConfigError:
             if names:
                 raise
+
+
+class Compare(Protocol):
+    """Prints the figures of one case of a benchmark."""
+
+    def __call__(self, case: Case, lines: Lines, *, quick: bool) -> None:
+        """Prints them."""
+
+
+def run(benchmark: str, description: str | None, compare: Compare) -> None:
+    """Runs a benchmark over the cases that the command line names; the process ends with its status."""
+    options = arguments(description)
+    lines = Lines(benchmark)
+    for case in cases(options.cases):
+        compare(case, lines, quick=options.quick)
+    lines.finish()
 
 
 def arguments(description: str | None) -> argparse.Namespace:

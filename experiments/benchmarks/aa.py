@@ -8,7 +8,7 @@ is what `benchmark_app`, run for one model after the other, comes to.
 With more work: n copies of the model in one graph beside n + 1 of them, 20 to 2 percent more. How often the interval
 excludes 1, and in how many seconds, compiling included.
 
-    python experiments/benchmarks/aa.py [CASE ...] [--quick]
+    python experiments/benchmarks/aa.py [CASE ...] [--more-work] [--quick]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import openvino as ov
-from _cases import Case, arguments, cases
+from _cases import Case, cases, parser
 from _lines import Lines
 from _load import competing_load
 from openvino import opset13 as ops
@@ -34,10 +34,10 @@ DEFAULT_CASES = ["cifar10_mbv3"]
 EXTRA = {20: 5, 10: 10, 5: 20, 2: 50}
 
 
-def compare(case: Case, lines: Lines, *, quick: bool) -> None:
+def compare(case: Case, lines: Lines, *, more_work_only: bool, quick: bool) -> None:
     """Prints the figures of one case."""
     model = autoq.quantize(case.model, case.calibration(20 if quick else 300), model_type=case.model_type)
-    for name, load in (("quiet", nullcontext), ("loaded", competing_load)):
+    for name, load in () if more_work_only else (("quiet", nullcontext), ("loaded", competing_load)):
         with load():
             beside_itself(f"{case.name}, {name}", model, case.sample(), lines, name == "loaded", quick=quick)
     for percent, copies in EXTRA.items():
@@ -134,10 +134,12 @@ def repeated(model: ov.Model, copies: int) -> ov.Model:
 
 def main() -> None:
     """Runs every case."""
-    options = arguments(__doc__)
+    command = parser(__doc__)
+    command.add_argument("--more-work", action="store_true", help="leave out a model beside itself")
+    options = command.parse_args()
     lines = Lines("aa")
     for case in cases(options.cases or DEFAULT_CASES):
-        compare(case, lines, quick=options.quick)
+        compare(case, lines, more_work_only=options.more_work, quick=options.quick)
     lines.finish()
 
 

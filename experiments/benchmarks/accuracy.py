@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 
-from _cases import Case, arguments, cases
+from _cases import Case, run
 from _lines import Lines
 from _peer import AGGREGATORS, quantize_with
 
@@ -81,14 +81,5 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     )
 
 
-def main() -> None:
-    """Runs every case."""
-    options = arguments(__doc__)
-    lines = Lines("accuracy")
-    for case in cases(options.cases):
-        compare(case, lines, quick=options.quick)
-    lines.finish()
-
-
 if __name__ == "__main__":
-    main()
+    run("accuracy", __doc__, compare)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import openvino as ov
-from _cases import Case, arguments, cases
+from _cases import Case, run
 from _child import quantize_in_child
 from _lines import Lines
 from _peer import quantize_with
@@ -119,14 +119,5 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def main() -> None:
-    """Runs every case."""
-    options = arguments(__doc__)
-    lines = Lines("calibration")
-    for case in cases(options.cases):
-        compare(case, lines, quick=options.quick)
-    lines.finish()
-
-
 if __name__ == "__main__":
-    main()
+    run("calibration", __doc__, compare)

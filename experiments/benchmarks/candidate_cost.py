@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from _cases import Case, arguments, cases
+from _cases import Case, run
 from _lines import Lines
 from _peer import quantize as nncf_quantize
 
@@ -74,14 +74,5 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     lines.figure(case.name, "candidate_s", *(sum(m.values()) for m in median))
 
 
-def main() -> None:
-    """Runs every case."""
-    options = arguments(__doc__)
-    lines = Lines("candidate_cost")
-    for case in cases(options.cases):
-        compare(case, lines, quick=options.quick)
-    lines.finish()
-
-
 if __name__ == "__main__":
-    main()
+    run("candidate_cost", __doc__, compare)

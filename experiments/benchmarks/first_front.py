@@ -8,7 +8,7 @@ where the model in int8 is not on the front, what is found out without trials.
 
 from __future__ import annotations
 
-from _cases import Case, arguments, cases
+from _cases import Case, run
 from _first_front import FirstFront, goal
 from _lines import Lines
 
@@ -41,14 +41,5 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     )
 
 
-def main() -> None:
-    """Runs every case."""
-    options = arguments(__doc__)
-    lines = Lines("first_front")
-    for case in cases(options.cases):
-        compare(case, lines, quick=options.quick)
-    lines.finish()
-
-
 if __name__ == "__main__":
-    main()
+    run("first_front", __doc__, compare)

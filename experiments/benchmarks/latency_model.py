@@ -4,24 +4,31 @@ On recorded tables, a number of plans drawn at random is given with their measur
 other plans are predicted. Ours: the model that a search proposes by. Count only: a straight line over the number of
 units in int8. One at a time: what each unit alone in int8 gains, added up, for which each was measured. Profile: the
 gains that profiles of the float model and of the model in int8 tell, less the expected cost of borders, nothing
-measured. Figures are the root of the mean square error in latency ratio, the median of all draws; `noise` is what
-measuring alone contributes, `spread` the error of who predicts the mean.
+measured. And what there is to learn from: the plans that a search begins with beside as many of an orthogonal design
+(Plackett and Burman, Biometrika 33, 1946) and as many at random. Figures are the root of the mean square error in
+latency ratio, the median of all draws; `noise` is what measuring alone contributes, `spread` the error of who predicts
+the mean.
 
     python experiments/benchmarks/latency_model.py [CASE ...] [--seeds 20] [--quick]
 """
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 from _cases import parser
-from _courses import judged, table_of, tables_asked
+from _courses import OURS, judged, table_of, tables_asked
+from _judged import MAX_DROP
 from _lines import Lines
-from _methods import predicted_ratios
+from _methods import METHODS, predicted_ratios
 
 from autoq.core import RuntimePrecision
-from autoq.search import RecordedTable, TrialRecord, TrialState, predict
+from autoq.search import RecordedTable, TrialRecord, TrialState, plan_of_units, predict
 
 GIVEN = (10, 20, 40)
+# First row of the design of twelve runs for up to eleven units; the others are its rotations, and no unit at all.
+PLACKETT_BURMAN = np.array([1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0], np.bool_)
 
 
 def compare(name: str, lines: Lines, *, seeds: int) -> None:
@@ -65,6 +72,36 @@ def compare(name: str, lines: Lines, *, seeds: int) -> None:
         )
 
 
+def designs(name: str, lines: Lines, *, seeds: int) -> None:
+    """Prints what one table's latencies are predicted by from equally many plans that were chosen differently."""
+    table, count = table_of(name), len(PLACKETT_BURMAN) + 1
+    everything, plans = records(table), list(table.space)
+
+    def error(given: np.ndarray) -> float:
+        others = np.setdiff1d(np.arange(1, len(plans)), given)
+        trials = [everything[row] for row in dict.fromkeys([0, *given.tolist()])]
+        mean, _ = predict(table.problem().dimensions, table.knowledge, trials, [plans[row] for row in others])
+        return float(np.sqrt(np.mean((mean[:, 1] - table.ratios[others]) ** 2)))
+
+    runs = np.vstack([*(np.roll(PLACKETT_BURMAN, shift) for shift in range(count - 1)), np.zeros(count - 1, np.bool_)])
+    units, recipe = list(table.space.units), table.problem().space.default_recipe()
+    chosen = [{unit for unit, int8 in zip(units, run, strict=False) if int8} for run in runs]
+    design = np.array([table.space.row(plan_of_units(recipe, table.space.units, int8)) for int8 in chosen])
+    begun = [
+        np.array([evaluated.row for evaluated in islice(METHODS[OURS](table, MAX_DROP, seed), count)])
+        for seed in range(seeds)
+    ]
+    drawn = [1 + np.random.default_rng(seed).permutation(len(plans) - 1)[:count] for seed in range(seeds)]
+    lines.figure(
+        name,
+        f"error_from_{count}_chosen_plans",
+        float(np.median([error(rows) for rows in begun])),
+        orthogonal_design=_short(error(design)),
+        random=_short(float(np.median([error(rows) for rows in drawn]))),
+        noise=_short(judged(name).ratio_noise),
+    )
+
+
 def records(table: RecordedTable) -> list[TrialRecord]:
     """Trials of all plans, by row."""
     problem = table.problem()
@@ -96,7 +133,9 @@ def main() -> None:
     options = command.parse_args()
     lines = Lines("latency_model")
     for name in tables_asked(options.cases):
-        compare(name, lines, seeds=2 if options.quick else options.seeds)
+        seeds = 2 if options.quick else options.seeds
+        compare(name, lines, seeds=seeds)
+        designs(name, lines, seeds=seeds)
     lines.finish()
 
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import openvino as ov
-from _cases import Case, arguments, cases
+from _cases import Case, run
 from _child import quantize_in_child
 from _latency import compare_latency
 from _lines import Lines
@@ -66,14 +66,5 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
         compare_latency(case, lines, models[1], models[2], seconds=1 if quick else 6, quick=quick)
 
 
-def main() -> None:
-    """Runs every case."""
-    options = arguments(__doc__)
-    lines = Lines("quantize_parity")
-    for case in cases(options.cases):
-        compare(case, lines, quick=options.quick)
-    lines.finish()
-
-
 if __name__ == "__main__":
-    main()
+    run("quantize_parity", __doc__, compare)

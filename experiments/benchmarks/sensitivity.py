@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from _cases import Case, arguments, cases
+from _cases import Case, run
 from _lines import Lines
 from scipy import stats
 
@@ -59,14 +59,5 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     lines.figure(case.name, "wall_s", *np.diff(marks).tolist())
 
 
-def main() -> None:
-    """Runs every case."""
-    options = arguments(__doc__)
-    lines = Lines("sensitivity")
-    for case in cases(options.cases):
-        compare(case, lines, quick=options.quick)
-    lines.finish()
-
-
 if __name__ == "__main__":
-    main()
+    run("sensitivity", __doc__, compare)
