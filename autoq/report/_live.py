@@ -99,7 +99,9 @@ class LiveTable:
     def _table(self, front: ParetoFront) -> Table:
         if self._info is None:
             return front_table(front, Limits())
-        chosen = choose(front, self._info.choose) if len(front) else None
+        # The float model alone, where no other keeps the limits, is nothing to choose.
+        quantized = any(record.feasible and not record.is_baseline for record in front.records)
+        chosen = choose(front, self._info.choose) if quantized and len(front) else None
         return front_table(front, self._info.limits, chosen=chosen)
 
     def _show(self, front: ParetoFront | None) -> None:

@@ -143,6 +143,15 @@ def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
         assert "\x1b[" not in text
 
 
+def test_the_float_model_alone_is_not_called_chosen():
+    stream = io.StringIO()
+    table = LiveTable(Console(file=stream, width=150))
+    table.on_start(info(), [])
+    table.on_finish(RECORDS[:1], ParetoFront([RECORDS[0], RECORDS[2]]), None)
+    assert re.search(r"[│|]\s+0 .*float", stream.getvalue())
+    assert "chosen" not in stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("level", "units", "expected"),
     [
