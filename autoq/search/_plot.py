@@ -75,8 +75,14 @@ def _draw_limits(ax: Axes, limits: Limits) -> None:
 
 
 def _draw_members(ax: Axes, front: ParetoFront) -> None:
-    speeds, drops = zip(*((_speed(record), _drop(record)) for record in front), strict=True)
-    xs, ys = [speed.value for speed in speeds], [drop.value for drop in drops]
+    """Intervals and number of one of each that differ in their recipes alone; the others are dots."""
+    rows = front.alike()
+    heads, others = [row[0] for row in rows], [record for row in rows for record in row[1:]]
+    if others:
+        xs, ys = zip(*map(_point, others), strict=True)
+        ax.scatter(xs, ys, s=18, color=_BLUE, zorder=3, linewidths=0)
+    speeds, drops = zip(*((_speed(record), _drop(record)) for record in heads), strict=True)
+    xs, ys = tuple(speed.value for speed in speeds), tuple(drop.value for drop in drops)
     ax.errorbar(
         xs,
         ys,
@@ -92,7 +98,7 @@ def _draw_members(ax: Axes, front: ParetoFront) -> None:
     )
     steps = [_point(record) for record in front.staircase]
     ax.step(*zip(*steps, strict=True), where="post", color=_BLUE, alpha=0.4, zorder=2)
-    for record, x, y in zip(front, xs, ys, strict=True):
+    for record, x, y in zip(heads, xs, ys, strict=True):
         ax.annotate(str(record.number), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8, color=_BLUE)
 
 
