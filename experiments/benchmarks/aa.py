@@ -5,8 +5,8 @@ now and then. Per condition, over all repeats: the standard deviation and the la
 how often the 95% interval covers 1; beside the error of sequential medians, each model for half of the same time, which
 is what `benchmark_app`, run for one model after the other, comes to.
 
-With more work: n copies of the model in one graph beside n + 1 of them, 20 to 2 percent more. How often the interval
-excludes 1, and in how many seconds, compiling included.
+With more work: the model on n samples at a time beside itself on n + 1 of them, 20 to 2 percent more. How often the
+interval excludes 1, and in how many seconds, compiling included.
 
     python experiments/benchmarks/aa.py [CASE ...] [--more-work] [--quick]
 """
@@ -40,9 +40,9 @@ def compare(case: Case, lines: Lines, *, more_work_only: bool, quick: bool) -> N
     for name, load in () if more_work_only else (("quiet", nullcontext), ("loaded", competing_load)):
         with load():
             beside_itself(f"{case.name}, {name}", model, case.sample(), lines, name == "loaded", quick=quick)
-    for percent, copies in EXTRA.items():
-        if not quick or copies < 10:
-            with_more_work(case, model, percent, copies, lines, quick=quick)
+    for percent, count in EXTRA.items():
+        if not quick or count < 10:
+            with_more_work(case, model, percent, count, lines, quick=quick)
 
 
 def beside_itself(name: str, model: ov.Model, sample: Feed, lines: Lines, loaded: bool, *, quick: bool) -> None:
@@ -65,13 +65,17 @@ def beside_itself(name: str, model: ov.Model, sample: Feed, lines: Lines, loaded
     )
 
 
-def with_more_work(case: Case, model: ov.Model, percent: int, copies: int, lines: Lines, *, quick: bool) -> None:
+def with_more_work(case: Case, model: ov.Model, percent: int, count: int, lines: Lines, *, quick: bool) -> None:
     """Prints how often it is shown that more work takes longer."""
+    # Both read some of what they are given, so that both copy it.
+    sample = {name: np.repeat(value, count + 2, axis=0) for name, value in case.sample().items()}
+    more, less = (on_first(model, sample, samples) for samples in (count + 1, count))
     ratios, taken = [], []
     for repeat in range(1 if quick else 10):
         started = time.perf_counter()
-        pairs = compiled(repeated(model, copies + 1), repeated(model, copies))
-        found = measure_latency(*pairs, case.sample(), max_seconds=4, target_half_width=0.002, seed=repeat)
+        pairs = ()  # their memory is free for the next ones
+        pairs = compiled(more, less)
+        found = measure_latency(*pairs, sample, max_seconds=4, target_half_width=0.002, seed=repeat)
         ratios.append(found.ratio)
         taken.append(time.perf_counter() - started)
     lines.figure(
@@ -114,22 +118,20 @@ def sequential(models: Sequence[Compiled], sample: Feed, seconds: float) -> floa
     return float(medians[0] / medians[1])
 
 
-def repeated(model: ov.Model, copies: int) -> ov.Model:
-    """So many copies of a model in one graph.
-
-    Each sees the input times a number of its own, or the compiler would compute equal copies once.
-    """
-    shared = model.clone().get_parameters()
-    results: list[ov.Node] = []
-    for number in range(copies):
-        copy = model.clone()
-        for port, parameter in enumerate(copy.get_parameters()):
-            factor = ops.constant(1 + 1e-4 * number, parameter.get_element_type())
-            scaled = ops.multiply(shared[port], factor)
-            for target in parameter.output(0).get_target_inputs():
-                target.replace_source_output(scaled.output(0))
-        results += [ops.result(result.input_value(0)) for result in copy.get_results()]
-    return ov.Model(results, shared, f"{copies} copies")
+def on_first(model: ov.Model, sample: Feed, count: int) -> ov.Model:
+    """A model that runs another one on the first samples of those that it is given."""
+    inner = model.clone()
+    inner.reshape({port: [count, *sample[port.any_name].shape[1:]] for port in inner.inputs})
+    outer = []
+    for parameter in inner.get_parameters():
+        port = parameter.output(0)
+        given = ops.parameter(sample[port.any_name].shape, parameter.get_element_type())
+        given.output(0).set_names(port.get_names())
+        first = ops.slice(given, *(np.array([bound], np.int64) for bound in (0, count, 1, 0)))
+        for target in port.get_target_inputs():
+            target.replace_source_output(first.output(0))
+        outer.append(given)
+    return ov.Model([ops.result(result.input_value(0)) for result in inner.get_results()], outer, f"{count} samples")
 
 
 def main() -> None:
