@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan
 from autoq.evaluation import distortion
 from autoq.graph import neighbours
 from autoq.search._gains import latency_gains
-from autoq.search._knowledge import Knowledge, Probes
+from autoq.search._knowledge import Knowledge, Pair, Probes
 from autoq.search._parameters import plain_choices
 from autoq.search._problem import Problem, Stage
 from autoq.search._sensitivity import Sensitivities, alike, measure_sensitivities
@@ -40,16 +41,7 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
     graph = problem.placements.reference
     near = neighbours(problem.model, graph, units)
     stage(f"measuring the sensitivity of {len(units)} units", 0, None)
-    sensitivities = measure_sensitivities(
-        problem.builder,
-        problem.model,
-        units,
-        near,
-        problem.space.default_recipe(),
-        inputs=problem.inputs,
-        evaluator=problem.evaluator,
-        measure=problem.space.sensitivity,
-    )
+    sensitivities = _sensitivities(problem, problem.space.default_recipe(), near)
     choices, own_probes = _own_choices(problem, sensitivities, stage)
     whole, recipes, probes = _whole_models(problem, stage)
     stage("profiling the float model and the model in int8", 0, None)
@@ -81,6 +73,20 @@ def recall(problem: Problem, study: Study) -> Knowledge | None:
     return None if stored is None else Knowledge.from_dict(stored)
 
 
+def _sensitivities(problem: Problem, recipe: Recipe, pairs: Sequence[Pair] = ()) -> Sensitivities:
+    """Distortion of each unit by a recipe, and of pairs of them."""
+    return measure_sensitivities(
+        problem.builder,
+        problem.model,
+        problem.dimensions.units,
+        pairs,
+        recipe,
+        inputs=problem.inputs,
+        evaluator=problem.evaluator,
+        measure=problem.space.sensitivity,
+    )
+
+
 def _own_choices(
     problem: Problem, usual: Sensitivities, stage: Stage
 ) -> tuple[dict[str, dict[Any, dict[str, float]]], Probes]:
@@ -92,16 +98,7 @@ def _own_choices(
         first, *others = zip(choices, plain_choices(choices), strict=True)
         found[name] = {first[1]: dict(usual.alone)}
         for choice, plain in others:
-            measured = measure_sensitivities(
-                problem.builder,
-                problem.model,
-                problem.dimensions.units,
-                (),
-                replace(default, **{name: choice}),
-                inputs=problem.inputs,
-                evaluator=problem.evaluator,
-                measure=problem.space.sensitivity,
-            )
+            measured = _sensitivities(problem, replace(default, **{name: choice}))
             found[name][plain] = dict(measured.alone)
             models, inferences = models + measured.models, inferences + measured.inferences
             done = sum(map(len, found.values())) - len(found)

@@ -1,8 +1,11 @@
+from typing import get_args
+
 import pytest
 import yaml
 
-from autoq.core import ConfigError, Preset, RuntimePrecision
+from autoq.core import GROUP_CHOICES, ConfigError, Preset, RuntimePrecision
 from autoq.search import SearchSpace
+from autoq.search._space import _FIELDS, PerUnit
 
 
 @pytest.mark.parametrize("name", ["cnn", "transformer", "quick"])
@@ -66,6 +69,10 @@ def test_an_unknown_name_suggests_the_nearest_and_a_missing_file_is_named(tmp_pa
     (tmp_path / "bad.yaml").write_text("presets: [mixed")
     with pytest.raises(ConfigError, match="is not YAML"):
         SearchSpace.load(tmp_path / "bad.yaml")
+
+
+def test_units_may_choose_what_a_plan_lets_groups_choose():
+    assert {_FIELDS[name] for name in get_args(PerUnit)} == set(GROUP_CHOICES)
 
 
 def test_what_units_choose_for_themselves_the_model_does_not():
