@@ -201,9 +201,9 @@ class Effects:
         """
         gained = _shares(np.maximum(self.gain, 0.0))
         least = self.distortion.copy()
-        for owner, factors in zip(self.owners, self.log_factors, strict=True):
+        for owner, factors, favourite in zip(self.owners, self.log_factors, self.favourites, strict=True):
             if owner >= 0:
-                least[owner] *= np.exp(factors.min())
+                least[owner] *= np.exp(factors[favourite])
         return (least / self._total, np.sqrt(_shares(self.distortion))), (gained, np.sqrt(gained))
 
     @cached_property

@@ -65,7 +65,7 @@ def _informed_plans(
     yield from first_plans(problem.groups, [default])
     if (whole := plan_of_units(best, units, units, own)) != plan_of_units(default, units, units):
         yield "recipe", whole
-    for int8 in predicted_front(_by_own_choices(problem, knowledge), problem.space.sweep, size):
+    for int8 in predicted_front(_choosing(knowledge, own), problem.space.sweep, size):
         yield "predicted", plan_of_units(best, units, int8, own)
 
 
@@ -92,25 +92,28 @@ def own_choices(problem: Problem, knowledge: Knowledge) -> dict[str, dict[str, A
         problem: What is searched.
         knowledge: What is known beforehand.
     """
-    found: dict[str, dict[str, Any]] = {unit: {} for unit in problem.dimensions.units}
-    for name, choices in problem.dimensions.own.items():
-        plain = dict(zip(choices, plain_choices(choices), strict=True))
-        for unit, made in found.items():
-            made[name] = min(choices, key=lambda choice: knowledge.factor(name, plain[choice], unit))
-    return found
-
-
-def _by_own_choices(problem: Problem, knowledge: Knowledge) -> Knowledge:
-    """The knowledge with each unit's distortion by its own best choices."""
-    least = {
-        unit: distortion
-        * math.prod(
-            min(knowledge.factor(name, plain, unit) for plain in plain_choices(choices))
+    return {
+        unit: {
+            name: min(choices, key=partial(_factor, knowledge, unit, name))
             for name, choices in problem.dimensions.own.items()
-        )
-        for unit, distortion in knowledge.distortion.items()
+        }
+        for unit in problem.dimensions.units
     }
-    return replace(knowledge, distortion=least)
+
+
+def _choosing(knowledge: Knowledge, own: Mapping[str, Mapping[str, Any]]) -> Knowledge:
+    """The knowledge with each unit's distortion by what it chooses for itself."""
+    distortion = {
+        unit: usual * math.prod(_factor(knowledge, unit, *choice) for choice in own[unit].items())
+        for unit, usual in knowledge.distortion.items()
+    }
+    return replace(knowledge, distortion=distortion)
+
+
+def _factor(knowledge: Knowledge, unit: str, name: str, choice: Any) -> float:  # any of a recipe's values
+    """How many times the distortion of a unit a choice for itself makes."""
+    (plain,) = plain_choices([choice])
+    return knowledge.factor(name, plain, unit)
 
 
 def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
