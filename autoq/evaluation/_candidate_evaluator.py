@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -24,8 +25,8 @@ from autoq.graph import QuantizationGraph
 class ModelRunner(Protocol):
     """Runs models for what they put out."""
 
-    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
-        """Output arrays of a model in f32, per input."""
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
+        """Output arrays of a model in f32, per input; of as many inputs as are run in this time, two in any case."""
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -43,7 +45,10 @@ class SwitchedRuns:
         switches: Settings, [n, units].
         name: Of the input that takes them.
         measure: What is measured.
+        needed: The first so many settings are those that matter.
         max_seconds: As many of the inputs are used, the first ones, as fit into this time; four in any case.
+        limit_s: What even four inputs may take: as many as fit, one in any case, and where that one does not, the
+            settings that matter alone.
     """
 
     model: ov.Model
@@ -51,7 +56,17 @@ class SwitchedRuns:
     switches: NDArray[np.float32]
     name: str
     measure: DistortionMeasure
+    needed: int
     max_seconds: float
+    limit_s: float = math.inf
+
+    def affordable(self, each_s: float) -> tuple[int, int]:
+        """How many settings are run, and on how many inputs, where one inference takes so many seconds."""
+        settings, each_s = len(self.switches), max(each_s, 1e-9)
+        if self.limit_s < settings * each_s:
+            settings = self.needed
+        fewest = min(_FEWEST_INPUTS, max(self.limit_s / (settings * each_s), 1))
+        return settings, int(min(max(self.max_seconds / (settings * each_s), fewest), len(self.inputs)))
 
 
 def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig) -> Floats:
@@ -62,7 +77,7 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig) -> Floats:
         runtime: Compile settings.
 
     Returns:
-        [n].
+        [n], or of the settings that matter where there is no time for the others.
 
     Raises:
         DeviceError: The device refuses the model, or inference fails.
@@ -78,14 +93,15 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig) -> Floats:
 
         run(inputs[0], off)
         started = time.perf_counter()
-        reference = [run(feed, off) for feed in inputs]
-        each = (time.perf_counter() - started) / len(inputs)
-        count = int(np.clip(runs.max_seconds / (each * len(switches)), min(_FEWEST_INPUTS, len(inputs)), len(inputs)))
-        reference = reference[:count]
+        reference = [run(feed, off) for feed in inputs[:_FEWEST_INPUTS]]
+        for outputs in reference:
+            _parts(outputs, outputs, measure)
+        count, used = runs.affordable((time.perf_counter() - started) / len(reference))
+        reference = [*reference[:used], *(run(feed, off) for feed in inputs[_FEWEST_INPUTS:used])]
         parts = np.array(
             [
                 [_parts(truth, run(feed, setting), measure) for truth, feed in zip(reference, inputs, strict=False)]
-                for setting in switches
+                for setting in switches[:count]
             ]
         )
     except RuntimeError as error:
@@ -99,10 +115,15 @@ def _parts(
 ) -> list[float]:
     """What one input contributes to the distortion of each output."""
     pairs = zip(reference, outputs, strict=True)
-    return [_part(np.asarray(a, np.float64), np.asarray(b, np.float64), measure) for a, b in pairs]
+    return [_part(a, b, measure) for a, b in pairs]
 
 
-def _part(truth: Floats, actual: Floats, measure: DistortionMeasure) -> float:
+def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure) -> float:
+    if measure is DistortionMeasure.NMSE and truth.dtype == actual.dtype == np.float32:
+        # The logits of a language model are millions: no copies of them.
+        error = np.subtract(actual, truth).ravel()
+        return float(np.dot(error, error))
+    truth, actual = np.asarray(truth, np.float64), np.asarray(actual, np.float64)
     if measure is DistortionMeasure.NMSE:
         return float(np.sum((actual - truth) ** 2))
     if measure is DistortionMeasure.COSINE:

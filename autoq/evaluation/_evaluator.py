@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -261,14 +262,14 @@ class Evaluator:
         drop = drop_between(self._float_held_out, (mean, scores))
         return Accuracy(mean, drop, self._held_out.samples(scores), scores)
 
-    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
-        """Output arrays of a model in f32, per input.
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
+        """Output arrays of a model in f32, per input; of as many inputs as are run in this time, two in any case.
 
         Raises:
             DeviceError: The device refuses the model.
         """
         self._stage("running a model for its outputs")
-        return F32Runner(self.runtime).outputs(model, inputs)
+        return F32Runner(self.runtime).outputs(model, inputs, max_seconds)
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,13 +27,13 @@ class F32Runner:
 
     runtime: RuntimeConfig
 
-    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
-        """Output arrays of a model, per input.
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
+        """Output arrays of a model, per input; of as many inputs as are run in this time, two in any case.
 
         Raises:
             DeviceError: The device refuses the model.
         """
-        return model_outputs(model, inputs, self._in_f32())
+        return model_outputs(model, inputs, self._in_f32(), max_seconds)
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Distortion under each setting of a model's switches, as the function of that name tells.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
 from collections.abc import Mapping, Sequence
@@ -110,14 +111,14 @@ class IsolatedEvaluator:
         count = 2 * (1 + samples[1] // max(samples[0], 1))
         return cast("Accuracy", self._ask("score_held_out", model, precision, candidates=count))
 
-    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
         """As `Evaluator.outputs`; raises as `evaluate` does."""
-        return cast("Outputs", self._ask("outputs", model, inputs))
+        return cast("Outputs", self._ask("outputs", model, inputs, max_seconds))
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """As `Evaluator.switched_distortions`; raises as `evaluate` does."""
         # The fewest inputs may take longer than the time.
-        besides_s = _SLOW * runs.max_seconds
+        besides_s = _SLOW * max(runs.max_seconds, runs.limit_s if math.isfinite(runs.limit_s) else 0.0)
         return cast("NDArray[np.float64]", self._ask("switched_distortions", runs, besides_s=besides_s))
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,21 +16,32 @@ from autoq.evaluation._runtime import RuntimeConfig, first_reason
 
 Outputs = list[list[NDArray[np.generic]]]
 
+_FEWEST_INPUTS = 2
 
-def model_outputs(model: ov.Model, inputs: Sequence[Any], runtime: RuntimeConfig) -> Outputs:
+
+def model_outputs(
+    model: ov.Model, inputs: Sequence[Any], runtime: RuntimeConfig, max_seconds: float = math.inf
+) -> Outputs:
     """Output arrays of a model, per input.
 
     Args:
         model: The model.
         inputs: Each as OpenVINO takes it.
         runtime: Compile settings.
+        max_seconds: Of inference: as many of the inputs, the first ones, as are run in this time; two in any case.
 
     Raises:
         DeviceError: The device refuses the model, or inference fails.
     """
     request = runtime.compile(model).compiled_model.create_infer_request()
+    found: Outputs = []
     try:
-        return [[np.array(value) for value in request.infer(x).values()] for x in inputs]
+        started = time.perf_counter()
+        for x in inputs:
+            if len(found) >= _FEWEST_INPUTS and time.perf_counter() - started > max_seconds:
+                break
+            found.append([np.array(value) for value in request.infer(x).values()])
     except RuntimeError as error:
         msg = f"inference fails: {first_reason(error)}"
         raise DeviceError(msg) from error
+    return found

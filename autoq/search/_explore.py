@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn, recall
+from autoq.search._level import likely_trials
 from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem, Stage
 from autoq.search._proposals import first_plans
@@ -14,6 +16,9 @@ from autoq.search._records import TrialRecord
 from autoq.search._run import Budget, is_spent, run
 from autoq.search._steer import steer
 from autoq.search._study import Study
+
+# Of the time that trials would take, the share in which forward passes find out what is known beforehand.
+_PROBING_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,16 @@ def explore(
     if is_spent(study.records(), budget):
         return Explored(recall(problem, study), interrupted=False)
     try:
-        knowledge = learn(problem, study, stage)
+        knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * _seconds_left(problem, study, budget))
     except KeyboardInterrupt:
         return Explored(None, interrupted=True)
     steer(problem, study, budget, knowledge, seed)
     return Explored(knowledge, trials(budget))
+
+
+def _seconds_left(problem: Problem, study: Study, budget: Budget) -> float:
+    """For trials, about."""
+    candidate_s = problem.evaluator.float_seconds
+    left_s = None if budget.deadline is None else budget.deadline - budget.closing_s - time.monotonic()
+    left = None if budget.n_trials is None else budget.n_trials - len(study.records())
+    return likely_trials(left, left_s, candidate_s) * candidate_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,16 +20,20 @@ from autoq.search._sensitivity import Sensitivities, alike, measure_sensitivitie
 from autoq.search._study import Study
 
 _RECIPE_INPUTS = 16
+# Seconds of inference that units, and recipes, may take in any search.
+_SHORTEST_S = 15.0
 _KNOWLEDGE = "knowledge"
 
 
-def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
+def learn(problem: Problem, study: Study, stage: Stage, *, seconds: float = math.inf) -> Knowledge:
     """What is known of a problem, found out once per study.
 
     Args:
         problem: What is searched.
         study: Keeps what is found.
         stage: Told what happens.
+        seconds: Of inference that this may take, about; half a minute in any case. Large models are run on fewer inputs
+            for that, and where one is too many, pairs of units are left out. Each unit and each recipe is run.
 
     Raises:
         DeviceError: The device fails to run the float model.
@@ -41,9 +45,11 @@ def learn(problem: Problem, study: Study, stage: Stage) -> Knowledge:
     graph = problem.placements.reference
     near = neighbours(problem.model, graph, units)
     stage(f"measuring the sensitivity of {len(units)} units", 0, None)
-    sensitivities = _sensitivities(problem, problem.space.default_recipe(), near)
-    choices, own_probes = _own_choices(problem, sensitivities, stage)
-    whole, recipes, probes = _whole_models(problem, stage)
+    own = problem.space.unit_choices()
+    each_s = max(seconds / (2 + sum(len(choices) - 1 for choices in own.values())), _SHORTEST_S)
+    sensitivities = _sensitivities(problem, problem.space.default_recipe(), each_s, near)
+    choices, own_probes = _own_choices(problem, own, sensitivities, each_s, stage)
+    whole, recipes, probes = _whole_models(problem, each_s, stage)
     stage("profiling the float model and the model in int8", 0, None)
     gains, profiles = _gains(problem)
     found = Knowledge(
@@ -73,7 +79,7 @@ def recall(problem: Problem, study: Study) -> Knowledge | None:
     return None if stored is None else Knowledge.from_dict(stored)
 
 
-def _sensitivities(problem: Problem, recipe: Recipe, pairs: Sequence[Pair] = ()) -> Sensitivities:
+def _sensitivities(problem: Problem, recipe: Recipe, seconds: float, pairs: Sequence[Pair] = ()) -> Sensitivities:
     """Distortion of each unit by a recipe, and of pairs of them."""
     return measure_sensitivities(
         problem.builder,
@@ -84,21 +90,22 @@ def _sensitivities(problem: Problem, recipe: Recipe, pairs: Sequence[Pair] = ())
         inputs=problem.inputs,
         evaluator=problem.evaluator,
         measure=problem.space.sensitivity,
+        limit_s=seconds,
     )
 
 
 def _own_choices(
-    problem: Problem, usual: Sensitivities, stage: Stage
+    problem: Problem, own: Mapping[str, Sequence[Any]], usual: Sensitivities, each_s: float, stage: Stage
 ) -> tuple[dict[str, dict[Any, dict[str, float]]], Probes]:
     """Distortion of each unit alone by each choice that it may make for itself, and what that took."""
-    own, default = problem.space.unit_choices(), problem.space.default_recipe()
+    default = problem.space.default_recipe()
     total, models, inferences = sum(len(choices) - 1 for choices in own.values()), 0, 0
     found: dict[str, dict[Any, dict[str, float]]] = {}
     for name, choices in own.items():
         first, *others = zip(choices, plain_choices(choices), strict=True)
         found[name] = {first[1]: dict(usual.alone)}
         for choice, plain in others:
-            measured = _sensitivities(problem, replace(default, **{name: choice}))
+            measured = _sensitivities(problem, replace(default, **{name: choice}), each_s)
             found[name][plain] = dict(measured.alone)
             models, inferences = models + measured.models, inferences + measured.inferences
             done = sum(map(len, found.values())) - len(found)
@@ -106,13 +113,14 @@ def _own_choices(
     return found, Probes(models=models, inferences=inferences)
 
 
-def _whole_models(problem: Problem, stage: Stage) -> tuple[float, dict[str, dict[Any, float]], Probes]:
+def _whole_models(problem: Problem, seconds: float, stage: Stage) -> tuple[float, dict[str, dict[Any, float]], Probes]:
     """Distortion of the whole model in int8: with the default recipe, and with each that differs in one choice."""
-    inputs = alike(problem.inputs, _RECIPE_INPUTS)
     default = problem.space.default_recipe()
     varied = {name: choices for name, choices in problem.space.recipe_choices().items() if len(choices) > 1}
     total = 1 + sum(len(choices) - 1 for choices in varied.values())
-    reference = problem.evaluator.outputs(problem.model, inputs)
+    inputs = alike(problem.inputs, _RECIPE_INPUTS)
+    reference = problem.evaluator.outputs(problem.model, inputs, seconds / (1 + total))
+    inputs = inputs[: len(reference)]
     done = 0
 
     def changed(**changes: Any) -> float:

@@ -36,7 +36,7 @@ class Sensitivities:
 
     Attributes:
         alone: By unit, where it alone is int8; infinite where the device fails to run that.
-        interactions: By pair of units, of both in int8 less the sum of each alone.
+        interactions: By pair of units, of both in int8 less the sum of each alone; empty where there was no time.
         whole: Of all units in int8.
         inferences: Forward passes that it took at most.
         models: That were compiled for them.
@@ -82,6 +82,7 @@ def measure_sensitivities(
     measure: DistortionMeasure = DistortionMeasure.NMSE,
     samples: int = _INPUTS,
     max_seconds: float = _MOST_SECONDS,
+    limit_s: float = math.inf,
 ) -> Sensitivities:
     """Distortion of each unit alone, of pairs of them, and of all.
 
@@ -99,6 +100,8 @@ def measure_sensitivities(
         measure: What is measured.
         samples: How many inputs are run at most.
         max_seconds: As many of them, the first ones, as fit into this time; four in any case.
+        limit_s: What even these four may take: as many as fit, one in any case. Where one does not fit with the pairs,
+            these are not measured.
 
     Raises:
         DeviceError: The device fails to run the float model.
@@ -116,7 +119,9 @@ def measure_sensitivities(
             switches=rows,
             name=SWITCHES,
             measure=measure,
+            needed=1 + len(names),
             max_seconds=max_seconds,
+            limit_s=limit_s,
         )
         found = evaluator.switched_distortions(runs)
     except DeviceLostError:
@@ -126,8 +131,8 @@ def measure_sensitivities(
         return _one_by_one(builder, model, units, recipe, feeds=feeds, evaluator=evaluator, measure=measure)
     alone = dict(zip(names, found[1:].tolist(), strict=False))
     both = found[1 + len(names) :].tolist()
-    interactions = {pair: value - alone[pair[0]] - alone[pair[1]] for pair, value in zip(pairs, both, strict=True)}
-    return Sensitivities(alone, interactions, float(found[0]), (len(rows) + 1) * len(feeds), 1)
+    interactions = {pair: value - alone[pair[0]] - alone[pair[1]] for pair, value in zip(pairs, both, strict=False)}
+    return Sensitivities(alone, interactions, float(found[0]), (len(found) + 1) * len(feeds), 1)
 
 
 def _one_by_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -151,7 +152,7 @@ class TableEvaluator:
         rows = [self._row(finalist.model) for finalist in finalists]
         return [self._evaluation(row, self._accuracy(row), self._latency(row)) for row in rows]
 
-    def outputs(self, model: ov.Model, inputs: Sequence[Feed]) -> Outputs:
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
         """Not recorded.
 
         Raises:

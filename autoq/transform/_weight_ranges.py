@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
 
 from autoq.calibration import estimate_range
 from autoq.core import (
@@ -39,6 +41,9 @@ Rule = Callable[[FloatArray, FloatArray], Limits]
 
 # The squared error of a rounded weight has its least where few of the largest values are cut.
 _SHRINKS = np.linspace(1, 0.4, 49, dtype=np.float32)
+# Elements of a block of channels; and of a weight from which on all cores search.
+_BLOCK = 2**17
+_MANY = 2**20
 
 
 def limits_rule(scheme: QuantizerScheme, *, symmetric: bool, halved: bool, full_range: bool) -> Rule:
@@ -110,19 +115,28 @@ def _statistics(value: FloatArray, axes: tuple[int, ...]) -> Callable[[SampleSta
 
 def _least_error(value: FloatArray, axes: tuple[int, ...], low: FloatArray, high: FloatArray, rule: Rule) -> Limits:
     """The limits that round each channel with the least squared error, of those of a shrunken range."""
-    reduced = tuple(axis for axis in range(value.ndim) if axis not in axes)
-    shape = tuple(size if axis in axes else 1 for axis, size in enumerate(value.shape))
-    best = rule(low, high)
-    lows, highs = best.low.copy(), best.high.copy()
-    least = np.full(lows.shape, np.inf)
-    for shrink in _SHRINKS:
-        limits = rule(low * shrink, high * shrink)
-        rounded = fake_quantize(value, limits.low.reshape(shape), limits.high.reshape(shape), limits.levels)
-        error = np.square(value - rounded).sum(axis=reduced, dtype=np.float64).reshape(-1)
-        better = error < least
-        least = np.where(better, error, least)
-        lows, highs = np.where(better, limits.low, lows), np.where(better, limits.high, highs)
-    return Limits(lows, highs, best.levels)
+    rows = np.moveaxis(value, axes, range(len(axes))).reshape(len(low), -1)
+    # Of all channels at once: a rule may look at the largest of them.
+    limits = [rule(low * shrink, high * shrink) for shrink in _SHRINKS]
+    # So many channels at a time that what is computed of them stays in the cache.
+    step = max(1, _BLOCK // rows.shape[1])
+    errors = Parallel(n_jobs=cpu_count() if rows.size >= _MANY else 1, prefer="threads")(
+        delayed(_squared_errors)(rows, limits, slice(start, start + step)) for start in range(0, len(rows), step)
+    )
+    best, channels = np.concatenate(errors, axis=1).argmin(axis=0), np.arange(len(rows))
+    lows, highs = np.stack([tried.low for tried in limits]), np.stack([tried.high for tried in limits])
+    return Limits(lows[best, channels], highs[best, channels], limits[0].levels)
+
+
+def _squared_errors(rows: FloatArray, limits: Sequence[Limits], part: slice) -> NDArray[np.float64]:
+    """Of some channels of a weight [channels, size] by several limits, [limits, channels of the part]."""
+    found = []
+    for tried in limits:
+        error = fake_quantize(rows[part], tried.low[part, None], tried.high[part, None], tried.levels)
+        error -= rows[part]
+        error *= error
+        found.append(error.sum(axis=1, dtype=np.float64))
+    return np.array(found)
 
 
 def quantized_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple[int, ...]) -> FloatArray:

@@ -283,9 +283,9 @@ def test_what_is_found_out_is_counted(monkeypatch):
     counted = Counter()
     outputs, switched, profile = Evaluator.outputs, Evaluator.switched_distortions, Evaluator.profile
 
-    def run(self, model, inputs):
+    def run(self, model, inputs, *limit):
         counted.update(models=1, inferences=len(inputs))
-        return outputs(self, model, inputs)
+        return outputs(self, model, inputs, *limit)
 
     def switch(self, runs):
         counted.update(models=1, inferences=(1 + len(runs.switches)) * len(runs.inputs))
@@ -303,6 +303,20 @@ def test_what_is_found_out_is_counted(monkeypatch):
     assert {"models": probes.models, "inferences": probes.inferences, "profiles": probes.profiles} == counted
     assert counted["models"] > 2
     assert probes.seconds > 0
+
+
+@pytest.mark.parametrize(("n_trials", "longer"), [(3, False), (10**6, True)])
+def test_what_is_found_out_takes_a_share_of_the_time_and_a_little_in_any_case(monkeypatch, n_trials, longer):
+    limits = []
+
+    def switched(self, runs):
+        limits.append(runs.limit_s)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluator, "switched_distortions", switched)
+    assert search(n_trials=n_trials, isolate=False).interrupted
+    assert limits == [limits[0]]
+    assert (limits[0] > 15) == longer
 
 
 def test_seconds_end_a_search():

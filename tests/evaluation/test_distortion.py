@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import openvino as ov
 import pytest
@@ -71,6 +73,7 @@ def runs(feeds, settings, max_seconds):
         switches=settings,
         name="s",
         measure=DistortionMeasure.NMSE,
+        needed=len(settings),
         max_seconds=max_seconds,
     )
 
@@ -85,6 +88,19 @@ def test_every_setting_is_compared_with_all_switches_off(max_seconds, used):
     x = values[:used].astype(np.float64)
     expected = [np.mean((0.1 * a + b * x) ** 2) / np.var(x) for a, b in settings]
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-12)
+
+
+def test_what_large_models_are_run_on_fits_the_limit():
+    def affordable(each_s, max_seconds, limit_s):
+        feeds, settings = [{"x": np.zeros((1, 4))}] * 10, np.zeros((8, 2), np.float32)
+        return replace(runs(feeds, settings, max_seconds), needed=5, limit_s=limit_s).affordable(each_s)
+
+    assert affordable(0.1, 4.0, np.inf) == (8, 5)
+    assert affordable(0.1, 40.0, np.inf) == (8, 10)
+    assert affordable(1.0, 4.0, np.inf) == (8, 4)
+    assert affordable(1.0, 4.0, 17.0) == (8, 2)
+    assert affordable(1.0, 4.0, 7.0) == (5, 1)
+    assert affordable(1.0, 4.0, 1.0) == (5, 1)
 
 
 def test_an_input_that_does_not_fit_is_a_device_error():

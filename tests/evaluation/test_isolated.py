@@ -131,9 +131,10 @@ def test_it_says_what_an_evaluator_says(evaluator, candidate):
     assert evaluation.size_bytes == expected.size_bytes
     assert evaluation.runtime == expected.runtime
     assert set(seconds) == {"compile", "accuracy", "latency"}
-    feeds = [{"image": X[:1]}, {"image": X[1:2]}]
+    feeds = [{"image": X[n : n + 1]} for n in range(3)]
     exact = RuntimeConfig(inference_precision=F32)
     np.testing.assert_array_equal(evaluator.outputs(candidate, feeds), model_outputs(candidate, feeds, exact))
+    assert len(feeds) > len(evaluator.outputs(candidate, feeds, 0.0)) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
+import math
+
 import numpy as np
+import openvino as ov
 import pytest
 from networks import conv_net, images
+from openvino import opset13 as ops
 
 from autoq.calibration import as_inputs, collect
-from autoq.core import DeviceError, OverflowFix, Precision, QuantizationPlan, Recipe
+from autoq.core import DeviceError, ModelType, OverflowFix, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import RuntimeConfig, distortion, model_outputs, switched_distortions
 from autoq.graph import Placements, neighbours
 from autoq.search import Sensitivities, alike, measure_sensitivities
@@ -25,7 +29,7 @@ class Device:
             raise DeviceError("no such kernel")
         return switched_distortions(runs, RUNTIME)
 
-    def outputs(self, model, inputs):
+    def outputs(self, model, inputs, max_seconds=math.inf):
         names = {op.get_friendly_name() for op in model.get_ops()}
         if any(name in names for name in self._refuses):
             raise DeviceError("refused")
@@ -42,10 +46,10 @@ def made():
     return model, inputs, placements, builder, units
 
 
-def measured(made, device):
+def measured(made, device, **limits):
     model, inputs, placements, builder, units = made
     pairs = neighbours(model, placements.reference, units)
-    return measure_sensitivities(builder, model, units, pairs, RECIPE, inputs=inputs, evaluator=device), pairs
+    return measure_sensitivities(builder, model, units, pairs, RECIPE, inputs=inputs, evaluator=device, **limits), pairs
 
 
 def by_candidates(made, int8):
@@ -64,6 +68,15 @@ def test_switched_units_distort_as_the_candidates_do(made):
     for first, second in pairs:
         added = found.interactions[first, second] + found.alone[first] + found.alone[second]
         assert added == pytest.approx(by_candidates(made, {first, second}), rel=0.02, abs=1e-9)
+
+
+def test_without_time_units_are_measured_on_one_input_and_pairs_are_not(made):
+    found, pairs = measured(made, Device(), max_seconds=0.0, limit_s=0.0)
+    one = (made[0], as_inputs(made[0], images(6)[:1]), *made[2:])
+    alone, _ = measured(one, Device())
+    assert found.alone == pytest.approx(alone.alone)
+    assert found.interactions == {}
+    assert set(alone.interactions) == set(pairs) != set()
 
 
 def test_a_device_that_cannot_switch_measures_one_model_each_and_says_so(made):
@@ -93,6 +106,20 @@ def test_what_cannot_run_is_infinite_and_leaves_the_rest_on_its_own_scale():
 def test_inputs_of_the_most_frequent_shape_are_taken():
     feeds = [{"x": np.zeros((1, n))} for n in (3, 5, 5, 4, 5)]
     assert [feed["x"].shape for feed in alike(feeds, 2)] == [(1, 5), (1, 5)]
+
+
+def test_what_a_residual_connection_hands_on_makes_no_neighbours():
+    """Every operation that reads the stream reads what all blocks before have added to it."""
+    rng = np.random.default_rng(0)
+    stream = x = ops.parameter([1, 8], np.float32, "x")
+    for block in range(4):
+        weights = [ops.constant(rng.normal(size=(8, 8)).astype(np.float32)) for _ in range(2)]
+        hidden = ops.matmul(ops.tanh(stream), weights[0], False, True, name=f"up_{block}")
+        stream = ops.add(stream, ops.matmul(ops.tanh(hidden), weights[1], False, True, name=f"down_{block}"))
+    model = ov.Model([ops.result(stream)], [x], "residual")
+    graph = Placements.of(model, model_type=ModelType.TRANSFORMER).reference
+    units = {f"block_{n}": [g.name for g in graph.groups if g.name.endswith(f"_{n}")] for n in range(4)}
+    assert neighbours(model, graph, units) == tuple((f"block_{n}", f"block_{n + 1}") for n in range(3))
 
 
 def test_neighbours_are_units_with_no_other_in_between(made):

@@ -245,6 +245,7 @@ def test_what_was_not_recorded(table):
         switches=np.ones((1, 1), np.float32),
         name="switches",
         measure=DistortionMeasure.NMSE,
+        needed=1,
         max_seconds=1.0,
     )
     with pytest.raises(DeviceError, match="no distortions"):
