@@ -68,7 +68,7 @@ def sensitivity(
             the more depends on which they are.
         device: OpenVINO device that runs the model.
         gains: Also profile the float model and the model in 8 bits on the device, for what each unit gains in latency.
-        progress: Show a bar on a terminal while statistics are collected.
+        progress: Show a bar on a terminal while statistics are collected, and while units are measured.
         **options: Further parameters of `autoq.quantize`: how units are quantized.
 
     Returns:
@@ -101,19 +101,20 @@ def sensitivity(
         raise ModelError(msg)
     units = units_at(calibrated.model, graph, coarse)
     runtime = RuntimeConfig(device=device)
-    found = measure_sensitivities(
-        calibrated.builder,
-        calibrated.model,
-        units,
-        neighbours(calibrated.model, graph, units),
-        settings.recipe,
-        inputs=inputs,
-        evaluator=F32Runner(runtime),
-        measure=chosen,
-        samples=samples,
-        # A limit would make the ranking depend on what else the machine does.
-        max_seconds=math.inf,
-    )
+    with progress_bar("measuring sensitivities", shown=progress) as step:
+        found = measure_sensitivities(
+            calibrated.builder,
+            calibrated.model,
+            units,
+            neighbours(calibrated.model, graph, units),
+            settings.recipe,
+            inputs=inputs,
+            evaluator=F32Runner(runtime, step),
+            measure=chosen,
+            samples=samples,
+            # A limit would make the ranking depend on what else the machine does.
+            max_seconds=math.inf,
+        )
     gained = _gains(calibrated, inputs, units, runtime) if gains else {}
     return SensitivityReport(
         units=_ranked(found, units, graph, gained),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._runtime import RuntimeConfig, first_reason
 
 Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
 
 _FEWEST_INPUTS = 4
 
@@ -69,12 +70,13 @@ class SwitchedRuns:
         return settings, int(min(max(self.max_seconds / (settings * each_s), fewest), len(self.inputs)))
 
 
-def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig) -> Floats:
+def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: Progress | None = None) -> Floats:
     """Distortion of one model under each setting of its switches, beside all switches at 0.
 
     Args:
         runs: The model, its inputs and settings.
         runtime: Compile settings.
+        progress: Called with the settings that are done, and all of them.
 
     Returns:
         [n], or of the settings that matter where there is no time for the others.
@@ -98,16 +100,20 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig) -> Floats:
             _parts(outputs, outputs, measure)
         count, used = runs.affordable((time.perf_counter() - started) / len(reference))
         reference = [*reference[:used], *(run(feed, off) for feed in inputs[_FEWEST_INPUTS:used])]
-        parts = np.array(
-            [
-                [_parts(truth, run(feed, setting), measure) for truth, feed in zip(reference, inputs, strict=False)]
-                for setting in switches[:count]
-            ]
-        )
+        parts = []
+        for setting in switches[:count]:
+            parts.append(
+                [
+                    _parts(truth, run(feed, setting), measure)
+                    for truth, feed in zip(reference, inputs[:used], strict=True)
+                ]
+            )
+            if progress is not None:
+                progress(len(parts), count)
     except RuntimeError as error:
         msg = f"inference fails: {first_reason(error)}"
         raise DeviceError(msg) from error
-    return _combined(parts, reference, measure)
+    return _combined(np.array(parts), reference, measure)
 
 
 def _parts(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autoq.calibration import Feed
 from autoq.core import RuntimePrecision
-from autoq.evaluation._distortion import SwitchedRuns, switched_distortions
+from autoq.evaluation._distortion import Progress, SwitchedRuns, switched_distortions
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._runtime import RuntimeConfig
 
@@ -23,9 +23,11 @@ class F32Runner:
 
     Attributes:
         runtime: Compile settings; precision and shapes of it are not used.
+        progress: Told of settings of switches that are done, and of all.
     """
 
     runtime: RuntimeConfig
+    progress: Progress | None = None
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
         """Output arrays of a model, per input; of as many inputs as are run in this time, two in any case.
@@ -41,7 +43,7 @@ class F32Runner:
         Raises:
             DeviceError: The device refuses the model.
         """
-        return switched_distortions(runs, self._in_f32())
+        return switched_distortions(runs, self._in_f32(), self.progress)
 
     def _in_f32(self) -> RuntimeConfig:
         return self.runtime.for_data().with_precision(RuntimePrecision.F32)

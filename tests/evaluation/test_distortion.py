@@ -84,7 +84,9 @@ def test_every_setting_is_compared_with_all_switches_off(max_seconds, used):
     feeds = [{"x": value} for value in values]
     settings = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.float32)
     runtime = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32"})
-    found = switched_distortions(runs(feeds, settings, max_seconds), runtime)
+    told = []
+    found = switched_distortions(runs(feeds, settings, max_seconds), runtime, lambda *step: told.append(step))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     x = values[:used].astype(np.float64)
     expected = [np.mean((0.1 * a + b * x) ** 2) / np.var(x) for a, b in settings]
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-12)
