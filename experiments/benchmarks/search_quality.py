@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import math
 import shutil
+import signal
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -195,27 +197,37 @@ def timed(compiled: ov.CompiledModel, sample: Any) -> float:
 def controlled(case: Case, samples: Sequence[Any], count: int | None, seconds: float) -> ov.Model | None:
     """What `nncf.quantize_with_accuracy_control` comes to, on all validation data or the first `count`.
 
-    None where it has no model after so many seconds; it has no limit of its own, and is asked when it next validates.
+    None where it has no model after so many seconds; it has no limit of its own.
     """
-    deadline = time.perf_counter() + seconds
-
-    def validate(compiled: ov.CompiledModel, items: Iterable[Any]) -> tuple[float, list[float]]:
-        if time.perf_counter() > deadline:
-            raise TimeoutError
-        return case.validate(compiled, items)
-
     try:
-        return nncf_control(
-            case.model.clone(),
-            samples,
-            list(case.validation(count)),
-            validate,
-            max_drop=float(case.given["max_drop"]),
-            subset_size=len(samples),
-            model_type=case.model_type,
-        )
+        with given_up_after(seconds):
+            return nncf_control(
+                case.model.clone(),
+                samples,
+                list(case.validation(count)),
+                case.validate,
+                max_drop=float(case.given["max_drop"]),
+                subset_size=len(samples),
+                model_type=case.model_type,
+            )
     except TimeoutError:
         return None
+
+
+@contextmanager
+def given_up_after(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in what is done, wherever that is, when the time is up."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def judged(case: Case, found: Sequence[tuple[str, ov.Model]]) -> list[Point]:
