@@ -70,7 +70,8 @@ def benchmark(
 ) -> Comparison:
     """Times a model beside another one, or beside itself under other settings, in alternating bursts.
 
-    Both are compiled several times, so that the interval holds for the models and not for one compilation of each.
+    Both are compiled several times, so that the interval holds for the models and not for one compilation of each; once
+    where memory has no room for more.
 
     Args:
         model: What `autoq.read_model` reads.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
+import psutil
 
 from autoq.evaluation._records import Latency
 from autoq.evaluation._runtime import Compiled
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 _FEWEST, _MOST = 6, 16
 _MOST_BYTES = 2 << 30
+# Of the memory that is left, what compilations may take.
+_MEMORY_SHARE = 0.5
 
 
 def compile_pairs(
@@ -36,7 +39,7 @@ def compile_pairs(
         baseline: Compiles the model to compare with.
         max_seconds: As many are compiled, up to sixteen, as this time seems to allow.
         size_bytes: What one of each takes; the more that is, the fewer are compiled.
-        fewest: So many are compiled in any case.
+        fewest: So many are compiled in any case, or one of each where memory has no room for them.
 
     Raises:
         DeviceError: (The function raised) a device refuses a model.
@@ -63,9 +66,13 @@ def compilations_within(
     """
     # The very first of all lies better or worse than every later one: it takes the gaps that earlier models left.
     started = time.perf_counter()
+    before = psutil.virtual_memory().available
     spare = [compile_model() for compile_model in models]
-    seconds = time.perf_counter() - started
-    room = min(max_seconds / max(seconds, 1e-6), _MOST_BYTES / max(size_bytes, 1), _MOST)
+    seconds, left = time.perf_counter() - started, psutil.virtual_memory().available
+    fitting = _MEMORY_SHARE * left / max(before - left, size_bytes, 1)
+    if fitting < fewest:
+        return [[compiled] for compiled in spare]
+    room = min(max_seconds / max(seconds, 1e-6), _MOST_BYTES / max(size_bytes, 1), fitting, _MOST)
     count = max(fewest, int(room))
     made = in_turns(*([compile_model] * count for compile_model in models))
     del spare

@@ -232,7 +232,13 @@ class Evaluator:
         )
         self._stage("timing the finalists")
         latencies = measure_latencies(
-            candidates, baselines, self._sample, max_seconds=max_seconds / 2, target_half_width=_FINAL_HALF_WIDTH
+            candidates,
+            baselines,
+            self._sample,
+            max_seconds=max_seconds / 2,
+            target_half_width=_FINAL_HALF_WIDTH,
+            # Of large models there is one compilation each.
+            compilation_sd=self._compilation_sd,
         )
         return [
             replace(finalist.evaluation, accuracy=accuracy, latency=latency)

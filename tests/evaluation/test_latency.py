@@ -1,8 +1,10 @@
 """The timer, on a machine whose clock the test holds."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from networks import conv_net, images
 from scipy import stats
@@ -155,7 +157,19 @@ def test_as_many_are_compiled_as_there_is_time_and_room_for():
         pairs = compile_pairs(lambda: time.sleep(0.002), lambda: None, max_seconds=max_seconds, size_bytes=size_bytes)
         return len(pairs[0])
 
-    assert (count(0, 1), count(1000, 1), count(1000, 2**40)) == (6, 16, 6)
+    assert (count(0, 1), count(1000, 1), count(1000, 2**30 + 1)) == (6, 16, 6)
+
+
+def test_one_of_each_is_compiled_where_memory_has_no_room_for_more(monkeypatch):
+    made, left = [], iter([24, 16])
+
+    def memory():
+        return SimpleNamespace(available=next(left) << 30)
+
+    monkeypatch.setattr(psutil, "virtual_memory", memory)
+    pairs = compile_pairs(lambda: made.append(0) or 0, lambda: made.append(1) or 1, max_seconds=0, size_bytes=1)
+    assert pairs == ([0], [1])
+    assert made == [0, 1]
 
 
 def test_trimmed_mean_beside_scipy():
