@@ -125,18 +125,24 @@ def _parts(
 
 
 def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure) -> float:
-    if measure is DistortionMeasure.NMSE and truth.dtype == actual.dtype == np.float32:
-        # The logits of a language model are millions: no copies of them.
-        error = np.subtract(actual, truth).ravel()
-        return float(np.dot(error, error))
-    truth, actual = np.asarray(truth, np.float64), np.asarray(actual, np.float64)
     if measure is DistortionMeasure.NMSE:
-        return float(np.sum((actual - truth) ** 2))
+        return _sum_of_squares(_floats(actual) - _floats(truth))
+    truth, actual = np.asarray(truth, np.float64), np.asarray(actual, np.float64)
     if measure is DistortionMeasure.COSINE:
         lengths = float(np.linalg.norm(truth) * np.linalg.norm(actual))
         return 1 - float(np.sum(truth * actual)) / lengths if lengths > 0 else float(np.any(truth != actual))
     rows, candidates = (_log_probabilities(np.atleast_1d(values)) for values in (truth, actual))
     return float(np.sum(np.exp(rows) * (rows - candidates)))
+
+
+def _floats(values: NDArray[Any]) -> NDArray[Any]:
+    """Values to reckon with; those of float32 as they are, since the logits of a language model are millions."""
+    return values if values.dtype == np.float32 else np.asarray(values, np.float64)
+
+
+def _sum_of_squares(values: NDArray[Any]) -> float:
+    flat = values.ravel()
+    return float(np.dot(flat, flat))
 
 
 def _log_probabilities(values: Floats) -> Floats:
@@ -151,10 +157,11 @@ def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure) -> 
     """Mean over outputs of the sum over inputs, each by its own size; parts [settings, inputs, outputs]."""
     sizes = []
     for port in range(parts.shape[2]):
-        arrays = [np.asarray(outputs[port], np.float64) for outputs in reference]
+        arrays = [outputs[port] for outputs in reference]
         if measure is DistortionMeasure.NMSE:
-            values = np.concatenate([array.ravel() for array in arrays])
-            spread = float(np.sum((values - values.mean()) ** 2))
+            values = [_floats(array) for array in arrays]
+            mean = sum(float(array.sum(dtype=np.float64)) for array in values) / sum(array.size for array in values)
+            spread = sum(_sum_of_squares(array - array.dtype.type(mean)) for array in values)
             sizes.append(spread if spread > 0 else 1.0)
         elif measure is DistortionMeasure.KL:
             sizes.append(float(sum(array.size // array.shape[-1] if array.ndim else 1 for array in arrays)))
