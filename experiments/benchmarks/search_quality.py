@@ -210,16 +210,20 @@ def controlled(case: Case, samples: Sequence[Any], count: int | None, seconds: f
                 subset_size=len(samples),
                 model_type=case.model_type,
             )
-    except TimeoutError:
+    except GivenUp:
         return None
+
+
+class GivenUp(BaseException):
+    """The time is up; no Exception, which a metric's caller would take for a failure of the metric."""
 
 
 @contextmanager
 def given_up_after(seconds: float) -> Iterator[None]:
-    """Raises TimeoutError in what is done, wherever that is, when the time is up."""
+    """Raises `GivenUp` in what is done, wherever that is, when the time is up."""
 
     def end(*_: object) -> None:
-        raise TimeoutError
+        raise GivenUp
 
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)
