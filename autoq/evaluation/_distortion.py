@@ -160,7 +160,8 @@ def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure) -> 
         arrays = [outputs[port] for outputs in reference]
         if measure is DistortionMeasure.NMSE:
             values = [_floats(array) for array in arrays]
-            mean = sum(float(array.sum(dtype=np.float64)) for array in values) / sum(array.size for array in values)
+            total, count = sum(array.sum(dtype=np.float64) for array in values), sum(array.size for array in values)
+            mean = total / max(count, 1)
             spread = sum(_sum_of_squares(array - array.dtype.type(mean)) for array in values)
             sizes.append(spread if spread > 0 else 1.0)
         elif measure is DistortionMeasure.KL:

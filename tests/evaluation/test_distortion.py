@@ -51,6 +51,17 @@ def test_nothing_is_no_distortion(measure):
     assert distortion(zeros, zeros, measure) == 0
 
 
+def test_float32_is_reckoned_with_as_it_is():
+    values = RNG.normal(100, 1, (3, 2000, 50)).astype(np.float32)
+    others = values + RNG.normal(0, 0.01, values.shape).astype(np.float32)
+    single, double = (
+        distortion(*([[array[None].astype(kind)] for array in arrays] for arrays in (values, others)))
+        for kind in (np.float32, np.float64)
+    )
+    assert single == pytest.approx(double, rel=1e-4)
+    assert distortion([[np.zeros((0, 4), np.float32)]], [[np.zeros((0, 4), np.float32)]]) == 0
+
+
 def test_one_output_a_sample_has_a_distortion_too():
     truth, other = ([[np.float64(value)] for value in values] for values in ([1.0, 2.0, 4.0], [1.5, 2.0, 4.0]))
     assert distortion(truth, other) == pytest.approx(0.25 / 3 / np.var([1, 2, 4]))
