@@ -11,14 +11,18 @@ import openvino as ov
 from autoq.graph._flow import Flow
 from autoq.graph._types import QuantizationGraph
 
+# Pairs for each unit up to which all are told.
+_MANY = 2
+
 
 def neighbours(
     model: ov.Model, graph: QuantizationGraph, units: Mapping[str, Sequence[str]]
 ) -> tuple[tuple[str, str], ...]:
     """Pairs of units between which a tensor flows with no operation of another unit in between.
 
-    Of values that come together, those that another one of them was made of are left out: what a residual connection
-    hands on past a block, that block has read. Otherwise each block of a transformer were a neighbour of all others.
+    Residual connections would make each block of a transformer a neighbour of all others. Where there are more than two
+    pairs for each unit, of values that come together those are left out that another one of them was made of: what is
+    handed on past a block, that block has read.
 
     Args:
         model: The model that the graph is of.
@@ -31,6 +35,18 @@ def neighbours(
     unit_of_group = {group: unit for unit, groups in units.items() for group in groups}
     owner = {op: unit_of_group[group.name] for group in graph.groups if group.name in unit_of_group for op in group.ops}
     flow = Flow.of(model)
+    every = _pairs(flow, owner, nearest=False)
+    return every if len(every) <= _MANY * len(units) else _pairs(flow, owner, nearest=True)
+
+
+def _pairs(flow: Flow, owner: Mapping[str, str], *, nearest: bool) -> tuple[tuple[str, str], ...]:
+    """The pairs, all or those that are nearest.
+
+    Args:
+        flow: The flow of the model.
+        owner: Unit by operation.
+        nearest: Leave out what another of the values that come together was made of.
+    """
     # Operations of units whose values an operation hands on; and, as bits, all that an operation of a unit was made of.
     handed: dict[str, frozenset[str]] = {}
     bit = {name: 1 << number for number, name in enumerate(owner)}
@@ -39,8 +55,9 @@ def neighbours(
     for name in flow.names:
         sources = frozenset[str]().union(*(handed[edge.source] for edge in flow.in_edges[name] if edge.is_float))
         read = reduce(or_, (made_of[source] for source in sources), 0)
+        left_out = read if nearest else 0
+        handed[name] = frozenset(source for source in sources if not left_out & bit[source])
         unit = owner.get(name)
-        handed[name] = frozenset(source for source in sources if not read & bit[source])
         if unit is None:
             continue
         for source in sorted({owner[source] for source in handed[name]} - {unit}):

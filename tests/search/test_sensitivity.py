@@ -108,18 +108,21 @@ def test_inputs_of_the_most_frequent_shape_are_taken():
     assert [feed["x"].shape for feed in alike(feeds, 2)] == [(1, 5), (1, 5)]
 
 
-def test_what_a_residual_connection_hands_on_makes_no_neighbours():
+@pytest.mark.parametrize(("blocks", "reach"), [(4, 3), (6, 1)])
+def test_what_a_residual_connection_hands_on_makes_neighbours_as_long_as_they_are_few(blocks, reach):
     """Every operation that reads the stream reads what all blocks before have added to it."""
     rng = np.random.default_rng(0)
     stream = x = ops.parameter([1, 8], np.float32, "x")
-    for block in range(4):
+    for block in range(blocks):
         weights = [ops.constant(rng.normal(size=(8, 8)).astype(np.float32)) for _ in range(2)]
         hidden = ops.matmul(ops.tanh(stream), weights[0], False, True, name=f"up_{block}")
         stream = ops.add(stream, ops.matmul(ops.tanh(hidden), weights[1], False, True, name=f"down_{block}"))
     model = ov.Model([ops.result(stream)], [x], "residual")
     graph = Placements.of(model, model_type=ModelType.TRANSFORMER).reference
-    units = {f"block_{n}": [g.name for g in graph.groups if g.name.endswith(f"_{n}")] for n in range(4)}
-    assert neighbours(model, graph, units) == tuple((f"block_{n}", f"block_{n + 1}") for n in range(3))
+    units = {f"block_{n}": [g.name for g in graph.groups if g.name.endswith(f"_{n}")] for n in range(blocks)}
+    expected = {(f"block_{a}", f"block_{b}") for b in range(blocks) for a in range(max(b - reach, 0), b)}
+    found = neighbours(model, graph, units)
+    assert (set(found), len(found)) == (expected, len(expected))
 
 
 def test_neighbours_are_units_with_no_other_in_between(made):
