@@ -117,8 +117,8 @@ class IsolatedEvaluator:
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """As `Evaluator.switched_distortions`; raises as `evaluate` does."""
-        # The fewest inputs may take longer than the time.
-        besides_s = _SLOW * max(runs.max_seconds, runs.limit_s if math.isfinite(runs.limit_s) else 0.0)
+        # The fewest inputs may take longer than the time. What long searches allow them is no patience with a hang.
+        besides_s = _SLOW * runs.max_seconds + (2 * runs.limit_s if math.isfinite(runs.limit_s) else 0.0)
         return cast("NDArray[np.float64]", self._ask("switched_distortions", runs, besides_s=besides_s))
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:

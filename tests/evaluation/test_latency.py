@@ -152,21 +152,24 @@ def test_the_models_take_turns_in_an_order_that_differs():
     assert len(set(map(tuple, found))) > 1
 
 
-def test_as_many_are_compiled_as_there_is_time_and_room_for():
+def memory(monkeypatch, *available_gib):
+    """What is available, each time that it is asked."""
+    left = iter(available_gib)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=next(left) << 30))
+
+
+def test_as_many_are_compiled_as_there_is_time_and_room_for(monkeypatch):
     def count(max_seconds, size_bytes):
+        memory(monkeypatch, 2**20, 2**20)
         pairs = compile_pairs(lambda: time.sleep(0.002), lambda: None, max_seconds=max_seconds, size_bytes=size_bytes)
         return len(pairs[0])
 
-    assert (count(0, 1), count(1000, 1), count(1000, 2**30 + 1)) == (6, 16, 6)
+    assert (count(0, 1), count(1000, 1), count(1000, 2**40)) == (6, 16, 6)
 
 
 def test_one_of_each_is_compiled_where_memory_has_no_room_for_more(monkeypatch):
-    made, left = [], iter([24, 16])
-
-    def memory():
-        return SimpleNamespace(available=next(left) << 30)
-
-    monkeypatch.setattr(psutil, "virtual_memory", memory)
+    made = []
+    memory(monkeypatch, 24, 16)
     pairs = compile_pairs(lambda: made.append(0) or 0, lambda: made.append(1) or 1, max_seconds=0, size_bytes=1)
     assert pairs == ([0], [1])
     assert made == [0, 1]
