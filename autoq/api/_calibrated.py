@@ -69,7 +69,8 @@ class Calibrated:
 
     def under(self, scope: IgnoredScope) -> QuantizationGraph:
         """Where quantizers would stand under another ignored scope; rules that match nothing are let pass."""
-        return _placements(self.model, replace(self.settings, ignored_scope=replace(scope, validate=False))).reference
+        settings = replace(self.settings, ignored_scope=replace(scope, validate=False))
+        return _placements(self.model, settings).under(NO_SCOPE, settings.recipe.placement)
 
     def build(self, plan: QuantizationPlan, *, fold_weights: bool = True) -> ov.Model:
         """The candidate of a plan; bodies of If operations are quantized whole, with the plan's recipe.

@@ -92,7 +92,7 @@ def sensitivity(
     with progress_bar("collecting calibration statistics", shown=progress) as step:
         calibrated = calibrate(network, inputs, settings, progress=step)
     calibrated.check()
-    graph = calibrated.placements.reference
+    graph = calibrated.placements.standing(settings.recipe.ignored_scope, settings.recipe.placement)
     if not graph.groups:
         msg = (
             f"model {network.get_friendly_name()!r} has nothing to quantize but bodies of If operations, whose "

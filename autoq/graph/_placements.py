@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openvino as ov
@@ -21,7 +21,8 @@ class Placements:
     """The graphs of one model that plans choose among.
 
     Attributes:
-        reference: Names the groups that plans speak of: nothing ignored, preset "performance".
+        reference: Names the groups that plans speak of: nothing ignored, preset "performance"; and those of operations
+            that are quantized under other presets or scopes only, whose sites are not among its own.
         variants: Graph by the name of the ignored scope and the preset.
         mode: What is quantized to.
     """
@@ -56,7 +57,7 @@ class Placements:
             for name, scope in every.items()
             for preset in Preset
         }
-        return cls(variants[NO_SCOPE, Preset.PERFORMANCE], variants, mode)
+        return cls(_with_groups_of(variants[NO_SCOPE, Preset.PERFORMANCE], variants.values()), variants, mode)
 
     def __iter__(self) -> Iterator[QuantizationGraph]:
         return iter(self.variants.values())
@@ -72,3 +73,29 @@ class Placements:
             msg = f"plan names the ignored scope {scope!r}, which is not defined: {nearest(scope, known)}"
             raise PlanError(msg)
         return self.variants[scope, preset]
+
+    def standing(self, scope: str, preset: Preset) -> QuantizationGraph:
+        """The reference, with those of its groups alone that a recipe quantizes something of.
+
+        Raises:
+            PlanError: The scope is not defined.
+        """
+        ops = {op for group in self.under(scope, preset).groups for op in group.ops}
+        groups = tuple(group for group in self.reference.groups if not ops.isdisjoint(group.ops))
+        return replace(self.reference, groups=groups)
+
+
+def _with_groups_of(graph: QuantizationGraph, others: Iterable[QuantizationGraph]) -> QuantizationGraph:
+    """The graph with the groups of others besides that have no operation in common with its own.
+
+    A quantizer is left out where the one before it does the same, which a preset may change for one of the two: what
+    only it quantizes must have a group too, or no plan could leave it in float.
+    """
+    groups = list(graph.groups)
+    held = {op for group in groups for op in group.ops}
+    for group in (group for other in others for group in other.groups):
+        if held.isdisjoint(group.ops):
+            groups.append(group)
+            held.update(group.ops)
+    order = {decision.op: position for position, decision in enumerate(graph.decisions)}
+    return replace(graph, groups=tuple(sorted(groups, key=lambda group: order[group.name])))

@@ -238,6 +238,17 @@ def test_what_reads_an_embedding_in_float_stays_in_float_too():
     assert groups == {unit.unit for unit in found.units[position + 1 :]}
 
 
+def test_what_the_preset_quantizes_besides_is_a_unit():
+    """Embeddings quantized alike need no quantizer at their sum, those of preset mixed do."""
+    model = MODELS["two_embeddings"]()
+    tokens = [(np.full((1, 6), n, np.int64), np.full((1, 6), n % 3, np.int64)) for n in range(4)]
+    plain, mixed = (autoq.sensitivity(model, tokens, preset=p, progress=False) for p in ("performance", "mixed"))
+    assert {unit.unit for unit in mixed.units} - {unit.unit for unit in plain.units} == {"sum"}
+    assert next(unit for unit in mixed.units if unit.unit == "sum").distortion > 0
+    groups = analyze(model, preset="mixed", ignored_scope=mixed.ignored_scope(count=1)).groups
+    assert {group.name for group in groups} == {unit.unit for unit in mixed.units[1:]}
+
+
 def test_what_was_ignored_from_the_start_stays_ignored():
     base = autoq.IgnoredScope(names=["head"], types=["GroupConvolution"])
     model = conv_net()

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import openvino as ov
 import pytest
+from graph_models import MODELS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import conv_net, images, run, snapshot, token_net
@@ -103,6 +104,17 @@ def test_a_plan_without_quantizers_is_the_float_model():
     plan = QuantizationPlan(PLAIN, dict.fromkeys([g.name for g in graph.groups], Precision.FLOAT))
     assert builder.fingerprint(plan) == "float"
     np.testing.assert_array_equal(run(builder.build(plan), DATA[:1]), run(conv_net(), DATA[:1]))
+
+
+@pytest.mark.parametrize("preset", list(Preset))
+def test_all_groups_in_float_are_the_float_model_under_every_preset(preset):
+    model = MODELS["two_embeddings"]()
+    inputs = as_inputs(model, [(np.full((1, 6), n, np.int64), np.full((1, 6), n % 3, np.int64)) for n in range(4)])
+    placements = Placements.of(model)
+    builder = CandidateBuilder(model, placements, collect(model, placements, inputs, subset_size=4))
+    groups = [group.name for group in placements.reference.groups]
+    plan = QuantizationPlan(Recipe(preset=preset, subset_size=4), dict.fromkeys(groups, Precision.FLOAT))
+    assert builder.fingerprint(plan) == "float"
 
 
 @pytest.mark.parametrize("index", range(3))

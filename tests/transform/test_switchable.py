@@ -5,7 +5,7 @@ import pytest
 from networks import conv_net, images, token_net
 
 from autoq.calibration import Needs, as_inputs, collect
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Precision, Preset, QuantizationPlan, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 from autoq.transform._switchable import SWITCHES
@@ -20,6 +20,7 @@ GRAPHS = [
     "attention",
     "shared_weight",
     "embedding",
+    "two_embeddings",
     "several_outputs",
     "moved_values",
     "tied_embedding",
@@ -56,14 +57,15 @@ def agree(found, expected):
         assert a == pytest.approx(b, rel=1e-4, abs=1e-5 * max(float(np.abs(b).max()), 1.0))
 
 
+@pytest.mark.parametrize("preset", list(Preset))
 @pytest.mark.parametrize("name", ["conv_net", "token_net", *GRAPHS])
-def test_switched_it_computes_what_the_candidates_compute(name):
+def test_switched_it_computes_what_the_candidates_compute(name, preset):
     model = built(name)
     inputs = inputs_of(model)
     placements = Placements.of(model)
     builder = CandidateBuilder(model, placements, collect(model, placements, inputs, subset_size=3))
     groups = [group.name for group in placements.reference.groups]
-    recipe = Recipe(subset_size=3)
+    recipe = Recipe(subset_size=3, preset=preset)
     switchable = builder.build_switchable(recipe, [[group] for group in groups])
     cases = [np.zeros(len(groups)), np.ones(len(groups)), *np.eye(len(groups))[:3]]
     for switches in cases:
