@@ -28,7 +28,7 @@ from autoq.transform._resolved import ResolvedQuantizer
 
 SWITCHES = "autoq/switches"
 _LINEAR = frozenset(
-    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
+    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul", "Gather"}
 )
 
 
