@@ -15,6 +15,8 @@ from autoq.calibration._taps import Statistic, Tap
 
 _REDUCTIONS = {Statistic.MIN: ops.reduce_min, Statistic.MAX: ops.reduce_max, Statistic.MEAN: ops.reduce_mean}
 _IMAGE_RANK = 4
+# Pooling works on as many channels at a time as a register holds; a device rearranges images of fewer for it.
+_FEWEST_CHANNELS = 16
 
 
 def channel_count(output: ov.Output, axis: int | None) -> int | None:
@@ -35,12 +37,11 @@ def reduce_in_graph(output: ov.Output, tap: Tap) -> ov.Node:
     else:
         rank = shape.rank.get_length()
         kept = None if tap.axis is None else tap.axis % rank
-        axes = np.array([axis for axis in range(rank) if axis != kept], np.int64)
+        axes = np.array([axis for axis in range(rank) if axis != kept and not _is_one(shape[axis])], np.int64)
+        if not len(axes):
+            return _flat(output if output.get_element_type() == ov.Type.f32 else ops.convert(output, "f32"))
         pooled = _pooled(output, shape, kept, tap.statistic)
-        if pooled is not None:
-            reduced = pooled
-        else:
-            reduced = _REDUCTIONS[tap.statistic](output, axes) if len(axes) else output.get_node()
+        reduced = _REDUCTIONS[tap.statistic](output, axes) if pooled is None else pooled
     if output.get_element_type() != ov.Type.f32:
         reduced = ops.convert(reduced, "f32")
     return _flat(reduced)
@@ -55,9 +56,15 @@ def _flat(output: ov.Output | ov.Node) -> ov.Node:
     return ops.reshape(output, np.array([-1], np.int64), special_zero=False)
 
 
+def _is_one(dimension: ov.Dimension) -> bool:
+    return bool(dimension.is_static and dimension.get_length() == 1)
+
+
 def _pooled(output: ov.Output, shape: ov.PartialShape, kept: int | None, statistic: Statistic) -> ov.Node | None:
     """One image reduced to one position; None where that is not a pooling."""
     if len(shape) != _IMAGE_RANK or kept != 1 or shape.is_dynamic or shape[0].get_length() != 1:
+        return None
+    if shape[1].get_length() < _FEWEST_CHANNELS:
         return None
     size = [shape[2].get_length(), shape[3].get_length()]
     if statistic is Statistic.MAX:
