@@ -75,8 +75,8 @@ def quantize_with_accuracy_control(
         max_drop: Largest acceptable drop of the metric.
         drop_type: "absolute", in the metric's unit, or "relative" to the float model's; so is `max_drop="1%"`.
         max_num_iterations: Candidates scored at most.
-        num_ranking_workers: Groups that are ranked at a time, in threads; by default as many as there are cores. One
-            where `validation_fn` is given, which may not bear company.
+        num_ranking_workers: Groups that are ranked at a time, in threads, where a model is built for each of them:
+            with `restore_mode="only_activations"`, else they are switched within one. By default one for each core.
         tune_hyperparams: Try other recipes before groups are left in float.
         restore_mode: "activations_and_weights", or "only_activations", which keeps the weights of restored groups in 8
             bits.
@@ -126,7 +126,7 @@ def quantize_with_accuracy_control(
             most=max_num_iterations,
             step=step,
         )
-        workers = num_ranking_workers or (1 if validation_fn is not None else cpu_count())
+        workers = num_ranking_workers or cpu_count()
         control.run(recipes, restored, runtime, measure_biases=measure_biases, workers=workers)
     return control.answer()
 

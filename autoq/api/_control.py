@@ -9,6 +9,7 @@ it gets wrong there joins the items that the next ones are tried on.
 from __future__ import annotations
 
 import json
+import math
 import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import openvino as ov
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from autoq.api._budget import absolute_drop
@@ -24,18 +24,16 @@ from autoq.api._calibrated import Calibrated, Progress
 from autoq.calibration import Feed
 from autoq.core import BiasCorrection, Precision, QuantizationPlan, Recipe, RuntimePrecision
 from autoq.evaluation import (
-    Outputs,
+    F32Runner,
     Race,
     RuntimeConfig,
     Score,
     Scorer,
     Scores,
-    distortion,
     layer_times,
-    model_outputs,
     racing_order,
 )
-from autoq.search import alike, restoration_order, restore
+from autoq.search import measure_restorations, restoration_order, restore
 
 # Hard items: at most this share of all, and as many as hold this share of what the ancestor lost and won.
 _MOST_HARD = 0.25
@@ -146,7 +144,7 @@ class Control:
             restored: What groups are restored to.
             runtime: Compile settings.
             measure_biases: Try accurate bias correction too, with the best of the recipes.
-            workers: Groups that are ranked at a time.
+            workers: Groups that are ranked at a time, where they cannot be switched within one model.
         """
         if not self._try_whole(recipes, measure_biases=measure_biases) and not self._spent():
             self._restore(restored, runtime, workers)
@@ -168,16 +166,20 @@ class Control:
     def _restore(self, restored: Precision, runtime: RuntimeConfig, workers: int) -> None:
         """Leaves groups of the best whole model in float."""
         best = min(self.found, key=lambda candidate: candidate.drop)
-        groups = [group.name for group in self.calibrated.placements.reference.groups]
+        recipe = best.plan.recipe
+        standing = self.calibrated.placements.standing(recipe.ignored_scope, recipe.placement)
+        groups = [group.name for group in standing.groups]
+        if not groups:  # all that is quantized stands in bodies, which are quantized whole
+            return
         self.cost = self._costs(runtime)
 
         def plan(floats: Iterable[str]) -> QuantizationPlan:
-            return QuantizationPlan(best.plan.recipe, dict.fromkeys(floats, restored))
+            return QuantizationPlan(recipe, dict.fromkeys(floats, restored))
 
         blocks = {"|".join(block): block for block in _blocks(groups)}
-        won = self._won_back([plan(()), *(plan(block) for block in blocks.values())], runtime, workers)
+        won = self._won_back(blocks, recipe, restored, runtime, workers)
         cost = {name: sum(self.cost[group] for group in block) for name, block in blocks.items()}
-        ranked = restoration_order(dict(zip(blocks, won, strict=True)), cost)
+        ranked = restoration_order(won, cost)
         order = [group for name in ranked for group in blocks[name]]
         guessed: dict[frozenset[str], bool] = {}
         hopeful: dict[frozenset[str], Score] = {}  # the latest, compiled already
@@ -201,31 +203,31 @@ class Control:
             # The last resort is no matter of a guess.
             self._score(plan(groups), self._prepared(plan(groups)))
 
-    def _won_back(self, plans: Sequence[QuantizationPlan], runtime: RuntimeConfig, workers: int) -> list[float]:
-        """How much less each plan distorts the model's outputs than the first of them does.
+    def _won_back(
+        self,
+        blocks: Mapping[str, Sequence[str]],
+        recipe: Recipe,
+        restored: Precision,
+        runtime: RuntimeConfig,
+        workers: int,
+    ) -> dict[str, float]:
+        """How much less the model distorts its outputs with each block restored.
 
         Distortion tells more than scores, which few groups change alone, and takes a few inputs of one shape, where
         scores would have the device compile for every shape among them.
         """
-        feeds = alike(self.inputs, _RANKED_ON)
-        shapes = {name: list(value.shape) for name, value in feeds[0].items()}
-        exact = runtime.for_data().with_precision(RuntimePrecision.F32)
-
-        def outputs(model: ov.Model) -> Outputs:
-            model.reshape(shapes)
-            return model_outputs(model, feeds, exact)
-
-        reference = outputs(self.calibrated.model.clone())
-
-        def of(plan: QuantizationPlan) -> float:
-            if self._spent():
-                return 0.0
-            self.step(len(self.estimates) + 1, len(self.estimates) + 1)
-            return distortion(reference, outputs(self.calibrated.build(plan)))
-
-        # Compiling is most of the work, and leaves cores idle.
-        whole, *others = Parallel(n_jobs=workers, backend="threading")(delayed(of)(plan) for plan in plans)
-        return [whole - other for other in others]
+        return measure_restorations(
+            self.calibrated.builder,
+            self.calibrated.model,
+            blocks,
+            recipe,
+            inputs=self.inputs,
+            evaluator=F32Runner(runtime),
+            restored=restored,
+            samples=_RANKED_ON,
+            workers=workers,
+            limit_s=math.inf if self.deadline is None else max(self.deadline - time.monotonic(), 0.0),
+        )
 
     def _costs(self, runtime: RuntimeConfig) -> dict[str, float]:
         """Milliseconds of each group in float."""

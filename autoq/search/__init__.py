@@ -21,7 +21,7 @@ from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
 from autoq.search._run import Budget, run
-from autoq.search._sensitivity import Sensitivities, alike, measure_sensitivities
+from autoq.search._sensitivity import Sensitivities, alike, measure_restorations, measure_sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
     accuracy_to_dict,
@@ -83,6 +83,7 @@ __all__ = [
     "learn",
     "least_distorting",
     "likely_trials",
+    "measure_restorations",
     "measure_sensitivities",
     "objectives",
     "parse_rule",

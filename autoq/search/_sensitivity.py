@@ -8,6 +8,7 @@ run too, since the sum over units would miss that (as in the interaction terms o
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import openvino as ov
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Precision, QuantizationPlan, Recipe
@@ -28,6 +31,9 @@ _INPUTS = 30
 # How many inputs are looked at for one that may be taken.
 _LOOKED_AT = 8
 _MOST_SECONDS = 15.0
+
+Rows = NDArray[np.float32]
+Distortions = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,60 +112,149 @@ def measure_sensitivities(
     Raises:
         DeviceError: The device fails to run the float model.
     """
-    feeds = alike(inputs, samples)
     names = list(units)
     index = {unit: number for number, unit in enumerate(names)}
     settings = np.eye(len(names), dtype=np.float32)
     together = [settings[index[first]] + settings[index[second]] for first, second in pairs]
+    runs = _Runs(builder, model, list(units.values()), recipe, alike(inputs, samples), evaluator, measure)
     rows = np.array([np.ones(len(names)), *settings, *together], np.float32)
-    try:
-        runs = SwitchedRuns(
-            model=builder.build_switchable(recipe, list(units.values())),
-            inputs=feeds,
-            switches=rows,
-            name=SWITCHES,
-            measure=measure,
-            needed=1 + len(names),
-            max_seconds=max_seconds,
-            limit_s=limit_s,
-        )
-        found = evaluator.switched_distortions(runs)
-    except DeviceLostError:
-        raise
-    except (DeviceError, RuntimeError) as error:
-        warnings.warn(f"units are measured in one model each, since switches fail: {error}", stacklevel=2)
-        return _one_by_one(builder, model, units, recipe, feeds=feeds, evaluator=evaluator, measure=measure)
+    found, models = runs.distortions(rows, needed=1 + len(names), max_seconds=max_seconds, limit_s=limit_s)
     alone = dict(zip(names, found[1:].tolist(), strict=False))
     both = found[1 + len(names) :].tolist()
     interactions = {pair: value - alone[pair[0]] - alone[pair[1]] for pair, value in zip(pairs, both, strict=False)}
-    return Sensitivities(alone, interactions, float(found[0]), (len(found) + 1) * len(feeds), 1)
+    return Sensitivities(alone, interactions, float(found[0]), (len(found) + 1) * len(runs.feeds), models)
 
 
-def _one_by_one(
+def measure_restorations(
     builder: PlanBuilder,
     model: ov.Model,
     units: Mapping[str, Sequence[str]],
     recipe: Recipe,
     *,
-    feeds: Sequence[Feed],
+    inputs: Sequence[Feed],
     evaluator: ModelRunner,
-    measure: DistortionMeasure,
-) -> Sensitivities:
-    """The same with a model for every unit; interactions are not measured."""
-    reference = evaluator.outputs(model, feeds)
-    every = [group for groups in units.values() for group in groups]
+    restored: Precision = Precision.FLOAT,
+    samples: int = _INPUTS,
+    workers: int = 1,
+    limit_s: float = math.inf,
+) -> dict[str, float]:
+    """How much less a quantized model distorts (NMSE) with each unit restored, and the others quantized.
 
-    def of(int8: Sequence[str]) -> float:
-        plan = QuantizationPlan(recipe, dict.fromkeys(every, Precision.FLOAT) | dict.fromkeys(int8, recipe.mode))
+    Args:
+        builder: Builds the candidates.
+        model: The float model.
+        units: Groups by unit.
+        recipe: Of the quantized model.
+        inputs: Calibration inputs; some of the most frequent shape are run.
+        evaluator: Runs models, in f32.
+        restored: What a unit is restored to.
+        samples: How many inputs are run at most.
+        workers: Models that are compiled at a time, where units cannot be switched within one.
+        limit_s: Seconds; units that there is no time for win nothing back.
+
+    Raises:
+        DeviceError: The device fails to run the float model.
+    """
+    runs = _Runs(builder, model, list(units.values()), recipe, alike(inputs, samples), evaluator, off=restored)
+    every = np.ones((1, len(units)), np.float32)
+    rows = np.concatenate([every, every - np.eye(len(units), dtype=np.float32)])
+    found, _ = runs.distortions(
+        rows,
+        needed=len(rows),
+        max_seconds=_MOST_SECONDS,
+        limit_s=limit_s,
+        given_up_after_s=limit_s,
+        workers=workers,
+    )
+    won = np.where(np.isnan(found[1:]), 0.0, found[0] - found[1:])
+    return dict(zip(units, won.tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Candidates of one recipe, which differ in the units that are quantized.
+
+    Attributes:
+        builder: Builds them.
+        model: The float model.
+        units: Groups of each unit.
+        recipe: Of all of them.
+        feeds: What they are run on, of one shape.
+        evaluator: Runs them.
+        measure: Of distortion.
+        off: What units are that are not quantized.
+    """
+
+    builder: PlanBuilder
+    model: ov.Model
+    units: Sequence[Sequence[str]]
+    recipe: Recipe
+    feeds: Sequence[Feed]
+    evaluator: ModelRunner
+    measure: DistortionMeasure = DistortionMeasure.NMSE
+    off: Precision = Precision.FLOAT
+
+    def distortions(
+        self,
+        rows: Rows,
+        *,
+        needed: int,
+        max_seconds: float,
+        limit_s: float,
+        given_up_after_s: float = math.inf,
+        workers: int = 1,
+    ) -> tuple[Distortions, int]:
+        """Distortion of each row, and how many models were compiled.
+
+        Args:
+            rows: 1 where a unit is quantized, [n, units].
+            needed: The first so many are those that matter.
+            max_seconds: As of `SwitchedRuns`.
+            limit_s: As of `SwitchedRuns`.
+            given_up_after_s: Where units cannot be switched within one model, what is not reached by then is NaN.
+            workers: Models that are compiled at a time, where units cannot be switched within one.
+        """
+        if self.off is not Precision.FLOAT:
+            return self._one_by_one(rows, workers, given_up_after_s)
         try:
-            return distortion(reference, evaluator.outputs(builder.build(plan), feeds), measure)
+            runs = SwitchedRuns(
+                model=self.builder.build_switchable(self.recipe, self.units),
+                inputs=self.feeds,
+                switches=rows,
+                name=SWITCHES,
+                measure=self.measure,
+                needed=needed,
+                max_seconds=max_seconds,
+                limit_s=limit_s,
+            )
+            return self.evaluator.switched_distortions(runs), 1
         except DeviceLostError:
             raise
-        except DeviceError:
-            return math.inf
+        except (DeviceError, RuntimeError) as error:
+            warnings.warn(f"units are measured in one model each, since switches fail: {error}", stacklevel=4)
+        return self._one_by_one(rows[:needed], workers, given_up_after_s)
 
-    alone = {unit: of(groups) for unit, groups in units.items()}
-    return Sensitivities(alone, {}, of(every), (len(units) + 2) * len(feeds), len(units) + 2)
+    def _one_by_one(self, rows: Rows, workers: int, given_up_after_s: float) -> tuple[Distortions, int]:
+        """The same with a model for every row; infinite where the device fails, NaN where there was no time."""
+        started = time.monotonic()
+        reference = self.evaluator.outputs(self.model, self.feeds)
+        every = dict.fromkeys((group for groups in self.units for group in groups), self.off)
+
+        def of(row: Rows) -> float:
+            if time.monotonic() - started > given_up_after_s:
+                return math.nan
+            int8 = [group for unit in np.flatnonzero(row).tolist() for group in self.units[unit]]
+            plan = QuantizationPlan(self.recipe, every | dict.fromkeys(int8, self.recipe.mode))
+            try:
+                return distortion(reference, self.evaluator.outputs(self.builder.build(plan), self.feeds), self.measure)
+            except DeviceLostError:
+                raise
+            except DeviceError:
+                return math.inf
+
+        # Compiling is most of the work, and leaves cores idle.
+        found = Parallel(n_jobs=workers, backend="threading")(delayed(of)(row) for row in rows)
+        return np.array(found), 1 + len(rows)
 
 
 def alike(inputs: Sequence[Feed], most: int) -> list[Feed]:

@@ -74,6 +74,18 @@ def test_both_branches_are_quantized_and_compute_the_same(inner):
     assert 0 < np.abs(actual - expected).max() < 0.1 * np.abs(expected).max()
 
 
+def test_accuracy_control_has_an_answer_where_all_that_is_quantized_stands_in_bodies():
+    x = image()
+    network = ov.Model([ops.result(branching(x, "if"))], [x], "all_in_bodies")
+    pairs = list(zip(DATA, outputs(network), strict=True))
+    outside = {"range_estimator": "min_max", "ignored_scope": autoq.IgnoredScope(types=["ReduceMean"])}
+    with pytest.warns(UserWarning, match="no candidate met the drop of at most 1e-12"):
+        found = autoq.quantize_with_accuracy_control(
+            network, list(DATA), pairs, metric="negative_mse", max_drop=1e-12, progress=False, **outside
+        )
+    assert body_fakes(found, 1) == {"if_else_image/fq_output_0", "if_else_relu/fq_output_0"}
+
+
 def test_a_branch_that_no_sample_takes_stays_in_float():
     quantized = autoq.quantize(model(), list(DATA[1::2]))
     assert not body_fakes(quantized, 0)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import openvino as ov
@@ -10,10 +11,12 @@ from autoq.calibration import as_inputs, collect
 from autoq.core import DeviceError, ModelType, OverflowFix, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import RuntimeConfig, distortion, model_outputs, switched_distortions
 from autoq.graph import Placements, neighbours
-from autoq.search import Sensitivities, alike, measure_sensitivities
+from autoq.search import Sensitivities, alike, measure_restorations, measure_sensitivities
 from autoq.transform import CandidateBuilder
 
 RUNTIME = RuntimeConfig(properties={"INFERENCE_PRECISION_HINT": "f32"})
+# Quantizers as they are written: integer kernels round some values of a small model to the other side.
+UNFUSED = replace(RUNTIME, properties={**RUNTIME.properties, "LP_TRANSFORMS_MODE": "NO"})
 # Kernels that saturate, those of CPUs without VNNI, would distort besides.
 RECIPE = Recipe(subset_size=6, overflow_fix=OverflowFix.ENABLE)
 
@@ -21,19 +24,19 @@ RECIPE = Recipe(subset_size=6, overflow_fix=OverflowFix.ENABLE)
 class Device:
     """What sensitivities ask of an evaluator; `switches` says whether it runs a model with switches."""
 
-    def __init__(self, *, switches=True, refuses=()):
-        self._switches, self._refuses = switches, refuses
+    def __init__(self, *, switches=True, refuses=(), runtime=RUNTIME):
+        self._switches, self._refuses, self._runtime = switches, refuses, runtime
 
     def switched_distortions(self, runs):
         if not self._switches:
             raise DeviceError("no such kernel")
-        return switched_distortions(runs, RUNTIME)
+        return switched_distortions(runs, self._runtime)
 
     def outputs(self, model, inputs, max_seconds=math.inf):
         names = {op.get_friendly_name() for op in model.get_ops()}
         if any(name in names for name in self._refuses):
             raise DeviceError("refused")
-        return model_outputs(model, inputs, RUNTIME)
+        return model_outputs(model, inputs, self._runtime)
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +55,16 @@ def measured(made, device, **limits):
     return measure_sensitivities(builder, model, units, pairs, RECIPE, inputs=inputs, evaluator=device, **limits), pairs
 
 
-def by_candidates(made, int8):
+def restored(made, device, **options):
     model, inputs, _, builder, units = made
-    plan = QuantizationPlan(RECIPE, {u: Precision.INT8 if u in int8 else Precision.FLOAT for u in units})
-    reference = model_outputs(model, list(inputs), RUNTIME)
-    return distortion(reference, model_outputs(builder.build(plan), list(inputs), RUNTIME))
+    return measure_restorations(builder, model, units, RECIPE, inputs=inputs, evaluator=device, **options)
+
+
+def by_candidates(made, int8, others=Precision.FLOAT, runtime=RUNTIME):
+    model, inputs, _, builder, units = made
+    plan = QuantizationPlan(RECIPE, {u: Precision.INT8 if u in int8 else others for u in units})
+    reference = model_outputs(model, list(inputs), runtime)
+    return distortion(reference, model_outputs(builder.build(plan), list(inputs), runtime))
 
 
 def test_switched_units_distort_as_the_candidates_do(made):
@@ -85,6 +93,28 @@ def test_a_device_that_cannot_switch_measures_one_model_each_and_says_so(made):
     assert found.alone["depthwise"] == float("inf")
     assert found.alone["conv_1"] == pytest.approx(by_candidates(made, {"conv_1"}), rel=1e-6)
     assert found.interactions == {}
+
+
+@pytest.mark.parametrize("precision", [Precision.FLOAT, Precision.INT8_WEIGHTS])
+def test_a_restored_unit_wins_back_what_its_candidate_does(made, precision):
+    found = restored(made, Device(runtime=UNFUSED), restored=precision)
+    units = set(made[4])
+    whole = by_candidates(made, units, runtime=UNFUSED)
+    assert set(found) == units
+    for unit, won in found.items():
+        expected = whole - by_candidates(made, units - {unit}, precision, UNFUSED)
+        assert won == pytest.approx(expected, rel=0.02, abs=0.02 * whole)
+    assert len({round(won / whole, 2) for won in found.values()}) > 2
+
+
+def test_restored_units_without_switches_win_back_the_same_and_without_time_nothing(made):
+    with pytest.warns(UserWarning, match="no such kernel"):
+        found = restored(made, Device(switches=False, runtime=UNFUSED), workers=2)
+    whole = by_candidates(made, made[4])
+    assert found == pytest.approx(restored(made, Device(runtime=UNFUSED)), abs=0.02 * whole)
+    with pytest.warns(UserWarning, match="no such kernel"):
+        late = restored(made, Device(switches=False), limit_s=-1.0)
+    assert late == dict.fromkeys(made[4], 0.0)
 
 
 def test_a_set_of_units_is_predicted_by_the_sum_on_the_scale_of_the_whole():
