@@ -55,7 +55,7 @@ def measure_latency(
         max_seconds: Cap on the measurement, warm-up not counted; eight pairs of bursts, and four for each of several
             compilations, are always run.
         target_half_width: Stop once the interval of the ratio, `compilation_sd` left out, is this narrow, relative to
-            the ratio.
+            the ratio, and as many bursts again have been run.
         confidence: Nominal coverage of the interval.
         compilation_sd: Where there is one compilation of each, by how much the logarithm of the ratio differs from one
             pair of compilations to the next; 0 gives the interval of these two.
@@ -111,6 +111,7 @@ def measure_latencies(
         )
         sets = list(zip(*made, strict=True))
         rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-MIN_PAIRS // len(sets)))
+        last = 0
         with quiet_collector():
             deadline = time.perf_counter() + max_seconds
             while True:
@@ -120,13 +121,17 @@ def measure_latencies(
                         timed.run(sample)
                 if done + 1 < rounds:
                     continue
-                if time.perf_counter() > deadline:
+                if done + 1 == last or time.perf_counter() > deadline:
                     break
                 # More bursts do not narrow what compilations differ by.
-                if (done + 1 - rounds) % 4 == 0 and all(
-                    _narrow(_ratio(row, made[0], rng, confidence, 0.0), target_half_width) for row in made[1:]
+                if (
+                    not last
+                    and (done + 1 - rounds) % 4 == 0
+                    and all(_narrow(_ratio(row, made[0], rng, confidence, 0.0), target_half_width) for row in made[1:])
                 ):
-                    break
+                    # An interval that is looked at until it is narrow is narrow by chance too: as many bursts again,
+                    # whatever they say.
+                    last = 2 * (done + 1)
     except RuntimeError as error:
         msg = f"inference fails while it is timed: {first_reason(error)}"
         raise DeviceError(msg) from error

@@ -121,6 +121,20 @@ def test_several_compilations_tell_about_the_model(machine, count):
     assert 0.89 <= np.mean(covered) <= 0.99
 
 
+def test_an_interval_that_is_looked_at_until_it_is_narrow_covers_the_truth(machine):
+    """Stopping at the first look that finds it narrow covers 86% here: it is narrow by chance too."""
+    covered, rounds = [], []
+    for seed in range(200):
+        disturbed = np.abs(np.random.default_rng(seed).standard_t(2, 4096)) * 0.06
+        m = machine(seed=seed, noise=0.001, load=lambda now, d=disturbed: 1 + d[int(now / 0.015) % len(d)])
+        one, other = (compilations(m, 10, 0.006) for _ in range(2))
+        latency = measure_latency(one, other, {}, max_seconds=30.0, target_half_width=0.01)
+        covered.append(latency.ratio.low <= 1 <= latency.ratio.high)
+        rounds.append(latency.bursts / 10)
+    assert 0.9 <= np.mean(covered) <= 0.99
+    assert np.median(rounds) > 8
+
+
 def test_one_compilation_tells_about_the_model_where_the_spread_is_known(machine):
     covered = {0.0: [], 0.03 * np.sqrt(2): []}
     for seed in range(60):
@@ -210,7 +224,7 @@ def test_it_stops_at_the_cap(machine):
 
 def test_a_quiet_machine_is_not_kept_busy(machine):
     m = machine(noise=0.001)
-    assert measure_latency([m.model(0.01)], [m.model(0.02)], {}, max_seconds=1000).bursts == timer.MIN_PAIRS
+    assert measure_latency([m.model(0.01)], [m.model(0.02)], {}, max_seconds=1000).bursts == 2 * timer.MIN_PAIRS
 
 
 def test_inference_that_fails(machine):
