@@ -91,11 +91,14 @@ def _with_groups_of(graph: QuantizationGraph, others: Iterable[QuantizationGraph
     A quantizer is left out where the one before it does the same, which a preset may change for one of the two: what
     only it quantizes must have a group too, or no plan could leave it in float.
     """
-    groups = list(graph.groups)
+    groups, known = list(graph.groups), len(graph.groups)
     held = {op for group in groups for op in group.ops}
     for group in (group for other in others for group in other.groups):
         if held.isdisjoint(group.ops):
             groups.append(group)
             held.update(group.ops)
+    if len(groups) == known:
+        return graph
     order = {decision.op: position for position, decision in enumerate(graph.decisions)}
-    return replace(graph, groups=tuple(sorted(groups, key=lambda group: order[group.name])))
+    # Results, which have quantizers too where outputs are quantized, have no decision: they come last.
+    return replace(graph, groups=tuple(sorted(groups, key=lambda group: order.get(group.name, len(order)))))

@@ -7,17 +7,19 @@ from autoq.core import Preset
 from autoq.graph import IgnoredScope, Placements, analyze
 
 
-@pytest.mark.parametrize("model_type", [None, "transformer"])
+@pytest.mark.parametrize(
+    "options", [{}, {"model_type": "transformer"}, {"quantize_outputs": True}], ids=["plain", "transformer", "outputs"]
+)
 @pytest.mark.parametrize("name", MODELS)
-def test_every_operation_that_some_preset_quantizes_is_in_one_group(name, model_type):
-    placements = Placements.of(MODELS[name](), model_type=model_type)
+def test_every_operation_that_some_preset_quantizes_is_in_one_group(name, options):
+    placements = Placements.of(MODELS[name](), **options)
     groups = placements.reference.groups
     ops = [op for group in groups for op in group.ops]
     assert len(ops) == len(set(ops))
     for graph in placements:
         for group in graph.groups:
             assert any(set(group.ops) & set(known.ops) for known in groups)
-    plain = analyze(MODELS[name](), model_type=model_type)
+    plain = analyze(MODELS[name](), **options)
     assert placements.reference.sites == plain.sites
     assert [group for group in groups if group in plain.groups] == list(plain.groups)
 
