@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import openvino as ov
 
 from autoq.core import ModelType, Precision, Preset, TargetDevice
@@ -49,8 +51,32 @@ def analyze(
     Raises:
         PlanError: The scope matches nothing, or a word is unknown.
     """
+    chosen = Preset.parse(preset)
+    return analyze_presets(
+        model,
+        [chosen],
+        target_device=target_device,
+        model_type=model_type,
+        mode=mode,
+        symmetric_weights=symmetric_weights,
+        ignored_scope=ignored_scope,
+        quantize_outputs=quantize_outputs,
+    )[chosen]
+
+
+def analyze_presets(
+    model: ov.Model,
+    presets: Iterable[Preset],
+    *,
+    target_device: str | TargetDevice = TargetDevice.ANY,
+    model_type: str | ModelType | None = None,
+    mode: str | Precision = Precision.INT8,
+    symmetric_weights: bool = True,
+    ignored_scope: IgnoredScope | None = None,
+    quantize_outputs: bool = False,
+) -> dict[Preset, QuantizationGraph]:
+    """As `analyze`, under several presets: the model is read and searched for patterns once."""
     device = TargetDevice.parse(target_device)
-    preset = Preset.parse(preset)
     kind = None if model_type is None else ModelType.parse(model_type)
     flow = Flow.of(model)
     weighted = {name: ports for name in flow.names if (ports := weight_ports(flow, name))}
@@ -58,26 +84,32 @@ def analyze(
     floats = left_in_float(flow, kind, device, ignored_scope or IgnoredScope(), weighted)
     fused = find(flow, on_device(FUSED, device))
     blocks = Blocks.of(flow, fused)
-    placed = place(
-        flow,
-        blocks,
-        floats,
-        depthwise,
-        preset=preset,
-        ports=FP8_PORTS if Precision.parse(mode).is_fp8 else QUANTIZED_PORTS,
-        quantize_outputs=quantize_outputs,
-    )
-    placed = [p for p in map(not_yet_quantized, placed) if p.edges and not is_dequantized(flow, p.edges[0].source)]
-    placed = without_needless(flow, placed, device)
-    placed, weights = absorb(flow, placed, weight_sites(flow, weighted, floats, blocks), symmetric=symmetric_weights)
-    sites = [*activation_sites(flow, placed, kind, weighted), *weights]
-    sites.sort(key=lambda site: min(flow.order[op] for op, _ in site.consumers))
-    groups = group_sites(sites, flow.order)
-    layers = weighted_layers(flow, weights)
-    return QuantizationGraph(
-        sites=tuple(sites),
-        groups=groups,
-        layers=layers,
-        decisions=explain(flow, fused, floats, groups),
-        alignable=alignable_pairs(flow, layers),
-    )
+
+    def under(preset: Preset) -> QuantizationGraph:
+        placed = place(
+            flow,
+            blocks,
+            floats,
+            depthwise,
+            preset=preset,
+            ports=FP8_PORTS if Precision.parse(mode).is_fp8 else QUANTIZED_PORTS,
+            quantize_outputs=quantize_outputs,
+        )
+        placed = [p for p in map(not_yet_quantized, placed) if p.edges and not is_dequantized(flow, p.edges[0].source)]
+        placed = without_needless(flow, placed, device)
+        placed, weights = absorb(
+            flow, placed, weight_sites(flow, weighted, floats, blocks), symmetric=symmetric_weights
+        )
+        sites = [*activation_sites(flow, placed, kind, weighted), *weights]
+        sites.sort(key=lambda site: min(flow.order[op] for op, _ in site.consumers))
+        groups = group_sites(sites, flow.order)
+        layers = weighted_layers(flow, weights)
+        return QuantizationGraph(
+            sites=tuple(sites),
+            groups=groups,
+            layers=layers,
+            decisions=explain(flow, fused, floats, groups),
+            alignable=alignable_pairs(flow, layers),
+        )
+
+    return {preset: under(preset) for preset in presets}

@@ -9,7 +9,7 @@ from typing import Any
 import openvino as ov
 
 from autoq.core import PlanError, Precision, Preset, nearest
-from autoq.graph._analyze import analyze
+from autoq.graph._analyze import analyze_presets
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._types import QuantizationGraph
 
@@ -38,7 +38,7 @@ class Placements:
         scopes: Mapping[str, IgnoredScope | None] | None = None,
         *,
         mode: Precision = Precision.INT8,
-        **settings: Any,  # the other parameters of `analyze`
+        **settings: Any,  # the other parameters of `analyze_presets`
     ) -> Placements:
         """Analyzes a model under every scope and preset.
 
@@ -46,16 +46,16 @@ class Placements:
             model: The float model; never modified.
             scopes: Ignored scope by name; "none" is the one that groups are named by, and ignores nothing by default.
             mode: What is quantized to.
-            **settings: Further parameters of `analyze`.
+            **settings: Further parameters of `analyze_presets`.
 
         Raises:
             PlanError: A scope names something that the model does not have.
         """
         every = {NO_SCOPE: None} | dict(scopes or {})
         variants = {
-            (name, preset): analyze(model, preset=preset, mode=mode, ignored_scope=scope, **settings)
+            (name, preset): graph
             for name, scope in every.items()
-            for preset in Preset
+            for preset, graph in analyze_presets(model, Preset, mode=mode, ignored_scope=scope, **settings).items()
         }
         return cls(_with_groups_of(variants[NO_SCOPE, Preset.PERFORMANCE], variants.values()), variants, mode)
 
