@@ -86,8 +86,8 @@ def _convolution_mean(node: ov.Node, weight: FloatArray, x: FloatArray) -> Float
         weight = weight[None]
     backprop = "Backprop" in kernel
     # [groups, out, in] once the taps are summed; the backprop forms store [groups, in, out, taps].
-    taps = tuple(range(3, weight.ndim))
-    summed = (weight * coverage).sum(axis=taps, dtype=np.float64)
+    flat = weight.reshape(-1, coverage.size) @ coverage.reshape(-1).astype(np.float32)
+    summed: NDArray[np.float64] = flat.reshape(*weight.shape[:3]).astype(np.float64)
     if backprop:
         summed = summed.transpose(0, 2, 1)
     return np.asarray(np.einsum("goi,gi->go", summed, x.reshape(summed.shape[0], -1)).reshape(-1), np.float32)
