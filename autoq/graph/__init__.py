@@ -8,6 +8,7 @@ from autoq.graph._neighbours import neighbours
 from autoq.graph._original import analyze_original
 from autoq.graph._placements import NO_SCOPE, Placements
 from autoq.graph._read import read_model
+from autoq.graph._sample_axis import samples_apart
 from autoq.graph._scope import IgnoredScope, Subgraph
 from autoq.graph._standing import OperandQuantizer, StandingQuantizer, standing_quantizers, varying_ops
 from autoq.graph._types import (
@@ -41,6 +42,7 @@ __all__ = [
     "if_bodies",
     "neighbours",
     "read_model",
+    "samples_apart",
     "standing_quantizers",
     "unique_names",
     "units",

@@ -1,0 +1,141 @@
+"""Samples that are told apart are those that OpenVINO computes alone and together alike."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from graph_models import MODELS
+from openvino import opset13 as ops
+
+from autoq.graph import samples_apart, unique_names
+
+COUNT = 3
+# Models that are not made for one sample, or for several, and those of which nothing is told apart behind the inputs.
+NOT_TAKEN = {
+    "bidirectional",
+    "detection_boxes",
+    "fully_connected",
+    "gated",
+    "gated_with_linear_before_reset",
+    "loop_over_time",
+    "matmul_layouts",
+    "recurrent",
+    "rotary",
+}
+NOTHING = {"decoder_state", "pad_and_slice"}
+
+
+def with_samples(model, count):
+    """A clone for so many samples, other open dimensions closed; None where it does not take them."""
+    clone = model.clone()
+    shapes = {}
+    for port in clone.inputs:
+        shape = port.get_partial_shape()
+        if not len(shape) or (shape[0].is_static and shape[0].get_length() != 1):
+            return None
+        shapes[port] = [count, *(8 if d.is_dynamic else d.get_length() for d in list(shape)[1:])]
+    try:
+        clone.reshape(shapes)
+    except RuntimeError:
+        return None
+    return clone
+
+
+def samples_for(model, count, rng):
+    arrays = []
+    for port in model.inputs:
+        shape = (count, *port.shape[1:])
+        kind = port.get_element_type().to_dtype()
+        values = rng.integers(0, 3, shape) if np.issubdtype(kind, np.integer) else rng.normal(size=shape)
+        arrays.append(values.astype(kind))
+    return arrays
+
+
+def values_of(model, tensors, arrays):
+    nodes = unique_names(model)
+    results = [ops.result(nodes[t.producer].output(t.port)) for t in tensors]
+    observed = ov.Model(results, model.get_sinks(), model.get_parameters())
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    return list(ov.Core().compile_model(observed, "CPU", settings)(arrays).values())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_told_apart_is_the_same_alone_and_together(name):
+    model = MODELS[name]()
+    one, several = with_samples(model, 1), with_samples(model, COUNT)
+    if one is None or several is None:
+        assert name in NOT_TAKEN
+        return
+    apart = sorted(samples_apart(one, several))
+    computed = [tensor for tensor in apart if unique_names(one)[tensor.producer].get_type_name() != "Parameter"]
+    assert bool(computed) == (name not in NOTHING)
+    if not computed:
+        return
+    arrays = samples_for(one, COUNT, np.random.default_rng(0))
+    together = values_of(several, computed, arrays)
+    for number in range(COUNT):
+        alone = values_of(one.clone(), computed, [array[number : number + 1] for array in arrays])
+        for tensor, single, batch in zip(computed, alone, together, strict=True):
+            np.testing.assert_allclose(batch[number : number + 1], single, rtol=1e-4, atol=1e-5, err_msg=str(tensor))
+
+
+def told_apart(compute, shape, count=COUNT):
+    """Whether the outcome of a computation is."""
+    x = ops.parameter([-1, *shape], ov.Type.f32, "x")
+    y = compute(x)
+    y.set_friendly_name("y")
+    model = ov.Model([ops.result(y.output(0))], [x])
+    one, several = with_samples(model, 1), with_samples(model, count)
+    return any(tensor.producer == "y" for tensor in samples_apart(one, several))
+
+
+TABLE = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+MIXES = {
+    "softmax over samples": (lambda x: ops.softmax(x, 0), [4]),
+    "mean over samples": (lambda x: ops.subtract(x, ops.reduce_mean(x, np.array([0]), keep_dims=True)), [4]),
+    "mean over all": (lambda x: ops.add(x, ops.reduce_mean(x, np.array([0, -1]), keep_dims=True)), [4]),
+    "rows times their transpose": (lambda x: ops.matmul(x, x, transpose_a=False, transpose_b=True), [4]),
+    "samples moved back": (lambda x: ops.transpose(x, np.array([1, 0])), [1]),
+    "one long row": (lambda x: ops.reshape(x, np.array([1, -1]), False), [4]),
+    "a sum of what is one for all": (lambda x: ops.cum_sum(x, 0), [4]),
+    "divided by their number": (
+        lambda x: ops.divide(x, ops.convert(ops.gather(ops.shape_of(x), np.array([0]), 0), "f32")),
+        [4],
+    ),
+    "meets them along another axis": (lambda x: ops.add(x, ops.reshape(x, np.array([-1, 1, 4]), False)), [4]),
+    "one sample of a table": (lambda x: ops.gather(x, np.array([0]), 0), [4]),
+    "joined": (lambda x: ops.concat([x, x], 0), [4]),
+    "split": (lambda x: ops.split(ops.concat([x, x], 0), 0, 2), [4]),
+}
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_what_may_mix_samples_is_not_told_apart(name):
+    compute, shape = MIXES[name]
+    assert not told_apart(compute, shape)
+
+
+APART = {
+    "softmax over classes": (lambda x: ops.softmax(x, -1), [4]),
+    "rows times a table": (lambda x: ops.matmul(x, TABLE, False, False), [4]),
+    "flattened to its own shape": (
+        lambda x: ops.reshape(x, ops.concat([ops.gather(ops.shape_of(x), np.array([0]), 0), np.array([-1])], 0), False),
+        [2, 4],
+    ),
+    "matrices of each": (lambda x: ops.matmul(x, x, False, True), [2, 4]),
+    "rows of a table": (lambda x: ops.gather(TABLE, ops.convert(x, "i32"), 0), [2]),
+    "positions of each": (lambda x: ops.gather(x, np.array([1]), 1), [2]),
+    "centred": (lambda x: ops.subtract(x, ops.reduce_mean(x, np.array([1]), keep_dims=True)), [4]),
+    "with what is one for all": (lambda x: ops.add(x, TABLE[None]), [4, 3]),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_what_keeps_samples_apart_is_known(name):
+    compute, shape = APART[name]
+    assert told_apart(compute, shape)
+
+
+def test_samples_that_are_as_many_as_a_literal_are_not_taken_for_it():
+    """A shape that names three rows is that of three samples, and another one of a single sample."""
+    assert not told_apart(lambda x: ops.reshape(x, np.array([3, -1]), False), [6], count=3)
