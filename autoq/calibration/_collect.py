@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
+from autoq.calibration._batches import in_batches, samples_together, several_samples
 from autoq.calibration._histograms import BINS
 from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import Needs, required_histograms, required_taps
@@ -36,6 +41,8 @@ def collect(
 ) -> Statistics:
     """Runs the model once over the calibration data and keeps what quantization needs.
 
+    Samples of one shape are run several at a time where the model is known to keep them apart.
+
     Args:
         model: The float model; never modified.
         graphs: Placements that plans will be resolved for.
@@ -45,7 +52,7 @@ def collect(
         device: OpenVINO device.
         precision: "f32" is exact; "bf16" is faster on devices that have it.
         path: File that keeps the statistics; where it exists and holds all that is needed, the model is not run.
-        progress: Called with inferences done and inferences in all.
+        progress: Called with samples done and samples in all; where several are run together, after these.
 
     Returns:
         Statistics, one row per inference.
@@ -61,40 +68,83 @@ def collect(
         if statistics.covers(graphs, needs):
             return statistics
     taps, tensors = required_taps(graphs, needs), required_histograms(graphs, needs)
-    tapped = TappedModel.of(model, taps, tensors, None)
     batch = _samples_per_inference(inputs)
     count = min(len(inputs), -(-subset_size // batch))
-    table = np.empty((count, tapped.width), np.float32)
-    histograms = np.empty((count, len(tapped.histograms), 2, BINS), np.float16)
+    shapes = _common_shapes(model, inputs, count)
+    together = None
+    if shapes is not None and device == "CPU":  # what it gains is known of CPUs; some others do not take several
+        together = samples_together(model, taps, tensors, shapes, count)
+    grown = shapes if shapes is None or together is None else several_samples(shapes, together)
+    tapped = TappedModel.of(model, taps, tensors, grown, together)
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
-    row = 0
-
-    def run(source: TappedModel, feeds: Iterable[Feed]) -> None:
-        def take(request: ov.InferRequest) -> None:
-            nonlocal row
-            source.read(request, table[row], histograms[row])
-            row += 1
-            if progress is not None:
-                progress(row, count)
-
-        infer_all(ov.Core().compile_model(source.model, device, settings), feeds, take)
-
+    collection = _Collection.of(tapped, count, device, settings, progress)
+    feeds = _Feeds(inputs[index] for index in range(count))
     try:
-        feeds = _Feeds(inputs[index] for index in range(count))
-        if (shapes := _common_shapes(model, inputs, count)) is not None:
-            run(TappedModel.of(model, taps, tensors, shapes), feeds.of_shapes(shapes))
-        if row < count:
-            run(tapped, feeds)
+        collection.run(tapped, in_batches(feeds if shapes is None else feeds.of_shapes(shapes), together or 1))
+        if collection.done < count:
+            collection.run(TappedModel.of(model, taps, tensors), in_batches(feeds, 1))
     except RuntimeError as error:
         msg = f"{device!r} cannot run the model for calibration: {str(error).splitlines()[-1].strip()}"
         raise DeviceError(msg) from error
-    _check_finite(table, tapped.columns)
+    _check_finite(collection.table, tapped.columns)
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
     columns = {tap.key: span for tap, span in tapped.columns.items()}
-    statistics = Statistics(table, columns, batch, histograms, places)
+    statistics = Statistics(collection.table, columns, batch, collection.histograms, places)
     if path is not None:
         statistics.save(path)
     return statistics
+
+
+@dataclass(slots=True)
+class _Collection:
+    """The statistics that were taken so far.
+
+    Attributes:
+        table: float32 [samples, columns].
+        histograms: float16 [samples, tensors, 2, BINS].
+        device: OpenVINO device.
+        settings: What models are compiled with.
+        progress: Called with samples done and samples in all.
+        done: Rows that are filled.
+    """
+
+    table: FloatArray
+    histograms: NDArray[np.float16]
+    device: str
+    settings: Mapping[str, str]
+    progress: Callable[[int, int], None] | None
+    done: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        tapped: TappedModel,
+        count: int,
+        device: str,
+        settings: Mapping[str, str],
+        progress: Callable[[int, int], None] | None,
+    ) -> Self:
+        """Room for so many samples."""
+        histograms = np.empty((count, len(tapped.histograms), 2, BINS), np.float16)
+        return cls(np.empty((count, tapped.width), np.float32), histograms, device, settings, progress)
+
+    def run(self, source: TappedModel, batches: Iterable[tuple[Feed, int]]) -> None:
+        """Takes the statistics of samples, and how many of these each feed holds."""
+        sizes: deque[int] = deque()
+
+        def feeds() -> Iterator[Feed]:
+            for feed, size in batches:
+                sizes.append(size)
+                yield feed
+
+        def take(request: ov.InferRequest) -> None:
+            rows = slice(self.done, self.done + sizes.popleft())
+            source.read(request, self.table[rows], self.histograms[rows])
+            self.done = rows.stop
+            if self.progress is not None:
+                self.progress(self.done, len(self.table))
+
+        infer_all(ov.Core().compile_model(source.model, self.device, dict(self.settings)), feeds(), take)
 
 
 class _Feeds:
@@ -122,10 +172,8 @@ def _shapes(feed: Feed) -> dict[str, Shape]:
 
 
 def _common_shapes(model: ov.Model, inputs: ModelInputs, count: int) -> dict[str, Shape] | None:
-    """Shapes that the samples seem to share, where the model leaves some of them open: it runs faster when told."""
-    if not model.is_dynamic():
-        return None
-    first, *others = (_shapes(inputs[row]) for row in range(min(count, _PEEKED)))
+    """Shapes that the samples seem to share: a model that leaves them open runs faster when told."""
+    first, *others = (_shapes(inputs[row]) for row in range(min(count, _PEEKED if model.is_dynamic() else 1)))
     return first if all(shapes == first for shapes in others) else None
 
 

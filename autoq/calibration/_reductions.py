@@ -6,6 +6,9 @@ convolutions leave, the device's pooling kernels are two to three times as fast 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import openvino as ov
 from openvino import opset1
@@ -29,30 +32,83 @@ def channel_count(output: ov.Output, axis: int | None) -> int | None:
     return int(shape[axis].get_length())
 
 
-def reduce_in_graph(output: ov.Output, tap: Tap) -> ov.Node:
-    """A minimum, maximum or mean as a float32 vector of the tap's channels."""
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """A statistic within a graph, of the rank of its tensor: of length one along every axis that is reduced.
+
+    Attributes:
+        output: float32.
+        axis: Channel axis; None for one number.
+    """
+
+    output: ov.Output
+    axis: int | None
+
+
+def reduce_in_graph(output: ov.Output, tap: Tap, samples: int | None) -> Reduced:
+    """A minimum, maximum or mean.
+
+    Args:
+        output: The tensor.
+        tap: What is asked of it.
+        samples: How many samples lie along its first axis, to be told apart; None takes all that it holds together.
+    """
     shape = output.get_partial_shape()
-    if shape.rank.is_dynamic:
-        reduced = _REDUCTIONS[tap.statistic](_flat(output), np.array([0]))
-    else:
-        rank = shape.rank.get_length()
-        kept = None if tap.axis is None else tap.axis % rank
-        axes = np.array([axis for axis in range(rank) if axis != kept and not _is_one(shape[axis])], np.int64)
-        if not len(axes):
-            return _flat(output if output.get_element_type() == ov.Type.f32 else ops.convert(output, "f32"))
-        pooled = _pooled(output, shape, kept, tap.statistic)
-        reduced = _REDUCTIONS[tap.statistic](output, axes) if pooled is None else pooled
+    if shape.rank.is_dynamic or shape.rank.get_length() == 0:
+        output, shape = _flat(output).output(0), ov.PartialShape([-1])
+    if samples is not None and len(shape) == 1:
+        output, shape = ops.reshape(output, np.array([samples, 1]), False).output(0), ov.PartialShape([samples, 1])
+    rank = shape.rank.get_length()
+    kept = None if tap.axis is None else tap.axis % rank
+    ends = {kept} if samples is None else {kept, 0}
+    axes = np.array([axis for axis in range(rank) if axis not in ends and not _is_one(shape[axis])], np.int64)
+    if len(axes):
+        reduced = _pooled(output, shape, kept, samples or 1, tap.statistic)
+        reduced = _REDUCTIONS[tap.statistic](output, axes, keep_dims=True) if reduced is None else reduced
+        output = reduced.output(0)
     if output.get_element_type() != ov.Type.f32:
-        reduced = ops.convert(reduced, "f32")
-    return _flat(reduced)
+        output = ops.convert(output, "f32").output(0)
+    return Reduced(output, kept)
 
 
-def reduce_channels(vector: ov.Node, statistic: Statistic) -> ov.Node:
+def reduce_channels(reduced: Reduced, statistic: Statistic) -> Reduced:
     """One extreme of a whole tensor, from its extremes per channel."""
-    return _flat(_REDUCTIONS[statistic](vector, np.array([0])))
+    whole = _REDUCTIONS[statistic](reduced.output, np.array([reduced.axis]), keep_dims=True)
+    return Reduced(whole.output(0), None)
 
 
-def _flat(output: ov.Output | ov.Node) -> ov.Node:
+def as_rows(statistics: Iterable[Reduced], samples: int | None) -> ov.Node:
+    """Joins statistics in their order, [samples, columns]; one row where samples are not told apart.
+
+    Neighbours of one layout are joined as they are, since each further operation costs time when the model is compiled.
+
+    Args:
+        statistics: Of tensors that are not empty.
+        samples: Along the first axis of each; None where these are not told apart.
+    """
+    rows = []
+    for (rank, axis), run in _runs(statistics):
+        joined = ops.concat(run, rank - 1 if axis is None else axis) if len(run) > 1 else run[0]
+        rows.append(ops.reshape(joined, np.array([samples or 1, -1]), special_zero=False))
+    return ops.concat(rows, 1) if len(rows) > 1 else rows[0]
+
+
+def _runs(statistics: Iterable[Reduced]) -> Iterator[tuple[tuple[int, int | None], list[ov.Output]]]:
+    """Neighbours that differ in length along one axis at most, with their rank and that axis."""
+    run: list[ov.Output] = []
+    rank, axis = 0, None
+    for reduced in statistics:
+        found = reduced.output.get_partial_shape().rank.get_length()
+        if run and (found != rank or (None not in {axis, reduced.axis} and axis != reduced.axis)):
+            yield (rank, axis), run
+            run, axis = [], None
+        rank, axis = found, reduced.axis if axis is None else axis
+        run.append(reduced.output)
+    if run:
+        yield (rank, axis), run
+
+
+def _flat(output: ov.Output) -> ov.Node:
     return ops.reshape(output, np.array([-1], np.int64), special_zero=False)
 
 
@@ -60,9 +116,11 @@ def _is_one(dimension: ov.Dimension) -> bool:
     return bool(dimension.is_static and dimension.get_length() == 1)
 
 
-def _pooled(output: ov.Output, shape: ov.PartialShape, kept: int | None, statistic: Statistic) -> ov.Node | None:
-    """One image reduced to one position; None where that is not a pooling."""
-    if len(shape) != _IMAGE_RANK or kept != 1 or shape.is_dynamic or shape[0].get_length() != 1:
+def _pooled(
+    output: ov.Output, shape: ov.PartialShape, kept: int | None, samples: int, statistic: Statistic
+) -> ov.Node | None:
+    """Images reduced to one position; None where that is not a pooling."""
+    if len(shape) != _IMAGE_RANK or kept != 1 or shape.is_dynamic or shape[0].get_length() != samples:
         return None
     if shape[1].get_length() < _FEWEST_CHANNELS:
         return None

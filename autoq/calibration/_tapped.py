@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.calibration._histograms import histogram
-from autoq.calibration._reductions import channel_count, reduce_channels, reduce_in_graph
+from autoq.calibration._reductions import as_rows, channel_count, reduce_channels, reduce_in_graph
 from autoq.calibration._taps import Statistic, Tap
 from autoq.core import FloatArray
 from autoq.graph import Tensor, unique_names
@@ -38,6 +38,8 @@ class TappedModel:
         fetched: Output by tensor.
         in_numpy: Taps that are computed from fetched tensors, the channel axis counted from the first.
         histograms: Tensors that a histogram is kept of.
+        samples: How many one inference takes and tells apart, along the first axis of everything; None where what is
+            run at once is one sample.
     """
 
     model: ov.Model
@@ -46,6 +48,7 @@ class TappedModel:
     fetched: Mapping[Tensor, int]
     in_numpy: tuple[Tap, ...]
     histograms: tuple[Tensor, ...]
+    samples: int | None = None
 
     @property
     def width(self) -> int:
@@ -54,7 +57,12 @@ class TappedModel:
 
     @classmethod
     def of(
-        cls, model: ov.Model, taps: Sequence[Tap], histograms: tuple[Tensor, ...], shapes: Mapping[str, Shape] | None
+        cls,
+        model: ov.Model,
+        taps: Sequence[Tap],
+        histograms: tuple[Tensor, ...],
+        shapes: Mapping[str, Shape] | None = None,
+        samples: int | None = None,
     ) -> Self:
         """Taps a clone of a model.
 
@@ -62,7 +70,8 @@ class TappedModel:
             model: Never modified.
             taps: What is observed.
             histograms: Tensors that a histogram is kept of.
-            shapes: Shape of every input, where all samples share one; the columns are the same without.
+            shapes: Shape of every input, where all inferences share one; the columns are the same without.
+            samples: How many these shapes hold, where what is observed tells them apart.
         """
         clone = model.clone()
         nodes = unique_names(clone)
@@ -83,32 +92,35 @@ class TappedModel:
             clone.reshape({name: list(shape) for name, shape in shapes.items()})
         counted = [tap for tap in in_graph if sizes[tap]]
         follows = {tap: source for tap in counted if (source := _per_channel(tap, counted)) is not None}
-        vectors = {tap: reduce_in_graph(output(tap.tensor), tap) for tap in counted if tap not in follows}
+        reduced = {tap: reduce_in_graph(output(tap.tensor), tap, samples) for tap in counted if tap not in follows}
         parts = [
-            reduce_channels(vectors[follows[tap]], tap.statistic) if tap in follows else vectors[tap] for tap in counted
+            reduce_channels(reduced[follows[tap]], tap.statistic) if tap in follows else reduced[tap] for tap in counted
         ]
         fetched = tuple(dict.fromkeys([*(tap.tensor for tap in in_numpy), *histograms]))
-        results = [ops.result(ops.concat(parts, 0))] if parts else []
+        results = [ops.result(as_rows(parts, samples))] if parts else []
         results += [ops.result(ops.convert(output(tensor), "f32")) for tensor in fetched]
         tapped = ov.Model(results, clone.get_sinks(), clone.get_parameters(), "tapped")
         ports = {tensor: port for port, tensor in enumerate(fetched, start=len(parts) > 0)}
-        return cls(tapped, columns, sum(sizes[tap] for tap in in_graph), ports, in_numpy, histograms)
+        return cls(tapped, columns, sum(sizes[tap] for tap in in_graph), ports, in_numpy, histograms, samples)
 
-    def read(self, request: ov.InferRequest, row: FloatArray, histograms: NDArray[np.float16]) -> None:
+    def read(self, request: ov.InferRequest, rows: FloatArray, histograms: NDArray[np.float16]) -> None:
         """Takes the statistics of one inference.
 
         Args:
             request: A finished request.
-            row: Is filled, [columns].
-            histograms: Is filled, [tensors, 2, BINS].
+            rows: Is filled, [samples, columns]; there may be fewer than were run.
+            histograms: Is filled, [samples, tensors, 2, BINS].
         """
         if self.reduced:
-            row[: self.reduced] = request.get_output_tensor(0).data
-        for tap in self.in_numpy:
-            start, stop = self.columns[tap]
-            row[start:stop] = _quantile(request.get_output_tensor(self.fetched[tap.tensor]).data, tap)
-        for place, tensor in enumerate(self.histograms):
-            histograms[place] = histogram(request.get_output_tensor(self.fetched[tensor]).data)
+            rows[:, : self.reduced] = request.get_output_tensor(0).data[: len(rows)]
+        fetched = {tensor: request.get_output_tensor(port).data for tensor, port in self.fetched.items()}
+        for number in range(len(rows)):
+            values = fetched if self.samples is None else {t: v[number : number + 1] for t, v in fetched.items()}
+            for tap in self.in_numpy:
+                start, stop = self.columns[tap]
+                rows[number, start:stop] = _quantile(values[tap.tensor], tap)
+            for place, tensor in enumerate(self.histograms):
+                histograms[number, place] = histogram(values[tensor])
 
 
 def _per_channel(tap: Tap, taps: Iterable[Tap]) -> Tap | None:

@@ -101,10 +101,10 @@ def test_statistics_are_found_in_their_file(tmp_path):
     _, first = collected(conv_net(), images(3), **settings)
     _, again = collected(conv_net(), images(3), **settings)
     np.testing.assert_array_equal(first.table, again.table)
-    assert len(ran) == 3
+    assert ran == [3]
     # What the file lacks is collected anew.
     collected(conv_net(), images(3), needs=EVERYTHING, **settings)
-    assert len(ran) == 6
+    assert ran == [3, 3]
 
 
 def test_a_known_minimum_is_not_collected():
@@ -126,6 +126,44 @@ def test_a_subset_is_a_slice_and_the_largest_is_all_that_is_collected():
     assert len(four) == 4
 
 
+def test_samples_are_run_together_and_told_apart():
+    """More than one inference takes, the last of which is not full; the same as one at a time."""
+    data, done = images(37), []
+    graph, together = collected(conv_net(), data, needs=EVERYTHING, progress=lambda *counts: done.append(counts))
+    assert done[-1] == (37, 37)
+    assert len(done) < 37 / 2
+    for number in (0, 20, 36):
+        _, alone = collected(conv_net(), data[number : number + 1], needs=EVERYTHING)
+        assert alone.columns == together.columns
+        np.testing.assert_allclose(together.table[number], alone.table[0], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(together.histograms[number], alone.histograms[0], atol=60)
+    assert required_histograms([graph], EVERYTHING)
+
+
+def test_a_model_that_mixes_samples_is_run_on_one_at_a_time():
+    """Each sample less the mean of all: of a single one nothing is left."""
+    x = ops.parameter([-1, 4], ov.Type.f32, "x")
+    centred = ops.subtract(x, ops.reduce_mean(x, np.array([0]), keep_dims=True))
+    y = ops.matmul(centred, np.ones((3, 4), np.float32), False, True)
+    for node, name in ((x, "x"), (centred, "centred"), (y, "y")):
+        node.set_friendly_name(name)
+    model, done = ov.Model([ops.result(y)], [x]), []
+    data = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    _, statistics = collected(model, data, progress=lambda *counts: done.append(counts))
+    assert len(done) == 5
+    assert (statistics.of(Tap(Tensor("centred"), None, Statistic.MAX), 5) == 0).all()
+
+
+def test_samples_of_another_shape_follow_those_of_one_shape():
+    data = [image[None] for image in (*images(20), *images(2, size=12))]
+    model = conv_net()
+    model.reshape([-1, 3, -1, -1])
+    _, statistics = collected(model, data)
+    for number in (0, 19, 20, 21):
+        _, alone = collected(model, data[number : number + 1])
+        np.testing.assert_allclose(statistics.table[number], alone.table[0], rtol=1e-4, atol=1e-6)
+
+
 def test_a_batch_counts_as_its_samples():
     _, statistics = collected(conv_net(batch=2), images(10), subset_size=5)
     assert statistics.table.shape[0] == 3
@@ -141,8 +179,8 @@ def test_the_model_is_left_as_it_was():
 
 def test_progress_counts_every_inference():
     seen = []
-    collected(conv_net(), images(5), progress=lambda done, total: seen.append((done, total)))
-    assert sorted(seen) == [(i, 5) for i in range(1, 6)]
+    collected(conv_net(batch=2), images(10), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(i, 5) for i in range(1, 6)]
 
 
 def test_statistics_survive_the_disk(tmp_path):
