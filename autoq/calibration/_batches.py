@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 import openvino as ov
 
 from autoq.calibration._samples import Feed
-from autoq.calibration._tapped import Shape
+from autoq.calibration._tapped import Shape, fetched_tensors
 from autoq.calibration._taps import Tap
 from autoq.graph import Tensor, samples_apart, unique_names
 
-# More does not pay, and the largest tensor of a batch is bounded, since memory grows with it.
+# More does not pay. The largest tensor of a batch is bounded, and what leaves the device of it: memory grows with both.
 _MOST = 16
 _MOST_BYTES = 8 * 2**20
 
 
 def samples_together(
-    model: ov.Model, taps: Iterable[Tap], histograms: Iterable[Tensor], shapes: Mapping[str, Shape], count: int
+    model: ov.Model, taps: Sequence[Tap], histograms: tuple[Tensor, ...], shapes: Mapping[str, Shape], count: int
 ) -> int | None:
     """How many samples to run in one inference.
 
@@ -39,23 +39,29 @@ def samples_together(
     if one is None:
         return None
     nodes = unique_names(one)
+
+    def output(tensor: Tensor) -> ov.Output:
+        return nodes[tensor.producer].output(tensor.port)
+
+    def most(tensors: Iterable[Tensor]) -> int:
+        fetched = sum(_bytes(output(tensor)) for tensor in fetched_tensors(taps, histograms))
+        largest = max((_bytes(output(tensor)) for tensor in tensors), default=0)
+        return min(count, _MOST, _MOST_BYTES // max(largest, fetched, 1))
+
     observed = {(tap.tensor, tap.axis) for tap in taps} | {(tensor, None) for tensor in histograms}
-    outputs = {tensor: nodes[tensor.producer].output(tensor.port) for tensor, _ in observed}
-    if any(_is_first(outputs[tensor], axis) for tensor, axis in observed) or _most(outputs.values(), count) < 2:
+    tensors = {tensor for tensor, _ in observed}
+    if any(_is_first(output(tensor), axis) for tensor, axis in observed) or most(tensors) < 2:
         return None
     several = _reshaped(model, shapes, _MOST)
     apart = frozenset[Tensor]() if several is None else samples_apart(one, several)
-    if not apart.issuperset(outputs):
-        return None
-    most = _most((nodes[tensor.producer].output(tensor.port) for tensor in apart), count)
-    return most if most > 1 else None
+    return most(apart) if apart.issuperset(tensors) and most(apart) > 1 else None
 
 
 def in_batches(feeds: Iterable[Feed], samples: int) -> Iterator[tuple[Feed, int]]:
     """Samples of one shape joined along their first axes, and how many they are: the last ones are repeated."""
+    feeds = iter(feeds)
     if samples == 1:
         yield from ((feed, 1) for feed in feeds)
-    feeds = iter(feeds)
     while taken := list(islice(feeds, samples)):
         filled = taken + taken[-1:] * (samples - len(taken))
         yield {name: np.concatenate([feed[name] for feed in filled]) for name in taken[0]}, len(taken)
@@ -79,12 +85,6 @@ def _is_first(output: ov.Output, axis: int | None) -> bool:
     """Whether the channels of a tensor lie where the samples would."""
     shape = output.get_partial_shape()
     return shape.rank.is_dynamic or (axis is not None and axis % len(shape) == 0)
-
-
-def _most(outputs: Iterable[ov.Output], count: int) -> int:
-    """How many samples of each tensor are worth running together."""
-    largest = max((_bytes(output) for output in outputs), default=0)
-    return min(count, _MOST, _MOST_BYTES // max(largest, 1))
 
 
 def _bytes(output: ov.Output) -> int:

@@ -96,7 +96,7 @@ class TappedModel:
         parts = [
             reduce_channels(reduced[follows[tap]], tap.statistic) if tap in follows else reduced[tap] for tap in counted
         ]
-        fetched = tuple(dict.fromkeys([*(tap.tensor for tap in in_numpy), *histograms]))
+        fetched = fetched_tensors(taps, histograms)
         results = [ops.result(as_rows(parts, samples))] if parts else []
         results += [ops.result(ops.convert(output(tensor), "f32")) for tensor in fetched]
         tapped = ov.Model(results, clone.get_sinks(), clone.get_parameters(), "tapped")
@@ -121,6 +121,12 @@ class TappedModel:
                 rows[number, start:stop] = _quantile(values[tap.tensor], tap)
             for place, tensor in enumerate(self.histograms):
                 histograms[number, place] = histogram(values[tensor])
+
+
+def fetched_tensors(taps: Iterable[Tap], histograms: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """Tensors that leave the device whole, since what is asked of them has no reduction in the graph."""
+    in_numpy = (tap.tensor for tap in taps if tap.statistic in _IN_NUMPY)
+    return tuple(dict.fromkeys([*in_numpy, *histograms]))
 
 
 def _per_channel(tap: Tap, taps: Iterable[Tap]) -> Tap | None:

@@ -158,7 +158,9 @@ def test_samples_of_another_shape_follow_those_of_one_shape():
     data = [image[None] for image in (*images(20), *images(2, size=12))]
     model = conv_net()
     model.reshape([-1, 3, -1, -1])
-    _, statistics = collected(model, data)
+    done = []
+    _, statistics = collected(model, data, progress=lambda *counts: done.append(counts))
+    assert done == [(16, 22), (20, 22), (21, 22), (22, 22)]
     for number in (0, 19, 20, 21):
         _, alone = collected(model, data[number : number + 1])
         np.testing.assert_allclose(statistics.table[number], alone.table[0], rtol=1e-4, atol=1e-6)
