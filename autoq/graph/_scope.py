@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, Self
 
 from autoq.core import PlanError, nearest
@@ -77,32 +79,69 @@ class IgnoredScope:
             PlanError: A rule matches nothing, and `validate` is set; or a pattern is no regular expression.
         """
         found: dict[str, str] = {}
-        for name in self.names:
-            self._take(found, [name] if name in types else [], "name", name, types)
+        for rule in self._rules(types, readers):
+            if not rule.matches and self.validate:
+                msg = f"ignored scope: {rule.kind} {rule.text!r} matches no operation of the model: {rule.hint()}"
+                raise PlanError(msg)
+            if rule.kind != _END:
+                for name in rule.matches:
+                    found.setdefault(name, f"ignored by {rule.kind} {rule.text!r}")
+        return found
+
+    def _rules(self, types: Mapping[str, str], readers: Mapping[str, Iterable[str]]) -> Iterator[_Rule]:
+        ends = [name for subgraph in self.subgraphs for name in (*subgraph.inputs, *subgraph.outputs)]
+        for kind, names in (("name", self.names), (_END, ends)):
+            for name in names:
+                yield _Rule(kind, name, [name] * (name in types), partial(_nearest_names, name, types))
         for pattern in self.patterns:
             try:
                 expression = re.compile(pattern)
             except re.error as error:
                 msg = f"ignored scope: pattern {pattern!r} is not a regular expression: {error}."
                 raise PlanError(msg) from None
-            self._take(found, [name for name in types if expression.match(name)], "pattern", pattern, types)
+            matches = [name for name in types if expression.match(name)]
+            yield _Rule("pattern", pattern, matches, partial(_nearest_to_pattern, expression, types))
         for kind in self.types:
-            self._take(found, [n for n, t in types.items() if t == kind], "type", kind, set(types.values()))
+            matches = [name for name, found in types.items() if found == kind]
+            yield _Rule("type", kind, matches, partial(nearest, kind, types.values()))
         for subgraph in self.subgraphs:
-            for name in (*subgraph.inputs, *subgraph.outputs):
-                self._take({}, [name] if name in types else [], "subgraph end", name, types)
-            between = _between(subgraph, readers)
-            ends = f"{', '.join(subgraph.inputs)} -> {', '.join(subgraph.outputs)}"
-            self._take(found, between, "subgraph", ends, ())
-        return found
+            text = f"{', '.join(subgraph.inputs)} -> {', '.join(subgraph.outputs)}"
+            yield _Rule(
+                "subgraph", text, _between(subgraph, readers), lambda: "no data flow from its inputs to its outputs."
+            )
 
-    def _take(self, found: dict[str, str], matches: Sequence[str], kind: str, rule: str, known: Iterable[str]) -> None:
-        if not matches and self.validate:
-            hint = f" {nearest(rule, known)}" if kind != "subgraph" else ""
-            msg = f"ignored scope: {kind} {rule!r} matches no operation of the model.{hint}"
-            raise PlanError(msg)
-        for name in matches:
-            found.setdefault(name, f"ignored by {kind} {rule!r}")
+
+_END = "subgraph end"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A part of a scope, what it matches, and what to say where that is nothing."""
+
+    kind: str
+    text: str
+    matches: Sequence[str]
+    hint: Callable[[], str]
+
+
+def _telling(types: Mapping[str, str]) -> list[str]:
+    """Names that somebody may have meant: not those of constants, converted ones too, nor of a model's outputs."""
+    return [name for name, kind in types.items() if kind not in {"Constant", "Convert", "Result"}]
+
+
+def _nearest_names(name: str, types: Mapping[str, str]) -> str:
+    return nearest(name, _telling(types))
+
+
+def _nearest_to_pattern(pattern: re.Pattern[str], types: Mapping[str, str]) -> str:
+    """What a pattern would match if it did not begin at the start of a name, else names that look like it."""
+    names = _telling(types)
+    if within := [name for name in names if pattern.search(name)]:
+        more = f" and {len(within) - 1} more" if len(within) > 1 else ""
+        return f"it must match from the start of a name; {'.*' + pattern.pattern!r} matches {within[0]!r}{more}."
+    literal = re.sub(r"\\(.)|[^\w/.:#-]", r"\1", pattern.pattern)
+    close = difflib.get_close_matches(literal, names, n=3, cutoff=0.3)
+    return f"did you mean {', '.join(map(repr, close))}?" if close else nearest(literal, names)
 
 
 def _freeze(owner: object, *names: str) -> None:

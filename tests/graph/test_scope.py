@@ -58,6 +58,20 @@ def test_the_error_suggests_the_nearest_name() -> None:
         left("residual", types=["Convolutoin"])
 
 
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("onv_1", r"from the start of a name; '\.\*onv_1' matches 'conv_1'\."),
+        ("onv", r"'\.\*onv' matches 'conv_1' and \d+ more\."),
+        ("cnov_1$", "did you mean.*'conv_1'"),
+        (r".*conb_1\..*", "did you mean.*'conv_1'"),
+    ],
+)
+def test_the_error_says_what_a_pattern_may_have_meant(pattern: str, hint: str) -> None:
+    with pytest.raises(PlanError, match=hint):
+        left("residual", patterns=[pattern])
+
+
 def test_a_subgraph_with_no_way_between_its_ends_is_an_error() -> None:
     with pytest.raises(PlanError, match="subgraph"):
         left("residual", subgraphs=[Subgraph(("conv_3",), ("conv_1",))])
