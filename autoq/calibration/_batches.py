@@ -7,12 +7,15 @@ from itertools import islice
 
 import numpy as np
 import openvino as ov
+from joblib import cpu_count
 
 from autoq.calibration._samples import Feed
 from autoq.calibration._tapped import Shape, fetched_tensors
 from autoq.calibration._taps import Tap
 from autoq.graph import Tensor, samples_apart, unique_names
 
+# Each core has at least as many inferences, so that none of them waits long for the last one.
+_ROUNDS = 4
 # More does not pay. The largest tensor of a batch is bounded, and what leaves the device of it: memory grows with both.
 _MOST = 16
 _MOST_BYTES = 8 * 2**20
@@ -33,7 +36,7 @@ def samples_together(
     Returns:
         At least 2; None where it does not pay, or the model is not known to keep samples apart.
     """
-    if count < 2 or model.get_sinks() or any(shape[:1] != (1,) for shape in shapes.values()):
+    if count < 2 * _ROUNDS * cpu_count() or model.get_sinks() or any(shape[:1] != (1,) for shape in shapes.values()):
         return None
     one = _reshaped(model, shapes, 1)
     if one is None:
@@ -46,7 +49,7 @@ def samples_together(
     def most(tensors: Iterable[Tensor]) -> int:
         fetched = sum(_bytes(output(tensor)) for tensor in fetched_tensors(taps, histograms))
         largest = max((_bytes(output(tensor)) for tensor in tensors), default=0)
-        return min(count, _MOST, _MOST_BYTES // max(largest, fetched, 1))
+        return min(count // (_ROUNDS * int(cpu_count())), _MOST, _MOST_BYTES // max(largest, fetched, 1))
 
     observed = {(tap.tensor, tap.axis) for tap in taps} | {(tensor, None) for tensor in histograms}
     tensors = {tensor for tensor, _ in observed}
@@ -54,7 +57,14 @@ def samples_together(
         return None
     several = _reshaped(model, shapes, _MOST)
     apart = frozenset[Tensor]() if several is None else samples_apart(one, several)
-    return most(apart) if apart.issuperset(tensors) and most(apart) > 1 else None
+    return _evenly(count, most(apart)) if apart.issuperset(tensors) and most(apart) > 1 else None
+
+
+def _evenly(count: int, most: int) -> int:
+    """As many samples as make batches of one size, and as many of these for each core."""
+    cores = int(cpu_count())
+    rounds = -(-count // (most * cores))
+    return -(-count // (rounds * cores))
 
 
 def in_batches(feeds: Iterable[Feed], samples: int) -> Iterator[tuple[Feed, int]]:

@@ -17,6 +17,7 @@ from autoq.calibration import (
     required_taps,
     statistics_digest,
 )
+from autoq.calibration._batches import samples_together
 from autoq.core import DataError, ModelError, RangeEstimator
 from autoq.graph import Tensor, analyze, unique_names
 
@@ -101,10 +102,10 @@ def test_statistics_are_found_in_their_file(tmp_path):
     _, first = collected(conv_net(), images(3), **settings)
     _, again = collected(conv_net(), images(3), **settings)
     np.testing.assert_array_equal(first.table, again.table)
-    assert ran == [3]
+    assert ran == [1, 2, 3]
     # What the file lacks is collected anew.
     collected(conv_net(), images(3), needs=EVERYTHING, **settings)
-    assert ran == [3, 3]
+    assert ran == [1, 2, 3, 1, 2, 3]
 
 
 def test_a_known_minimum_is_not_collected():
@@ -126,12 +127,18 @@ def test_a_subset_is_a_slice_and_the_largest_is_all_that_is_collected():
     assert len(four) == 4
 
 
+@pytest.fixture
+def one_core(monkeypatch):
+    """How many samples are run together depends on the machine."""
+    monkeypatch.setattr("autoq.calibration._batches.cpu_count", lambda: 1)
+
+
+@pytest.mark.usefixtures("one_core")
 def test_samples_are_run_together_and_told_apart():
-    """More than one inference takes, the last of which is not full; the same as one at a time."""
+    """In several inferences, the last of which is not full; the same as one at a time."""
     data, done = images(37), []
     graph, together = collected(conv_net(), data, needs=EVERYTHING, progress=lambda *counts: done.append(counts))
-    assert done[-1] == (37, 37)
-    assert len(done) < 37 / 2
+    assert done == [(8, 37), (16, 37), (24, 37), (32, 37), (37, 37)]
     for number in (0, 20, 36):
         _, alone = collected(conv_net(), data[number : number + 1], needs=EVERYTHING)
         assert alone.columns == together.columns
@@ -140,6 +147,16 @@ def test_samples_are_run_together_and_told_apart():
     assert required_histograms([graph], EVERYTHING)
 
 
+@pytest.mark.parametrize(("cores", "together"), [(1, 16), (2, 15), (8, 8), (64, None)])
+def test_every_core_has_as_many_inferences_of_one_size(monkeypatch, cores, together):
+    """Of 300 samples; 16 at a time would be 19 inferences, one core waiting while the other runs the last one."""
+    monkeypatch.setattr("autoq.calibration._batches.cpu_count", lambda: cores)
+    model = conv_net()
+    taps = required_taps([analyze(model)], Needs())
+    assert samples_together(model, taps, (), {"image": (1, 3, 8, 8)}, 300) == together
+
+
+@pytest.mark.usefixtures("one_core")
 def test_a_model_that_mixes_samples_is_run_on_one_at_a_time():
     """Each sample less the mean of all: of a single one nothing is left."""
     x = ops.parameter([-1, 4], ov.Type.f32, "x")
@@ -148,19 +165,20 @@ def test_a_model_that_mixes_samples_is_run_on_one_at_a_time():
     for node, name in ((x, "x"), (centred, "centred"), (y, "y")):
         node.set_friendly_name(name)
     model, done = ov.Model([ops.result(y)], [x]), []
-    data = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    data = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     _, statistics = collected(model, data, progress=lambda *counts: done.append(counts))
-    assert len(done) == 5
-    assert (statistics.of(Tap(Tensor("centred"), None, Statistic.MAX), 5) == 0).all()
+    assert len(done) == 20
+    assert (statistics.of(Tap(Tensor("centred"), None, Statistic.MAX), 20) == 0).all()
 
 
+@pytest.mark.usefixtures("one_core")
 def test_samples_of_another_shape_follow_those_of_one_shape():
     data = [image[None] for image in (*images(20), *images(2, size=12))]
     model = conv_net()
     model.reshape([-1, 3, -1, -1])
     done = []
     _, statistics = collected(model, data, progress=lambda *counts: done.append(counts))
-    assert done == [(16, 22), (20, 22), (21, 22), (22, 22)]
+    assert done == [(5, 22), (10, 22), (15, 22), (20, 22), (21, 22), (22, 22)]
     for number in (0, 19, 20, 21):
         _, alone = collected(model, data[number : number + 1])
         np.testing.assert_allclose(statistics.table[number], alone.table[0], rtol=1e-4, atol=1e-6)
