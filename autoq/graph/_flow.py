@@ -94,6 +94,14 @@ class Flow:
         return {name: self.nodes[name].get_type_name() for name in self.names}
 
     @cached_property
+    def of_type(self) -> dict[str, list[str]]:
+        """Names by OpenVINO type, in topological order."""
+        found: dict[str, list[str]] = {}
+        for name, kind in self.type.items():
+            found.setdefault(kind, []).append(name)
+        return found
+
+    @cached_property
     def order(self) -> dict[str, int]:
         """Topological position by name."""
         return {name: position for position, name in enumerate(self.names)}

@@ -256,7 +256,7 @@ def _candidates(flow: Flow, pattern: Pattern) -> Iterator[tuple[str, ...]]:
             for i in range(len(pattern.types))
             if i not in assigned and (not assigned or any(j in assigned for j in before[i] + after[i]))
         )
-        for op in _choices(flow, assigned, before[node], after[node]):
+        for op in _choices(flow, assigned, before[node], after[node], pattern.types[node]):
             if op not in assigned.values() and (not pattern.types[node] or flow.type[op] in pattern.types[node]):
                 yield from extend({**assigned, node: op})
 
@@ -264,11 +264,14 @@ def _candidates(flow: Flow, pattern: Pattern) -> Iterator[tuple[str, ...]]:
         yield tuple(assigned[i] for i in range(len(pattern.types)))
 
 
-def _choices(flow: Flow, assigned: Mapping[int, str], before: Sequence[int], after: Sequence[int]) -> Iterable[str]:
+def _choices(
+    flow: Flow, assigned: Mapping[int, str], before: Sequence[int], after: Sequence[int], types: Iterable[str]
+) -> Iterable[str]:
     sets = [flow.readers[assigned[i]] for i in before if i in assigned]
     sets += [flow.producers[assigned[i]] for i in after if i in assigned]
     if not sets:
-        return list(flow.type)
+        found = [op for kind in types for op in flow.of_type.get(kind, ())] if types else flow.names
+        return sorted(found, key=flow.order.__getitem__)
     return sorted(frozenset.intersection(*map(frozenset, sets)), key=flow.order.__getitem__)
 
 
