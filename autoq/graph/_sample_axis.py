@@ -132,10 +132,11 @@ def _content(op: ov.Node, inputs: _Inputs) -> _Content | None:
     if kinds == {_Content.COUNT}:
         return _Content.COUNT
     shape_given = kind == "Reshape" and inputs.get(1) is _Content.COUNT
-    if kinds - {_Content.SAMPLES} and not (shape_given and inputs[0] is _Content.SAMPLES):
-        return _Content.MIXTURE
+    samples_only = not kinds - {_Content.SAMPLES} or (shape_given and inputs[0] is _Content.SAMPLES)
+    ranks_known = all(value.get_partial_shape().rank.is_static for value in op.input_values())
     rule = _RULES.get(kind)
-    return _Content.SAMPLES if rule is not None and rule(op, inputs) else _Content.MIXTURE
+    known = samples_only and ranks_known and rule is not None and rule(op, inputs)
+    return _Content.SAMPLES if known else _Content.MIXTURE
 
 
 def _has_grown(one: ov.Output, several: ov.Output) -> bool:
@@ -194,7 +195,7 @@ def _transpose(op: ov.Node, inputs: _Inputs) -> bool:
 def _gather(op: ov.Node, inputs: _Inputs) -> bool:
     """Rows of one table for the indices of each sample, or the same positions of every sample."""
     axis = _constant(op, 2)
-    if axis is None or op.get_attributes()["batch_dims"] != 0:
+    if axis is None or op.get_attributes().get("batch_dims", 0) != 0:
         return False
     along_first = int(axis.reshape(-1)[0]) % _rank(op, 0) == 0
     return (list(inputs) == [1] and along_first) or (list(inputs) == [0] and not along_first)

@@ -4,6 +4,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from graph_models import MODELS
+from openvino import opset1
 from openvino import opset13 as ops
 
 from autoq.graph import samples_apart, unique_names
@@ -124,6 +125,7 @@ APART = {
     ),
     "matrices of each": (lambda x: ops.matmul(x, x, False, True), [2, 4]),
     "rows of a table": (lambda x: ops.gather(TABLE, ops.convert(x, "i32"), 0), [2]),
+    "rows of a table, as opset 1 has it": (lambda x: opset1.gather(TABLE, ops.convert(x, "i32"), np.array(0)), [2]),
     "positions of each": (lambda x: ops.gather(x, np.array([1]), 1), [2]),
     "centred": (lambda x: ops.subtract(x, ops.reduce_mean(x, np.array([1]), keep_dims=True)), [4]),
     "with what is one for all": (lambda x: ops.add(x, TABLE[None]), [4, 3]),
