@@ -38,10 +38,10 @@ def samples_together(
     """
     if count < 2 * _ROUNDS * cpu_count() or model.get_sinks() or any(shape[:1] != (1,) for shape in shapes.values()):
         return None
-    one = _reshaped(model, shapes, 1)
-    if one is None:
+    two, three = _reshaped(model, shapes, 2), _reshaped(model, shapes, 3)
+    if two is None or three is None:
         return None
-    nodes = unique_names(one)
+    nodes = two[1]
 
     def output(tensor: Tensor) -> ov.Output:
         return nodes[tensor.producer].output(tensor.port)
@@ -55,8 +55,7 @@ def samples_together(
     tensors = {tensor for tensor, _ in observed}
     if any(_is_first(output(tensor), axis) for tensor, axis in observed) or most(tensors) < 2:
         return None
-    several = _reshaped(model, shapes, _MOST)
-    apart = frozenset[Tensor]() if several is None else samples_apart(one, several)
+    apart = samples_apart(two[0], *three)
     return _evenly(count, most(apart)) if apart.issuperset(tensors) and most(apart) > 1 else None
 
 
@@ -82,13 +81,17 @@ def several_samples(shapes: Mapping[str, Shape], samples: int) -> dict[str, Shap
     return {name: (samples, *shape[1:]) for name, shape in shapes.items()}
 
 
-def _reshaped(model: ov.Model, shapes: Mapping[str, Shape], samples: int) -> ov.Model | None:
+def _reshaped(
+    model: ov.Model, shapes: Mapping[str, Shape], samples: int
+) -> tuple[ov.Model, Mapping[str, ov.Node]] | None:
+    """A clone for so many samples, and its operations by the name that they have in the model."""
     clone = model.clone()
+    nodes = unique_names(clone)
     try:
         clone.reshape({name: list(shape) for name, shape in several_samples(shapes, samples).items()})
     except RuntimeError:  # a number in it speaks of one sample
         return None
-    return clone
+    return clone, nodes
 
 
 def _is_first(output: ov.Output, axis: int | None) -> bool:
@@ -98,6 +101,7 @@ def _is_first(output: ov.Output, axis: int | None) -> bool:
 
 
 def _bytes(output: ov.Output) -> int:
+    """Of one sample, where there are two."""
     if output.get_partial_shape().is_dynamic:
         return 0
-    return int(np.prod(output.shape)) * int(output.get_element_type().size)
+    return int(np.prod(output.shape)) * int(output.get_element_type().size) // 2

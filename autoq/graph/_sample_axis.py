@@ -1,8 +1,8 @@
 """Which tensors of a model hold samples along their first axis, each of them computed from its own sample alone.
 
 Several samples can be run in one inference, and told apart again, where this is known of what is looked at. It is known
-by the type of every operation on the way and by the shapes of two models, of one sample and of several: a first axis
-that has grown with their number, and nothing else. What is not known to keep samples apart is taken to mix them.
+by the type of every operation on the way, and by the shapes of the model for two samples and for three: a first axis
+that grows with their number, and nothing else. What is not known to keep samples apart is taken to mix them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.graph._names import unique_names
 from autoq.graph._tables import ACTIVATIONS, CONVOLUTIONS, ELEMENTWISE
 from autoq.graph._types import Tensor
 
@@ -87,17 +86,20 @@ _ALONG_GIVEN_AXES = _SPLITS | {
 _ALONG_AN_AXIS = frozenset({"Concat", "LogSoftmax", "Softmax"})
 
 
-def samples_apart(one: ov.Model, several: ov.Model) -> frozenset[Tensor]:
+def samples_apart(two: ov.Model, three: ov.Model, names: Mapping[str, ov.Node]) -> frozenset[Tensor]:
     """Tensors that hold one slice for each sample along their first axis, computed from that sample alone.
 
     Args:
-        one: A model that was given shapes of one sample each, 1 along the first axis of every input.
-        several: The same model, with the number of samples along these axes.
+        two: A model that was given shapes of two samples, along the first axis of every input.
+        three: The same model, given shapes of three.
+        names: Operation of the latter by the name that it had before: OpenVINO merges and replaces some operations of a
+            model that is given shapes.
     """
+    if _structure(two) != _structure(three):
+        return frozenset()
+    pairs = zip(two.get_ordered_ops(), three.get_ordered_ops(), strict=True)
     content: dict[tuple[str, int], _Content] = {}
-    apart = set()
-    singles = unique_names(one)
-    for name, op in unique_names(several).items():
+    for fewer, op in pairs:
         inputs = {
             port: content[key]
             for port, value in enumerate(op.input_values())
@@ -107,16 +109,25 @@ def samples_apart(one: ov.Model, several: ov.Model) -> frozenset[Tensor]:
         if found is None:
             continue
         for port in range(op.get_output_size()):
-            held = found
-            if found is _Content.SAMPLES:
-                told = (port == 0 or op.get_type_name() in _SPLITS) and _has_grown(
-                    singles[name].output(port), op.output(port)
-                )
-                held = found if told else _Content.MIXTURE
-            content[op.get_name(), port] = held
-            if held is _Content.SAMPLES:
-                apart.add(Tensor(name, port))
-    return frozenset(apart)
+            told = (port == 0 or op.get_type_name() in _SPLITS) and _has_grown(fewer.output(port), op.output(port))
+            content[op.get_name(), port] = _Content.MIXTURE if found is _Content.SAMPLES and not told else found
+    return frozenset(
+        Tensor(name, port)
+        for name, op in names.items()
+        for port in range(op.get_output_size())
+        if content.get((op.get_name(), port)) is _Content.SAMPLES
+    )
+
+
+def _structure(model: ov.Model) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
+    """Type of every operation and where its inputs come from, in topological order."""
+    place: dict[str, int] = {}
+    found = []
+    for op in model.get_ordered_ops():
+        place[op.get_name()] = len(place)
+        sources = tuple((place[value.get_node().get_name()], value.get_index()) for value in op.input_values())
+        found.append((op.get_type_name(), sources))
+    return found
 
 
 def _content(op: ov.Node, inputs: _Inputs) -> _Content | None:
@@ -139,13 +150,12 @@ def _content(op: ov.Node, inputs: _Inputs) -> _Content | None:
     return _Content.SAMPLES if known else _Content.MIXTURE
 
 
-def _has_grown(one: ov.Output, several: ov.Output) -> bool:
-    single, multiple = one.get_partial_shape(), several.get_partial_shape()
-    if single.is_dynamic or multiple.is_dynamic or not len(single) or len(single) != len(multiple):
+def _has_grown(two: ov.Output, three: ov.Output) -> bool:
+    shapes = two.get_partial_shape(), three.get_partial_shape()
+    if any(shape.is_dynamic or not len(shape) for shape in shapes):
         return False
-    first, *rest = single.to_shape()
-    grown, *same = multiple.to_shape()
-    return bool(first == 1 and grown > 1 and rest == same)
+    (fewer, *rest), (more, *same) = (list(shape.to_shape()) for shape in shapes)
+    return bool((fewer, more) == (2, 3) and rest == same)
 
 
 def _rank(op: ov.Node, port: int) -> int:
@@ -173,8 +183,9 @@ def _first_input_alone(_: ov.Node, inputs: _Inputs) -> bool:
     return list(inputs) == [0]
 
 
-def _reshape(_: ov.Node, inputs: _Inputs) -> bool:
-    return 0 in inputs
+def _reshape(op: ov.Node, inputs: _Inputs) -> bool:
+    """Squeezed along given axes: along all of length one, a single sample would lose its axis."""
+    return 0 in inputs and op.get_input_size() == 2
 
 
 def _along_given_axes(op: ov.Node, inputs: _Inputs) -> bool:

@@ -4,12 +4,11 @@ import numpy as np
 import openvino as ov
 import pytest
 from graph_models import MODELS
-from openvino import opset1
+from openvino import opset1, opset15
 from openvino import opset13 as ops
 
 from autoq.graph import samples_apart, unique_names
 
-COUNT = 3
 # Models that are not made for one sample, or for several, and those of which nothing is told apart behind the inputs.
 NOT_TAKEN = {
     "bidirectional",
@@ -26,8 +25,9 @@ NOTHING = {"decoder_state", "pad_and_slice"}
 
 
 def with_samples(model, count):
-    """A clone for so many samples, other open dimensions closed; None where it does not take them."""
+    """A clone for so many samples, other open dimensions closed, and its names; None where it does not take them."""
     clone = model.clone()
+    names = unique_names(clone)
     shapes = {}
     for port in clone.inputs:
         shape = port.get_partial_shape()
@@ -38,7 +38,7 @@ def with_samples(model, count):
         clone.reshape(shapes)
     except RuntimeError:
         return None
-    return clone
+    return clone, names
 
 
 def samples_for(model, count, rng):
@@ -51,8 +51,7 @@ def samples_for(model, count, rng):
     return arrays
 
 
-def values_of(model, tensors, arrays):
-    nodes = unique_names(model)
+def values_of(model, nodes, tensors, arrays):
     results = [ops.result(nodes[t.producer].output(t.port)) for t in tensors]
     observed = ov.Model(results, model.get_sinks(), model.get_parameters())
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -62,31 +61,31 @@ def values_of(model, tensors, arrays):
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_told_apart_is_the_same_alone_and_together(name):
     model = MODELS[name]()
-    one, several = with_samples(model, 1), with_samples(model, COUNT)
-    if one is None or several is None:
+    one, two, three = (with_samples(model, count) for count in (1, 2, 3))
+    if one is None or two is None or three is None:
         assert name in NOT_TAKEN
         return
-    apart = sorted(samples_apart(one, several))
-    computed = [tensor for tensor in apart if unique_names(one)[tensor.producer].get_type_name() != "Parameter"]
+    apart = sorted(samples_apart(two[0], *three))
+    computed = [tensor for tensor in apart if three[1][tensor.producer].get_type_name() != "Parameter"]
     assert bool(computed) == (name not in NOTHING)
     if not computed:
         return
-    arrays = samples_for(one, COUNT, np.random.default_rng(0))
-    together = values_of(several, computed, arrays)
-    for number in range(COUNT):
-        alone = values_of(one.clone(), computed, [array[number : number + 1] for array in arrays])
+    arrays = samples_for(one[0], 3, np.random.default_rng(0))
+    together = values_of(*three, computed, arrays)
+    for number in range(3):
+        alone = values_of(*one, computed, [array[number : number + 1] for array in arrays])
         for tensor, single, batch in zip(computed, alone, together, strict=True):
             np.testing.assert_allclose(batch[number : number + 1], single, rtol=1e-4, atol=1e-5, err_msg=str(tensor))
 
 
-def told_apart(compute, shape, count=COUNT):
+def told_apart(compute, shape):
     """Whether the outcome of a computation is."""
     x = ops.parameter([-1, *shape], ov.Type.f32, "x")
     y = compute(x)
     y.set_friendly_name("y")
     model = ov.Model([ops.result(y.output(0))], [x])
-    one, several = with_samples(model, 1), with_samples(model, count)
-    return any(tensor.producer == "y" for tensor in samples_apart(one, several))
+    two, three = with_samples(model, 2), with_samples(model, 3)
+    return any(tensor.producer == "y" for tensor in samples_apart(two[0], *three))
 
 
 TABLE = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -106,6 +105,8 @@ MIXES = {
     "meets them along another axis": (lambda x: ops.add(x, ops.reshape(x, np.array([-1, 1, 4]), False)), [4]),
     "one sample of a table": (lambda x: ops.gather(x, np.array([0]), 0), [4]),
     "joined": (lambda x: ops.concat([x, x], 0), [4]),
+    "as many rows as a literal says": (lambda x: ops.reshape(x, np.array([3, -1]), False), [6]),
+    "all axes of length one are dropped": (opset15.squeeze, [4, 1]),
     "split": (lambda x: ops.split(ops.concat([x, x], 0), 0, 2), [4]),
 }
 
@@ -136,8 +137,3 @@ APART = {
 def test_what_keeps_samples_apart_is_known(name):
     compute, shape = APART[name]
     assert told_apart(compute, shape)
-
-
-def test_samples_that_are_as_many_as_a_literal_are_not_taken_for_it():
-    """A shape that names three rows is that of three samples, and another one of a single sample."""
-    assert not told_apart(lambda x: ops.reshape(x, np.array([3, -1]), False), [6], count=3)
