@@ -97,7 +97,7 @@ def test_a_scope_may_speak_of_a_body():
     quantized = autoq.quantize(model(), list(DATA), ignored_scope=scope)
     assert body_fakes(quantized, 0) == {"if_then_relu/fq_output_0"}
     with pytest.raises(
-        PlanError, match=r"name 'if_then_cnov' matches no operation of the model\. did you mean 'if_then_"
+        PlanError, match=r"name 'if_then_cnov' matches no operation of the model: did you mean 'if_then_"
     ):
         autoq.quantize(model(), list(DATA), ignored_scope=autoq.IgnoredScope(names=["if_then_cnov"]))
 
