@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 from joblib import cpu_count
 
-from autoq.calibration._samples import Feed
+from autoq.calibration._samples import Feed, give_shapes
 from autoq.calibration._tapped import Shape, fetched_tensors
 from autoq.calibration._taps import Tap
 from autoq.graph import Tensor, samples_apart, unique_names
@@ -88,7 +88,7 @@ def _reshaped(
     clone = model.clone()
     nodes = unique_names(clone)
     try:
-        clone.reshape({name: list(shape) for name, shape in several_samples(shapes, samples).items()})
+        give_shapes(clone, several_samples(shapes, samples))
     except RuntimeError:  # a number in it speaks of one sample
         return None
     return clone, nodes

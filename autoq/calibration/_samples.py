@@ -94,7 +94,7 @@ class _Port:
     @classmethod
     def of(cls, port: ov.Output, index: int) -> _Port:
         names = frozenset(port.get_names())
-        name = min(names) if names else port.get_node().get_friendly_name()
+        name = _name(port)
         aliases = names | {index, port.get_node().get_friendly_name(), name}
         return cls(name, aliases, port.get_partial_shape(), np.dtype(port.get_element_type().to_dtype()))
 
@@ -113,6 +113,24 @@ class _Port:
             msg = f"{where}: input {self.name!r} holds NaN or infinity."
             raise DataError(msg)
         return np.asarray(array, dtype=self.dtype, order="C")
+
+
+def _name(port: ov.Output) -> str:
+    """What feeds call an input, which need not have a name of its own."""
+    return str(min(port.get_names(), default=port.get_node().get_friendly_name()))
+
+
+def give_shapes(model: ov.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Gives a model the shapes of feeds.
+
+    Args:
+        model: Is changed.
+        shapes: Shape by the name that feeds have for the input.
+
+    Raises:
+        RuntimeError: The model cannot take them.
+    """
+    model.reshape({port: ov.PartialShape(list(shapes[_name(port)])) for port in model.inputs})
 
 
 def as_inputs(model: ov.Model, data: Any, *, noun: str = "calibration") -> ModelInputs:  # several kinds

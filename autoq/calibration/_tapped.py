@@ -18,6 +18,7 @@ from openvino import opset13 as ops
 
 from autoq.calibration._histograms import histogram
 from autoq.calibration._reductions import as_rows, channel_count, reduce_channels, reduce_in_graph
+from autoq.calibration._samples import give_shapes
 from autoq.calibration._taps import Statistic, Tap
 from autoq.core import FloatArray
 from autoq.graph import Tensor, unique_names
@@ -89,7 +90,7 @@ class TappedModel:
         stops = np.cumsum([0, *sizes.values()]).tolist()
         columns = {tap: (start, stop) for tap, start, stop in zip(sizes, stops[:-1], stops[1:], strict=True)}
         if shapes is not None:
-            clone.reshape({name: list(shape) for name, shape in shapes.items()})
+            give_shapes(clone, shapes)
         counted = [tap for tap in in_graph if sizes[tap]]
         follows = {tap: source for tap in counted if (source := _per_channel(tap, counted)) is not None}
         reduced = {tap: reduce_in_graph(output(tap.tensor), tap, samples) for tap in counted if tap not in follows}

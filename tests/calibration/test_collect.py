@@ -1,5 +1,7 @@
 """Statistics are what numpy finds in the activations that OpenVINO computes."""
 
+import re
+
 import numpy as np
 import openvino as ov
 import pytest
@@ -182,6 +184,22 @@ def test_samples_of_another_shape_follow_those_of_one_shape():
     for number in (0, 19, 20, 21):
         _, alone = collected(model, data[number : number + 1])
         np.testing.assert_allclose(statistics.table[number], alone.table[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize("shape", [[1, 3, 8, 8], [-1, 3, 8, 8], [1, 3, -1, -1]], ids=str)
+@pytest.mark.parametrize("count", [2, 20])
+def test_an_input_need_not_have_a_name_of_its_own(tmp_path, shape, count):
+    """As in files that were written without names of tensors: the operation's stands in."""
+    ov.save_model(conv_net(), tmp_path / "m.xml", compress_to_fp16=False)
+    text = (tmp_path / "m.xml").read_text("utf-8")
+    (tmp_path / "m.xml").write_text(re.sub(r' names="[^"]*"', "", text), "utf-8")
+    model = ov.Core().read_model(tmp_path / "m.xml")
+    assert not model.inputs[0].get_names()
+    model.reshape(shape)
+    _, expected = collected(conv_net(), images(count))
+    _, statistics = collected(model, images(count))
+    np.testing.assert_allclose(statistics.table, expected.table, rtol=1e-4, atol=1e-6)
 
 
 def test_a_batch_counts_as_its_samples():
