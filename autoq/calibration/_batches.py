@@ -56,7 +56,8 @@ def samples_together(
     if any(_is_first(output(tensor), axis) for tensor, axis in observed) or most(tensors) < 2:
         return None
     apart = samples_apart(two[0], *three)
-    return _evenly(count, most(apart)) if apart.issuperset(tensors) and most(apart) > 1 else None
+    together = most(apart) if apart.issuperset(tensors) else 1
+    return _evenly(count, together) if together > 1 else None
 
 
 def _evenly(count: int, most: int) -> int:

@@ -75,11 +75,11 @@ def collect(
     if shapes is not None and device == "CPU":  # what it gains is known of CPUs; some others do not take several
         together = samples_together(model, taps, tensors, shapes, count)
     grown = shapes if shapes is None or together is None else several_samples(shapes, together)
-    tapped = TappedModel.of(model, taps, tensors, grown, together)
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
-    collection = _Collection.of(tapped, count, device, settings, progress)
     feeds = _Feeds(inputs[index] for index in range(count))
     try:
+        tapped = TappedModel.of(model, taps, tensors, grown, together)
+        collection = _Collection.of(tapped, count, device, settings, progress)
         collection.run(tapped, in_batches(feeds if shapes is None else feeds.of_shapes(shapes), together or 1))
         if collection.done < count:
             collection.run(TappedModel.of(model, taps, tensors), in_batches(feeds, 1))

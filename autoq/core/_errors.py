@@ -46,18 +46,19 @@ class BudgetError(AutoqError):
     """No candidate meets the budget; the message names the closest one and what keeps it out."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """Says which known names are close to an unknown one, or lists them, as the tail of an error message.
 
     Args:
         name: What was asked for.
         known: What would have been valid.
+        cutoff: Similarity from which on a name is close, in [0, 1].
 
     Returns:
         `"did you mean 'a', 'b'?"`, or `"known: a, b, ..."` where nothing is close.
     """
     names = sorted(set(known))
-    if close := difflib.get_close_matches(name, names, n=3, cutoff=0.6):
+    if close := difflib.get_close_matches(name, names, n=3, cutoff=cutoff):
         return f"did you mean {', '.join(map(repr, close))}?"
     shown = ", ".join(names[:12]) or "none"
     return f"known: {shown}{f' and {len(names) - 12} more' if len(names) > 12 else ''}."

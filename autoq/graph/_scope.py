@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -140,8 +139,7 @@ def _nearest_to_pattern(pattern: re.Pattern[str], types: Mapping[str, str]) -> s
         more = f" and {len(within) - 1} more" if len(within) > 1 else ""
         return f"it must match from the start of a name; {'.*' + pattern.pattern!r} matches {within[0]!r}{more}."
     literal = re.sub(r"\\(.)|[^\w/.:#-]", r"\1", pattern.pattern)
-    close = difflib.get_close_matches(literal, names, n=3, cutoff=0.3)
-    return f"did you mean {', '.join(map(repr, close))}?" if close else nearest(literal, names)
+    return nearest(literal, names, cutoff=0.3)
 
 
 def _freeze(owner: object, *names: str) -> None:

@@ -20,7 +20,7 @@ from autoq.calibration import (
     statistics_digest,
 )
 from autoq.calibration._batches import samples_together
-from autoq.core import DataError, ModelError, RangeEstimator
+from autoq.core import DataError, DeviceError, ModelError, RangeEstimator
 from autoq.graph import Tensor, analyze, unique_names
 
 REDUCTIONS = {
@@ -215,10 +215,18 @@ def test_the_model_is_left_as_it_was():
     assert snapshot(model) == before
 
 
+def test_samples_of_a_shape_that_the_model_cannot_take_are_an_error_that_names_the_device():
+    x = ops.parameter([1, -1], ov.Type.f32, "x")
+    rows = ops.reshape(x, np.array([1, 4, 2]), special_zero=False)
+    model = ov.Model([ops.result(ops.matmul(rows, np.ones((3, 2), np.float32), False, True))], [x])
+    with pytest.raises(DeviceError, match="'CPU' cannot run the model for calibration"):
+        collected(model, [np.ones((1, 6), np.float32)])
+
+
 def test_progress_counts_every_inference():
     seen = []
-    collected(conv_net(batch=2), images(10), progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(i, 5) for i in range(1, 6)]
+    collected(conv_net(), images(5), progress=lambda done, total: seen.append((done, total)))
+    assert sorted(seen) == [(i, 5) for i in range(1, 6)]
 
 
 def test_statistics_survive_the_disk(tmp_path):
