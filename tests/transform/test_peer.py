@@ -63,11 +63,9 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_limits_levels_shapes_and_edges(name, preset, overflow_fix):
     model, data, transformer = MODELS[name]
-    theirs = {
-        op.get_friendly_name(): op
-        for op in peer(model, data, preset=preset, overflow_fix=overflow_fix, transformer=transformer).get_ops()
-        if op.get_type_name() == "FakeQuantize"
-    }
+    # Held by name: an operation does not keep what reads it alive.
+    their_model = peer(model, data, preset=preset, overflow_fix=overflow_fix, transformer=transformer)
+    theirs = {op.get_friendly_name(): op for op in their_model.get_ops() if op.get_type_name() == "FakeQuantize"}
     placements = Placements.of(model, model_type="transformer" if transformer else None)
     builder = CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data)))
     recipe = Recipe(preset=preset, overflow_fix=overflow_fix, bias_correction=BiasCorrection.NONE)
