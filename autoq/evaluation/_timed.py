@@ -45,14 +45,16 @@ class Timed:
     @classmethod
     def warm(cls, compiled: Compiled, sample: Feed) -> Timed:
         """Runs a model until two bursts in a row agree."""
-        made = cls([compiled.compiled_model.create_infer_request() for _ in range(_requests(compiled))])
+        requests = [compiled.compiled_model.create_infer_request() for _ in range(_requests(compiled))]
+        # Each request runs in every burst: one that is left running is refused by the next burst.
+        made = cls(requests, size=len(requests))
         now = made._burst(sample)
         for _ in range(_MAX_WARM_UP):
-            made.size = max(_burst_size(now), len(made.requests))
+            made.size = max(_burst_size(now), len(requests))
             before, now = now, made._burst(sample)
             if abs(now - before) <= _WARM_UP_AGREEMENT * before:
                 break
-        made.size = max(_burst_size(now), len(made.requests))
+        made.size = max(_burst_size(now), len(requests))
         made.bursts.clear()
         made.latencies.clear()
         return made

@@ -91,6 +91,33 @@ def test_what_is_made_for_throughput_is_kept_busy():
     assert any(own.mean() > burst[0] > 0 for own, burst in zip(timed.latencies, timed.bursts, strict=True))
 
 
+def test_no_request_is_left_running_by_a_burst():
+    started = []
+
+    class Request:
+        latency = 1.0
+
+        def __init__(self):
+            self.busy = False
+
+        def infer(self, sample=None):
+            assert not self.busy, "Infer Request is busy"
+
+        def start_async(self):
+            assert not self.busy
+            self.busy = True
+            started.append(self)
+
+        def wait(self):
+            self.busy = False
+
+    properties = {"PERFORMANCE_HINT": "THROUGHPUT", "OPTIMAL_NUMBER_OF_INFER_REQUESTS": "4"}
+    timed = Timed.warm(Compiled(SimpleNamespace(create_infer_request=Request), properties), {})
+    assert len(timed.requests) == 4
+    assert set(started) == set(timed.requests)
+    assert not any(request.busy for request in timed.requests)
+
+
 def test_a_load_that_comes_and_goes_disturbs_both_alike(machine):
     m = machine(load=lambda now: 3.0 if int(now * 2) % 2 else 1.0)
     latency = measure_latency([m.model(0.002)], [m.model(0.003)], {}, max_seconds=10)
