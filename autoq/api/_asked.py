@@ -1,0 +1,100 @@
+"""What a search is asked, read and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from autoq.api._folder import RunFolder
+from autoq.api._wanted import Wanted
+from autoq.calibration import ModelInputs
+from autoq.core import ConfigError, ModelType, TargetDevice
+from autoq.evaluation import CorpusMetric, Metric, RuntimeConfig
+from autoq.search import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The arguments of a search, as its parts take them.
+
+    Attributes:
+        network: The float model.
+        inputs: Calibration inputs.
+        validation: What candidates are scored on: pairs, or what the user's function takes.
+        held_out: Likewise, what the search never sees; None without.
+        metric: What scores outputs; None where the user's function scores the model.
+        evaluate: The user's function; None where there is a metric.
+        space: What is searched.
+        wanted: Limits, and which model is preferred.
+        runtime: Compile settings.
+        model_type: Family of the model.
+        target_device: Hardware table for placement.
+        sample: Input to time with; None is the first of the calibration inputs.
+        n_trials: Candidates to measure; None is no limit.
+        timeout_s: Seconds; None is no limit.
+        trial_timeout_s: Seconds for one candidate; None leaves it to the evaluator.
+        isolate: Score and time in a process of its own.
+        seed: Of the sampler.
+        title: Of the study and for people.
+        started: Moment of `time.monotonic()`.
+    """
+
+    network: ov.Model
+    inputs: ModelInputs
+    validation: Any
+    held_out: Any
+    metric: Metric | CorpusMetric | None
+    evaluate: Callable[..., Any] | None
+    space: SearchSpace
+    wanted: Wanted
+    runtime: RuntimeConfig
+    model_type: ModelType | None
+    target_device: TargetDevice
+    sample: Any
+    n_trials: int | None
+    timeout_s: float | None
+    trial_timeout_s: float | None
+    isolate: bool
+    seed: int
+    title: str
+    started: float
+
+    @property
+    def metric_name(self) -> str:
+        """What candidates are scored by, for people."""
+        return self.metric.name if self.metric is not None else getattr(self.evaluate, "__name__", "evaluate")
+
+
+def check_positive(**given: float | None) -> None:
+    """Checks that what is given of a budget is above 0.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for key, value in given.items():
+        if value is not None and not value > 0:
+            msg = f"{key} is {value}: it must be above 0."
+            raise ConfigError(msg)
+
+
+def runtime_of(runtime: RuntimeConfig | Mapping[str, Any] | None, device: str) -> RuntimeConfig:
+    """Compile settings as a user gives them.
+
+    Raises:
+        ConfigError: A field is unknown, or its value makes no sense.
+    """
+    if isinstance(runtime, RuntimeConfig):
+        return runtime
+    return RuntimeConfig.from_dict({"device": device, **(runtime or {})})
+
+
+def title_of(model: object, network: ov.Model, folder: RunFolder | None) -> str:
+    """What a search is called where the user gives no name."""
+    if folder is not None:
+        return folder.path.resolve().name
+    return Path(model).stem if isinstance(model, str | os.PathLike) else network.get_friendly_name()
