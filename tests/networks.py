@@ -50,6 +50,32 @@ def conv_net(
     return model
 
 
+def memory_net(*, seed: int = RNG_SEED) -> ov.Model:
+    """frame [1, 8] -> linear layer of the frame and a state [1, 8], which the sum replaces and outgrows -> [1, 3]."""
+    rng = np.random.default_rng(seed)
+    frame = ops.parameter([1, 8], np.float32, "frame")
+    frame.set_friendly_name("frame")
+    frame.output(0).tensor.set_names({"frame"})
+    state = ops.read_value(ops.constant(np.zeros((1, 8), np.float32)), "state", np.float32, [1, 8])
+    state.set_friendly_name("state")
+    both = ops.concat([frame, state], 1)
+    x = ops.relu(
+        _biased(
+            ops.matmul(both, rng.normal(0, 0.5, (16, 8)).astype(np.float32), False, False),
+            np.ones((1, 8), np.float32),
+            "cell",
+        )
+    )
+    grown = ops.add(ops.multiply(state, np.float32(1.1)), x)
+    grown.set_friendly_name("grown")
+    scores = _biased(
+        ops.matmul(grown, rng.normal(0, 0.5, (8, 3)).astype(np.float32), False, False),
+        np.ones((1, 3), np.float32),
+        "head",
+    )
+    return ov.Model([ops.result(scores)], [ops.assign(grown, "state")], [frame], "memory_net")
+
+
 def token_net(*, width: int = 8, tied: bool = False, seed: int = RNG_SEED) -> ov.Model:
     """tokens [1, ?] -> embedding -> two linear layers around a GELU -> scores [1, ?, 2]; channels of uneven size.
 

@@ -22,6 +22,7 @@ from autoq.core import (
     Preset,
     RangeEstimator,
     Recipe,
+    ResetState,
     nearest,
 )
 from autoq.evaluation import (
@@ -106,8 +107,9 @@ def quantize_with_accuracy_control(
     absolute_drop(max_drop, 1.0)
     settings = Settings.of(**options)
     recipes = [settings.recipe, *(_variations(settings.recipe, options) if tune_hyperparams else ())]
-    measure_biases = tune_hyperparams and _may_measure_biases(options) and not network.get_sinks()
-    runtime = RuntimeConfig(device=device)
+    apart = settings.reset_state is not ResetState.NEVER
+    measure_biases = tune_hyperparams and apart and _may_measure_biases(options)
+    runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
     scorer = _scorer(network, validation, validation_fn, metric, runtime)
     inputs = as_inputs(network, calibration)
     with progress_bar("collecting calibration statistics", shown=progress) as step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import openvino as ov
 from autoq.api._folder import RunFolder
 from autoq.api._wanted import Wanted
 from autoq.calibration import ModelInputs
-from autoq.core import ConfigError, ModelType, TargetDevice
+from autoq.core import ConfigError, ModelType, ResetState, TargetDevice
 from autoq.evaluation import CorpusMetric, Metric, RuntimeConfig
 from autoq.search import SearchSpace
 
@@ -82,15 +82,17 @@ def check_positive(**given: float | None) -> None:
             raise ConfigError(msg)
 
 
-def runtime_of(runtime: RuntimeConfig | Mapping[str, Any] | None, device: str) -> RuntimeConfig:
-    """Compile settings as a user gives them.
+def runtime_of(
+    runtime: RuntimeConfig | Mapping[str, Any] | None, device: str, reset_state: str | None
+) -> RuntimeConfig:
+    """How models are compiled and run, as a user gives it.
 
     Raises:
         ConfigError: A field is unknown, or its value makes no sense.
     """
-    if isinstance(runtime, RuntimeConfig):
-        return runtime
-    return RuntimeConfig.from_dict({"device": device, **(runtime or {})})
+    if not isinstance(runtime, RuntimeConfig):
+        runtime = RuntimeConfig.from_dict({"device": device, **(runtime or {})})
+    return runtime if reset_state is None else replace(runtime, reset_state=ResetState.parse(reset_state))
 
 
 def title_of(model: object, network: ov.Model, folder: RunFolder | None) -> str:

@@ -155,7 +155,8 @@ def _collected(
     size, path = settings.recipe.subset_size, None
     if settings.cache is not None:
         settings.cache.mkdir(parents=True, exist_ok=True)
-        path = settings.cache / statistics_file(statistics_digest(network, inputs, size, settings.precision))
+        digest = statistics_digest(network, inputs, size, settings.precision, settings.reset_state)
+        path = settings.cache / statistics_file(digest)
     return collect(
         network,
         placements,
@@ -163,6 +164,7 @@ def _collected(
         needs=needs,
         subset_size=size,
         precision=settings.precision,
+        reset_state=settings.reset_state,
         path=path,
         progress=progress,
     )

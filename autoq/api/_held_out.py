@@ -21,14 +21,14 @@ ONE_OF = 5
 
 
 def labelled(
-    network: ov.Model, validation: Any, holdout: Any, *, own_function: bool
+    network: ov.Model, validation: Any, holdout: Any, *, own_function: bool, in_order: bool = False
 ) -> tuple[Any, Any]:  # whatever the user's function takes
     """What a search scores on, and what is held out: pairs or None.
 
     1. A user's own function takes its items as they are, of the search and those to hold out; nothing is held out that
        was not given.
     2. Data to hold out were given.
-    3. `holdout=False`, or fewer than 1,000 pairs: nothing is held out.
+    3. `holdout=False`, fewer than 1,000 pairs, or pairs that are steps of one sequence: nothing is held out.
     4. Else a fifth of the pairs is: one of each five in a row, at a place that depends on their number alone, so that a
        search goes on with the same pairs, whatever its seed.
 
@@ -47,7 +47,7 @@ def labelled(
                 raise DataError(msg)
         return validation, held_out
     pairs = ValidationSet.of(network, validation)
-    if holdout is False or (holdout is None and len(pairs) < LEAST_PAIRS):
+    if holdout is False or (holdout is None and (in_order or len(pairs) < LEAST_PAIRS)):
         return pairs, None
     if holdout is not None:
         return pairs, ValidationSet.of(network, holdout)

@@ -169,7 +169,8 @@ def evaluate(
             Without scores per item no interval is known.
         against: The model to compare with.
         device: OpenVINO device.
-        **runtime: Fields of `RuntimeConfig`. A metric's inferences run for throughput whatever the hint.
+        **runtime: Fields of `RuntimeConfig`, `reset_state` among them. A metric's inferences run for throughput
+            whatever the hint.
 
     Returns:
         The score, what its interval rests on, and how much lower it is than the other model's, paired.

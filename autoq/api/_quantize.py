@@ -38,6 +38,7 @@ def quantize(
     weights: Scheme | None = None,
     fold_weights: bool = True,
     precision: str = "f32",
+    reset_state: str = "sample",
     statistics: Statistics | None = None,
     cache: str | os.PathLike[str] | None = None,
     plan: QuantizationPlan | None = None,
@@ -74,6 +75,8 @@ def quantize(
         fold_weights: Store weights in 8 bits; False keeps them in float behind a FakeQuantize.
         precision: What the model computes in while statistics are collected: "f32" is exact, "bf16" faster on devices
             that have it.
+        reset_state: When the state of a model that has one is reset while it runs over `calibration`: before each
+            "sample", or "never", where samples are the steps of one sequence and run in order.
         statistics: Collected earlier by `autoq.collect`, instead of running the model over `calibration`.
         cache: Folder that keeps the statistics; the next call with this model and these data finds them there.
         plan: Exactly this plan; overrides the recipe parameters above.
@@ -106,6 +109,7 @@ def quantize(
         activations=activations,
         weights=weights,
         precision=precision,
+        reset_state=reset_state,
         cache=cache,
     )
     if plan is not None:

@@ -23,7 +23,7 @@ from autoq.api._session import info_of, problem_of, study_of
 from autoq.api._shares import budget_of, closing_seconds, seconds_for_trials
 from autoq.api._wanted import Wanted
 from autoq.calibration import as_inputs
-from autoq.core import ModelType, TargetDevice
+from autoq.core import ModelType, ResetState, TargetDevice
 from autoq.evaluation import AnyMetric, RuntimeConfig
 from autoq.graph import read_model
 from autoq.search import (
@@ -64,6 +64,7 @@ def search(
     model_type: str | None = None,
     target_device: str = "ANY",
     runtime: RuntimeConfig | Mapping[str, Any] | None = None,
+    reset_state: str | None = None,
     sample: Any = None,  # one model input
     holdout: Any = None,  # whatever ValidationSet takes
     isolate: bool = True,
@@ -110,6 +111,9 @@ def search(
         model_type: "transformer" for its placement rules.
         target_device: Hardware table for placement.
         runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
+        reset_state: When the state of a model that has one is reset while samples are run: before each "sample", or
+            "never", where samples are the steps of one sequence: they then run in order, all of them, and nothing is
+            held out by default. By default as `runtime` says, and else "sample".
         sample: Input to time with; by default the first of the calibration data.
         holdout: Pairs that the search never sees; the models of the front are scored on them once, at the end. By
             default a fifth of `validation` where that has 1,000 pairs or more: one of each five in a row, the same ones
@@ -135,10 +139,11 @@ def search(
     target = TargetDevice.parse(target_device)
     searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
     scorer = one_metric(metric, evaluate)
-    settings = runtime_of(runtime, device)
+    settings = runtime_of(runtime, device, reset_state)
     network = read_model(model)
     inputs = as_inputs(network, calibration)
-    pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None)
+    in_order = settings.reset_state is ResetState.NEVER
+    pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None, in_order=in_order)
     asked = Asked(
         network=network,
         inputs=inputs,

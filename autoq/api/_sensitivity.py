@@ -100,7 +100,7 @@ def sensitivity(
         )
         raise ModelError(msg)
     units = units_at(calibrated.model, graph, coarse)
-    runtime = RuntimeConfig(device=device)
+    runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
     with progress_bar("measuring sensitivities", shown=progress) as step:
         found = measure_sensitivities(
             calibrated.builder,

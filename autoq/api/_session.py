@@ -25,6 +25,7 @@ def problem_of(asked: Asked, folder: RunFolder | None, stack: ExitStack, stage: 
         model_type=asked.model_type,
         cache=None if folder is None else folder.cache,
         stage=stage,
+        reset_state=asked.runtime.reset_state,
     )
 
 

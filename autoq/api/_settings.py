@@ -18,6 +18,7 @@ from autoq.core import (
     QuantizerScheme,
     RangeEstimator,
     Recipe,
+    ResetState,
     TargetDevice,
     nearest,
 )
@@ -50,6 +51,7 @@ class QuantizeOptions(TypedDict, total=False):
     activations: Scheme | None
     weights: Scheme | None
     precision: str
+    reset_state: str
     cache: str | os.PathLike[str] | None
 
 
@@ -65,6 +67,7 @@ class Settings:
         quantize_outputs: Quantize the model's outputs too.
         channel_alignment: Even out the channels between convolutions first.
         precision: What the model computes in while statistics are collected.
+        reset_state: When the state of the model is reset while samples are run.
         cache: Folder that keeps the statistics.
     """
 
@@ -75,6 +78,7 @@ class Settings:
     quantize_outputs: bool
     channel_alignment: bool
     precision: str
+    reset_state: ResetState
     cache: Path | None
 
     @classmethod
@@ -98,6 +102,7 @@ class Settings:
         activations: Scheme | None = None,
         weights: Scheme | None = None,
         precision: str = "f32",
+        reset_state: str = "sample",
         cache: str | os.PathLike[str] | None = None,
     ) -> Settings:
         """Reads the parameters of `autoq.quantize`.
@@ -123,6 +128,10 @@ class Settings:
             overflow_fix=_overflow_fix(overflow_fix, what, *schemes),
             smooth_quant_alpha=_alpha(smooth_quant_alpha, kind),
         )
+        resets = ResetState.parse(reset_state)
+        if resets is ResetState.NEVER and recipe.bias_correction is BiasCorrection.ACCURATE:
+            msg = "fast_bias_correction=False runs samples apart, and does not go with reset_state='never'."
+            raise PlanError(msg)
         if what.is_fp8:
             _check_fp8(what, target, quantize_outputs=quantize_outputs)
         return cls(
@@ -133,6 +142,7 @@ class Settings:
             quantize_outputs=quantize_outputs,
             channel_alignment=channel_alignment,
             precision=_precision(precision),
+            reset_state=resets,
             cache=None if cache is None else Path(cache),
         )
 

@@ -20,7 +20,7 @@ from autoq.calibration._samples import Feed, ModelInputs
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import Shape, TappedModel
 from autoq.calibration._taps import Tap
-from autoq.core import DeviceError, FloatArray, ModelError
+from autoq.core import DeviceError, FloatArray, ModelError, ResetState
 from autoq.graph import QuantizationGraph
 
 # As many samples are looked at before they are run, to tell whether all have one shape.
@@ -36,6 +36,7 @@ def collect(
     subset_size: int = 300,
     device: str = "CPU",
     precision: str = "f32",
+    reset_state: str | ResetState = ResetState.SAMPLE,
     path: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Statistics:
@@ -51,6 +52,8 @@ def collect(
         subset_size: Samples used, counted from the first; all of them where there are fewer.
         device: OpenVINO device.
         precision: "f32" is exact; "bf16" is faster on devices that have it.
+        reset_state: When the state of a model that has one is reset: before each "sample", or "never", where samples
+            are the steps of one sequence.
         path: File that keeps the statistics; where it exists and holds all that is needed, the model is not run.
         progress: Called with samples done and samples in all; where several are run together, after these.
 
@@ -70,7 +73,10 @@ def collect(
     taps, tensors = required_taps(graphs, needs), required_histograms(graphs, needs)
     batch = _samples_per_inference(inputs)
     count = min(len(inputs), -(-subset_size // batch))
-    shapes = _common_shapes(model, inputs, count)
+    resets = ResetState.parse(reset_state)
+    # What runs in two models would lose its state between them.
+    in_one = resets is ResetState.NEVER and bool(model.get_sinks())
+    shapes = None if in_one else _common_shapes(model, inputs, count)
     together = None
     if shapes is not None and device == "CPU":  # what it gains is known of CPUs; some others do not take several
         together = samples_together(model, taps, tensors, shapes, count)
@@ -79,7 +85,7 @@ def collect(
     feeds = _Feeds(inputs[index] for index in range(count))
     try:
         tapped = TappedModel.of(model, taps, tensors, grown, together)
-        collection = _Collection.of(tapped, count, device, settings, progress)
+        collection = _Collection.of(tapped, count, device, settings, resets, progress)
         collection.run(tapped, in_batches(feeds if shapes is None else feeds.of_shapes(shapes), together or 1))
         if collection.done < count:
             collection.run(TappedModel.of(model, taps, tensors), in_batches(feeds, 1))
@@ -104,6 +110,7 @@ class _Collection:
         histograms: float16 [samples, tensors, 2, BINS].
         device: OpenVINO device.
         settings: What models are compiled with.
+        reset_state: When the state of a model is reset.
         progress: Called with samples done and samples in all.
         done: Rows that are filled.
     """
@@ -112,6 +119,7 @@ class _Collection:
     histograms: NDArray[np.float16]
     device: str
     settings: Mapping[str, str]
+    reset_state: ResetState
     progress: Callable[[int, int], None] | None
     done: int = 0
 
@@ -122,11 +130,12 @@ class _Collection:
         count: int,
         device: str,
         settings: Mapping[str, str],
+        reset_state: ResetState,
         progress: Callable[[int, int], None] | None,
     ) -> Self:
         """Room for so many samples."""
         histograms = np.empty((count, len(tapped.histograms), 2, BINS), np.float16)
-        return cls(np.empty((count, tapped.width), np.float32), histograms, device, settings, progress)
+        return cls(np.empty((count, tapped.width), np.float32), histograms, device, settings, reset_state, progress)
 
     def run(self, source: TappedModel, batches: Iterable[tuple[Feed, int]]) -> None:
         """Takes the statistics of samples, and how many of these each feed holds."""
@@ -144,7 +153,8 @@ class _Collection:
             if self.progress is not None:
                 self.progress(self.done, len(self.table))
 
-        infer_all(ov.Core().compile_model(source.model, self.device, dict(self.settings)), feeds(), take)
+        compiled = ov.Core().compile_model(source.model, self.device, dict(self.settings))
+        infer_all(compiled, feeds(), take, reset_state=self.reset_state)
 
 
 class _Feeds:

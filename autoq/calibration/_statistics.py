@@ -18,7 +18,7 @@ from autoq.calibration._histograms import BINS, Float64, Spread
 from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import ModelInputs
 from autoq.calibration._taps import Statistic, Tap
-from autoq.core import DataError, FloatArray, SampleStatistic
+from autoq.core import DataError, FloatArray, ResetState, SampleStatistic
 from autoq.graph import QuantizationGraph, Tensor
 
 
@@ -158,7 +158,13 @@ class Statistics:
             raise DataError(msg) from None
 
 
-def statistics_digest(model: ov.Model, inputs: ModelInputs, subset_size: int, precision: str) -> str:
+def statistics_digest(
+    model: ov.Model,
+    inputs: ModelInputs,
+    subset_size: int,
+    precision: str,
+    reset_state: ResetState = ResetState.SAMPLE,
+) -> str:
     """What statistics depend on: the model, the data, the runtime.
 
     Names of constants do not count: OpenVINO numbers those that have none, differently each time a model is built.
@@ -167,7 +173,7 @@ def statistics_digest(model: ov.Model, inputs: ModelInputs, subset_size: int, pr
         32 hexadecimal digits.
     """
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{ov.get_version()}|{precision}|{subset_size}".encode())
+    digest.update(f"{ov.get_version()}|{precision}|{subset_size}|{reset_state}".encode())
     place: dict[str, int] = {}
     for op in model.get_ordered_ops():
         place[op.get_name()] = len(place)

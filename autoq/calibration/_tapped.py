@@ -99,7 +99,7 @@ class TappedModel:
         ]
         fetched = fetched_tensors(taps, histograms)
         results = [ops.result(as_rows(parts, samples))] if parts else []
-        results += [ops.result(ops.convert(output(tensor), "f32")) for tensor in fetched]
+        results += [ops.result(_as_f32(output(tensor))) for tensor in fetched]
         tapped = ov.Model(results, clone.get_sinks(), clone.get_parameters(), "tapped")
         ports = {tensor: port for port, tensor in enumerate(fetched, start=len(parts) > 0)}
         return cls(tapped, columns, sum(sizes[tap] for tap in in_graph), ports, in_numpy, histograms, samples)
@@ -128,6 +128,15 @@ def fetched_tensors(taps: Iterable[Tap], histograms: Iterable[Tensor]) -> tuple[
     """Tensors that leave the device whole, since what is asked of them has no reduction in the graph."""
     in_numpy = (tap.tensor for tap in taps if tap.statistic in _IN_NUMPY)
     return tuple(dict.fromkeys([*in_numpy, *histograms]))
+
+
+def _as_f32(output: ov.Output) -> ov.Output:
+    """An output in f32.
+
+    One that is f32 is left as it is: of an input that is converted to its own type, OpenVINO 2026.4 hands out the
+    memory that the next inference writes its input to.
+    """
+    return output if output.get_element_type() == ov.Type.f32 else ops.convert(output, "f32").output(0)
 
 
 def _per_channel(tap: Tap, taps: Iterable[Tap]) -> Tap | None:

@@ -20,6 +20,12 @@ from autoq.core import Estimate
 @click.option("--against", help="A model to compare with, on the same samples.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
 @click.option("--precision", default="default", show_default=True, help="What float layers run in.")
+@click.option(
+    "--reset-state",
+    default="sample",
+    show_default=True,
+    help="When a model forgets its state: before each sample, or never, where samples are steps of one sequence.",
+)
 @as_json
 def evaluate(
     model: str,
@@ -30,6 +36,7 @@ def evaluate(
     against: str | None,
     device: str,
     precision: str,
+    reset_state: str,
     json_output: bool,
 ) -> None:
     """Scores MODEL on labelled data, with an interval."""
@@ -44,6 +51,7 @@ def evaluate(
         against=against,
         device=device,
         inference_precision=precision,
+        reset_state=reset_state,
     )
     if json_output:
         print_json(

@@ -30,6 +30,12 @@ _OPTIONS = (
     click.option("--quantize-outputs", is_flag=True, help="Quantize the model's outputs too."),
     click.option("--no-bias-correction", is_flag=True, help="Leave biases as they are."),
     click.option("--precision", default="f32", show_default=True, help="Of the model while statistics are collected."),
+    click.option(
+        "--reset-state",
+        default="sample",
+        show_default=True,
+        help="When a model forgets its state: before each sample, or never, where samples are steps of one sequence.",
+    ),
     click.option("--cache", help="Folder that keeps the statistics for the next time."),
     click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated."),
     click.option(

@@ -70,6 +70,7 @@ class ExperimentConfig(BaseModel):
         model_type: "transformer", or nothing.
         target_device: Hardware table.
         runtime: Fields of `RuntimeConfig`.
+        reset_state: When the state of a model that has one is reset: "sample" (before each), "never".
         storage: Optuna URL; by default a file in `out`.
         tracking: MLflow.
         seed: Of the sampler.
@@ -98,6 +99,7 @@ class ExperimentConfig(BaseModel):
     model_type: str | None = None
     target_device: str = "ANY"
     runtime: dict[str, Any] = Field(default_factory=dict)
+    reset_state: str | None = None
     storage: str | None = None
     tracking: Tracking = Tracking()
     seed: int = 0
@@ -165,6 +167,7 @@ class ExperimentConfig(BaseModel):
             "model_type": self.model_type,
             "target_device": self.target_device,
             "runtime": self.runtime,
+            "reset_state": self.reset_state,
         }
 
 

@@ -42,6 +42,13 @@ class Precision(Word):
         return self in {Precision.FP8_E4M3, Precision.FP8_E5M2}
 
 
+class ResetState(Word):
+    """When the state of a model is reset while samples are run."""
+
+    SAMPLE = "sample"  # before each of them
+    NEVER = "never"  # before the first alone: samples are the steps of one sequence, and run in order
+
+
 class Preset(Word):
     """Scheme of the activations; weights are symmetric in both."""
 

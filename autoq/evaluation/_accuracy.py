@@ -95,7 +95,7 @@ def _infer(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Cal
         done += 1
 
     try:
-        infer_all(compiled.compiled_model, feeds(), copied)
+        infer_all(compiled.compiled_model, feeds(), copied, reset_state=compiled.reset_state)
     except RuntimeError as error:
         msg = f"inference fails on validation samples from {done}: {first_reason(error)}"
         raise DeviceError(msg) from error

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from autoq.calibration import Feed
-from autoq.core import DeviceError, DistortionMeasure
+from autoq.core import DeviceError, DistortionMeasure, ResetState
 from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._runtime import RuntimeConfig, first_reason
 
@@ -29,7 +29,8 @@ def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure 
 
     Args:
         reference: Per input, the float model's output arrays.
-        outputs: Likewise for the candidate.
+        outputs: Likewise for the candidate; where shapes differ, what both have is compared, and what only one has
+            counts as distortion.
         measure: What is measured, averaged over outputs.
     """
     parts = np.array([_parts(a, b, measure) for a, b in zip(reference, outputs, strict=True)])
@@ -91,9 +92,12 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
         off = np.zeros(switches.shape[1], np.float32)
 
         def run(feed: Feed, setting: NDArray[np.float32]) -> list[NDArray[np.generic]]:
+            if runtime.reset_state is ResetState.SAMPLE:
+                request.reset_state()
             return [np.array(value) for value in request.infer({**feed, runs.name: setting}).values()]
 
         run(inputs[0], off)
+        request.reset_state()
         started = time.perf_counter()
         reference = [run(feed, off) for feed in inputs[:_FEWEST_INPUTS]]
         for outputs in reference:
@@ -102,6 +106,7 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
         reference = [*reference[:used], *(run(feed, off) for feed in inputs[_FEWEST_INPUTS:used])]
         parts = []
         for setting in switches[:count]:
+            request.reset_state()
             parts.append(
                 [
                     _parts(truth, run(feed, setting), measure)
@@ -125,14 +130,38 @@ def _parts(
 
 
 def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure) -> float:
+    """What one output contributes.
+
+    Where shapes differ, as of a detector that finds one box less, what both have is compared: what only one has counts
+    as if the other had zeros there, and as classes that are all alike.
+    """
+    common, candidate = (truth, actual) if truth.shape == actual.shape else _common(truth, actual)
     if measure is DistortionMeasure.NMSE:
-        return _sum_of_squares(_floats(actual) - _floats(truth))
-    truth, actual = np.asarray(truth, np.float64), np.asarray(actual, np.float64)
+        error = _sum_of_squares(_floats(candidate) - _floats(common))
+        if common is truth:
+            return error
+        pairs = ((truth, common), (actual, candidate))
+        return error + sum(_sum_of_squares(_floats(a)) - _sum_of_squares(_floats(b)) for a, b in pairs)
+    rows, candidates = (np.asarray(values, np.float64) for values in (common, candidate))
     if measure is DistortionMeasure.COSINE:
-        lengths = float(np.linalg.norm(truth) * np.linalg.norm(actual))
-        return 1 - float(np.sum(truth * actual)) / lengths if lengths > 0 else float(np.any(truth != actual))
-    rows, candidates = (_log_probabilities(np.atleast_1d(values)) for values in (truth, actual))
-    return float(np.sum(np.exp(rows) * (rows - candidates)))
+        lengths = float(np.linalg.norm(np.float64(truth)) * np.linalg.norm(np.float64(actual)))
+        return 1 - float(np.sum(rows * candidates)) / lengths if lengths > 0 else float(np.any(truth) != np.any(actual))
+    rows, candidates = (_log_probabilities(np.atleast_1d(values)) for values in (rows, candidates))
+    alone = _row_count(truth) + _row_count(actual) - 2 * _row_count(common)
+    return float(np.sum(np.exp(rows) * (rows - candidates))) + alone * math.log(max(truth.shape[-1:], default=1) or 1)
+
+
+def _common(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The beginnings of two arrays that have one shape."""
+    if first.ndim != second.ndim:
+        first, second = first.ravel(), second.ravel()
+    shared = tuple(slice(min(sizes)) for sizes in zip(first.shape, second.shape, strict=True))
+    return first[shared], second[shared]
+
+
+def _row_count(values: NDArray[Any]) -> int:
+    """Number of classifications, along the last axis."""
+    return int(np.prod(values.shape[:-1]))
 
 
 def _floats(values: NDArray[Any]) -> NDArray[Any]:
@@ -147,6 +176,8 @@ def _sum_of_squares(values: NDArray[Any]) -> float:
 
 def _log_probabilities(values: Floats) -> Floats:
     """Of the classes along the last axis: the logarithm where they are probabilities already, else of their softmax."""
+    if not values.size:
+        return values
     sums = values.sum(axis=-1)
     if (values >= 0).all() and np.allclose(sums, 1, atol=1e-3):
         return np.log(np.maximum(values, 1e-12))
@@ -165,7 +196,7 @@ def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure) -> 
             spread = sum(_sum_of_squares(array - array.dtype.type(mean)) for array in values)
             sizes.append(spread if spread > 0 else 1.0)
         elif measure is DistortionMeasure.KL:
-            sizes.append(float(sum(array.size // array.shape[-1] if array.ndim else 1 for array in arrays)))
+            sizes.append(float(max(sum(map(_row_count, arrays)), 1)))
         else:
             sizes.append(float(len(arrays)))
     return np.asarray((parts.sum(axis=1) / np.array(sizes)).mean(axis=1), np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.core import DeviceError
+from autoq.core import DeviceError, ResetState
 from autoq.evaluation._runtime import RuntimeConfig, first_reason
 
 Outputs = list[list[NDArray[np.generic]]]
@@ -40,6 +40,8 @@ def model_outputs(
         for x in inputs:
             if len(found) >= _FEWEST_INPUTS and time.perf_counter() - started > max_seconds:
                 break
+            if runtime.reset_state is ResetState.SAMPLE:
+                request.reset_state()
             found.append([np.array(value) for value in request.infer(x).values()])
     except RuntimeError as error:
         msg = f"inference fails: {first_reason(error)}"

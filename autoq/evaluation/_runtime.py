@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import openvino as ov
 
-from autoq.core import ConfigError, DeviceError, RuntimePrecision, nearest
+from autoq.core import ConfigError, DeviceError, ResetState, RuntimePrecision, nearest
 
 _META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
 # What exceptions of a plugin arrive as in Python.
@@ -47,15 +47,17 @@ class Compiled:
     Attributes:
         compiled_model: As OpenVINO has it.
         properties: Effective settings, read back after compilation.
+        reset_state: When its state is reset while samples are run.
     """
 
     compiled_model: ov.CompiledModel
     properties: Mapping[str, str]
+    reset_state: ResetState = ResetState.SAMPLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeConfig:
-    """Compile settings.
+    """How a model is compiled and run.
 
     Attributes:
         device: OpenVINO device.
@@ -66,6 +68,8 @@ class RuntimeConfig:
         batch: First dimension of every input; None leaves the model's.
         input_shapes: Shape by input name, as OpenVINO writes it: [1, 3, 224, 224], "?,3,?,?", "1..8,3,224,224".
         properties: Further OpenVINO properties by name.
+        reset_state: When the state of a model that has one is reset while samples are run: before each "sample", or
+            "never", where samples are the steps of one sequence, which then run in order.
     """
 
     device: str = "CPU"
@@ -76,6 +80,7 @@ class RuntimeConfig:
     batch: int | None = None
     input_shapes: Mapping[str, str | Sequence[int]] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    reset_state: ResetState = ResetState.SAMPLE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shapes", MappingProxyType(dict(self.input_shapes)))
@@ -102,7 +107,8 @@ class RuntimeConfig:
                 msg = f"runtime key {key!r} is unknown: {nearest(key, known)}"
                 raise ConfigError(msg)
         precision = RuntimePrecision.parse(values.get("inference_precision", RuntimePrecision.DEFAULT))
-        return cls(**{**values, "inference_precision": precision})
+        reset_state = ResetState.parse(values.get("reset_state", ResetState.SAMPLE))
+        return cls(**{**values, "inference_precision": precision, "reset_state": reset_state})
 
     def with_precision(self, precision: RuntimePrecision) -> RuntimeConfig:
         """The same settings with another precision of float layers."""
@@ -170,7 +176,7 @@ class RuntimeConfig:
         except _NATIVE_ERRORS as error:
             msg = f"device {self.device!r} does not compile the model: {first_reason(error)}"
             raise DeviceError(msg) from error
-        return Compiled(compiled, _effective(compiled))
+        return Compiled(compiled, _effective(compiled), self.reset_state)
 
 
 def first_reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from autoq.core import MetricError, RuntimePrecision
+from autoq.core import MetricError, ResetState, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, score
 from autoq.evaluation._chosen import Chosen, Indices, item_count
 from autoq.evaluation._corpus import CorpusMetric
@@ -52,7 +52,9 @@ class Scorer:
         self._metric = metric
         self._evaluate = evaluate
         self._runtime = runtime.for_data()
-        self._per_item = isinstance(metric, Metric)
+        # Where state is kept, what a sample scores depends on those before it.
+        self._apart = runtime.reset_state is not ResetState.NEVER
+        self._per_item = isinstance(metric, Metric) and self._apart
 
     def __len__(self) -> int:
         """Number of items; 0 where the user's own cannot tell."""
@@ -91,7 +93,7 @@ class Scorer:
             def by_function(indices: Indices | None) -> tuple[float, Scores]:
                 mean, scores = _user_score(function, compiled, _chosen(self._validation, indices))
                 if indices is None:
-                    self._per_item = scores.size > 0 and len(self) in {0, scores.size}
+                    self._per_item = self._apart and scores.size > 0 and len(self) in {0, scores.size}
                 return mean, scores
 
             return by_function

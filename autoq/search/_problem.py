@@ -9,7 +9,7 @@ from pathlib import Path
 import openvino as ov
 
 from autoq.calibration import ModelInputs, collect, statistics_digest, statistics_file
-from autoq.core import Level, ModelError, ModelType, RuntimePrecision, TargetDevice
+from autoq.core import BiasCorrection, Level, ModelError, ModelType, ResetState, RuntimePrecision, TargetDevice
 from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported_precisions
 from autoq.graph import Placements, units
 from autoq.search._knowledge import Knowledge
@@ -85,11 +85,17 @@ def place(
     return placements
 
 
-def supported_space(space: SearchSpace, device: str) -> SearchSpace:
-    """The space without the runtime precisions that a device lacks; the default is always there."""
+def supported_space(space: SearchSpace, device: str, reset_state: ResetState = ResetState.SAMPLE) -> SearchSpace:
+    """The space without the runtime precisions that a device lacks; the default is always there.
+
+    Accurate bias correction, which runs samples apart, is left out where they are the steps of one sequence.
+    """
     supported = supported_precisions(device)
     kept = tuple(p for p in space.runtime_precisions if p in supported) or (RuntimePrecision.DEFAULT,)
-    return space.model_copy(update={"runtime_precisions": kept})
+    corrections = space.bias_corrections
+    if reset_state is ResetState.NEVER:
+        corrections = tuple(c for c in corrections if c is not BiasCorrection.ACCURATE) or (BiasCorrection.FAST,)
+    return space.model_copy(update={"runtime_precisions": kept, "bias_corrections": corrections})
 
 
 def prepare(
@@ -103,6 +109,7 @@ def prepare(
     model_type: ModelType | None,
     cache: Path | None,
     stage: Stage,
+    reset_state: ResetState = ResetState.SAMPLE,
 ) -> Problem:
     """Places quantizers, collects statistics once, and measures the float model.
 
@@ -118,6 +125,7 @@ def prepare(
         model_type: Family of the model.
         cache: Folder for statistics; None keeps them in memory.
         stage: Told what happens.
+        reset_state: When the state of the model is reset while samples are run.
 
     Raises:
         ModelError: The model has nothing to quantize.
@@ -125,12 +133,12 @@ def prepare(
             that make units where the space asks for them.
     """
     stage("placing quantizers", 0, None)
-    space = supported_space(space, device)
+    space = supported_space(space, device, reset_state)
     placements = place(model, space, target_device=target_device, model_type=model_type)
     level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
     dimensions = Dimensions.of(space, units(model, placements.reference, level))
     subset_size = min(max(space.subset_sizes), len(inputs))
-    digest = statistics_digest(model, inputs, subset_size, "f32")
+    digest = statistics_digest(model, inputs, subset_size, "f32", reset_state)
     file = statistics_file(digest)
     statistics = collect(
         model,
@@ -138,6 +146,7 @@ def prepare(
         inputs,
         needs=space.needs(),
         subset_size=subset_size,
+        reset_state=reset_state,
         path=None if cache is None else cache / file,
         progress=lambda done, total: stage("collecting calibration statistics", done, total),
     )

@@ -1,7 +1,7 @@
 """Accurate bias correction: each layer's mean is measured in the quantized model, all layers before it corrected.
 
 requires: the candidate, quantizers in place, on a workbench that may be cut up; channel means behind each bias in the
-    float model over the same samples; a model without state.
+    float model over the same samples, before each of which the state of a model that has one was reset.
 ensures: on these samples every corrected layer has the channel means that it has in the float model.
 
 The model is cut into waves: a layer's wave is the largest number of corrected layers on a way to it. A wave is run once
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.calibration import infer_all
-from autoq.core import DeviceError, FloatArray, PlanError
+from autoq.core import DeviceError, FloatArray
 from autoq.graph import WeightedLayer
 from autoq.transform._bias_correction import acceptable, bias_of, shift_biases
 
@@ -57,12 +57,9 @@ def corrected_shifts(
         Shift [out] by operation.
 
     Raises:
-        PlanError: The model keeps state between inferences.
         DeviceError: A part of the model cannot be run.
     """
-    if workbench.get_sinks():
-        msg = "accurate bias correction is for models without state; 'fast' corrects this one."
-        raise PlanError(msg)
+    _read_reset_state(workbench)
     cut = _Cut.of(workbench, {nodes[layer.op].get_name() for layer in layers})
     kept: dict[Tensor, list[NDArray[Any]]] = {
         (parameter.get_name(), 0): [feed[_input_name(parameter)] for feed in feeds]
@@ -88,6 +85,18 @@ def corrected_shifts(
         for tensor in [tensor for tensor in kept if cut.last_reader.get(tensor, -1) <= wave]:
             del kept[tensor]
     return shifts
+
+
+def _read_reset_state(model: ov.Model) -> None:
+    """Has a model read what its state is after a reset, in place of the state."""
+    for op in model.get_ordered_ops():
+        if op.get_type_name() != "ReadValue":
+            continue
+        shape = [size.get_length() if size.is_static else 0 for size in op.get_output_partial_shape(0)]
+        zeros = ops.constant(np.zeros(shape, op.get_output_element_type(0).to_dtype()))
+        initial = op.input_value(0) if op.get_input_size() else zeros.output(0)
+        for target in op.output(0).get_target_inputs():
+            target.replace_source_output(initial)
 
 
 @dataclass(frozen=True, slots=True)

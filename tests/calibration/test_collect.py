@@ -20,6 +20,7 @@ from autoq.calibration import (
     statistics_digest,
 )
 from autoq.calibration._batches import samples_together
+from autoq.calibration._histograms import histogram
 from autoq.core import DataError, DeviceError, ModelError, RangeEstimator
 from autoq.graph import Tensor, analyze, unique_names
 
@@ -75,6 +76,27 @@ def test_every_tap_is_the_reduction_of_its_activation(model, data, needs):
     assert checked >= {NOTHING: 4}.get(needs, 10)
     assert statistics.covers([graph], needs)
     assert statistics.covers([graph], EVERYTHING) == (needs is EVERYTHING)
+
+
+@pytest.mark.parametrize("reshaped", [False, True])
+@pytest.mark.parametrize("element_type", [np.float32, np.float16])
+def test_values_of_an_input_are_those_of_its_own_sample(reshaped, element_type):
+    """The device hands out the memory of an input, which the next inference writes to, where a model lets it."""
+    lengths = np.random.default_rng(0).integers(2, 60, 80)
+    data = [np.random.default_rng(i).normal(0, 1, (1, n, 16)).astype(element_type) for i, n in enumerate(lengths)]
+    x = ops.parameter([1, -1, 16], element_type, "x")
+    y = ops.reshape(x, np.array([1, -1, 16]), False) if reshaped else x
+    y = ops.matmul(y, np.random.default_rng(0).normal(0, 0.3, (16, 16)).astype(element_type), False, True)
+    model = ov.Model([ops.result(ops.relu(y))], [x], "lengths")
+    graph, statistics = collected(model, data, needs=EVERYTHING)
+    taps = [tap for tap in required_taps([graph], EVERYTHING) if tap.statistic is Statistic.QUANTILE]
+    assert taps
+    for tap in taps:
+        expected = [np.quantile(sample.astype(np.float32), tap.level) for sample in data]
+        np.testing.assert_allclose(statistics.of(tap, 99)[:, 0], expected, rtol=1e-5, atol=1e-6)
+    (tensor,) = required_histograms([graph], EVERYTHING)
+    expected = np.array([histogram(sample) for sample in data])
+    np.testing.assert_array_equal(statistics.histograms[:, statistics.places[tensor]], expected)
 
 
 def test_a_histogram_holds_the_values_of_its_activation():

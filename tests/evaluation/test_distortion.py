@@ -51,6 +51,32 @@ def test_nothing_is_no_distortion(measure):
     assert distortion(zeros, zeros, measure) == 0
 
 
+@pytest.mark.parametrize("measure", DistortionMeasure)
+def test_outputs_of_differing_shapes_are_compared_in_what_both_have(measure):
+    """As of detectors, which find one box less, or none: the more is missing, the farther off."""
+    rng = np.random.default_rng(0)
+    whole = [[rng.normal(0, 1, (6, 4)), rng.normal(0, 1, (5,))] for _ in range(3)]
+
+    def boxes(count):
+        return [[first[:count], second] for first, second in whole]
+
+    found = [distortion(whole, boxes(count), measure) for count in (6, 5, 3, 0)]
+    assert found[0] == pytest.approx(0, abs=1e-12)
+    assert found == sorted(found)
+    assert found[1] > 0
+    assert np.isfinite(found).all()
+    assert distortion(boxes(5), whole, measure) > 0
+    nothing = [[first[:0], second[:0]] for first, second in whole]
+    assert distortion(nothing, nothing, measure) == 0
+    assert 0 < distortion(nothing, whole, measure) < np.inf
+    assert 0 < distortion(whole, [[first.ravel()[:9], second] for first, second in whole], measure) < np.inf
+
+
+def test_what_only_one_has_counts_as_a_squared_error_from_zero():
+    truth, actual = [[np.arange(4.0)]], [[np.array([0.0, 1.0, 4.0])]]
+    assert distortion(truth, actual) == pytest.approx((4 + 9) / np.square([-1.5, -0.5, 0.5, 1.5]).sum())
+
+
 def test_float32_is_reckoned_with_as_it_is():
     values = RNG.normal(100, 1, (3, 2000, 50)).astype(np.float32)
     others = values + RNG.normal(0, 0.01, values.shape).astype(np.float32)

@@ -43,6 +43,9 @@ class Machine:
         machine = self
 
         class Request:
+            def reset_state(self):
+                """It has none."""
+
             def infer(self, sample=None):
                 slow = 1.5 if sample is not None else 1.0  # the first of a burst finds cold caches
                 machine.now += seconds * slow * machine.load(machine.now) * (1 + machine.rng.exponential(machine.noise))
@@ -99,6 +102,9 @@ def test_no_request_is_left_running_by_a_burst():
 
         def __init__(self):
             self.busy = False
+
+        def reset_state(self):
+            assert not self.busy
 
         def infer(self, sample=None):
             assert not self.busy, "Infer Request is busy"
@@ -263,6 +269,9 @@ def test_inference_that_fails(machine):
 
 
 class Broken:
+    def reset_state(self):
+        """It has none."""
+
     def infer(self, sample=None):
         raise RuntimeError("Exception from src/plugin.cpp:12:\nout of luck\n")
 

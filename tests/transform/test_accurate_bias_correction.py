@@ -4,7 +4,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from graph_models import MODELS
-from networks import conv_net, images, run, snapshot, token_net
+from networks import conv_net, images, memory_net, snapshot, token_net
 from openvino import opset13 as ops
 from peer import one_sample
 
@@ -117,18 +117,17 @@ def test_without_data_it_is_refused():
         CandidateBuilder(model, placements, statistics).build(PLAN)
 
 
-def test_a_model_with_state_is_refused():
-    x = ops.parameter([1, 3, 8, 8], np.float32, "image")
-    info = ov.op.util.VariableInfo()
-    info.data_shape, info.data_type, info.variable_id = ov.PartialShape([1, 4, 8, 8]), ov.Type.f32, "memory"
-    variable = ov.op.util.Variable(info)
-    weight = np.random.default_rng(0).normal(0, 0.3, (4, 3, 3, 3)).astype(np.float32)
-    y = ops.convolution(x, weight, [1, 1], [1, 1], [1, 1], [1, 1])
-    y = ops.add(y, np.ones((1, 4, 1, 1), np.float32))
-    read = ops.read_value(ops.constant(np.zeros((1, 4, 8, 8), np.float32)), variable)
-    total = ops.add(y, read)
-    model = ov.Model([ops.result(total)], [ops.assign(total, variable)], [x], "stateful")
-    builder, _ = builder_for(model, images(5))
-    with pytest.raises(PlanError, match="accurate bias correction is for models without state"):
-        builder.build(PLAN)
-    assert run(builder.build(QuantizationPlan(Recipe())), images(1)).shape == (1, 4, 8, 8)
+def test_a_model_with_state_is_corrected_as_it_runs_after_a_reset():
+    model, data = memory_net(), np.random.default_rng(0).normal(0, 1, (5, 1, 8)).astype(np.float32)
+    builder, _ = builder_for(model, list(data))
+    count = builder.resolve(PLAN).corrected_on
+    means = []
+    for network in (model, builder.build(PLAN), builder.build(QuantizationPlan(Recipe(bias_correction="none")))):
+        request = ov.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+        rows = []
+        for x in data[:count]:
+            request.reset_state()
+            rows.append(request.infer(x)[0].copy())
+        means.append(np.mean(rows, axis=0))
+    wanted, corrected, uncorrected = means
+    assert np.abs(corrected - wanted).max() < 0.01 * np.abs(uncorrected - wanted).max()
