@@ -5,6 +5,7 @@ from autoq.graph._bodies import Body, check_scope, if_bodies
 from autoq.graph._levels import units
 from autoq.graph._names import unique_names
 from autoq.graph._neighbours import neighbours
+from autoq.graph._normal_form import normal_form
 from autoq.graph._original import analyze_original
 from autoq.graph._placements import NO_SCOPE, Placements
 from autoq.graph._read import read_model
@@ -41,6 +42,7 @@ __all__ = [
     "check_scope",
     "if_bodies",
     "neighbours",
+    "normal_form",
     "read_model",
     "samples_apart",
     "standing_quantizers",

@@ -9,7 +9,8 @@ from openvino import opset13 as ops
 from autoq.core import ModelType, TargetDevice
 from autoq.graph._analyze import analyze
 from autoq.graph._scope import IgnoredScope
-from autoq.graph._standing import FAKES, dequantized
+from autoq.graph._standing import dequantized
+from autoq.graph._tables import FAKES
 from autoq.graph._types import QuantizationGraph
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import openvino as ov
 
 from autoq.core import ModelError
+from autoq.graph._normal_form import normal_form
 
 _FILES = {
     ".xml": "OpenVINO IR",
@@ -22,23 +23,24 @@ _FILES = {
 
 
 def read_model(source: Any, example_input: Any = None) -> ov.Model:  # a path or a model of any framework
-    """Reads a model as OpenVINO sees it.
+    """Reads a model as OpenVINO sees it, and puts it into normal form: what is known without an input is a Constant.
 
     Args:
         source: Path of an IR (`.xml`), ONNX (`.onnx`, plain or with Q/DQ), TensorFlow (SavedModel folder or `.pb`),
-            TFLite (`.tflite`) or Paddle (`.pdmodel`) model; an `ov.Model`, returned as it is; a `torch.nn.Module`.
+            TFLite (`.tflite`) or Paddle (`.pdmodel`) model; an `ov.Model`; a `torch.nn.Module`. None of
+            them is changed.
         example_input: What a `torch.nn.Module` is traced with: a tensor, or a tuple or dict of tensors.
 
     Raises:
         ModelError: The model does not read.
     """
     if isinstance(source, ov.Model):
-        return source
+        return normal_form(source)
     if isinstance(source, str | os.PathLike):
-        return _read_path(Path(source))
+        return normal_form(_read_path(Path(source)))
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(source, torch.nn.Module):
-        return _read_torch(source, example_input)
+        return normal_form(_read_torch(source, example_input))
     msg = f"a model cannot be read from a {type(source).__name__}: pass a path, an openvino.Model or a torch.nn.Module."
     raise ModelError(msg)
 

@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 from openvino.helpers import unpack_data
 
 from autoq.graph._names import unique_names
-from autoq.graph._tables import AGNOSTIC, FLOAT_TYPES, QUANTIZABLE, QUANTIZED_PORTS, WEIGHT_PORTS, WEIGHT_WRAPPERS
+from autoq.graph._tables import (
+    AGNOSTIC,
+    FAKES,
+    FLOAT_TYPES,
+    NARROW_TYPES,
+    QUANTIZABLE,
+    QUANTIZED_PORTS,
+    WEIGHT_PORTS,
+    WEIGHT_WRAPPERS,
+)
 
-FAKES = frozenset({"FakeQuantize", "FakeConvert"})
-_NARROW = frozenset({"u1", "u2", "u3", "u4", "u6", "u8", "i4", "i8", "nf4", "f4e2m1", "f8e4m3", "f8e5m2", "f8e8m0"})
 _SCALING = frozenset({"Multiply", "Subtract"})
 
 
@@ -102,7 +109,7 @@ def dequantized(node: ov.Node) -> ov.Output | None:
     if node.get_type_name() != "Convert" or node.get_element_type().get_type_name() not in FLOAT_TYPES:
         return None
     value = node.input_value(0)
-    narrow = value.get_element_type().get_type_name() in _NARROW
+    narrow = value.get_element_type().get_type_name() in NARROW_TYPES
     return value if narrow and value.get_node().get_type_name() in {"Constant", "Convert"} else None
 
 

@@ -144,6 +144,14 @@ POST_PROCESSING = frozenset({"TopK", "NonMaxSuppression"})
 NON_NEGATIVE = frozenset({"Relu", "Sigmoid", "HSigmoid", "HardSigmoid", "Softmax", "Abs", "Exp", "ReduceL2", "Sqrt"})
 
 FLOAT_TYPES = frozenset({"f16", "bf16", "f32", "f64"})
+HALF_TYPES = frozenset({"f16", "bf16"})
+# What quantized weights are stored in.
+NARROW_TYPES = frozenset(
+    {"u1", "u2", "u3", "u4", "u6", "u8", "i4", "i8", "nf4", "f4e2m1", "f8e4m3", "f8e5m2", "f8e8m0"}
+)
+
+# Operations that quantize: what a model has of them is its own.
+FAKES = frozenset({"FakeQuantize", "FakeConvert"})
 
 # What may stand between a Constant and the operation that reads it as a weight.
 WEIGHT_WRAPPERS = frozenset({"Convert", "Reshape"})

@@ -59,11 +59,6 @@ def test_a_model_reads_and_runs(kind: str, as_text: bool, tmp_path: Path) -> Non
         np.testing.assert_array_equal(y, np.maximum(x, 0))
 
 
-def test_a_model_in_memory_is_returned_as_it_is() -> None:
-    model = MODELS["residual"]()
-    assert read_model(model) is model
-
-
 def test_a_torch_module_is_traced_and_left_as_it_was() -> None:
     torch = pytest.importorskip("torch")
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU()).train()
