@@ -15,7 +15,7 @@ _BYTES = {"": 1.0, "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "m
 
 
 def absolute_drop(max_drop: float | str | None, float_mean: float, *, relative: bool = False) -> float | None:
-    """A budget in the metric's unit: a number as it is, "1%" as that share of the float model's score.
+    """A budget in the metric's unit: a number as it is, "1%" as that share of the size of the float model's score.
 
     Args:
         max_drop: The budget; None is none.
@@ -23,7 +23,7 @@ def absolute_drop(max_drop: float | str | None, float_mean: float, *, relative: 
         relative: A number is a share of the float model's score too.
 
     Raises:
-        ConfigError: It is negative, or neither a number nor a percentage.
+        ConfigError: It is negative, neither a number nor a percentage, or a share of a score of 0.
     """
     if max_drop is None:
         return None
@@ -37,7 +37,15 @@ def absolute_drop(max_drop: float | str | None, float_mean: float, *, relative: 
     if not value >= 0 or not math.isfinite(value):
         msg = f"max_drop is {max_drop!r}: a drop must be at least 0."
         raise ConfigError(msg)
-    return value * abs(float_mean) if percent or relative else value
+    if not (percent or relative):
+        return value
+    if float_mean == 0:
+        msg = (
+            f"max_drop is {max_drop!r} of the float model's score, but that is 0: write a drop in the metric's unit, "
+            "such as 0.01, or check that the labels and the metric fit the model."
+        )
+        raise ConfigError(msg)
+    return value * abs(float_mean)
 
 
 @dataclass(frozen=True, slots=True)

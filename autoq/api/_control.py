@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import Calibrated, Progress
 from autoq.calibration import Feed
-from autoq.core import BiasCorrection, Precision, QuantizationPlan, Recipe, RuntimePrecision
+from autoq.core import BiasCorrection, Estimate, Precision, QuantizationPlan, Recipe, RuntimePrecision, shown
 from autoq.evaluation import (
+    Accuracy,
     F32Runner,
     Race,
     RuntimeConfig,
@@ -31,6 +32,8 @@ from autoq.evaluation import (
     Scorer,
     Scores,
     layer_times,
+    paired_drop,
+    power_note,
     racing_order,
 )
 from autoq.search import measure_restorations, restoration_order, restore
@@ -84,6 +87,10 @@ class Control:
         step: Called with candidates scored so far, twice.
         cost: Milliseconds of each group in float.
         found: Candidates scored.
+        earlier: Candidates scored before f32 was turned to.
+        own_drop: Of the float model at the device's default precision, where that alone is beyond the budget: what is
+            left in float then runs in f32.
+        note: What the labelled data cannot prove of the budget; None where that is nothing.
         estimates: Drops that candidates were estimated to have, in the order in which they were tried.
     """
 
@@ -98,6 +105,9 @@ class Control:
     step: Progress
     cost: Mapping[str, float] = field(default_factory=dict)
     found: list[_Candidate] = field(default_factory=list)
+    earlier: int = 0
+    own_drop: float | None = None
+    note: str | None = None
     estimates: list[float] = field(default_factory=list)
 
     @classmethod
@@ -116,6 +126,7 @@ class Control:
         """Scores the float model, in f32."""
         mean, scores = scorer.of(calibrated.model, RuntimePrecision.F32)(None)
         budget = absolute_drop(max_drop, mean, relative=relative)
+        reference = Accuracy(mean, Estimate(0.0, 0.0, 0.0), scorer.samples(scores), scores)
         return cls(
             calibrated=calibrated,
             inputs=inputs,
@@ -126,6 +137,7 @@ class Control:
             deadline=deadline,
             most=most,
             step=step,
+            note=power_note(reference, budget),
         )
 
     def run(
@@ -139,6 +151,9 @@ class Control:
     ) -> None:
         """Whole models first, then some of the best recipe's groups in float, then all of them.
 
+        Where the float model breaks the budget at the device's default precision, leaving groups in float is in vain:
+        all of that then is in f32.
+
         Args:
             recipes: To try, the preferred one first.
             restored: What groups are restored to.
@@ -146,8 +161,25 @@ class Control:
             measure_biases: Try accurate bias correction too, with the best of the recipes.
             workers: Groups that are ranked at a time, where they cannot be switched within one model.
         """
-        if not self._try_whole(recipes, measure_biases=measure_biases) and not self._spent():
+        done = self._try_whole(recipes, measure_biases=measure_biases) or self._spent()
+        if not done and self._turned_to_f32(runtime):
+            in_f32 = [replace(recipe, runtime_precision=RuntimePrecision.F32) for recipe in recipes]
+            done = self._try_whole(in_f32, measure_biases=measure_biases) or self._spent()
+        if not done:
             self._restore(restored, runtime, workers)
+
+    def _turned_to_f32(self, runtime: RuntimeConfig) -> bool:
+        """Whether the float model breaks the budget by itself, so that candidates are to be scored in f32 instead."""
+        model, default = self.calibrated.model, RuntimePrecision.DEFAULT
+        hint = runtime.for_data().with_precision(default).compile(model).properties.get("INFERENCE_PRECISION_HINT")
+        if hint in {None, str(RuntimePrecision.F32)}:
+            return False
+        drop = self.reference - self.scorer.of(model, default)(None)[0]
+        if drop <= self.max_drop:
+            return False
+        self.own_drop, self.earlier = drop, len(self.found)
+        self.found.clear()
+        return True
 
     def _try_whole(self, recipes: Sequence[Recipe], *, measure_biases: bool) -> bool:
         """Whether some recipe meets the budget with nothing left in float, or there is no time for more."""
@@ -241,8 +273,15 @@ class Control:
         chosen = min(within or self.found, key=lambda c: (c.cost, c.drop) if within else (c.drop, c.cost))
         if not within:
             msg = (
-                f"no candidate met the drop of at most {self.max_drop:.4g} in {len(self.found)} evaluations: the most "
-                f"accurate one drops by {chosen.drop:.4g}."
+                f"no candidate met the drop of at most {self.max_drop:.4g} in {self._evaluations} evaluations: the "
+                f"most accurate one drops by {chosen.drop:.4g}."
+            )
+            warnings.warn(msg, stacklevel=3)
+        if self.own_drop is not None:
+            msg = (
+                f"the float model itself, at the device's default precision, drops by {shown(self.own_drop)}, beyond "
+                f"the drop of at most {self.max_drop:.4g}: the model that is returned was scored with what it leaves "
+                "in float in f32. Compile it with INFERENCE_PRECISION_HINT=f32, which a model cannot say itself."
             )
             warnings.warn(msg, stacklevel=3)
         model = self.calibrated.build(chosen.plan)
@@ -250,16 +289,30 @@ class Control:
             "score": chosen.mean,
             "float_score": self.reference,
             "drop": chosen.drop,
+            "drop_interval": self._interval(chosen),
             "max_drop": self.max_drop,
-            "evaluations": len(self.found),
+            "evaluations": self._evaluations,
+            "runtime_precision": str(chosen.plan.recipe.runtime_precision),
+            "note": self.note,
         }
         model.set_rt_info(json.dumps(summary), ["autoq", "accuracy_control"])
         return model
 
+    @property
+    def _evaluations(self) -> int:
+        return self.earlier + len(self.found)
+
+    def _interval(self, chosen: _Candidate) -> list[float] | None:
+        """Ends of the interval of a candidate's drop; None where nothing is known of it."""
+        if not self.scores.size or not chosen.finished:
+            return None
+        drop = paired_drop(self.scores, chosen.scores)
+        return [drop.low, drop.high] if drop.known else None
+
     def _spent(self) -> bool:
         """Whether time or evaluations are used up."""
         late = self.deadline is not None and time.monotonic() > self.deadline
-        return late or (self.most is not None and len(self.found) >= self.most)
+        return late or (self.most is not None and self._evaluations >= self.most)
 
     def _meets(self, plan: QuantizationPlan) -> bool:
         """Whether a candidate, scored on all items, meets the budget; one that would not is not scored on all."""

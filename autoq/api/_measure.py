@@ -8,7 +8,7 @@ from typing import Any
 
 from autoq.api._metric import one_metric
 from autoq.api._sample import timing_sample
-from autoq.core import ConfigError, Estimate
+from autoq.core import ConfigError, Estimate, shown
 from autoq.evaluation import (
     Accuracy,
     AnyMetric,
@@ -19,17 +19,21 @@ from autoq.evaluation import (
     Scores,
     ValidationFn,
     ValidationSet,
+    busy_note,
     compile_pairs,
+    drop_between,
     execution_report,
     mean_interval,
     measure_latency,
-    paired_drop,
+    shown_faster,
     size_bytes,
 )
 from autoq.graph import read_model
 
 # A model that is compiled again is a few percent faster or slower: this share of the time may go to compiling.
 _COMPILING = 0.5
+# Of the time for timing, what the timer's check on itself takes.
+_CHECKING = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +44,24 @@ class Comparison:
         latency: The model, and its ratio to the other one.
         execution: What the device runs for the model.
         runtime: Effective compile properties.
+        timer: Latency ratio of the other model to itself, by the same timer: its true value is 1.
     """
 
     latency: Latency
     execution: ExecutionReport
     runtime: dict[str, str]
+    timer: Estimate
 
     @property
     def verdict(self) -> str:
         """The comparison in words."""
         speedup, ratio = self.latency.speedup, self.latency.ratio
-        interval = f"95% interval {speedup.low:.2f}-{speedup.high:.2f}"
-        if speedup.low > 1:
-            return f"{speedup.value:.2f}x faster, {interval}"
-        if ratio.low > 1:
-            return f"{ratio.value:.2f}x slower, 95% interval {ratio.low:.2f}-{ratio.high:.2f}"
-        return f"no difference can be shown: speed-up {speedup.value:.2f}, {interval}"
+        faster = shown_faster(self.latency, self.timer)
+        busy = "" if (note := busy_note(self.timer)) is None else f"; {note}"
+        if faster is None:
+            return f"no difference can be shown: speed-up {_with_interval(speedup)}{busy}"
+        value, interval = _with_interval(speedup if faster else ratio).split(", ")
+        return f"{value}x {'faster' if faster else 'slower'}, {interval}{busy}"
 
 
 def benchmark(
@@ -71,7 +77,8 @@ def benchmark(
     """Times a model beside another one, or beside itself under other settings, in alternating bursts.
 
     Both are compiled several times, so that the interval holds for the models and not for one compilation of each; once
-    where memory has no room for more.
+    where memory has no room for more. The other model is timed beside itself too: nothing is called faster that this
+    check of the timer does not bear out.
 
     Args:
         model: What `autoq.read_model` reads.
@@ -105,9 +112,13 @@ def benchmark(
         max_seconds=_COMPILING * max_seconds,
         size_bytes=size_bytes(network) + size_bytes(other),
     )
-    item = timing_sample(network, config, sample)
+    item, timing_s = timing_sample(network, config, sample), (1 - _COMPILING) * max_seconds
+    # One compilation beside itself, and the halves of several: either way the ratio is 1.
+    halves = (baselines[: len(baselines) // 2] or baselines), baselines[-(len(baselines) // 2) :]
+    check = measure_latency(*halves, item, max_seconds=_CHECKING * timing_s)
     return Comparison(
-        latency=measure_latency(candidates, baselines, item, max_seconds=(1 - _COMPILING) * max_seconds),
+        latency=measure_latency(candidates, baselines, item, max_seconds=(1 - _CHECKING) * timing_s),
+        timer=check.ratio,
         execution=execution_report(candidates[0]),
         runtime=dict(candidates[0].properties),
     )
@@ -133,19 +144,24 @@ class Scoring:
     @property
     def verdict(self) -> str:
         """The scores in words."""
-        text = self.mean.format(".4f") + (f" on {self.n} samples" if self.n else "")
+        text = self.mean.shown() + (f" on {self.n} samples" if self.n else "")
         if self.drop is None:
             return text
-        low, high, size = self.drop.low, self.drop.high, abs(self.drop.value)
+        gain = Estimate(-self.drop.value, -self.drop.high, -self.drop.low, self.drop.confidence)
+        size, how = (self.drop, "worse") if self.drop.value > 0 else (gain, "better")
         if not self.drop.known:
-            how = "worse" if self.drop.value > 0 else "better"
-            found = f"{size:.4f} {how}" if size else "the same"
+            found = f"{shown(size.value)} {how}" if size.value else "the same"
             return f"{text}: {found}, but without scores of single items nothing says how sure that is"
-        if low > 0:
-            return f"{text}: {size:.4f} worse, 95% interval {low:.4f} to {high:.4f}"
-        if high < 0:
-            return f"{text}: {size:.4f} better, 95% interval {-high:.4f} to {-low:.4f}"
-        return f"{text}: no difference can be shown, drop {self.drop.value:.4f}, 95% interval {low:.4f} to {high:.4f}"
+        if size.low > 0:
+            value, interval = _with_interval(size, least=4, to=" to ").split(", ")
+            return f"{text}: {value} {how}, {interval}"
+        return f"{text}: no difference can be shown, drop {_with_interval(self.drop, least=4, to=' to ')}"
+
+
+def _with_interval(estimate: Estimate, *, least: int = 2, to: str = "-") -> str:
+    """A number and its interval: "2.21, 95% interval 2.12-2.30"."""
+    value, _, ends = estimate.shown(least=least).partition(" ")
+    return f"{value}, 95% interval {(ends or f'[{value}, {value}]')[1:-1].replace(', ', to)}"
 
 
 def evaluate(
@@ -192,8 +208,7 @@ def evaluate(
     drop = None
     if other is not None:
         reference, others = scorer.of(other, config.inference_precision)(None)
-        paired = scores.size and others.size == scores.size
-        drop = paired_drop(others, scores) if paired else Estimate.unknown(reference - value)
+        drop = drop_between((reference, others), (value, scores))
     # What a user's function takes need not be a list of samples: without scores it does not tell how many there are.
     return Scoring(mean, scores, drop, scorer.samples(scores) if scores.size else 0)
 

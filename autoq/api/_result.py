@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ import openvino as ov
 
 from autoq.api._folder import RunFolder
 from autoq.api._scores import ScoreKeeper
+from autoq.api._verdict import caveats, describe, sentences
 from autoq.core import BudgetError, Estimate, PlanError
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.export import save_candidate
@@ -80,11 +82,7 @@ class Candidate:
 
     def describe(self) -> str:
         """Drop and speed-up with their intervals, in one line."""
-        accuracy, latency = self.evaluation.accuracy, self.evaluation.latency
-        return (
-            f"trial {self.record.number}: drop {accuracy.drop.format('.4f')}, "
-            f"{latency.speedup.format('.2f')} times as fast as the float model, {latency.p50_ms:.2f} ms"
-        )
+        return describe(self.record)
 
 
 @dataclass(frozen=True)
@@ -164,9 +162,9 @@ class SearchResult:
         gap, than = self.gap, "more"
         if gap.value < 0:
             gap, than = Estimate(-gap.value, -gap.high, -gap.low, gap.confidence), "less"
-        more = f"{gap.format('.4f')} {than} than in the search"
+        more = f"{gap.shown()} {than} than in the search"
         data = f"{self.holdout.n:,} held-out samples" if self.holdout.n else "held-out data"
-        return f"on {data}: drop {self.holdout.drop.format('.4f')}, {more}."
+        return f"on {data}: drop {self.holdout.drop.shown()}, {more}."
 
     @property
     def figures(self) -> dict[str, float]:
@@ -206,16 +204,18 @@ class SearchResult:
 
     @property
     def verdict(self) -> str:
-        """The outcome in a sentence."""
+        """The outcome in a sentence, and in others what there is to say against it."""
         try:
             best = self.best
         except BudgetError as error:
             return str(error)
+        against = sentences(caveats(best.record, self.records, self.info))
         if best.record.is_baseline:
             best_by = {"fastest": "fastest", "accurate": "most accurate", "smallest": "smallest"}
             rule = self.info.choose if isinstance(self.info.choose, str) else ", ".join(self.info.choose)
-            return f"the float model is already the {best_by.get(rule, f'best by {rule}')} within the budget: keep it."
-        return f"{best.describe()}."
+            kept = f"the float model is already the {best_by.get(rule, f'best by {rule}')} within the budget: keep it."
+            return kept + against
+        return f"{describe(best.record, self.info)}.{against}"
 
     def to_pandas(self) -> pd.DataFrame:
         """One row per trial: state, origin, recipe, drop, ratio, latency, size, with intervals."""
@@ -224,8 +224,7 @@ class SearchResult:
         rows = [self._row(record) for record in self.records]
         for row in rows:
             if (held_out := self.holdout_front.get(row["number"])) is not None:
-                drop = held_out.drop
-                row |= {"holdout_drop": drop.value, "holdout_drop_low": drop.low, "holdout_drop_high": drop.high}
+                row.update(_ends("holdout_drop", held_out.drop))
         return pd.DataFrame(rows)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
@@ -260,7 +259,10 @@ class SearchResult:
             self.front,
             self.chosen,
             verdict=self.verdict,
-            notes=[note for note in (self.holdout_verdict, probed, predicted) if note is not None],
+            notes=[
+                *(note for note in (self.holdout_verdict, probed, predicted) if note is not None),
+                *(f"{note}." for note in self.info.notes.values()),
+            ],
             holdout_front=self.holdout_front,
         )
 
@@ -304,7 +306,7 @@ class SearchResult:
             "info": info_to_dict(self.info),
             "verdict": self.verdict,
             "holdout": None if self.holdout is None else accuracy_to_dict(self.holdout),
-            "gap": None if self.gap is None else asdict(self.gap),
+            "gap": None if self.gap is None else self.gap.to_dict(),
             "holdout_front": {number: accuracy_to_dict(scored) for number, scored in self.holdout_front.items()},
             "probes": None if self.probes is None else asdict(self.probes),
             "prediction_error": None if self.prediction_error is None else asdict(self.prediction_error),
@@ -324,6 +326,7 @@ class SearchResult:
         return (
             f"no quantized candidate meets {limits.text}: the closest is trial {nearest.record.number} with "
             f"{limits.crossed(evaluation)}; allow {limits.advice(evaluation)}, or search longer."
+            f"{sentences(caveats(None, self.records, self.info))}"
         )
 
     @staticmethod
@@ -345,12 +348,8 @@ class SearchResult:
                 "outcome": str(evaluation.accuracy.outcome),
                 "samples": evaluation.accuracy.n,
                 "score": evaluation.accuracy.mean,
-                "drop": drop.value,
-                "drop_low": drop.low,
-                "drop_high": drop.high,
-                "ratio": ratio.value,
-                "ratio_low": ratio.low,
-                "ratio_high": ratio.high,
+                **_ends("drop", drop),
+                **_ends("ratio", ratio),
                 "p50_ms": evaluation.latency.p50_ms,
                 "per_second": evaluation.latency.per_second,
                 "disturbed": evaluation.latency.disturbed,
@@ -358,3 +357,9 @@ class SearchResult:
                 "int8_layers": evaluation.execution.int8_layers,
             }
         return row | {f"seconds_{part}": value for part, value in record.seconds.items()} | {"error": record.error}
+
+
+def _ends(name: str, estimate: Estimate) -> dict[str, float]:
+    """Value and ends as columns; NaN where an end is not known."""
+    low, high = (estimate.low, estimate.high) if estimate.known else (math.nan, math.nan)
+    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}

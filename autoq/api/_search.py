@@ -202,7 +202,7 @@ def search(
             records=records,
             build=build,
             probes=None if known is None else known.probes,
-            prediction_error=None if known is None else prediction_error(problem.dimensions, known, records),
+            prediction_error=None if known is None else prediction_error(explored.problem.dimensions, known, records),
             interrupted=explored.interrupted,
             folder=None if folder is None else folder.path,
         )

@@ -9,7 +9,15 @@ from autoq.api._asked import Asked
 from autoq.api._folder import RunFolder
 from autoq.api._identity import study_identity
 from autoq.api._sample import timing_sample
-from autoq.evaluation import CandidateEvaluator, Evaluator, IsolatedEvaluator, describe_hardware, item_count
+from autoq.evaluation import (
+    CandidateEvaluator,
+    Evaluator,
+    IsolatedEvaluator,
+    busy_note,
+    describe_hardware,
+    item_count,
+    power_note,
+)
 from autoq.search import Budget, Problem, SearchInfo, Stage, Study, prepare
 
 
@@ -75,7 +83,18 @@ def info_of(asked: Asked, problem: Problem, study: Study, budget: Budget) -> Sea
         },
         choose=asked.wanted.rule,
         held_out=item_count(asked.held_out),
+        notes=_notes(problem, budget),
     )
+
+
+def _notes(problem: Problem, budget: Budget) -> dict[str, str]:
+    """What is to be known before the first trial."""
+    evaluator = problem.evaluator
+    found = {
+        "timer": busy_note(evaluator.float_latency.ratio),
+        "proof": power_note(evaluator.float_accuracy, budget.max_drop),
+    }
+    return {kind: note for kind, note in found.items() if note is not None}
 
 
 def _evaluator(asked: Asked, stack: ExitStack) -> CandidateEvaluator:

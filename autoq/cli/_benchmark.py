@@ -9,6 +9,7 @@ import click
 
 from autoq.cli._pairs import read_pairs
 from autoq.cli._show import as_json, print_json
+from autoq.core import shown_ms
 
 
 @click.command()
@@ -70,7 +71,8 @@ def benchmark(
         print_json(
             {
                 "verdict": comparison.verdict,
-                "ratio": asdict(latency.ratio),
+                "ratio": latency.ratio.to_dict(),
+                "timer": comparison.timer.to_dict(),
                 "p25_ms": latency.p25_ms,
                 "p50_ms": latency.p50_ms,
                 "p90_ms": latency.p90_ms,
@@ -85,8 +87,8 @@ def benchmark(
         return
     click.echo(comparison.verdict)
     click.echo(
-        f"{latency.p50_ms:.3f} ms (p25 {latency.p25_ms:.3f}, p90 {latency.p90_ms:.3f}) against "
-        f"{latency.baseline_p50_ms:.3f} ms, {latency.bursts} pairs of bursts; "
+        f"{shown_ms(latency.p50_ms)} (p25 {shown_ms(latency.p25_ms)}, p90 {shown_ms(latency.p90_ms)}) against "
+        f"{shown_ms(latency.baseline_p50_ms)}, {latency.bursts} pairs of bursts; "
         f"{latency.per_second:.1f} inferences a second"
     )
     executed = ", ".join(f"{count} in {name}" for name, count in sorted(comparison.execution.precisions.items()))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from autoq.cli._show import as_json, print_json
-from autoq.core import Estimate
 
 
 @click.command()
@@ -57,15 +54,10 @@ def evaluate(
         print_json(
             {
                 "verdict": scoring.verdict,
-                "score": _as_dict(scoring.mean),
+                "score": scoring.mean.to_dict(),
                 "n": scoring.n,
-                "drop": None if scoring.drop is None else _as_dict(scoring.drop),
+                "drop": None if scoring.drop is None else scoring.drop.to_dict(),
             }
         )
     else:
         click.echo(f"{metric or function} {scoring.verdict}")
-
-
-def _as_dict(estimate: Estimate) -> dict[str, float | None]:
-    """An estimate as JSON has it: ends that are not known are null."""
-    return {key: value if math.isfinite(value) else None for key, value in asdict(estimate).items()}

@@ -10,6 +10,9 @@ import click
 
 from autoq.cli._quantize_options import quantize_options, read_options
 from autoq.cli._show import as_json, print_json
+from autoq.core import shown
+
+_SCORES = (("score", "float_score"), ("float_score", "score"))
 
 
 @click.command()
@@ -70,6 +73,11 @@ def quantize(
     if json_output:
         print_json(found)
         return
-    click.echo(f"{path}: {after / 1e6:.2f} MB, the float model has {before / 1e6:.2f} MB.")
+    sizes = [shown(size / 1e6, least=2) for size in (after, before)]
+    click.echo(f"{path}: {sizes[0]} MB, the float model has {sizes[1]} MB.")
     if "drop" in found:
-        click.echo(f"score {found['score']:.4f}, the float model's is {found['float_score']:.4f}.")
+        scores = [shown(found[key], significant=4, beside=found[other]) for key, other in _SCORES]
+        drop = shown(found["drop"], beside=found["max_drop"])
+        click.echo(f"score {scores[0]}, the float model's is {scores[1]}: a drop of {drop}.")
+        if found["note"] is not None:
+            click.echo(f"{found['note'][:1].upper()}{found['note'][1:]}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -54,15 +53,15 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
     # Where nothing meets the budget, this raises with the closest candidate and the reason.
     best = result.best
     if json_output:
-        chosen = None if best.record.evaluation is None else asdict(best.record.evaluation.accuracy.drop)
+        chosen = None if best.record.evaluation is None else best.record.evaluation.accuracy.drop.to_dict()
         print_json(
             {
                 "verdict": result.verdict,
                 "best": best.record.number,
                 "drop": chosen,
-                "speedup": asdict(best.evaluation.latency.speedup),
-                "holdout": None if result.holdout is None else asdict(result.holdout.drop),
-                "gap": None if result.gap is None else asdict(result.gap),
+                "speedup": best.evaluation.latency.speedup.to_dict(),
+                "holdout": None if result.holdout is None else result.holdout.drop.to_dict(),
+                "gap": None if result.gap is None else result.gap.to_dict(),
                 "front": [record.number for record in result.front],
                 "trials": len(result.records),
                 "folder": None if result.folder is None else str(result.folder),

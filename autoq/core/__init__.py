@@ -1,5 +1,6 @@
 """Vocabulary, numerics and plans: pure numpy, no OpenVINO."""
 
+from autoq.core._digits import shown, shown_ms
 from autoq.core._errors import (
     AutoqError,
     BudgetError,
@@ -87,5 +88,7 @@ __all__ = [
     "quantization_level",
     "read_yaml",
     "round_to_fp8",
+    "shown",
+    "shown_ms",
     "symmetric_limits",
 ]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from typing import Any, Self
+
+from autoq.core._digits import gap, number_format
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A point and the ends of its confidence interval, in the unit of what was measured.
+
+    An interval that is not known has infinite ends: it holds everything, so that nothing is ever proven by it.
 
     Attributes:
         value: The point estimate.
@@ -40,9 +46,9 @@ class Estimate:
 
     @property
     def sd(self) -> float:
-        """Standard deviation of the normal distribution whose interval is as wide; 0 where no interval is known."""
+        """Standard deviation of the normal distribution whose interval is as wide; infinite where that is not known."""
         if not self.known:
-            return 0.0
+            return math.inf
         return (self.high - self.low) / (2 * NormalDist().inv_cdf((1 + self.confidence) / 2))
 
     def below(self, other: Estimate) -> bool:
@@ -66,10 +72,33 @@ class Estimate:
         above = math.hypot(self.high - self.value, other.value - other.low)
         return Estimate(value, value - below, value + above, self.confidence)
 
-    def format(self, spec: str = ".3f") -> str:
-        """`value [low, high]` with a format specification for each number; the value alone where that is all."""
+    def shown(self, *, least: int = 4, sign: bool = False, beside: float | None = None) -> str:
+        """`value [low, high]`, with as many digits as show value and interval, in whatever unit.
+
+        The value alone where that is all there is; "value (interval unknown)" where no more is known.
+
+        Args:
+            least: Decimals of numbers that are neither small nor large.
+            sign: Show a plus too.
+            beside: A number that the value is to be told from, such as a limit.
+        """
+        ends = (self.low, self.high) if self.known else (self.value, self.value)
+        width = max(ends) - min(ends)
+        # Where there is no interval to see, the value has two digits, however small it is.
+        finest = min(width / 2 or abs(self.value) / 5 or math.inf, gap(self.value, beside))
+        spec = number_format(max(map(abs, (self.value, *ends))), finest, least=least, sign=sign)
         if not self.known:
             return f"{self.value:{spec}} (interval unknown)"
-        if self.low == self.high:
+        if not width:
             return f"{self.value:{spec}}"
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    def to_dict(self) -> dict[str, float | None]:
+        """As JSON values; an end that is not known is None."""
+        return {key: value if math.isfinite(value) else None for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_dict` wrote."""
+        ends = {"low": -math.inf, "high": math.inf}
+        return cls(**{key: ends[key] if value is None else value for key, value in values.items()})

@@ -17,6 +17,7 @@ from autoq.evaluation._isolated import IsolatedEvaluator
 from autoq.evaluation._latency import MIN_PAIRS, measure_latencies, measure_latency, ratio_of_pairs
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric
 from autoq.evaluation._outputs import Outputs, model_outputs
+from autoq.evaluation._power import power_note, samples_to_prove
 from autoq.evaluation._profile import LayerProfile, Profile, profile_model
 from autoq.evaluation._racing import Outcome, Race, finite_population_factor, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
@@ -24,6 +25,7 @@ from autoq.evaluation._resolve import AnyMetric, resolve_metric
 from autoq.evaluation._runtime import Compiled, RuntimeConfig, check_device
 from autoq.evaluation._scorer import Score, Scorer, ValidationFn
 from autoq.evaluation._stateful import StatefulMetric
+from autoq.evaluation._timer_check import busy_note, shown_faster, speed_text, timer_error
 from autoq.evaluation._validation import ValidationSet
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "ValidationFn",
     "ValidationSet",
     "apply_metric",
+    "busy_note",
     "check_device",
     "compilation_spread",
     "compilations_within",
@@ -80,13 +83,18 @@ __all__ = [
     "measure_latency",
     "model_outputs",
     "paired_drop",
+    "power_note",
     "profile_model",
     "raced_accuracy",
     "racing_order",
     "ratio_of_pairs",
     "resolve_metric",
+    "samples_to_prove",
     "score",
+    "shown_faster",
     "size_bytes",
+    "speed_text",
     "supported_precisions",
     "switched_distortions",
+    "timer_error",
 ]

@@ -108,6 +108,9 @@ def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float
     2. Scores few of which changed: the same, of changes all of one size that come to the same mean and variance.
     3. Else the t interval of the mean difference.
 
+    Nothing is known, and the ends are infinite, where there is one sample, or where all samples score the same and none
+    changed.
+
     Args:
         reference: Scores of the float model, [n].
         scores: Scores of the candidate, [n].
@@ -136,7 +139,7 @@ def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float
 
 
 def drop_between(reference: tuple[float, Scores], candidate: tuple[float, Scores]) -> Estimate:
-    """How much lower a candidate scores than the float model; a point without width where there are no scores to pair.
+    """How much lower a candidate scores than the float model; how sure that is, is unknown without scores to pair.
 
     Args:
         reference: Mean and scores of the float model.
@@ -145,7 +148,7 @@ def drop_between(reference: tuple[float, Scores], candidate: tuple[float, Scores
     (before, paired), (after, scores) = reference, candidate
     if scores.size and scores.size == paired.size:
         return paired_drop(paired, scores)
-    return Estimate(before - after, before - after, before - after)
+    return Estimate.unknown(before - after)
 
 
 def mean_interval(scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
@@ -169,19 +172,24 @@ def _changed(difference: NDArray[np.float64]) -> float:
 
 
 def _changes_interval(difference: NDArray[np.float64], size: float, z: float) -> tuple[float, float]:
-    """Tango's interval of a mean difference; `size` is that of a change where there is none."""
+    """Tango's interval of a mean difference; `size` is that of a change where there is none.
+
+    Infinite where neither changes nor scores differ: nothing tells the size of a change.
+    """
     total = float(np.sum(np.abs(difference)))
     if total:
         size = float(np.sum(difference**2)) / total
-    counts = difference / size if size else difference
+    if not size:
+        return -np.inf, np.inf
+    counts = difference / size
     low, high = tango_interval(float(counts[counts > 0].sum()), float(-counts[counts < 0].sum()), len(difference), z)
     return low * size, high * size
 
 
 def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    """Ends of Student's interval of a mean; of no width where there is one value."""
+    """Ends of Student's interval of a mean; infinite where there is one value, which does not tell its own error."""
     mean = float(values.mean())
     if len(values) < 2:
-        return mean, mean
+        return -np.inf, np.inf
     half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     return mean - half, mean + half

@@ -82,7 +82,7 @@ class Evaluator:
         validation: Labelled data; whatever `evaluate` takes as its second argument where that is given.
         metric: Scores the outputs; None where `evaluate` is given.
         evaluate: `(compiled_model, items) -> float`, or `(float, scores)` with one score per item or None. Without
-            scores the drop is a point, and its interval has no width.
+            scores the interval of a drop is unknown.
         holdout: Likewise, data that candidates are scored on by `score_held_out` alone.
         runtime: Compile settings.
         sample: Input to time with.
@@ -231,6 +231,7 @@ class Evaluator:
             fewest=_FEWEST_COMPILATIONS,
         )
         self._stage("timing the finalists")
+        trusted = self._gate.check()
         latencies = measure_latencies(
             candidates,
             baselines,
@@ -241,7 +242,7 @@ class Evaluator:
             compilation_sd=self._compilation_sd,
         )
         return [
-            replace(finalist.evaluation, accuracy=accuracy, latency=latency)
+            replace(finalist.evaluation, accuracy=accuracy, latency=replace(latency, disturbed=not trusted))
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
 

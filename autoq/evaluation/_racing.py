@@ -127,6 +127,8 @@ class Race:
             return Estimate(0.0, -np.inf, np.inf, confidence)
         total = len(self.reference)
         drop = paired_drop(other[asked][both], self.scores[both], confidence)
+        if not drop.known:
+            return drop
         narrower = finite_population_factor(int(both.sum()), total)
         low, high = (drop.value + (end - drop.value) * narrower for end in (drop.low, drop.high))
         return Estimate(drop.value, float(low), float(high), confidence)

@@ -154,15 +154,19 @@ class RuntimeConfig:
         return shape
 
     def to_properties(self) -> dict[str, str]:
-        """The settings as OpenVINO takes them."""
+        """The settings as OpenVINO takes them.
+
+        Further properties hold but for the precision: what is asked to run in f32 runs in f32.
+        """
         found = {"PERFORMANCE_HINT": self.performance_hint}
         if self.num_threads is not None:
             found["INFERENCE_NUM_THREADS"] = str(self.num_threads)
         if self.num_streams is not None:
             found["NUM_STREAMS"] = str(self.num_streams)
+        found |= self.properties
         if self.inference_precision is not RuntimePrecision.DEFAULT:
             found["INFERENCE_PRECISION_HINT"] = str(self.inference_precision)
-        return found | dict(self.properties)
+        return found
 
     def compile(self, model: ov.Model) -> Compiled:
         """Compiles a model and reads the effective settings back.

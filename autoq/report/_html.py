@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from autoq.core import OutputError
+from autoq.core import OutputError, shown, shown_ms
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState, plot_front
 
@@ -94,9 +94,10 @@ def _page(
         "<h2>Float model</h2>",
         _facts(
             {
-                "score": f"{info.metric} {info.float_accuracy.mean:.4f} on {info.float_accuracy.n} samples, in f32",
-                "latency": f"{info.float_latency.baseline_p50_ms:.3f} ms at the device's default precision",
-                "timer against itself": info.float_latency.ratio.format(".4f"),
+                "score": f"{info.metric} {shown(info.float_accuracy.mean, significant=4)} on {info.float_accuracy.n} "
+                "samples, in f32",
+                "latency": f"{shown_ms(info.float_latency.baseline_p50_ms)} at the device's default precision",
+                "timer against itself": info.float_latency.ratio.shown(least=3),
                 "budget": info.limits.summary or "none",
             }
         ),
@@ -135,8 +136,9 @@ def _chart(info: SearchInfo, front: ParetoFront) -> str:
             axis: {
                 "type": "data",
                 "symmetric": False,
-                "array": [e.high - e.value for e in values],
-                "arrayminus": [e.value - e.low for e in values],
+                # An interval that is not known has no arms to draw.
+                "array": [e.high - e.value if e.known else 0.0 for e in values],
+                "arrayminus": [e.value - e.low if e.known else 0.0 for e in values],
                 "visible": on_front,
                 "thickness": 1,
             }
@@ -193,11 +195,11 @@ def _trials(
             cells = [""] * (5 + len(held_out))
         else:
             cells = [
-                evaluation.accuracy.drop.format("+.4f"),
+                evaluation.accuracy.drop.shown(sign=True),
                 *(_held_out_drop(record, holdout_front) for _ in held_out),
-                evaluation.latency.speedup.format(".2f"),
-                f"{evaluation.latency.p50_ms:.2f}",
-                f"{evaluation.size_bytes / 1e6:.2f}",
+                evaluation.latency.speedup.shown(least=2),
+                shown(evaluation.latency.p50_ms, least=2, significant=3),
+                shown(evaluation.size_bytes / 1e6, least=2),
                 str(evaluation.execution.int8_layers),
             ]
         remarks = (
@@ -212,12 +214,12 @@ def _trials(
 
 def _held_out_drop(record: TrialRecord, holdout_front: Mapping[int, Accuracy]) -> str:
     scored = holdout_front.get(record.number)
-    return "" if scored is None else scored.drop.format("+.4f")
+    return "" if scored is None else scored.drop.shown(sign=True)
 
 
 def _chosen(record: TrialRecord, evaluation: Evaluation) -> str:
     recipe = {key: str(value) for key, value in record.plan.to_dict()["recipe"].items()}
-    floats = sorted(record.plan.float_groups)
+    floats, latency = sorted(record.plan.float_groups), evaluation.latency
     precisions = ", ".join(f"{count} {name}" for name, count in sorted(evaluation.execution.precisions.items()))
     return _facts(
         {
@@ -225,8 +227,8 @@ def _chosen(record: TrialRecord, evaluation: Evaluation) -> str:
             "groups in float": ", ".join(floats) or "none",
             **({"choices of groups": "; ".join(_own_choices(record))} if record.plan.choices else {}),
             "executed layers": precisions,
-            "latency": f"{evaluation.latency.p25_ms:.3f} / {evaluation.latency.p50_ms:.3f} / "
-            f"{evaluation.latency.p90_ms:.3f} ms (p25 / p50 / p90)",
+            "latency": " / ".join(map(shown_ms, (latency.p25_ms, latency.p50_ms, latency.p90_ms)))
+            + " (p25 / p50 / p90)",
             "runtime": ", ".join(f"{key}={value}" for key, value in sorted(evaluation.runtime.items())),
         }
     )

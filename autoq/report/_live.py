@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from autoq.core import Level
+from autoq.core import Level, shown, shown_ms
 from autoq.search import Limits, ParetoFront, SearchInfo, TrialRecord, TrialState, choose
 
 # Where more are tied than this, the table shows the steps of the front alone.
@@ -64,11 +64,12 @@ class LiveTable:
         plans = info.settings["plans"]
         lines = [f"[bold]{info.model_name}[/]: {_units(info)}, {plans:.2g} plans, on {info.device}"]
         lines.append(
-            f"float model: {info.metric} {accuracy.mean:.4f} on {accuracy.n} samples, "
-            f"{latency.baseline_p50_ms:.2f} ms; timer against itself {latency.ratio.format('.3f')}"
+            f"float model: {info.metric} {shown(accuracy.mean, significant=4)} on {accuracy.n} samples, "
+            f"{shown_ms(latency.baseline_p50_ms)}; timer against itself {latency.ratio.shown(least=3)}"
         )
         if info.held_out:
             lines.append(f"{info.held_out:,} more samples are held out: the search never sees them")
+        lines += info.notes.values()
         if earlier:
             lines.append(f"going on after {len(earlier)} earlier trials")
         self._console.print("\n".join(lines), highlight=False)
@@ -83,7 +84,7 @@ class LiveTable:
             )
             self._show(front)
         else:
-            self._console.print(_line(record), highlight=False)
+            self._console.print(_line(record, None if self._info is None else self._info.max_drop), highlight=False)
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
         """Leaves the last table standing."""
@@ -150,12 +151,12 @@ def front_table(front: ParetoFront, limits: Limits, *, chosen: TrialRecord | Non
         table.add_row(
             str(record.number),
             record.origin,
-            evaluation.accuracy.drop.format("+.4f"),
-            evaluation.latency.speedup.format(".2f"),
-            f"{evaluation.latency.p50_ms:.2f}",
+            evaluation.accuracy.drop.shown(sign=True, beside=limits.max_drop),
+            evaluation.latency.speedup.shown(least=2),
+            shown(evaluation.latency.p50_ms, least=2, significant=3),
             str(evaluation.execution.int8_layers),
             str(len(record.plan.float_groups)),
-            f"{evaluation.size_bytes / 1e6:.2f}",
+            shown(evaluation.size_bytes / 1e6, least=2),
             ", ".join(filter(None, remarks)),
         )
     if any(others for _, *others in rows):
@@ -174,7 +175,7 @@ def _counted(count: int, level: str) -> str:
     return f"{count} {level if count == 1 else many}"
 
 
-def _line(record: TrialRecord) -> str:
+def _line(record: TrialRecord, max_drop: float | None) -> str:
     head = f"trial {record.number:>3} {record.origin:<9}"
     if record.state is TrialState.DUPLICATE:
         return f"{head} {record.remark}"
@@ -182,7 +183,7 @@ def _line(record: TrialRecord) -> str:
         return f"{head} failed: {record.remark}"
     evaluation = record.evaluation
     numbers = (
-        f"{head} drop {evaluation.accuracy.drop.format('+.4f')}  speed-up {evaluation.latency.speedup.format('.2f')}  "
-        f"{evaluation.latency.p50_ms:.2f} ms"
+        f"{head} drop {evaluation.accuracy.drop.shown(sign=True, beside=max_drop)}  "
+        f"speed-up {evaluation.latency.speedup.shown(least=2)}  {shown_ms(evaluation.latency.p50_ms)}"
     )
     return f"{numbers}  {record.remark}".rstrip()

@@ -2,6 +2,7 @@
 
 from autoq.search._choice import Rule, choose, closest, parse_rule
 from autoq.search._closing import MOST_FINALISTS, close
+from autoq.search._default_precision import broken_by_default
 from autoq.search._expected_improvement import area
 from autoq.search._explore import Explored, explore
 from autoq.search._front import ParetoFront, objectives
@@ -68,6 +69,7 @@ __all__ = [
     "accuracy_to_dict",
     "alike",
     "area",
+    "broken_by_default",
     "choose",
     "close",
     "closest",

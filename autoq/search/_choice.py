@@ -59,6 +59,7 @@ def choose(front: ParetoFront, rule: Rule = "fastest") -> TrialRecord:
 
     Two latencies are separate where their intervals do not overlap; two accuracies where the interval of their paired
     difference, on the samples that both were scored on, does not hold 0, or without such samples as latencies are.
+    Where an interval is unknown, nothing is proven, and the point estimates decide.
 
     Args:
         front: Its members are looked at, which keep the limits of the search.
@@ -111,5 +112,8 @@ def _shown_better(best: TrialRecord, record: TrialRecord, criterion: str) -> boo
     if scores.size and scores.size == others.size:
         both = np.isfinite(scores) & np.isfinite(others)
         if both.any():
-            return paired_drop(scores[both], others[both]).low > 0
+            difference = paired_drop(scores[both], others[both])
+            return difference.low > 0 if difference.known else difference.value > 0
+    if not (one.accuracy.drop.known and other.accuracy.drop.known):
+        return one.accuracy.drop.value < other.accuracy.drop.value
     return one.accuracy.drop.below(other.accuracy.drop)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from autoq.search._default_precision import with_f32
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn, recall
 from autoq.search._level import likely_trials
@@ -26,10 +27,12 @@ class Explored:
     """How the trials of a search went.
 
     Attributes:
+        problem: What was searched in the end: f32 may have joined what is left in float can run in.
         knowledge: What was found out beforehand; None where the search ended before that.
         interrupted: Whether the user ended it.
     """
 
+    problem: Problem
     knowledge: Knowledge | None
     interrupted: bool
 
@@ -47,7 +50,8 @@ def explore(
     """Runs trials until the budget is spent.
 
     The float model and the model in int8 come first: whoever is content with one of them knows it before anything else
-    is found out.
+    is found out. Where the float model breaks the budget at the device's default precision, what is left in float is
+    proposed in f32 from then on.
 
     Args:
         problem: What is searched.
@@ -70,15 +74,16 @@ def explore(
         study.enqueue(problem.dimensions.parameters(plan), origin)
     first = len(ends) if budget.n_trials is None else min(len(ends), budget.n_trials)
     if trials(replace(budget, n_trials=first)):
-        return Explored(recall(problem, study), interrupted=True)
+        return Explored(problem, recall(problem, study), interrupted=True)
+    problem = with_f32(problem, study.records(), budget.limits)
     if is_spent(study.records(), budget):
-        return Explored(recall(problem, study), interrupted=False)
+        return Explored(problem, recall(problem, study), interrupted=False)
     try:
         knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * _seconds_left(problem, study, budget))
     except KeyboardInterrupt:
-        return Explored(None, interrupted=True)
+        return Explored(problem, None, interrupted=True)
     steer(problem, study, budget, knowledge, seed)
-    return Explored(knowledge, trials(budget))
+    return Explored(problem, knowledge, trials(budget))
 
 
 def _seconds_left(problem: Problem, study: Study, budget: Budget) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import BudgetError
+from autoq.core import BudgetError, shown
 from autoq.evaluation import Outcome
 from autoq.search._expected_improvement import area
 from autoq.search._records import TrialRecord, TrialState, evaluation_of, preference
@@ -108,7 +108,7 @@ class ParetoFront(Sequence[TrialRecord]):
             msg = "the front is empty: no trial was evaluated and met the budget."
             raise BudgetError(msg)
         closest = min(self._members, key=lambda r: objectives(r)[0])
-        nearest = f"trial {closest.number} with {objectives(closest)[0]:.4f}"
+        nearest = f"trial {closest.number} with {shown(objectives(closest)[0], beside=max_drop)}"
         msg = f"no member of the front has a drop of at most {max_drop}: the closest is {nearest}."
         raise BudgetError(msg)
 

@@ -7,7 +7,7 @@ improvement is proposed: one that is good by the models, or one of which they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
-from optuna.search_space import IntersectionSearchSpace
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from autoq.search._effects import Effects
 from autoq.search._encoding import Encoding, Points
@@ -60,6 +59,7 @@ class FrontSampler(BaseSampler):
         reference: Values up to which an improvement counts, of both objectives; None is the worst one seen.
         noise: Standard deviations of the values of a trial.
         is_known: Whether parameters make a model that was measured already.
+        needed: Parameters that a trial has to have to be learnt from: others may have ended before these were searched.
         size: What has to be saved; None is nothing. Where no candidate saves enough, those that save most are proposed.
         seed: Of what is drawn at random.
     """
@@ -72,6 +72,7 @@ class FrontSampler(BaseSampler):
         noise: Callable[[FrozenTrial], tuple[float, float]] = _no_noise,
         is_known: Callable[[Parameters], bool] = _never,
         size: SizeLimit | None = None,
+        needed: Collection[str] = (),
         seed: int | None = None,
     ) -> None:
         self._knowledge = knowledge
@@ -79,9 +80,9 @@ class FrontSampler(BaseSampler):
         self._noise = noise
         self._is_known = is_known
         self._size = size
+        self._needed = frozenset(needed)
         self._rng = np.random.default_rng(seed)
         self._independent = RandomSampler(seed)
-        self._search_space = IntersectionSearchSpace()
 
     def reseed_rng(self) -> None:
         """Draws differently from now on, as Optuna asks of the copies that work in parallel."""
@@ -89,14 +90,20 @@ class FrontSampler(BaseSampler):
         self._independent.reseed_rng()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The categorical parameters that all trials so far have; none where there are not two objectives."""
+        """The categorical parameters that all trials so far have, but for those that lack what is needed.
+
+        None where there are not two objectives.
+        """
         if len(study.directions) != 2:
             return {}
-        found = self._search_space.calculate(study)
+        ended = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        spaces = [t.distributions for t in ended if self._needed <= t.distributions.keys()]
         return {
             name: distribution
-            for name, distribution in found.items()
-            if isinstance(distribution, CategoricalDistribution) and not distribution.single()
+            for name, distribution in sorted(spaces[0].items() if spaces else ())
+            if isinstance(distribution, CategoricalDistribution)
+            and not distribution.single()
+            and all(space.get(name) == distribution for space in spaces)
         }
 
     def sample_relative(

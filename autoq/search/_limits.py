@@ -48,10 +48,15 @@ class Limits:
     @property
     def text(self) -> str:
         """As they are asked for: "max_drop = 0.01 and max_latency = 5 ms"; empty where there are none."""
-        drop = [] if self.max_drop is None else [f"max_drop = {self.max_drop}"]
+        drop = [] if self.max_drop is None else [self.drop_text]
         latency = [] if self.max_latency_ms is None else [f"max_latency = {_ms(self.max_latency_ms)}"]
         size = [] if self.max_size_bytes is None else [f"max_size = {_mb(self.max_size_bytes)}"]
         return _joined([*drop, *latency, *size])
+
+    @property
+    def drop_text(self) -> str:
+        """The limit of the drop as it is asked for: "max_drop = 0.01"."""
+        return f"max_drop = {self.max_drop if self.max_drop is None else float(f'{self.max_drop:.6g}')}"
 
     @property
     def summary(self) -> str:
@@ -96,7 +101,7 @@ class Limits:
     def crossed(self, evaluation: Evaluation) -> str:
         """What crosses a limit, as the rest of a sentence: "a drop of 0.02 [0.01, 0.03] and a latency of 7 ms"."""
         values = {
-            "drop": f"a drop of {evaluation.accuracy.drop.format('.4f')}",
+            "drop": f"a drop of {evaluation.accuracy.drop.shown(beside=self.max_drop)}",
             "latency": f"a latency of {_ms(self.latency_ms(evaluation))}",
             "size": f"a size of {_mb(evaluation.size_bytes)}",
         }

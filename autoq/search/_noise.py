@@ -10,11 +10,12 @@ def noise_of(evaluation: Evaluation, samples: int) -> tuple[float, float]:
 
     Candidates are compared by their drops on the same samples, all there are. So a drop on all of them is exact, and
     one on some of them errs by less than its interval says, which holds for an endless population: see
-    `finite_population_factor`.
+    `finite_population_factor`. So it is where nothing is known of its interval.
 
     Args:
         evaluation: Of the trial.
         samples: How many there are, N.
     """
     accuracy = evaluation.accuracy
-    return accuracy.drop.sd * finite_population_factor(accuracy.n, samples), evaluation.latency.ratio.sd
+    drop_sd = accuracy.drop.sd * finite_population_factor(accuracy.n, samples) if accuracy.drop.known else 0.0
+    return drop_sd, evaluation.latency.ratio.sd

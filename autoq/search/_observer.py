@@ -38,6 +38,8 @@ class SearchInfo:
             `units` that have one precision each, the number of `plans`, the `hardware`, and what models are rebuilt by.
         choose: Which model of the front is the chosen one, as `choose` takes it.
         held_out: Labelled samples that the search never sees.
+        notes: What is to be known before the first trial: under "proof" what the labelled data cannot prove, and under
+            "timer" by how much the timer errs where the machine is busy.
     """
 
     name: str
@@ -56,6 +58,7 @@ class SearchInfo:
     settings: Mapping[str, Any] = field(default_factory=dict)
     choose: Rule = "fastest"
     held_out: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def max_drop(self) -> float | None:

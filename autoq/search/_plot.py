@@ -103,7 +103,11 @@ def _draw_members(ax: Axes, front: ParetoFront) -> None:
 
 
 def _arms(estimates: tuple[Estimate, ...]) -> list[list[float]]:
-    return [[e.value - e.low for e in estimates], [e.high - e.value for e in estimates]]
+    """Lengths below and above the points; none where an interval is not known."""
+    return [
+        [e.value - e.low if e.known else 0.0 for e in estimates],
+        [e.high - e.value if e.known else 0.0 for e in estimates],
+    ]
 
 
 def _point(record: TrialRecord) -> tuple[float, float]:

@@ -19,7 +19,7 @@ def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
     """Mean, drop and count of an accuracy, without its scores."""
     return {
         "mean": accuracy.mean,
-        "drop": asdict(accuracy.drop),
+        "drop": accuracy.drop.to_dict(),
         "n": accuracy.n,
         "outcome": str(accuracy.outcome),
     }
@@ -27,18 +27,19 @@ def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
 
 def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
     """Reads what `accuracy_to_dict` wrote; the scores come back empty."""
-    drop, outcome = Estimate(**values["drop"]), Outcome(values["outcome"])
+    drop, outcome = Estimate.from_dict(values["drop"]), Outcome(values["outcome"])
     return Accuracy(values["mean"], drop, values["n"], np.empty(0), outcome)
 
 
 def latency_to_dict(latency: Latency) -> dict[str, Any]:
     """All fields of a latency but its single bursts."""
-    return {name: value for name, value in asdict(latency).items() if name != "log_ratios"}
+    plain = {name: value for name, value in asdict(latency).items() if name != "log_ratios"}
+    return plain | {"ratio": latency.ratio.to_dict()}
 
 
 def latency_from_dict(values: Mapping[str, Any]) -> Latency:
     """Reads what `latency_to_dict` wrote."""
-    ratio, conditions = Estimate(**values["ratio"]), Conditions(**values["conditions"])
+    ratio, conditions = Estimate.from_dict(values["ratio"]), Conditions(**values["conditions"])
     return Latency(**{**values, "ratio": ratio, "conditions": conditions})
 
 

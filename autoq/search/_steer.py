@@ -46,6 +46,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
             noise=partial(measured_noise, samples=problem.evaluator.float_accuracy.n),
             is_known=partial(_is_measured, problem, study),
             size=size,
+            needed=[name for name, choices in problem.dimensions.recipe.items() if len(choices) > 1],
             seed=seed + study.size,
         )
         study.use(sampler)

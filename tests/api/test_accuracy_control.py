@@ -205,3 +205,51 @@ def test_what_cannot_be_used(changes, error, message):
     given = {"metric": centred_accuracy, "progress": False} | changes
     with pytest.raises(error, match=message):
         autoq.quantize_with_accuracy_control(MODEL, CALIBRATION, PAIRS, **given)
+
+
+@pytest.fixture
+def bf16_by_default(monkeypatch):
+    """A device that computes in bf16 what it is not told to compute in another precision."""
+    usual = RuntimeConfig.to_properties
+    monkeypatch.setattr(
+        RuntimeConfig, "to_properties", lambda config: {"INFERENCE_PRECISION_HINT": "bf16"} | usual(config)
+    )
+
+
+@pytest.mark.usefixtures("bf16_by_default")
+def test_where_the_default_precision_is_to_blame_no_layer_is_left_in_float_in_vain():
+    """Labels are what the model says in f32; in bf16 it says something else of a part of them."""
+    assert accuracy(MODEL) < 0.99
+    with pytest.warns(UserWarning, match=r"default precision, drops by .*: the model that is returned was .*_HINT=f32"):
+        made = autoq.quantize_with_accuracy_control(
+            MODEL, CALIBRATION, PAIRS, metric=resolve_metric(per_sample), max_drop=0.005, progress=False, **COARSE
+        )
+    said = noted(made)
+    assert said["runtime_precision"] == "f32"
+    found = float((chosen(outputs(made, RuntimePrecision.F32)) == LABELS).mean())
+    assert found == pytest.approx(said["score"])
+    assert said["drop"] <= 0.005
+    assert said["drop_interval"][0] <= said["drop"] <= said["drop_interval"][1]
+
+
+def per_sample(outputs, target):
+    return float(chosen(outputs[0][0]) == target)
+
+
+def test_what_few_samples_cannot_prove_is_noted():
+    made = autoq.quantize_with_accuracy_control(
+        MODEL, CALIBRATION, PAIRS[:12], metric=resolve_metric(per_sample), max_drop=0.5, progress=False
+    )
+    assert noted(made)["note"] is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = autoq.quantize_with_accuracy_control(
+            MODEL, CALIBRATION, PAIRS[:12], metric=resolve_metric(per_sample), max_drop=0.01, progress=False
+        )
+    assert noted(made)["note"].startswith("12 validation samples cannot prove a drop of at most 0.01")
+
+
+@pytest.mark.parametrize("given", [{"max_drop": "1%"}, {"max_drop": 0.01, "drop_type": "relative"}])
+def test_a_share_of_a_score_of_0_is_no_budget(given):
+    with pytest.raises(ConfigError, match="of the float model's score, but that is 0: write a drop in the "):
+        autoq.quantize_with_accuracy_control(MODEL, CALIBRATION, PAIRS, metric=lambda *_: 0.0, progress=False, **given)

@@ -1,5 +1,7 @@
 """What a result says, and that it comes back from its folder, without a search."""
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ from records import evaluation
 from records import record as whole_record
 
 from autoq.api import SearchResult
-from autoq.core import BudgetError, Estimate
+from autoq.core import BudgetError, Estimate, QuantizationPlan, Recipe, RuntimePrecision
 from autoq.evaluation import Accuracy
 from autoq.search import Limits, PredictionError, Probes, SearchInfo
 
@@ -46,7 +48,7 @@ def result(records=RECORDS, **changes):
         "space": {},
         "groups": (),
         "float_accuracy": Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
-        "float_latency": evaluation().latency,
+        "float_latency": replace(evaluation().latency, ratio=Estimate(1, 0.97, 1.03)),
         "n_trials": 10,
         "timeout_s": None,
         "seed": 0,
@@ -118,3 +120,75 @@ def test_a_float_model_that_is_best_is_kept():
     accurate = result(RECORDS, choose="accurate", limits=Limits(max_latency_ms=9, float_ms=2.0))
     accurate = SearchResult(accurate.info, (RECORDS[0], record(1, 0.05, 0.5)), accurate.build)
     assert accurate.verdict == "the float model is already the most accurate within the budget: keep it."
+
+
+def unknown(made):
+    accuracy = replace(made.evaluation.accuracy, drop=Estimate.unknown(made.evaluation.accuracy.drop.value), n=0)
+    return replace(made, evaluation=replace(made.evaluation, accuracy=accuracy))
+
+
+def test_an_unknown_interval_proves_nothing(tmp_path):
+    records = (RECORDS[0], *map(unknown, RECORDS[1:]))
+    for choose, number in (("fastest", 2), ("accurate", 0), (("accuracy", "latency"), 0)):
+        found = result(records, choose=choose)
+        assert found.best.record.number == number
+    found = result(records, notes={"proof": "one number proves nothing"})
+    assert [made.number for made in found.front.staircase] == [2, 1, 0]
+    assert found.verdict.startswith("trial 2: drop 0.0080 (interval unknown), 2.0000 [1.9984, 2.0016] times as fast as")
+    assert found.verdict.endswith(
+        "1.00 ms. It keeps max_drop = 0.01 by its point estimate, unproven: nothing tells how sure that is. One number "
+        "proves nothing."
+    )
+    found.front.plot().figure.canvas.draw()
+    found.save(tmp_path)
+    for file in tmp_path.glob("*.json"):
+        json.loads(file.read_text("utf-8"), parse_constant=pytest.fail)
+    again = SearchResult.load(tmp_path)
+    assert (again.verdict, again.info.notes) == (found.verdict, found.info.notes)
+    assert not again.records[1].evaluation.accuracy.drop.known
+    assert again.to_pandas()["drop_low"].isna().tolist() == [False, True, True]
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert "0.0080 (interval unknown)" in text
+    assert "<p>One number proves nothing.</p>" in text
+
+
+def test_a_drop_that_may_be_beyond_the_limit_is_not_proven():
+    found = result((RECORDS[0], record(1, 0.008, 0.5, width=0.004)), notes={"proof": "12 samples prove nothing"})
+    assert "by its point estimate, unproven: the interval reaches to 0.0120. 12 samples prove nothing." in found.verdict
+    proven = result((RECORDS[0], record(1, 0.008, 0.5)), notes={"proof": "12 samples prove nothing"})
+    assert "prove" not in proven.verdict
+
+
+def test_a_speed_that_the_timer_does_not_bear_out_is_not_told():
+    wide = record(1, 0.0, 0.585)
+    latency = replace(wide.evaluation.latency, ratio=Estimate(1 / 1.71, 1 / 17.12, 1 / 0.17))
+    wide = replace(wide, evaluation=replace(wide.evaluation, latency=latency))
+    note = {"timer": "the machine is busy"}
+    found = result((replace(RECORDS[0], feasible=False), wide), limits=Limits(), notes=note)
+    assert "not shown to differ in speed from the float model (speed-up 1.7 [0.2, 17.1])" in found.verdict
+    assert found.verdict.endswith("The machine is busy.")
+    assert "times as fast" not in found.verdict
+
+
+def test_small_units_are_shown():
+    limits = Limits(max_drop=2e-5)
+    found = result((RECORDS[0], record(1, 3e-5, 0.5, width=3e-6, feasible=False)), limits=limits)
+    assert "a drop of 0.000030 [0.000027, 0.000033]" in found.verdict
+
+
+def in_bf16(made):
+    return replace(made, evaluation=replace(made.evaluation, runtime={"INFERENCE_PRECISION_HINT": "bf16"}))
+
+
+def test_a_default_precision_that_breaks_the_budget_is_named():
+    broken = in_bf16(record(0, 0.03, 1.0, fingerprint="float", feasible=False, quantized_sites=0))
+    failed = in_bf16(record(1, 0.04, 0.5, feasible=False))
+    text = "The float model itself, at the device's default precision (bf16), has a drop of 0.0300 [0.0290, 0.0310], "
+    with pytest.raises(BudgetError, match=re.escape(text)):
+        _ = result((broken, failed)).best
+    plan = QuantizationPlan(Recipe(runtime_precision=RuntimePrecision.F32))
+    found = result((broken, failed, record(2, 0.001, 2.0, plan=plan, quantized_sites=0)))
+    assert found.verdict.startswith("trial 2, the float model in f32: drop 0.0010 [0.0000, 0.0020], 0.5000 [")
+    assert text in found.verdict
+    assert "compile it with INFERENCE_PRECISION_HINT=f32" in found.verdict
+    assert "itself, at" not in result((RECORDS[0], failed, RECORDS[1])).verdict

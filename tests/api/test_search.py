@@ -568,3 +568,47 @@ def test_killed_in_mid_search_it_loses_no_trial_and_runs_none_twice(tmp_path):
     children = [found for found in tracked if "autoq.trial" in found.data.tags and found.info.status != "RUNNING"]
     assert sorted(int(found.data.tags["autoq.trial"]) for found in children) == list(range(len(records)))
     assert len(tracked) - len(children) == 1
+
+
+def test_a_float_model_that_breaks_the_budget_in_bf16_is_tried_in_f32():
+    """What the device does by default is bf16 here; labels and drops are those of f32."""
+    logits = run(conv_net(batch=120), X)
+    given = {
+        "validation": (X, logits),
+        "metric": "negative_mse",
+        "runtime": {"properties": {"INFERENCE_PRECISION_HINT": "bf16"}},
+        "isolate": False,
+    }
+    result = search(max_drop=1e-9, n_trials=6, **given)
+    assert not result.records[0].feasible
+    in_f32 = [r for r in result.records if r.plan.recipe.runtime_precision == "f32" and r.evaluation is not None]
+    assert {r.quantized_sites > 0 for r in in_f32} == {True, False}
+    assert all(r.evaluation.runtime["INFERENCE_PRECISION_HINT"] == "f32" for r in in_f32)
+    assert result.best.record in in_f32
+    assert "the device's default precision (bf16), has a drop of 0.00" in result.verdict
+    assert "compile it with INFERENCE_PRECISION_HINT=f32" in result.verdict
+    again = search(max_drop=0.9, n_trials=4, **given)
+    assert {str(r.plan.recipe.runtime_precision) for r in again.records} == {"default"}
+
+
+def test_a_search_of_few_samples_says_what_they_cannot_prove():
+    seen = []
+
+    class Listening:
+        def on_stage(self, text, done=0, total=None): ...
+        def on_trial(self, record, front): ...
+        def on_finish(self, records, front, files): ...
+        def on_start(self, info, earlier):
+            seen.append(dict(info.notes))
+
+    pairs = (X[:12], Y[:12])
+    result = search(max_drop=0.01, validation=pairs, n_trials=2, isolate=False, observers=[Listening()])
+    proof = "12 validation samples cannot prove a drop of at most 0.01"
+    assert seen[0]["proof"].startswith(proof)
+    assert "that takes 381 or more" in seen[0]["proof"]
+    assert result.info.notes["proof"] == seen[0]["proof"]
+
+
+def test_a_share_of_a_score_of_0_is_no_budget():
+    with pytest.raises(ConfigError, match="max_drop is '1%' of the float model's score, but that is 0"):
+        search(metric=lambda outputs, target: 0.0, max_drop="1%", isolate=False)

@@ -1,5 +1,9 @@
+import json
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from autoq.core import Estimate
@@ -10,8 +14,44 @@ def test_below_needs_disjoint_intervals():
     assert not Estimate(1, 0.9, 1.3).below(Estimate(2, 1.2, 2.5))
 
 
-def test_format_shows_the_interval():
-    assert Estimate(0.5, 0.25, 1).format(".2f") == "0.50 [0.25, 1.00]"
+@pytest.mark.parametrize(
+    ("estimate", "given", "expected"),
+    [
+        (Estimate(0.5, 0.25, 1), {}, "0.5000 [0.2500, 1.0000]"),
+        (Estimate(1.95, 1.93, 1.97), {"least": 2}, "1.95 [1.93, 1.97]"),
+        (Estimate(1.003, 0.998, 1.008), {"least": 2}, "1.003 [0.998, 1.008]"),
+        (Estimate(3e-5, 2.7e-5, 3.3e-5), {}, "0.000030 [0.000027, 0.000033]"),
+        (Estimate(3e-5, -0.004, 0.004), {"sign": True}, "+0.0000 [-0.0040, +0.0040]"),
+        (Estimate(0.01004, -0.1, 0.2), {"beside": 0.01}, "0.01004 [-0.10000, 0.20000]"),
+        (Estimate(0.1 + 1e-16, 0, 0.2), {"beside": 0.1}, "0.1000 [0.0000, 0.2000]"),
+        (Estimate(31.52, 31.4, 31.6), {}, "31.520 [31.400, 31.600]"),
+        (Estimate(1234567, 1234000, 1235000), {}, "1234567 [1234000, 1235000]"),
+        (Estimate(3e-14, 1e-14, 5e-14), {}, "3.00e-14 [1.00e-14, 5.00e-14]"),
+        (Estimate(0.25, 0.25, 0.25), {"sign": True}, "+0.2500"),
+        (Estimate(0, 0, 0), {}, "0.0000"),
+        (Estimate.unknown(3e-5), {}, "0.000030 (interval unknown)"),
+    ],
+)
+def test_a_number_is_shown_with_the_digits_that_its_interval_needs(estimate, given, expected):
+    assert estimate.shown(**given) == expected
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-9, 1e6), st.floats(1e-9, 1e6))
+def test_what_is_shown_tells_the_ends_of_an_interval_apart(value, below, above):
+    shown = Estimate(value, value - below, value + above).shown().replace("[", "").replace("]", "").replace(",", "")
+    numbers = [float(number) for number in shown.split()]
+    if abs(value) < 1e4 * (below + above):  # else the point is all there is to see in six digits
+        assert numbers[1] < numbers[2]
+    np.testing.assert_allclose(
+        numbers, [value, value - below, value + above], atol=(below + above) / 4 + 1e-9, rtol=1e-2
+    )
+
+
+def test_an_interval_that_is_unknown_is_null_in_json():
+    for estimate in (Estimate.unknown(0.25), Estimate(0.5, 0.25, 1.0, 0.9)):
+        text = json.dumps(estimate.to_dict(), allow_nan=False)
+        assert Estimate.from_dict(json.loads(text)) == estimate
+    assert Estimate.unknown(0.25).to_dict()["low"] is None
 
 
 def test_a_point_outside_its_interval_is_refused():
@@ -23,7 +63,7 @@ def test_a_point_of_unknown_error():
     unknown = Estimate.unknown(0.5)
     assert not unknown.known
     assert Estimate(1, 0.9, 1.1).known
-    assert unknown.format(".2f") == "0.50 (interval unknown)"
+    assert unknown.sd == np.inf
     assert not unknown.below(Estimate(9, 8, 10))
 
 
