@@ -19,7 +19,6 @@ from autoq.core import (
     DeviceError,
     DistortionMeasure,
     Level,
-    ModelError,
     PlanError,
     QuantizationPlan,
     nearest,
@@ -93,12 +92,6 @@ def sensitivity(
         calibrated = calibrate(network, inputs, settings, progress=step)
     calibrated.check()
     graph = calibrated.placements.standing(settings.recipe.ignored_scope, settings.recipe.placement)
-    if not graph.groups:
-        msg = (
-            f"model {network.get_friendly_name()!r} has nothing to quantize but bodies of If operations, whose "
-            "sensitivity is not measured: pass a body as a model."
-        )
-        raise ModelError(msg)
     units = units_at(calibrated.model, graph, coarse)
     runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
     with progress_bar("measuring sensitivities", shown=progress) as step:

@@ -13,6 +13,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration._batches import in_batches, samples_together, several_samples
+from autoq.calibration._bodies import collect_bodies
 from autoq.calibration._histograms import BINS
 from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import Needs, required_histograms, required_taps
@@ -21,7 +22,7 @@ from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import Shape, TappedModel
 from autoq.calibration._taps import Tap
 from autoq.core import DeviceError, FloatArray, ModelError, ResetState
-from autoq.graph import QuantizationGraph
+from autoq.graph import BodyKey, QuantizationGraph
 
 # As many samples are looked at before they are run, to tell whether all have one shape.
 _PEEKED = 8
@@ -82,20 +83,32 @@ def collect(
         together = samples_together(model, taps, tensors, shapes, count)
     grown = shapes if shapes is None or together is None else several_samples(shapes, together)
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
+    bodies: dict[BodyKey, Statistics] = {}
     feeds = _Feeds(inputs[index] for index in range(count))
     try:
         tapped = TappedModel.of(model, taps, tensors, grown, together)
         collection = _Collection.of(tapped, count, device, settings, resets, progress)
-        collection.run(tapped, in_batches(feeds if shapes is None else feeds.of_shapes(shapes), together or 1))
-        if collection.done < count:
+        if tapped.model.outputs:
+            collection.run(tapped, in_batches(feeds if shapes is None else feeds.of_shapes(shapes), together or 1))
+        if tapped.model.outputs and collection.done < count:
             collection.run(TappedModel.of(model, taps, tensors), in_batches(feeds, 1))
+        if any(graph.bodies for graph in graphs):
+            bodies = collect_bodies(
+                model,
+                graphs,
+                (inputs[index] for index in range(count)),
+                batch=batch,
+                needs=needs,
+                compile_model=lambda part: ov.Core().compile_model(part, device, settings),
+                reset_state=resets,
+            )
     except RuntimeError as error:
         msg = f"{device!r} cannot run the model for calibration: {str(error).splitlines()[-1].strip()}"
         raise DeviceError(msg) from error
     _check_finite(collection.table, tapped.columns)
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
     columns = {tap.key: span for tap, span in tapped.columns.items()}
-    statistics = Statistics(collection.table, columns, batch, collection.histograms, places)
+    statistics = Statistics(collection.table, columns, batch, collection.histograms, places, bodies)
     if path is not None:
         statistics.save(path)
     return statistics

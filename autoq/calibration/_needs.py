@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from autoq.calibration._taps import Statistic, Tap
@@ -44,6 +44,11 @@ class Needs:
             per_tensor=any(recipe.activations.per_channel is False for recipe in recipes),
             output_means=any(recipe.bias_correction is BiasCorrection.ACCURATE for recipe in recipes),
         )
+
+    @property
+    def of_bodies(self) -> Needs:
+        """What is asked inside of bodies, where biases are corrected fast and channels are not aligned."""
+        return replace(self, means=self.means or self.output_means, output_means=False, alignment=False)
 
 
 def channel_axis(site: QuantizerSite, scheme: QuantizerScheme) -> int | None:

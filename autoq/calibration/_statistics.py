@@ -19,7 +19,7 @@ from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import ModelInputs
 from autoq.calibration._taps import Statistic, Tap
 from autoq.core import DataError, FloatArray, ResetState, SampleStatistic
-from autoq.graph import QuantizationGraph, Tensor
+from autoq.graph import BodyKey, QuantizationGraph, Tensor, bodies
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Statistics:
         batch: Samples in one inference.
         histograms: Scaled shares, float16 [rows, tensors, 2, BINS]; `histogram` says of what.
         places: Tensor -> its place in `histograms`.
+        bodies: Statistics of bodies; of one that no sample runs, without rows.
     """
 
     table: FloatArray
@@ -39,6 +40,7 @@ class Statistics:
     batch: int = 1
     histograms: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0, 2, BINS), np.float16))
     places: Mapping[Tensor, int] = field(default_factory=dict)
+    bodies: Mapping[BodyKey, Statistics] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -126,18 +128,23 @@ class Statistics:
     def covers(self, graphs: Iterable[QuantizationGraph], needs: Needs) -> bool:
         """Whether everything that plans over these graphs need was collected."""
         graphs = tuple(graphs)
-        return all(tap.key in self.columns for tap in required_taps(graphs, needs)) and all(
-            tensor in self.places for tensor in required_histograms(graphs, needs)
+        keys = {key for graph in graphs for key in graph.bodies}
+        inside = ([graph.bodies[key] for graph in graphs if key in graph.bodies] for key in keys)
+        return (
+            all(tap.key in self.columns for tap in required_taps(graphs, needs))
+            and all(tensor in self.places for tensor in required_histograms(graphs, needs))
+            and keys <= self.bodies.keys()
+            and all(self.bodies[key].covers(parts, needs.of_bodies) for key, parts in zip(keys, inside, strict=True))
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the statistics as `.npz`, whole or not at all."""
         target = Path(path)
         draft = target.with_name(f"{target.name}.part")
-        places = [[tensor.producer, tensor.port] for tensor in self.places]
-        layout = json.dumps({"columns": self.columns, "batch": self.batch, "places": places})
+        arrays: dict[str, NDArray[Any]] = {}
+        layout = json.dumps(self._layout(arrays))
         with draft.open("wb") as file:
-            np.savez_compressed(file, table=self.table, histograms=self.histograms, layout=np.array(layout))
+            np.savez_compressed(file, layout=np.array(layout), **arrays)  # type: ignore[arg-type]  # see its stub
         return draft.replace(target)
 
     @classmethod
@@ -149,13 +156,33 @@ class Statistics:
         """
         try:
             with np.load(path) as file:
-                layout = json.loads(str(file["layout"]))
-                columns = {key: (int(a), int(b)) for key, (a, b) in layout["columns"].items()}
-                places = {Tensor(producer, port): place for place, (producer, port) in enumerate(layout["places"])}
-                return cls(file["table"], columns, int(layout["batch"]), file["histograms"], places)
-        except (OSError, KeyError, ValueError) as error:
+                return cls._of_layout(json.loads(str(file["layout"])), file)
+        except (OSError, KeyError, ValueError, TypeError) as error:
             msg = f"{str(path)!r} is no statistics file: {error}"
             raise DataError(msg) from None
+
+    def _layout(self, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """All but the arrays, which are added to those that a file holds, by their number in it."""
+        number = len(arrays) // 2
+        arrays |= {f"table_{number}": self.table, f"histograms_{number}": self.histograms}
+        return {
+            "number": number,
+            "columns": self.columns,
+            "batch": self.batch,
+            "places": [[tensor.producer, tensor.port] for tensor in self.places],
+            "bodies": [[*key, inside._layout(arrays)] for key, inside in self.bodies.items()],
+        }
+
+    @classmethod
+    def _of_layout(cls, layout: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Statistics:
+        return cls(
+            table=arrays[f"table_{layout['number']}"],
+            columns={key: (int(a), int(b)) for key, (a, b) in layout["columns"].items()},
+            batch=int(layout["batch"]),
+            histograms=arrays[f"histograms_{layout['number']}"],
+            places={Tensor(producer, port): place for place, (producer, port) in enumerate(layout["places"])},
+            bodies={(op, int(branch)): cls._of_layout(inside, arrays) for op, branch, inside in layout["bodies"]},
+        )
 
 
 def statistics_digest(
@@ -174,6 +201,15 @@ def statistics_digest(
     """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(f"{ov.get_version()}|{precision}|{subset_size}|{reset_state}".encode())
+    _update_by_model(digest, model)
+    for index in range(min(len(inputs), subset_size)):
+        for name, array in inputs[index].items():
+            digest.update(f"{name}|{array.shape}|{array.dtype}".encode())
+            _update(digest, array)
+    return digest.hexdigest()
+
+
+def _update_by_model(digest: hashlib.blake2b, model: ov.Model) -> None:
     place: dict[str, int] = {}
     for op in model.get_ordered_ops():
         place[op.get_name()] = len(place)
@@ -186,11 +222,8 @@ def statistics_digest(
             digest.update(op.get_friendly_name().encode())
         sources = [(place[value.get_node().get_name()], value.get_index()) for value in op.input_values()]
         digest.update(f"{sources}|{sorted(op.get_attributes().items())}".encode())
-    for index in range(min(len(inputs), subset_size)):
-        for name, array in inputs[index].items():
-            digest.update(f"{name}|{array.shape}|{array.dtype}".encode())
-            _update(digest, array)
-    return digest.hexdigest()
+        for body in bodies(op):
+            _update_by_model(digest, body)
 
 
 def statistics_file(digest: str) -> str:

@@ -31,7 +31,7 @@ from autoq.evaluation._racing import Outcome, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, Latency
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
 from autoq.evaluation._scorer import Scorer, ValidationFn
-from autoq.graph import QuantizationGraph
+from autoq.graph import QuantizationGraph, bodies
 
 # Pairs of compilations of the float model that tell how much compilations differ.
 _TWINS = 4
@@ -338,5 +338,7 @@ class Evaluator:
 
 
 def size_bytes(model: ov.Model) -> int:
-    """Bytes of a model's constants: what its weights take on disk."""
-    return sum(op.get_byte_size() for op in model.get_ops() if op.get_type_name() == "Constant")
+    """Bytes of a model's constants, those of bodies included: what its weights take on disk."""
+    operations = model.get_ops()
+    own = sum(int(op.get_byte_size()) for op in operations if op.get_type_name() == "Constant")
+    return own + sum(size_bytes(body) for op in operations for body in bodies(op))

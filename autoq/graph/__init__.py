@@ -1,11 +1,11 @@
 """From a model to where its quantizers may stand."""
 
 from autoq.graph._analyze import analyze
-from autoq.graph._bodies import Body, check_scope, if_bodies
+from autoq.graph._bodies import Body, bodies_of, set_body
 from autoq.graph._levels import units
 from autoq.graph._names import unique_names
 from autoq.graph._neighbours import neighbours
-from autoq.graph._normal_form import normal_form
+from autoq.graph._normal_form import bodies, normal_form
 from autoq.graph._original import analyze_original
 from autoq.graph._placements import NO_SCOPE, Placements
 from autoq.graph._read import read_model
@@ -13,6 +13,7 @@ from autoq.graph._sample_axis import samples_apart
 from autoq.graph._scope import IgnoredScope, Subgraph
 from autoq.graph._standing import OperandQuantizer, StandingQuantizer, standing_quantizers, varying_ops
 from autoq.graph._types import (
+    BodyKey,
     Decision,
     QuantizationGraph,
     QuantizerGroup,
@@ -25,6 +26,7 @@ from autoq.graph._types import (
 __all__ = [
     "NO_SCOPE",
     "Body",
+    "BodyKey",
     "Decision",
     "IgnoredScope",
     "OperandQuantizer",
@@ -39,12 +41,13 @@ __all__ = [
     "WeightedLayer",
     "analyze",
     "analyze_original",
-    "check_scope",
-    "if_bodies",
+    "bodies",
+    "bodies_of",
     "neighbours",
     "normal_form",
     "read_model",
     "samples_apart",
+    "set_body",
     "standing_quantizers",
     "unique_names",
     "units",

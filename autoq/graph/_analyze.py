@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import openvino as ov
 
 from autoq.core import ModelType, Precision, Preset, TargetDevice
+from autoq.graph._bodies import bodies_of, check_scope
 from autoq.graph._decisions import explain
 from autoq.graph._devices import on_device, without_needless
 from autoq.graph._floats import is_dequantized, left_in_float
@@ -17,7 +19,7 @@ from autoq.graph._placement import Blocks, not_yet_quantized, place
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._sites import absorb, activation_sites, weight_sites
 from autoq.graph._tables import FP8_PORTS, QUANTIZED_PORTS
-from autoq.graph._types import QuantizationGraph
+from autoq.graph._types import BodyKey, QuantizationGraph, QuantizerGroup
 from autoq.graph._weights import alignable_pairs, is_depthwise, weight_ports, weighted_layers
 
 
@@ -42,7 +44,7 @@ def analyze(
             output is quantized besides its table, and fused attention does not share a quantizer with other readers.
         mode: What is quantized to. In 8-bit floating point all three inputs of fused attention are quantized.
         symmetric_weights: Whether the scheme of the weights is symmetric.
-        ignored_scope: What the user wants left in float.
+        ignored_scope: What the user wants left in float; it may name operations inside of bodies.
         quantize_outputs: Whether the model's outputs are quantized too.
 
     Returns:
@@ -78,12 +80,31 @@ def analyze_presets(
     """As `analyze`, under several presets: the model is read and searched for patterns once."""
     device = TargetDevice.parse(target_device)
     kind = None if model_type is None else ModelType.parse(model_type)
+    chosen, scope = tuple(presets), ignored_scope or IgnoredScope()
     flow = Flow.of(model)
+    inner = [body for body in bodies_of(model) if body.op in flow.type]
+    if inner and scope.validate:
+        # A rule may speak of a body's operations: it is checked against all of them, once.
+        check_scope(model, scope)
+        scope = replace(scope, validate=False)
     weighted = {name: ports for name in flow.names if (ports := weight_ports(flow, name))}
     depthwise = frozenset(name for name in flow.names if is_depthwise(flow.nodes[name]))
-    floats = left_in_float(flow, kind, device, ignored_scope or IgnoredScope(), weighted)
+    floats = left_in_float(flow, kind, device, scope, weighted)
     fused = find(flow, on_device(FUSED, device))
     blocks = Blocks.of(flow, fused)
+    inside = {
+        body.key: analyze_presets(
+            body.model,
+            chosen,
+            target_device=device,
+            model_type=kind,
+            mode=mode,
+            symmetric_weights=symmetric_weights,
+            ignored_scope=scope,
+        )
+        for body in inner
+        if body.op not in floats
+    }
 
     def under(preset: Preset) -> QuantizationGraph:
         placed = place(
@@ -104,12 +125,23 @@ def analyze_presets(
         sites.sort(key=lambda site: min(flow.order[op] for op, _ in site.consumers))
         groups = group_sites(sites, flow.order)
         layers = weighted_layers(flow, weights)
+        bodies = {key: graphs[preset] for key, graphs in inside.items() if graphs[preset].groups}
         return QuantizationGraph(
             sites=tuple(sites),
-            groups=groups,
+            groups=_with_bodies(groups, bodies, flow),
             layers=layers,
-            decisions=explain(flow, fused, floats, groups),
+            decisions=explain(flow, fused, floats, groups, bodies),
             alignable=alignable_pairs(flow, layers),
+            bodies=bodies,
         )
 
-    return {preset: under(preset) for preset in presets}
+    return {preset: under(preset) for preset in chosen}
+
+
+def _with_bodies(
+    groups: tuple[QuantizerGroup, ...], bodies: Mapping[BodyKey, QuantizationGraph], flow: Flow
+) -> tuple[QuantizerGroup, ...]:
+    """The groups, and one for the bodies of each operation."""
+    ops = dict.fromkeys(op for op, _ in bodies)
+    every = [*groups, *(QuantizerGroup(op, (), (op,)) for op in ops)]
+    return tuple(sorted(every, key=lambda group: min(flow.order[op] for op in group.ops))) if ops else groups

@@ -1,4 +1,4 @@
-"""Models inside of models: the two bodies of an If operation, each of which runs for some inputs only."""
+"""Models inside of models: the branches of an If, and what a Loop or a TensorIterator repeats."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import openvino as ov
 
 from autoq.graph._flow import Flow
 from autoq.graph._names import unique_names
+from autoq.graph._normal_form import bodies
 from autoq.graph._scope import IgnoredScope
+from autoq.graph._types import BodyKey
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One branch of an If.
+    """A model inside of an operation.
 
     Attributes:
-        op: The If operation.
-        branch: 0 runs where the condition holds, 1 where it does not.
+        op: Unique name of the operation.
+        branch: Of an If: 0 runs where the condition holds, 1 where it does not; of the others 0.
         model: What runs; not to be modified.
     """
 
@@ -26,12 +28,30 @@ class Body:
     branch: int
     model: ov.Model
 
+    @property
+    def key(self) -> BodyKey:
+        """What names it in the model."""
+        return self.op, self.branch
 
-def if_bodies(model: ov.Model) -> Iterator[Body]:
-    """The bodies of a model's own If operations, those inside of bodies left out."""
+
+def bodies_of(model: ov.Model) -> Iterator[Body]:
+    """The bodies of a model's own operations, those inside of bodies left out."""
     for name, op in unique_names(model).items():
-        if op.get_type_name() == "If":
-            yield from (Body(name, branch, op.get_function(branch)) for branch in (0, 1))
+        yield from (Body(name, branch, body) for branch, body in enumerate(bodies(op)))
+
+
+def set_body(op: ov.Node, branch: int, model: ov.Model) -> None:
+    """Puts a model in the place of a body that has the same inputs and outputs.
+
+    Args:
+        op: Is changed.
+        branch: As of `Body`.
+        model: The new body.
+    """
+    if op.get_type_name() == "If":
+        op.set_function(branch, model)
+    else:
+        op.set_function(model)
 
 
 def check_scope(model: ov.Model, scope: IgnoredScope) -> None:
@@ -47,5 +67,5 @@ def check_scope(model: ov.Model, scope: IgnoredScope) -> None:
         part = pending.pop()
         types |= {name: op.get_type_name() for name, op in unique_names(part).items()}
         readers |= Flow.of(part).readers
-        pending += [body.model for body in if_bodies(part)]
+        pending += [body.model for body in bodies_of(part)]
     scope.resolve(types, readers)

@@ -7,15 +7,19 @@ from collections.abc import Iterable, Mapping
 from autoq.graph._flow import Flow
 from autoq.graph._patterns import Match
 from autoq.graph._tables import AGNOSTIC, QUANTIZABLE
-from autoq.graph._types import Decision, QuantizerGroup
+from autoq.graph._types import BodyKey, Decision, QuantizerGroup
 
 _SILENT = frozenset({"Parameter", "Result", "Constant"})
 
-_LOOPS = frozenset({"Loop", "TensorIterator"})
+_CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
 
 
 def explain(
-    flow: Flow, fused: Iterable[Match], floats: Mapping[str, str], groups: Iterable[QuantizerGroup]
+    flow: Flow,
+    fused: Iterable[Match],
+    floats: Mapping[str, str],
+    groups: Iterable[QuantizerGroup],
+    bodies: Iterable[BodyKey] = (),
 ) -> tuple[Decision, ...]:
     """One decision for each operation that is not a constant, a parameter or a result, in topological order.
 
@@ -24,8 +28,10 @@ def explain(
         fused: What the runtime fuses.
         floats: What stays in float, and why.
         groups: What is quantized.
+        bodies: Bodies in which something is quantized.
     """
     quantized = {op for group in groups for op in group.ops}
+    containers = {op for op, _ in bodies}
     inside = {op: match for match in fused for op in match.ops[1:]}
 
     def reason(name: str, kind: str) -> str:
@@ -36,8 +42,8 @@ def explain(
             (name in quantized, "runs on quantized inputs"),
             (kind == "FakeQuantize", "is a quantizer of the model's own"),
             (name not in flow.type, "computes a shape or a constant"),
-            (kind == "If", "its bodies are quantized as models of their own"),
-            (kind in _LOOPS, "the body of a loop stays in float: its values cannot be observed from outside"),
+            (name in containers, "what is inside of it is quantized"),
+            (kind in _CONTAINERS, "nothing inside of it can be quantized"),
             (kind in AGNOSTIC, "only moves values: quantizers pass through it"),
             (kind not in QUANTIZABLE, f"{kind} has no int8 kernel"),
             (not any(edge.is_float for edge in flow.in_edges.get(name, ())), "has no float input"),

@@ -144,6 +144,8 @@ def _edges(name: str, op: ov.Node, name_of: dict[str, str]) -> list[Edge]:
     found = []
     for port, output in enumerate(op.outputs()):
         is_float = output.get_element_type().get_type_name() in FLOAT_TYPES
-        targets = [(name_of[str(t.get_node().get_name())], t.get_index()) for t in output.get_target_inputs()]
+        # What reads it may belong to another model: one that has some operations of this one, or has this one in it.
+        readers = [(str(t.get_node().get_name()), t.get_index()) for t in output.get_target_inputs()]
+        targets = [(name_of[reader], index) for reader, index in readers if reader in name_of]
         found += [Edge(name, port, target, target_port, is_float) for target, target_port in sorted(targets)]
     return found

@@ -8,6 +8,8 @@ from openvino import opset13 as ops
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph._analyze import analyze
+from autoq.graph._bodies import bodies_of, set_body
+from autoq.graph._names import unique_names
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._standing import dequantized
 from autoq.graph._tables import FAKES
@@ -43,6 +45,9 @@ def analyze_original(
 def _without_quantizers(model: ov.Model) -> ov.Model:
     """A clone in float whose stored weights are zeros: placement reads their shape alone."""
     clone = model.clone()
+    nodes = unique_names(clone)
+    for body in bodies_of(model):
+        set_body(nodes[body.op], body.branch, _without_quantizers(body.model))
     # From the outputs up, so that of a chain that dequantizes the end is met first.
     for node in reversed(clone.get_ordered_ops()):
         if node.get_type_name() in FAKES or _smooths(node):

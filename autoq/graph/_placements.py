@@ -11,9 +11,10 @@ import openvino as ov
 from autoq.core import PlanError, Precision, Preset, nearest
 from autoq.graph._analyze import analyze_presets
 from autoq.graph._scope import IgnoredScope
-from autoq.graph._types import QuantizationGraph
+from autoq.graph._types import BodyKey, QuantizationGraph
 
 NO_SCOPE = "none"
+_NOTHING = QuantizationGraph(sites=(), groups=(), layers=(), decisions=())
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,18 @@ class Placements:
 
     def __iter__(self) -> Iterator[QuantizationGraph]:
         return iter(self.variants.values())
+
+    @property
+    def bodies(self) -> frozenset[BodyKey]:
+        """Bodies in which something is quantized under some scope and preset."""
+        return frozenset(key for graph in self for key in graph.bodies)
+
+    def of_body(self, key: BodyKey) -> Placements:
+        """Placement inside of a body."""
+        variants = {choice: graph.bodies.get(key, _NOTHING) for choice, graph in self.variants.items()}
+        return Placements(
+            _with_groups_of(variants[NO_SCOPE, Preset.PERFORMANCE], variants.values()), variants, self.mode
+        )
 
     def under(self, scope: str, preset: Preset) -> QuantizationGraph:
         """The graph that a recipe asks for.

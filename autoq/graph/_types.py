@@ -5,9 +5,13 @@ Names of operations are *unique* names (`unique_names`): the friendly name, with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+
+# A body of an operation: unique name of the operation, and its branch.
+BodyKey = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,9 +71,12 @@ class QuantizerSite:
 class QuantizerGroup:
     """Sites that must share a precision: the unit of search.
 
+    The bodies of an operation (If, Loop, TensorIterator) are one group, named as the operation, whose sites stand in
+    the graphs of the bodies.
+
     Attributes:
         name: Name of the first operation, in topological order, that the group quantizes.
-        sites: Names of its sites.
+        sites: Names of its sites; none of bodies.
         ops: Operations whose inputs the group quantizes.
     """
 
@@ -141,6 +148,7 @@ class QuantizationGraph:
         layers: Weighted layers that have a weight site, in topological order.
         decisions: One for each operation that is not a constant, a parameter or a result.
         alignable: Pairs of layers between which channel alignment may move scales and shifts.
+        bodies: Graphs of the bodies in which something may be quantized.
     """
 
     sites: tuple[QuantizerSite, ...]
@@ -148,6 +156,7 @@ class QuantizationGraph:
     layers: tuple[WeightedLayer, ...]
     decisions: tuple[Decision, ...]
     alignable: tuple[tuple[WeightedLayer, WeightedLayer], ...] = ()
+    bodies: Mapping[BodyKey, QuantizationGraph] = field(default_factory=dict)
 
     @cached_property
     def site(self) -> dict[str, QuantizerSite]:
@@ -158,6 +167,11 @@ class QuantizationGraph:
     def group_of(self) -> dict[str, QuantizerGroup]:
         """Group by the name of a site."""
         return {site: group for group in self.groups for site in group.sites}
+
+    @property
+    def body_groups(self) -> frozenset[str]:
+        """Names of the groups that stand for bodies."""
+        return frozenset(op for op, _ in self.bodies)
 
     @property
     def activations(self) -> tuple[QuantizerSite, ...]:

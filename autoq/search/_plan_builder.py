@@ -34,5 +34,9 @@ class PlanBuilder(Protocol):
     def build(self, plan: QuantizationPlan) -> ov.Model:
         """The model that a plan stands for; a new one at each call."""
 
+    @property
+    def unswitchable(self) -> frozenset[str]:
+        """Groups that `build_switchable` leaves in float."""
+
     def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
         """A model, each of whose units is int8 or float as an input tells, as `CandidateBuilder` builds it."""

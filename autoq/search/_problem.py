@@ -78,7 +78,7 @@ def place(
         PlanError: A scope names something that the model does not have.
     """
     placements = Placements.of(model, space.scopes(), target_device=target_device, model_type=model_type)
-    if not placements.reference.sites:
+    if not placements.reference.groups:
         kinds = ", ".join(sorted({decision.type for decision in placements.reference.decisions})[:8]) or "none"
         msg = f"model {model.get_friendly_name()!r} has nothing to quantize: its operations are {kinds}."
         raise ModelError(msg)

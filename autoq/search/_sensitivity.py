@@ -99,7 +99,7 @@ def measure_sensitivities(
         builder: Builds the candidates.
         model: The float model.
         units: Groups by unit.
-        pairs: Units whose interaction is measured.
+        pairs: Units whose interaction is measured; that of units with bodies is not.
         recipe: Held for every candidate.
         inputs: Calibration inputs; some of the most frequent shape are run.
         evaluator: Runs models, in f32.
@@ -113,6 +113,7 @@ def measure_sensitivities(
         DeviceError: The device fails to run the float model.
     """
     names = list(units)
+    pairs = [pair for pair in pairs if not builder.unswitchable & {group for unit in pair for group in units[unit]}]
     index = {unit: number for number, unit in enumerate(names)}
     settings = np.eye(len(names), dtype=np.float32)
     together = [settings[index[first]] + settings[index[second]] for first, second in pairs]
@@ -214,8 +215,32 @@ class _Runs:
             given_up_after_s: Where units cannot be switched within one model, what is not reached by then is NaN.
             workers: Models that are compiled at a time, where units cannot be switched within one.
         """
-        if self.off is not Precision.FLOAT:
-            return self._one_by_one(rows, workers, given_up_after_s)
+        held = [bool(self.builder.unswitchable.intersection(groups)) for groups in self.units]
+        apart = np.asarray(rows[:, np.array(held, np.bool_)].any(axis=1), np.bool_).reshape(-1)
+        if self.off is not Precision.FLOAT or apart[:needed].all():
+            return self._one_by_one(rows[:needed], workers, given_up_after_s)
+        if not apart.any():
+            return self._switched(rows, needed, max_seconds, limit_s, given_up_after_s, workers)
+        # What switches do not reach takes a model each; it is all among what matters.
+        one_by_one, models = self._one_by_one(rows[apart], workers, given_up_after_s)
+        switched, more = self._switched(
+            rows[~apart], needed - int(apart.sum()), max_seconds, limit_s, given_up_after_s, workers
+        )
+        found = np.empty(len(switched) + len(one_by_one))
+        apart = apart[: len(found)]
+        found[apart], found[~apart] = one_by_one, switched
+        return found, models + more
+
+    def _switched(
+        self,
+        rows: Rows,
+        needed: int,
+        max_seconds: float,
+        limit_s: float,
+        given_up_after_s: float,
+        workers: int,
+    ) -> tuple[Distortions, int]:
+        """The same with one model for all rows, where a device runs that."""
         try:
             runs = SwitchedRuns(
                 model=self.builder.build_switchable(self.recipe, self.units),

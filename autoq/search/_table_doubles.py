@@ -91,6 +91,11 @@ class TableBuilder:
         note_plan(model, plan)
         return model
 
+    @property
+    def unswitchable(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
     def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
         """Not recorded.
 

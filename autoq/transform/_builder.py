@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed, Statistics, output_mean
-from autoq.core import BiasCorrection, FloatArray, PlanError, Precision, QuantizationPlan, Recipe, nearest
-from autoq.graph import Placements, QuantizationGraph, QuantizerSite, SiteKind, unique_names
+from autoq.core import BiasCorrection, DataError, FloatArray, PlanError, Precision, QuantizationPlan, Recipe, nearest
+from autoq.graph import (
+    Body,
+    BodyKey,
+    Placements,
+    QuantizationGraph,
+    QuantizerSite,
+    SiteKind,
+    bodies_of,
+    set_body,
+    unique_names,
+)
 from autoq.transform._accurate_bias_correction import SHARE_OF_SAMPLES, corrected_shifts
 from autoq.transform._activation_quantizers import ActivationQuantizers
 from autoq.transform._bias_correction import shift_biases
@@ -25,6 +36,9 @@ from autoq.transform._weights import FloatWeights
 
 class CandidateBuilder:
     """Builds the models that plans stand for, from statistics collected once.
+
+    Bodies of operations are quantized whole, by the recipe of the model or of their group, with fast bias correction
+    where that is accurate; those that no sample ran stay in float.
 
     Args:
         model: The float model; never modified.
@@ -53,6 +67,11 @@ class CandidateBuilder:
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
         self._overlaps: dict[object, list[str]] = {}
         self._measured_shifts = MeasuredShifts(cache)
+        self._bodies = {
+            body.key: CandidateBuilder(body.model, placements.of_body(body.key), statistics.bodies[body.key])
+            for body in bodies_of(model)
+            if body.key in placements.bodies and len(_body_of(statistics, body))
+        }
 
     def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
         """The numbers of a plan.
@@ -83,7 +102,9 @@ class CandidateBuilder:
         corrected_on = 0
         if recipe.bias_correction is BiasCorrection.ACCURATE and quantizers:
             corrected_on = max(int(self._statistics.rows(recipe.subset_size) * SHARE_OF_SAMPLES), 1)
-        return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision, corrected_on)
+        found = {key: body.resolve(inside) for key, body, inside in self._inside(plan)}
+        bodies = {key: inside for key, inside in found.items() if inside.quantized_sites}
+        return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision, corrected_on, bodies)
 
     def fingerprint(self, plan: QuantizationPlan) -> str:
         """Digest of the model that a plan builds; "float" for the float model at the device's default precision.
@@ -106,8 +127,8 @@ class CandidateBuilder:
         resolved = self.resolve(plan)
         graph = self._graph(plan)
         layers = {layer.op: layer for layer in graph.layers}
-        candidate, nodes = self._assemble(resolved, graph, fold_weights=fold_weights)
-        shifts = self._measured(resolved, graph) if resolved.corrected_on else resolved.shifts
+        candidate, nodes = self._assemble(resolved, graph, plan, fold_weights=fold_weights)
+        shifts = self._measured(resolved, graph, plan) if resolved.corrected_on else resolved.shifts
         shift_biases(nodes, layers, shifts)
         candidate.validate_nodes_and_infer_types()
         return candidate
@@ -156,7 +177,7 @@ class CandidateBuilder:
         return clone
 
     def _assemble(
-        self, resolved: ResolvedPlan, graph: QuantizationGraph, *, fold_weights: bool
+        self, resolved: ResolvedPlan, graph: QuantizationGraph, plan: QuantizationPlan, *, fold_weights: bool
     ) -> tuple[ov.Model, dict[str, ov.Node]]:
         """The candidate before its biases are corrected, and its operations by the names of the float model."""
         clone = self._model.clone()
@@ -170,9 +191,14 @@ class CandidateBuilder:
             (lambda quantizer: weights.folded(quantizer, graph, smoothed)) if fold_weights else None,
             lambda quantizer: weights.smoothed_value(quantizer, graph, smoothed),
         )
+        for (op, branch), body, inside in self._inside(plan):
+            if (op, branch) in resolved.bodies:
+                set_body(nodes[op], branch, body.build(inside, fold_weights=fold_weights))
         return clone, nodes
 
-    def _measured(self, resolved: ResolvedPlan, graph: QuantizationGraph) -> dict[str, FloatArray]:
+    def _measured(
+        self, resolved: ResolvedPlan, graph: QuantizationGraph, plan: QuantizationPlan
+    ) -> dict[str, FloatArray]:
         """Shifts of accurate bias correction."""
         key = resolved.fingerprint
         if (known := self._measured_shifts.get(key)) is not None:
@@ -188,12 +214,30 @@ class CandidateBuilder:
             if (tap := output_mean(layer)) is not None and tap in self._statistics:
                 samples = self._statistics.of(tap, count * self._statistics.batch)
                 means[layer.op] = samples.mean(axis=0, dtype=np.float64)
-        workbench, nodes = self._assemble(resolved, graph, fold_weights=True)
+        workbench, nodes = self._assemble(resolved, graph, plan, fold_weights=True)
         feeds = [self._inputs[index] for index in range(count)]
         measured = [layer for layer in layers if layer.op in means]
         shifts = corrected_shifts(workbench, nodes, measured, means, feeds)
         self._measured_shifts.put(key, shifts)
         return shifts
+
+    # --- bodies ------------------------------------------------------------------------------------------------------
+
+    @property
+    def unswitchable(self) -> frozenset[str]:
+        """Groups that `build_switchable` leaves in float: those of bodies."""
+        return frozenset(op for op, _ in self._bodies)
+
+    def _inside(self, plan: QuantizationPlan) -> Iterator[tuple[BodyKey, CandidateBuilder, QuantizationPlan]]:
+        """Bodies that a plan quantizes, who builds each, and its plan."""
+        for key, body in self._bodies.items():
+            precision, recipe = plan.precision(key[0]), plan.recipe_of(key[0])
+            if precision is Precision.FLOAT:
+                continue
+            if recipe.bias_correction is BiasCorrection.ACCURATE:
+                recipe = replace(recipe, bias_correction=BiasCorrection.FAST)
+            groups = [group.name for group in body._placements.reference.groups]
+            yield key, body, QuantizationPlan(recipe, dict.fromkeys(groups, precision))
 
     # --- which sites stand -------------------------------------------------------------------------------------------
 
@@ -265,6 +309,18 @@ class CandidateBuilder:
                 subset_size=subset_size,
             )
         return self._smoothings[key]
+
+
+def _body_of(statistics: Statistics, body: Body) -> Statistics:
+    """Statistics of a body.
+
+    Raises:
+        DataError: They were not collected.
+    """
+    if body.key not in statistics.bodies:
+        msg = f"statistics hold nothing of what is inside of {body.op!r}: collect them again for this model."
+        raise DataError(msg)
+    return statistics.bodies[body.key]
 
 
 def quantize_model(

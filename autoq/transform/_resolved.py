@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autoq.core import FloatArray, Fp8Scale, Limits, RuntimePrecision
-from autoq.graph import QuantizerSite, SiteKind, Tensor
+from autoq.graph import BodyKey, QuantizerSite, SiteKind, Tensor
 
 FLOAT_FINGERPRINT = "float"
 
@@ -62,6 +62,7 @@ class ResolvedPlan:
         smoothings: SmoothQuant divisions.
         runtime_precision: What float layers are executed in.
         corrected_on: Samples that the accurate bias correction runs the candidate on; 0 where it is not asked for.
+        bodies: Those in which something is quantized.
     """
 
     quantizers: tuple[ResolvedQuantizer, ...]
@@ -69,16 +70,17 @@ class ResolvedPlan:
     smoothings: tuple[Smoothing, ...]
     runtime_precision: RuntimePrecision
     corrected_on: int = 0
+    bodies: Mapping[BodyKey, ResolvedPlan] = field(default_factory=dict)
 
     @property
     def quantized_sites(self) -> int:
-        """Number of quantizers."""
-        return len(self.quantizers)
+        """Number of quantizers, those inside of bodies included."""
+        return len(self.quantizers) + sum(inside.quantized_sites for inside in self.bodies.values())
 
     @property
     def fingerprint(self) -> str:
         """Digest of the numbers, equal for plans that build the same model; "float" where nothing is changed."""
-        if not self.quantizers and self.runtime_precision is RuntimePrecision.DEFAULT:
+        if not self.quantized_sites and self.runtime_precision is RuntimePrecision.DEFAULT:
             return FLOAT_FINGERPRINT
         digest = hashlib.blake2b(f"{self.runtime_precision}|{self.corrected_on}".encode(), digest_size=8)
         for quantizer in self.quantizers:
@@ -87,6 +89,8 @@ class ResolvedPlan:
             digest.update(op.encode() + shift.tobytes())
         for smoothing in self.smoothings:
             digest.update(repr(smoothing.tensor).encode() + smoothing.scale.tobytes())
+        for (op, branch), inside in sorted(self.bodies.items()):
+            digest.update(f"{op}|{branch}|{inside.fingerprint}".encode())
         return digest.hexdigest()
 
 
