@@ -20,6 +20,7 @@ from autoq.core import (
     ConfigError,
     Precision,
     Preset,
+    QuantizationPlan,
     RangeEstimator,
     Recipe,
     ResetState,
@@ -53,6 +54,7 @@ def quantize_with_accuracy_control(
     restore_mode: str = "activations_and_weights",
     timeout_s: float | None = None,
     device: str = "CPU",
+    strict: bool = False,
     progress: bool = True,
     **options: Unpack[QuantizeOptions],
 ) -> ov.Model:
@@ -83,6 +85,8 @@ def quantize_with_accuracy_control(
             bits.
         timeout_s: Seconds, after which the best candidate so far is returned.
         device: What the model is scored on, and for.
+        strict: Raise where the device does not run the quantized model; else what it refuses stays in float, and a
+            warning names it.
         progress: Show a bar on a terminal.
         **options: Further parameters of `autoq.quantize`.
 
@@ -93,6 +97,7 @@ def quantize_with_accuracy_control(
     Raises:
         ModelError: The model does not read or has nothing to quantize.
         DataError: The data do not fit the model.
+        DeviceError: The device does not run the float model, or, where that is strict, the quantized one.
         MetricError: The metric raised, or returned something that is not a score.
         PlanError: A parameter or scope names something that does not exist.
         ConfigError: Neither or both of `metric` and `validation_fn` are given, or a budget makes no sense.
@@ -117,6 +122,7 @@ def quantize_with_accuracy_control(
             network, inputs, settings, needs=replace(Needs.of(recipes), output_means=measure_biases), progress=step
         )
     calibrated.check()
+    taken = calibrated.accepted(QuantizationPlan(settings.recipe), device, strict=strict)
     with progress_bar("evaluating candidates", shown=progress) as step:
         control = Control.of(
             calibrated,
@@ -126,6 +132,7 @@ def quantize_with_accuracy_control(
             relative=relative,
             deadline=None if timeout_s is None else started + timeout_s,
             most=max_num_iterations,
+            refused=frozenset(taken.refused),
             step=step,
         )
         workers = num_ranking_workers or cpu_count()

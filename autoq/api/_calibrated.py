@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,8 @@ import openvino as ov
 
 from autoq.api._settings import Settings
 from autoq.calibration import ModelInputs, Needs, Statistics, collect, statistics_digest, statistics_file
-from autoq.core import DataError, ModelError, QuantizationPlan
+from autoq.core import DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice
+from autoq.evaluation import Accepted, RuntimeConfig, accepted, available_devices
 from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph
 from autoq.transform import CandidateBuilder, align_channels, note_plan
 
@@ -60,6 +62,43 @@ class Calibrated:
         candidate = self.builder.build(plan, fold_weights=fold_weights)
         note_plan(candidate, plan)
         return candidate
+
+    def accepted(self, plan: QuantizationPlan, device: str, *, fold_weights: bool = True, strict: bool) -> Accepted:
+        """The candidate of a plan, as much of it as a device compiles and runs on the first calibration sample.
+
+        Args:
+            plan: What to build.
+            device: OpenVINO device.
+            fold_weights: As of `CandidateBuilder.build`.
+            strict: Raise where groups have to stay in float; else a warning names them.
+
+        Raises:
+            ModelError: There is nothing to quantize, in the model and in its bodies.
+            DeviceError: The device does not take the float model, or, where that is strict, this candidate.
+        """
+        found = accepted(
+            plan,
+            [group.name for group in self.placements.reference.groups],
+            lambda part: self.build(part, fold_weights=fold_weights),
+            RuntimeConfig(device=device),
+            None if self.inputs is None else self.inputs[0],
+        )
+        if found.refused and strict:
+            msg = f"device {device!r} does not run the model with these groups in 8 bits: {found.refusal}"
+            raise DeviceError(msg)
+        if found.refused:
+            msg = f"left in float, since device {device!r} does not run the model with them in 8 bits: {found.refusal}"
+            warnings.warn(msg, stacklevel=3)
+        return found
+
+
+def device_at_hand(target: TargetDevice) -> str | None:
+    """The device here that models for a target are compiled for; None where there is none.
+
+    What is meant for a GPU or an NPU is not compiled for the CPU: what that takes says nothing about them.
+    """
+    device = str(target) if target in {TargetDevice.GPU, TargetDevice.NPU} else str(TargetDevice.CPU)
+    return device if device in available_devices() else None
 
 
 def calibrate(

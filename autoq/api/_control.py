@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 import openvino as ov
@@ -82,6 +83,7 @@ class Control:
         reference: Mean score of the float model.
         scores: Its per-item scores; empty where there are none that say anything about the mean.
         max_drop: Absolute.
+        refused: Groups that the device does not run in 8 bits: they are float in every candidate.
         deadline: Moment of `time.monotonic()`; None is no limit.
         most: Candidates scored at most; None is no limit.
         step: Called with candidates scored so far, twice.
@@ -100,6 +102,7 @@ class Control:
     reference: float
     scores: Scores
     max_drop: float
+    refused: frozenset[str]
     deadline: float | None
     most: int | None
     step: Progress
@@ -119,6 +122,7 @@ class Control:
         *,
         max_drop: float | str,
         relative: bool,
+        refused: frozenset[str],
         deadline: float | None,
         most: int | None,
         step: Progress,
@@ -134,6 +138,7 @@ class Control:
             reference=mean,
             scores=scores if scorer.per_item else np.empty(0),
             max_drop=float("inf") if budget is None else budget,
+            refused=refused,
             deadline=deadline,
             most=most,
             step=step,
@@ -187,26 +192,26 @@ class Control:
         for recipe in recipes:
             if self.found and self._spent():
                 return True
-            if self._meets(QuantizationPlan(recipe)):
+            if self._meets(self._plan(recipe)):
                 return True
             drops[recipe] = self.estimates[-1]
         if not measure_biases or self._spent():
             return False
         best = min(drops, key=drops.__getitem__)
-        return self._meets(QuantizationPlan(replace(best, bias_correction=BiasCorrection.ACCURATE)))
+        return self._meets(self._plan(replace(best, bias_correction=BiasCorrection.ACCURATE)))
 
     def _restore(self, restored: Precision, runtime: RuntimeConfig, workers: int) -> None:
         """Leaves groups of the best whole model in float."""
         best = min(self.found, key=lambda candidate: candidate.drop)
         recipe = best.plan.recipe
         standing = self.calibrated.placements.standing(recipe.ignored_scope, recipe.placement)
-        groups = [group.name for group in standing.groups]
-        if not groups:  # all that is quantized stands in bodies, which are quantized whole
+        groups = [group.name for group in standing.groups if group.name not in self.refused]
+        if not groups:
             return
         self.cost = self._costs(runtime)
 
         def plan(floats: Iterable[str]) -> QuantizationPlan:
-            return QuantizationPlan(recipe, dict.fromkeys(floats, restored))
+            return self._plan(recipe, dict.fromkeys(floats, restored))
 
         blocks = {"|".join(block): block for block in _blocks(groups)}
         won = self._won_back(blocks, recipe, restored, runtime, workers)
@@ -256,6 +261,7 @@ class Control:
             inputs=self.inputs,
             evaluator=F32Runner(runtime),
             restored=restored,
+            floats=self.refused,
             samples=_RANKED_ON,
             workers=workers,
             limit_s=math.inf if self.deadline is None else max(self.deadline - time.monotonic(), 0.0),
@@ -309,6 +315,10 @@ class Control:
         drop = paired_drop(self.scores, chosen.scores)
         return [drop.low, drop.high] if drop.known else None
 
+    def _plan(self, recipe: Recipe, restored: Mapping[str, Precision] = MappingProxyType({})) -> QuantizationPlan:
+        """A candidate, with some groups restored."""
+        return QuantizationPlan(recipe, {**restored, **dict.fromkeys(self.refused, Precision.FLOAT)})
+
     def _spent(self) -> bool:
         """Whether time or evaluations are used up."""
         late = self.deadline is not None and time.monotonic() > self.deadline
@@ -345,7 +355,7 @@ class Control:
         else:
             mean, scores = score(None)[0], np.empty(0)
             drop = self.reference - mean
-        cost = sum(self.cost.get(group, 0.0) for group in plan.precisions)
+        cost = sum(self.cost.get(group, 0.0) for group in plan.precisions if group not in self.refused)
         self.found.append(_Candidate(plan, mean, drop, cost, scores))
         return self.found[-1]
 
@@ -361,7 +371,7 @@ class Control:
             return self.max_drop
         if not self.scores.size:
             return self.reference - score(None)[0]
-        whole = [candidate for candidate in self.found if not candidate.plan.precisions]
+        whole = [candidate for candidate in self.found if self.refused.issuperset(candidate.plan.precisions)]
         ancestor = min(whole, key=lambda c: (c.plan.recipe != plan.recipe, c.drop))
         known = ~np.isnan(ancestor.scores)
         lost = np.where(known, self.scores - np.nan_to_num(ancestor.scores), 0.0)

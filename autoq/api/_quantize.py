@@ -8,7 +8,7 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.api._calibrated import calibrate
+from autoq.api._calibrated import calibrate, device_at_hand
 from autoq.api._settings import Estimator, Scheme, Settings
 from autoq.calibration import Needs, Statistics, as_inputs
 from autoq.core import QuantizationPlan
@@ -42,9 +42,17 @@ def quantize(
     statistics: Statistics | None = None,
     cache: str | os.PathLike[str] | None = None,
     plan: QuantizationPlan | None = None,
+    strict: bool = False,
     progress: bool = True,
 ) -> ov.Model:
     """Quantizes a model to 8 bits, post training.
+
+    The result is compiled before it is given out, and runs a sample, where the device that it is meant for is at hand:
+    the CPU for all targets but "GPU" and "NPU". The smallest part that has to stay in float for that does, and a
+    warning names it.
+
+    The bodies of If, Loop and TensorIterator are quantized too, each operation's as one group of the plan; their biases
+    are corrected fast in any case, and channels in them are not aligned.
 
     Args:
         model: What `autoq.read_model` reads; never modified.
@@ -80,6 +88,7 @@ def quantize(
         statistics: Collected earlier by `autoq.collect`, instead of running the model over `calibration`.
         cache: Folder that keeps the statistics; the next call with this model and these data finds them there.
         plan: Exactly this plan; overrides the recipe parameters above.
+        strict: Raise where the device does not run the result, instead of leaving a part of it in float.
         progress: Show a bar on a terminal while statistics are collected.
 
     Returns:
@@ -88,6 +97,7 @@ def quantize(
     Raises:
         ModelError: The model does not read or has nothing to quantize.
         DataError: The calibration data do not fit the model.
+        DeviceError: The device does not run the float model, or, where that is strict, the result.
         PlanError: A parameter, scope or plan names something that does not exist.
     """
     network = read_model(model)
@@ -119,4 +129,7 @@ def quantize(
         plan = QuantizationPlan(settings.recipe) if plan is None else plan
         needs = Needs.of(plan.recipes)
         calibrated = calibrate(network, inputs, settings, statistics=statistics, needs=needs, progress=step)
-    return calibrated.build(plan, fold_weights=fold_weights)
+    device = device_at_hand(settings.target_device)
+    if device is None:
+        return calibrated.build(plan, fold_weights=fold_weights)
+    return calibrated.accepted(plan, device, fold_weights=fold_weights, strict=strict).model

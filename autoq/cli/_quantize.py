@@ -21,6 +21,7 @@ _SCORES = (("score", "float_score"), ("float_score", "score"))
 @click.option("-o", "--out", required=True, help="Path of the quantized .xml.")
 @quantize_options
 @click.option("--accurate-bias-correction", is_flag=True, help="Measure each layer in the quantized model.")
+@click.option("--strict", is_flag=True, help="Fail where the device does not run it, instead of leaving it in float.")
 @click.option("--ignored-scope", help="What stays in float: the .yaml that `autoq sensitivity` wrote.")
 @click.option("--max-drop", help="Accuracy budget: 0.01 or 1%. Needs --validation and --metric.")
 @click.option("--validation", help="Labelled data, like --calibration: .npz with x and y, or a function.")
@@ -36,6 +37,7 @@ def quantize(
     validation: str | None,
     metric: str | None,
     timeout_s: float | None,
+    strict: bool,
     json_output: bool,
     **given: Any,  # the other options, by the names above
 ) -> None:
@@ -51,7 +53,7 @@ def quantize(
     network, options = read_model(model), read_options(**given)
     data = load_data(calibration, Path())
     if max_drop is None:
-        quantized = run_quantize(network, data, **options)
+        quantized = run_quantize(network, data, strict=strict, **options)
     else:
         if validation is None or metric is None:
             missing = "--validation" if validation is None else "--metric"
@@ -63,6 +65,7 @@ def quantize(
             metric=load_metric(metric, Path()),
             max_drop=max_drop,
             timeout_s=timeout_s,
+            strict=strict,
             **options,
         )
     save_model(quantized, path)

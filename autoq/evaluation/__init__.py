@@ -21,8 +21,9 @@ from autoq.evaluation._power import power_note, samples_to_prove
 from autoq.evaluation._profile import LayerProfile, Profile, profile_model
 from autoq.evaluation._racing import Outcome, Race, finite_population_factor, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
+from autoq.evaluation._refused import Accepted, accepted
 from autoq.evaluation._resolve import AnyMetric, resolve_metric
-from autoq.evaluation._runtime import Compiled, RuntimeConfig, check_device
+from autoq.evaluation._runtime import Compiled, RuntimeConfig, available_devices, check_device
 from autoq.evaluation._scorer import Score, Scorer, ValidationFn
 from autoq.evaluation._stateful import StatefulMetric
 from autoq.evaluation._timer_check import busy_note, shown_faster, speed_text, timer_error
@@ -32,6 +33,7 @@ __all__ = [
     "CORPUS_METRICS",
     "METRICS",
     "MIN_PAIRS",
+    "Accepted",
     "Accuracy",
     "AnyMetric",
     "CandidateEvaluator",
@@ -63,7 +65,9 @@ __all__ = [
     "SwitchedRuns",
     "ValidationFn",
     "ValidationSet",
+    "accepted",
     "apply_metric",
+    "available_devices",
     "busy_note",
     "check_device",
     "compilation_spread",

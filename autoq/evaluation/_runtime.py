@@ -24,6 +24,11 @@ def core() -> ov.Core:
     return ov.Core()
 
 
+def available_devices() -> frozenset[str]:
+    """Kinds of devices here: "CPU", "GPU" and so on."""
+    return frozenset(name.split(".")[0] for name in core().available_devices)
+
+
 def check_device(device: str) -> None:
     """Checks that a device can be named here.
 

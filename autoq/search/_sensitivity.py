@@ -135,6 +135,7 @@ def measure_restorations(
     inputs: Sequence[Feed],
     evaluator: ModelRunner,
     restored: Precision = Precision.FLOAT,
+    floats: Collection[str] = (),
     samples: int = _INPUTS,
     workers: int = 1,
     limit_s: float = math.inf,
@@ -149,6 +150,7 @@ def measure_restorations(
         inputs: Calibration inputs; some of the most frequent shape are run.
         evaluator: Runs models, in f32.
         restored: What a unit is restored to.
+        floats: Groups of no unit that are float in any case.
         samples: How many inputs are run at most.
         workers: Models that are compiled at a time, where units cannot be switched within one.
         limit_s: Seconds; units that there is no time for win nothing back.
@@ -156,7 +158,9 @@ def measure_restorations(
     Raises:
         DeviceError: The device fails to run the float model.
     """
-    runs = _Runs(builder, model, list(units.values()), recipe, alike(inputs, samples), evaluator, off=restored)
+    runs = _Runs(
+        builder, model, list(units.values()), recipe, alike(inputs, samples), evaluator, off=restored, floats=floats
+    )
     every = np.ones((1, len(units)), np.float32)
     rows = np.concatenate([every, every - np.eye(len(units), dtype=np.float32)])
     found, _ = runs.distortions(
@@ -184,6 +188,7 @@ class _Runs:
         evaluator: Runs them.
         measure: Of distortion.
         off: What units are that are not quantized.
+        floats: Groups of no unit that are float in any case.
     """
 
     builder: PlanBuilder
@@ -194,6 +199,7 @@ class _Runs:
     evaluator: ModelRunner
     measure: DistortionMeasure = DistortionMeasure.NMSE
     off: Precision = Precision.FLOAT
+    floats: Collection[str] = ()
 
     def distortions(
         self,
@@ -264,6 +270,7 @@ class _Runs:
         started = time.monotonic()
         reference = self.evaluator.outputs(self.model, self.feeds)
         every = dict.fromkeys((group for groups in self.units for group in groups), self.off)
+        every |= dict.fromkeys(self.floats, Precision.FLOAT)
 
         def of(row: Rows) -> float:
             if time.monotonic() - started > given_up_after_s:
