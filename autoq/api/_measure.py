@@ -119,7 +119,7 @@ def benchmark(
     return Comparison(
         latency=measure_latency(candidates, baselines, item, max_seconds=(1 - _CHECKING) * timing_s),
         timer=check.ratio,
-        execution=execution_report(candidates[0]),
+        execution=execution_report(candidates[0], network),
         runtime=dict(candidates[0].properties),
     )
 

@@ -200,7 +200,7 @@ class Evaluator:
             accuracy=accuracy,
             latency=latency,
             size_bytes=size_bytes(model),
-            execution=execution_report(compiled),
+            execution=execution_report(compiled, model),
             runtime=dict(compiled.properties),
         )
         return evaluation, seconds

@@ -15,18 +15,25 @@ from autoq.calibration import Feed
 from autoq.evaluation._executed_ops import executed_ops
 from autoq.evaluation._records import ExecutedLayer, ExecutionReport
 from autoq.evaluation._runtime import Compiled, RuntimeConfig
+from autoq.graph import unique_names
 
 T = TypeVar("T")
 
 _SILENT = frozenset({"Const", "Input", "Output", "Parameter", "Result", "Constant"})
+_CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
 _FLOATS = frozenset({"f32", "f16", "bf16"})
 _NARROW = frozenset({"u4", "u8", "i4", "i8", "nf4"})
 # HETERO numbers the parts of a model in its profile, though not in its execution graph.
 _PART = re.compile(r"^subgraph\d+: ")
 
 
-def execution_report(compiled: Compiled) -> ExecutionReport:
-    """Lists the nodes of the execution graph that compute, in order, with their precision and what they execute."""
+def execution_report(compiled: Compiled, model: ov.Model) -> ExecutionReport:
+    """Lists the nodes of the execution graph that compute, in order, with their precision and what they execute.
+
+    Args:
+        compiled: The model on a device.
+        model: What was compiled.
+    """
     layers: list[tuple[int, ExecutedLayer]] = []
     for op in compiled.compiled_model.get_runtime_model().get_ordered_ops():
         info = {key: str(value.astype(str)) for key, value in op.get_rt_info().items() if hasattr(value, "astype")}
@@ -37,16 +44,33 @@ def execution_report(compiled: Compiled) -> ExecutionReport:
         layer = ExecutedLayer(
             name=op.get_friendly_name(),
             type=kind,
-            precision=_computed_in(info.get("runtimePrecision", "unknown"), kernel),
+            precision=_computed_in(kind, info.get("runtimePrecision", "unknown"), kernel),
             kernel=kernel,
             ops=tuple(name for name in info.get("originalLayersNames", "").split(",") if name),
         )
         layers.append((int(info.get("execOrder", len(layers))), layer))
-    return ExecutionReport(tuple(layer for _, layer in sorted(layers, key=lambda numbered: numbered[0])))
+    found = [layer for _, layer in sorted(layers, key=lambda numbered: numbered[0])]
+    nodes = unique_names(model)
+    return ExecutionReport(
+        tuple(
+            replace(layer, on_floats=any(_reads_floats(nodes[op]) for op in ops))
+            for layer, ops in zip(found, executed_ops(model, found), strict=True)
+        )
+    )
 
 
-def _computed_in(reported: str, kernel: str) -> str:
-    """A layer with 8-bit weights alone is reported as int8; its kernel's name says that it computes in float."""
+def _reads_floats(op: ov.Node) -> bool:
+    return any(value.get_element_type().is_real() for value in op.input_values())
+
+
+def _computed_in(kind: str, reported: str, kernel: str) -> str:
+    """What a layer computes in.
+
+    1. What runs a model inside of it is reported as it reads its condition; what is inside is not told.
+    2. A layer with 8-bit weights alone is reported as int8; its kernel's name says that it computes in float.
+    """
+    if kind in _CONTAINERS:
+        return "unknown"
     suffix = kernel.rpartition("_")[2].lower()
     return suffix if reported in _NARROW and suffix in _FLOATS else reported
 
@@ -66,6 +90,7 @@ class KernelClock:
 
     def __init__(self, model: ov.Model, runtime: RuntimeConfig) -> None:
         counting = replace(runtime, properties={**runtime.properties, "PERF_COUNT": "YES"})
+        self._model = model
         self._compiled = counting.compile(model)
         self._request = self._compiled.compiled_model.create_infer_request()
         self._kinds: dict[tuple[str, int], tuple[str, str]] = {}
@@ -89,7 +114,7 @@ class KernelClock:
         time, but the execution graph does not, comes last.
         """
         times = {key: float(np.median(values)) for key, values in self._ms.items()}
-        report = execution_report(self._compiled).layers
+        report = execution_report(self._compiled, self._model).layers
         found = [
             (layer, times.pop(key)) for key, layer in _numbered((layer.name, layer) for layer in report) if key in times
         ]

@@ -77,6 +77,8 @@ class ExecutedLayer:
         precision: What it computes in (`u8`, `i8`, `bf16`, `f32`, ...).
         kernel: The plugin's primitive (`brgconv_avx512_amx_i8`, ...).
         ops: Friendly names of the model's operations that it executes.
+        on_floats: Whether any of them reads what are floats in the model. Others move or compare the integers of the
+            model's own: an image of bytes, a condition.
     """
 
     name: str
@@ -84,11 +86,12 @@ class ExecutedLayer:
     precision: str
     kernel: str
     ops: tuple[str, ...]
+    on_floats: bool = True
 
     @property
     def is_int8(self) -> bool:
-        """Whether it computes in 8-bit integers."""
-        return self.precision in {"i8", "u8"}
+        """Whether it computes in 8-bit integers what are floats in the model."""
+        return self.precision in {"i8", "u8"} and self.on_floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from autoq.graph import Decision, OperandQuantizer, QuantizationGraph, standing_
 _LEVELS_OF_INT8 = 256
 # The fewest levels of a weight that OpenVINO takes for 8 bits.
 _LEVELS_OF_INT8_WEIGHT = 255
+_INT8 = frozenset({"i8", "u8"})
+_CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
 _DENSE = frozenset({"Convolution", "ConvolutionBackpropData", "MatMul"})
 _CONVOLUTIONS = (_DENSE - {"MatMul"}) | {"GroupConvolution", "GroupConvolutionBackpropData"}
 
@@ -62,10 +64,12 @@ class WhyFloat:
         """Why a layer does not run in int8, in one sentence; None where it does.
 
         1. It names no operation of the model: the device put it in, or made it of one that it took apart.
-        2. It executes quantizers alone, which read floats.
-        3. An operation that has an int8 kernel stands on quantizers, on all, on some, or on the weights' alone.
-        4. It stands on none, though the placement has some for it.
-        5. The placement has none for any of its operations.
+        2. It runs a model inside of it, an If or a loop.
+        3. It executes quantizers alone, which read floats.
+        4. It runs on integers that are no quantized floats.
+        5. An operation that has an int8 kernel stands on quantizers, on all, on some, or on the weights' alone.
+        6. It stands on none, though the placement has some for it.
+        7. The placement has none for any of its operations.
 
         Args:
             layer: What runs.
@@ -73,11 +77,9 @@ class WhyFloat:
         """
         if layer.is_int8:
             return None
-        if not ops:
-            return "put in by the device: it names no operation of the model"
         computing = [op for op in ops if op in self.decisions]
-        if not computing:
-            return "belongs to a quantizer, which reads floats"
+        if (special := _special(layer, ops, computing)) is not None:
+            return special
         for op in computing:
             if any(operand.quantizer for operand in self.standing.get(op, ())):
                 return self._on_quantizers(layer, op)
@@ -87,7 +89,7 @@ class WhyFloat:
         return self._not_placed(layer, next((op for op in computing if op in self.standing), computing[0]))
 
     def _on_quantizers(self, layer: ExecutedLayer, op: str) -> str:
-        """Case 3."""
+        """Case 5."""
         operands = self.standing[op]
         if self.types[op] == "Gather":
             return "only its table is quantized: it looks numbers up and computes nothing"
@@ -105,7 +107,7 @@ class WhyFloat:
         return f"no quantizer stands on input {sources}, though one does on another"
 
     def _left_out(self, op: str) -> str:
-        """Case 4."""
+        """Case 6."""
         if self.is_float:
             return "the model is float: quantizing it puts quantizers on its inputs"
         if self.plan is not None and self._precision(op) is Precision.FLOAT:
@@ -113,7 +115,7 @@ class WhyFloat:
         return "no quantizer stands on its inputs, though its group could have them"
 
     def _not_placed(self, layer: ExecutedLayer, op: str) -> str:
-        """Case 5."""
+        """Case 7."""
         head = self.decisions[op].fused_into
         if head not in self.decisions:  # it stands for itself, or with a model input
             return self.decisions[op].reason
@@ -123,6 +125,19 @@ class WhyFloat:
 
     def _precision(self, op: str) -> Precision | None:
         return None if self.plan is None or op not in self.group_of else self.plan.precision(self.group_of[op])
+
+
+def _special(layer: ExecutedLayer, ops: Sequence[str], computing: Sequence[str]) -> str | None:
+    """Cases 1 to 4."""
+    if not ops:
+        return "put in by the device: it names no operation of the model"
+    if layer.type in _CONTAINERS:
+        return "runs what is inside of it, whose layers the device does not tell"
+    if not computing:
+        return "belongs to a quantizer, which reads floats"
+    if layer.precision in _INT8:
+        return "moves or compares integers of the model's own"
+    return None
 
 
 def _peculiarities(kind: str, operands: Sequence[OperandQuantizer]) -> list[str]:

@@ -53,7 +53,9 @@ def test_the_times_add_up(model, device):
     assert found.groups_ms == pytest.approx(totals.to_dict())
     assert list(found.groups_ms.values()) == sorted(found.groups_ms.values(), reverse=True)
     assert sum(found.groups_ms.values()) + found.ungrouped_ms == pytest.approx(found.kernels_ms)
-    assert found.int8_ms == pytest.approx(rows.loc[rows["precision"].isin(INT8), "ms"].sum())
+    assert found.int8_ms == pytest.approx(
+        rows.loc[rows["precision"].isin(INT8) & (rows["type"] != "Reorder"), "ms"].sum()
+    )
 
 
 @pytest.mark.parametrize("precision", ["default", "f32"])
@@ -124,7 +126,7 @@ def test_time_that_the_execution_graph_does_not_know_is_not_lost(monkeypatch):
     clock = execution.KernelClock(MODEL, RuntimeConfig())
     clock.run({"image": IMAGES[:1]}, 3)
     known = clock.layers()
-    monkeypatch.setattr(execution, "execution_report", lambda compiled: autoq.evaluation.ExecutionReport(()))
+    monkeypatch.setattr(execution, "execution_report", lambda compiled, model: autoq.evaluation.ExecutionReport(()))
     unknown = clock.layers()
     assert unknown
     assert sum(ms for _, ms in unknown) == pytest.approx(sum(ms for _, ms in known))
@@ -206,7 +208,7 @@ def test_a_plan_is_a_reason():
 
 def test_weights_alone_are_not_taken_for_int8():
     model = int8(plan=QuantizationPlan(precisions={g.name: Precision.INT8_WEIGHTS for g in analyze(MODEL).groups}))
-    report = execution_report(RuntimeConfig.from_dict({"inference_precision": "f32"}).compile(model))
+    report = execution_report(RuntimeConfig.from_dict({"inference_precision": "f32"}).compile(model), model)
     assert report.int8_layers == 0
     assert why(in_f32(model), "head") == "only its weights are quantized, as the plan asks: it computes in float"
 
@@ -286,3 +288,50 @@ def test_bad_input():
         profile(MODEL, bursts=0)
     with pytest.raises(ConfigError, match="runtime key 'threads' is unknown"):
         profile(MODEL, threads=1)
+
+
+def of_bytes():
+    """An image of bytes, which is turned and converted; a condition; booleans that are joined."""
+    rng = np.random.default_rng(0)
+    x = ops.parameter([1, 16, 16, 3], np.uint8, name="image")
+    y = ops.max_pool(ops.transpose(x, np.array([0, 3, 1, 2])), [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
+    y = ops.convolution(
+        ops.convert(y, "f32"), rng.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32), [1, 1], [0, 0], [0, 0], [1, 1]
+    )
+    y.set_friendly_name("conv")
+    positive = ops.greater(y, np.float32(0))
+    return ov.Model([ops.result(y), ops.result(ops.concat([positive, ops.logical_not(positive)], 1))], [x], "of_bytes")
+
+
+def branching():
+    def body():
+        p = ops.parameter([1, 16], np.float32)
+        weight = np.random.default_rng(0).normal(0, 0.3, (16, 16)).astype(np.float32)
+        return p, ov.Model([ops.matmul(p, weight, False, False)], [p], "body")
+
+    x = ops.parameter([1, 16], np.float32, name="x")
+    op = ops.if_op(ops.greater(ops.reduce_mean(x, np.array([0, 1])), np.float32(0)).output(0))
+    (first, then), (second, other) = body(), body()
+    op.set_then_body(then)
+    op.set_else_body(other)
+    op.set_input(x.output(0), first, second)
+    return ov.Model([op.set_output(then.results[0], other.results[0])], [x], "branching")
+
+
+@pytest.mark.parametrize("make", [of_bytes, branching])
+def test_nothing_of_a_float_model_is_int8(make):
+    """Whatever integers of its own it moves and compares."""
+    model = make()
+    report = execution_report(RuntimeConfig.from_dict({"inference_precision": "f32"}).compile(model), model)
+    assert report.int8_layers == 0
+    if make is of_bytes:
+        assert {layer.type for layer in report.layers if layer.precision == "u8"} >= {"Pooling"}
+    found = profile(model, bursts=1, inference_precision="f32")
+    assert all(layer.why_not_int8 for layer in found.layers)
+    assert found.int8_ms == 0
+
+
+def test_what_runs_a_model_inside_says_so():
+    layer = next(layer for layer in profile(branching(), bursts=1).layers if layer.type == "If")
+    assert layer.precision == "unknown"
+    assert layer.why_not_int8 == "runs what is inside of it, whose layers the device does not tell"

@@ -81,7 +81,7 @@ def test_the_execution_graph_says_what_ran_in_int8():
     floats = {group.name: Precision.FLOAT for group in placements.reference.groups if group.name != "conv_2"}
     recipe = Recipe(overflow_fix=OverflowFix.ENABLE)
     reports = {
-        name: execution_report(config.compile(built))
+        name: execution_report(config.compile(built), built)
         for name, built in (
             ("float", model),
             ("int8", builder.build(QuantizationPlan(recipe))),
