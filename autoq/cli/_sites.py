@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from autoq.cli._show import as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    from autoq.graph import QuantizationGraph
 
 
 @click.command()
@@ -27,32 +32,43 @@ def sites(model: str, *, model_type: str | None, target_device: str, level: str 
     graph = analyze(network, model_type=model_type, target_device=target_device)
     found = {} if chosen is None else units(network, graph, chosen)
     if json_output:
-        print_json(
-            {
-                "groups": [asdict(group) for group in graph.groups],
-                "sites": [asdict(site) for site in graph.sites],
-                "operations": [asdict(decision) for decision in graph.decisions],
-            }
-            | ({} if chosen is None else {"level": chosen, "units": found})
-        )
+        print_json(_plain(graph) | ({} if chosen is None else {"level": chosen, "units": found}))
         return
     if chosen is not None:
         rows = [[unit, str(len(groups)), ", ".join(groups)] for unit, groups in found.items()]
         print_table(f"Units of {model} at the level {chosen}", ["unit", "", "groups"], rows)
         click.echo(f"{len(found)} units of {len(graph.groups)} groups")
         return
-    group_of = {op: group.name for group in graph.groups for op in group.ops}
-    rows = [
-        [
-            decision.op,
-            decision.type,
-            "int8" if decision.quantized else "",
-            group_of.get(decision.op, ""),
-            decision.reason,
-        ]
-        for decision in graph.decisions
-    ]
+    rows = list(_rows(graph))
     print_table(f"Operations of {model}", ["operation", "type", "", "group", "why"], rows)
-    click.echo(
-        f"{len(graph.groups)} groups, {len(graph.activations)} activation and {len(graph.weights)} weight quantizers"
-    )
+    every = list(_every(graph))
+    activations, weights = sum(len(part.activations) for part in every), sum(len(part.weights) for part in every)
+    click.echo(f"{len(graph.groups)} groups, {activations} activation and {weights} weight quantizers")
+
+
+def _every(graph: QuantizationGraph) -> Iterator[QuantizationGraph]:
+    """A graph and those of its bodies, at any depth."""
+    yield graph
+    for inside in graph.bodies.values():
+        yield from _every(inside)
+
+
+def _rows(graph: QuantizationGraph, where: str = "", group: str | None = None) -> Iterator[list[str]]:
+    """Operation, type, "int8", group and reason, what is inside of an operation behind it."""
+    group_of = {op: found.name for found in graph.groups for op in found.ops}
+    for decision in graph.decisions:
+        held = group or group_of.get(decision.op, "")
+        yield [where + decision.op, decision.type, "int8" if decision.quantized else "", held, decision.reason]
+        for (op, branch), inside in graph.bodies.items():
+            if op == decision.op:
+                part = ("then", "else")[branch] if decision.type == "If" else "body"
+                yield from _rows(inside, f"{where}{op} {part}: ", held)
+
+
+def _plain(graph: QuantizationGraph) -> dict[str, Any]:
+    return {
+        "groups": [asdict(group) for group in graph.groups],
+        "sites": [asdict(site) for site in graph.sites],
+        "operations": [asdict(decision) for decision in graph.decisions],
+        "bodies": [{"op": op, "branch": branch, **_plain(inside)} for (op, branch), inside in graph.bodies.items()],
+    }
