@@ -56,7 +56,10 @@ def test_a_graph_agrees_with_its_model_and_with_itself(name: str) -> None:
     decided = [decision.op for decision in graph.decisions]
     assert decided == speaks_of
     quantized = {decision.op for decision in graph.decisions if decision.quantized}
-    assert quantized == {op for group in graph.groups for op in group.ops} & set(decided)
+    assert quantized == {op for group in graph.groups if group.sites for op in group.ops} & set(decided)
+    bodies = {group.name for group in graph.groups if not group.sites}
+    assert bodies == graph.body_groups == {op for op, _ in graph.bodies}
+    assert all(inside.groups for inside in graph.bodies.values())
 
 
 @pytest.mark.parametrize("name", ["residual_chain", "attention", "concat_of_concat"])
