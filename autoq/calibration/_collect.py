@@ -22,7 +22,7 @@ from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import Shape, TappedModel
 from autoq.calibration._taps import Tap
 from autoq.core import DeviceError, FloatArray, ModelError, ResetState
-from autoq.graph import BodyKey, QuantizationGraph
+from autoq.graph import BodyKey, QuantizationGraph, with_float_ends
 
 # As many samples are looked at before they are run, to tell whether all have one shape.
 _PEEKED = 8
@@ -99,7 +99,7 @@ def collect(
                 (inputs[index] for index in range(count)),
                 batch=batch,
                 needs=needs,
-                compile_model=lambda part: ov.Core().compile_model(part, device, settings),
+                compile_model=lambda part: ov.Core().compile_model(with_float_ends(part), device, settings),
                 reset_state=resets,
             )
     except RuntimeError as error:
@@ -166,7 +166,7 @@ class _Collection:
             if self.progress is not None:
                 self.progress(self.done, len(self.table))
 
-        compiled = ov.Core().compile_model(source.model, self.device, dict(self.settings))
+        compiled = ov.Core().compile_model(with_float_ends(source.model), self.device, dict(self.settings))
         infer_all(compiled, feeds(), take, reset_state=self.reset_state)
 
 

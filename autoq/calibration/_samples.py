@@ -10,6 +10,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.core import DataError, nearest
+from autoq.graph import array_type
 
 Feed = dict[str, NDArray[Any]]
 
@@ -96,7 +97,7 @@ class _Port:
         names = frozenset(port.get_names())
         name = _name(port)
         aliases = names | {index, port.get_node().get_friendly_name(), name}
-        return cls(name, aliases, port.get_partial_shape(), np.dtype(port.get_element_type().to_dtype()))
+        return cls(name, aliases, port.get_partial_shape(), array_type(port.get_element_type()))
 
     def convert(self, value: Any, where: str) -> NDArray[Any]:  # whatever the user brought
         array = np.asarray(value)

@@ -11,6 +11,7 @@ from typing import Any, Self
 import openvino as ov
 
 from autoq.core import ConfigError, DeviceError, ResetState, RuntimePrecision, nearest
+from autoq.graph import with_float_ends
 
 _META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
 # What exceptions of a plugin arrive as in Python.
@@ -174,14 +175,14 @@ class RuntimeConfig:
         return found
 
     def compile(self, model: ov.Model) -> Compiled:
-        """Compiles a model and reads the effective settings back.
+        """Compiles a model and reads the effective settings back; inputs and outputs of bfloat16 become float32.
 
         Raises:
             DeviceError: The device is not there, or refuses the model or a setting.
         """
         check_device(self.device)
         try:
-            compiled = core().compile_model(self.shaped(model), self.device, self.to_properties())
+            compiled = core().compile_model(with_float_ends(self.shaped(model)), self.device, self.to_properties())
         except _NATIVE_ERRORS as error:
             msg = f"device {self.device!r} does not compile the model: {first_reason(error)}"
             raise DeviceError(msg) from error

@@ -2,6 +2,7 @@
 
 from autoq.graph._analyze import analyze
 from autoq.graph._bodies import Body, bodies_of, set_body
+from autoq.graph._float_types import array_type, float_constant, with_float_ends
 from autoq.graph._levels import units
 from autoq.graph._names import unique_names
 from autoq.graph._neighbours import neighbours
@@ -41,8 +42,10 @@ __all__ = [
     "WeightedLayer",
     "analyze",
     "analyze_original",
+    "array_type",
     "bodies",
     "bodies_of",
+    "float_constant",
     "neighbours",
     "normal_form",
     "read_model",
@@ -52,4 +55,5 @@ __all__ = [
     "unique_names",
     "units",
     "varying_ops",
+    "with_float_ends",
 ]

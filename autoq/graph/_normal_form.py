@@ -1,8 +1,9 @@
 """The form that every model is read into: what is known without an input is a Constant.
 
 requires: any model, also one whose operations another live model reads.
-ensures: a model of its own, which computes the same, bit for bit, and has the names, layouts, state and runtime
-    information of the given one; a value that no input changes is one Constant, named as the operation that gave it.
+ensures: a model of its own, which computes the same, bit for bit but for bfloat16 (see `compute_in_single`), and has
+    the names, layouts, state and runtime information of the given one; a value that no input changes is one Constant,
+    named as the operation that gave it.
 
 What OpenVINO folds is folded, in the bodies of If, Loop and TensorIterator too:
 
@@ -39,6 +40,8 @@ from openvino import opset13 as ops
 from openvino.passes import ConstantFolding
 from openvino.passes import Manager as Passes
 
+from autoq.graph._bfloat16 import compute_in_single
+from autoq.graph._float_types import float_constant
 from autoq.graph._tables import FAKES, FLOAT_TYPES, HALF_TYPES, NARROW_TYPES, WEIGHT_PORTS
 
 # What OpenVINO's folding looks for on an operation that is not to be folded; Python has no function that puts it there.
@@ -76,6 +79,8 @@ def normal_form(model: ov.Model) -> ov.Model:
     clone = model.clone()
     parts = list(_parts(clone))
     numbered = {op.get_friendly_name() for part in parts for op in part.get_ordered_ops() if _is_numbered(op)}
+    for part in parts:
+        compute_in_single(part)
     _fold(clone, parts)
     released = [found for part in parts if (found := _move_above_convert(part)) is not None]
     if released:
@@ -127,7 +132,7 @@ def _fold(model: ov.Model, parts: Sequence[ov.Model], released: Collection[str] 
         source = convert.input_value(0).get_node()
         if source.get_element_type() != kind:
             # OpenVINO computes in single precision, and leaves it so before a Convert: the numbers are the same.
-            stored = ops.constant(source.data, dtype=kind)
+            stored = float_constant(source.data, kind)
             stored.set_friendly_name(source.get_friendly_name())
             convert.input(0).replace_source_output(stored.output(0))
     for part in parts:

@@ -26,7 +26,7 @@ from openvino import opset13 as ops
 
 from autoq.calibration import infer_all
 from autoq.core import DeviceError, FloatArray
-from autoq.graph import WeightedLayer
+from autoq.graph import WeightedLayer, with_float_ends
 from autoq.transform._bias_correction import acceptable, bias_of, shift_biases
 
 # A fifth of the calibration samples, and shifts up to this multiple of the bias, as NNCF 3.4 has it.
@@ -93,7 +93,7 @@ def _read_reset_state(model: ov.Model) -> None:
         if op.get_type_name() != "ReadValue":
             continue
         shape = [size.get_length() if size.is_static else 0 for size in op.get_output_partial_shape(0)]
-        zeros = ops.constant(np.zeros(shape, op.get_output_element_type(0).to_dtype()))
+        zeros = ops.convert(np.zeros(shape, np.float32), op.get_output_element_type(0).get_type_name())
         initial = op.input_value(0) if op.get_input_size() else zeros.output(0)
         for target in op.output(0).get_target_inputs():
             target.replace_source_output(initial)
@@ -179,7 +179,7 @@ def _run(cut: _Cut, wave: int, kept: dict[Tensor, list[NDArray[Any]]], count: in
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
     feeds = ([kept[source][sample] for source in inputs] for sample in range(count))
     try:
-        infer_all(ov.Core().compile_model(model, "CPU", settings), feeds, take)
+        infer_all(ov.Core().compile_model(with_float_ends(model), "CPU", settings), feeds, take)
     except RuntimeError as error:
         msg = f"bias correction cannot run a part of the model: {str(error).splitlines()[-1].strip()}"
         raise DeviceError(msg) from error

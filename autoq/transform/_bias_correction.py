@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from autoq.core import FloatArray
 from autoq.graph import WeightedLayer
-from autoq.transform._fake_quantize import named_constant
+from autoq.transform._fake_quantize import float_node
 
 _MAX_MAGNITUDE = 2.0
 
@@ -152,10 +152,10 @@ def shift_biases(
         if layer.bias_add is None or layer.bias_port is None:
             continue
         target = nodes[layer.bias_add].input(layer.bias_port)
-        old = target.get_source_output().get_node()
+        old = target.get_source_output()
         value = bias_of(nodes[layer.bias_add], layer.bias_port)
-        corrected = np.asarray(value + shift.reshape(value.shape), np.float32)
-        new = named_constant(corrected, f"{old.get_friendly_name()}/corrected")
+        name = f"{old.get_node().get_friendly_name()}/corrected"
+        new = float_node(value + shift.reshape(value.shape), old.get_element_type(), name)
         target.replace_source_output(new.output(0))
 
 

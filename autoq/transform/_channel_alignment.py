@@ -26,9 +26,8 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.calibration import Statistics, alignment_taps
-from autoq.core import FloatArray
 from autoq.graph import QuantizationGraph, WeightedLayer, unique_names
-from autoq.transform._fake_quantize import named_constant
+from autoq.transform._fake_quantize import float_node
 from autoq.transform._weights import FloatWeights
 
 _BOUND = 100.0
@@ -95,10 +94,10 @@ def _rebuilt(
     nodes = unique_names(clone)
     for op, layer in layers.items():
         node = nodes[op]
-        weight: FloatArray = weights[op].astype(np.float32)
-        node.input(layer.weight_port).replace_source_output(named_constant(weight, f"{op}/aligned").output(0))
-        bias = _along(biases[op], 1, len(node.output(0).get_partial_shape())).astype(np.float32)
-        constant = named_constant(bias, f"{op}/aligned_bias").output(0)
+        kind = node.get_output_element_type(0)
+        node.input(layer.weight_port).replace_source_output(float_node(weights[op], kind, f"{op}/aligned").output(0))
+        bias = _along(biases[op], 1, len(node.output(0).get_partial_shape()))
+        constant = float_node(bias, kind, f"{op}/aligned_bias").output(0)
         if layer.bias_add is not None and layer.bias_port is not None:
             nodes[layer.bias_add].input(layer.bias_port).replace_source_output(constant)
             continue

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -21,7 +20,7 @@ from openvino import opset13 as ops
 from openvino.op import Constant
 
 from autoq.core import FloatArray, Fp8Scale, Precision
-from autoq.graph import SiteKind, Tensor
+from autoq.graph import SiteKind, Tensor, float_constant
 from autoq.transform._resolved import ResolvedQuantizer
 
 _FP8_TYPES = {Precision.FP8_E4M3: "f8e4m3", Precision.FP8_E5M2: "f8e5m2"}
@@ -91,7 +90,7 @@ def insert_weights(
             quantized = _folded(source, node_name(quantizer), stored)
         else:
             if (value := smoothed(quantizer)) is not None:
-                source = named_constant(value, f"{quantizer.name}/smoothed").output(0)
+                source = float_node(value, source.get_element_type(), f"{quantizer.name}/smoothed").output(0)
             quantized = quantizer_node(source, quantizer)
         for op, port in quantizer.consumers:
             nodes[op].input(port).replace_source_output(quantized.output(0))
@@ -110,7 +109,7 @@ def quantizer_node(source: ov.Output, quantizer: ResolvedQuantizer) -> ov.Node:
     numbers, name = quantizer.numbers, node_name(quantizer)
 
     def constant(value: FloatArray, part: str) -> ov.Node:
-        return named_constant(value.reshape(quantizer.shape), f"{name}/{part}")
+        return float_node(value.reshape(quantizer.shape), source.get_element_type(), f"{name}/{part}")
 
     if isinstance(numbers, Fp8Scale):
         shift = constant(np.zeros_like(numbers.scale), "shift")
@@ -123,27 +122,29 @@ def quantizer_node(source: ov.Output, quantizer: ResolvedQuantizer) -> ov.Node:
     return fake
 
 
-def named_constant(value: NDArray[Any], name: str) -> ov.Node:
-    """A constant with a name of ours: OpenVINO would number it, differently in every model it builds."""
-    constant = ops.constant(value)
-    constant.set_friendly_name(name)
-    return constant
+def float_node(value: NDArray[np.floating], kind: ov.Type, name: str) -> ov.Node:
+    """A float constant with a name of ours: OpenVINO would number it, differently in every model it builds."""
+    return _named(float_constant(value, kind), name)
 
 
 def _folded(source: ov.Output, name: str, stored: Folded) -> ov.Node:
     """Constant (8 bits) -> Convert -> [Subtract] -> Multiply, the form in which plugins expect quantized weights."""
-    constant = _stored_constant(stored)
-    constant.set_friendly_name(source.get_node().get_friendly_name())
-    value = ops.convert(constant, "f32")
-    value.set_friendly_name(f"{name}/convert")
+    wanted = source.get_element_type()
+    # Scales below the smallest normal number of half precision would lose their digits in it.
+    kind = ov.Type.f32 if wanted == ov.Type.f16 and stored.scale.min() < np.finfo(np.float16).tiny else wanted
+    constant = _named(_stored_constant(stored), source.get_node().get_friendly_name())
+    value = _named(ops.convert(constant, kind.get_type_name()), f"{name}/convert")
     if stored.zero_point is not None:
-        zero = ops.convert(named_constant(stored.zero_point, f"{name}/zero_point"), "f32")
-        zero.set_friendly_name(f"{name}/zero_point/convert")
-        value = ops.subtract(value, zero)
-        value.set_friendly_name(f"{name}/subtract")
-    product = ops.multiply(value, named_constant(stored.scale, f"{name}/scale"))
-    product.set_friendly_name(name)
-    return product
+        zero = _named(ops.constant(stored.zero_point), f"{name}/zero_point")
+        zero = _named(ops.convert(zero, kind.get_type_name()), f"{name}/zero_point/convert")
+        value = _named(ops.subtract(value, zero), f"{name}/subtract")
+    product = _named(ops.multiply(value, float_node(stored.scale, kind, f"{name}/scale")), name)
+    return product if kind == wanted else _named(ops.convert(product, wanted.get_type_name()), f"{name}/{wanted}")
+
+
+def _named(node: ov.Node, name: str) -> ov.Node:
+    node.set_friendly_name(name)
+    return node
 
 
 def _stored_constant(stored: Folded) -> ov.Node:

@@ -27,7 +27,7 @@ from openvino import opset13 as ops
 from autoq.calibration import Statistic, Statistics, Tap
 from autoq.core import FloatArray
 from autoq.graph import QuantizerSite, Tensor, WeightedLayer
-from autoq.transform._fake_quantize import named_constant
+from autoq.transform._fake_quantize import float_node
 from autoq.transform._resolved import Smoothing
 from autoq.transform._weights import FloatWeights
 
@@ -129,8 +129,8 @@ def insert_divisions(nodes: Mapping[str, ov.Node], found: Iterable[Smoothing]) -
     for smoothing in found:
         output = nodes[smoothing.tensor.producer].output(smoothing.tensor.port)
         name = f"{smoothing.tensor.producer}/smooth_quant_{smoothing.tensor.port}"
-        factor = (1 / smoothing.scale).reshape(smoothing.shape).astype(np.float32)
-        multiply = ops.multiply(output, named_constant(factor, f"{name}/factor"))
+        factor = (1 / smoothing.scale).reshape(smoothing.shape)
+        multiply = ops.multiply(output, float_node(factor, output.get_element_type(), f"{name}/factor"))
         multiply.set_friendly_name(name)
         divided[smoothing.tensor] = multiply.output(0)
         names = {nodes[layer].get_name() for layer in smoothing.layers}

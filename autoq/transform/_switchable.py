@@ -23,7 +23,7 @@ from openvino.utils.node_factory import NodeFactory
 
 from autoq.core import FloatArray
 from autoq.graph import SiteKind, Tensor, WeightedLayer
-from autoq.transform._fake_quantize import named_constant, quantizer_node, readers_of
+from autoq.transform._fake_quantize import float_node, quantizer_node, readers_of
 from autoq.transform._resolved import ResolvedQuantizer
 
 SWITCHES = "autoq/switches"
@@ -46,19 +46,25 @@ class Switches:
         parameter.set_friendly_name(SWITCHES)
         model.add_parameters([parameter])
         self._parameter = parameter
-        self._made: dict[frozenset[int], ov.Node] = {}
+        self._made: dict[tuple[frozenset[int], str], ov.Node] = {}
 
-    def of(self, units: frozenset[int]) -> ov.Node:
-        """A scalar: 1 where all of these units are int8."""
-        if units not in self._made:
-            ordered = np.array(sorted(units), np.int64)
-            picked = ops.gather(self._parameter, ops.constant(ordered), ops.constant(np.int64(0)))
-            self._made[units] = ops.reduce_prod(picked, ops.constant(np.array([0], np.int64)), keep_dims=False)
-        return self._made[units]
+    def of(self, units: frozenset[int], kind: str = "f32") -> ov.Node:
+        """A scalar of this type: 1 where all of these units are int8."""
+        key = (units, kind)
+        if key in self._made:
+            return self._made[key]
+        if kind != "f32":
+            self._made[key] = ops.convert(self.of(units), kind)
+            return self._made[key]
+        ordered = np.array(sorted(units), np.int64)
+        picked = ops.gather(self._parameter, ops.constant(ordered), ops.constant(np.int64(0)))
+        self._made[key] = ops.reduce_prod(picked, ops.constant(np.array([0], np.int64)), keep_dims=False)
+        return self._made[key]
 
     def blend(self, units: frozenset[int], value: ov.Output, difference: ov.Output) -> ov.Output:
         """The value, and the difference besides where the units are int8."""
-        return ops.add(value, ops.multiply(self.of(units), difference)).output(0)
+        switch = self.of(units, value.get_element_type().get_type_name())
+        return ops.add(value, ops.multiply(switch, difference)).output(0)
 
 
 def switch_activations(
@@ -103,9 +109,10 @@ def switch_weights(
         if quantizer.kind is not SiteKind.WEIGHT:
             continue
         value, quantized = values(quantizer)
-        weight = named_constant(value, f"{quantizer.name}/float").output(0)
-        error = named_constant(quantized - value, f"{quantizer.name}/error").output(0)
         units = units_of(quantizer)
+        kind = nodes[quantizer.tensor.producer].get_output_element_type(quantizer.tensor.port)
+        weight = float_node(value, kind, f"{quantizer.name}/float").output(0)
+        error = float_node(quantized - value, kind, f"{quantizer.name}/error").output(0)
         for op, port in quantizer.consumers:
             node = nodes[op]
             if node.get_type_name() not in _LINEAR:
@@ -136,7 +143,7 @@ def switch_biases(
         source = bias.get_source_output()
         shape = [dimension.get_length() for dimension in source.get_partial_shape()]
         if math.prod(shape) == shift.size:
-            moved = named_constant(shift.astype(np.float32).reshape(shape), f"{op}/shift").output(0)
+            moved = float_node(shift.reshape(shape), source.get_element_type(), f"{op}/shift").output(0)
             bias.replace_source_output(switches.blend(units_of(layer), source, moved))
 
 
