@@ -53,7 +53,9 @@ def sensitivity(
     pairs of units that hand tensors to each other, and all of them together: forward passes in f32 of a single compiled
     model, in which an input switches units between float and 8 bits. What is measured is what the quantizers round: not
     what kernels of a device do besides, such as saturate where a CPU has no VNNI. Accurate bias correction, which
-    measures a candidate as a whole, is left out.
+    measures a candidate as a whole, is left out. Outputs whose shape depends on values, such as a detector's boxes, are
+    compared by what decides them: the floats that come before, and as far as both models have them where layers with
+    weights come behind.
 
     Args:
         model: What `autoq.read_model` reads; never modified.

@@ -2,6 +2,7 @@
 
 from autoq.graph._analyze import analyze
 from autoq.graph._bodies import Body, bodies_of, set_body
+from autoq.graph._comparable import Comparable
 from autoq.graph._float_types import array_type, float_constant, with_float_ends
 from autoq.graph._levels import units
 from autoq.graph._names import unique_names
@@ -28,6 +29,7 @@ __all__ = [
     "NO_SCOPE",
     "Body",
     "BodyKey",
+    "Comparable",
     "Decision",
     "IgnoredScope",
     "OperandQuantizer",

@@ -11,7 +11,7 @@ from typing import Any
 
 from autoq.core import DeviceError, DeviceLostError, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import distortion
-from autoq.graph import neighbours
+from autoq.graph import Comparable, neighbours
 from autoq.search._gains import latency_gains
 from autoq.search._knowledge import Knowledge, Pair, Probes
 from autoq.search._parameters import plain_choices
@@ -119,7 +119,8 @@ def _whole_models(problem: Problem, seconds: float, stage: Stage) -> tuple[float
     varied = {name: choices for name, choices in problem.space.recipe_choices().items() if len(choices) > 1}
     total = 1 + sum(len(choices) - 1 for choices in varied.values())
     inputs = alike(problem.inputs, _RECIPE_INPUTS)
-    reference = problem.evaluator.outputs(problem.model, inputs, seconds / (1 + total))
+    comparable = Comparable.of(problem.model)
+    reference = problem.evaluator.outputs(comparable.put_out_by(problem.model), inputs, seconds / (1 + total))
     inputs = inputs[: len(reference)]
     done = 0
 
@@ -127,7 +128,7 @@ def _whole_models(problem: Problem, seconds: float, stage: Stage) -> tuple[float
         nonlocal done
         try:
             outputs = problem.evaluator.outputs(
-                problem.builder.build(_whole(problem, replace(default, **changes))), inputs
+                comparable.put_out_by(problem.builder.build(_whole(problem, replace(default, **changes)))), inputs
             )
         except DeviceLostError:
             raise

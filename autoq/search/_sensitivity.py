@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from autoq.calibration import Feed
 from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import ModelRunner, SwitchedRuns, distortion
+from autoq.graph import Comparable
 from autoq.search._knowledge import Pair
 from autoq.search._plan_builder import PlanBuilder
 from autoq.transform import SWITCHES
@@ -91,6 +92,8 @@ def measure_sensitivities(
     limit_s: float = math.inf,
 ) -> Sensitivities:
     """Distortion of each unit alone, of pairs of them, and of all.
+
+    Outputs whose shape depends on values are compared as `Comparable` tells.
 
     It is that of rounding. What kernels add that saturate is not in it: those of CPUs without VNNI, where weights use
     all of their range.
@@ -249,7 +252,7 @@ class _Runs:
         """The same with one model for all rows, where a device runs that."""
         try:
             runs = SwitchedRuns(
-                model=self.builder.build_switchable(self.recipe, self.units),
+                model=Comparable.of(self.model).put_out_by(self.builder.build_switchable(self.recipe, self.units)),
                 inputs=self.feeds,
                 switches=rows,
                 name=SWITCHES,
@@ -268,7 +271,8 @@ class _Runs:
     def _one_by_one(self, rows: Rows, workers: int, given_up_after_s: float) -> tuple[Distortions, int]:
         """The same with a model for every row; infinite where the device fails, NaN where there was no time."""
         started = time.monotonic()
-        reference = self.evaluator.outputs(self.model, self.feeds)
+        comparable = Comparable.of(self.model)
+        reference = self.evaluator.outputs(comparable.put_out_by(self.model), self.feeds)
         every = dict.fromkeys((group for groups in self.units for group in groups), self.off)
         every |= dict.fromkeys(self.floats, Precision.FLOAT)
 
@@ -278,7 +282,8 @@ class _Runs:
             int8 = [group for unit in np.flatnonzero(row).tolist() for group in self.units[unit]]
             plan = QuantizationPlan(self.recipe, every | dict.fromkeys(int8, self.recipe.mode))
             try:
-                return distortion(reference, self.evaluator.outputs(self.builder.build(plan), self.feeds), self.measure)
+                model = comparable.put_out_by(self.builder.build(plan))
+                return distortion(reference, self.evaluator.outputs(model, self.feeds), self.measure)
             except DeviceLostError:
                 raise
             except DeviceError:

@@ -25,7 +25,7 @@ from autoq.core import (
     Precision,
     QuantizationPlan,
 )
-from autoq.graph import analyze
+from autoq.graph import NO_SCOPE, Placements, analyze
 
 DATA = images(12)
 TOKENS = [np.random.default_rng(n).integers(0, 16, (1, 5)) for n in range(6)]
@@ -386,16 +386,24 @@ def test_what_cannot_be_asked_of_a_report(asked, message):
         report.ignored_scope(**asked)
 
 
-def test_bodies_of_if_operations_are_not_measured_and_it_says_so():
+@pytest.mark.filterwarnings("ignore:no calibration sample runs the else branch")
+def test_bodies_are_one_unit_which_can_be_left_in_float():
     image = ops.parameter([1, 3, 8, 8], np.float32, "image")
     op = ops.if_op(ops.greater(ops.reduce_l1(image, [0, 1, 2, 3]), np.float32(0)).output(0))
+    op.set_friendly_name("branches")
     bodies = [conv_net(seed=seed) for seed in (1, 2)]
     op.set_then_body(bodies[0])
     op.set_else_body(bodies[1])
     op.set_input(image.output(0), *(body.get_parameters()[0] for body in bodies))
     value = op.set_output(*(body.results[0] for body in bodies))
-    with pytest.raises(ModelError, match="nothing to quantize but bodies of If operations"):
-        sensitivities(ov.Model([ops.result(value)], [image], "branches"))
+    model = ov.Model([ops.result(value)], [image], "branches")
+    report = sensitivities(model)
+    (unit,) = [unit for unit in report.units if unit.unit == "branches"]
+    assert unit.types == ("If",)
+    assert unit.distortion > 0
+    scope = report.ignored_scope(count=len(report.units))
+    assert "branches" in scope.names
+    assert not Placements.of(model, {NO_SCOPE: scope}).reference.groups
 
 
 def test_run_agrees_with_the_float_model():
