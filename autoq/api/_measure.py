@@ -203,12 +203,11 @@ def evaluate(
     other = None if against is None else read_model(against)
     items = ValidationSet.of(network, validation) if evaluate is None else validation
     scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config)
+    # What a model is compared with comes first: it tells whether outputs are probabilities.
+    before = None if other is None else scorer.of(other, config.inference_precision)(None)
     value, scores = scorer.of(network, config.inference_precision)(None)
     mean = mean_interval(scores) if scores.size else Estimate.unknown(value)
-    drop = None
-    if other is not None:
-        reference, others = scorer.of(other, config.inference_precision)(None)
-        drop = drop_between((reference, others), (value, scores))
+    drop = None if before is None else drop_between(before, (value, scores))
     # What a user's function takes need not be a list of samples: without scores it does not tell how many there are.
     return Scoring(mean, scores, drop, scorer.samples(scores) if scores.size else 0)
 

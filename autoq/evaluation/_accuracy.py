@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import openvino as ov
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from autoq.calibration import Feed, infer_all
-from autoq.core import DeviceError, Estimate
+from autoq.core import DeviceError, Estimate, MetricError
 from autoq.evaluation._corpus import CorpusMetric, Kept, jackknife_scores
 from autoq.evaluation._metrics import Metric, Outputs, apply_metric
+from autoq.evaluation._output_kind import OutputKind, SeenOutputs
 from autoq.evaluation._runtime import Compiled, first_reason
 from autoq.evaluation._tango import tango_interval
 
@@ -27,13 +29,19 @@ _RUN = 256
 _RUN_BYTES = 64 * 2**20
 
 
-def score(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Metric | CorpusMetric) -> Scores:
+def score(
+    compiled: Compiled,
+    validation: Sequence[tuple[Feed, Any]],
+    metric: Metric | CorpusMetric,
+    kind: OutputKind | None = None,
+) -> Scores:
     """Scores a model on labelled data.
 
     Args:
         compiled: The model.
         validation: Pairs of inputs and targets.
         metric: What scores them.
+        kind: Of the first output, as the float model tells; None has this model tell.
 
     Returns:
         Scores whose mean is the metric: one per inference, in the order of the data, [n]; for a metric of the whole
@@ -44,39 +52,99 @@ def score(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Me
         MetricError: The metric raised, or returned something that is not a score.
         DeviceError: Inference fails.
     """
-    if isinstance(metric, CorpusMetric):
-        return jackknife_scores(metric, _kept(compiled, validation, metric))
-    return _scored(compiled, validation, metric)
+    return score_and_tell(compiled, validation, metric, kind)[0]
 
 
-def _scored(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: Metric) -> Scores:
-    """Scores of single inferences, several at a time."""
-    scores = np.empty(len(validation))
-    kept: list[Outputs] = []
-    targets: list[Any] = []
-    done = size = 0
+def score_and_tell(
+    compiled: Compiled,
+    validation: Sequence[tuple[Feed, Any]],
+    metric: Metric | CorpusMetric,
+    kind: OutputKind | None = None,
+) -> tuple[Scores, OutputKind | None]:
+    """Scores a model, and tells the kind of its first output where the metric has to know it and that is not given.
+
+    The outputs are read once: what they may still turn out to be is scored side by side.
+
+    Args:
+        compiled: As in `score`, as are the others.
+        validation: Likewise.
+        metric: Likewise.
+        kind: Likewise.
+    """
+    if metric.kinds is None or kind is not None:
+        scoring = _scoring(metric if metric.kinds is None or kind is None else metric.kinds(kind), len(validation))
+        _infer(compiled, validation, scoring.take)
+        return scoring.result(), kind
+    seen = SeenOutputs()
+    variants = {possible: _scoring(metric.kinds(possible), len(validation)) for possible in OutputKind}
+    failed: dict[OutputKind, MetricError] = {}
 
     def take(outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
-        nonlocal done, size
-        kept.append(outputs)
-        targets.append(target)
-        size += sum(array.nbytes for array in outputs)
-        if len(kept) == _RUN or size > _RUN_BYTES or done + len(kept) == len(scores):
-            scores[done : done + len(kept)] = apply_metric(metric, kept, targets, done)
-            done += len(kept)
-            size = 0
-            kept.clear()
-            targets.clear()
+        seen.update(outputs[0])
+        for possible in seen.possible - failed.keys():
+            try:
+                variants[possible].take(outputs, target)
+            except MetricError as error:
+                failed[possible] = error
+        if seen.possible <= failed.keys():
+            raise failed[seen.kind]
 
     _infer(compiled, validation, take)
-    return scores
+    if seen.kind in failed:
+        raise failed[seen.kind]
+    return variants[seen.kind].result(), seen.kind
 
 
-def _kept(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], metric: CorpusMetric) -> list[Kept]:
-    """What a metric needs of each inference."""
-    kept: list[Kept] = []
-    _infer(compiled, validation, lambda outputs, target: kept.append(metric.kept(outputs, target, len(kept))))
-    return kept
+class _Scoring(Protocol):
+    """What takes the outputs of each inference with its target, in the order of the data, and scores them."""
+
+    def take(self, outputs: Outputs, target: Any) -> None: ...  # whatever the user's data hold
+
+    def result(self) -> Scores: ...
+
+
+def _scoring(metric: Metric | CorpusMetric, count: int) -> _Scoring:
+    return _OfCorpus(metric) if isinstance(metric, CorpusMetric) else _OfSamples(metric, np.empty(count))
+
+
+@dataclass(slots=True)
+class _OfSamples:
+    """Scores of single inferences, several at a time."""
+
+    metric: Metric
+    scores: Scores
+    kept: list[Outputs] = field(default_factory=list)
+    targets: list[Any] = field(default_factory=list)
+    done: int = 0
+    size: int = 0
+
+    def take(self, outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+        self.kept.append(outputs)
+        self.targets.append(target)
+        self.size += sum(array.nbytes for array in outputs)
+        if len(self.kept) == _RUN or self.size > _RUN_BYTES or self.done + len(self.kept) == len(self.scores):
+            end = self.done + len(self.kept)
+            self.scores[self.done : end] = apply_metric(self.metric, self.kept, self.targets, self.done)
+            self.done, self.size = end, 0
+            self.kept.clear()
+            self.targets.clear()
+
+    def result(self) -> Scores:
+        return self.scores
+
+
+@dataclass(slots=True)
+class _OfCorpus:
+    """What a metric needs of each inference, and the scores of them all."""
+
+    metric: CorpusMetric
+    kept: list[Kept] = field(default_factory=list)
+
+    def take(self, outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+        self.kept.append(self.metric.kept(outputs, target, len(self.kept)))
+
+    def result(self) -> Scores:
+        return jackknife_scores(self.metric, self.kept)
 
 
 def _infer(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Callable[[Outputs, Any], None]) -> None:

@@ -26,7 +26,9 @@ from typing import Any
 import numpy as np
 
 from autoq.core import MetricError
+from autoq.evaluation._labels import as_sample
 from autoq.evaluation._metrics import Outputs, Scores
+from autoq.evaluation._output_kind import OutputKind
 
 # More blocks cost more and narrow the interval by a percent or two; fewer widen it.
 _BLOCKS = 40
@@ -42,6 +44,7 @@ def as_rows(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data 
     Raises:
         ValueError: The target is not of as many samples.
     """
+    outputs = [as_sample(outputs[0], target), *outputs[1:]]
     count = len(outputs[0])
     array = np.asarray(target)
     if array.ndim == 0 or (count == 1 and len(array) != 1):
@@ -70,12 +73,14 @@ class CorpusMetric:
         joined: False gives `compute` two lists instead, of the outputs and of the target of each inference, whose
             shapes may differ.
         keep: `(outputs, target)` of one inference -> what `compute` is given of it, where that is less than all.
+        kinds: The metric for first outputs of a kind, where that makes a difference.
     """
 
     name: str
     compute: Callable[[Any, Any], Any]
     joined: bool = True
     keep: Callable[[Outputs, Any], Kept] | None = None
+    kinds: Callable[[OutputKind], CorpusMetric] | None = None
 
     def kept(self, outputs: Outputs, target: Any, number: int) -> Kept:  # whatever the user's data hold
         """What is kept of an inference.
@@ -90,6 +95,9 @@ class CorpusMetric:
         """
         try:
             return (self.keep or (as_rows if self.joined else as_they_are))(outputs, target)
+        except MetricError as error:
+            msg = f"metric {self.name!r} cannot score sample {number}: {error}"
+            raise MetricError(msg) from None
         except Exception as error:
             msg = f"metric {self.name!r} raised {type(error).__name__} on sample {number}: {error}"
             raise MetricError(msg) from error
@@ -147,6 +155,9 @@ def _value(metric: CorpusMetric, parts: Sequence[list[Kept]], count: int, total:
     try:
         with np.errstate(all="ignore"):
             returned = metric.compute(outputs, targets)
+    except MetricError as error:
+        msg = f"metric {metric.name!r} cannot score {count} of {total} samples: {error}"
+        raise MetricError(msg) from None
     except Exception as error:
         msg = f"metric {metric.name!r} raised {type(error).__name__} {where}: {error}"
         raise MetricError(msg) from error
@@ -158,7 +169,7 @@ def _value(metric: CorpusMetric, parts: Sequence[list[Kept]], count: int, total:
     if not np.isfinite(value):
         msg = (
             f"metric {metric.name!r} returned {value} {where}: it must have a value with and without any of "
-            f"{min(_BLOCKS, total)} parts of the samples; perhaps a class has too few of them."
+            f"{min(_BLOCKS, total)} parts of the samples; perhaps a class has too few of them, or all are the same."
         )
         raise MetricError(msg)
     return value

@@ -15,6 +15,7 @@ from scipy import special
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, DistortionMeasure, ResetState
+from autoq.evaluation._output_kind import OutputKind, SeenOutputs
 from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._runtime import RuntimeConfig, first_reason
 
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 _FEWEST_INPUTS = 4
+_SMALLEST = 1e-12
 
 
 def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure = DistortionMeasure.NMSE) -> float:
@@ -33,8 +35,9 @@ def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure 
             counts as distortion.
         measure: What is measured, averaged over outputs.
     """
-    parts = np.array([_parts(a, b, measure) for a, b in zip(reference, outputs, strict=True)])
-    return float(_combined(parts[None], reference, measure)[0])
+    classes = _classes(reference)
+    parts = np.array([_parts(a, b, measure, classes) for a, b in zip(reference, outputs, strict=True)])
+    return float(_combined(parts[None], reference, measure, classes)[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +104,16 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
         started = time.perf_counter()
         reference = [run(feed, off) for feed in inputs[:_FEWEST_INPUTS]]
         for outputs in reference:
-            _parts(outputs, outputs, measure)
+            _parts(outputs, outputs, measure, _classes([outputs]))
         count, used = runs.affordable((time.perf_counter() - started) / len(reference))
         reference = [*reference[:used], *(run(feed, off) for feed in inputs[_FEWEST_INPUTS:used])]
+        classes = _classes(reference)
         parts = []
         for setting in switches[:count]:
             request.reset_state()
             parts.append(
                 [
-                    _parts(truth, run(feed, setting), measure)
+                    _parts(truth, run(feed, setting), measure, classes)
                     for truth, feed in zip(reference, inputs[:used], strict=True)
                 ]
             )
@@ -118,18 +122,21 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
     except RuntimeError as error:
         msg = f"inference fails: {first_reason(error)}"
         raise DeviceError(msg) from error
-    return _combined(np.array(parts), reference, measure)
+    return _combined(np.array(parts), reference, measure, classes)
 
 
 def _parts(
-    reference: Sequence[NDArray[np.generic]], outputs: Sequence[NDArray[np.generic]], measure: DistortionMeasure
+    reference: Sequence[NDArray[np.generic]],
+    outputs: Sequence[NDArray[np.generic]],
+    measure: DistortionMeasure,
+    classes: Sequence[SeenOutputs],
 ) -> list[float]:
     """What one input contributes to the distortion of each output."""
-    pairs = zip(reference, outputs, strict=True)
-    return [_part(a, b, measure) for a, b in pairs]
+    pairs = zip(reference, outputs, classes, strict=True)
+    return [_part(a, b, measure, seen) for a, b, seen in pairs]
 
 
-def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure) -> float:
+def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure, classes: SeenOutputs) -> float:
     """What one output contributes.
 
     Where shapes differ, as of a detector that finds one box less, what both have is compared: what only one has counts
@@ -142,13 +149,13 @@ def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure)
             return error
         pairs = ((truth, common), (actual, candidate))
         return error + sum(_sum_of_squares(_floats(a)) - _sum_of_squares(_floats(b)) for a, b in pairs)
-    rows, candidates = (np.asarray(values, np.float64) for values in (common, candidate))
     if measure is DistortionMeasure.COSINE:
+        rows, candidates = (np.asarray(values, np.float64) for values in (common, candidate))
         lengths = float(np.linalg.norm(np.float64(truth)) * np.linalg.norm(np.float64(actual)))
         return 1 - float(np.sum(rows * candidates)) / lengths if lengths > 0 else float(np.any(truth) != np.any(actual))
-    rows, candidates = (_log_probabilities(np.atleast_1d(values)) for values in (rows, candidates))
-    alone = _row_count(truth) + _row_count(actual) - 2 * _row_count(common)
-    return float(np.sum(np.exp(rows) * (rows - candidates))) + alone * math.log(max(truth.shape[-1:], default=1) or 1)
+    logs, others = (log_probabilities_of(values, classes) for values in (common, candidate))
+    alone = _row_count(truth, classes) + _row_count(actual, classes) - 2 * _row_count(common, classes)
+    return float(np.sum(np.exp(logs) * (logs - others))) + alone * math.log(max(logs.shape[-1], 1))
 
 
 def _common(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -157,11 +164,6 @@ def _common(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], ND
         first, second = first.ravel(), second.ravel()
     shared = tuple(slice(min(sizes)) for sizes in zip(first.shape, second.shape, strict=True))
     return first[shared], second[shared]
-
-
-def _row_count(values: NDArray[Any]) -> int:
-    """Number of classifications, along the last axis."""
-    return int(np.prod(values.shape[:-1]))
 
 
 def _floats(values: NDArray[Any]) -> NDArray[Any]:
@@ -174,17 +176,49 @@ def _sum_of_squares(values: NDArray[Any]) -> float:
     return float(np.dot(flat, flat))
 
 
-def _log_probabilities(values: Floats) -> Floats:
-    """Of the classes along the last axis: the logarithm where they are probabilities already, else of their softmax."""
-    if not values.size:
-        return values
-    sums = values.sum(axis=-1)
-    if (values >= 0).all() and np.allclose(sums, 1, atol=1e-3):
-        return np.log(np.maximum(values, 1e-12))
-    return np.asarray(special.log_softmax(values, axis=-1), np.float64)
+def _classes(reference: Outputs) -> list[SeenOutputs]:
+    """What the float model's outputs are, decided on all of them, by port."""
+    found = []
+    for arrays in zip(*reference, strict=True):
+        seen = SeenOutputs()
+        for array in arrays:
+            seen.update(array)
+        found.append(seen)
+    return found
 
 
-def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure) -> Floats:
+def _row_count(values: NDArray[Any], classes: SeenOutputs) -> int:
+    """Number of classifications in an output."""
+    if classes.kind is OutputKind.SHARES:
+        return int(values.size)
+    return int(np.prod(np.delete(values.shape, classes.axis))) if values.ndim else 1
+
+
+def log_probabilities_of(values: NDArray[Any], classes: SeenOutputs) -> Floats:
+    """Logarithms of the probabilities that an output gives to its classes, [..., classes].
+
+    1. Probabilities that add up to one, along whichever axis, are these.
+    2. Other numbers in [0, 1] are each the probability of yes, beside no.
+    3. A single number is the logit of yes.
+    4. Else, numbers along the last axis are logits.
+
+    Args:
+        values: The output, of the float model or of a candidate.
+        classes: What the float model's are.
+    """
+    numbers = np.atleast_1d(np.asarray(values, np.float64))
+    if classes.kind is OutputKind.PROBABILITIES:
+        shares = np.maximum(np.moveaxis(numbers, classes.axis, -1), _SMALLEST)
+        return np.asarray(np.log(shares / shares.sum(axis=-1, keepdims=True)))
+    if classes.kind is OutputKind.SHARES:
+        yes = np.clip(numbers, _SMALLEST, 1 - _SMALLEST)
+        return np.log(np.stack([yes, 1 - yes], axis=-1))
+    if numbers.shape[-1] == 1:
+        return np.asarray(-np.logaddexp(0, np.concatenate([-numbers, numbers], axis=-1)), np.float64)
+    return np.asarray(special.log_softmax(numbers, axis=-1), np.float64) if numbers.size else numbers
+
+
+def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure, classes: Sequence[SeenOutputs]) -> Floats:
     """Mean over outputs of the sum over inputs, each by its own size; parts [settings, inputs, outputs]."""
     sizes = []
     for port in range(parts.shape[2]):
@@ -196,7 +230,8 @@ def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure) -> 
             spread = sum(_sum_of_squares(array - array.dtype.type(mean)) for array in values)
             sizes.append(spread if spread > 0 else 1.0)
         elif measure is DistortionMeasure.KL:
-            sizes.append(float(max(sum(map(_row_count, arrays)), 1)))
+            rows = sum(_row_count(array, classes[port]) for array in arrays)
+            sizes.append(float(max(rows, 1)))
         else:
             sizes.append(float(len(arrays)))
     return np.asarray((parts.sum(axis=1) / np.array(sizes)).mean(axis=1), np.float64)

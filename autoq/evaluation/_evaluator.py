@@ -25,6 +25,7 @@ from autoq.evaluation._f32_runner import F32Runner
 from autoq.evaluation._gate import TimerGate
 from autoq.evaluation._latency import measure_latencies, measure_latency
 from autoq.evaluation._metrics import Metric
+from autoq.evaluation._output_kind import OutputKind
 from autoq.evaluation._outputs import Outputs
 from autoq.evaluation._profile import Profile, profile_model
 from autoq.evaluation._racing import Outcome, racing_order
@@ -63,12 +64,14 @@ class FloatResults:
         latency: Of the float model beside itself.
         compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
         seconds: Wall time that it took to score it, to compile it once and to time it: about that of a candidate.
+        kind: Whether its outputs are probabilities, where that makes a difference.
     """
 
     accuracy: Accuracy
     latency: Latency
     compilation_sd: float
     seconds: float
+    kind: OutputKind | None
 
 
 class Evaluator:
@@ -111,14 +114,16 @@ class Evaluator:
     ) -> None:
         self.runtime = runtime
         self._stage = stage
-        self._scorer = Scorer(validation, metric=metric, evaluate=evaluate, runtime=runtime)
-        self._held_out = None if holdout is None else Scorer(holdout, metric=metric, evaluate=evaluate, runtime=runtime)
+        # What outputs mean is told by the float model on the validation data, for all candidates and all data.
+        scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime)
+        self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)
         self._float_held_out: tuple[float, Scores] | None = None
         self._model = model
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
         began = time.perf_counter()
         self.float_accuracy = self._score_float(model) if float_results is None else float_results.accuracy
+        self._held_out = None if holdout is None else scorer_of(holdout, kind=self._scorer.kind)
         self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
         self._order = racing_order(self._float_scores)
         self._stage("compiling the float model")
@@ -148,7 +153,9 @@ class Evaluator:
     @property
     def float_results(self) -> FloatResults:
         """What was measured of the float model."""
-        return FloatResults(self.float_accuracy, self.float_latency, self._compilation_sd, self.float_seconds)
+        return FloatResults(
+            self.float_accuracy, self.float_latency, self._compilation_sd, self.float_seconds, self._scorer.kind
+        )
 
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from autoq.core import MetricError, nearest
 from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._corpus_metrics import CORPUS_METRICS
-from autoq.evaluation._metrics import METRICS, Metric
+from autoq.evaluation._metrics import METRICS, Metric, named_metric
 from autoq.evaluation._stateful import StatefulMetric, stateful_metric
 
 AnyMetric = str | Metric | CorpusMetric | StatefulMetric | Callable[..., Any]
@@ -49,7 +49,7 @@ def resolve_metric(metric: AnyMetric) -> Metric | CorpusMetric:
 
 def _named(name: str) -> Metric | CorpusMetric:
     if name in METRICS:
-        return Metric(name, METRICS[name])
+        return named_metric(name)
     if name in CORPUS_METRICS:
         return CORPUS_METRICS[name]
     from autoq.evaluation._sklearn import sklearn_metric, sklearn_names

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import openvino as ov
 
 from autoq.core import MetricError, ResetState, RuntimePrecision
-from autoq.evaluation._accuracy import Scores, score
+from autoq.evaluation._accuracy import Scores, score, score_and_tell
 from autoq.evaluation._chosen import Chosen, Indices, item_count
 from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._metrics import Metric
+from autoq.evaluation._output_kind import OutputKind
 from autoq.evaluation._runtime import RuntimeConfig
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
@@ -32,6 +33,8 @@ class Scorer:
         evaluate: `(compiled_model, items) -> float`, or `(float | None, one score per item)`, or `(float, the outputs
             of each item)`, which say nothing about single items; nor do scores whose mean is not the float.
         runtime: Compile settings.
+        kind: Of the first output, where it is known; else the first model that is scored tells it for all others: the
+            float model.
 
     Raises:
         MetricError: There is neither a metric nor a function.
@@ -44,6 +47,7 @@ class Scorer:
         metric: Metric | CorpusMetric | None,
         evaluate: ValidationFn | None,
         runtime: RuntimeConfig,
+        kind: OutputKind | None = None,
     ) -> None:
         if metric is None and evaluate is None:
             msg = "labelled data need a metric or an evaluate function."
@@ -51,6 +55,7 @@ class Scorer:
         self._validation = validation
         self._metric = metric
         self._evaluate = evaluate
+        self._kind = kind
         self._runtime = runtime.for_data()
         # Where state is kept, what a sample scores depends on those before it.
         self._apart = runtime.reset_state is not ResetState.NEVER
@@ -67,6 +72,11 @@ class Scorer:
         A user's function is known by what it returns: False until it has scored a model on all items.
         """
         return self._per_item
+
+    @property
+    def kind(self) -> OutputKind | None:
+        """Whether outputs are probabilities; None where no model was scored yet, or it makes no difference."""
+        return self._kind
 
     def samples(self, scores: Scores) -> int:
         """How many samples these scores of all items are of; 0 where the user's own function does not tell."""
@@ -97,12 +107,17 @@ class Scorer:
                 return mean, scores
 
             return by_function
-        metric = self._metric
+        metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
         # Scoring wants throughput; settings that are made for one inference at a time would leave cores idle.
         fast = runtime.with_hint("THROUGHPUT").compile(model)
 
         def by_metric(indices: Indices | None) -> tuple[float, Scores]:
-            scores = score(fast, _chosen(self._validation, indices), metric)  # type: ignore[arg-type]  # checked above
+            if metric.kinds is not None and self._kind is None:
+                # Some of the items do not tell of all.
+                scores, self._kind = score_and_tell(fast, self._validation, metric)
+                if indices is None:
+                    return float(scores.mean()), scores
+            scores = score(fast, _chosen(self._validation, indices), metric, self._kind)
             return float(scores.mean()), scores
 
         return by_metric

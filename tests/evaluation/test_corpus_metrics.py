@@ -81,7 +81,7 @@ def test_no_logits_are_kept_for_perplexity():
 @pytest.mark.parametrize(
     ("name", "output", "target", "message"),
     [
-        ("f1_macro", np.zeros((1, 4)), [0, 1], "metric 'f1_macro' raised ValueError on sample 3: 2 targets for 1 pred"),
+        ("f1_macro", np.zeros((1, 4)), [0, 1], "metric 'f1_macro' cannot score sample 3: 2 labels beside outputs of"),
         ("spearman", np.zeros((1, 4)), 0.5, r"outputs of the shape \(1, 4\) beside targets of the shape \(\): one num"),
         ("negative_perplexity", np.zeros((1, 4, 9)), [1, 2, 3], r"\(3,\) beside logits of the shape \(1, 4, 9\): one"),
     ],

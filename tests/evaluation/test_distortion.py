@@ -147,3 +147,43 @@ def test_an_input_that_does_not_fit_is_a_device_error():
     settings = np.zeros((1, 2), np.float32)
     with pytest.raises(DeviceError, match="inference fails"):
         switched_distortions(runs(feeds, settings, 1.0), RuntimeConfig())
+
+
+def binary_entropy(p, q):
+    return p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+
+
+def test_divergence_of_one_logit_and_of_labels_each_by_itself_is_that_of_yes_and_no():
+    z = RNG.normal(0, 1, (20, 1))
+    logits, others = [[row[None]] for row in z], [[row[None] + 0.3] for row in z]
+    expected = binary_entropy(special.expit(z), special.expit(z + 0.3)).mean()
+    assert distortion(logits, others, DistortionMeasure.KL) == pytest.approx(expected)
+    z = RNG.normal(0, 1, (20, 5))
+    shares, others = ([[special.expit(row + by)[None]] for row in z] for by in (0, 0.3))
+    expected = binary_entropy(special.expit(z), special.expit(z + 0.3)).mean()
+    assert distortion(shares, others, DistortionMeasure.KL) == pytest.approx(expected)
+
+
+def test_a_candidates_probabilities_are_no_logits_where_they_leave_the_unit_interval():
+    shares = special.softmax(RNG.normal(0, 2, (30, 5)), axis=1)
+    steps = np.round(shares * 32) / 32 - 0.002
+    expected = np.mean([stats.entropy(p, np.maximum(q, 1e-12)) for p, q in zip(shares, steps, strict=True)])
+    found = distortion([[row[None]] for row in shares], [[row[None]] for row in steps], DistortionMeasure.KL)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_one_row_that_looks_like_probabilities_makes_logits_no_probabilities():
+    rows = [np.array([[0.25, 0.75]]), np.array([[-3.0, 2.0]])]
+    moved = [row + np.array([[0.1, -0.1]]) for row in rows]
+    expected = np.mean(
+        [stats.entropy(special.softmax(a[0]), special.softmax(b[0])) for a, b in zip(rows, moved, strict=True)]
+    )
+    found = distortion([[row] for row in rows], [[row] for row in moved], DistortionMeasure.KL)
+    assert found == pytest.approx(expected)
+
+
+def test_probabilities_of_pixels_lie_along_the_second_axis():
+    z = RNG.normal(0, 1, (4, 3, 2, 2))
+    shares, others = ([[special.softmax(row + by * row**2, axis=0)[None]] for row in z] for by in (0, 0.2))
+    expected = stats.entropy(special.softmax(z, axis=1), special.softmax(z + 0.2 * z**2, axis=1), axis=1).mean()
+    assert distortion(shares, others, DistortionMeasure.KL) == pytest.approx(expected)

@@ -7,6 +7,7 @@ from sklearn import metrics
 
 from autoq.core import MetricError
 from autoq.evaluation import jackknife_scores, resolve_metric
+from autoq.evaluation._output_kind import SeenOutputs
 
 RNG = np.random.default_rng(0)
 N = 240
@@ -22,8 +23,15 @@ MANY = (RNG.random((N, 4)) < 0.4).astype(np.int64)
 LABEL_LOGITS = RNG.normal(size=(N, 4)) + MANY
 
 
+def of_kind(metric, outputs):
+    """The metric for what these outputs are."""
+    seen = SeenOutputs()
+    seen.update(outputs)
+    return metric.kinds(seen.kind)
+
+
 def scored(name, outputs, targets):
-    metric = resolve_metric(name)
+    metric = of_kind(resolve_metric(name), outputs)
     kept = [metric.kept([outputs[i : i + 1]], targets[i], i) for i in range(len(outputs))]
     return jackknife_scores(metric, kept).mean()
 
@@ -76,7 +84,7 @@ def test_names_that_both_have_mean_the_same(name):
     from autoq.evaluation import apply_metric
     from autoq.evaluation._sklearn import sklearn_metric
 
-    metric = sklearn_metric(name)
+    metric = of_kind(sklearn_metric(name), LOGITS)
     kept = [metric.kept([LOGITS[i : i + 1]], LABELS[i], i) for i in range(N)]
     theirs = jackknife_scores(metric, kept).mean()
     ours = resolve_metric(name)
@@ -91,3 +99,44 @@ def test_a_class_that_is_too_rare_to_be_left_out():
     rare[5] = 1
     with pytest.raises(MetricError, match=r"metric 'roc_auc' (returned nan|raised \w+) on 234 of 240 samples"):
         scored("roc_auc", LOGIT, rare)
+
+
+def test_probabilities_have_one_hot_targets():
+    one_hot = np.eye(3)[LABELS]
+    assert scored("balanced_accuracy", SHARES, one_hot) == pytest.approx(scored("balanced_accuracy", SHARES, LABELS))
+    assert scored("f1_weighted", SHARES, one_hot) == pytest.approx(scored("f1_weighted", SHARES, LABELS))
+
+
+def test_what_an_int8_model_puts_out_is_read_as_the_float_models():
+    """A sigmoid that leaves [0, 1] by a little is no logit."""
+    float_ones = special.expit(LOGIT)
+    metric = of_kind(resolve_metric("precision"), float_ones)
+    int8 = np.round(float_ones * 20) / 20 - 0.01
+    kept = [metric.kept([int8[i : i + 1]], BINARY[i], i) for i in range(N)]
+    expected = metrics.precision_score(BINARY, int8[:, 0] > 0.5)
+    assert jackknife_scores(metric, kept).mean() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "targets", "message"),
+    [
+        ("top_k_accuracy", TWO, BINARY, "of 2 classes the target is always among the two likeliest"),
+        ("top_k_accuracy", LOGIT, BINARY, "of 2 classes the target is always among the two likeliest"),
+        (
+            "balanced_accuracy",
+            LOGITS,
+            LABELS + 1,
+            "a label is 3, but outputs of 3 classes have the class numbers 0 to 2",
+        ),
+        ("f1", LOGIT, LABELS, "a label is 2, but one output number for each label has the class numbers 0 to 1"),
+        (
+            "matthews_corrcoef",
+            LOGITS,
+            np.array(["cat", "dog", "cow"])[LABELS],
+            "a label is '[a-z]*': class numbers are",
+        ),
+    ],
+)
+def test_labels_that_a_scorer_cannot_judge(name, outputs, targets, message):
+    with pytest.raises(MetricError, match=message):
+        scored(name, outputs, targets)
