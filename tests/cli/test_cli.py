@@ -8,7 +8,8 @@ import numpy as np
 import openvino as ov
 import pytest
 import yaml
-from networks import conv_net, images, run, token_net
+from networks import conv_net, images, memory_net, run, token_net
+from openvino import opset13 as ops
 
 from autoq import api
 from autoq.api import RunFolder, SearchResult
@@ -330,6 +331,48 @@ def test_sites_say_why(place, autoq):
     said = json.loads(out)
     assert {group["name"] for group in said["groups"]} >= {"conv_1", "conv_2"}
     assert all(decision["reason"] for decision in said["operations"])
+
+
+def test_sites_show_what_is_inside_of_operations(place, autoq):
+    x = ops.parameter([2, 8], np.float32, "x")
+    state, weight = ops.parameter([2, 8], np.float32), np.eye(8, dtype=np.float32)
+    step = ops.matmul(state, weight, False, False)
+    step.set_friendly_name("step")
+    loop = ops.loop(ops.constant(np.int64(3)), ops.constant(np.array(True)))
+    loop.set_friendly_name("again")
+    loop.set_function(ov.Model([ops.constant(np.array(True)), step], [state], "body"))
+    loop.set_special_body_ports([-1, 0])
+    loop.set_merged_input(state, x.output(0), step.output(0))
+    ov.save_model(ov.Model([loop.get_iter_value(step.output(0), -1)], [x], "loops"), place / "loops.xml")
+    code, out, _ = autoq("sites", "loops.xml")
+    assert code == 0
+    assert "again body: step" in out
+    assert "1 groups, 1 activation and 1 weight quantizers" in out
+    said = json.loads(autoq("sites", "loops.xml", "--json")[1])
+    assert [group["name"] for group in said["groups"]] == ["again"]
+    assert [(body["op"], body["branch"]) for body in said["bodies"]] == [("again", 0)]
+    assert {site["name"] for site in said["bodies"][0]["sites"]} >= {"step/fq_weights_1"}
+
+
+def test_steps_of_a_sequence_keep_the_state(place, autoq):
+    model, data = memory_net(), np.random.default_rng(0).normal(0, 1, (20, 1, 8)).astype(np.float32)
+    ov.save_model(model, place / "memory.xml", compress_to_fp16=False)
+    request = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+    np.savez(place / "steps.npz", x=data[:, 0], y=np.array([request.infer(x)[0][0] for x in data]))
+    np.save(place / "steps.npy", data[:, 0])
+    given = ("evaluate", "memory.xml", "--validation", "steps.npz", "--metric", "negative_mse", "--precision", "f32")
+    scores = {}
+    for habit in ("sample", "never"):
+        code, out, _ = autoq(*given, "--reset-state", habit, "--json")
+        assert code == 0
+        scores[habit] = json.loads(out)["score"]["value"]
+    assert scores["never"] == pytest.approx(0, abs=1e-6)
+    assert scores["sample"] < -1
+    quantize = ("quantize", "memory.xml", "--calibration", "steps.npy", "-o", "m.xml", "--reset-state")
+    assert autoq(*quantize, "never", "--strict")[0] == 0
+    code, _, err = autoq(*quantize, "always")
+    assert code == 2
+    assert "reset state 'always' is unknown: known: never, sample." in err
 
 
 def test_sites_show_the_units_of_a_level(place, autoq):
