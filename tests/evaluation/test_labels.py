@@ -8,8 +8,8 @@ from scipy import special
 from sklearn import metrics as sklearn_metrics
 
 import autoq
-from autoq.core import MetricError
-from autoq.evaluation import METRICS
+from autoq.core import MetricError, RuntimePrecision
+from autoq.evaluation import METRICS, Evaluator, RuntimeConfig, ValidationSet, resolve_metric
 from autoq.evaluation._output_kind import OutputKind, SeenOutputs
 
 RNG = np.random.default_rng(0)
@@ -209,3 +209,19 @@ def test_every_metric_by_name_needs_its_labels():
     for name in METRICS:
         with pytest.raises(MetricError, match=f"metric '{name}' (cannot score|raised)"):
             scored(head(7)[0], np.full((200, 5), "nothing"), name)
+
+
+def test_an_evaluator_that_starts_again_knows_what_outputs_are():
+    """The float model is not scored again then; a candidate whose outputs leave [0, 1] would tell something else."""
+    model, logits = head(1, ops.sigmoid)
+    shifted, _ = head(1, lambda value: ops.subtract(ops.sigmoid(value), ops.constant(np.float32(0.02))))
+    pairs = ValidationSet.of(model, (X, (logits[:, 0] > 0).astype(int)))
+    given = {"metric": resolve_metric("accuracy"), "runtime": RuntimeConfig(), "sample": {"x": X[:1]}}
+    given |= {"validation": pairs, "holdout": pairs, "max_latency_seconds": 0.01}
+    first = Evaluator(model, **given)
+    again = Evaluator(model, **given, float_results=first.float_results)
+    for made in (first, again):
+        evaluation, _ = made.evaluate(shifted, RuntimePrecision.F32)
+        expected = (special.expit(logits[:, 0]) - 0.02 > 0.5) == (logits[:, 0] > 0)
+        assert evaluation.accuracy.mean == pytest.approx(expected.mean())
+        assert made.score_held_out(shifted, RuntimePrecision.F32).mean == pytest.approx(expected.mean())
