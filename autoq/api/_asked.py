@@ -29,6 +29,8 @@ class Asked:
         held_out: Likewise, what the search never sees; None without.
         metric: What scores outputs; None where the user's function scores the model.
         evaluate: The user's function; None where there is a metric.
+        scored_by: The metric as the user gave it, or the function.
+        in_memory: Whether labelled data lie in memory, so that reading them costs nothing.
         space: What is searched.
         wanted: Limits, and which model is preferred.
         runtime: Compile settings.
@@ -50,6 +52,8 @@ class Asked:
     held_out: Any
     metric: Metric | CorpusMetric | None
     evaluate: Callable[..., Any] | None
+    scored_by: Any
+    in_memory: bool
     space: SearchSpace
     wanted: Wanted
     runtime: RuntimeConfig

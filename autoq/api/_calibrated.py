@@ -9,10 +9,18 @@ from dataclasses import dataclass, replace
 import openvino as ov
 
 from autoq.api._settings import Settings
-from autoq.calibration import ModelInputs, Needs, Statistics, collect, statistics_digest, statistics_file
+from autoq.calibration import (
+    ModelInputs,
+    Needs,
+    Statistics,
+    collect,
+    inputs_digest,
+    statistics_digest,
+    statistics_file,
+)
 from autoq.core import DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice
 from autoq.evaluation import Accepted, RuntimeConfig, accepted, available_devices
-from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph
+from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, model_digest
 from autoq.transform import CandidateBuilder, align_channels, note_plan
 
 Progress = Callable[[int, int], None]
@@ -164,7 +172,8 @@ def _collected(
     size, path = settings.recipe.subset_size, None
     if settings.cache is not None:
         settings.cache.mkdir(parents=True, exist_ok=True)
-        digest = statistics_digest(network, inputs, size, settings.precision, settings.reset_state)
+        digests = model_digest(network), inputs_digest(inputs, size)
+        digest = statistics_digest(*digests, size, settings.precision, settings.reset_state)
         path = settings.cache / statistics_file(digest)
     return collect(
         network,

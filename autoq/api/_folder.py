@@ -73,12 +73,17 @@ class RunFolder:
     @property
     def storage(self) -> str:
         """Optuna URL of the study."""
-        return f"sqlite:///{self.path / 'study.db'}"
+        # In a URL, a path ends at a question mark.
+        path = str(self.path / "study.db").replace("%", "%25").replace("?", "%3F")
+        return f"sqlite:///{path}"
 
-    @property
-    def float_model(self) -> Path:
-        """The float model, so that candidates can be built again without the user's code."""
-        return self.cache / "float.xml"
+    def float_model(self, digest: str) -> Path:
+        """The float model of a search, so that candidates can be built again without the user's code.
+
+        Args:
+            digest: Of the search's model and calibration data: what is computed of these has a folder of its own.
+        """
+        return self.cache / digest / "float.xml"
 
     @property
     def run(self) -> Path:
@@ -95,13 +100,14 @@ class RunFolder:
         """The chosen model."""
         return self.path / "best.xml"
 
-    def keep_float_model(self, model: ov.Model) -> None:
-        """Saves the float model once, in full precision."""
-        if not self.float_model.exists():
-            draft = self.cache / "float.part.xml"
-            ov.save_model(model, draft, compress_to_fp16=False)
-            draft.with_suffix(".bin").replace(self.float_model.with_suffix(".bin"))
-            draft.replace(self.float_model)
+    def keep_float_model(self, model: ov.Model, digest: str) -> None:
+        """Saves the float model, in full precision, with the names that the statistics of this session have."""
+        path = self.float_model(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name("float.part.xml")
+        ov.save_model(model, draft, compress_to_fp16=False)
+        draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
+        draft.replace(path)
 
     def write_json(self, path: Path, values: Any) -> Path:  # any JSON value
         """Writes JSON whole or not at all."""

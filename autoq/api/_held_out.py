@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from autoq.core import AutoqError, ConfigError, DataError
+from autoq.core import ConfigError, DataError
 from autoq.evaluation import Accuracy, Outcome, ValidationSet
-from autoq.search import ParetoFront, Problem, Stage, TrialRecord, TrialState
+from autoq.search import ParetoFront, Problem, Stage, TrialRecord, TrialState, why
 
 # With fewer pairs, a fifth says little, and the search misses it.
 LEAST_PAIRS = 1000
@@ -101,7 +101,8 @@ def score_front(
         try:
             model = problem.builder.build(record.plan)
             found[record.number] = problem.evaluator.score_held_out(model, record.plan.recipe.runtime_precision)
-        except AutoqError as error:
-            warnings.warn(f"trial {record.number} could not be scored on held-out data: {error}", stacklevel=2)
+        except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
+            said = f"trial {record.number} could not be scored on held-out data: {why(error)}"
+            warnings.warn(said, stacklevel=2)
             break
     return found

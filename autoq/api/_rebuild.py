@@ -6,7 +6,7 @@ from autoq.api._folder import RunFolder
 from autoq.calibration import Statistics
 from autoq.core import ModelType, OutputError, TargetDevice
 from autoq.graph import read_model
-from autoq.search import SearchInfo, SearchSpace, place
+from autoq.search import STATISTICS, SearchInfo, SearchSpace, place
 from autoq.transform import CandidateBuilder
 
 
@@ -17,16 +17,18 @@ def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
         OutputError: The folder lacks the float model or the statistics.
     """
     model_type = info.settings["model_type"]
-    path = run.cache / info.settings["statistics"]
-    for needed in (run.float_model, path):
+    cache = run.cache / info.settings["cache"]
+    float_model, statistics = run.float_model(info.settings["cache"]), cache / STATISTICS
+    for needed in (float_model, statistics):
         if not needed.exists():
-            msg = f"{str(run.path)!r} lacks {needed.name}, without which its candidates cannot be built again."
+            name = needed.relative_to(run.path)
+            msg = f"{str(run.path)!r} lacks {str(name)!r}, without which its candidates cannot be built again."
             raise OutputError(msg)
-    model = read_model(run.float_model)
+    model = read_model(float_model)
     placements = place(
         model,
         SearchSpace.load(info.space),
         target_device=TargetDevice.parse(info.settings["target_device"]),
         model_type=None if model_type is None else ModelType.parse(model_type),
     )
-    return CandidateBuilder(model, placements, Statistics.load(path), cache=run.cache)
+    return CandidateBuilder(model, placements, Statistics.load(statistics), cache=cache)

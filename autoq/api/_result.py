@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ import openvino as ov
 from autoq.api._folder import RunFolder
 from autoq.api._scores import ScoreKeeper
 from autoq.api._verdict import caveats, describe, sentences
-from autoq.core import BudgetError, Estimate, PlanError
+from autoq.core import BudgetError, Estimate, OutputError, PlanError, named_reason
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.export import save_candidate
 from autoq.report import write_report
@@ -239,7 +240,12 @@ class SearchResult:
         if self.chosen is not None:
             Candidate(self.chosen, self.build).save(run.best)
             run.write_json(run.path / "plan.json", self.chosen.plan.to_dict())
-        self.write_report(run.path)
+        try:
+            self.write_report(run.path)
+        except OutputError:
+            raise
+        except Exception as error:  # noqa: BLE001  # of any kind that drawing has: the rest is worth more
+            warnings.warn(f"the report could not be written: {named_reason(error)}", stacklevel=2)
         run.write_json(run.run, self._summary())
         run.best_so_far.unlink(missing_ok=True)
         return run.path
@@ -289,10 +295,11 @@ class SearchResult:
             values["records"] = json.loads((run.path / "trials.json").read_text("utf-8"))
         info = info_from_dict(values["info"])
         held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
-        probes = values.get("probes")
+        probes, keeper = values.get("probes"), ScoreKeeper(run.scores)
+        keeper.open(info)
         return cls(
             info=info,
-            records=ScoreKeeper(run.scores).attach(map(record_from_dict, values["records"])),
+            records=keeper.attach(map(record_from_dict, values["records"])),
             build=lambda record: builder_of(run, info).build(record.plan),
             holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
             probes=None if probes is None else Probes(**probes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,20 +17,28 @@ class ScoreKeeper:
     """A search observer that keeps every candidate's scores, and gives them back to records that come without.
 
     Args:
-        folder: Where they are kept, one `.npy` per fingerprint; None keeps them in memory.
+        folder: In which each search has a folder of its own, with one `.npy` per fingerprint; None keeps them in
+            memory.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self._root = folder
+        self._folder: Path | None = None
         self._scores: dict[str, Scores] = {}
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
         """Preparation has no scores."""
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
-        """Makes the folder."""
+        """Makes the folder of this search."""
+        self.open(info)
         if self._folder is not None:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self, info: SearchInfo) -> None:
+        """Reads scores from the folder of this search: other models, data and metrics have plans of the same digest."""
+        if self._root is not None:
+            self._folder = self._root / hashlib.blake2b(info.name.encode(), digest_size=8).hexdigest()
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
         """Keeps the scores of a trial, whole or not at all."""

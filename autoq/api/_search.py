@@ -6,34 +6,33 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import openvino as ov
 
 from autoq.api._asked import Asked, check_positive, runtime_of, title_of
 from autoq.api._best_so_far import BestSoFar
+from autoq.api._ending import concluded, published, trials_of
 from autoq.api._folder import RunFolder
-from autoq.api._held_out import labelled, score_front
+from autoq.api._held_out import labelled
 from autoq.api._metric import one_metric
 from autoq.api._observing import own_observers
 from autoq.api._result import SearchResult
 from autoq.api._scores import ScoreKeeper
 from autoq.api._session import info_of, problem_of, study_of
-from autoq.api._shares import budget_of, closing_seconds, seconds_for_trials
+from autoq.api._shares import budget_of, seconds_for_trials
 from autoq.api._wanted import Wanted
 from autoq.calibration import as_inputs
 from autoq.core import ModelType, ResetState, TargetDevice
 from autoq.evaluation import AnyMetric, RuntimeConfig
 from autoq.graph import read_model
 from autoq.search import (
+    Audience,
     SearchObserver,
     SearchSpace,
     TrialRecord,
-    close,
-    explore,
     likely_trials,
-    prediction_error,
     quiet_optuna,
     settle_level,
 )
@@ -60,7 +59,7 @@ def search(
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
-    experiment: str = "autoq",
+    experiment: str | None = None,
     model_type: str | None = None,
     target_device: str = "ANY",
     runtime: RuntimeConfig | Mapping[str, Any] | None = None,
@@ -103,11 +102,13 @@ def search(
             what the float model took, and a minute at least. The float model itself, which is measured several times,
             has 10 times as long and a minute at least, by default no limit.
         storage: Optuna storage URL; by default a SQLite file in `out`, or memory.
-        tracking_uri: MLflow store, by default "sqlite:///mlflow.db"; "off" tracks nothing.
+        tracking_uri: MLflow store; by default the one that `mlflow.set_tracking_uri` or `MLFLOW_TRACKING_URI` names,
+            else "sqlite:///mlflow.db"; "off" tracks nothing.
         seed: Of the sampler.
         out: Folder for the study, the statistics, the report and the chosen model.
         name: Of the study and of the MLflow run; by default the folder's or the model's.
-        experiment: MLflow experiment.
+        experiment: MLflow experiment; by default that of the run that you have active, which then is the parent of
+            the search's, else "autoq".
         model_type: "transformer" for its placement rules.
         target_device: Hardware table for placement.
         runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
@@ -151,6 +152,8 @@ def search(
         held_out=held_out,
         metric=scorer,
         evaluate=evaluate,
+        scored_by=metric if evaluate is None else evaluate,
+        in_memory=isinstance(validation, list | tuple | np.ndarray | Mapping),
         space=searched,
         wanted=wanted,
         runtime=settings,
@@ -173,44 +176,33 @@ def search(
         stack.enter_context(quiet_optuna())
         if folder is not None:
             stack.enter_context(folder.locked())
-            folder.keep_float_model(network)
         keeper = ScoreKeeper(None if folder is None else folder.scores)
-        told: list[SearchObserver] = [keeper, *([] if folder is None else [BestSoFar(folder)]), *observers]
-        told += own_observers(progress, tracking_uri, experiment, build, figures=lambda: result.figures)
-
-        def stage(text: str, done: int = 0, total: int | None = None) -> None:
-            for observer in told:
-                observer.on_stage(text, done, total)
-
-        problem = problem_of(asked, folder, stack, stage)
+        own = own_observers(
+            stack,
+            progress=progress,
+            tracking_uri=tracking_uri,
+            experiment=experiment,
+            build=build,
+            figures=lambda: result.figures,
+        )
+        audience = Audience([keeper, *([] if folder is None else [BestSoFar(folder)]), *observers, *own])
+        problem = problem_of(asked, folder, stack, audience.on_stage)
+        if folder is not None:
+            folder.keep_float_model(network, problem.digest)
         study = study_of(asked, problem, storage or (None if folder is None else folder.storage))
         budget = budget_of(asked, wanted.limits(problem, study))
         likely = likely_trials(budget.n_trials, seconds_for_trials(budget), problem.evaluator.float_seconds)
         problem = settle_level(problem, study, likely)
         info = info_of(asked, problem, study, budget)
-        for observer in told:
-            observer.on_start(info, study.records())
         begun = time.monotonic()
-        explored = explore(problem, study, budget, told, stage=stage, attach=keeper.attach, seed=seed)
-        records = keeper.attach(study.records())
-        if not explored.interrupted:
-            seconds = closing_seconds(budget, begun, records, held_out)
-            records = tuple(close(problem, study, budget, records, seconds, stage))
-        known = explored.knowledge
+        explored = trials_of(asked, problem, study, budget, info, audience, keeper)
         result = SearchResult(
             info=info,
-            records=records,
+            records=keeper.attach(study.records()),
             build=build,
-            probes=None if known is None else known.probes,
-            prediction_error=None if known is None else prediction_error(explored.problem.dimensions, known, records),
+            probes=None if explored.knowledge is None else explored.knowledge.probes,
             interrupted=explored.interrupted,
             folder=None if folder is None else folder.path,
         )
-        if not explored.interrupted and held_out is not None:
-            scored = score_front(problem, result.front, result.chosen, budget.deadline, stage)
-            result = replace(result, holdout_front=scored)
-        if folder is not None:
-            result.save(folder.path)
-        for observer in told:
-            observer.on_finish(records, result.front, result.folder)
-    return result
+        result = concluded(asked, problem, study, budget, result, explored=explored, begun=begun, audience=audience)
+        return published(result, folder, audience)

@@ -75,7 +75,7 @@ def info_of(asked: Asked, problem: Problem, study: Study, budget: Budget) -> Sea
         settings={
             "model_type": None if asked.model_type is None else str(asked.model_type),
             "target_device": str(asked.target_device),
-            "statistics": problem.statistics_file,
+            "cache": problem.digest,
             "plans": float(problem.dimensions.cardinality),
             "level": str(problem.level),
             "units": len(problem.dimensions.units),

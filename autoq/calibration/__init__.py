@@ -14,7 +14,7 @@ from autoq.calibration._needs import (
 )
 from autoq.calibration._ranges import estimate_range, extremes
 from autoq.calibration._samples import Feed, ModelInputs, as_inputs
-from autoq.calibration._statistics import Statistics, statistics_digest, statistics_file
+from autoq.calibration._statistics import Statistics, inputs_digest, statistics_digest, statistics_file
 from autoq.calibration._taps import Statistic, Tap
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "estimator_for",
     "extremes",
     "infer_all",
+    "inputs_digest",
     "output_mean",
     "required_histograms",
     "required_taps",

@@ -21,7 +21,7 @@ from autoq.calibration._samples import Feed, ModelInputs
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import Shape, TappedModel
 from autoq.calibration._taps import Tap
-from autoq.core import DeviceError, FloatArray, ModelError, ResetState
+from autoq.core import DeviceError, FloatArray, ModelError, ResetState, reason
 from autoq.graph import BodyKey, QuantizationGraph, with_float_ends
 
 # As many samples are looked at before they are run, to tell whether all have one shape.
@@ -103,7 +103,7 @@ def collect(
                 reset_state=resets,
             )
     except RuntimeError as error:
-        msg = f"{device!r} cannot run the model for calibration: {str(error).splitlines()[-1].strip()}"
+        msg = f"{device!r} cannot run the model for calibration: {reason(error)}"
         raise DeviceError(msg) from error
     _check_finite(collection.table, tapped.columns)
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}

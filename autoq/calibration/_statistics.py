@@ -19,7 +19,7 @@ from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import ModelInputs
 from autoq.calibration._taps import Statistic, Tap
 from autoq.core import DataError, FloatArray, ResetState, SampleStatistic
-from autoq.graph import BodyKey, QuantizationGraph, Tensor, bodies
+from autoq.graph import BodyKey, QuantizationGraph, Tensor
 
 
 @dataclass(frozen=True)
@@ -186,50 +186,34 @@ class Statistics:
 
 
 def statistics_digest(
-    model: ov.Model,
-    inputs: ModelInputs,
-    subset_size: int,
-    precision: str,
-    reset_state: ResetState = ResetState.SAMPLE,
+    model: str, inputs: str, subset_size: int, precision: str, reset_state: ResetState = ResetState.SAMPLE
 ) -> str:
     """What statistics depend on: the model, the data, the runtime.
 
-    Names of constants do not count: OpenVINO numbers those that have none, differently each time a model is built.
+    Args:
+        model: Digest of the model.
+        inputs: Digest of the inputs.
+        subset_size: Samples used.
+        precision: That the model computes in.
+        reset_state: When states are reset.
 
     Returns:
         32 hexadecimal digits.
     """
+    said = f"{ov.get_version()}|{model}|{inputs}|{precision}|{subset_size}|{reset_state}"
+    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+
+def inputs_digest(inputs: ModelInputs, subset_size: int) -> str:
+    """Digest of the first samples, 32 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{ov.get_version()}|{precision}|{subset_size}|{reset_state}".encode())
-    _update_by_model(digest, model)
     for index in range(min(len(inputs), subset_size)):
         for name, array in inputs[index].items():
             digest.update(f"{name}|{array.shape}|{array.dtype}".encode())
-            _update(digest, array)
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
-
-
-def _update_by_model(digest: hashlib.blake2b, model: ov.Model) -> None:
-    place: dict[str, int] = {}
-    for op in model.get_ordered_ops():
-        place[op.get_name()] = len(place)
-        digest.update(op.get_type_name().encode())
-        if op.get_type_name() == "Constant":
-            digest.update(f"{op.get_element_type()}|{op.output(0).shape}".encode())
-            _update(digest, op.data)
-            continue
-        if op.get_type_name() != "Result":
-            digest.update(op.get_friendly_name().encode())
-        sources = [(place[value.get_node().get_name()], value.get_index()) for value in op.input_values()]
-        digest.update(f"{sources}|{sorted(op.get_attributes().items())}".encode())
-        for body in bodies(op):
-            _update_by_model(digest, body)
 
 
 def statistics_file(digest: str) -> str:
     """Name of the file that keeps the statistics of a digest."""
     return f"statistics-{digest}.npz"
-
-
-def _update(digest: hashlib.blake2b, array: NDArray[Any]) -> None:
-    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

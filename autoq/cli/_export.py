@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from autoq.cli._show import as_json, print_json
+from autoq.cli._trouble import writes_to
 
 
 @click.command()
@@ -23,6 +25,7 @@ def export(folder: str, *, trial: int | None, out: str, json_output: bool) -> No
 
     result = SearchResult.load(folder)
     candidate = result.best if trial is None else result.candidate(trial)
+    writes_to(Path(out).parent)
     path = candidate.save(out)
     if json_output:
         drop = asdict(candidate.evaluation.accuracy.drop)

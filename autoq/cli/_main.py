@@ -16,7 +16,8 @@ from autoq.cli._report import report
 from autoq.cli._search import search
 from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
-from autoq.core import AutoqError
+from autoq.cli._trouble import Place, plain_words, told
+from autoq.core import AutoqError, reason
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -30,15 +31,25 @@ for command in (search, quantize, benchmark, evaluate, profile, sensitivity, sit
 
 
 def main() -> None:
-    """Runs the command line: 0 is success, 2 is input that cannot be used, 130 is Ctrl-C."""
+    """Runs the command line: 0 is success, 1 an error nobody foresaw, 2 input that cannot be used, 130 is Ctrl-C."""
+    with plain_words():
+        sys.exit(_run())
+
+
+def _run() -> int:
+    place = Place()
     try:
-        cli(standalone_mode=False)
+        cli(standalone_mode=False, obj=place)
     except AutoqError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        click.echo(f"error: {reason(error)}", err=True)
+        return 2
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped.", err=True)
-        sys.exit(130)
+        return 130
+    except Exception as error:  # noqa: BLE001  # of any kind
+        click.echo(f"error: {told(error, place)}", err=True)
+        return 1
+    return 0

@@ -10,6 +10,7 @@ import click
 
 from autoq.cli._quantize_options import quantize_options, read_options
 from autoq.cli._show import as_json, print_json
+from autoq.cli._trouble import writes_to
 from autoq.core import shown
 
 _SCORES = (("score", "float_score"), ("float_score", "score"))
@@ -50,6 +51,7 @@ def quantize(
     from autoq.graph import read_model
 
     path = check_model_path(Path(out))
+    writes_to(path.parent)
     network, options = read_model(model), read_options(**given)
     data = load_data(calibration, Path())
     if max_drop is None:

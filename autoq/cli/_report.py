@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from autoq.cli._show import as_json, print_json
+from autoq.cli._trouble import writes_to
 
 
 @click.command()
@@ -19,6 +20,7 @@ def report(folder: str, *, json_output: bool) -> None:
     from autoq.search import record_to_dict
 
     result = SearchResult.load(folder)
+    writes_to(folder)
     result.write_report(folder)
     if json_output:
         print_json(

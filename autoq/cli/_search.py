@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from autoq.cli._show import as_json, print_json
+from autoq.cli._trouble import writes_to
 
 _BUDGET = ("n_trials", "timeout_s")
 
@@ -48,6 +49,7 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
     if folder is not None:
         # Before any work: a folder that cannot be written to would be found out at the end.
         RunFolder.create(folder)
+        writes_to(folder)
     arguments = config.search_arguments() | given
     result = run_search(arguments.pop("model"), **arguments, progress=not json_output)
     # Where nothing meets the budget, this raises with the closest candidate and the reason.
@@ -73,7 +75,7 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
         sys.exit(130)
 
 
-def _print_outcome(result: Any, tracking_uri: str, experiment: str) -> None:  # imported where used
+def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None) -> None:  # imported where used
     click.echo(f"Chosen: {result.verdict}")
     if (held_out := result.holdout_verdict) is not None:
         click.echo(held_out[:1].upper() + held_out[1:])

@@ -11,6 +11,7 @@ import click
 
 from autoq.cli._quantize_options import quantize_options, read_options
 from autoq.cli._show import as_json, print_json, print_table
+from autoq.cli._trouble import writes_to
 from autoq.core import OutputError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def sensitivity(
     if keep_share is not None and count is not None:
         raise click.UsageError("pass --keep-share or --count, not both.")
     picture = None if out is None else _picture_path(Path(out))
+    writes_to(None if picture is None else picture.parent)
     scope_path = None if scope is None else _checked(Path(scope), _SCOPES, "ignored scope")
     found = run_sensitivity(
         model,

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")
@@ -19,10 +20,10 @@ def print_json(values: Any) -> None:  # any JSON value
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Prints a table."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console = Console()
     (console if console.is_terminal else Console(width=150)).print(table)

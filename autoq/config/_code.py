@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autoq.core import ConfigError, nearest
+from autoq.core import ConfigError, named_reason, nearest, reason
 
 
 def load_function(name: str, folder: Path) -> Callable[..., Any]:
@@ -49,7 +49,7 @@ def load_data(name: str, folder: Path) -> Any:  # whatever the user's function r
     try:
         return function()
     except Exception as error:
-        msg = f"{name!r} raised {type(error).__name__}: {error}"
+        msg = f"{name!r} raised {named_reason(error)}"
         raise ConfigError(msg) from error
 
 
@@ -86,7 +86,7 @@ def _load_arrays(path: Path) -> Any:  # an array, a dict, or a pair
     except (AttributeError, TypeError):
         return np.load(path, allow_pickle=False)
     except ValueError as error:
-        msg = f"{str(path)!r} holds no plain arrays: {error}"
+        msg = f"{str(path)!r} holds no plain arrays: {reason(error)}"
         raise ConfigError(msg) from None
     return (arrays["x"], arrays["y"]) if set(arrays) == {"x", "y"} else arrays
 
@@ -95,7 +95,7 @@ def _load_module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        msg = f"module {name!r} cannot be imported: {type(error).__name__}: {error}"
+        msg = f"module {name!r} cannot be imported: {named_reason(error)}"
         raise ConfigError(msg) from error
 
 
@@ -120,6 +120,6 @@ def _load_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[key]
-        msg = f"code file {str(path)!r} cannot be imported: {type(error).__name__}: {error}"
+        msg = f"code file {str(path)!r} cannot be imported: {named_reason(error)}"
         raise ConfigError(msg) from error
     return module

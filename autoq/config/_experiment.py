@@ -36,14 +36,14 @@ class Tracking(BaseModel):
     """Where MLflow keeps the runs.
 
     Attributes:
-        uri: Of the store; "off" tracks nothing.
-        experiment: Name of the experiment.
+        uri: Of the store; by default what `MLFLOW_TRACKING_URI` names, else "sqlite:///mlflow.db"; "off" is none.
+        experiment: Name of the experiment, by default "autoq".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    uri: str = "sqlite:///mlflow.db"
-    experiment: str = "autoq"
+    uri: str | None = None
+    experiment: str | None = None
 
 
 class ExperimentConfig(BaseModel):

@@ -1,5 +1,6 @@
 """Vocabulary, numerics and plans: pure numpy, no OpenVINO."""
 
+from autoq.core._digest import digest_of
 from autoq.core._digits import shown, shown_ms
 from autoq.core._errors import (
     AutoqError,
@@ -27,6 +28,7 @@ from autoq.core._numerics import (
 )
 from autoq.core._plan import GROUP_CHOICES, QuantizationPlan, Recipe
 from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
+from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._typed_yaml import parse_fields, read_yaml
 from autoq.core._vocabulary import (
@@ -79,14 +81,17 @@ __all__ = [
     "TargetDevice",
     "Word",
     "asymmetric_limits",
+    "digest_of",
     "fake_quantize",
     "fp8_bytes",
     "fp8_scale",
     "half_range_limits",
+    "named_reason",
     "nearest",
     "parse_fields",
     "quantization_level",
     "read_yaml",
+    "reason",
     "round_to_fp8",
     "shown",
     "shown_ms",

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from autoq.calibration import Feed, infer_all
-from autoq.core import DeviceError, Estimate, MetricError
+from autoq.core import DeviceError, Estimate, MetricError, reason
 from autoq.evaluation._corpus import CorpusMetric, Kept, jackknife_scores
 from autoq.evaluation._metrics import Metric, Outputs, apply_metric
 from autoq.evaluation._output_kind import OutputKind, SeenOutputs
-from autoq.evaluation._runtime import Compiled, first_reason
+from autoq.evaluation._runtime import Compiled
 from autoq.evaluation._tango import tango_interval
 
 Scores = NDArray[np.float64]
@@ -165,7 +165,7 @@ def _infer(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Cal
     try:
         infer_all(compiled.compiled_model, feeds(), copied, reset_state=compiled.reset_state)
     except RuntimeError as error:
-        msg = f"inference fails on validation samples from {done}: {first_reason(error)}"
+        msg = f"inference fails on validation samples from {done}: {reason(error)}"
         raise DeviceError(msg) from error
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from autoq.core import MetricError
+from autoq.core import MetricError, reason
 from autoq.evaluation._labels import as_sample
 from autoq.evaluation._metrics import Outputs, Scores
 from autoq.evaluation._output_kind import OutputKind
@@ -99,7 +99,7 @@ class CorpusMetric:
             msg = f"metric {self.name!r} cannot score sample {number}: {error}"
             raise MetricError(msg) from None
         except Exception as error:
-            msg = f"metric {self.name!r} raised {type(error).__name__} on sample {number}: {error}"
+            msg = f"metric {self.name!r} raised {type(error).__name__} on sample {number}: {reason(error)}"
             raise MetricError(msg) from error
 
 
@@ -159,7 +159,7 @@ def _value(metric: CorpusMetric, parts: Sequence[list[Kept]], count: int, total:
         msg = f"metric {metric.name!r} cannot score {count} of {total} samples: {error}"
         raise MetricError(msg) from None
     except Exception as error:
-        msg = f"metric {metric.name!r} raised {type(error).__name__} {where}: {error}"
+        msg = f"metric {metric.name!r} raised {type(error).__name__} {where}: {reason(error)}"
         raise MetricError(msg) from error
     try:
         value = float(returned.item() if hasattr(returned, "item") else returned)

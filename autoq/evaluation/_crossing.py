@@ -15,9 +15,9 @@ from typing import Any
 import cloudpickle
 import openvino as ov
 
-from autoq.core import AutoqError, ModelError
+from autoq.core import AutoqError, ModelError, named_reason, reason
 from autoq.evaluation._channel import Message
-from autoq.evaluation._runtime import core, first_reason
+from autoq.evaluation._runtime import core
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def packed(value: Any) -> Iterator[tuple[Message, Sequence[int]]]:  # anything t
         except AutoqError:
             raise
         except Exception as error:
-            msg = f"{type(error).__name__}: {error}"
+            msg = named_reason(error)
             raise pickle.PicklingError(msg) from error
         yield buffer.getbuffer(), pickler.files
 
@@ -89,7 +89,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
             try:
                 ov.serialize(obj, xml)
             except RuntimeError as error:
-                msg = f"model {obj.get_friendly_name()!r} cannot be sent to another process: {first_reason(error)}"
+                msg = f"model {obj.get_friendly_name()!r} cannot be sent to another process: {reason(error)}"
                 raise ModelError(msg) from error
             for path in (xml, xml.with_suffix(".bin")):
                 file = os.open(path, os.O_RDONLY)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from autoq.calibration import Feed
-from autoq.core import DeviceError, DistortionMeasure, ResetState
+from autoq.core import DeviceError, DistortionMeasure, ResetState, reason
 from autoq.evaluation._output_kind import OutputKind, SeenOutputs
 from autoq.evaluation._outputs import Outputs
-from autoq.evaluation._runtime import RuntimeConfig, first_reason
+from autoq.evaluation._runtime import RuntimeConfig
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -120,7 +120,7 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
             if progress is not None:
                 progress(len(parts), count)
     except RuntimeError as error:
-        msg = f"inference fails: {first_reason(error)}"
+        msg = f"inference fails: {reason(error)}"
         raise DeviceError(msg) from error
     return _combined(np.array(parts), reference, measure, classes)
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from autoq.calibration import Feed
-from autoq.core import DeviceError, Estimate
+from autoq.core import DeviceError, Estimate, reason
 from autoq.evaluation._compilations import in_turns
 from autoq.evaluation._conditions import Conditions, Observed
 from autoq.evaluation._records import Latency
-from autoq.evaluation._runtime import Compiled, first_reason
+from autoq.evaluation._runtime import Compiled
 from autoq.evaluation._timed import Timed, quiet_collector
 from autoq.evaluation._trimmed_mean import trimmed_mean
 
@@ -133,7 +133,7 @@ def measure_latencies(
                     # whatever they say.
                     last = 2 * (done + 1)
     except RuntimeError as error:
-        msg = f"inference fails while it is timed: {first_reason(error)}"
+        msg = f"inference fails while it is timed: {reason(error)}"
         raise DeviceError(msg) from error
     conditions = observed.conditions()
     return [

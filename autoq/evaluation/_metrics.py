@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import MetricError
+from autoq.core import MetricError, reason
 from autoq.evaluation._labels import as_sample, class_numbers, classes_last, predicted_and_true
 from autoq.evaluation._output_kind import OutputKind
 
@@ -203,7 +203,7 @@ def apply_metric(metric: Metric, outputs: list[Outputs], targets: Sequence[Any],
         msg = f"metric {metric.name!r} cannot score samples from {first}: {error}"
         raise MetricError(msg) from None
     except Exception as error:
-        msg = f"metric {metric.name!r} raised {type(error).__name__} on samples from {first}: {error}"
+        msg = f"metric {metric.name!r} raised {type(error).__name__} on samples from {first}: {reason(error)}"
         raise MetricError(msg) from error
     scores = np.asarray(values, np.float64).reshape(-1)
     if scores.size != sum(sizes) or not all(sizes):

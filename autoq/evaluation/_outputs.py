@@ -11,8 +11,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.core import DeviceError, ResetState
-from autoq.evaluation._runtime import RuntimeConfig, first_reason
+from autoq.core import DeviceError, ResetState, reason
+from autoq.evaluation._runtime import RuntimeConfig
 
 Outputs = list[list[NDArray[np.generic]]]
 
@@ -44,6 +44,6 @@ def model_outputs(
                 request.reset_state()
             found.append([np.array(value) for value in request.infer(x).values()])
     except RuntimeError as error:
-        msg = f"inference fails: {first_reason(error)}"
+        msg = f"inference fails: {reason(error)}"
         raise DeviceError(msg) from error
     return found

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from autoq.core import ConfigError, DeviceError
+from autoq.core import ConfigError, DeviceError, named_reason
 from autoq.evaluation._channel import Channel
 from autoq.evaluation._crossing import files_of_modules, packed, unpacked
 
@@ -111,7 +111,7 @@ class DeviceProcess:
         error, trace = answer
         if kind == "unreadable":
             msg = (
-                f"the device process cannot load what it is sent: {type(error).__name__}: {error}; make it importable "
+                f"the device process cannot load what it is sent: {named_reason(error)}; make it importable "
                 "there, or pass isolate=False to evaluate in this process."
             )
             raise ConfigError(msg) from _RemoteError(trace)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import openvino as ov
 
-from autoq.core import ConfigError, DeviceError, ResetState, RuntimePrecision, nearest
+from autoq.core import ConfigError, DeviceError, ResetState, RuntimePrecision, nearest, reason
 from autoq.graph import with_float_ends
 
 _META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
@@ -147,7 +147,7 @@ class RuntimeConfig:
             shaped.reshape({port: shape for port, shape in shapes.items() if shape is not None})
         except (RuntimeError, ValueError, TypeError) as error:
             given = {"batch": self.batch} if self.batch is not None else {"input_shapes": dict(self.input_shapes)}
-            msg = f"the model cannot take {given}: {first_reason(error)}"
+            msg = f"the model cannot take {given}: {reason(error)}"
             raise ConfigError(msg) from error
         return shaped
 
@@ -184,16 +184,9 @@ class RuntimeConfig:
         try:
             compiled = core().compile_model(with_float_ends(self.shaped(model)), self.device, self.to_properties())
         except _NATIVE_ERRORS as error:
-            msg = f"device {self.device!r} does not compile the model: {first_reason(error)}"
+            msg = f"device {self.device!r} does not compile the model: {reason(error)}"
             raise DeviceError(msg) from error
         return Compiled(compiled, _effective(compiled), self.reset_state)
-
-
-def first_reason(error: Exception) -> str:
-    """The line of an OpenVINO message that says what is wrong; the others name source files."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith(("Exception from", "Check '"))]
-    return telling[-1] if telling else str(error).strip() or type(error).__name__
 
 
 def _effective(compiled: ov.CompiledModel) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import openvino as ov
 
-from autoq.core import MetricError, ResetState, RuntimePrecision
+from autoq.core import MetricError, ResetState, RuntimePrecision, named_reason
 from autoq.evaluation._accuracy import Scores, score, score_and_tell
 from autoq.evaluation._chosen import Chosen, Indices, item_count
 from autoq.evaluation._corpus import CorpusMetric
@@ -140,7 +140,7 @@ def _user_score(function: ValidationFn, compiled: ov.CompiledModel, items: Any) 
     try:
         returned = function(compiled, items)
     except Exception as error:
-        msg = f"evaluate function {name!r} raised {type(error).__name__}: {error}"
+        msg = f"evaluate function {name!r} raised {named_reason(error)}"
         raise MetricError(msg) from error
     value, per_item = returned if isinstance(returned, tuple) else (returned, None)
     try:

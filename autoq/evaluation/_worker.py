@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from autoq.core import named_reason
 from autoq.evaluation._channel import Channel
 from autoq.evaluation._crossing import packed, unpacked
 
@@ -97,7 +98,7 @@ def _portable(error: Exception) -> Exception:
         with packed(error) as (message, _):
             pickle.loads(message)  # noqa: S301  # made in the line above
     except Exception:  # noqa: BLE001  # whatever its own methods raise
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        return RuntimeError(named_reason(error))
     return error
 
 

@@ -14,6 +14,7 @@ from autoq.graph._devices import on_device, without_needless
 from autoq.graph._floats import is_dequantized, left_in_float
 from autoq.graph._flow import Flow
 from autoq.graph._groups import group_sites
+from autoq.graph._names import given_names
 from autoq.graph._patterns import FUSED, find
 from autoq.graph._placement import Blocks, not_yet_quantized, place
 from autoq.graph._scope import IgnoredScope
@@ -82,6 +83,7 @@ def analyze_presets(
     kind = None if model_type is None else ModelType.parse(model_type)
     chosen, scope = tuple(presets), ignored_scope or IgnoredScope()
     flow = Flow.of(model)
+    scope = scope.renamed(given_names(model))
     inner = [body for body in bodies_of(model) if body.op in flow.type]
     if inner and scope.validate:
         # A rule may speak of a body's operations: it is checked against all of them, once.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import openvino as ov
 
 from autoq.graph._flow import Flow
-from autoq.graph._names import unique_names
+from autoq.graph._names import given_names, unique_names
 from autoq.graph._normal_form import bodies
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._types import BodyKey
@@ -62,10 +62,12 @@ def check_scope(model: ov.Model, scope: IgnoredScope) -> None:
     """
     types: dict[str, str] = {}
     readers: dict[str, frozenset[str]] = {}
+    given: dict[str, str] = {}
     pending = [model]
     while pending:
         part = pending.pop()
         types |= {name: op.get_type_name() for name, op in unique_names(part).items()}
         readers |= Flow.of(part).readers
+        given |= given_names(part)
         pending += [body.model for body in bodies_of(part)]
-    scope.resolve(types, readers)
+    scope.renamed(given).resolve(types, readers)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 import openvino as ov
+
+_GIVEN = "autoq_given_name"
+# What users feed and read is called as they know it; constants are named by who reads them.
+_KEEP_THEIR_NAMES = frozenset({"Parameter", "Result", "Constant"})
 
 
 def unique_names(model: ov.Model) -> dict[str, ov.Node]:
@@ -23,3 +28,32 @@ def unique_names(model: ov.Model) -> dict[str, ov.Node]:
             unique += "#"
         named[unique] = op
     return named
+
+
+def made_names(model: ov.Model) -> frozenset[str]:
+    """Friendly names that OpenVINO made of a type and a number, which is another one each time a model is built."""
+    return frozenset(
+        op.get_friendly_name() for op in model.get_ordered_ops() if op.get_friendly_name() == op.get_name()
+    )
+
+
+def name_by_place(model: ov.Model, made: Collection[str]) -> None:
+    """Names operations whose names OpenVINO made by their type and place: "MatMul#2".
+
+    Args:
+        model: Is changed.
+        made: Such names, beside those of operations that were just made.
+    """
+    seen: Counter[str] = Counter()
+    for op in model.get_ordered_ops():
+        kind, name = op.get_type_name(), op.get_friendly_name()
+        seen[kind] += 1
+        if kind not in _KEEP_THEIR_NAMES and (name in made or name == op.get_name()):
+            op.get_rt_info()[_GIVEN] = name
+            op.set_friendly_name(f"{kind}#{seen[kind]}")
+
+
+def given_names(model: ov.Model) -> dict[str, str]:
+    """Unique name by the name that OpenVINO had made, of operations that were named by their place."""
+    infos = {name: op.get_rt_info() for name, op in unique_names(model).items()}
+    return {str(info[_GIVEN].value): name for name, info in infos.items() if _GIVEN in info}

@@ -25,7 +25,8 @@ These stay as they are:
    Range), unless an operation reads it as its weight.
 
 An operation whose only name is the number that OpenVINO gave it, another one at each reading, leaves a Constant that is
-named after its reader.
+named after its reader. Where it stays it is named by its type and its place among those of its type, so that plans and
+statistics find it again in another process; the number stays known as its `given_names`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from openvino.passes import Manager as Passes
 
 from autoq.graph._bfloat16 import compute_in_single
 from autoq.graph._float_types import float_constant
+from autoq.graph._names import made_names, name_by_place
 from autoq.graph._tables import FAKES, FLOAT_TYPES, HALF_TYPES, NARROW_TYPES, WEIGHT_PORTS
 
 # What OpenVINO's folding looks for on an operation that is not to be folded; Python has no function that puts it there.
@@ -77,7 +79,7 @@ def normal_form(model: ov.Model) -> ov.Model:
         model: Any model, or the body of an operation; never modified.
     """
     clone = model.clone()
-    parts = list(_parts(clone))
+    parts, own = list(_parts(clone)), [made_names(part) for part in _parts(model)]
     numbered = {op.get_friendly_name() for part in parts for op in part.get_ordered_ops() if _is_numbered(op)}
     for part in parts:
         compute_in_single(part)
@@ -88,6 +90,8 @@ def normal_form(model: ov.Model) -> ov.Model:
     for part in parts:
         _drop_products_with_one(part)
         _name_by_reader(part, numbered)
+    for part, made in zip(parts, own, strict=True):
+        name_by_place(part, made)
     return clone
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.core import ModelError
+from autoq.core import ModelError, named_reason, reason
 from autoq.graph._normal_form import normal_form
 
 _FILES = {
@@ -83,17 +83,16 @@ def _read_torch(module: Any, example_input: Any) -> ov.Model:  # torch is an ext
             return ov.convert_model(module, example_input=example_input)
     except Exception as error:
         cause = error.__cause__
-        reason = _reason(error) if cause is None else f"{type(cause).__name__}: {cause}".splitlines()[0]
-        msg = f"the torch.nn.Module {type(module).__name__} cannot be converted with this example_input: {reason}"
+        why = _reason(error) if cause is None else named_reason(cause)
+        msg = f"the torch.nn.Module {type(module).__name__} cannot be converted with this example_input: {why}"
         raise ModelError(msg) from error
     finally:
         module.train(was_training)
 
 
 def _reason(error: Exception) -> str:
-    """The last line of an OpenVINO message that says something; the first ones name source files."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith("Exception from") and "Check '" not in line]
-    if not telling or "Unable to read the model" in telling[-1]:
+    """What a reader says of a file that it does not read."""
+    said = reason(error)
+    if said.startswith(("Check '", "Exception from")) or "Unable to read the model" in said:
         return "the file is empty, damaged, or of another format."
-    return telling[-1]
+    return said

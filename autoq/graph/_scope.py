@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, Self
 
@@ -66,6 +66,14 @@ class IgnoredScope:
     def to_dict(self) -> dict[str, Any]:
         """The scope as plain values."""
         return asdict(self)
+
+    def renamed(self, names: Mapping[str, str]) -> IgnoredScope:
+        """The scope with other names for some operations, by the names that it may have for them."""
+        subgraphs = tuple(
+            Subgraph([names.get(end, end) for end in part.inputs], [names.get(end, end) for end in part.outputs])
+            for part in self.subgraphs
+        )
+        return replace(self, names=tuple(names.get(name, name) for name in self.names), subgraphs=subgraphs)
 
     def resolve(self, types: Mapping[str, str], readers: Mapping[str, Iterable[str]]) -> dict[str, str]:
         """The operations that the scope names, each with the rule that names it.

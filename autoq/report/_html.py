@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -68,9 +69,12 @@ def _write_picture(path: Path, info: SearchInfo, front: ParetoFront) -> None:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = plot_front(front, figure.add_subplot(), limits=info.limits)
-    axes.set_title(f"{info.model_name} on {info.settings['hardware']['name']}")
+    # A name is no formula, and one that the font lacks letters of is no reason for a warning.
+    axes.set_title(f"{info.model_name} on {info.settings['hardware']['name']}", parse_math=False)
     draft = path.with_name(f".{path.name}.part")
-    figure.savefig(draft, format="png", dpi=130)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(draft, format="png", dpi=130)
     draft.replace(path)
 
 

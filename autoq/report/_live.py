@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from autoq.core import Level, shown, shown_ms
-from autoq.search import Limits, ParetoFront, SearchInfo, TrialRecord, TrialState, choose
+from autoq.search import Limits, ParetoFront, SearchInfo, TrialRecord, choose
 
 # Where more are tied than this, the table shows the steps of the front alone.
 _MOST_ROWS = 16
@@ -22,6 +24,8 @@ _LOG_WIDTH = 132
 
 class LiveTable:
     """A search observer: stages, then a table of the front that grows, and a line per trial where there is no terminal.
+
+    A context: its end leaves the terminal as it was, however the search ends.
 
     Args:
         console: Where to print; the process's error output by default, so that standard output stays clean.
@@ -62,9 +66,9 @@ class LiveTable:
         self._info = info
         accuracy, latency = info.float_accuracy, info.float_latency
         plans = info.settings["plans"]
-        lines = [f"[bold]{info.model_name}[/]: {_units(info)}, {plans:.2g} plans, on {info.device}"]
+        lines = [f"[bold]{escape(info.model_name)}[/]: {_units(info)}, {plans:.2g} plans, on {info.device}"]
         lines.append(
-            f"float model: {info.metric} {shown(accuracy.mean, significant=4)} on {accuracy.n} samples, "
+            f"float model: {escape(info.metric)} {shown(accuracy.mean, significant=4)} on {accuracy.n} samples, "
             f"{shown_ms(latency.baseline_p50_ms)}; timer against itself {latency.ratio.shown(least=3)}"
         )
         if info.held_out:
@@ -76,7 +80,7 @@ class LiveTable:
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
         """Shows the trial and the front."""
-        done = sum(r.state is not TrialState.DUPLICATE for r in front.records)
+        done = len(front.records)
         if self._console.is_terminal:
             total = None if self._info is None else self._info.n_trials
             self._progress.update(
@@ -84,18 +88,30 @@ class LiveTable:
             )
             self._show(front)
         else:
-            self._console.print(_line(record, None if self._info is None else self._info.max_drop), highlight=False)
+            max_drop = None if self._info is None else self._info.max_drop
+            self._console.print(_line(record, max_drop), highlight=False, markup=False)
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
         """Leaves the last table standing."""
         if self._live is not None:
-            self._progress.update(self._task, visible=False)
-            self._live.stop()
-            self._live = None
+            self._stop()
         else:
             self._console.print(self._table(front))
         if files is not None:
-            self._console.print(f"{len(records)} trials; report, picture and model are in {files}", highlight=False)
+            said = f"{len(records)} trials; report, picture and model are in {files}"
+            self._console.print(said, highlight=False, markup=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            live, self._live = self._live, None
+            self._progress.update(self._task, visible=False)
+            live.stop()
 
     def _table(self, front: ParetoFront) -> Table:
         if self._info is None:
@@ -177,8 +193,6 @@ def _counted(count: int, level: str) -> str:
 
 def _line(record: TrialRecord, max_drop: float | None) -> str:
     head = f"trial {record.number:>3} {record.origin:<9}"
-    if record.state is TrialState.DUPLICATE:
-        return f"{head} {record.remark}"
     if record.evaluation is None:
         return f"{head} failed: {record.remark}"
     evaluation = record.evaluation

@@ -1,5 +1,6 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
+from autoq.search._audience import Audience
 from autoq.search._choice import Rule, choose, closest, parse_rule
 from autoq.search._closing import MOST_FINALISTS, close
 from autoq.search._default_precision import broken_by_default
@@ -8,6 +9,7 @@ from autoq.search._explore import Explored, explore
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._gains import latency_gains
+from autoq.search._identity import as_digest
 from autoq.search._knowledge import Knowledge, Probes
 from autoq.search._learn import learn
 from autoq.search._level import likely_trials, settle_level
@@ -16,12 +18,12 @@ from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
 from autoq.search._prediction import PredictionError, predict, prediction_error
-from autoq.search._problem import Problem, Stage, place, prepare
+from autoq.search._problem import STATISTICS, Problem, Stage, place, prepare
 from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
-from autoq.search._run import Budget, run
+from autoq.search._run import Budget, run, why
 from autoq.search._sensitivity import Sensitivities, alike, measure_restorations, measure_sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
@@ -43,6 +45,8 @@ from autoq.search._table import RecordedTable
 
 __all__ = [
     "MOST_FINALISTS",
+    "STATISTICS",
+    "Audience",
     "Budget",
     "Explored",
     "FrontSampler",
@@ -69,6 +73,7 @@ __all__ = [
     "accuracy_to_dict",
     "alike",
     "area",
+    "as_digest",
     "broken_by_default",
     "choose",
     "close",
@@ -104,4 +109,5 @@ __all__ = [
     "settle_level",
     "steer",
     "synthetic_table",
+    "why",
 ]

@@ -13,12 +13,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from autoq.core import AutoqError
 from autoq.evaluation import Finalist, Outcome
 from autoq.search._front import ParetoFront
 from autoq.search._problem import Problem, Stage
 from autoq.search._records import TrialRecord, evaluation_of
-from autoq.search._run import Budget, evaluated
+from autoq.search._run import Budget, evaluated, why
 from autoq.search._study import Study
 
 MOST_FINALISTS = 12
@@ -58,8 +57,8 @@ def close(
             measured = problem.evaluator.remeasure(
                 [_finalist(problem, record) for record in finalists], max(deadline - time.monotonic(), 0.0)
             )
-        except AutoqError as error:
-            warnings.warn(f"the finalists could not be measured once more: {error}", stacklevel=2)
+        except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
+            warnings.warn(f"the finalists could not be measured once more: {why(error)}", stacklevel=2)
             break
         for record, evaluation in zip(finalists, measured, strict=True):
             current[record.number] = replace(evaluated(record, evaluation, budget.limits), remeasured=True)

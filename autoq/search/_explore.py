@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from autoq.core import DeviceLostError
 from autoq.search._default_precision import with_f32
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn, recall
@@ -14,7 +16,7 @@ from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem, Stage
 from autoq.search._proposals import first_plans
 from autoq.search._records import TrialRecord
-from autoq.search._run import Budget, is_spent, run
+from autoq.search._run import Budget, is_spent, run, why
 from autoq.search._steer import steer
 from autoq.search._study import Study
 
@@ -80,9 +82,14 @@ def explore(
         return Explored(problem, recall(problem, study), interrupted=False)
     try:
         knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * _seconds_left(problem, study, budget))
+        steer(problem, study, budget, knowledge, seed)
     except KeyboardInterrupt:
         return Explored(problem, None, interrupted=True)
-    steer(problem, study, budget, knowledge, seed)
+    except DeviceLostError:
+        raise
+    except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
+        warnings.warn(f"trials begin without knowing the model, since probing it failed: {why(error)}", stacklevel=3)
+        return Explored(problem, None, trials(budget))
     return Explored(problem, knowledge, trials(budget))
 
 

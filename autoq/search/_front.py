@@ -35,7 +35,7 @@ class ParetoFront(Sequence[TrialRecord]):
     Where some records were measured together in a closing session, only these are considered.
 
     Args:
-        records: Any trials; those that failed, are duplicates, miss the budget or were given up are not considered.
+        records: Any trials; those that failed, miss the budget or were given up are not considered.
     """
 
     def __init__(self, records: Iterable[TrialRecord]) -> None:

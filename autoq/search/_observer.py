@@ -67,7 +67,7 @@ class SearchInfo:
 
 
 class SearchObserver(Protocol):
-    """Implemented by tracking and report. No method may change the search; an exception in one ends it."""
+    """Implemented by tracking and report. No method may change the search; an exception in one costs a warning."""
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
         """Preparation goes on: what happens now and how far it is."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, collect, statistics_digest, statistics_file
+from autoq.calibration import ModelInputs, collect, inputs_digest, statistics_digest
 from autoq.core import BiasCorrection, Level, ModelError, ModelType, ResetState, RuntimePrecision, TargetDevice
 from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported_precisions
-from autoq.graph import Placements, units
+from autoq.graph import Placements, model_digest, units
 from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import Dimensions
 from autoq.search._plan_builder import PlanBuilder
 from autoq.search._space import SearchSpace
 from autoq.transform import CandidateBuilder
 
+# Name of the file that holds the statistics.
+STATISTICS = "statistics.npz"
 Stage = Callable[[str, int, int | None], None]
 
 
@@ -35,8 +37,8 @@ class Problem:
         dimensions: Of the space on this model.
         level: Of the units of the dimensions.
         hardware: Fingerprint of the machine.
-        digest: Of the model and the calibration data.
-        statistics_file: Name of the file in the cache that holds the statistics.
+        digests: Of the model and of the calibration data, by what they are called.
+        digest: Of both together: the name of the folder in the cache that holds what was computed of them.
         knowledge: What is known without trials, if that is not to be found out.
     """
 
@@ -48,8 +50,8 @@ class Problem:
     space: SearchSpace
     dimensions: Dimensions
     hardware: str
+    digests: Mapping[str, str]
     digest: str
-    statistics_file: str
     knowledge: Knowledge | None = None
     level: Level = Level.GROUP
 
@@ -123,7 +125,8 @@ def prepare(
         device: OpenVINO device.
         target_device: Hardware table for placement.
         model_type: Family of the model.
-        cache: Folder for statistics; None keeps them in memory.
+        cache: Folder in which what is computed of a model and its data has a folder of its own; None keeps that in
+            memory.
         stage: Told what happens.
         reset_state: When the state of the model is reset while samples are run.
 
@@ -138,8 +141,11 @@ def prepare(
     level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
     dimensions = Dimensions.of(space, units(model, placements.reference, level))
     subset_size = min(max(space.subset_sizes), len(inputs))
-    digest = statistics_digest(model, inputs, subset_size, "f32", reset_state)
-    file = statistics_file(digest)
+    of_model, of_data = model_digest(model), inputs_digest(inputs, subset_size)
+    digest = statistics_digest(of_model, of_data, subset_size, "f32", reset_state)
+    if cache is not None:
+        cache = cache / digest
+        cache.mkdir(parents=True, exist_ok=True)
     statistics = collect(
         model,
         placements,
@@ -147,7 +153,7 @@ def prepare(
         needs=space.needs(),
         subset_size=subset_size,
         reset_state=reset_state,
-        path=None if cache is None else cache / file,
+        path=None if cache is None else cache / STATISTICS,
         progress=lambda done, total: stage("collecting calibration statistics", done, total),
     )
     builder = CandidateBuilder(model, placements, statistics, inputs, cache)
@@ -162,7 +168,7 @@ def prepare(
         space=space,
         dimensions=dimensions,
         hardware=hardware_fingerprint(device),
+        digests={"the model": of_model, "the calibration data": of_data},
         digest=digest,
-        statistics_file=file,
         level=level,
     )

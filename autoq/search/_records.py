@@ -14,13 +14,12 @@ class TrialState(StrEnum):
     """How a trial ended."""
 
     COMPLETE = "complete"
-    DUPLICATE = "duplicate"  # builds the same model as an earlier trial, whose evaluation it takes over
     FAILED = "failed"  # the device or the model refused; `TrialRecord.error` says why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One trial.
+    """One trial. A proposal that builds the model of an earlier trial is none: see `Study.finish_as`.
 
     Attributes:
         number: Optuna's number of the trial.
@@ -34,7 +33,6 @@ class TrialRecord:
         hardware: Fingerprint of the machine that timed it.
         seconds: Wall time by part: `build`, `compile`, `accuracy`, `latency`.
         error: One sentence, for a failed trial.
-        duplicate_of: Number of the earlier trial, for a duplicate.
         remeasured: Whether the evaluation is that of the closing session, in which the best were measured together.
     """
 
@@ -49,7 +47,6 @@ class TrialRecord:
     quantized_sites: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
-    duplicate_of: int | None = None
     remeasured: bool = False
 
     @property
@@ -62,8 +59,6 @@ class TrialRecord:
         """What there is to say beside its numbers; empty where that is nothing."""
         if self.error is not None:
             return self.error
-        if self.duplicate_of is not None:
-            return f"builds the same model as trial {self.duplicate_of}"
         if self.evaluation is None:
             return ""
         accuracy = self.evaluation.accuracy

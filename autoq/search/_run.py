@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import optuna
 
-from autoq.core import AutoqError, DeviceLostError, Estimate, QuantizationPlan
+from autoq.core import AutoqError, DeviceLostError, Estimate, named_reason, reason
 from autoq.evaluation import Contest, Evaluation
 from autoq.search._front import ParetoFront
 from autoq.search._limits import Limits
 from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem
 from autoq.search._records import TrialRecord, TrialState
-from autoq.search._study import Study
+from autoq.search._study import STORAGE_ERRORS, Study
 
 # So many proposals in a row that build a model already measured mean that the sampler has nothing new to offer.
 _STALE_PROPOSALS = 100
@@ -26,7 +27,7 @@ class Budget:
     """When to stop, and what is acceptable.
 
     Attributes:
-        n_trials: Candidates measured, earlier sessions included; duplicates are free. None is no limit.
+        n_trials: Candidates measured, earlier sessions included. None is no limit.
         deadline: Moment of `time.monotonic()`; a trial that would probably end after it is not begun. None is no limit.
         closing_s: Seconds before the deadline that are kept for the closing session.
         limits: What a model has to keep to be acceptable.
@@ -60,7 +61,7 @@ def run(
         earlier: Records of the study, with their scores where those were kept.
 
     Returns:
-        Whether the user interrupted it.
+        Whether it ended early: the user interrupted it, or its study could no longer be stored.
 
     Raises:
         DeviceLostError: The device does not even take the float model any more.
@@ -68,47 +69,45 @@ def run(
     # What an earlier session closed with is a measurement like any other now.
     records = [replace(record, remeasured=False) for record in earlier]
     measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
-    again = study.settle()
+    again = study.settle(budget.limits)
     stale, last_seconds, front = 0, 0.0, ParetoFront(records)
     try:
         while not is_spent(records, budget, last_seconds) and stale < _STALE_PROPOSALS:
             started = time.monotonic()
             trial = again.pop(0) if again else study.ask()
-            record = _run_trial(problem, study, trial, measured, budget, front)
+            record = _proposed(problem, study, trial)
+            if (twin := measured.get(record.fingerprint)) is not None:
+                study.finish_as(trial, twin, budget.limits)
+                stale += 1
+                continue
+            if record.error is None:
+                record = _measured(problem, record, budget, front)
             study.finish(trial, record, budget.limits)
             records.append(record)
             if record.state is TrialState.COMPLETE:
                 measured[record.fingerprint] = record
-            if record.state is TrialState.DUPLICATE:
-                stale += 1
-            else:
-                stale, last_seconds = 0, time.monotonic() - started
-            front = ParetoFront(records)
+            stale, last_seconds, front = 0, time.monotonic() - started, ParetoFront(records)
             for observer in observers:
                 observer.on_trial(record, front)
     except KeyboardInterrupt:
+        return True
+    except STORAGE_ERRORS as error:
+        warnings.warn(f"the search ends early, since its study cannot be stored: {named_reason(error)}", stacklevel=2)
         return True
     return False
 
 
 def is_spent(records: Sequence[TrialRecord], budget: Budget, next_seconds: float = 0.0) -> bool:
     """Whether a budget has nothing left for a further trial that takes so long."""
-    if budget.n_trials is not None and sum(r.state is not TrialState.DUPLICATE for r in records) >= budget.n_trials:
+    if budget.n_trials is not None and len(records) >= budget.n_trials:
         return True
     if budget.deadline is None:
         return False
     return time.monotonic() + next_seconds + budget.closing_s > budget.deadline
 
 
-def _run_trial(
-    problem: Problem,
-    study: Study,
-    trial: optuna.Trial,
-    measured: dict[str, TrialRecord],
-    budget: Budget,
-    front: ParetoFront,
-) -> TrialRecord:
-    """Builds and measures what a trial proposes, or takes over what is already known of the same model."""
+def _proposed(problem: Problem, study: Study, trial: optuna.Trial) -> TrialRecord:
+    """What a trial proposes, and which model that builds; with an error where it is not to be measured."""
     may_run = study.begin(trial)
     plan = problem.dimensions.suggest(trial)
     record = TrialRecord(
@@ -122,36 +121,33 @@ def _run_trial(
     if not may_run:
         return replace(record, error="its process ended while it ran, twice; it is not tried again.")
     try:
+        fingerprint, sites = problem.builder.fingerprint(plan), problem.builder.resolve(plan).quantized_sites
+    except Exception as error:  # noqa: BLE001  # of any kind: another plan may do
+        return replace(record, error=why(error))
+    return replace(record, fingerprint=fingerprint, quantized_sites=sites)
+
+
+def _measured(problem: Problem, record: TrialRecord, budget: Budget, front: ParetoFront) -> TrialRecord:
+    """Builds what was proposed, scores and times it; a record of the failure where one of these fails."""
+    contest = Contest(budget.max_drop, [member.evaluation for member in front if member.evaluation is not None])
+    try:
         started = time.perf_counter()
-        record = replace(
-            record,
-            fingerprint=problem.builder.fingerprint(plan),
-            quantized_sites=problem.builder.resolve(plan).quantized_sites,
+        model = problem.builder.build(record.plan)
+        build_s = time.perf_counter() - started
+        evaluation, seconds = problem.evaluator.evaluate(
+            model, record.plan.recipe.runtime_precision, None if record.is_baseline else contest
         )
-        if (twin := measured.get(record.fingerprint)) is not None:
-            return replace(
-                record,
-                state=TrialState.DUPLICATE,
-                evaluation=twin.evaluation,
-                feasible=twin.feasible,
-                duplicate_of=twin.number,
-            )
-        contest = Contest(budget.max_drop, [member.evaluation for member in front if member.evaluation is not None])
-        evaluation, seconds = _measure(problem, plan, started, None if record.is_baseline else contest)
     except DeviceLostError:
         raise
-    except AutoqError as error:
-        return replace(record, error=str(error))
-    return evaluated(replace(record, state=TrialState.COMPLETE, seconds=seconds), evaluation, budget.limits)
+    except Exception as error:  # noqa: BLE001  # of any kind, OpenVINO's own and those of the user's code too
+        return replace(record, error=why(error))
+    record = replace(record, state=TrialState.COMPLETE, seconds={"build": build_s, **seconds})
+    return evaluated(record, evaluation, budget.limits)
 
 
-def _measure(
-    problem: Problem, plan: QuantizationPlan, started: float, contest: Contest | None
-) -> tuple[Evaluation, dict[str, float]]:
-    model = problem.builder.build(plan)
-    build_s = time.perf_counter() - started
-    evaluation, seconds = problem.evaluator.evaluate(model, plan.recipe.runtime_precision, contest)
-    return evaluation, {"build": build_s, **seconds}
+def why(error: Exception) -> str:
+    """What an error says, with its type where it is none of autoq's own."""
+    return reason(error) if isinstance(error, AutoqError) else named_reason(error)
 
 
 def evaluated(record: TrialRecord, evaluation: Evaluation, limits: Limits) -> TrialRecord:

@@ -80,7 +80,6 @@ def record_to_dict(record: TrialRecord) -> dict[str, Any]:
         "quantized_sites": record.quantized_sites,
         "seconds": dict(record.seconds),
         "error": record.error,
-        "duplicate_of": record.duplicate_of,
         "remeasured": record.remeasured,
     }
 

@@ -9,8 +9,9 @@ from typing import Any
 import optuna
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
-from autoq.core import ConfigError
+from autoq.core import ConfigError, reason
 from autoq.search._front_sampler import FrontSampler
+from autoq.search._identity import differences, plain
 from autoq.search._limits import Limits
 from autoq.search._noise import noise_of
 from autoq.search._records import TrialRecord, TrialState
@@ -18,8 +19,11 @@ from autoq.search._serial import evaluation_from_dict, record_from_dict, record_
 
 _IDENTITY = "autoq/identity"
 _RECORD = "autoq/record"
+_TWIN = "autoq/twin"
 _ATTEMPTS = "autoq/attempts"
 _MAX_ATTEMPTS = 2
+# What Optuna's storages raise where a disk is full, a file is gone, a database is busy for too long.
+STORAGE_ERRORS = (optuna.exceptions.StorageInternalError, OSError)
 _CLOSING = "closing"
 
 
@@ -37,7 +41,8 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
 
 def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float, float]:
     """What `noise_of` says of a trial of a search that was evaluated."""
-    return noise_of(evaluation_from_dict(trial.user_attrs[_RECORD]["evaluation"]), samples)
+    values = trial.user_attrs.get(_RECORD) or trial.user_attrs[_TWIN]
+    return noise_of(evaluation_from_dict(values["evaluation"]), samples)
 
 
 @contextmanager
@@ -55,14 +60,16 @@ class Study:
     """An Optuna study whose trials carry `TrialRecord`s, safe to kill at any moment.
 
     A trial's record is stored before Optuna is told its values, so a trial found running on reopening either has its
-    record already, and is told, or is run again under its own number.
+    record already, and is told, or is run again under its own number. A trial that builds the model of an earlier one
+    has no record: it is known to the sampler alone.
 
     Args:
         storage: Optuna storage URL; None keeps the study in memory.
         name: Of the study.
         sampler: Name of the sampler.
         seed: Of the sampler.
-        identity: What must be the same for trials to be comparable: model, data, space, metric, budget, hardware.
+        identity: What must be the same for trials to be comparable, by what people call it: model, data, space,
+            metric, budget, hardware. Values are plain; digests as `as_digest` writes them.
 
     Raises:
         ConfigError: The storage cannot be opened, or holds a study of this name with another identity.
@@ -74,8 +81,9 @@ class Study:
                 storage=storage, study_name=name, directions=["minimize", "minimize"], load_if_exists=True
             )
         except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each raise errors of their own here
-            msg = f"storage {storage!r} cannot be opened: {str(error).splitlines()[0]}"
+            msg = f"storage {storage!r} cannot be opened: {reason(error)}"
             raise ConfigError(msg) from error
+        self._known: dict[int, TrialRecord] = {}
         self._check_identity(name, identity)
         # A resumed study must not propose again what its first session drew.
         self._study.sampler = make_sampler(sampler, seed + len(self._study.trials))
@@ -83,15 +91,14 @@ class Study:
     def _check_identity(self, name: str, identity: Mapping[str, Any]) -> None:
         stored = self._study.user_attrs.get(_IDENTITY)
         if stored is None:
-            self._study.set_user_attr(_IDENTITY, dict(identity))
+            self._study.set_user_attr(_IDENTITY, plain(identity))
             return
-        for key, value in identity.items():
-            if stored.get(key) != value:
-                msg = (
-                    f"study {name!r} was started with {key} = {stored.get(key)!r} and cannot go on with {value!r}: "
-                    "choose another name or output folder."
-                )
-                raise ConfigError(msg)
+        if changed := list(differences(stored, plain(identity))):
+            msg = (
+                f"study {name!r} cannot go on, since its trials would not be comparable; changed were: "
+                f"{'; '.join(changed)}. Choose another name or output folder, or go on with what it was started with."
+            )
+            raise ConfigError(msg)
 
     @property
     def size(self) -> int:
@@ -122,11 +129,15 @@ class Study:
         return self._study.user_attrs.get(f"autoq/{key}")
 
     def records(self) -> list[TrialRecord]:
-        """Records of all trials that ended, by number."""
-        trials = self._study.get_trials(deepcopy=False)
+        """Records of all trials that ended, by number; also those that the storage could not take."""
+        try:
+            trials = self._study.get_trials(deepcopy=False)
+            closing = self.recall(_CLOSING) or {}
+        except STORAGE_ERRORS:
+            trials, closing = [], {}
         stored = {t.number: t.user_attrs[_RECORD] for t in trials if _RECORD in t.user_attrs}
-        closing = self.recall(_CLOSING) or {}
-        return [record_from_dict(closing.get(str(number), values)) for number, values in stored.items()]
+        self._known |= {n: record_from_dict(closing.get(str(n), values)) for n, values in stored.items()}
+        return [self._known[number] for number in sorted(self._known)]
 
     def close(self, records: Iterable[TrialRecord]) -> None:
         """Stores what a closing session found; Optuna lets nobody change the trials themselves."""
@@ -141,8 +152,11 @@ class Study:
         """A new trial: an enqueued one first, else what the sampler proposes."""
         return self._study.ask()
 
-    def settle(self) -> list[optuna.Trial]:
+    def settle(self, limits: Limits) -> list[optuna.Trial]:
         """Deals with the trials that a killed session left running.
+
+        Args:
+            limits: What a model has to keep to be acceptable.
 
         Returns:
             Those to run again, under their own numbers.
@@ -151,8 +165,8 @@ class Study:
         for frozen in self._study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
             # Optuna has no public way to go on with a trial.
             trial = optuna.Trial(self._study, frozen._trial_id)
-            if _RECORD in frozen.user_attrs:
-                self._tell(trial, record_from_dict(frozen.user_attrs[_RECORD]))
+            if (stored := frozen.user_attrs.get(_RECORD) or frozen.user_attrs.get(_TWIN)) is not None:
+                self._tell(trial, record_from_dict(stored), limits)
             else:
                 again.append(trial)
         return again
@@ -165,13 +179,23 @@ class Study:
 
     def finish(self, trial: optuna.Trial, record: TrialRecord, limits: Limits) -> None:
         """Stores the record of a trial and tells Optuna its values."""
+        self._known[record.number] = record
+        self._finish(trial, record, limits, _RECORD)
+
+    def finish_as(self, trial: optuna.Trial, twin: TrialRecord, limits: Limits) -> None:
+        """Tells Optuna the values of an earlier trial, which builds the same model."""
+        self._finish(trial, twin, limits, _TWIN)
+
+    def _finish(self, trial: optuna.Trial, record: TrialRecord, limits: Limits, key: str) -> None:
+        trial.set_user_attr(key, record_to_dict(record))
+        self._tell(trial, record, limits)
+
+    def _tell(self, trial: optuna.Trial, record: TrialRecord, limits: Limits) -> None:
         if record.evaluation is not None:
             for name, crossed in limits.constraints(record.evaluation).items():
-                trial.set_constraint(name, crossed)
-        trial.set_user_attr(_RECORD, record_to_dict(record))
-        self._tell(trial, record)
-
-    def _tell(self, trial: optuna.Trial, record: TrialRecord) -> None:
+                # One that is there was set just before its session was killed.
+                if name not in trial.constraints:
+                    trial.set_constraint(name, crossed)
         if record.evaluation is None or record.state is TrialState.FAILED:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return

@@ -166,8 +166,8 @@ class RecordedTable:
             space=self.space.space,
             dimensions=self.space.dimensions,
             hardware=self.hardware,
+            digests={},
             digest=self.name,
-            statistics_file="",
             knowledge=self.knowledge,
         )
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.calibration import infer_all
-from autoq.core import DeviceError, FloatArray
+from autoq.core import DeviceError, FloatArray, reason
 from autoq.graph import WeightedLayer, with_float_ends
 from autoq.transform._bias_correction import acceptable, bias_of, shift_biases
 
@@ -181,7 +181,7 @@ def _run(cut: _Cut, wave: int, kept: dict[Tensor, list[NDArray[Any]]], count: in
     try:
         infer_all(ov.Core().compile_model(with_float_ends(model), "CPU", settings), feeds, take)
     except RuntimeError as error:
-        msg = f"bias correction cannot run a part of the model: {str(error).splitlines()[-1].strip()}"
+        msg = f"bias correction cannot run a part of the model: {reason(error)}"
         raise DeviceError(msg) from error
     for output, column in zip(crossing, columns, strict=True):
         kept[output.get_node().get_name(), output.get_index()] = column

@@ -91,7 +91,7 @@ def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS)
             new = [record for record in kept.records[before:] if record.state is TrialState.COMPLETE]
             for record in new:
                 yield Evaluated(table.space.row(record.plan), sum(record.seconds.values()))
-            if not new or len(kept.records) >= most_proposals:
+            if not new or study.size >= most_proposals:
                 return
 
     return evaluated

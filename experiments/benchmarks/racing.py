@@ -104,8 +104,8 @@ class Kept:
         self.evaluations: list[Evaluation | None] = []
 
     def on_trial(self, trial: object, front: object) -> None:
-        """Keeps what was measured, duplicates and the float model left out."""
-        if not trial.is_baseline and trial.duplicate_of is None:
+        """Keeps what was measured, the float model left out."""
+        if not trial.is_baseline:
             self.evaluations.append(trial.evaluation)
 
 

@@ -1,8 +1,12 @@
 """The command line: what it prints, what it exits with, what it leaves on disk."""
 
 import json
+import os
 import re
+import subprocess
 import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
@@ -15,6 +19,7 @@ from autoq import api
 from autoq.api import RunFolder, SearchResult
 from autoq.api._best_so_far import BestSoFar
 from autoq.cli import main
+from autoq.core import AutoqError
 from autoq.graph import IgnoredScope
 from autoq.search import SearchSpace
 
@@ -506,3 +511,61 @@ def test_a_quantized_model_says_what_it_computes(place, autoq):
     autoq("quantize", "model.xml", "--calibration", "calibration.npy", "-o", "int8.xml")
     x = images(1)
     np.testing.assert_allclose(run(ov.Core().read_model("int8.xml"), x), run(conv_net(), x), atol=0.5)
+
+
+def test_an_error_nobody_foresaw_is_one_sentence_that_names_where_it_arose(place, autoq, monkeypatch):
+    def fail(*arguments, **settings):
+        raise KeyError("weights\nand more")
+
+    experiment(place)
+    monkeypatch.setattr("autoq.api.search", fail)
+    code, _, err = autoq("search", "experiment.yaml")
+    assert code == 1
+    assert err == "error: KeyError: 'weights\\nand more'; where it arose is written to 'run/error.txt'.\n"
+    assert "in fail" in (place / "run" / "error.txt").read_text()
+    monkeypatch.setattr("autoq.api.evaluate", lambda *_, **__: next(iter(())))
+    code, _, err = autoq("evaluate", "model.xml", "--validation", "data.py:validation", "--metric", "accuracy")
+    assert code == 1
+    found = re.fullmatch(r"error: StopIteration; where it arose is written to '(.*)'\.\n", err)
+    assert "StopIteration" in Path(found[1]).read_text()
+    Path(found[1]).unlink()
+
+
+def test_an_error_without_words_has_some(place, autoq, monkeypatch):
+    def fail(*arguments, **settings):
+        raise AutoqError
+
+    monkeypatch.setattr("autoq.api.evaluate", fail)
+    code, _, err = autoq("evaluate", "model.xml", "--validation", "data.py:validation", "--metric", "accuracy")
+    assert (code, err) == (2, "error: AutoqError\n")
+
+
+def test_warnings_are_sentences_too(place, autoq, monkeypatch):
+    def warn(*arguments, **settings):
+        warnings.warn("twelve samples prove little", stacklevel=2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autoq.api.evaluate", warn)
+    before = warnings.formatwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, category, *where: sys.stderr.write(
+            warnings.formatwarning(message, category, *where)
+        )
+        code, _, err = autoq("evaluate", "model.xml", "--validation", "data.py:validation", "--metric", "accuracy")
+    assert (code, err) == (130, "warning: twelve samples prove little\n\nstopped.\n")
+    assert warnings.formatwarning is before
+
+
+def test_a_terminal_that_knows_ascii_alone_is_written_to(place):
+    place.joinpath("m\xf6dell \u65e5.xml").write_bytes(place.joinpath("model.xml").read_bytes())
+    place.joinpath("m\xf6dell \u65e5.bin").write_bytes(place.joinpath("model.bin").read_bytes())
+    command = [sys.executable, "-c", "from autoq.cli import main; main()", "sites", "m\xf6dell \u65e5.xml"]
+    settings = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=os.environ | settings, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"conv" in done.stdout
+    missing = subprocess.run([*command[:-1], "n\xf6.xml"], env=os.environ | settings, capture_output=True, check=False)
+    assert missing.returncode == 2
+    assert missing.stderr.startswith(b"error: model 'n")
+    assert missing.stderr.endswith(b".xml' does not exist.\n")

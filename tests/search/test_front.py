@@ -68,8 +68,7 @@ def test_only_complete_feasible_trials_can_be_on_the_front():
     records = [
         record(0, 0.02, 0.5),
         record(1, 0.01, 0.4, feasible=False),
-        record(2, 0.01, 0.4, state=TrialState.DUPLICATE),
-        record(3, state=TrialState.FAILED, evaluation=None),
+        record(2, state=TrialState.FAILED, evaluation=None),
     ]
     assert [r.number for r in ParetoFront(records)] == [0]
 

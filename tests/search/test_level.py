@@ -76,8 +76,8 @@ def problem(**space):
         space=loaded,
         dimensions=Dimensions.of(loaded, units(model, placements.reference, level)),
         hardware="",
+        digests={},
         digest="",
-        statistics_file="",
         level=level,
     )
 
@@ -111,7 +111,7 @@ def test_a_level_that_is_named_is_not_chosen(tmp_path, level):
 
 def test_another_level_is_another_study(tmp_path):
     open_study(tmp_path, problem().space)
-    with pytest.raises(ConfigError, match=r"study 's' was started with space = .*'auto'.* cannot go on with .*'block'"):
+    with pytest.raises(ConfigError, match=r"study 's' cannot go on, .*space.precisions: block, was auto"):
         open_study(tmp_path, problem(precisions="block").space)
 
 

@@ -12,7 +12,6 @@ from autoq.search import TrialState, record_from_dict, record_to_dict
     [
         record(3),
         record(4, state=TrialState.FAILED, evaluation=None, error="the device refused"),
-        record(5, state=TrialState.DUPLICATE, duplicate_of=3),
     ],
 )
 def test_a_record_survives_json(original):

@@ -5,6 +5,7 @@ from records import record
 
 from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe
 from autoq.search import Limits, SearchSpace, Study, TrialState, quiet_optuna
+from autoq.search._identity import as_digest, differences, plain
 from autoq.search._parameters import Dimensions
 from autoq.search._proposals import first_plans, sweep_plans
 from autoq.search._study import measured_noise
@@ -70,7 +71,7 @@ def test_a_killed_trial_is_run_again_under_its_own_number(tmp_path):
     proposal = dimensions.suggest(drawn)
 
     reopened = open_study(tmp_path)
-    again = reopened.settle()
+    again = reopened.settle(LIMITS)
     assert [trial.number for trial in again] == [first.number, drawn.number]
     assert dimensions.suggest(again[0]) == plan
     assert again[0].user_attrs["origin"] == "float"
@@ -87,8 +88,8 @@ def test_a_trial_killed_between_its_record_and_optuna_is_told_not_run(tmp_path, 
         patch.setattr(study, "_tell", lambda *_: None)
         study.finish(trial, record(trial.number), LIMITS)
     reopened = open_study(tmp_path)
-    assert reopened.settle() == []
-    assert open_study(tmp_path).settle() == []
+    assert reopened.settle(LIMITS) == []
+    assert open_study(tmp_path).settle(LIMITS) == []
     assert [r.number for r in reopened.records()] == [trial.number]
 
 
@@ -97,7 +98,7 @@ def test_a_trial_that_keeps_ending_its_process_is_given_up(tmp_path):
     allowed = []
     for _ in range(3):
         study = open_study(tmp_path)
-        again = study.settle()
+        again = study.settle(LIMITS)
         assert [t.number for t in again] == [trial.number]
         allowed.append(study.begin(again[0]))
     assert allowed == [True, True, False]
@@ -125,8 +126,16 @@ def test_enqueueing_again_adds_nothing(tmp_path):
 
 def test_a_study_of_something_else_is_refused(tmp_path):
     open_study(tmp_path)
-    with pytest.raises(ConfigError, match=r"study 's' was started with max_drop = 0.01 and cannot go on with 0.02"):
+    with pytest.raises(ConfigError, match=r"study 's' cannot go on, .*changed were: max_drop: 0.02, was 0.01. Choose"):
         open_study(tmp_path, identity=IDENTITY | {"max_drop": 0.02})
+
+
+def test_what_changed_is_told_in_words():
+    began = {"the labels": as_digest("a"), "runtime": {"num_threads": 2, "hint": "LATENCY"}, "space": {"sweep": (1, 2)}}
+    assert list(differences(plain(began), plain(began))) == []
+    changed = began | {"the labels": as_digest("b"), "runtime": {"num_threads": 1, "hint": "LATENCY"}}
+    assert list(differences(plain(began), plain(changed))) == ["the labels", "runtime.num_threads: 1, was 2"]
+    assert list(differences({"a": {"b": 1}}, {"c": "d"})) == ["c: d, was null", 'a: null, was {"b": 1}']
 
 
 def test_a_storage_that_cannot_be_opened_is_named(tmp_path):
@@ -147,3 +156,19 @@ def test_infeasible_trials_are_told_as_such(tmp_path, sampler):
     stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")
     assert [trial.number for trial in stored.best_trials] == [0]
     assert stored.trials[2].state is optuna.trial.TrialState.FAIL
+
+
+def test_a_trial_that_builds_an_earlier_model_is_told_and_is_no_record(tmp_path, monkeypatch):
+    study = open_study(tmp_path)
+    first, again = study.ask(), study.ask()
+    study.finish(first, record(first.number, 0.004, 0.5), LIMITS)
+    with monkeypatch.context() as patch:
+        # Killed before Optuna is told.
+        patch.setattr(study, "_tell", lambda *_: None)
+        study.finish_as(again, record(first.number, 0.004, 0.5), LIMITS)
+    reopened = open_study(tmp_path)
+    assert reopened.settle(LIMITS) == []
+    assert [r.number for r in reopened.records()] == [first.number]
+    stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials
+    assert [trial.values for trial in stored] == [[0.004, 0.5]] * 2
+    assert measured_noise(stored[1], 100) == measured_noise(stored[0], 100)

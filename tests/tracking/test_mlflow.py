@@ -1,6 +1,8 @@
 """A search in an MLflow store: what is in it, once each, and that models in it can be served."""
 
 import json
+import socket
+from contextlib import nullcontext
 
 import mlflow
 import numpy as np
@@ -15,6 +17,7 @@ from autoq.evaluation import Accuracy
 from autoq.export import save_candidate
 from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
 from autoq.tracking import MlflowObserver, chart_url, open_sentence
+from autoq.tracking._store import tracking_store
 
 RECORDS = [
     record(0, 0.0, 1.0, origin="float", fingerprint="float"),
@@ -172,3 +175,84 @@ def test_the_charts_are_laid_out_and_there_is_a_sentence_that_opens_them(uri):
 def test_a_store_that_cannot_be_opened(uri):
     with pytest.raises(ConfigError, match=r"MLflow store '.*' cannot be opened: "):
         MlflowObserver(uri, "autoq")
+
+
+def test_a_callers_active_run_is_the_parent_in_its_own_store(uri, tmp_path):
+    mlflow.set_tracking_uri(uri)
+    try:
+        experiment = mlflow.create_experiment("mine", artifact_location=(tmp_path / "files").as_uri())
+        with mlflow.start_run(experiment_id=experiment) as mine:
+            observer = MlflowObserver(None, None)
+            observer.on_start(INFO, RECORDS[:2])
+            observer.on_finish(RECORDS[:2], ParetoFront(RECORDS[:2]), None)
+            assert mlflow.active_run().info.run_id == mine.info.run_id
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert observer.experiment_id == experiment
+    found = MlflowClient(uri).search_runs([experiment])
+    (parent,) = [run for run in found if run.data.tags.get("mlflow.parentRunId") == mine.info.run_id]
+    children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(children) == 2
+    assert {run.info.status for run in found} == {"FINISHED"}
+
+
+def test_the_store_is_that_of_the_environment_unless_another_is_named(uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert MlflowObserver(None, None).tracking_uri == uri
+    assert tracking_store("sqlite:///other.db") == "sqlite:///other.db"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert tracking_store(None) == "sqlite:///mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    try:
+        assert tracking_store(None) == uri
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+def refuse(*_, **__):
+    raise OSError("no route")
+
+
+def test_a_store_that_was_away_gets_what_it_missed(uri, monkeypatch):
+    observer = MlflowObserver(uri, "it's mine")
+    client, create_run = observer._client, observer._client.create_run
+    observer.on_start(INFO, [])
+    told = []
+    for made in RECORDS:
+        told.append(made)
+        away = made.number in {1, 2}
+        monkeypatch.setattr(client, "create_run", refuse if away else create_run)
+        with pytest.raises(OSError, match="no route") if away else nullcontext():
+            observer.on_trial(made, ParetoFront(told))
+    _, children = runs(MlflowClient(uri), observer)
+    assert [int(child.data.tags["autoq.trial"]) for child in children] == [0, 1, 2, 3]
+
+
+def test_a_server_that_does_not_answer_costs_its_patience_once(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        observer = MlflowObserver(uri, "autoq")
+        with pytest.raises(ConfigError, match="cannot be opened"):
+            observer.on_start(INFO, [])
+        asked = []
+        monkeypatch.setattr(observer, "_open", lambda: asked.append(1))
+        for made in RECORDS:
+            observer.on_trial(made, ParetoFront(RECORDS))
+        assert not asked
+        assert open_sentence(uri, "autoq") == f"{uri}/"
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (ValueError, "FAILED")])
+def test_a_parent_run_is_closed_however_its_search_ends(uri, error, status):
+    observer = MlflowObserver(uri, "autoq")
+
+    def search():
+        with observer:
+            observer.on_start(INFO, RECORDS[:1])
+            raise error
+
+    with pytest.raises(error):
+        search()
+    ((parent,), _) = runs(MlflowClient(uri), observer)
+    assert parent.info.status == status

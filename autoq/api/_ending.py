@@ -1,0 +1,124 @@
+"""The trials of a search and what comes after them: whatever happens there, what was measured is given out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from autoq.api._asked import Asked
+from autoq.api._folder import RunFolder
+from autoq.api._held_out import score_front
+from autoq.api._result import SearchResult
+from autoq.api._scores import ScoreKeeper
+from autoq.api._shares import closing_seconds
+from autoq.core import named_reason
+from autoq.search import (
+    Audience,
+    Budget,
+    Explored,
+    Problem,
+    SearchInfo,
+    Study,
+    close,
+    explore,
+    prediction_error,
+    why,
+)
+
+
+def trials_of(
+    asked: Asked,
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    info: SearchInfo,
+    audience: Audience,
+    keeper: ScoreKeeper,
+) -> Explored:
+    """Runs the trials of a search. Where something ends them early, those that there are count.
+
+    Raises:
+        KeyboardInterrupt: The user ended it before there was any trial.
+        AutoqError: The device, or whatever else it cannot do without, failed before there was any.
+    """
+    try:
+        audience.on_start(info, study.records())
+        explored = explore(
+            problem, study, budget, [audience], stage=audience.on_stage, attach=keeper.attach, seed=asked.seed
+        )
+    except (KeyboardInterrupt, Exception) as error:  # of any kind
+        if not study.records():
+            raise
+        if not isinstance(error, KeyboardInterrupt):
+            warnings.warn(f"the search ends early: {why(error)}", stacklevel=3)
+        return Explored(problem, None, interrupted=True)
+    if explored.interrupted and not study.records():
+        raise KeyboardInterrupt
+    return explored
+
+
+def concluded(
+    asked: Asked,
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    result: SearchResult,
+    *,
+    explored: Explored,
+    begun: float,
+    audience: Audience,
+) -> SearchResult:
+    """A result whose best models were measured together, and scored on held-out data, as far as that goes.
+
+    Args:
+        asked: Of the search.
+        problem: Of the search.
+        study: Of the search.
+        budget: Of the search.
+        result: Its trials.
+        explored: How these went.
+        begun: When these began, a moment of `time.monotonic()`.
+        audience: Told what happens.
+    """
+    if result.interrupted:
+        return result
+    try:
+        with _in_any_case("the closing session"):
+            seconds = closing_seconds(budget, begun, result.records, asked.held_out)
+            records = close(problem, study, budget, result.records, seconds, audience.on_stage)
+            result = replace(result, records=tuple(records))
+        if asked.held_out is not None:
+            with _in_any_case("scoring on held-out data"):
+                scored = score_front(problem, result.front, result.chosen, budget.deadline, audience.on_stage)
+                result = replace(result, holdout_front=scored)
+        if (known := explored.knowledge) is not None:
+            with _in_any_case("telling how well trials were predicted"):
+                result = replace(
+                    result, prediction_error=prediction_error(explored.problem.dimensions, known, result.records)
+                )
+    except KeyboardInterrupt:
+        return replace(result, interrupted=True)
+    return result
+
+
+def published(result: SearchResult, folder: RunFolder | None, audience: Audience) -> SearchResult:
+    """The result, once it is written into its folder and all who watch have been told."""
+    try:
+        if folder is not None:
+            with _in_any_case(f"writing the result to {str(folder.path)!r}"):
+                result.save(folder.path)
+        audience.on_finish(result.records, result.front, result.folder)
+    except KeyboardInterrupt:
+        return replace(result, interrupted=True)
+    return result
+
+
+@contextmanager
+def _in_any_case(what: str) -> Iterator[None]:
+    """What follows the trials: an error is a warning, for the trials stand."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # of any kind
+        warnings.warn(f"{what} failed, and the trials stand without it: {named_reason(error)}", stacklevel=4)

@@ -1,0 +1,78 @@
+"""What the command line says where something went wrong that nobody foresaw, and where it keeps the details."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from autoq.core import named_reason
+
+_FILE = "error.txt"
+
+
+@dataclass
+class Place:
+    """Where a command writes.
+
+    Attributes:
+        folder: None before the command has one, or where it has none.
+    """
+
+    folder: Path | None = None
+
+
+def writes_to(folder: str | os.PathLike[str] | None) -> None:
+    """Tells where the command that runs writes."""
+    place = click.get_current_context().obj
+    if isinstance(place, Place) and folder is not None:
+        place.folder = Path(folder)
+
+
+def told(error: BaseException, place: Place) -> str:
+    """An error nobody foresaw as a sentence, its traceback written to a file that this names."""
+    trace = "".join(traceback.format_exception(error))
+    return f"{named_reason(error).rstrip('.')}; where it arose is written to {str(_written(trace, place.folder))!r}."
+
+
+@contextmanager
+def plain_words() -> Iterator[None]:
+    """Warnings as sentences, and letters that the terminal does not have as their numbers, while a command runs."""
+    before = warnings.formatwarning
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and not str(stream.encoding).lower().startswith("utf"):
+            stream.reconfigure(errors="backslashreplace")
+
+    def formatted(message: Warning | str, category: type[Warning], *where: object, **line: object) -> str:
+        if issubclass(category, UserWarning):
+            return f"warning: {message}\n"
+        return before(message, category, *where, **line)  # type: ignore[arg-type]  # as they came
+
+    warnings.formatwarning = formatted
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
+
+
+def _written(trace: str, folder: Path | None) -> Path:
+    if folder is not None and folder.is_dir():
+        try:
+            path = folder / _FILE
+            path.write_text(trace, "utf-8")
+        except OSError:
+            pass
+        else:
+            return path
+    handle, name = tempfile.mkstemp(prefix="autoq-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(trace)
+    return Path(name)

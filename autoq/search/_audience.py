@@ -1,0 +1,57 @@
+"""All who are told of a search, as one observer that no other one can break."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from autoq.core import named_reason
+from autoq.search._front import ParetoFront
+from autoq.search._observer import SearchInfo, SearchObserver
+from autoq.search._records import TrialRecord
+
+
+class Audience:
+    """A search observer that passes on what it is told.
+
+    An observer that raises is named in a warning, the first time that it does, and is told of the next event like the
+    others: a store may be back by then. Ctrl-C is no error, and is passed on.
+
+    Args:
+        observers: Told in this order.
+    """
+
+    def __init__(self, observers: Iterable[SearchObserver]) -> None:
+        self._observers = tuple(observers)
+        self._warned_of: set[int] = set()
+
+    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Preparation goes on."""
+        self._tell("on_stage", text, done, total)
+
+    def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
+        """The search starts, or goes on."""
+        self._tell("on_start", info, earlier)
+
+    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
+        """A trial ended."""
+        self._tell("on_trial", record, front)
+
+    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+        """The search ended."""
+        self._tell("on_finish", records, front, files)
+
+    def _tell(self, event: str, *what: Any) -> None:  # as the event has it
+        for place, observer in enumerate(self._observers):
+            try:
+                getattr(observer, event)(*what)
+            except Exception as error:  # noqa: BLE001  # of any kind: none ends the search
+                if place not in self._warned_of:
+                    self._warned_of.add(place)
+                    warnings.warn(
+                        f"the observer {type(observer).__name__} failed in {event}, and the search goes on without it: "
+                        f"{named_reason(error)}",
+                        stacklevel=3,
+                    )
