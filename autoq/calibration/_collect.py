@@ -46,7 +46,7 @@ def collect(
     Samples of one shape are run several at a time where the model is known to keep them apart.
 
     Args:
-        model: The float model; never modified.
+        model: The float model, as `read_model` gives it; never modified.
         graphs: Placements that plans will be resolved for.
         inputs: Calibration inputs.
         needs: What plans will ask for; by default all that needs no quantile and no histogram.

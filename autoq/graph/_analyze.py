@@ -38,7 +38,7 @@ def analyze(
     """Decides where quantizers may stand in a model.
 
     Args:
-        model: The float model; never modified.
+        model: The float model, as `read_model` gives it; never modified.
         target_device: ANY, CPU, GPU and NPU share one table; CPU_SPR quantizes only one side of a sum.
         model_type: "transformer" adds its rules.
         preset: Scheme of the activations. Quantizers of different schemes never merge: with "mixed", an embedding's

@@ -115,7 +115,7 @@ def test_a_scope_may_speak_of_a_body():
 
 @UNUSED
 def test_statistics_hold_what_bodies_need(tmp_path):
-    network = model(inner=True)
+    network = autoq.read_model(model(inner=True))
     inputs = as_inputs(network, list(DATA))
     statistics = autoq.collect(network, [analyze(network)], inputs)
     kept = Statistics.load(statistics.save(tmp_path / "kept.npz"))
@@ -303,7 +303,7 @@ def test_what_a_search_builds_is_what_its_plans_build(make, tmp_path):
 
 
 def test_a_plan_of_the_float_model_leaves_bodies_in_float():
-    network = model()
+    network = autoq.read_model(model())
     groups = [group.name for group in Placements.of(network).reference.groups]
     plan = QuantizationPlan(Recipe(), dict.fromkeys(groups, Precision.FLOAT))
     np.testing.assert_array_equal(outputs(autoq.quantize(network, list(DATA), plan=plan)), outputs(network))
@@ -315,7 +315,7 @@ def test_a_plan_of_the_float_model_leaves_bodies_in_float():
 
 def test_sensitivities_are_of_the_bodies_too():
     """Quantized alone, they distort as the model does in which nothing else is quantized."""
-    network = model()
+    network = autoq.read_model(model())
     report = autoq.sensitivity(network, list(DATA), bias_correction=False, progress=False)
     found = {unit.unit: unit.distortion for unit in report.units}
     groups = [group.name for group in Placements.of(network).reference.groups if group.name != "if"]
