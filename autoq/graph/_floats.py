@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
+import openvino as ov
+
 from autoq.core import ModelType, TargetDevice
 from autoq.graph._devices import float_types, on_device
 from autoq.graph._flow import Flow
 from autoq.graph._patterns import IGNORED, IGNORED_IN_TRANSFORMER, find
 from autoq.graph._scope import IgnoredScope
-from autoq.graph._tables import POST_PROCESSING
+from autoq.graph._tables import POST_PROCESSING, STATE_PORTS
 
 
 def left_in_float(
@@ -43,6 +45,8 @@ def left_in_float(
     for name in flow.names:
         if flow.type[name] == "GRUSequence" and flow.nodes[name].get_attributes().get("linear_before_reset"):
             floats.setdefault(name, "a GRUSequence with linear_before_reset has no int8 kernel")
+        if flow.type[name] in STATE_PORTS and not _starts_from_constants(flow.nodes[name]):
+            floats.setdefault(name, f"an integer {flow.type[name]} would round its state on the grid of its input")
         if is_dequantized(flow, name):
             floats.setdefault(name, "dequantizes values that the model already quantizes")
     for name in _post_processing(flow, weighted):
@@ -52,6 +56,17 @@ def left_in_float(
         if flow.type[name] in types:
             floats.setdefault(name, f"{flow.type[name]} stays in float in a transformer")
     return floats
+
+
+def _starts_from_constants(op: ov.Node) -> bool:
+    """Whether the first state of a recurrent operation is constant: only such run in float behind quantizers.
+
+    The integer kernels of OpenVINO 2026.4 read input and state with one scale: where the first state is given or
+    computed, they lose most of it. Of constant states nothing is left to dequantize, and no such kernel is chosen.
+    """
+    sources = [op.input_value(port).get_node() for port in STATE_PORTS[op.get_type_name()]]
+    stored = [s.input_value(0).get_node() if s.get_type_name() == "Convert" else s for s in sources]
+    return all(source.get_type_name() == "Constant" for source in stored)
 
 
 def is_dequantized(flow: Flow, name: str) -> bool:

@@ -109,6 +109,9 @@ WEIGHT_CHANNEL_AXES = {
     "Gather": (0,),
 }
 
+# Where a recurrent operation that can be quantized has its first state.
+STATE_PORTS: Mapping[str, tuple[int, ...]] = {"LSTMSequence": (1, 2), "GRUSequence": (1,)}
+
 # Left in float in a transformer: their error hurts more than their speed helps.
 TRANSFORMER_FLOAT = frozenset(
     {
