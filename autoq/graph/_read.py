@@ -80,7 +80,8 @@ def _read_torch(module: Any, example_input: Any) -> ov.Model:  # torch is an ext
         with warnings.catch_warnings():
             # OpenVINO's converter uses what torch deprecates; the user can do nothing about it.
             warnings.simplefilter("ignore", DeprecationWarning)
-            return ov.convert_model(module, example_input=example_input)
+            # With copies of its weights: in bfloat16 those that are shared are lost with the module (OpenVINO 2026.4).
+            return ov.convert_model(module, example_input=example_input, share_weights=False)
     except Exception as error:
         cause = error.__cause__
         why = _reason(error) if cause is None else named_reason(cause)

@@ -71,6 +71,18 @@ def test_a_torch_module_is_traced_and_left_as_it_was() -> None:
     np.testing.assert_allclose(compiled(example.numpy())[0], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
+def test_what_is_read_of_a_torch_module_is_its_own(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Linear(16, 4, bias=False).to(getattr(torch, kind))
+    model = read_model(module, torch.ones(1, 16, dtype=getattr(torch, kind)))
+    (weight,) = (op for op in model.get_ops() if op.get_type_name() == "Constant")
+    expected = module.weight.detach().float().numpy().copy()
+    with torch.no_grad():
+        module.weight.zero_()
+    np.testing.assert_array_equal(weight.get_data(dtype=np.float32), expected)
+
+
 def test_a_torch_module_without_an_example_is_refused() -> None:
     torch = pytest.importorskip("torch")
     with pytest.raises(ModelError, match="example_input"):
