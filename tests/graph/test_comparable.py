@@ -85,7 +85,7 @@ def test_outputs_whose_shape_no_value_decides_are_compared_as_they_are(make):
     ("make", "shape"), [(detector, (1, 3, 16, 16)), (speaker, (1, 6, 8))], ids=["detector", "speaker"]
 )
 def test_what_a_candidate_is_compared_by_has_the_shapes_of_the_model(make, shape):
-    model = make()
+    model = autoq.read_model(make())
     data = [np.random.default_rng(i).normal(0, 2, shape).astype(np.float32) for i in range(12)]
     quantized = autoq.quantize(model, data, progress=False)
     plain = [model_outputs(m, data, EXACT) for m in (model, quantized)]
@@ -100,7 +100,7 @@ def test_what_a_candidate_is_compared_by_has_the_shapes_of_the_model(make, shape
 
 def test_sensitivities_of_a_detector_nearly_add_up():
     """Of the boxes that are left they are those of the rows that changed places."""
-    model = detector()
+    model = autoq.read_model(detector())
     data = [np.random.default_rng(i).normal(0, 2, (1, 3, 16, 16)).astype(np.float32) for i in range(12)]
     report = autoq.sensitivity(model, data, bias_correction=False, progress=False)
     assert len(report.units) >= 2
