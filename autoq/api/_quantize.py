@@ -74,7 +74,8 @@ def quantize(
         channel_alignment: Even out the channels between two convolutions with nothing between them first.
         range_estimator: How the ranges of activations are found: "mean_min_max" (default), "min_max", "median_min_max",
             "mean_no_outliers", "mean_quantile", "histogram", "mse", "kl", or a mapping with the keys "minimum" and
-            "maximum", each with "statistic", "aggregator" and "outlier_probability".
+            "maximum", each with "statistic", "aggregator" and "outlier_probability". Of tensors with fewer than 64
+            values in a sample, the default takes the extremes over the subset: the mean would cut off many of them.
         weight_range_estimator: How the ranges of weights are found: "min_max" (default), another of the above without a
             search, or "mse", the range of each channel that rounds it with the least squared error.
         activations: What is prescribed for quantizers of activations, a mapping with any of the keys "bits" (2 to 16),

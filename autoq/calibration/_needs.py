@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -11,6 +12,8 @@ from autoq.core import BiasCorrection, QuantizerScheme, RangeEnd, RangeEstimator
 from autoq.graph import QuantizationGraph, QuantizerSite, Tensor, WeightedLayer
 
 _ALIGNMENT_OUTLIERS = 1e-4
+# The mean of the extremes of so many values of a normal distribution cuts off a squared error of a thousandth.
+_FEW_VALUES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +59,39 @@ def channel_axis(site: QuantizerSite, scheme: QuantizerScheme) -> int | None:
     return site.channel_axes[0] if site.channel_axes and scheme.per_channel is not False else None
 
 
-def estimator_for(estimator: RangeEstimator, axis: int | None, *, smoothed: bool = False) -> RangeEstimator:
+def estimator_for(
+    estimator: RangeEstimator, axis: int | None, shape: Sequence[int] = (), *, smoothed: bool = False
+) -> RangeEstimator:
     """The estimator that a tensor's range is found with.
 
     As in NNCF 3.4, ranges per channel are the extremes over the subset where the estimator is the default, or one that
     searches: a histogram per channel is not kept. Nor is one of a tensor that SmoothQuant divides, where the default
     stands in for a search.
 
+    Where one sample of a tensor has a few values only, the default takes the extremes over the subset too, which NNCF
+    does not: of n values, about one lies beyond the mean of the extremes of n, and is cut off.
+
     Args:
         estimator: The recipe's.
         axis: Channel axis of the range; None is per tensor.
+        shape: Of the tensor, -1 where it is open; () is not known.
         smoothed: The tensor is divided by SmoothQuant.
     """
     if axis is not None and (estimator.search or estimator == RangeEstimator.MEAN_MIN_MAX):
         return RangeEstimator.MIN_MAX
+    if estimator == RangeEstimator.MEAN_MIN_MAX and has_few_values(shape):
+        return RangeEstimator.MIN_MAX
     return RangeEstimator.MEAN_MIN_MAX if smoothed and estimator.search else estimator
+
+
+def has_few_values(shape: Sequence[int]) -> bool:
+    """Whether a sample of a tensor has fewer values than the mean of their extremes can be trusted for.
+
+    Args:
+        shape: -1 where it is open: a first axis is then one of samples, of another one nothing is known.
+    """
+    known = [1 if place == 0 and size < 0 else size for place, size in enumerate(shape)]
+    return 0 < math.prod(known) < _FEW_VALUES and min(known, default=-1) > 0
 
 
 def required_taps(graphs: Iterable[QuantizationGraph], needs: Needs) -> tuple[Tap, ...]:
@@ -104,7 +125,7 @@ def _range_taps(site: QuantizerSite, axis: int | None, estimators: Iterable[Rang
     if not site.non_negative:
         taps.add(Tap(site.tensor, axis, Statistic.MIN))
     for estimator in estimators:
-        used = estimator_for(estimator, axis)
+        used = estimator_for(estimator, axis, site.shape)
         ends = (
             (used.minimum, used.minimum.outlier_probability),
             (used.maximum, 1 - used.maximum.outlier_probability),

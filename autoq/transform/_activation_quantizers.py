@@ -113,7 +113,7 @@ class ActivationQuantizers:
 
     def _range(self, graph: QuantizationGraph, site: QuantizerSite, recipe: Recipe, *, symmetric: bool) -> Range:
         axis = channel_axis(site, recipe.activations)
-        estimator = estimator_for(recipe.range_estimator, axis)
+        estimator = estimator_for(recipe.range_estimator, axis, site.shape)
         if estimator.search is not None:
             return self._searched(graph, recipe)[site.name]
         samples = self._statistics.samples(site.tensor, axis, recipe.subset_size, non_negative=site.non_negative)

@@ -4,6 +4,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from networks import conv_net, images, run, snapshot, token_net
+from openvino import opset13 as ops
 from sklearn.metrics import f1_score
 
 import autoq
@@ -224,3 +225,21 @@ def test_benchmark_compares_two_settings():
     assert slower.runtime["INFERENCE_NUM_THREADS"] == "1"
     with pytest.raises(ConfigError, match="runtime key 'threads' is unknown"):
         autoq.benchmark(model, against_runtime={"threads": 1}, **size)
+
+
+@pytest.mark.peers
+@pytest.mark.filterwarnings("ignore")
+def test_rows_of_a_table_that_calibration_never_saw_come_out_closer_than_the_peers():
+    """The mean of the extremes of eight values lies far within what they take on."""
+    import nncf
+
+    rng = np.random.default_rng(0)
+    x = ops.parameter([-1, 8], np.float32, "row")
+    hidden = ops.relu(ops.matmul(x, rng.normal(0, 0.4, (8, 16)).astype(np.float32), False, False))
+    model = ov.Model([ops.matmul(hidden, rng.normal(0, 0.3, (16, 4)).astype(np.float32), False, False)], [x], "table")
+    rows = rng.normal(0, 1, (300, 8)).astype(np.float32)
+    seen, unseen = list(rows[:100, None]), rows[100:]
+    wanted = run(model, unseen)
+    ours = np.mean((run(autoq.quantize(model, seen), unseen) - wanted) ** 2)
+    theirs = np.mean((run(nncf.quantize(model.clone(), nncf.Dataset(seen)), unseen) - wanted) ** 2)
+    assert ours < 0.1 * theirs

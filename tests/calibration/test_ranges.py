@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from autoq.calibration import estimate_range, extremes
+from autoq.calibration import estimate_range, estimator_for, extremes, has_few_values
 from autoq.core import RangeEstimator
 
 # Rows of one tensor: minima -4, -1, -1; maxima 1, 2, 6.
@@ -25,6 +25,29 @@ TABLE = [
 def test_table(name, symmetric, low, high):
     found = estimate_range(extremes(MINIMUM, MAXIMUM), RangeEstimator.parse(name), symmetric=symmetric)
     np.testing.assert_allclose(np.concatenate(found), [low, high], rtol=1e-6)
+
+
+FEW = [
+    ((1, 8), True),
+    ((-1, 8), True),  # a first axis that is open is one of samples
+    ((1,), True),
+    ((1, 63), True),
+    ((1, 64), False),
+    ((1, 3, 5, 5), False),
+    ((1, -1, 8), False),  # as many as a sample has
+    ((8, -1), False),
+    ((1, 0), False),
+    ((), False),  # of no known rank
+]
+
+
+@pytest.mark.parametrize(("shape", "few"), FEW, ids=[str(shape) for shape, _ in FEW])
+def test_the_default_takes_the_extremes_of_a_few_values(shape, few):
+    assert has_few_values(shape) is few
+    default = estimator_for(RangeEstimator.MEAN_MIN_MAX, None, shape)
+    assert default == (RangeEstimator.MIN_MAX if few else RangeEstimator.MEAN_MIN_MAX)
+    median = RangeEstimator.MEDIAN_MIN_MAX
+    assert estimator_for(median, None, shape) == median
 
 
 @pytest.mark.parametrize("estimator", REDUCING, ids=str)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import conv_net, images, token_net
 
-from autoq.calibration import as_inputs, collect
+from autoq.calibration import as_inputs, collect, has_few_values
 from autoq.core import BiasCorrection, OverflowFix, Preset, QuantizationPlan, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
@@ -20,15 +20,17 @@ def constant(node):
     return np.asarray(node.data, np.float32)
 
 
-def peer(model, data, *, preset, overflow_fix, transformer=False, bias_correction=False):
+def peer(model, data, *, preset, overflow_fix, transformer=False, bias_correction=False, estimator=None):
     import nncf
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
     from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters as Alphas
+    from nncf.quantization.range_estimator import RangeEstimatorParameters
 
     advanced = AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix(str(overflow_fix)),
         disable_bias_correction=not bias_correction,
         smooth_quant_alphas=Alphas(matmul=-1),
+        activations_range_estimator_params=estimator or RangeEstimatorParameters(),
     )
     unfolded = mock.patch(
         "nncf.openvino.quantization.quantize_model.compress_quantize_weights_transformation", return_value=None
@@ -62,17 +64,26 @@ MODELS = {
 @pytest.mark.parametrize("preset", list(Preset))
 @pytest.mark.parametrize("name", MODELS)
 def test_limits_levels_shapes_and_edges(name, preset, overflow_fix):
+    """A deliberate difference: tensors of a few values have the range that the peer finds with its "MINMAX"."""
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
     model, data, transformer = MODELS[name]
     # Held by name: an operation does not keep what reads it alive.
-    their_model = peer(model, data, preset=preset, overflow_fix=overflow_fix, transformer=transformer)
-    theirs = {op.get_friendly_name(): op for op in their_model.get_ops() if op.get_type_name() == "FakeQuantize"}
+    asked = {"preset": preset, "overflow_fix": overflow_fix, "transformer": transformer}
+    their_model = peer(model, data, **asked)
+    of_extremes = peer(model, data, **asked, estimator=RangeEstimatorParametersSet.MINMAX)
+    theirs, extremes = (
+        {op.get_friendly_name(): op for op in found.get_ops() if op.get_type_name() == "FakeQuantize"}
+        for found in (their_model, of_extremes)
+    )
     placements = Placements.of(model, model_type="transformer" if transformer else None)
     builder = CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data)))
     recipe = Recipe(preset=preset, overflow_fix=overflow_fix, bias_correction=BiasCorrection.NONE)
     built = builder.build(QuantizationPlan(recipe), fold_weights=False)
     ours = {op.get_friendly_name(): op for op in built.get_ops() if op.get_type_name() == "FakeQuantize"}
     assert set(ours) == set(theirs)
-    for fake, other in ((ours[key], theirs[key]) for key in ours):
+    few = {s.name for s in placements.under(recipe.ignored_scope, preset).activations if has_few_values(s.shape)}
+    for fake, other in ((ours[key], (extremes if key in few else theirs)[key]) for key in ours):
         assert fake.get_attributes()["levels"] == other.get_attributes()["levels"]
         for port in range(1, 5):
             mine, reference = constant(fake.input_value(port).get_node()), constant(other.input_value(port).get_node())
