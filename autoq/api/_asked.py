@@ -15,7 +15,7 @@ from autoq.api._wanted import Wanted
 from autoq.calibration import ModelInputs
 from autoq.core import ConfigError, ModelType, ResetState, TargetDevice
 from autoq.evaluation import CorpusMetric, Metric, RuntimeConfig
-from autoq.search import SearchSpace
+from autoq.search import Clock, SearchSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,11 @@ class Asked:
         target_device: Hardware table for placement.
         sample: Input to time with; None is the first of the calibration inputs.
         n_trials: Candidates to measure; None is no limit.
-        timeout_s: Seconds; None is no limit.
+        clock: Since the call.
         trial_timeout_s: Seconds for one candidate; None leaves it to the evaluator.
         isolate: Score and time in a process of its own.
         seed: Of the sampler.
         title: Of the study and for people.
-        started: Moment of `time.monotonic()`.
     """
 
     network: ov.Model
@@ -61,12 +60,16 @@ class Asked:
     target_device: TargetDevice
     sample: Any
     n_trials: int | None
-    timeout_s: float | None
+    clock: Clock
     trial_timeout_s: float | None
     isolate: bool
     seed: int
     title: str
-    started: float
+
+    @property
+    def timeout_s(self) -> float | None:
+        """Seconds; None is no limit."""
+        return self.clock.seconds if self.clock.is_limited else None
 
     @property
     def metric_name(self) -> str:

@@ -12,7 +12,7 @@ from autoq.api._folder import RunFolder
 from autoq.api._held_out import score_front
 from autoq.api._result import SearchResult
 from autoq.api._scores import ScoreKeeper
-from autoq.api._shares import closing_seconds
+from autoq.api._shares import closing_seconds, files_s
 from autoq.core import named_reason
 from autoq.search import (
     Audience,
@@ -79,7 +79,7 @@ def concluded(
         budget: Of the search.
         result: Its trials.
         explored: How these went.
-        begun: When these began, a moment of `time.monotonic()`.
+        begun: When these began, a moment of the clock.
         audience: Told what happens.
     """
     if result.interrupted:
@@ -91,7 +91,15 @@ def concluded(
             result = replace(result, records=tuple(records))
         if asked.held_out is not None:
             with _in_any_case("scoring on held-out data"):
-                scored = score_front(problem, result.front, result.chosen, budget.deadline, audience.on_stage)
+                scored = score_front(
+                    problem,
+                    result.front,
+                    result.chosen,
+                    asked.held_out,
+                    budget.clock,
+                    files_s(budget.clock),
+                    audience.on_stage,
+                )
                 result = replace(result, holdout_front=scored)
         if (known := explored.knowledge) is not None:
             with _in_any_case("telling how well trials were predicted"):

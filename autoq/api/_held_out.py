@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,11 +10,13 @@ import numpy as np
 import openvino as ov
 
 from autoq.core import ConfigError, DataError
-from autoq.evaluation import Accuracy, Outcome, ValidationSet
-from autoq.search import ParetoFront, Problem, Stage, TrialRecord, TrialState, why
+from autoq.evaluation import Accuracy, Outcome, ValidationSet, item_count
+from autoq.search import Clock, ParetoFront, Problem, Stage, TrialRecord, TrialState, why
 
 # With fewer pairs, a fifth says little, and the search misses it.
 LEAST_PAIRS = 1000
+# Fewer scored items say nothing.
+FEWEST_ITEMS = 32
 # One pair of so many is held out.
 ONE_OF = 5
 
@@ -76,15 +77,26 @@ def scoring_seconds(records: Sequence[TrialRecord], samples: int, models: int) -
 
 
 def score_front(
-    problem: Problem, front: ParetoFront, chosen: TrialRecord | None, deadline: float | None, stage: Stage
+    problem: Problem,
+    front: ParetoFront,
+    chosen: TrialRecord | None,
+    held_out: Any,  # whatever the user's function takes, or pairs
+    clock: Clock,
+    kept_s: float,
+    stage: Stage,
 ) -> dict[int, Accuracy]:
-    """Scores the models of a front on the held-out data: the chosen one in any case, the others while there is time.
+    """Scores the models of a front on the held-out data: the chosen one first, the others while there is time.
+
+    Where there is not the time to score the float model and the chosen one on all of the data, they are scored on a
+    part, drawn at random; data of a user's own function are all or nothing.
 
     Args:
         problem: Whose evaluator has the data.
         front: Of the search.
         chosen: Member of the front; nothing is scored without one.
-        deadline: Moment of `time.monotonic()`; None is no limit.
+        held_out: The data.
+        clock: Of the search.
+        kept_s: Seconds that are kept for what comes afterwards.
         stage: Told what happens.
 
     Returns:
@@ -93,16 +105,43 @@ def score_front(
     found: dict[int, Accuracy] = {}
     if chosen is None:
         return found
+    total, one_s = item_count(held_out), scoring_seconds(front.records, 1, 1)
+    left_s = clock.left_s - kept_s
+    items = held_out_items(total, one_s, left_s, divisible=isinstance(held_out, ValidationSet))
+    if items == 0:
+        clock.shorten("there was no time to score the chosen model on the held-out data.")
+        return found
+    if items is not None:
+        clock.shorten(f"models are scored on {items:,} of {total:,} held-out samples, for which there was time.")
     records = [chosen, *(record for record in front if record.number != chosen.number)]
     for done, record in enumerate(records):
-        if found and deadline is not None and time.monotonic() > deadline:
+        if found and clock.left_s - kept_s < one_s * (items or total):
             break
         stage("scoring the front on held-out data", done, len(records))
         try:
             model = problem.builder.build(record.plan)
-            found[record.number] = problem.evaluator.score_held_out(model, record.plan.recipe.runtime_precision)
+            precision = record.plan.recipe.runtime_precision
+            found[record.number] = problem.evaluator.score_held_out(model, precision, items)
         except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
             said = f"trial {record.number} could not be scored on held-out data: {why(error)}"
             warnings.warn(said, stacklevel=2)
             break
     return found
+
+
+def held_out_items(total: int, one_s: float, seconds: float, *, divisible: bool) -> int | None:
+    """On how many held-out items two models can be scored in some time.
+
+    Args:
+        total: How many there are; 0 where nobody can tell.
+        one_s: Seconds by item and model; 0 where that is not known.
+        seconds: That there are.
+        divisible: Whether they may be scored in part.
+
+    Returns:
+        None is all, and 0 that even a few take too long.
+    """
+    if 2 * total * one_s <= seconds:
+        return None
+    items = int(seconds / (2 * one_s)) if divisible and one_s and seconds > 0 else 0
+    return items if items >= FEWEST_ITEMS else 0

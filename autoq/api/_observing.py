@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
+from autoq.api._folder import RunFolder
 from autoq.api._result import Build, Candidate
 from autoq.report import LiveTable
-from autoq.search import SearchObserver
+from autoq.search import Clock, ParetoFront, SearchInfo, SearchObserver, TrialRecord
 from autoq.tracking import Figures, MlflowObserver
 
+# To open a store takes seconds, which a search of less than that has no time for before int8 is measured.
+SHORT_S = 60.0
 
-def own_observers(
+
+def tables(stack: ExitStack, *, progress: bool) -> Iterator[SearchObserver]:
+    """The table, where it is wanted; it is closed with the stack."""
+    if progress:
+        yield stack.enter_context(LiveTable())
+
+
+def trackers(
     stack: ExitStack,
     *,
-    progress: bool,
     tracking_uri: str | None,
     experiment: str | None,
     build: Build,
     figures: Figures,
+    clock: Clock,
 ) -> Iterator[SearchObserver]:
-    """The table and MLflow, where they are wanted; what they hold open is closed with the stack.
+    """MLflow, where it is wanted; what it holds open is closed with the stack.
 
     Args:
         stack: Of the search.
-        progress: Show a table.
         tracking_uri: MLflow store; None is the one that MLflow knows of, "off" tracks nothing.
         experiment: MLflow experiment; None leaves it to what the caller has active.
         build: Builds the model of a trial.
         figures: What the search comes to.
+        clock: Of the search.
+
+    Raises:
+        ConfigError: The store cannot be opened.
     """
-    if progress:
-        yield stack.enter_context(LiveTable())
     if tracking_uri != "off":
         yield stack.enter_context(
             MlflowObserver(
@@ -39,5 +51,54 @@ def own_observers(
                 experiment,
                 export=lambda record, path: Candidate(record, build).save(path),
                 figures=figures,
+                ends=clock.ends,
             )
         )
+
+
+class OpenedLate:
+    """A search observer that opens another one when it is told of the first trial, and tells it what it missed.
+
+    Args:
+        opened: Opens it; gives none where none is wanted.
+    """
+
+    def __init__(self, opened: Callable[[], Iterable[SearchObserver]]) -> None:
+        self._open = opened
+        self._opened: tuple[SearchObserver, ...] | None = None
+        self._start: tuple[SearchInfo, Sequence[TrialRecord]] | None = None
+
+    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Passes on what happens."""
+        for observer in self._opened or ():
+            observer.on_stage(text, done, total)
+
+    def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
+        """Keeps what the other one will be told."""
+        self._start = info, tuple(earlier)
+
+    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
+        """Opens it with the first trial."""
+        for observer in self._all():
+            observer.on_trial(record, front)
+
+    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+        """Opens it where there was no trial."""
+        for observer in self._all():
+            observer.on_finish(records, front, files)
+
+    def _all(self) -> tuple[SearchObserver, ...]:
+        if self._opened is None:
+            self._opened = tuple(self._open())
+            if self._start is not None:
+                for observer in self._opened:
+                    observer.on_start(*self._start)
+        return self._opened
+
+
+def needed_later(tracking_uri: str | None, folder: RunFolder | None) -> Iterator[str]:
+    """Modules whose import takes seconds, and that tracking and the report need."""
+    if tracking_uri != "off":
+        yield "mlflow"
+    if folder is not None:
+        yield from ("matplotlib.figure", "plotly.graph_objects")

@@ -101,6 +101,7 @@ class SearchResult:
         prediction_error: How well the models of the sampler "front" could have predicted the trials; None where there
             were too few.
         interrupted: Whether the search ended, or was read, before its budget was spent.
+        shortened: What there was no time for, in sentences.
         folder: Where it was written; None if nowhere.
     """
 
@@ -111,6 +112,7 @@ class SearchResult:
     probes: Probes | None = None
     prediction_error: PredictionError | None = None
     interrupted: bool = False
+    shortened: tuple[str, ...] = ()
     folder: Path | None = None
 
     @cached_property
@@ -268,6 +270,7 @@ class SearchResult:
             notes=[
                 *(note for note in (self.holdout_verdict, probed, predicted) if note is not None),
                 *(f"{note}." for note in self.info.notes.values()),
+                *self.shortened,
             ],
             holdout_front=self.holdout_front,
         )
@@ -305,6 +308,7 @@ class SearchResult:
             probes=None if probes is None else Probes(**probes),
             prediction_error=None if error is None else PredictionError(**error),
             interrupted=values["interrupted"],
+            shortened=tuple(values.get("shortened", ())),
             folder=run.path,
         )
 
@@ -318,6 +322,7 @@ class SearchResult:
             "probes": None if self.probes is None else asdict(self.probes),
             "prediction_error": None if self.prediction_error is None else asdict(self.prediction_error),
             "interrupted": self.interrupted,
+            "shortened": list(self.shortened),
         }
 
     @staticmethod

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import openvino as ov
 
+from autoq.api._advance import imported_in_advance
 from autoq.api._asked import Asked, check_positive, runtime_of, title_of
 from autoq.api._best_so_far import BestSoFar
 from autoq.api._ending import concluded, published, trials_of
 from autoq.api._folder import RunFolder
 from autoq.api._held_out import labelled
 from autoq.api._metric import one_metric
-from autoq.api._observing import own_observers
+from autoq.api._observing import SHORT_S, OpenedLate, needed_later, tables, trackers
 from autoq.api._result import SearchResult
 from autoq.api._scores import ScoreKeeper
 from autoq.api._session import info_of, problem_of, study_of
-from autoq.api._shares import budget_of, seconds_for_trials
+from autoq.api._shares import budget_of
 from autoq.api._wanted import Wanted
 from autoq.calibration import as_inputs
 from autoq.core import ModelType, ResetState, TargetDevice
@@ -29,6 +31,7 @@ from autoq.evaluation import AnyMetric, RuntimeConfig
 from autoq.graph import read_model
 from autoq.search import (
     Audience,
+    Clock,
     SearchObserver,
     SearchSpace,
     TrialRecord,
@@ -132,7 +135,7 @@ def search(
     Raises:
         AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
     """
-    started = time.monotonic()
+    clock = Clock.of(timeout_s, time.monotonic())
     check_positive(n_trials=n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
     wanted = Wanted.of(max_drop, max_latency, max_size, choose)
     folder = None if out is None else RunFolder.create(out)
@@ -161,12 +164,11 @@ def search(
         target_device=target,
         sample=sample,
         n_trials=n_trials,
-        timeout_s=timeout_s,
+        clock=clock,
         trial_timeout_s=trial_timeout_s,
         isolate=isolate,
         seed=seed,
         title=name or title_of(model, network, folder),
-        started=started,
     )
 
     def build(record: TrialRecord) -> ov.Model:
@@ -177,24 +179,36 @@ def search(
         if folder is not None:
             stack.enter_context(folder.locked())
         keeper = ScoreKeeper(None if folder is None else folder.scores)
-        own = own_observers(
-            stack,
-            progress=progress,
-            tracking_uri=tracking_uri,
-            experiment=experiment,
-            build=build,
-            figures=lambda: result.figures,
-        )
+        own = tables(stack, progress=progress)
         audience = Audience([keeper, *([] if folder is None else [BestSoFar(folder)]), *observers, *own])
-        problem = problem_of(asked, folder, stack, audience.on_stage)
+        imported = imported_in_advance(*needed_later(tracking_uri, folder)) if clock.is_limited else _nothing
+
+        def opened() -> Iterator[SearchObserver]:
+            imported()
+            return trackers(
+                stack,
+                tracking_uri=tracking_uri,
+                experiment=experiment,
+                build=build,
+                figures=lambda: result.figures,
+                clock=clock,
+            )
+
+        def open_tracking() -> None:
+            """Beside the imports that statistics are collected with; in a short search, int8 comes before."""
+            for tracker in [OpenedLate(opened)] if clock.seconds < SHORT_S else opened():
+                audience.join(tracker)
+
+        kept_in = storage or (None if folder is None else folder.storage)
+        problem = problem_of(asked, folder, kept_in, stack, audience.on_stage, open_tracking)
         if folder is not None:
             folder.keep_float_model(network, problem.digest)
-        study = study_of(asked, problem, storage or (None if folder is None else folder.storage))
-        budget = budget_of(asked, wanted.limits(problem, study))
-        likely = likely_trials(budget.n_trials, seconds_for_trials(budget), problem.evaluator.float_seconds)
+        study = study_of(asked, problem, kept_in)
+        budget = budget_of(asked, problem, wanted.limits(problem, study))
+        likely = likely_trials(budget.n_trials, budget.trials_s, problem.evaluator.float_seconds)
         problem = settle_level(problem, study, likely)
         info = info_of(asked, problem, study, budget)
-        begun = time.monotonic()
+        begun = clock.now()
         explored = trials_of(asked, problem, study, budget, info, audience, keeper)
         result = SearchResult(
             info=info,
@@ -205,4 +219,9 @@ def search(
             folder=None if folder is None else folder.path,
         )
         result = concluded(asked, problem, study, budget, result, explored=explored, begun=begun, audience=audience)
+        result = replace(result, shortened=tuple(clock.shortened))
         return published(result, folder, audience)
+
+
+def _nothing() -> None:
+    """There is nothing to wait for."""

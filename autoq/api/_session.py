@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import uuid
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import replace
 
 from autoq.api._asked import Asked
 from autoq.api._folder import RunFolder
@@ -11,6 +14,7 @@ from autoq.api._identity import study_identity
 from autoq.api._sample import timing_sample
 from autoq.evaluation import (
     CandidateEvaluator,
+    DeviceProcess,
     Evaluator,
     IsolatedEvaluator,
     busy_note,
@@ -18,22 +22,58 @@ from autoq.evaluation import (
     item_count,
     power_note,
 )
-from autoq.search import Budget, Problem, SearchInfo, Stage, Study, prepare
+from autoq.search import Budget, Clock, Problem, SearchInfo, Stage, Study, prepare, recall_before
+
+# What an earlier session of a search had time to calibrate and to score on, where that was not all.
+_SAMPLES = "samples"
+# Of what is left of the first third of the time, what the float model is scored and timed in.
+_FLOAT_SHARE = 0.4
+# What a candidate is timed for at most, and of the time of a search.
+_TIMING_S, _TIMING_SHARE = 1.0, 1 / 60
 
 
-def problem_of(asked: Asked, folder: RunFolder | None, stack: ExitStack, stage: Stage) -> Problem:
-    """Places quantizers, collects statistics, and measures the float model; ends what it starts with the stack."""
+def problem_of(
+    asked: Asked,
+    folder: RunFolder | None,
+    storage: str | None,
+    stack: ExitStack,
+    stage: Stage,
+    open_tracking: Callable[[], None],
+) -> Problem:
+    """Places quantizers, collects statistics, and measures the float model.
+
+    Args:
+        asked: Of the search.
+        folder: Keeps statistics; None keeps them in memory.
+        storage: Of the study.
+        stack: Ends what this starts.
+        stage: Told what happens.
+        open_tracking: Called before the float model is measured, which may take long.
+    """
+    # Its imports take seconds, in which statistics are collected.
+    process = stack.enter_context(closing(DeviceProcess())) if asked.isolate else None
+    earlier = recall_before(storage, asked.title, _SAMPLES)
+    samples = earlier or {}
+    # A search that goes on takes the samples that it began with, however long that takes.
+    clock = asked.clock if earlier is None else replace(asked.clock, seconds=math.inf)
+
+    def make_evaluator() -> CandidateEvaluator:
+        open_tracking()
+        return _evaluator(asked, clock, stack, process, samples.get("scored"))
+
     return prepare(
         asked.network,
         asked.inputs,
         asked.space,
-        make_evaluator=lambda: _evaluator(asked, stack),
+        make_evaluator=make_evaluator,
         device=asked.runtime.device,
         target_device=asked.target_device,
         model_type=asked.model_type,
         cache=None if folder is None else folder.cache,
         stage=stage,
         reset_state=asked.runtime.reset_state,
+        clock=clock,
+        calibrated_on=samples.get("calibrated"),
     )
 
 
@@ -43,13 +83,16 @@ def study_of(asked: Asked, problem: Problem, storage: str | None) -> Study:
     Raises:
         ConfigError: The storage cannot be opened, or the study in it is of another search.
     """
-    return Study(
+    study = Study(
         storage,
         asked.title,
         sampler=asked.space.sampler,
         seed=asked.seed,
         identity=study_identity(asked, problem),
     )
+    samples = {"calibrated": problem.calibrated_on, "scored": _scored_on(asked, problem.evaluator)}
+    study.remember(_SAMPLES, {name: count for name, count in samples.items() if count is not None})
+    return study
 
 
 def info_of(asked: Asked, problem: Problem, study: Study, budget: Budget) -> SearchInfo:
@@ -97,8 +140,10 @@ def _notes(problem: Problem, budget: Budget) -> dict[str, str]:
     return {kind: note for kind, note in found.items() if note is not None}
 
 
-def _evaluator(asked: Asked, stack: ExitStack) -> CandidateEvaluator:
-    """An evaluator in this process, or in one that ends with the stack."""
+def _evaluator(
+    asked: Asked, clock: Clock, stack: ExitStack, process: DeviceProcess | None, items: int | None
+) -> CandidateEvaluator:
+    """An evaluator in this process, or in the other one; of so many labelled items as an earlier session had."""
     arguments = {
         "validation": asked.validation,
         "metric": asked.metric,
@@ -108,7 +153,26 @@ def _evaluator(asked: Asked, stack: ExitStack) -> CandidateEvaluator:
         "sample": timing_sample(
             asked.network, asked.runtime, asked.inputs[0] if asked.sample is None else asked.sample
         ),
+        "max_latency_seconds": min(_TIMING_S, _TIMING_SHARE * asked.clock.seconds),
+        "patience_s": clock.preparation_s(_FLOAT_SHARE),
+        "items": items,
     }
-    if not asked.isolate:
-        return Evaluator(asked.network, **arguments)
-    return stack.enter_context(IsolatedEvaluator(asked.network, **arguments, timeout_s=asked.trial_timeout_s))
+    if process is None:
+        made: CandidateEvaluator = Evaluator(asked.network, **arguments)
+    else:
+        made = stack.enter_context(
+            IsolatedEvaluator(
+                asked.network, **arguments, timeout_s=asked.trial_timeout_s, ends=asked.clock.ends, process=process
+            )
+        )
+    if (scored := _scored_on(asked, made)) is not None:
+        clock.shorten(
+            f"models are scored on {scored:,} of {item_count(asked.validation):,} samples, for which there was time."
+        )
+    return made
+
+
+def _scored_on(asked: Asked, evaluator: CandidateEvaluator) -> int | None:
+    """Labelled items that models are scored on, where these are not all."""
+    scored = evaluator.float_accuracy.n
+    return scored if asked.evaluate is None and scored < item_count(asked.validation) else None

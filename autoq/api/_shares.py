@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,10 @@ from autoq.evaluation import item_count
 from autoq.search import (
     MOST_FINALISTS,
     Budget,
+    Clock,
     Limits,
     ParetoFront,
+    Problem,
     TrialRecord,
 )
 
@@ -23,21 +24,29 @@ CLOSING_SHARE = 0.15
 FINALIST_S = 1.5
 # Of the time that is left after the last trial, the most that scoring on held-out data takes from the closing session.
 HELD_OUT_SHARE = 0.5
+# What is kept for scoring one model on held-out data, beside the closing session.
+_HELD_OUT_KEPT = 0.1
+# What is kept for files, the report and tracking.
+_FILES_SHARE, _FILES_S = 0.1, 5.0
 
 
-def budget_of(asked: Asked, limits: Limits) -> Budget:
+def budget_of(asked: Asked, problem: Problem, limits: Limits) -> Budget:
     """When the trials of a search stop, and what is acceptable."""
+    clock = asked.clock
+    held_out_s = (
+        0.0 if asked.held_out is None else 2 * _held_out_share(asked, problem) * problem.evaluator.float_seconds
+    )
     return Budget(
-        n_trials=asked.n_trials if asked.n_trials is not None or asked.timeout_s is not None else DEFAULT_TRIALS,
-        deadline=None if asked.timeout_s is None else asked.started + asked.timeout_s,
-        closing_s=0.0 if asked.timeout_s is None else CLOSING_SHARE * asked.timeout_s,
+        n_trials=asked.n_trials if asked.n_trials is not None or clock.is_limited else DEFAULT_TRIALS,
+        clock=clock,
+        ending_s=clock.part(CLOSING_SHARE) + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
         limits=limits,
     )
 
 
-def seconds_for_trials(budget: Budget) -> float | None:
-    """Seconds that are left for trials; None is no limit."""
-    return None if budget.deadline is None else budget.deadline - budget.closing_s - time.monotonic()
+def files_s(clock: Clock) -> float:
+    """Seconds that are kept for files, the report and tracking."""
+    return clock.part(_FILES_SHARE, _FILES_S)
 
 
 def closing_seconds(
@@ -50,15 +59,22 @@ def closing_seconds(
 
     Args:
         budget: Of the search.
-        begun: When its trials began, a moment of `time.monotonic()`.
+        begun: When its trials began, a moment of its clock.
         records: Of its trials.
         held_out: Data to score on afterwards; None without.
     """
-    now = time.monotonic()
-    if budget.deadline is None:
-        return max(FINALIST_S * min(len(ParetoFront(records)), MOST_FINALISTS), CLOSING_SHARE * (now - begun))
-    left = budget.deadline - now
+    clock = budget.clock
+    if not clock.is_limited:
+        taken = clock.now() - begun
+        return max(FINALIST_S * min(len(ParetoFront(records)), MOST_FINALISTS), CLOSING_SHARE * taken)
+    left = clock.left_s - files_s(clock)
     if held_out is None:
         return left
     models = len(ParetoFront(records)) + 1
     return left - min(scoring_seconds(records, item_count(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
+
+
+def _held_out_share(asked: Asked, problem: Problem) -> float:
+    """How many times the samples of a trial the held-out ones are; once, where nobody can tell."""
+    held_out, scored = item_count(asked.held_out), problem.evaluator.float_accuracy.n
+    return held_out / scored if held_out and scored else 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from autoq.calibration._taps import Tap
 from autoq.core import DeviceError, FloatArray, ModelError, ResetState, reason
 from autoq.graph import BodyKey, QuantizationGraph, with_float_ends
 
+# So many samples are run, however little time there is.
+_FEWEST = 8
 # As many samples are looked at before they are run, to tell whether all have one shape.
 _PEEKED = 8
 
@@ -38,6 +42,7 @@ def collect(
     device: str = "CPU",
     precision: str = "f32",
     reset_state: str | ResetState = ResetState.SAMPLE,
+    max_seconds: float = math.inf,
     path: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Statistics:
@@ -55,7 +60,9 @@ def collect(
         precision: "f32" is exact; "bf16" is faster on devices that have it.
         reset_state: When the state of a model that has one is reset: before each "sample", or "never", where samples
             are the steps of one sequence.
-        path: File that keeps the statistics; where it exists and holds all that is needed, the model is not run.
+        max_seconds: As many of the samples, the first ones, as are run in this time are used; eight in any case.
+        path: File that keeps the statistics of all samples; where it exists and holds all that is needed, the model is
+            not run.
         progress: Called with samples done and samples in all; where several are run together, after these.
 
     Returns:
@@ -73,7 +80,7 @@ def collect(
             return statistics
     taps, tensors = required_taps(graphs, needs), required_histograms(graphs, needs)
     batch = _samples_per_inference(inputs)
-    count = min(len(inputs), -(-subset_size // batch))
+    asked = count = min(len(inputs), -(-subset_size // batch))
     resets = ResetState.parse(reset_state)
     # What runs in two models would lose its state between them.
     in_one = resets is ResetState.NEVER and bool(model.get_sinks())
@@ -84,14 +91,16 @@ def collect(
     grown = shapes if shapes is None or together is None else several_samples(shapes, together)
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
     bodies: dict[BodyKey, Statistics] = {}
-    feeds = _Feeds(inputs[index] for index in range(count))
+    began = time.monotonic()
+    feeds = _Feeds(inputs[index] for index in range(count) if index < _FEWEST or time.monotonic() - began < max_seconds)
     try:
         tapped = TappedModel.of(model, taps, tensors, grown, together)
         collection = _Collection.of(tapped, count, device, settings, resets, progress)
         if tapped.model.outputs:
             collection.run(tapped, in_batches(feeds if shapes is None else feeds.of_shapes(shapes), together or 1))
-        if tapped.model.outputs and collection.done < count:
-            collection.run(TappedModel.of(model, taps, tensors), in_batches(feeds, 1))
+            if feeds.are_left:
+                collection.run(TappedModel.of(model, taps, tensors), in_batches(feeds, 1))
+            count = collection.done
         if any(graph.bodies for graph in graphs):
             bodies = collect_bodies(
                 model,
@@ -105,11 +114,12 @@ def collect(
     except RuntimeError as error:
         msg = f"{device!r} cannot run the model for calibration: {reason(error)}"
         raise DeviceError(msg) from error
-    _check_finite(collection.table, tapped.columns)
+    _check_finite(collection.table[:count], tapped.columns)
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
     columns = {tap.key: span for tap, span in tapped.columns.items()}
-    statistics = Statistics(collection.table, columns, batch, collection.histograms, places, bodies)
-    if path is not None:
+    rows = slice(count)
+    statistics = Statistics(collection.table[rows], columns, batch, collection.histograms[rows], places, bodies)
+    if path is not None and count == asked:
         statistics.save(path)
     return statistics
 
@@ -180,6 +190,11 @@ class _Feeds:
     def __iter__(self) -> Iterator[Feed]:
         yield from self._next
         yield from self._feeds
+
+    @property
+    def are_left(self) -> bool:
+        """Whether a reader has left some."""
+        return bool(self._next)
 
     def of_shapes(self, shapes: Mapping[str, Shape]) -> Iterator[Feed]:
         """Samples up to the first of other shapes, which is kept for the next reader."""

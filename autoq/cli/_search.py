@@ -79,6 +79,8 @@ def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None
     click.echo(f"Chosen: {result.verdict}")
     if (held_out := result.holdout_verdict) is not None:
         click.echo(held_out[:1].upper() + held_out[1:])
+    for sentence in result.shortened:
+        click.echo(sentence[:1].upper() + sentence[1:])
     if result.interrupted:
         click.echo("Stopped before the budget was spent; the same command goes on from here.")
     if result.folder is not None:

@@ -12,12 +12,14 @@ from autoq.evaluation._distortion import SwitchedRuns, distortion, switched_dist
 from autoq.evaluation._evaluator import Evaluator, Finalist, FloatResults, size_bytes
 from autoq.evaluation._execution import execution_report, layer_times
 from autoq.evaluation._f32_runner import F32Runner
+from autoq.evaluation._halving import refused_groups
 from autoq.evaluation._hardware import describe_hardware, hardware_fingerprint, supported_precisions
 from autoq.evaluation._isolated import IsolatedEvaluator
 from autoq.evaluation._latency import MIN_PAIRS, measure_latencies, measure_latency, ratio_of_pairs
 from autoq.evaluation._metrics import METRICS, Metric, apply_metric
 from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._power import power_note, samples_to_prove
+from autoq.evaluation._process import DeviceProcess
 from autoq.evaluation._profile import LayerProfile, Profile, profile_model
 from autoq.evaluation._racing import Outcome, Race, finite_population_factor, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
@@ -26,6 +28,7 @@ from autoq.evaluation._resolve import AnyMetric, resolve_metric
 from autoq.evaluation._runtime import Compiled, RuntimeConfig, available_devices, check_device
 from autoq.evaluation._scorer import Score, Scorer, ValidationFn
 from autoq.evaluation._stateful import StatefulMetric
+from autoq.evaluation._timed import burst_seconds
 from autoq.evaluation._timer_check import busy_note, shown_faster, speed_text, timer_error
 from autoq.evaluation._validation import ValidationSet
 
@@ -41,6 +44,7 @@ __all__ = [
     "Conditions",
     "Contest",
     "CorpusMetric",
+    "DeviceProcess",
     "Evaluation",
     "Evaluator",
     "ExecutedLayer",
@@ -68,6 +72,7 @@ __all__ = [
     "accepted",
     "apply_metric",
     "available_devices",
+    "burst_seconds",
     "busy_note",
     "check_device",
     "compilation_spread",
@@ -92,6 +97,7 @@ __all__ = [
     "raced_accuracy",
     "racing_order",
     "ratio_of_pairs",
+    "refused_groups",
     "resolve_metric",
     "samples_to_prove",
     "score",

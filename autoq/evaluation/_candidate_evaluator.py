@@ -59,8 +59,8 @@ class CandidateEvaluator(ModelRunner, Protocol):
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples, and times them together."""
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
-        """Scores a candidate on the held-out data."""
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+        """Scores a candidate on the held-out data, or on so many of them."""
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
         """Where a model's time goes, as `profile_model` tells."""

@@ -22,6 +22,8 @@ _FEWEST, _MOST = 6, 16
 _MOST_BYTES = 2 << 30
 # Of the memory that is left, what compilations may take.
 _MEMORY_SHARE = 0.5
+# By how much the logarithm of the ratio of two compilations differs on the machines that this was tried on.
+_USUAL_SPREAD = 0.03
 
 
 def compile_pairs(
@@ -95,13 +97,16 @@ def in_turns(*rows: Sequence[Callable[[], T]]) -> list[list[T]]:
     return made
 
 
-def compilation_spread(latencies: Iterable[Latency]) -> float:
+def compilation_spread(latencies: Iterable[Latency], *, fewest: int = 0) -> float:
     """How much the logarithm of the ratio differs between pairs of compilations of one model.
 
     Args:
         latencies: A model beside itself, each compiled anew.
+        fewest: Where they are fewer than that, each that is missing counts as what is usual.
 
     Returns:
         The standard deviation; the mean is known to be 0.
     """
-    return float(np.sqrt(np.mean([np.log(latency.ratio.value) ** 2 for latency in latencies])))
+    logs = [float(np.log(latency.ratio.value)) for latency in latencies]
+    logs += [_USUAL_SPREAD] * (fewest - len(logs))
+    return float(np.sqrt(np.mean(np.square(logs))))

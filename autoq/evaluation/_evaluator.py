@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from autoq.calibration import Feed
 from autoq.core import Estimate, QuantizationPlan, RuntimePrecision
 from autoq.evaluation._accuracy import Scores, drop_between
+from autoq.evaluation._affordable import affordable_items, drawn_items
 from autoq.evaluation._compilations import compilation_spread, compilations_within
 from autoq.evaluation._contest import Contest, raced_accuracy
 from autoq.evaluation._corpus import CorpusMetric
@@ -23,7 +24,7 @@ from autoq.evaluation._distortion import SwitchedRuns
 from autoq.evaluation._execution import execution_report
 from autoq.evaluation._f32_runner import F32Runner
 from autoq.evaluation._gate import TimerGate
-from autoq.evaluation._latency import measure_latencies, measure_latency
+from autoq.evaluation._latency import measure_latencies, measure_latency, widened
 from autoq.evaluation._metrics import Metric
 from autoq.evaluation._output_kind import OutputKind
 from autoq.evaluation._outputs import Outputs
@@ -65,6 +66,7 @@ class FloatResults:
         compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
         seconds: Wall time that it took to score it, to compile it once and to time it: about that of a candidate.
         kind: Whether its outputs are probabilities, where that makes a difference.
+        items: Labelled items that it was scored on, as candidates are; None is all.
     """
 
     accuracy: Accuracy
@@ -72,6 +74,7 @@ class FloatResults:
     compilation_sd: float
     seconds: float
     kind: OutputKind | None
+    items: int | None = None
 
 
 class Evaluator:
@@ -90,6 +93,9 @@ class Evaluator:
         runtime: Compile settings.
         sample: Input to time with.
         max_latency_seconds: Cap on the timing of one candidate.
+        patience_s: Seconds for the float model. Where scoring it once takes more than half of them, all models are
+            scored on as many items as fit into that; and how much compilations differ is measured while there is time.
+        items: Score on so many items, those of an earlier search whose time was short; None leaves it to `patience_s`.
         float_results: Of an earlier evaluator with these arguments; measured where not given.
         stage: Told what is done, as the rest of a sentence that starts with "while".
 
@@ -109,6 +115,8 @@ class Evaluator:
         runtime: RuntimeConfig,
         sample: Feed,
         max_latency_seconds: float = 1.0,
+        patience_s: float = math.inf,
+        items: int | None = None,
         float_results: FloatResults | None = None,
         stage: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -117,12 +125,15 @@ class Evaluator:
         # What outputs mean is told by the float model on the validation data, for all candidates and all data.
         scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime)
         self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)
-        self._float_held_out: tuple[float, Scores] | None = None
+        self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
         self._model = model
         self._sample = sample
         self._max_latency_seconds = max_latency_seconds
         began = time.perf_counter()
-        self.float_accuracy = self._score_float(model) if float_results is None else float_results.accuracy
+        self._items = items if float_results is None else float_results.items
+        if self._items is not None:
+            self._scorer.keep(drawn_items(len(self._scorer), self._items))
+        self.float_accuracy = self._score_float(model, patience_s) if float_results is None else float_results.accuracy
         self._held_out = None if holdout is None else scorer_of(holdout, kind=self._scorer.kind)
         self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
         self._order = racing_order(self._float_scores)
@@ -130,31 +141,31 @@ class Evaluator:
         self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
         scored_s = time.perf_counter() - began
         self._stage("timing the float model")
-        self._gate = self._timer_gate(model)
+        first = time.perf_counter()
+        copy = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+        latency = self._briefly(copy)
+        timed_s = time.perf_counter() - first
+        self._gate = TimerGate(lambda: self._briefly(copy).ratio, latency.ratio)
         if float_results is not None:
             self._compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
             self.float_seconds = float_results.seconds
             return
-        # The baseline against copies of itself: the timer's own error on this machine, and how much a model's latency
-        # depends on where its memory happens to lie.
-        compared = []
-        for index in range(_TWINS):
-            twins = [runtime.with_precision(RuntimePrecision.DEFAULT).compile(model) for _ in range(2)]
-            # What is compiled first finds other memory free; it is not always the same of the two.
-            one, other = twins if index % 2 == 0 else reversed(twins)
-            compared.append(
-                measure_latency([one], [other], sample, max_seconds=max_latency_seconds / _TWINS, seed=index)
-            )
-        self._compilation_sd = compilation_spread(compared)
-        began = time.perf_counter()
-        self.float_latency = self._beside_baseline(one)
-        self.float_seconds = scored_s + time.perf_counter() - began
+        twin, compared = self._twins(model, until=began + patience_s)
+        self._compilation_sd = compilation_spread(compared, fewest=_TWINS)
+        if twin is None or time.perf_counter() > began + patience_s:
+            self.float_latency = widened(latency, self._compilation_sd)
+        else:
+            first = time.perf_counter()
+            self.float_latency = self._beside_baseline(twin)
+            timed_s = time.perf_counter() - first
+        self.float_seconds = scored_s + timed_s
 
     @property
     def float_results(self) -> FloatResults:
         """What was measured of the float model."""
+        seconds, items = self.float_seconds, self._items
         return FloatResults(
-            self.float_accuracy, self.float_latency, self._compilation_sd, self.float_seconds, self._scorer.kind
+            self.float_accuracy, self.float_latency, self._compilation_sd, seconds, self._scorer.kind, items
         )
 
     def evaluate(
@@ -217,7 +228,7 @@ class Evaluator:
 
         Args:
             finalists: The candidates.
-            max_seconds: Of compiling and timing, beyond what the fewest compilations and bursts take.
+            max_seconds: Of compiling and timing, beyond what scoring, and the fewest compilations and bursts take.
 
         Returns:
             Their evaluations, whose intervals hold for the models and not for one compilation of each.
@@ -231,6 +242,7 @@ class Evaluator:
         settings = [(f.model, self.runtime.with_precision(f.precision)) for f in finalists]
         settings.append((self._model, self.runtime.with_precision(RuntimePrecision.DEFAULT)))
         self._stage("compiling the finalists")
+        began = time.perf_counter()
         *candidates, baselines = compilations_within(
             [partial(runtime.compile, model) for model, runtime in settings],
             max_seconds=max_seconds / 2,
@@ -238,12 +250,13 @@ class Evaluator:
             fewest=_FEWEST_COMPILATIONS,
         )
         self._stage("timing the finalists")
+        left_s = max_seconds - (time.perf_counter() - began)
         trusted = self._gate.check()
         latencies = measure_latencies(
             candidates,
             baselines,
             self._sample,
-            max_seconds=max_seconds / 2,
+            max_seconds=min(left_s, max_seconds / 2),
             target_half_width=_FINAL_HALF_WIDTH,
             # Of large models there is one compilation each.
             compilation_sd=self._compilation_sd,
@@ -253,12 +266,13 @@ class Evaluator:
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
         """Scores a candidate on the held-out data, and the float model too where that was not done yet.
 
         Args:
             model: The candidate.
             precision: What its float layers run in.
+            items: Of the data, drawn at random, the same at each call; None is all.
 
         Raises:
             ValueError: There are no held-out data.
@@ -268,13 +282,15 @@ class Evaluator:
         if self._held_out is None:
             msg = "there are no held-out data to score on."
             raise ValueError(msg)
-        if self._float_held_out is None:
+        scorer = self._held_out
+        indices = None if items is None else drawn_items(len(scorer), items)
+        if items not in self._float_held_out:
             self._stage("scoring the float model on held-out data")
-            self._float_held_out = self._held_out.of(self._model, RuntimePrecision.F32)(None)
+            self._float_held_out[items] = scorer.of(self._model, RuntimePrecision.F32)(indices)
         self._stage("scoring a candidate on held-out data")
-        mean, scores = self._held_out.of(model, precision)(None)
-        drop = drop_between(self._float_held_out, (mean, scores))
-        return Accuracy(mean, drop, self._held_out.samples(scores), scores)
+        mean, scores = scorer.of(model, precision)(indices)
+        drop = drop_between(self._float_held_out[items], (mean, scores))
+        return Accuracy(mean, drop, items or scorer.samples(scores), scores)
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
         """Output arrays of a model in f32, per input; of as many inputs as are run in this time, two in any case.
@@ -304,10 +320,14 @@ class Evaluator:
         runtime = self.runtime.with_precision(RuntimePrecision.DEFAULT)
         return profile_model(model, runtime, self._sample, original, plan=plan)
 
-    def _score_float(self, model: ov.Model) -> Accuracy:
+    def _score_float(self, model: ov.Model, patience_s: float) -> Accuracy:
         self._stage("compiling the float model")
         score = self._scorer.of(model, RuntimePrecision.F32)
         self._stage("scoring the float model")
+        if self._items is None:
+            self._items = affordable_items(self._scorer, score, patience_s / 2)
+            if self._items is not None:
+                self._scorer.keep(drawn_items(len(self._scorer), self._items))
         mean, scores = score(None)
         return Accuracy(mean, Estimate(0.0, 0.0, 0.0), self._scorer.samples(scores), scores)
 
@@ -323,14 +343,27 @@ class Evaluator:
             mean, drop_between((self._float_mean, self._float_scores), (mean, scores)), self.float_accuracy.n, scores
         )
 
-    def _timer_gate(self, model: ov.Model) -> TimerGate:
-        copy = self.runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+    def _twins(self, model: ov.Model, *, until: float) -> tuple[Compiled | None, list[Latency]]:
+        """The float model against copies of itself; the last of these, and what was measured.
 
-        def measure() -> Estimate:
+        It is the timer's own error on this machine, and how much a model's latency depends on where its memory happens
+        to lie.
+        """
+        runtime, last, found = self.runtime.with_precision(RuntimePrecision.DEFAULT), None, []
+        for index in range(_TWINS):
+            if time.perf_counter() > until:
+                break
+            twins = [runtime.compile(model) for _ in range(2)]
+            # What is compiled first finds other memory free; it is not always the same of the two.
+            last, other = twins if index % 2 == 0 else reversed(twins)
             seconds = self._max_latency_seconds / _TWINS
-            return measure_latency([copy], [self._baseline], self._sample, max_seconds=seconds).ratio
+            found.append(measure_latency([last], [other], self._sample, max_seconds=seconds, seed=index))
+        return last, found
 
-        return TimerGate(measure, measure())
+    def _briefly(self, compiled: Compiled) -> Latency:
+        """The ratio of this compilation to that of the baseline."""
+        seconds = self._max_latency_seconds / _TWINS
+        return measure_latency([compiled], [self._baseline], self._sample, max_seconds=seconds)
 
     def _beside_baseline(self, compiled: Compiled, *, briefly: bool = False) -> Latency:
         trusted = briefly or self._gate.check()

@@ -32,6 +32,9 @@ _SHORTEST_S = 60.0
 # The float model is scored in f32, compiled and timed several times; starting the process is no candidate's fault.
 _TRIALS_OF_FLOAT_MODEL = 10
 _SLOW = 20
+# What is asked for shortly before the end of a search has as long as the longest candidate, twice.
+_LATE = 2.0
+_LEAST_LATE_S = 2.0
 
 
 class IsolatedEvaluator:
@@ -45,6 +48,8 @@ class IsolatedEvaluator:
         runtime: Compile settings.
         timeout_s: For one candidate; by default 20 times what the float model took, and a minute at least. The float
             model, which is measured several times, has 10 times as long and a minute at least; without it no limit.
+        ends: Moment of `time.monotonic()` from which on nothing has more time than the longest candidate took, twice.
+        process: Started in advance, owned from here on; by default one is started now.
         arguments: The others that `Evaluator` takes.
 
     Raises:
@@ -59,17 +64,21 @@ class IsolatedEvaluator:
         *,
         runtime: RuntimeConfig,
         timeout_s: float | None = None,
+        ends: float = math.inf,
+        process: DeviceProcess | None = None,
         **arguments: Any,  # of Evaluator
     ) -> None:
         self.runtime = runtime
         self._arguments: dict[str, Any] = {"model": model, "runtime": runtime, **arguments}
+        self._ends, self._longest_s = ends, _LEAST_LATE_S
         started = time.monotonic()
         own = None if timeout_s is None else _time_for_float_model(timeout_s)
-        self._process = _start(self._arguments, timeout_s=own)
+        self._process = _made(DeviceProcess() if process is None else process, self._arguments, timeout_s=own)
         if timeout_s is None:
             timeout_s = max(_SHORTEST_S, _FLOAT_MODELS * (time.monotonic() - started))
         self._timeout_s = timeout_s
         self._arguments["float_results"] = self._float_results = cast("FloatResults", self._ask("float_results"))
+        self._longest_s = max(self._longest_s, self.float_seconds)
 
     @property
     def float_accuracy(self) -> Accuracy:
@@ -95,7 +104,9 @@ class IsolatedEvaluator:
             DeviceError: The candidate crashes the process, or gives no answer; or as `Evaluator` raises it.
             DeviceLostError: The process could not be started again after an earlier candidate.
         """
-        return cast("tuple[Evaluation, dict[str, float]]", self._ask("evaluate", model, precision, contest))
+        found = cast("tuple[Evaluation, dict[str, float]]", self._ask("evaluate", model, precision, contest))
+        self._longest_s = max(self._longest_s, sum(found[1].values()))
+        return found
 
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """As `Evaluator.remeasure`; raises as `evaluate` does."""
@@ -104,12 +115,12 @@ class IsolatedEvaluator:
             "list[Evaluation]", self._ask("remeasure", finalists, max_seconds, candidates=count, besides_s=max_seconds)
         )
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
         """As `Evaluator.score_held_out`; raises as `evaluate` does."""
         # The float model is scored too, and the data may be more than a candidate is usually scored on.
         samples = self.float_accuracy.n, item_count(self._arguments.get("holdout"))
         count = 2 * (1 + samples[1] // max(samples[0], 1))
-        return cast("Accuracy", self._ask("score_held_out", model, precision, candidates=count))
+        return cast("Accuracy", self._ask("score_held_out", model, precision, items, candidates=count))
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
         """As `Evaluator.outputs`; raises as `evaluate` does."""
@@ -141,12 +152,15 @@ class IsolatedEvaluator:
         """Calls a method of the evaluator, or reads an attribute; it has the time of so many candidates, and more."""
         if not self._process.alive:
             self._start_again()
-        return self._process.call(name, *arguments, timeout_s=candidates * self._timeout_s + besides_s, **keywords)
+        late_s = max(self._ends - time.monotonic(), 0.0) + _LATE * self._longest_s
+        limit_s = min(candidates * self._timeout_s + besides_s, late_s)
+        return self._process.call(name, *arguments, timeout_s=limit_s, **keywords)
 
     def _start_again(self) -> None:
         self._process.close()
         try:
-            self._process = _start(self._arguments, timeout_s=_time_for_float_model(self._timeout_s))
+            limit_s = _time_for_float_model(self._timeout_s)
+            self._process = _made(DeviceProcess(), self._arguments, timeout_s=limit_s)
         except AutoqError as error:
             msg = f"device {self.runtime.device!r} was lost, and does not take the float model again: {error}"
             raise DeviceLostError(msg) from error
@@ -156,15 +170,17 @@ def _time_for_float_model(timeout_s: float) -> float:
     return max(_SHORTEST_S, _TRIALS_OF_FLOAT_MODEL * timeout_s)
 
 
-def _start(arguments: Mapping[str, Any], *, timeout_s: float | None) -> DeviceProcess:
+def _made(process: DeviceProcess, arguments: Mapping[str, Any], *, timeout_s: float | None) -> DeviceProcess:
+    """The process with an evaluator in it."""
     try:
-        return DeviceProcess(Evaluator, arguments, timeout_s=timeout_s)
+        process.make(Evaluator, arguments, timeout_s=timeout_s)
     except pickle.PicklingError as error:
         msg = (
             f"{_unsendable(arguments)} cannot be sent to the device process: {error}; pass what can be pickled, or "
             "isolate=False to evaluate in this process."
         )
         raise ConfigError(msg) from error
+    return process
 
 
 def _unsendable(arguments: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -139,6 +140,18 @@ def measure_latencies(
     return [
         _latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd), conditions) for row in made[1:]
     ]
+
+
+def widened(latency: Latency, compilation_sd: float) -> Latency:
+    """The latency of one compilation as one of its model: the interval holds for other compilations too.
+
+    Args:
+        latency: Measured with one compilation of each model, and no `compilation_sd`.
+        compilation_sd: As in `measure_latency`.
+    """
+    logs, confidence = np.array(latency.log_ratios), latency.ratio.confidence
+    rng = np.random.default_rng(0)
+    return replace(latency, ratio=ratio_of_pairs(logs, rng, confidence=confidence, compilation_sd=compilation_sd))
 
 
 def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable[[int], object]) -> NDArray[np.float64]:

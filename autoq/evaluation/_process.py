@@ -31,24 +31,14 @@ _PATIENCE_S = 5.0
 
 
 class DeviceProcess:
-    """Makes one object in a new process, and calls its methods by name.
+    """A new process, in which one object is made, and its methods are called by name.
 
-    The process is in a session of its own, so that Ctrl-C reaches the parent alone, and it ends with the parent. What
-    it prints goes where the parent prints.
-
-    Args:
-        make: Makes the object; takes `arguments`, and `stage: Callable[[str], None]` to tell what it is doing.
-        arguments: By name.
-        timeout_s: Until it must be made; None is no limit.
-
-    Raises:
-        ConfigError: An argument cannot be unpickled in the process.
-        DeviceError: The process ends or does not answer.
-        Exception: (Pickling raised) an argument cannot be pickled; (what makes the object raised) any error, with the
-            traceback of the process as its cause.
+    It starts at once, and imports what it will need while the parent does other things. It is in a session of its own,
+    so that Ctrl-C reaches the parent alone, and it ends with the parent. What it prints goes where the parent prints.
+    To be closed.
     """
 
-    def __init__(self, make: Callable[..., Any], arguments: Mapping[str, Any], *, timeout_s: float | None) -> None:
+    def __init__(self) -> None:
         here, there = socket.socketpair()
         self._channel = Channel(here)
         self._doing = "starting"
@@ -60,6 +50,21 @@ class DeviceProcess:
                 pass_fds=[there.fileno()],
                 start_new_session=True,
             )
+
+    def make(self, make: Callable[..., Any], arguments: Mapping[str, Any], *, timeout_s: float | None) -> None:
+        """Makes the object; to be called once, before anything else. A process in which that fails is gone.
+
+        Args:
+            make: Makes it; takes `arguments`, and `stage: Callable[[str], None]` to tell what it is doing.
+            arguments: By name.
+            timeout_s: Until it must be made, what is left of the start of the process included; None is no limit.
+
+        Raises:
+            ConfigError: An argument cannot be unpickled in the process.
+            DeviceError: The process ends or does not answer.
+            Exception: (Pickling raised) an argument cannot be pickled; (what makes the object raised) any error, with
+                the traceback of the process as its cause.
+        """
         try:
             self._exchange(files_of_modules(), (make, (), arguments), timeout_s=timeout_s)
         except BaseException:
@@ -83,12 +88,15 @@ class DeviceProcess:
 
         Raises:
             DeviceError: The process ended or did not answer; it is gone.
-            Exception: (Pickling or the method raised) as for the constructor.
+            Exception: (Pickling or the method raised) as for `make`.
         """
         return self._exchange((name, arguments, keywords), timeout_s=timeout_s)
 
     def close(self) -> None:
-        """Ends the process: by itself, or by force where it does not."""
+        """Ends the process: by itself, or by force where it does not, or has made nothing yet."""
+        if self._doing == "starting":
+            self._kill()
+            return
         self._channel.close()
         try:
             with suppress(subprocess.TimeoutExpired):
@@ -136,7 +144,7 @@ class DeviceProcess:
             yield
         except TimeoutError:
             self._kill()
-            msg = f"the device process gave no answer for {timeout_s:g} s while {self._doing}."
+            msg = f"the device process gave no answer for {round(timeout_s or 0, 1):g} s while {self._doing}."
             raise DeviceError(msg) from None
         except (EOFError, ConnectionError):
             msg = f"the device process {self._end()} while {self._doing}."

@@ -1,9 +1,4 @@
-"""What of a plan a device refuses: the groups that have to stay in float so that the rest compiles and runs.
-
-Groups are tried by halves (group testing: Hwang, "A method for detecting all defective members in a population by group
-testing", 1972): what a device takes is kept in 8 bits, what it refuses is halved until one group is left. One refused
-group among n takes about 2 log2(n) compilations.
-"""
+"""What of a plan a device refuses: the groups that have to stay in float so that the rest compiles and runs."""
 
 from __future__ import annotations
 
@@ -14,6 +9,7 @@ import openvino as ov
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, Precision, QuantizationPlan
+from autoq.evaluation._halving import refused_groups
 from autoq.evaluation._outputs import model_outputs
 from autoq.evaluation._runtime import RuntimeConfig
 
@@ -82,26 +78,18 @@ def accepted(
     if (in_float := _refusal(best, runtime, sample)) is not None:
         msg = f"device {runtime.device!r} does not take the float model either: {in_float}"
         raise DeviceError(msg)
-    kept: set[str] = set()
-    refused: list[str] = []
-    pending = [asked]
-    while pending:
-        part = pending.pop()
-        # All of them together are known to be refused.
-        if len(part) < len(asked):
-            tried = without(set(asked) - kept.union(part))
-            model = build(tried)
-            if _refusal(model, runtime, sample) is None:
-                kept.update(part)
-                best_plan, best = tried, model
-                continue
-        if len(part) == 1:
-            refused += part
-            continue
-        middle = len(part) // 2
-        pending += [part[middle:], part[:middle]]
-    ordered = tuple(group for group in asked if group in set(refused))
-    return Accepted(best_plan, best, ordered, reason)
+
+    def takes(kept: frozenset[str]) -> bool:
+        nonlocal best_plan, best
+        tried = without([group for group in asked if group not in kept])
+        model = build(tried)
+        if _refusal(model, runtime, sample) is not None:
+            return False
+        best_plan, best = tried, model
+        return True
+
+    refused = refused_groups(asked, takes)
+    return Accepted(best_plan, best, refused, reason)
 
 
 def _refusal(model: ov.Model, runtime: RuntimeConfig, sample: Feed | None) -> str | None:

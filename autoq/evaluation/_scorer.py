@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.core import MetricError, ResetState, RuntimePrecision, named_reason
-from autoq.evaluation._accuracy import Scores, score, score_and_tell
+from autoq.evaluation._accuracy import Scores, score_and_tell
 from autoq.evaluation._chosen import Chosen, Indices, item_count
 from autoq.evaluation._corpus import CorpusMetric
 from autoq.evaluation._metrics import Metric
@@ -78,6 +78,15 @@ class Scorer:
         """Whether outputs are probabilities; None where no model was scored yet, or it makes no difference."""
         return self._kind
 
+    @property
+    def divisible(self) -> bool:
+        """Whether some of its items can be scored for all: a user's function may want them as they are."""
+        return self._evaluate is None
+
+    def keep(self, indices: Indices) -> None:
+        """Scores on the items with these numbers alone from now on, which are all that there are."""
+        self._validation = _chosen(self._validation, indices)
+
     def samples(self, scores: Scores) -> int:
         """How many samples these scores of all items are of; 0 where the user's own function does not tell."""
         return len(self) if isinstance(self._metric, CorpusMetric) or not scores.size else scores.size
@@ -112,12 +121,9 @@ class Scorer:
         fast = runtime.with_hint("THROUGHPUT").compile(model)
 
         def by_metric(indices: Indices | None) -> tuple[float, Scores]:
-            if metric.kinds is not None and self._kind is None:
-                # Some of the items do not tell of all.
-                scores, self._kind = score_and_tell(fast, self._validation, metric)
-                if indices is None:
-                    return float(scores.mean()), scores
-            scores = score(fast, _chosen(self._validation, indices), metric, self._kind)
+            scores, kind = score_and_tell(fast, _chosen(self._validation, indices), metric, self._kind)
+            if indices is None:
+                self._kind = kind  # some of the items do not tell of all
             return float(scores.mean()), scores
 
         return by_metric

@@ -127,6 +127,11 @@ def _all_at_once(requests: Sequence[ov.InferRequest], sample: Feed, size: int) -
     return np.array([(time.perf_counter_ns() - started) / 1e9 / size]), latencies
 
 
+def burst_seconds(seconds: float) -> float:
+    """What a burst takes of a model that takes so long by inference, the first one included."""
+    return (1 + _burst_size(seconds)) * seconds if seconds > 0 else 0.0
+
+
 def _burst_size(seconds: float) -> int:
     usual = min(_BURST, max(1, int(_LONGEST_BURST_S / seconds)))
     return max(usual, int(np.ceil(_SHORTEST_BURST_S / seconds)))

@@ -36,7 +36,10 @@ def serve(descriptor: int, parent: int) -> None:
         parent: Its process id.
     """
     _end_with(parent)
-    server = _Server(Channel(socket.socket(fileno=descriptor)))
+    try:
+        server = _Server(Channel(socket.socket(fileno=descriptor)))
+    except (EOFError, ConnectionError):
+        return  # it was started in advance, and not needed
     while server.answer():
         pass
 

@@ -2,6 +2,7 @@
 
 from autoq.search._audience import Audience
 from autoq.search._choice import Rule, choose, closest, parse_rule
+from autoq.search._clock import Clock
 from autoq.search._closing import MOST_FINALISTS, close
 from autoq.search._default_precision import broken_by_default
 from autoq.search._expected_improvement import area
@@ -39,7 +40,7 @@ from autoq.search._serial import (
 )
 from autoq.search._space import ScopeRules, SearchSpace
 from autoq.search._steer import least_distorting, steer
-from autoq.search._study import Study, quiet_optuna
+from autoq.search._study import Study, quiet_optuna, recall_before
 from autoq.search._synthetic_table import synthetic_table
 from autoq.search._table import RecordedTable
 
@@ -48,6 +49,7 @@ __all__ = [
     "STATISTICS",
     "Audience",
     "Budget",
+    "Clock",
     "Explored",
     "FrontSampler",
     "Knowledge",
@@ -101,6 +103,7 @@ __all__ = [
     "prediction_error",
     "prepare",
     "quiet_optuna",
+    "recall_before",
     "record_from_dict",
     "record_to_dict",
     "restoration_order",

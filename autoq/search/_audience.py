@@ -27,6 +27,10 @@ class Audience:
         self._observers = tuple(observers)
         self._warned_of: set[int] = set()
 
+    def join(self, observer: SearchObserver) -> None:
+        """From now on it is told too."""
+        self._observers = (*self._observers, observer)
+
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
         """Preparation goes on."""
         self._tell("on_stage", text, done, total)

@@ -8,12 +8,11 @@ with all others.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from autoq.evaluation import Finalist, Outcome
+from autoq.evaluation import Finalist, Outcome, burst_seconds
 from autoq.search._front import ParetoFront
 from autoq.search._problem import Problem, Stage
 from autoq.search._records import TrialRecord, evaluation_of
@@ -21,8 +20,9 @@ from autoq.search._run import Budget, evaluated, why
 from autoq.search._study import Study
 
 MOST_FINALISTS = 12
-# Compilations and bursts of a finalist, beside those of its trial.
+# Compilations of a finalist, beside that of its trial, and bursts of all of them, at least.
 _EFFORT = 6.0
+_BURSTS = 32
 
 
 def close(
@@ -35,13 +35,15 @@ def close(
         study: Keeps what is found.
         budget: What is acceptable.
         records: Of the study.
-        seconds: For the session; two finalists are measured in any case.
+        seconds: For the session; two finalists are measured in any case, unless the clock of the search is limited:
+            where two are too many then, there is none. Nor is there one of the float model alone.
         stage: Told what happens.
 
     Returns:
         The records, those of the finalists with their new evaluations.
     """
-    deadline = time.monotonic() + seconds
+    now, limited = budget.clock.now, budget.clock.is_limited
+    deadline, least = now() + seconds, 0 if limited else 2
     current = {record.number: replace(record, remeasured=False) for record in records}
     while True:
         # What an earlier round measured is not in question any more: the front is looked for among the others too.
@@ -49,14 +51,19 @@ def close(
         waiting = [record for record in _by_importance(front) if not current[record.number].remeasured]
         done = len([record for record in current.values() if record.remeasured])
         finalists = waiting[: MOST_FINALISTS - done]
-        finalists = finalists[: _affordable(finalists, problem, deadline - time.monotonic(), least=0 if done else 2)]
-        if not finalists:
+        left_s = deadline - now()
+        count, spare_s = _affordable(finalists, problem, left_s, least=0 if done else least, exact=limited)
+        if not done and count < min(len(finalists), 2):
+            budget.clock.shorten("there was no time to measure the best models together once more.")
+            break
+        finalists = finalists[:count]
+        if all(record.is_baseline for record in finalists):
+            # The float model is what all are compared with.
+            current |= {record.number: replace(record, remeasured=bool(done)) for record in finalists}
             break
         stage(f"measuring {len(finalists)} finalists together", 0, None)
         try:
-            measured = problem.evaluator.remeasure(
-                [_finalist(problem, record) for record in finalists], max(deadline - time.monotonic(), 0.0)
-            )
+            measured = problem.evaluator.remeasure([_finalist(problem, record) for record in finalists], spare_s)
         except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
             warnings.warn(f"the finalists could not be measured once more: {why(error)}", stacklevel=2)
             break
@@ -73,22 +80,44 @@ def _by_importance(front: ParetoFront) -> Iterator[TrialRecord]:
     yield from (record for record in front if record.number not in steps)
 
 
-def _affordable(finalists: Sequence[TrialRecord], problem: Problem, seconds: float, least: int) -> int:
-    """How many of the finalists, from the first, can be measured in some time."""
+def _affordable(
+    finalists: Sequence[TrialRecord], problem: Problem, seconds: float, *, least: int, exact: bool
+) -> tuple[int, float]:
+    """How many of the finalists, from the first, can be measured in some time, and what that leaves for their timing.
+
+    Args:
+        finalists: That there are.
+        problem: What is searched.
+        seconds: In all.
+        least: That are measured in any case.
+        exact: Count what scoring and the shortest timing take too, that of the float model as well.
+    """
+    if not finalists:
+        return 0, 0.0
+    left = spare = max(seconds, 0.0)
+    if exact:
+        left -= _timing_s(finalists[0], problem.evaluator.float_latency.baseline_p50_ms)
     count = 0
     for record in finalists:
-        seconds -= _cost(record, problem.evaluator.float_accuracy.n)
-        if seconds < 0:
+        before = _scoring_s(record, problem.evaluator.float_accuracy.n)
+        left -= before + _timing_s(record, evaluation_of(record).latency.p50_ms if exact else 0.0)
+        if left < 0 and count >= least:
             break
+        spare -= before if exact else 0.0
         count += 1
-    return max(count, least)
+    return count, max(spare, 0.0)
 
 
-def _cost(record: TrialRecord, samples: int) -> float:
-    """Seconds that measuring it once more will probably take."""
+def _scoring_s(record: TrialRecord, samples: int) -> float:
+    """Seconds that building a finalist, and scoring it on the samples that it was not scored on, will probably take."""
     accuracy = evaluation_of(record).accuracy
     scoring = record.seconds["accuracy"] * samples / accuracy.n if accuracy.outcome is not Outcome.FINISHED else 0.0
-    return record.seconds["build"] + scoring + _EFFORT * record.seconds["compile"]
+    return record.seconds["build"] + scoring
+
+
+def _timing_s(record: TrialRecord, p50_ms: float) -> float:
+    """Seconds that compiling such a model several times, and timing each of them, will probably take at least."""
+    return _EFFORT * record.seconds["compile"] + _BURSTS * burst_seconds(p50_ms / 1e3)
 
 
 def _finalist(problem: Problem, record: TrialRecord) -> Finalist:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autoq.core import DeviceLostError
+from autoq.search._clock import Clock
 from autoq.search._default_precision import with_f32
 from autoq.search._knowledge import Knowledge
 from autoq.search._learn import learn, recall
@@ -16,6 +17,7 @@ from autoq.search._observer import SearchObserver
 from autoq.search._problem import Problem, Stage
 from autoq.search._proposals import first_plans
 from autoq.search._records import TrialRecord
+from autoq.search._refusals import refused_before, without_refused
 from autoq.search._run import Budget, is_spent, run, why
 from autoq.search._steer import steer
 from autoq.search._study import Study
@@ -68,20 +70,15 @@ def explore(
         DeviceLostError: The device does not even take the float model any more.
     """
 
-    def trials(allowed: Budget) -> bool:
-        return run(problem, study, allowed, observers, attach(study.records()))
+    def trials(searched: Problem, allowed: Budget) -> bool:
+        return run(searched, study, allowed, observers, attach(study.records()))
 
-    ends = list(first_plans(problem.groups, [problem.space.default_recipe()]))
-    for origin, plan in ends:
-        study.enqueue(problem.dimensions.parameters(plan), origin)
-    first = len(ends) if budget.n_trials is None else min(len(ends), budget.n_trials)
-    if trials(replace(budget, n_trials=first)):
-        return Explored(problem, recall(problem, study), interrupted=True)
-    problem = with_f32(problem, study.records(), budget.limits)
-    if is_spent(study.records(), budget):
-        return Explored(problem, recall(problem, study), interrupted=False)
+    problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
+    if interrupted or not problem.groups or _is_over(problem, study, budget):
+        return Explored(problem, recall(problem, study), interrupted)
+    left_s = _seconds_left(problem, study, budget)
     try:
-        knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * _seconds_left(problem, study, budget))
+        knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
         steer(problem, study, budget, knowledge, seed)
     except KeyboardInterrupt:
         return Explored(problem, None, interrupted=True)
@@ -89,13 +86,55 @@ def explore(
         raise
     except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
         warnings.warn(f"trials begin without knowing the model, since probing it failed: {why(error)}", stacklevel=3)
-        return Explored(problem, None, trials(budget))
-    return Explored(problem, knowledge, trials(budget))
+        return Explored(problem, None, trials(problem, budget))
+    return Explored(problem, knowledge, trials(problem, budget))
+
+
+def _begun(
+    problem: Problem, study: Study, budget: Budget, trials: Callable[[Problem, Budget], bool], stage: Stage
+) -> tuple[Problem, bool]:
+    """Measures float and int8; where the device refuses this, as much of it as it takes.
+
+    Returns:
+        The problem without what is refused, and whether the user interrupted it.
+    """
+    for allowed in _ends(problem, study, budget):
+        if trials(problem, allowed):
+            return problem, True
+    problem = with_f32(problem, study.records(), budget.limits)
+    if _is_over(problem, study, budget):
+        return problem, False
+    taken = without_refused(problem, study, budget.clock, stage)
+    if taken is problem or not taken.groups:
+        return taken, False
+    study.enqueue(taken.dimensions.parameters(taken.whole(taken.space.default_recipe())), "int8")
+    return taken, trials(taken, replace(budget, n_trials=len(study.records()) + 1))
+
+
+def _is_over(problem: Problem, study: Study, budget: Budget) -> bool:
+    """Whether there is nothing left for a further trial."""
+    return is_spent(study.records(), budget, problem.evaluator.float_seconds if budget.clock.is_limited else 0.0)
+
+
+def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
+    """Enqueues the float model and the model in int8, and gives the budget of either.
+
+    Where the time is limited, int8 is the first, and is measured even where preparation took all of it; unless the
+    float model alone took more.
+    """
+    ends = list(first_plans(problem.groups, [problem.space.default_recipe()]))
+    clock, most = budget.clock, math.inf if budget.n_trials is None else budget.n_trials
+    if clock.is_limited:
+        ends.reverse()
+    for origin, plan in ends:
+        study.enqueue(problem.dimensions.parameters(plan), origin)
+    if clock.is_limited and (clock.left_s > 0 or problem.evaluator.float_seconds < clock.seconds):
+        yield replace(budget, n_trials=1, clock=Clock())
+    yield replace(budget, n_trials=int(min(len(ends), most)))
 
 
 def _seconds_left(problem: Problem, study: Study, budget: Budget) -> float:
     """For trials, about."""
     candidate_s = problem.evaluator.float_seconds
-    left_s = None if budget.deadline is None else budget.deadline - budget.closing_s - time.monotonic()
     left = None if budget.n_trials is None else budget.n_trials - len(study.records())
-    return likely_trials(left, left_s, candidate_s) * candidate_s
+    return likely_trials(left, budget.trials_s, candidate_s) * candidate_s

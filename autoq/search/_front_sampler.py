@@ -26,6 +26,7 @@ from autoq.search._front_models import FrontModels, points_near
 from autoq.search._knowledge import Knowledge
 from autoq.search._observed import Observed
 from autoq.search._sizes import SizeLimit
+from autoq.search._suspects import unsuspected
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, Any]
@@ -196,7 +197,7 @@ class _Pool:
         allowed = self._small(self.effects.settled(runnable))
         seen = Points.concatenate([self.seen.points, self.seen.pending, self.seen.failed])
         keys, first = np.unique(allowed.keys(), return_index=True)
-        return allowed[first[~np.isin(keys, seen.keys())]]
+        return unsuspected(allowed[first[~np.isin(keys, seen.keys())]], self.seen.failed, self.seen.points)
 
     def _small(self, points: Points) -> Points:
         """Those that save enough, or else most."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -29,17 +29,25 @@ class Dimensions:
         recipe: Choices by recipe field.
         units: Groups by unit; the groups of a unit share one precision.
         own: Choices by recipe field that each unit has for itself.
+        floats: Groups of no unit, which are float in every plan.
     """
 
     recipe: Mapping[str, tuple[Any, ...]]
     units: Mapping[str, tuple[str, ...]]
     own: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    floats: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, space: SearchSpace, units: Mapping[str, Sequence[str]]) -> Dimensions:
         """Dimensions of a space on a model whose groups make these units."""
         held = {unit: tuple(groups) for unit, groups in units.items()}
         return cls(space.recipe_choices(), held, space.unit_choices())
+
+    def without(self, groups: Collection[str]) -> Dimensions:
+        """The same with some groups in float for good."""
+        left = {unit: tuple(name for name in held if name not in groups) for unit, held in self.units.items()}
+        units = {unit: held for unit, held in left.items() if held}
+        return replace(self, units=units, floats=self.floats.union(groups))
 
     @property
     def cardinality(self) -> int:
@@ -59,7 +67,7 @@ class Dimensions:
             group: Precision(trial.suggest_categorical(PRECISION_PREFIX + unit, words))
             for unit, groups in self.units.items()
             for group in groups
-        }
+        } | dict.fromkeys(sorted(self.floats), Precision.FLOAT)
         # All units are asked, those in float too: a parameter that only some trials have is one that no sampler models.
         own = {
             unit: {

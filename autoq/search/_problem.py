@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import openvino as ov
 
 from autoq.calibration import ModelInputs, collect, inputs_digest, statistics_digest
-from autoq.core import BiasCorrection, Level, ModelError, ModelType, ResetState, RuntimePrecision, TargetDevice
+from autoq.core import (
+    BiasCorrection,
+    Level,
+    ModelError,
+    ModelType,
+    Precision,
+    QuantizationPlan,
+    Recipe,
+    ResetState,
+    RuntimePrecision,
+    TargetDevice,
+)
 from autoq.evaluation import CandidateEvaluator, hardware_fingerprint, supported_precisions
 from autoq.graph import Placements, model_digest, units
+from autoq.search._clock import Clock
 from autoq.search._knowledge import Knowledge
 from autoq.search._parameters import Dimensions
 from autoq.search._plan_builder import PlanBuilder
@@ -21,6 +34,9 @@ from autoq.transform import CandidateBuilder
 # Name of the file that holds the statistics.
 STATISTICS = "statistics.npz"
 Stage = Callable[[str, int, int | None], None]
+
+# Of what is left of the first third of the time.
+_CALIBRATION_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +55,7 @@ class Problem:
         hardware: Fingerprint of the machine.
         digests: Of the model and of the calibration data, by what they are called.
         digest: Of both together: the name of the folder in the cache that holds what was computed of them.
+        calibrated_on: Samples that the statistics are of, where there was no time for all; None is all.
         knowledge: What is known without trials, if that is not to be found out.
     """
 
@@ -52,6 +69,7 @@ class Problem:
     hardware: str
     digests: Mapping[str, str]
     digest: str
+    calibrated_on: int | None = None
     knowledge: Knowledge | None = None
     level: Level = Level.GROUP
 
@@ -59,6 +77,15 @@ class Problem:
     def groups(self) -> tuple[str, ...]:
         """Names of the searchable groups."""
         return tuple(group for groups in self.dimensions.units.values() for group in groups)
+
+    def without(self, groups: Collection[str]) -> Problem:
+        """The same problem with some groups in float for good."""
+        return replace(self, dimensions=self.dimensions.without(groups))
+
+    def whole(self, recipe: Recipe) -> QuantizationPlan:
+        """The plan with all searchable groups in int8."""
+        precisions = dict.fromkeys(self.groups, Precision.INT8)
+        return QuantizationPlan(recipe, precisions | dict.fromkeys(self.dimensions.floats, Precision.FLOAT))
 
     def at(self, level: Level) -> Problem:
         """The same problem with other units.
@@ -112,6 +139,8 @@ def prepare(
     cache: Path | None,
     stage: Stage,
     reset_state: ResetState = ResetState.SAMPLE,
+    clock: Clock | None = None,
+    calibrated_on: int | None = None,
 ) -> Problem:
     """Places quantizers, collects statistics once, and measures the float model.
 
@@ -129,6 +158,8 @@ def prepare(
             memory.
         stage: Told what happens.
         reset_state: When the state of the model is reset while samples are run.
+        clock: Of the search; where its time is short, statistics are of fewer samples.
+        calibrated_on: That an earlier session of the same search had time for; None leaves it to the clock.
 
     Raises:
         ModelError: The model has nothing to quantize.
@@ -140,12 +171,20 @@ def prepare(
     placements = place(model, space, target_device=target_device, model_type=model_type)
     level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
     dimensions = Dimensions.of(space, units(model, placements.reference, level))
-    subset_size = min(max(space.subset_sizes), len(inputs))
-    of_model, of_data = model_digest(model), inputs_digest(inputs, subset_size)
-    digest = statistics_digest(of_model, of_data, subset_size, "f32", reset_state)
-    if cache is not None:
-        cache = cache / digest
-        cache.mkdir(parents=True, exist_ok=True)
+    clock = clock or Clock()
+    most = min(max(space.subset_sizes), len(inputs))
+    subset_size = calibrated_on or most
+    of_model = model_digest(model)
+
+    def kept_as(samples: int) -> tuple[str, str, Path | None]:
+        """Digest of the data, of both, and what is computed of so many samples is kept in."""
+        of_data = inputs_digest(inputs, samples)
+        digest = statistics_digest(of_model, of_data, samples, "f32", reset_state)
+        if cache is not None:
+            (cache / digest).mkdir(parents=True, exist_ok=True)
+        return of_data, digest, None if cache is None else cache / digest
+
+    of_data, digest, folder = kept_as(subset_size)
     statistics = collect(
         model,
         placements,
@@ -153,10 +192,19 @@ def prepare(
         needs=space.needs(),
         subset_size=subset_size,
         reset_state=reset_state,
-        path=None if cache is None else cache / STATISTICS,
+        max_seconds=math.inf if calibrated_on else clock.preparation_s(_CALIBRATION_SHARE),
+        path=None if folder is None else folder / STATISTICS,
         progress=lambda done, total: stage("collecting calibration statistics", done, total),
     )
-    builder = CandidateBuilder(model, placements, statistics, inputs, cache)
+    if len(statistics.table) < min(len(inputs), -(-subset_size // statistics.batch)):
+        # What is kept under the name of fewer samples is found again by a search that goes on with these.
+        calibrated_on = len(statistics)
+        of_data, digest, folder = kept_as(calibrated_on)
+        if folder is not None:
+            statistics.save(folder / STATISTICS)
+    if calibrated_on is not None:
+        clock.shorten(f"quantizers are calibrated on {calibrated_on:,} of {most:,} samples, for which there was time.")
+    builder = CandidateBuilder(model, placements, statistics, inputs, folder)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()
     return Problem(
@@ -170,5 +218,6 @@ def prepare(
         hardware=hardware_fingerprint(device),
         digests={"the model": of_model, "the calibration data": of_data},
         digest=digest,
+        calibrated_on=calibrated_on,
         level=level,
     )

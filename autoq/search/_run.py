@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ import optuna
 
 from autoq.core import AutoqError, DeviceLostError, Estimate, named_reason, reason
 from autoq.evaluation import Contest, Evaluation
+from autoq.search._clock import Clock
 from autoq.search._front import ParetoFront
 from autoq.search._limits import Limits
 from autoq.search._observer import SearchObserver
@@ -20,6 +22,8 @@ from autoq.search._study import STORAGE_ERRORS, Study
 
 # So many proposals in a row that build a model already measured mean that the sampler has nothing new to offer.
 _STALE_PROPOSALS = 100
+# A trial probably takes no longer than the longest of so many before it.
+_LATEST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +32,20 @@ class Budget:
 
     Attributes:
         n_trials: Candidates measured, earlier sessions included. None is no limit.
-        deadline: Moment of `time.monotonic()`; a trial that would probably end after it is not begun. None is no limit.
-        closing_s: Seconds before the deadline that are kept for the closing session.
+        clock: Of the search; a trial that would probably end when its time is up is not begun.
+        ending_s: Seconds before that which are kept for what comes after the trials.
         limits: What a model has to keep to be acceptable.
     """
 
     n_trials: int | None
-    deadline: float | None
+    clock: Clock = field(default_factory=Clock)
     limits: Limits = field(default_factory=Limits)
-    closing_s: float = 0.0
+    ending_s: float = 0.0
+
+    @property
+    def trials_s(self) -> float:
+        """Seconds that are left for trials; infinite where nothing limits them."""
+        return self.clock.left_s - self.ending_s
 
     @property
     def max_drop(self) -> float | None:
@@ -70,10 +79,12 @@ def run(
     records = [replace(record, remeasured=False) for record in earlier]
     measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
     again = study.settle(budget.limits)
-    stale, last_seconds, front = 0, 0.0, ParetoFront(records)
+    stale, front = 0, ParetoFront(records)
+    now = budget.clock.now
+    latest = deque([problem.evaluator.float_seconds], _LATEST)
     try:
-        while not is_spent(records, budget, last_seconds) and stale < _STALE_PROPOSALS:
-            started = time.monotonic()
+        while not is_spent(records, budget, max(latest)) and stale < _STALE_PROPOSALS:
+            started = now()
             trial = again.pop(0) if again else study.ask()
             record = _proposed(problem, study, trial)
             if (twin := measured.get(record.fingerprint)) is not None:
@@ -86,9 +97,11 @@ def run(
             records.append(record)
             if record.state is TrialState.COMPLETE:
                 measured[record.fingerprint] = record
-            stale, last_seconds, front = 0, time.monotonic() - started, ParetoFront(records)
+            front = ParetoFront(records)
             for observer in observers:
                 observer.on_trial(record, front)
+            stale = 0
+            latest.append(now() - started)
     except KeyboardInterrupt:
         return True
     except STORAGE_ERRORS as error:
@@ -101,9 +114,7 @@ def is_spent(records: Sequence[TrialRecord], budget: Budget, next_seconds: float
     """Whether a budget has nothing left for a further trial that takes so long."""
     if budget.n_trials is not None and len(records) >= budget.n_trials:
         return True
-    if budget.deadline is None:
-        return False
-    return time.monotonic() + next_seconds + budget.closing_s > budget.deadline
+    return budget.trials_s < next_seconds
 
 
 def _proposed(problem: Problem, study: Study, trial: optuna.Trial) -> TrialRecord:

@@ -31,7 +31,7 @@ from autoq.transform import SWITCHES
 _INPUTS = 30
 # How many inputs are looked at for one that may be taken.
 _LOOKED_AT = 8
-_MOST_SECONDS = 15.0
+MOST_SECONDS = 15.0
 
 Rows = NDArray[np.float32]
 Distortions = NDArray[np.float64]
@@ -88,8 +88,10 @@ def measure_sensitivities(
     evaluator: ModelRunner,
     measure: DistortionMeasure = DistortionMeasure.NMSE,
     samples: int = _INPUTS,
-    max_seconds: float = _MOST_SECONDS,
+    max_seconds: float = MOST_SECONDS,
     limit_s: float = math.inf,
+    given_up_after_s: float = math.inf,
+    floats: Collection[str] = (),
 ) -> Sensitivities:
     """Distortion of each unit alone, of pairs of them, and of all.
 
@@ -111,6 +113,9 @@ def measure_sensitivities(
         max_seconds: As many of them, the first ones, as fit into this time; four in any case.
         limit_s: What even these four may take: as many as fit, one in any case. Where one does not fit with the pairs,
             these are not measured.
+        given_up_after_s: Where units cannot be switched within one model, those that are not reached by then count as
+            the worst of those that are.
+        floats: Groups of no unit that are float in any case.
 
     Raises:
         DeviceError: The device fails to run the float model.
@@ -120,9 +125,18 @@ def measure_sensitivities(
     index = {unit: number for number, unit in enumerate(names)}
     settings = np.eye(len(names), dtype=np.float32)
     together = [settings[index[first]] + settings[index[second]] for first, second in pairs]
-    runs = _Runs(builder, model, list(units.values()), recipe, alike(inputs, samples), evaluator, measure)
+    feeds = alike(inputs, samples)
+    runs = _Runs(builder, model, list(units.values()), recipe, feeds, evaluator, measure, floats=floats)
     rows = np.array([np.ones(len(names)), *settings, *together], np.float32)
-    found, models = runs.distortions(rows, needed=1 + len(names), max_seconds=max_seconds, limit_s=limit_s)
+    found, models = runs.distortions(
+        rows,
+        needed=1 + len(names),
+        max_seconds=max_seconds,
+        limit_s=limit_s,
+        given_up_after_s=given_up_after_s,
+    )
+    unknown = np.isnan(found)
+    found[unknown] = np.max(found, where=np.isfinite(found), initial=0.0) or 1.0
     alone = dict(zip(names, found[1:].tolist(), strict=False))
     both = found[1 + len(names) :].tolist()
     interactions = {pair: value - alone[pair[0]] - alone[pair[1]] for pair, value in zip(pairs, both, strict=False)}
@@ -169,7 +183,7 @@ def measure_restorations(
     found, _ = runs.distortions(
         rows,
         needed=len(rows),
-        max_seconds=_MOST_SECONDS,
+        max_seconds=MOST_SECONDS,
         limit_s=limit_s,
         given_up_after_s=limit_s,
         workers=workers,

@@ -19,6 +19,9 @@ from autoq.search._run import Budget
 from autoq.search._sizes import SizeLimit, size_limit
 from autoq.search._study import Study, measured_noise
 
+# Of the time of a search, the most that the walk of the predicted front takes.
+_PLANNING_SHARE = 0.05
+
 
 def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, seed: int) -> None:
     """Enqueues the first plans of a search, and has the sampler that its space names propose the others.
@@ -37,7 +40,11 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
     most = budget.limits.max_size_bytes
     size = None if most is None else size_limit(problem, most)
     plans = _informed_plans(problem, knowledge, size) if informed else _other_plans(problem, knowledge)
+    clock = budget.clock
+    latest = clock.now() + _PLANNING_SHARE * clock.seconds
     for origin, plan in plans:
+        if clock.now() > latest:
+            break
         study.enqueue(problem.dimensions.parameters(plan), origin)
     if informed:
         sampler = FrontSampler(

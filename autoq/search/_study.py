@@ -45,6 +45,20 @@ def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float
     return noise_of(evaluation_from_dict(values["evaluation"]), samples)
 
 
+def recall_before(storage: str | None, name: str, key: str) -> Any:  # any JSON value
+    """What the study of this name keeps under a key, before it is opened to go on; None where there is none of it."""
+    try:
+        return (
+            None if storage is None else optuna.load_study(storage=storage, study_name=name).user_attrs.get(_kept(key))
+        )
+    except Exception:  # noqa: BLE001  # who opens it says what is wrong with it
+        return None
+
+
+def _kept(key: str) -> str:
+    return f"autoq/{key}"
+
+
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
     """Keeps Optuna's log to warnings while a search runs, and gives the user's level back afterwards."""
@@ -122,11 +136,11 @@ class Study:
 
     def remember(self, key: str, value: Any) -> None:  # any JSON value
         """Keeps a JSON value with the study."""
-        self._study.set_user_attr(f"autoq/{key}", value)
+        self._study.set_user_attr(_kept(key), value)
 
     def recall(self, key: str) -> Any:  # any JSON value
         """What `remember` kept under this key, None before."""
-        return self._study.user_attrs.get(f"autoq/{key}")
+        return self._study.user_attrs.get(_kept(key))
 
     def records(self) -> list[TrialRecord]:
         """Records of all trials that ended, by number; also those that the storage could not take."""

@@ -165,7 +165,7 @@ class TableEvaluator:
         """
         raise DeviceError(self._not_recorded("outputs"))
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision) -> Accuracy:
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
         """Not recorded; raises as `outputs` does."""
         raise DeviceError(self._not_recorded("held-out data"))
 

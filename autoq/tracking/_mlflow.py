@@ -7,6 +7,7 @@ that was killed anywhere goes on in the same parent run, and nothing is logged t
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from autoq.core import ConfigError, reason
-from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState
+from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState, choose
 from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
 from autoq.tracking._logged_model import Export, log_model
 from autoq.tracking._store import (
@@ -57,6 +58,7 @@ class MlflowObserver:
             else "autoq". An active run in the same experiment and store becomes the parent of the search's.
         export: Saves the model of a trial as IR; None logs no models.
         figures: Metrics of a search that ended, for its parent run; None logs none.
+        ends: Moment of `time.monotonic()` after which no model is logged but the chosen one.
 
     Raises:
         ConfigError: The store cannot be opened; a server that does not answer yet is asked again later.
@@ -69,11 +71,13 @@ class MlflowObserver:
         *,
         export: Export | None = None,
         figures: Figures | None = None,
+        ends: float = math.inf,
     ) -> None:
         self.tracking_uri = tracking_store(tracking_uri)
         self.experiment_id: str | None = None
         self._export = export
         self._figures = figures
+        self._ends = ends
         caller = enclosing_run(self.tracking_uri)
         self._experiment = experiment or DEFAULT_EXPERIMENT
         self._caller = caller if experiment is None else None
@@ -239,7 +243,6 @@ class MlflowObserver:
             # Metrics of the closing session, as a second step of those of the trials.
             if record.remeasured and record.number in self._logged:
                 self._log(self._logged[record.number], trial_metrics(record), {}, step=1)
-        self._log_models(front)
         if files is not None:
             for name in ("report.html", "front.png", "front.json", "plan.json", "run.json"):
                 if (files / name).exists():
@@ -247,14 +250,20 @@ class MlflowObserver:
         members = {record.number for record in front}
         for number, run_id in self._logged.items():
             self._client.set_tag(run_id, "autoq.front", str(number in members).lower())
+        self._log_models(front)
 
     def _log_models(self, front: ParetoFront) -> None:
-        if self._export is None or self._info is None or self.experiment_id is None:
+        if self._export is None or self._info is None or self.experiment_id is None or not len(front):
             return
         place = (self._client, self.tracking_uri, self.experiment_id)
-        for record in front.staircase:
+        chosen, longest_s = choose(front, self._info.choose).number, 0.0
+        for record in sorted(front.staircase, key=lambda step: step.number != chosen):
+            began = time.monotonic()
+            if longest_s and began + longest_s > self._ends:
+                break
             if not record.is_baseline and record.number in self._logged:
                 log_model(*place, self._logged[record.number], record, self._export, self._info.device)
+                longest_s = max(longest_s, time.monotonic() - began)
 
     def _log(self, run_id: str | None, metrics: dict[str, float], params: dict[str, str], step: int = 0) -> None:
         from mlflow.entities import Metric, Param

@@ -78,7 +78,7 @@ def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS)
         problem = table.problem()
         problem = replace(problem, space=problem.space.model_copy(update={"sampler": sampler}))
         study = Study(None, sampler, sampler=sampler, seed=seed, identity={})
-        budget = Budget(n_trials=None, deadline=None, limits=Limits(max_drop=max_drop))
+        budget = Budget(n_trials=None, limits=Limits(max_drop=max_drop))
         if informed:
             steer(problem, study, budget, learn(problem, study, lambda *_: None), seed)
         else:

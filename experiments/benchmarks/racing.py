@@ -84,7 +84,7 @@ def record(case: Case, count: int, samples: int | None) -> tuple[Scores, Scores,
     )
     with quiet_optuna():
         study = Study(None, "racing", sampler="tpe", seed=0, identity={})
-        allowed = Budget(n_trials=count, deadline=None, limits=Limits(max_drop=budget(case)))
+        allowed = Budget(n_trials=count, limits=Limits(max_drop=budget(case)))
         steer(problem, study, allowed, learn(problem, study, lambda *_: None), seed=0)
         kept = Kept()
         run(problem, study, allowed, [kept], [])

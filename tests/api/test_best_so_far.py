@@ -73,7 +73,7 @@ def test_the_best_so_far_is_on_disk_after_every_trial(tmp_path, choose):
     reader = Reader(tmp_path, limits)
     with quiet_optuna():
         study = Study(None, "search", sampler="front", seed=0, identity={})
-        budget = Budget(n_trials=15, deadline=None, limits=limits)
+        budget = Budget(n_trials=15, limits=limits)
         steer(problem, study, budget, learn(problem, study, lambda *_: None), 0)
         run(problem, study, budget, [keeper, reader], [])
     loaded = SearchResult.load(tmp_path)

@@ -4,6 +4,7 @@ import errno
 import re
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from networks import conv_net, images, run
 
 import autoq
 from autoq.api._folder import RunFolder
-from autoq.core import DeviceError
+from autoq.core import DeviceError, Estimate
 from autoq.evaluation import Evaluator
 from autoq.search import Study, TrialState
 from autoq.transform import CandidateBuilder
@@ -210,7 +211,15 @@ def test_ctrl_c_before_there_is_any_trial_is_passed_on(tmp_path, stage):
 
 
 @pytest.mark.parametrize("stage", ["measuring the sensitivity", "measuring . finalists", "scoring the front on held"])
-def test_ctrl_c_after_a_trial_gives_out_what_there_is(tmp_path, stage):
+def test_ctrl_c_after_a_trial_gives_out_what_there_is(tmp_path, stage, monkeypatch):
+    evaluate = Evaluator.evaluate
+
+    def fast(self, *given):
+        """Whoever is quantized is on the front: there is no closing session of the float model alone."""
+        found, seconds = evaluate(self, *given)
+        return replace(found, latency=replace(found.latency, ratio=Estimate(0.5, 0.5, 0.5))), seconds
+
+    monkeypatch.setattr(Evaluator, "evaluate", fast)
     out = tmp_path / "run"
     result = search(observers=[stopped_at(stage)], out=out, holdout=(X[:20], Y[:20]), n_trials=3)
     assert result.interrupted

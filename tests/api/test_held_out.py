@@ -1,6 +1,6 @@
 """What a search never sees, and how models are scored on it."""
 
-import time
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +11,7 @@ from records import record
 from autoq.api._held_out import held_out_numbers, labelled, score_front, scoring_seconds
 from autoq.core import DeviceError, Estimate
 from autoq.evaluation import Accuracy, ValidationSet
-from autoq.search import ParetoFront
+from autoq.search import Clock, ParetoFront
 
 X = images(1000, seed=3)
 Y = np.arange(1000)
@@ -72,35 +72,56 @@ def test_pairs_are_read_when_they_are_asked_for():
 
 class Evaluator:
     def __init__(self, failing=()):
-        self.asked, self.failing = [], failing
+        self.asked, self.items, self.failing = [], [], failing
 
-    def score_held_out(self, model, precision):
+    def score_held_out(self, model, precision, items=None):
         self.asked.append(model)
+        self.items.append(items)
         if model in self.failing:
             raise DeviceError("gone")
         return Accuracy(0.5, Estimate(0.1, 0.0, 0.2), 200, np.empty(0))
 
 
-def scored(evaluator, deadline=None):
+def scored(evaluator, *, left_s=math.inf, divisible=True):
+    """Scores a front on 200 items, of which each model takes 2 s."""
     problem = SimpleNamespace(evaluator=evaluator, builder=SimpleNamespace(build=lambda p: p.recipe.subset_size - 100))
-    front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.7), record(2, 0.02, 0.5)])
-    return set(score_front(problem, front, front[1], deadline, lambda *_: None))
+    points = enumerate([(0.0, 1.0), (0.01, 0.7), (0.02, 0.5)])
+    front = ParetoFront([record(number, *point, seconds={"accuracy": 1.0}) for number, point in points])
+    clock = Clock(seconds=left_s + 3.0, now=lambda: 0.0)
+    held_out = ValidationSet([0] * 200, [0] * 200) if divisible else [0] * 200
+    found = score_front(problem, front, front[1], held_out, clock, 3.0, lambda *_: None)
+    return set(found), clock.shortened
 
 
 def test_the_whole_front_is_scored_once_the_chosen_model_first():
     evaluator = Evaluator()
-    assert scored(evaluator) == {0, 1, 2}
+    assert scored(evaluator) == ({0, 1, 2}, [])
+    assert set(evaluator.items) == {None}
     assert evaluator.asked[0] == 1
     assert sorted(evaluator.asked) == [0, 1, 2]
 
 
-def test_without_time_the_chosen_model_alone_is_scored():
-    assert scored(Evaluator(), time.monotonic() - 1) == {1}
+def test_where_time_is_short_fewer_items_are_scored_or_none():
+    evaluator = Evaluator()
+    numbers, said = scored(evaluator, left_s=1.0)
+    assert (numbers, set(evaluator.items)) == ({0, 1, 2}, {50})
+    assert said == ["models are scored on 50 of 200 held-out samples, for which there was time."]
+    none = set(), ["there was no time to score the chosen model on the held-out data."]
+    assert scored(Evaluator(), left_s=0.1) == scored(Evaluator(), left_s=1.0, divisible=False) == none
+
+
+def test_a_model_for_which_there_is_no_time_is_left_out():
+    evaluator = Evaluator()
+    now = iter([0.0, 5.0, 5.0])
+    problem = SimpleNamespace(evaluator=evaluator, builder=SimpleNamespace(build=lambda p: 0))
+    rows = [record(0, 0.0, 1.0, seconds={"accuracy": 1.0}), record(1, 0.01, 0.7, seconds={"accuracy": 1.0})]
+    front, clock = ParetoFront(rows), Clock(seconds=5.0, now=lambda: next(now))
+    assert set(score_front(problem, front, front[1], [0] * 100, clock, 0.0, lambda *_: None)) == {front[1].number}
 
 
 def test_a_model_that_fails_costs_no_result():
-    with pytest.warns(UserWarning, match="trial 2 could not be scored on held-out data: gone"):
-        assert scored(Evaluator(failing={2})) == {1}
+    with pytest.warns(UserWarning, match="trial 2 could not be scored on held-out data: .*gone"):
+        assert scored(Evaluator(failing={2}))[0] == {1}
 
 
 def test_scoring_takes_as_long_as_the_trials_did():

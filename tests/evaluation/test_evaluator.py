@@ -144,3 +144,26 @@ def test_without_held_out_data_there_is_nothing_to_score():
     model = conv_net()
     with pytest.raises(ValueError, match="no held-out data"):
         evaluator(model).score_held_out(model, RuntimePrecision.F32)
+
+
+def test_where_scoring_the_float_model_would_take_too_long_all_models_are_scored_on_fewer_items():
+    model, other = conv_net(), conv_net(seed=8)
+    made = evaluator(model, validation=with_answers_of(model), patience_s=1e-6)
+    assert made.float_results.items == 32
+    assert made.float_accuracy.n == len(made.float_accuracy.scores) == 32
+    evaluation, _ = made.evaluate(other, RuntimePrecision.F32)
+    assert evaluation.accuracy.n == len(evaluation.accuracy.scores) == 32
+    # As many, and the same, in a process that starts again, and in a search that goes on.
+    for known in ({"float_results": made.float_results}, {"items": 32}):
+        again = evaluator(model, validation=with_answers_of(model), **known)
+        assert again.float_accuracy.n == 32
+        assert (again.evaluate(other, RuntimePrecision.F32)[0].accuracy.scores == evaluation.accuracy.scores).all()
+
+
+def test_what_there_is_no_time_to_compare_is_as_uncertain_as_it_usually_is():
+    model = conv_net()
+    known = evaluator(model).float_latency.ratio
+    usual = evaluator(model, patience_s=1e-6).float_latency.ratio
+    assert usual.low < 0.98
+    assert usual.high > 1.02
+    assert known.low < known.high

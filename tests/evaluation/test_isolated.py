@@ -18,7 +18,15 @@ from networks import conv_net, images, run, token_net
 from autoq import collect
 from autoq.calibration import as_inputs
 from autoq.core import ConfigError, DeviceError, DeviceLostError, MetricError, QuantizationPlan, RuntimePrecision
-from autoq.evaluation import Evaluator, IsolatedEvaluator, RuntimeConfig, ValidationSet, model_outputs, resolve_metric
+from autoq.evaluation import (
+    DeviceProcess,
+    Evaluator,
+    IsolatedEvaluator,
+    RuntimeConfig,
+    ValidationSet,
+    model_outputs,
+    resolve_metric,
+)
 from autoq.evaluation._crossing import packed, unpacked
 from autoq.evaluation._worker import _portable
 from autoq.graph import Placements
@@ -325,3 +333,30 @@ def test_held_out_data_are_scored_in_the_process():
     assert there.n == here.n == 20
     assert there.drop == here.drop
     np.testing.assert_array_equal(there.scores, here.scores)
+
+
+def test_a_process_that_was_started_in_advance_and_is_not_needed_ends():
+    process = DeviceProcess()
+    pid = process._process.pid
+    process.close()
+    assert ended(pid)
+
+
+def test_a_process_that_was_started_in_advance_is_used():
+    process = DeviceProcess()
+    model = conv_net()
+    with IsolatedEvaluator(model, **arguments(model), process=process) as made:
+        assert pid_of(made) == process._process.pid
+    assert ended(process._process.pid)
+
+
+def test_after_the_end_of_a_search_a_candidate_has_as_long_as_the_longest_one_twice(tmp_path, candidate):
+    device = FailingDevice(tmp_path)
+    model = conv_net()
+    with IsolatedEvaluator(model, **arguments(model, metric=resolve_metric(device)), ends=time.monotonic()) as made:
+        longest_s = max(made.float_seconds, 2.0)
+        device.order("int8 compile hang in native code")
+        began = time.monotonic()
+        with pytest.raises(DeviceError, match="gave no answer"):
+            made.evaluate(candidate, F32)
+        assert time.monotonic() - began >= 2 * longest_s * 0.99

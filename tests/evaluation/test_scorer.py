@@ -117,3 +117,15 @@ def test_time_belongs_to_operations():
     assert not {"conv_1_bias", "relu_1", "residual", "head_bias"} & set(times)
     assert all(value >= 0 for value in times.values())
     assert sum(times.values()) > 0
+
+
+def test_what_is_kept_is_all_that_there_is_and_tells_what_outputs_are():
+    metric = resolve_metric("negative_perplexity")
+    scorer = Scorer(ValidationSet.of(MODEL, PAIRS), metric=metric, evaluate=None, runtime=RUNTIME)
+    score = scorer.of(MODEL, RuntimePrecision.F32)
+    some, _ = score(np.array([1, 4, 9]))
+    assert scorer.kind is None  # some items do not tell of all
+    scorer.keep(np.array([1, 4, 9]))
+    kept, _ = score(None)
+    assert (len(scorer), kept) == (3, some)
+    assert scorer.kind is not None

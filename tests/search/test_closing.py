@@ -1,5 +1,6 @@
 """The closing session: who is measured once more, and what becomes of it."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,9 +9,9 @@ from records import evaluation, record
 
 from autoq.core import DeviceError
 from autoq.evaluation import Outcome
-from autoq.search import Budget, Limits, ParetoFront, Study, close
+from autoq.search import Budget, Clock, Limits, ParetoFront, Study, close
 
-BUDGET = Budget(n_trials=None, deadline=None, limits=Limits(max_drop=0.02))
+BUDGET = Budget(n_trials=None, limits=Limits(max_drop=0.02))
 
 
 class Evaluator:
@@ -19,7 +20,7 @@ class Evaluator:
     def __init__(self, truth):
         self.truth = truth
         self.asked = []
-        self.float_accuracy = SimpleNamespace(n=100)
+        self.float_accuracy, self.float_latency = SimpleNamespace(n=100), SimpleNamespace(baseline_p50_ms=1.0)
 
     def remeasure(self, finalists, max_seconds):
         self.asked.append([finalist.model for finalist in finalists])
@@ -30,13 +31,13 @@ def measured(number, drop, ratio, **changes):
     return record(number, drop, ratio, seconds={"build": 0.1, "compile": 0.1, "accuracy": 1.0}, **changes)
 
 
-def closed(records, truth, *, seconds=1000.0):
+def closed(records, truth, *, seconds=1000.0, budget=BUDGET):
     evaluator = Evaluator(truth)
     builder = SimpleNamespace(build=lambda plan: plan.recipe.subset_size - 100)  # the number, see `record`
     problem = SimpleNamespace(evaluator=evaluator, builder=builder)
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     told = []
-    result = close(problem, study, BUDGET, records, seconds, lambda *stage: told.append(stage))
+    result = close(problem, study, budget, records, seconds, lambda *stage: told.append(stage))
     return {r.number: r for r in result}, evaluator.asked
 
 
@@ -60,6 +61,29 @@ def test_little_time_is_spent_on_the_fastest():
     records = [measured(number, 0.02 - 0.001 * number, 0.4 + 0.05 * number) for number in range(8)]
     _, asked = closed(records, {}, seconds=0.0)
     assert asked == [[0, 1]]
+
+
+def test_where_the_clock_is_limited_too_little_time_is_spent_on_none():
+    records = [measured(number, 0.02 - 0.001 * number, 0.4 + 0.05 * number) for number in range(8)]
+    limited = replace(BUDGET, clock=Clock(seconds=60.0))
+    found, asked = closed(records, {}, seconds=1.0, budget=limited)
+    assert asked == []
+    assert not any(r.remeasured for r in found.values())
+    assert limited.clock.shortened == ["there was no time to measure the best models together once more."]
+    _, asked = closed(records, {}, seconds=4.0, budget=limited)
+    assert 2 <= len(asked[0]) < 8
+
+
+@pytest.mark.parametrize("seconds", [math.inf, 60.0])
+def test_there_is_no_session_of_the_float_model_alone(seconds):
+    baseline = measured(0, 0.0, 1.0, fingerprint="float")
+    budget = replace(BUDGET, clock=Clock(seconds=seconds))
+    found, asked = closed([baseline], {}, budget=budget)
+    assert (asked, found[0].remeasured) == ([], False)
+    # With another that turns out to be worse, it is on the front as it was measured.
+    found, asked = closed([baseline, measured(1, 0.001, 0.4)], {1: (0.03, 0.4), 0: (0.0, 1.0)}, budget=budget)
+    assert len(asked) == 1
+    assert [r.number for r in ParetoFront(found.values())] == [0]
 
 
 def test_samples_that_were_left_out_count_as_time():

@@ -90,7 +90,7 @@ def test_a_search_keeps_to_every_limit():
     limits = Limits(max_drop=0.03, max_latency_ms=ratio * float_ms, float_ms=float_ms)
     with quiet_optuna():
         study = Study(None, "search", sampler="front", seed=0, identity={})
-        budget = Budget(n_trials=15, deadline=None, limits=limits)
+        budget = Budget(n_trials=15, limits=limits)
         steer(problem, study, budget, learn(problem, study, lambda *_: None), 0)
         run(problem, study, budget, [], [])
         records = close(problem, study, budget, study.records(), 10.0, lambda *_: None)

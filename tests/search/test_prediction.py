@@ -80,7 +80,7 @@ def test_trials_are_predicted_better_than_by_their_mean():
     problem = table.problem()
     with quiet_optuna():
         study = Study(None, "search", sampler="front", seed=0, identity={})
-        budget = Budget(n_trials=25, deadline=None)
+        budget = Budget(n_trials=25)
         knowledge = learn(problem, study, lambda *_: None)
         steer(problem, study, budget, knowledge, 0)
         run(problem, study, budget, [], [])

@@ -62,7 +62,7 @@ def searched(table, sampler, n_trials, max_drop=None):
     problem = table.problem()
     problem = replace(problem, space=problem.space.model_copy(update={"sampler": sampler}))
     study = Study(None, "search", sampler=sampler, seed=0, identity={})
-    budget = Budget(n_trials=n_trials, deadline=None, limits=Limits(max_drop=max_drop))
+    budget = Budget(n_trials=n_trials, limits=Limits(max_drop=max_drop))
     steer(problem, study, budget, learn(problem, study, lambda *_: None), 0)
     run(problem, study, budget, [], [])
     return problem, study, budget
@@ -262,7 +262,7 @@ def test_a_search_through_all_plans_finds_the_front(table):
     study = Study(None, "search", sampler="random", seed=0, identity={})
     for row in np.random.default_rng(0).permutation(len(table.space)).tolist():
         study.enqueue(problem.dimensions.parameters(table.space.plan(row)), "enumerated")
-    run(problem, study, Budget(n_trials=len(table.space), deadline=None), [], [])
+    run(problem, study, Budget(n_trials=len(table.space)), [], [])
     records = study.records()
     assert len({record.fingerprint for record in records}) == len(table.space)
     assert {record.evaluation.accuracy.outcome for record in records} == {Outcome.FINISHED, Outcome.DOMINATED}
