@@ -143,3 +143,22 @@ def test_a_benchmark_runs(name):
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert {line["benchmark"] for line in said} == {name}
     assert len({line["figure"] for line in said}) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.peers
+def test_models_of_a_package_go_through_everything():
+    """Fetches an archive from PyPI."""
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, str(EXPERIMENTS / "benchmarks" / "strangers.py"), "--quick", "basic-pitch", "--search", "5"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["form"] for line in said} == {"SavedModel", "ONNX", "TFLite"}, done.stderr[-2000:]
+    assert all(line["read"] == line["quantize"] == line["search"] == "ok" for line in said)
+    assert done.returncode == int(not all(line["met"] for line in said))

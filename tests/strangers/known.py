@@ -1,0 +1,40 @@
+"""What is known about strangers that do not go the way of all others, and whose doing it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is expected of a stranger.
+
+    Attributes:
+        unread: Words of OpenVINO's reader, which does not read the file; empty where it does.
+        nothing: There is nothing to quantize: all of it came quantized.
+        warned: Words of a warning that is right.
+        device: OpenVINO's CPU computes what is quantized, by autoq and by the peer, otherwise than OpenVINO's
+            reference does, which is right.
+        peer: Words of the error with which NNCF does not quantize it, or with which what it makes does not compile.
+    """
+
+    unread: str = ""
+    nothing: bool = False
+    warned: str = ""
+    device: bool = False
+    peer: str = ""
+
+
+ORDINARY = Known()
+KNOWN: Mapping[str, Known] = {
+    "file_ort_operators_onnx": Known(unread="com.microsoft.QGemm"),
+    "operators_on_integers_by_channel": Known(unread="QLinearConv-11"),
+    "file_convolutional_integers_tflite": Known(nothing=True),
+    "convolutions_for_two_rates": Known(warned="no calibration sample runs the else branch"),
+    "gemm_in_all_its_forms": Known(device=True),
+}
+
+
+def known(name: str) -> Known:
+    return KNOWN.get(name, ORDINARY)
