@@ -24,6 +24,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from autoq.calibration._finite import check_finite
 from autoq.calibration._histograms import BINS
 from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import Needs, required_histograms, required_taps
@@ -31,7 +32,7 @@ from autoq.calibration._samples import Feed
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import TappedModel
 from autoq.calibration._taps import Statistic
-from autoq.core import FloatArray, ModelError, ResetState
+from autoq.core import FloatArray, ResetState
 from autoq.graph import BodyKey, QuantizationGraph, bodies_of, unique_names
 
 Values = list[NDArray[Any]]
@@ -186,6 +187,7 @@ class _Observed:
 
     Attributes:
         tapped: The body, giving its statistics.
+        graphs: Its placements.
         request: Runs it; None where nothing is observed in it but what is inside of its own operations.
         watched: What runs the operations in it that have bodies, and the request for it; None without any.
         rows: One for each sample, [columns].
@@ -195,6 +197,7 @@ class _Observed:
     """
 
     tapped: TappedModel
+    graphs: Sequence[QuantizationGraph]
     request: ov.InferRequest | None
     watched: tuple[_Watched, ov.InferRequest] | None
     rows: list[FloatArray] = field(default_factory=list)
@@ -211,7 +214,7 @@ class _Observed:
         if any(graph.bodies for graph in graphs):
             inner = _Watched.of(body, graphs, needs, compile_model)
             watched = inner, inner.compiled.create_infer_request()
-        return cls(tapped, request, watched)
+        return cls(tapped, graphs, request, watched)
 
     def run(self, feed: Mapping[int, NDArray[Any]], sample: int) -> None:
         """Runs the body once."""
@@ -221,7 +224,7 @@ class _Observed:
         if self.request is not None:
             self.request.infer(dict(feed))
             tapped.read(self.request, row, histograms)
-            self._check_finite(row[0], sample)
+            check_finite(row, tapped.columns, self.graphs, sample)
         if sample != self.sample:
             self.sample, self.seen = sample, 1
             self.rows.append(row[0])
@@ -233,13 +236,6 @@ class _Observed:
             watched, request = self.watched
             request.infer(dict(feed))
             watched.run([np.array(tensor.data) for tensor in request.output_tensors], sample)
-
-    def _check_finite(self, row: FloatArray, sample: int) -> None:
-        bad = np.flatnonzero(~np.isfinite(row))
-        if bad.size:
-            tap = next(tap for tap, (start, stop) in self.tapped.columns.items() if start <= bad[0] < stop)
-            msg = f"the model computes NaN or infinity at {tap.tensor.producer!r} on calibration sample {sample}."
-            raise ModelError(msg)
 
     def _join(self, row: FloatArray, histograms: NDArray[np.float16]) -> None:
         """Takes one more run of the last sample into its row."""

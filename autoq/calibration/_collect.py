@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from autoq.calibration._batches import in_batches, samples_together, several_samples
 from autoq.calibration._bodies import collect_bodies
+from autoq.calibration._finite import check_finite
 from autoq.calibration._histograms import BINS
 from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import Feed, ModelInputs
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import Shape, TappedModel
-from autoq.calibration._taps import Tap
-from autoq.core import DeviceError, FloatArray, ModelError, ResetState, reason
+from autoq.core import DeviceError, FloatArray, ResetState, reason
 from autoq.graph import BodyKey, QuantizationGraph, with_float_ends
 
 # So many samples are run, however little time there is.
@@ -114,7 +114,7 @@ def collect(
     except RuntimeError as error:
         msg = f"{device!r} cannot run the model for calibration: {reason(error)}"
         raise DeviceError(msg) from error
-    _check_finite(collection.table[:count], tapped.columns)
+    check_finite(collection.table[:count], tapped.columns, graphs)
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
     columns = {tap.key: span for tap, span in tapped.columns.items()}
     rows = slice(count)
@@ -218,12 +218,3 @@ def _common_shapes(model: ov.Model, inputs: ModelInputs, count: int) -> dict[str
 def _samples_per_inference(inputs: ModelInputs) -> int:
     first = next(iter(inputs[0].values()))
     return int(first.shape[0]) if first.ndim else 1
-
-
-def _check_finite(table: FloatArray, columns: Mapping[Tap, tuple[int, int]]) -> None:
-    bad = np.flatnonzero(~np.isfinite(table).all(axis=0))
-    if bad.size:
-        tap = next(tap for tap, (start, stop) in columns.items() if start <= bad[0] < stop)
-        row = int(np.flatnonzero(~np.isfinite(table[:, bad[0]]))[0])
-        msg = f"the model computes NaN or infinity at {tap.tensor.producer!r} on calibration sample {row}."
-        raise ModelError(msg)

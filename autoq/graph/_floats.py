@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import openvino as ov
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph._devices import float_types, on_device
 from autoq.graph._flow import Flow
+from autoq.graph._non_finite import reads_non_finite
 from autoq.graph._patterns import IGNORED, IGNORED_IN_TRANSFORMER, find
 from autoq.graph._scope import IgnoredScope
 from autoq.graph._tables import POST_PROCESSING, STATE_PORTS
 
 
 def left_in_float(
-    flow: Flow, model_type: ModelType | None, device: TargetDevice, scope: IgnoredScope, weighted: Collection[str]
+    flow: Flow,
+    model_type: ModelType | None,
+    device: TargetDevice,
+    scope: IgnoredScope,
+    weighted: Mapping[str, Collection[int]],
 ) -> dict[str, str]:
     """Operations that stay in float, each with the first reason that applies.
 
     1. The user's scope names them.
-    2. They belong to a block whose error hurts more than its speed helps.
-    3. They have no int8 kernel in the form they are in.
-    4. They dequantize what the model already quantizes.
-    5. They are the post-processing of a detector.
-    6. They are of a type that transformers keep in float.
+    2. They read NaN or infinity, or may.
+    3. They belong to a block whose error hurts more than its speed helps.
+    4. They have no int8 kernel in the form they are in.
+    5. They dequantize what the model already quantizes.
+    6. They are the post-processing of a detector.
+    7. They are of a type that transformers keep in float.
 
     Args:
         flow: The model.
         model_type: Whether the rules of transformers hold.
         device: Target device.
         scope: What the user ignores.
-        weighted: Operations with a constant weight.
+        weighted: Ports of the constant weights by operation.
 
     Raises:
         PlanError: A rule of the scope matches nothing.
     """
-    floats = scope.resolve({name: op.get_type_name() for name, op in flow.nodes.items()}, flow.readers)
+    named = scope.resolve({name: op.get_type_name() for name, op in flow.nodes.items()}, flow.readers)
+    floats = reads_non_finite(flow, weighted) | named
     transformer = model_type is ModelType.TRANSFORMER
     ignored = IGNORED + (IGNORED_IN_TRANSFORMER if transformer else ())
     for match in find(flow, on_device(ignored, device)):
