@@ -2,7 +2,8 @@
 
 A detector puts out as many boxes as it finds, a speaker as many frames as its words last: a candidate's outputs have
 other shapes, or other rows in one place. What decides them can be compared: the floats that the first operation reads
-whose shape depends on values, such as boxes and scores before they are suppressed.
+whose shape depends on values, such as boxes and scores before they are suppressed, or a length before it is rounded:
+what is rounded jumps.
 
 1. An output of a shape that no value decides is compared as it is.
 2. An output of another is replaced by what decides its shape.
@@ -43,6 +44,8 @@ _SHAPE_PORTS: dict[str, tuple[int, ...]] = {
     "TopK": (1,),
     "VariadicSplit": (2,),
 }
+
+_ROUNDINGS = frozenset({"Ceiling", "Floor", "Round"})
 
 _WEIGHTED = WEIGHT_PORTS.keys() - {"Gather"}
 
@@ -150,7 +153,8 @@ class _Shapes:
             weighted = weighted or (op.get_name() in self.decided and op.get_type_name() in _WEIGHTED)
             for port, value in self._read(op):
                 other = value.get_node()
-                if other.get_name() in self.decided or not value.get_element_type().is_real():
+                jumps = other.get_type_name() in _ROUNDINGS or not value.get_element_type().is_real()
+                if jumps or other.get_name() in self.decided:
                     pending.append(other)
                 elif other.get_type_name() != "Parameter":
                     found.append((self.name_of[op.get_name()], port))

@@ -29,7 +29,7 @@ def weight_sites(
         blocks: What is fused: only the first operation of a block keeps its weight quantizer.
     """
     quantized = {op: ports for op, ports in weighted.items() if op not in floats and blocks.head[op] == op}
-    first = _first_convolutions(flow, quantized.keys())
+    first = _first_convolutions(flow, weighted)
     readers: dict[Tensor, list[tuple[str, int]]] = {}
     for op, ports in quantized.items():
         for port in ports:
@@ -145,8 +145,12 @@ def _is_non_negative(flow: Flow, name: str) -> bool:
     return flow.type[name] in NON_NEGATIVE
 
 
-def _first_convolutions(flow: Flow, quantized: Collection[str]) -> set[str]:
-    """The quantized convolutions that are reached first from each model input."""
+def _first_convolutions(flow: Flow, weighted: Collection[str]) -> set[str]:
+    """The convolutions that are reached first from each model input, whatever stays in float.
+
+    A layer is no first one for the reason that those before it stay in float: a plan that leaves them so, and an
+    ignored scope that does, stand for one model.
+    """
     first: set[str] = set()
     for start in (name for name in flow.names if flow.type[name] == "Parameter"):
         seen: set[str] = set()
@@ -156,7 +160,7 @@ def _first_convolutions(flow: Flow, quantized: Collection[str]) -> set[str]:
             if name in seen:
                 continue
             seen.add(name)
-            if name in quantized and flow.type[name] == "Convolution":
+            if name in weighted and flow.type[name] == "Convolution":
                 first.add(name)
             else:
                 stack.extend(flow.readers[name])

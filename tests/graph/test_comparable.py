@@ -68,9 +68,8 @@ def test_boxes_are_compared_before_they_are_suppressed():
 
 
 def test_layers_behind_what_decides_a_shape_are_compared_too():
-    places = found(speaker())
-    assert 0 in places
-    assert len(places) > 1
+    """A length is compared before it is rounded up: behind that, the least error is one step or none."""
+    assert found(autoq.read_model(speaker())) == {("Ceiling#1", 0), ("Gather#1", 0), 0}
 
 
 @pytest.mark.parametrize("make", [conv_net, token_net])
@@ -86,7 +85,7 @@ def test_outputs_whose_shape_no_value_decides_are_compared_as_they_are(make):
 )
 def test_what_a_candidate_is_compared_by_has_the_shapes_of_the_model(make, shape):
     model = autoq.read_model(make())
-    data = [np.random.default_rng(i).normal(0, 2, shape).astype(np.float32) for i in range(12)]
+    data = [np.random.default_rng(i).normal(0, 2, shape).astype(np.float32) for i in range(40)]
     quantized = autoq.quantize(model, data, progress=False)
     plain = [model_outputs(m, data, EXACT) for m in (model, quantized)]
     assert any(a.shape != b.shape for one, other in zip(*plain, strict=True) for a, b in zip(one, other, strict=True))

@@ -3,10 +3,11 @@ import openvino as ov
 import pytest
 from graph_expected import MIXED, PERFORMANCE, TRANSFORMER_INSTEAD, TRANSFORMER_WITHOUT
 from graph_models import MODELS
+from networks import conv_net
 from peer import ours, theirs
 
 from autoq.core import PlanError
-from autoq.graph import QuantizationGraph, SiteKind, analyze, unique_names
+from autoq.graph import IgnoredScope, QuantizationGraph, SiteKind, analyze, unique_names
 
 WAYS = [(preset, kind) for preset in ("performance", "mixed") for kind in (None, "transformer")]
 
@@ -137,6 +138,14 @@ def test_first_layers_are_the_convolutions_reached_first_from_each_input() -> No
     assert first["several_inputs"] == {"conv_a/fq_weights_1", "conv_b/fq_weights_1"}
     assert first["concat_of_convolutions"] == {"branch_1/fq_weights_1", "branch_2/fq_weights_1", "conv_1/fq_weights_1"}
     assert first["fully_connected"] == set()
+
+
+def test_no_layer_becomes_the_first_because_those_before_it_stay_in_float() -> None:
+    model = conv_net()
+    assert [s.name for s in analyze(model).weights if s.first_layer] == ["conv_1/fq_weights_1"]
+    without = analyze(model, ignored_scope=IgnoredScope(names=["conv_1"]))
+    assert "conv_2/fq_weights_1" in without.site
+    assert not [s.name for s in without.weights if s.first_layer]
 
 
 def test_non_negative_is_seen_through_operations_that_move_values() -> None:
