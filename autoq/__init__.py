@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         search,
         sensitivity,
     )
-    from autoq.calibration import Statistics, collect
+    from autoq.calibration import Images, Statistics, collect, images, table
     from autoq.core import AutoqError, BudgetError, Precision, QuantizationPlan, Recipe
     from autoq.evaluation import CorpusMetric, Profile, RuntimeConfig
     from autoq.graph import IgnoredScope, QuantizationGraph, analyze, read_model
@@ -52,7 +52,7 @@ _HOMES = {
         "search",
         "sensitivity",
     ],
-    "autoq.calibration": ["Statistics", "collect"],
+    "autoq.calibration": ["Images", "Statistics", "collect", "images", "table"],
     "autoq.core": ["AutoqError", "BudgetError", "Precision", "QuantizationPlan", "Recipe"],
     "autoq.evaluation": ["CorpusMetric", "Profile", "RuntimeConfig"],
     "autoq.graph": ["IgnoredScope", "QuantizationGraph", "analyze", "read_model"],
@@ -66,6 +66,7 @@ __all__ = [
     "Comparison",
     "CorpusMetric",
     "IgnoredScope",
+    "Images",
     "ParetoFront",
     "Precision",
     "Profile",
@@ -86,12 +87,14 @@ __all__ = [
     "benchmark",
     "collect",
     "evaluate",
+    "images",
     "profile",
     "quantize",
     "quantize_with_accuracy_control",
     "read_model",
     "search",
     "sensitivity",
+    "table",
 ]
 
 

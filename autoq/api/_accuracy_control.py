@@ -11,11 +11,11 @@ import openvino as ov
 from joblib import cpu_count
 
 from autoq.api._budget import absolute_drop
-from autoq.api._calibrated import calibrate
+from autoq.api._calibrated import calibrate, calibration_inputs
 from autoq.api._control import Control
 from autoq.api._metric import one_metric
 from autoq.api._settings import QuantizeOptions, Settings
-from autoq.calibration import Needs, as_inputs
+from autoq.calibration import Needs
 from autoq.core import (
     ConfigError,
     Precision,
@@ -70,8 +70,8 @@ def quantize_with_accuracy_control(
 
     Args:
         model: What `autoq.read_model` reads; never modified.
-        calibration: Model inputs without labels.
-        validation: Pairs of (inputs, target) for a metric; for a `validation_fn`, the items that it takes.
+        calibration: Model inputs, as `autoq.quantize` takes them.
+        validation: Labelled data as `autoq.evaluate` takes them; for a `validation_fn`, the items that it takes.
         validation_fn: `(compiled_model, items) -> float`, `(float | None, one score per item)` or `(float, the outputs
             of each item)`, higher is better, as NNCF has it.
         metric: Instead of `validation_fn`: what `autoq.evaluate` takes.
@@ -116,7 +116,7 @@ def quantize_with_accuracy_control(
     measure_biases = tune_hyperparams and apart and _may_measure_biases(options)
     runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
     scorer = _scorer(network, validation, validation_fn, metric, runtime)
-    inputs = as_inputs(network, calibration)
+    inputs = calibration_inputs(network, calibration, settings, again=True)
     with progress_bar("collecting calibration statistics", shown=progress) as step:
         calibrated = calibrate(
             network, inputs, settings, needs=replace(Needs.of(recipes), output_means=measure_biases), progress=step

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import openvino as ov
 
@@ -13,14 +14,15 @@ from autoq.calibration import (
     ModelInputs,
     Needs,
     Statistics,
+    as_inputs,
     collect,
     inputs_digest,
     statistics_digest,
     statistics_file,
 )
-from autoq.core import DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice
+from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice
 from autoq.evaluation import Accepted, RuntimeConfig, accepted, available_devices
-from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, model_digest
+from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
 from autoq.transform import CandidateBuilder, align_channels, note_plan
 
 Progress = Callable[[int, int], None]
@@ -36,6 +38,7 @@ class Calibrated:
         builder: Makes candidates.
         inputs: Calibration inputs; None where only statistics were given.
         settings: What was asked for.
+        samples: Calibration samples that statistics were collected of.
     """
 
     model: ov.Model
@@ -43,6 +46,7 @@ class Calibrated:
     builder: CandidateBuilder
     inputs: ModelInputs | None
     settings: Settings
+    samples: int
 
     def check(self) -> None:
         """Checks that there is something to quantize.
@@ -68,7 +72,7 @@ class Calibrated:
         """
         self.check()
         candidate = self.builder.build(plan, fold_weights=fold_weights)
-        note_plan(candidate, plan)
+        note_plan(candidate, plan, min(self.samples, plan.recipe.subset_size))
         return candidate
 
     def accepted(self, plan: QuantizationPlan, device: str, *, fold_weights: bool = True, strict: bool) -> Accepted:
@@ -109,6 +113,24 @@ def device_at_hand(target: TargetDevice) -> str | None:
     return device if device in available_devices() else None
 
 
+def calibration_inputs(network: ov.Model, data: Any, settings: Settings, *, again: bool) -> ModelInputs:
+    """Calibration data as one quantization reads them.
+
+    Args:
+        network: The float model.
+        data: What a user brings.
+        settings: What is asked for; no more samples are read than it says.
+        again: Whether samples are asked for again when statistics are collected: what can be read once only is kept.
+
+    Raises:
+        DataError: The data do not fit the model.
+    """
+    recipe = settings.recipe
+    again = again or settings.cache is not None or settings.channel_alignment
+    again = again or recipe.bias_correction is BiasCorrection.ACCURATE or any(True for _ in bodies_of(network))
+    return as_inputs(network, data, most=recipe.subset_size, keep=again)
+
+
 def calibrate(
     network: ov.Model,
     inputs: ModelInputs | None,
@@ -138,8 +160,11 @@ def calibrate(
     if statistics is None:
         needs = Needs.of([settings.recipe]) if needs is None else needs
         statistics = _collected(network, placements, _needed(inputs, "quantization"), settings, needs, progress)
+        if len(statistics) < settings.samples_asked:
+            asked = f"of {settings.samples_asked} asked for"
+            warnings.warn(f"calibration data hold {len(statistics)} samples, {asked}: all are used.", stacklevel=3)
     builder = CandidateBuilder(network, placements, statistics, inputs)
-    return Calibrated(network, placements, builder, inputs, settings)
+    return Calibrated(network, placements, builder, inputs, settings, len(statistics))
 
 
 def _needed(inputs: ModelInputs | None, what: str) -> ModelInputs:

@@ -178,7 +178,10 @@ def evaluate(
 
     Args:
         model: What `autoq.read_model` reads.
-        validation: Pairs of (inputs, target); for `evaluate`, the items that it takes.
+        validation: Pairs of (inputs, target), yielded by anything, or arrays (x, y), or rows as dicts in which one key
+            is no input. Inputs are what `autoq.quantize` takes, and samples are found as there: batches of a loader are
+            split with their targets, so that the score is the same whatever the batch. For `evaluate`, the items that
+            it takes, untouched.
         metric: A name, autoq's or a scikit-learn scorer's; `(outputs, target) -> score` of one inference; an object
             with `update` and `compute`; or a `CorpusMetric`, of all samples together. Higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.

@@ -7,7 +7,7 @@ from typing import Any
 from autoq.api._sample import timing_sample
 from autoq.core import ConfigError
 from autoq.evaluation import Profile, RuntimeConfig, profile_model
-from autoq.graph import IgnoredScope, analyze_original, read_model
+from autoq.graph import analyze_original, read_model
 from autoq.transform import read_plan
 
 
@@ -18,7 +18,7 @@ def profile(
     sample: Any = None,  # one model input
     target_device: str = "ANY",
     model_type: str | None = None,
-    ignored_scope: IgnoredScope | None = None,
+    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
     bursts: int = 10,
     **runtime: Any,  # fields of RuntimeConfig
 ) -> Profile:

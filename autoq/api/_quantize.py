@@ -8,11 +8,11 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.api._calibrated import calibrate, device_at_hand
+from autoq.api._calibrated import calibrate, calibration_inputs, device_at_hand
 from autoq.api._settings import Estimator, Scheme, Settings
-from autoq.calibration import Needs, Statistics, as_inputs
+from autoq.calibration import Needs, Statistics
 from autoq.core import QuantizationPlan
-from autoq.graph import IgnoredScope, read_model
+from autoq.graph import read_model
 from autoq.report import progress_bar
 
 
@@ -23,10 +23,10 @@ def quantize(
     preset: str | None = None,
     mode: str | None = None,
     target_device: str = "ANY",
-    subset_size: int = 300,
+    subset_size: int | None = None,
     fast_bias_correction: bool = True,
     model_type: str | None = None,
-    ignored_scope: IgnoredScope | None = None,
+    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
     bias_correction: bool = True,
     overflow_fix: str | None = None,
     quantize_outputs: bool = False,
@@ -56,16 +56,23 @@ def quantize(
 
     Args:
         model: What `autoq.read_model` reads; never modified.
-        calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
+        calibration: Model inputs. A sample is what you yield: an item of an iterable (list, DataLoader, Dataset,
+            generator, tf.data, Hugging Face rows, `nncf.Dataset`), a row of an array [n, ...] or of a dict of arrays.
+            An item is an array of any library, an image of Pillow, a tuple by place or a dict by input name; labels
+            and other keys are left out. A sample that lacks just the model's first axis of one is given it. The first
+            axis of items is one of samples only where the data say so (a DataLoader with a batch size, tf.data's
+            `batch`) or the model does, by its layout or by taking one at a time: then items are split. No more is read
+            than `subset_size` asks for. Or a path: of `.npy`, `.npz`, `.csv`, or of images, see `autoq.images`.
         preset: "performance" (activations symmetric) or "mixed" (asymmetric); by default "mixed" for a transformer,
             else "performance".
         mode: "fp8_e4m3" or "fp8_e5m2" for 8-bit floating point; by default 8-bit integers.
         target_device: "ANY", "CPU", "GPU", "NPU", or "CPU_SPR", which quantizes one side of a sum only.
-        subset_size: Calibration samples used.
+        subset_size: Calibration samples used, 300 by default, or all where there are fewer; fewer than you ask for
+            here is a warning.
         fast_bias_correction: True is the closed form; False measures each layer in the quantized model, on a fifth of
             the samples.
         model_type: "transformer" for its placement rules and SmoothQuant.
-        ignored_scope: What stays in float.
+        ignored_scope: What stays in float: an `IgnoredScope`, autoq's or NNCF's, names of operations, or one name.
         bias_correction: False leaves biases as they are.
         overflow_fix: "first_layer_only" (default in 8 bits), "enable" or "disable" (default otherwise): which weights
             use half of their range.
@@ -125,7 +132,9 @@ def quantize(
     )
     if plan is not None:
         settings = replace(settings, recipe=plan.recipe)
-    inputs = None if calibration is None and statistics is not None else as_inputs(network, calibration)
+    inputs = None
+    if calibration is not None or statistics is None:
+        inputs = calibration_inputs(network, calibration, settings, again=False)
     with progress_bar("collecting calibration statistics", shown=progress) as step:
         plan = QuantizationPlan(settings.recipe) if plan is None else plan
         needs = Needs.of(plan.recipes)

@@ -8,7 +8,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.calibration import Feed, as_inputs
+from autoq.calibration import Feed, Images, Table, as_inputs, names_files
 from autoq.core import DataError
 from autoq.evaluation import RuntimeConfig
 
@@ -21,7 +21,7 @@ def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Fee
     Args:
         network: The model.
         runtime: Whose shapes the sample has to fit.
-        sample: One model input, or None.
+        sample: One model input, a path of one, or None.
 
     Raises:
         ConfigError: The model cannot take the shapes.
@@ -31,9 +31,14 @@ def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Fee
     if sample is None:
         return _zeros(shaped)
     if runtime.batch is None:
-        return as_inputs(shaped, [sample])[0]
-    given = as_inputs(network, [sample])[0]
+        return _given(shaped, sample)
+    given = _given(network, sample)
     return as_inputs(shaped, [{name: _repeated(array, runtime.batch) for name, array in given.items()}])[0]
+
+
+def _given(network: ov.Model, sample: Any) -> Feed:  # one model input, or files of which the first is one
+    in_files = isinstance(sample, Images | Table) or names_files(sample)
+    return as_inputs(network, sample if in_files else [sample])[0]
 
 
 def _repeated(array: NDArray[Any], batch: int) -> NDArray[Any]:

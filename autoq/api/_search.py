@@ -81,8 +81,8 @@ def search(
 
     Args:
         model: What `autoq.read_model` reads: a path, an `ov.Model`, a `torch.nn.Module`. Never modified.
-        calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
-        validation: Pairs of (inputs, target); an iterable, or anything indexable.
+        calibration: Model inputs, as `autoq.quantize` takes them.
+        validation: Labelled data, as `autoq.evaluate` takes them; with `evaluate`, the items that it takes.
         metric: What `autoq.evaluate` takes: a name, a function, a `CorpusMetric`, or an object with `update` and
             `compute`; higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
@@ -145,7 +145,7 @@ def search(
     scorer = one_metric(metric, evaluate)
     settings = runtime_of(runtime, device, reset_state)
     network = read_model(model)
-    inputs = as_inputs(network, calibration)
+    inputs = as_inputs(network, calibration, most=max(searched.subset_sizes))
     in_order = settings.reset_state is ResetState.NEVER
     pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None, in_order=in_order)
     asked = Asked(

@@ -9,11 +9,11 @@ from typing import Any, Unpack
 
 import openvino as ov
 
-from autoq.api._calibrated import Calibrated, calibrate
+from autoq.api._calibrated import Calibrated, calibrate, calibration_inputs
 from autoq.api._sample import timing_sample
 from autoq.api._sensitivity_report import SensitivityReport, UnitSensitivity
 from autoq.api._settings import QuantizeOptions, Settings
-from autoq.calibration import ModelInputs, as_inputs
+from autoq.calibration import ModelInputs
 from autoq.core import (
     ConfigError,
     DeviceError,
@@ -59,7 +59,7 @@ def sensitivity(
 
     Args:
         model: What `autoq.read_model` reads; never modified.
-        calibration: Model inputs without labels: an array [n, ...], a dict of arrays, or an iterable of inputs.
+        calibration: Model inputs, as `autoq.quantize` takes them.
         level: What makes a unit: "group", "block", "type", "prefix" or "model", as in a search.
         measure: How far outputs are from the float model's: "nmse" (squared error over variance), "kl" (divergence
             between the classes along the last axis, for classifiers: of logits, their softmax) or "cosine" (one minus
@@ -89,7 +89,7 @@ def sensitivity(
     network = read_model(model)
     chosen, coarse = _measure(measure, network), Level.parse(level)
     settings = Settings.of(**options)
-    inputs = as_inputs(network, calibration)
+    inputs = calibration_inputs(network, calibration, settings, again=True)
     with progress_bar("collecting calibration statistics", shown=progress) as step:
         calibrated = calibrate(network, inputs, settings, progress=step)
     calibrated.check()

@@ -37,10 +37,10 @@ class QuantizeOptions(TypedDict, total=False):
     preset: str | None
     mode: str | None
     target_device: str
-    subset_size: int
+    subset_size: int | None
     fast_bias_correction: bool
     model_type: str | None
-    ignored_scope: IgnoredScope | None
+    ignored_scope: Any  # whatever IgnoredScope.of takes
     bias_correction: bool
     overflow_fix: str | None
     quantize_outputs: bool
@@ -61,6 +61,7 @@ class Settings:
 
     Attributes:
         recipe: The choices that hold for the whole model.
+        samples_asked: Calibration samples that the user asked for; 0 leaves it to the default, or what there is.
         model_type: Family of the model.
         target_device: Hardware table for placement.
         ignored_scope: What stays in float.
@@ -72,6 +73,7 @@ class Settings:
     """
 
     recipe: Recipe
+    samples_asked: int
     model_type: ModelType | None
     target_device: TargetDevice
     ignored_scope: IgnoredScope | None
@@ -88,10 +90,10 @@ class Settings:
         preset: str | None = None,
         mode: str | None = None,
         target_device: str = "ANY",
-        subset_size: int = 300,
+        subset_size: int | None = None,
         fast_bias_correction: bool = True,
         model_type: str | None = None,
-        ignored_scope: IgnoredScope | None = None,
+        ignored_scope: Any = None,  # whatever IgnoredScope.of takes
         bias_correction: bool = True,
         overflow_fix: str | None = None,
         quantize_outputs: bool = False,
@@ -123,7 +125,7 @@ class Settings:
             weight_range_estimator=_estimator(weight_range_estimator, RangeEstimator.MIN_MAX),
             activations=schemes[0],
             weights=schemes[1],
-            subset_size=subset_size,
+            subset_size=Recipe().subset_size if subset_size is None else subset_size,
             bias_correction=correction if bias_correction else BiasCorrection.NONE,
             overflow_fix=_overflow_fix(overflow_fix, what, *schemes),
             smooth_quant_alpha=_alpha(smooth_quant_alpha, kind),
@@ -138,7 +140,8 @@ class Settings:
             recipe=recipe,
             model_type=kind,
             target_device=target,
-            ignored_scope=ignored_scope,
+            samples_asked=subset_size or 0,
+            ignored_scope=IgnoredScope.of(ignored_scope),
             quantize_outputs=quantize_outputs,
             channel_alignment=channel_alignment,
             precision=_precision(precision),

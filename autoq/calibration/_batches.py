@@ -9,8 +9,9 @@ import numpy as np
 import openvino as ov
 from joblib import cpu_count
 
-from autoq.calibration._samples import Feed, give_shapes
-from autoq.calibration._tapped import Shape, fetched_tensors
+from autoq.calibration._ports import Shape, give_shapes
+from autoq.calibration._reader import Feed
+from autoq.calibration._tapped import fetched_tensors
 from autoq.calibration._taps import Tap
 from autoq.graph import Tensor, samples_apart, unique_names
 
@@ -58,6 +59,22 @@ def samples_together(
     apart = samples_apart(two[0], *three)
     together = most(apart) if apart.issuperset(tensors) else 1
     return _evenly(count, together) if together > 1 else None
+
+
+def rows_apart(model: ov.Model, shapes: Mapping[str, Shape]) -> bool:
+    """Whether every output is known to have a row for each row of the inputs, computed from it alone.
+
+    Args:
+        model: Never modified.
+        shapes: Of every input, of one row each.
+    """
+    two, three = _reshaped(model, shapes, 2), _reshaped(model, shapes, 3)
+    if two is None or three is None or model.get_sinks():
+        return False
+    apart = samples_apart(two[0], *three)
+    names = {node.get_name(): name for name, node in three[1].items()}
+    results = [result.input_value(0) for result in three[0].get_results()]
+    return all(Tensor(names[value.get_node().get_name()], value.get_index()) in apart for value in results)
 
 
 def _evenly(count: int, most: int) -> int:

@@ -28,7 +28,7 @@ from autoq.calibration._finite import check_finite
 from autoq.calibration._histograms import BINS
 from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import Needs, required_histograms, required_taps
-from autoq.calibration._samples import Feed
+from autoq.calibration._reader import Feed
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import TappedModel
 from autoq.calibration._taps import Statistic
@@ -48,7 +48,6 @@ def collect_bodies(
     graphs: Sequence[QuantizationGraph],
     feeds: Iterable[Feed],
     *,
-    batch: int,
     needs: Needs,
     compile_model: Compile,
     reset_state: ResetState,
@@ -59,7 +58,6 @@ def collect_bodies(
         model: The float model; never modified.
         graphs: Placements of the model.
         feeds: What single inferences take, read once.
-        batch: Samples in each.
         needs: What plans will ask for.
         compile_model: Compiles a model as for statistics.
         reset_state: When the state of the model is reset.
@@ -81,7 +79,7 @@ def collect_bodies(
     infer_all(watched.compiled, feeds, take, reset_state=reset_state)
     for body in watched.unused():
         warnings.warn(f"no calibration sample runs the {body}: it stays in float.", stacklevel=4)
-    return watched.statistics(batch)
+    return watched.statistics()
 
 
 @dataclass(slots=True)
@@ -139,10 +137,10 @@ class _Watched:
                 elif observed.watched is not None:
                     yield from observed.watched[0].unused()
 
-    def statistics(self, batch: int) -> dict[BodyKey, Statistics]:
+    def statistics(self) -> dict[BodyKey, Statistics]:
         """Of the bodies of all of them."""
         return {
-            (driver.op, branch): observed.statistics(batch)
+            (driver.op, branch): observed.statistics()
             for driver in self.drivers
             for branch, observed in driver.inside.items()
         }
@@ -251,17 +249,16 @@ class _Observed:
         mean = self.histograms[-1].astype(np.float32)
         self.histograms[-1] = (mean + (histograms.astype(np.float32) - mean) / self.seen).astype(np.float16)
 
-    def statistics(self, batch: int) -> Statistics:
+    def statistics(self) -> Statistics:
         """What was seen, one row a sample."""
         tapped = self.tapped
         shape = (len(self.rows), len(tapped.histograms), 2, BINS)
         return Statistics(
             table=np.array(self.rows, np.float32).reshape(len(self.rows), tapped.width),
             columns={tap.key: span for tap, span in tapped.columns.items()},
-            batch=batch,
             histograms=np.array(self.histograms, np.float16).reshape(shape),
             places={tensor: place for place, tensor in enumerate(tapped.histograms)},
-            bodies={} if self.watched is None else self.watched[0].statistics(batch),
+            bodies={} if self.watched is None else self.watched[0].statistics(),
         )
 
 

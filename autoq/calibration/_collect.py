@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -20,9 +21,11 @@ from autoq.calibration._finite import check_finite
 from autoq.calibration._histograms import BINS
 from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import Needs, required_histograms, required_taps
-from autoq.calibration._samples import Feed, ModelInputs
+from autoq.calibration._ports import Shape
+from autoq.calibration._reader import Feed
+from autoq.calibration._samples import ModelInputs
 from autoq.calibration._statistics import Statistics
-from autoq.calibration._tapped import Shape, TappedModel
+from autoq.calibration._tapped import TappedModel
 from autoq.core import DeviceError, FloatArray, ResetState, reason
 from autoq.graph import BodyKey, QuantizationGraph, with_float_ends
 
@@ -55,7 +58,8 @@ def collect(
         graphs: Placements that plans will be resolved for.
         inputs: Calibration inputs.
         needs: What plans will ask for; by default all that needs no quantile and no histogram.
-        subset_size: Samples used, counted from the first; all of them where there are fewer.
+        subset_size: Samples used, counted from the first; all of them where there are fewer. No more are read, one
+            after the other.
         device: OpenVINO device.
         precision: "f32" is exact; "bf16" is faster on devices that have it.
         reset_state: When the state of a model that has one is reset: before each "sample", or "never", where samples
@@ -66,7 +70,7 @@ def collect(
         progress: Called with samples done and samples in all; where several are run together, after these.
 
     Returns:
-        Statistics, one row per inference.
+        Statistics, one row per sample.
 
     Raises:
         ModelError: The model computes NaN or infinity.
@@ -79,34 +83,31 @@ def collect(
         if statistics.covers(graphs, needs):
             return statistics
     taps, tensors = required_taps(graphs, needs), required_histograms(graphs, needs)
-    batch = _samples_per_inference(inputs)
-    asked = count = min(len(inputs), -(-subset_size // batch))
+    count = inputs.at_most(subset_size)
+    feeds = _Feeds(_in_time(islice(inputs, count), max_seconds))
     resets = ResetState.parse(reset_state)
     # What runs in two models would lose its state between them.
     in_one = resets is ResetState.NEVER and bool(model.get_sinks())
-    shapes = None if in_one else _common_shapes(model, inputs, count)
+    shapes = None if in_one else feeds.common_shapes(_PEEKED if model.is_dynamic() else 1)
     together = None
     if shapes is not None and device == "CPU":  # what it gains is known of CPUs; some others do not take several
         together = samples_together(model, taps, tensors, shapes, count)
     grown = shapes if shapes is None or together is None else several_samples(shapes, together)
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
     bodies: dict[BodyKey, Statistics] = {}
-    began = time.monotonic()
-    feeds = _Feeds(inputs[index] for index in range(count) if index < _FEWEST or time.monotonic() - began < max_seconds)
     try:
         tapped = TappedModel.of(model, taps, tensors, grown, together)
         collection = _Collection.of(tapped, count, device, settings, resets, progress)
         if tapped.model.outputs:
             collection.run(tapped, in_batches(feeds if shapes is None else feeds.of_shapes(shapes), together or 1))
-            if feeds.are_left:
+            if feeds.any_left():
                 collection.run(TappedModel.of(model, taps, tensors), in_batches(feeds, 1))
             count = collection.done
         if any(graph.bodies for graph in graphs):
             bodies = collect_bodies(
                 model,
                 graphs,
-                (inputs[index] for index in range(count)),
-                batch=batch,
+                islice(inputs, count),
                 needs=needs,
                 compile_model=lambda part: ov.Core().compile_model(with_float_ends(part), device, settings),
                 reset_state=resets,
@@ -114,12 +115,12 @@ def collect(
     except RuntimeError as error:
         msg = f"{device!r} cannot run the model for calibration: {reason(error)}"
         raise DeviceError(msg) from error
-    check_finite(collection.table[:count], tapped.columns, graphs)
+    table, histograms = collection.taken(count if tapped.model.outputs else len(inputs))
+    check_finite(table, tapped.columns, graphs)
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
     columns = {tap.key: span for tap, span in tapped.columns.items()}
-    rows = slice(count)
-    statistics = Statistics(collection.table[rows], columns, batch, collection.histograms[rows], places, bodies)
-    if path is not None and count == asked:
+    statistics = Statistics(table, columns, histograms, places, bodies)
+    if path is not None and len(statistics) == inputs.at_most(subset_size):
         statistics.save(path)
     return statistics
 
@@ -160,6 +161,12 @@ class _Collection:
         histograms = np.empty((count, len(tapped.histograms), 2, BINS), np.float16)
         return cls(np.empty((count, tapped.width), np.float32), histograms, device, settings, reset_state, progress)
 
+    def taken(self, count: int) -> tuple[FloatArray, NDArray[np.float16]]:
+        """The rows of so many samples: there may be fewer than there was room for."""
+        if count >= len(self.table):
+            return self.table, self.histograms
+        return self.table[:count].copy(), self.histograms[:count].copy()
+
     def run(self, source: TappedModel, batches: Iterable[tuple[Feed, int]]) -> None:
         """Takes the statistics of samples, and how many of these each feed holds."""
         sizes: deque[int] = deque()
@@ -180,41 +187,48 @@ class _Collection:
         infer_all(compiled, feeds(), take, reset_state=self.reset_state)
 
 
+def _in_time(feeds: Iterable[Feed], seconds: float) -> Iterator[Feed]:
+    """Samples that are read before a time is over."""
+    end = time.monotonic() + seconds
+    for number, feed in enumerate(feeds):
+        if number >= _FEWEST and time.monotonic() >= end:
+            return
+        yield feed
+
+
 class _Feeds:
     """Samples that are read once, by several readers in turn."""
 
     def __init__(self, feeds: Iterator[Feed]) -> None:
-        self._feeds = feeds
-        self._next: list[Feed] = []
+        # Unlike a generator, this is not closed by a reader that stops.
+        self._feeds = islice(feeds, None)
+        self._next: deque[Feed] = deque()
 
     def __iter__(self) -> Iterator[Feed]:
-        yield from self._next
+        while self._next:
+            yield self._next.popleft()
         yield from self._feeds
 
-    @property
-    def are_left(self) -> bool:
-        """Whether a reader has left some."""
+    def common_shapes(self, looked_at: int) -> dict[str, Shape] | None:
+        """Shapes that the samples seem to share: a model that leaves them open runs faster when told."""
+        self._next += islice(self._feeds, looked_at)
+        first, *others = map(_shapes, self._next)
+        return first if all(shapes == first for shapes in others) else None
+
+    def any_left(self) -> bool:
+        """Whether there are samples that no reader took."""
+        if not self._next:
+            self._next += islice(self._feeds, 1)
         return bool(self._next)
 
     def of_shapes(self, shapes: Mapping[str, Shape]) -> Iterator[Feed]:
         """Samples up to the first of other shapes, which is kept for the next reader."""
-        for feed in self._feeds:
+        for feed in self:
             if _shapes(feed) != shapes:
-                self._next = [feed]
+                self._next.appendleft(feed)
                 return
             yield feed
 
 
 def _shapes(feed: Feed) -> dict[str, Shape]:
     return {name: array.shape for name, array in feed.items()}
-
-
-def _common_shapes(model: ov.Model, inputs: ModelInputs, count: int) -> dict[str, Shape] | None:
-    """Shapes that the samples seem to share: a model that leaves them open runs faster when told."""
-    first, *others = (_shapes(inputs[row]) for row in range(min(count, _PEEKED if model.is_dynamic() else 1)))
-    return first if all(shapes == first for shapes in others) else None
-
-
-def _samples_per_inference(inputs: ModelInputs) -> int:
-    first = next(iter(inputs[0].values()))
-    return int(first.shape[0]) if first.ndim else 1

@@ -2,147 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 
-from autoq.core import DataError, nearest
-from autoq.graph import array_type
-
-Feed = dict[str, NDArray[Any]]
+from autoq.calibration._files import for_model
+from autoq.calibration._reader import Feed, Form, Reader, stacked
+from autoq.calibration._rows import Rows, arrays_of
+from autoq.calibration._sources import Items, items_of
+from autoq.core import DataError
 
 
 class ModelInputs(Sequence[Feed]):
-    """Inputs for single inferences, converted and checked when they are read.
+    """Inputs for single inferences, each of which is a sample; converted and checked when they are read.
 
     Items are dicts by the name of the model's input, with arrays of the type that the model takes.
 
     Args:
-        model: Takes the inputs.
-        items: Inputs as the user wrote them.
+        feeds: Read again when they are asked for again, or read once.
         noun: What they are called in errors.
     """
 
-    def __init__(self, model: ov.Model, items: Sequence[Any], *, noun: str = "calibration") -> None:
-        self._ports = tuple(_Port.of(port, index) for index, port in enumerate(model.inputs))
-        self._items = items
-        self._noun = noun
-        if not len(items):
+    def __init__(self, feeds: Sequence[Feed], *, noun: str = "calibration") -> None:
+        self._feeds = feeds
+        try:
+            self._feeds[0]
+        except IndexError:
             msg = f"{noun} data are empty: at least one sample is needed."
-            raise DataError(msg)
-        self[0]
+            raise DataError(msg) from None
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._feeds)
 
     def __getitem__(self, index: int) -> Feed:  # type: ignore[override]  # single items only
-        position = index if index >= 0 else index + len(self)
-        if not 0 <= position < len(self):
-            raise IndexError(index)
-        return self._convert(self._items[position], f"{self._noun} sample {position}")
+        return self._feeds[index if index >= 0 else index + len(self)]
 
     def __iter__(self) -> Iterator[Feed]:
-        return (self[i] for i in range(len(self)))
+        return iter(self._feeds)
 
-    def _convert(self, item: Any, where: str) -> Feed:  # whatever the user brought
-        if isinstance(item, Mapping):
-            values = self._by_name(item, where)
-        elif isinstance(item, tuple | list) and len(self._ports) > 1:
-            if len(item) != len(self._ports):
-                msg = f"{where} has {len(item)} arrays, but the model has {len(self._ports)} inputs: {self._names()}."
-                raise DataError(msg)
-            values = dict(zip((p.name for p in self._ports), item, strict=True))
-        elif len(self._ports) == 1:
-            values = {self._ports[0].name: item}
-        else:
-            msg = f"{where} is one array, but the model has {len(self._ports)} inputs: {self._names()}."
-            raise DataError(msg)
-        return {port.name: port.convert(values[port.name], where) for port in self._ports}
-
-    def _by_name(self, item: Mapping[Any, Any], where: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in item.items():
-            port = next((p for p in self._ports if key in p.aliases), None)
-            if port is None:
-                msg = f"{where} has an input {key!r} that the model does not have: {nearest(str(key), self._known())}"
-                raise DataError(msg)
-            found[port.name] = value
-        for port in self._ports:
-            if port.name not in found:
-                msg = f"{where} lacks the model's input {port.name!r}."
-                raise DataError(msg)
-        return found
-
-    def _known(self) -> list[str]:
-        return [port.name for port in self._ports]
-
-    def _names(self) -> str:
-        return ", ".join(map(repr, self._known()))
+    def at_most(self, count: int) -> int:
+        """How many samples there are, up to so many: as far as is known without reading them."""
+        return min(count, self._feeds.bound if isinstance(self._feeds, _ReadOnce) else len(self._feeds))
 
 
-class _Port:
-    """One input of a model."""
-
-    def __init__(self, name: str, aliases: frozenset[Any], shape: ov.PartialShape, dtype: np.dtype[Any]) -> None:
-        self.name = name
-        self.aliases = aliases
-        self.shape = shape
-        self.dtype = dtype
-
-    @classmethod
-    def of(cls, port: ov.Output, index: int) -> _Port:
-        names = frozenset(port.get_names())
-        name = _name(port)
-        aliases = names | {index, port.get_node().get_friendly_name(), name}
-        return cls(name, aliases, port.get_partial_shape(), array_type(port.get_element_type()))
-
-    def convert(self, value: Any, where: str) -> NDArray[Any]:  # whatever the user brought
-        array = np.asarray(value)
-        if array.dtype.kind not in "biuf":
-            msg = f"{where}: input {self.name!r} has type {array.dtype}, which is not numeric; {self.dtype} is wanted."
-            raise DataError(msg)
-        if array.dtype.kind == "f" and self.dtype.kind in "iub":
-            msg = f"{where}: input {self.name!r} has type {array.dtype}, but the model takes {self.dtype}."
-            raise DataError(msg)
-        if not self.shape.compatible(ov.PartialShape(list(array.shape))):
-            msg = f"{where}: input {self.name!r} has shape {list(array.shape)}, but the model takes {self.shape}."
-            raise DataError(msg)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            msg = f"{where}: input {self.name!r} holds NaN or infinity."
-            raise DataError(msg)
-        return np.asarray(array, dtype=self.dtype, order="C")
-
-
-def _name(port: ov.Output) -> str:
-    """What feeds call an input, which need not have a name of its own."""
-    return str(min(port.get_names(), default=port.get_node().get_friendly_name()))
-
-
-def give_shapes(model: ov.Model, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Gives a model the shapes of feeds.
-
-    Args:
-        model: Is changed.
-        shapes: Shape by the name that feeds have for the input.
-
-    Raises:
-        RuntimeError: The model cannot take them.
-    """
-    model.reshape({port: ov.PartialShape(list(shapes[_name(port)])) for port in model.inputs})
-
-
-def as_inputs(model: ov.Model, data: Any, *, noun: str = "calibration") -> ModelInputs:  # several kinds
+def as_inputs(
+    model: ov.Model,
+    data: Any,  # several kinds
+    *,
+    noun: str = "calibration",
+    most: int | None = None,
+    keep: bool = True,
+) -> ModelInputs:
     """Makes model inputs of what a user brings.
+
+    A sample is what the user yields: an item of an iterable, a row of an array. A sample that lacks just the model's
+    first axis of one, or of open length, is given it. The first axis is one of samples only
+
+    - where the model says so by its layout ("N..."), or takes one sample at a time and an item holds several;
+    - where the data say so: a DataLoader with a batch size, a data set of TensorFlow that makes batches;
+    - in arrays [n, ...] whose rows fit. A model that takes B samples at a time is given B rows at a time.
 
     Args:
         model: Takes the inputs.
-        data: An array [n, ...] or a dict of arrays [n, ...] by input name, which is cut along its first axis into
-            batches of the model's size (one where it is dynamic); or an iterable of inputs, each an array, a tuple of
-            arrays or a dict of arrays by input name, batch axis included.
+        data: An array [n, ...] or a dict of arrays [n, ...] by input name; or anything that yields samples, each an
+            array of any library, nested lists of numbers, an image of Pillow, a dict by input name, or a tuple by
+            place; or where such lie in files, see `read_files`. Labels behind the inputs, and keys that are no inputs,
+            are left out.
         noun: What the data are called in errors.
+        most: Samples that are read of data which can be read once only; None reads all.
+        keep: Whether what can be read once only is kept, so that it can be asked for again; else the first sample is.
 
     Returns:
         A sequence of feeds.
@@ -152,42 +82,118 @@ def as_inputs(model: ov.Model, data: Any, *, noun: str = "calibration") -> Model
     """
     if isinstance(data, ModelInputs):
         return data
-    if isinstance(data, np.ndarray):
-        return ModelInputs(model, _Slices(model, {0: data}, noun), noun=noun)
-    if isinstance(data, Mapping):
-        return ModelInputs(model, _Slices(model, data, noun), noun=noun)
-    if isinstance(data, str | bytes) or not isinstance(data, Iterable):
-        msg = f"{noun} data are a {type(data).__name__}: pass an array, a dict of arrays, or an iterable of inputs."
-        raise DataError(msg)
-    items = data if isinstance(data, Sequence) else list(data)
-    return ModelInputs(model, items, noun=noun)
+    reader = Reader.of(model, noun)
+    data = for_model(model, reader, data, in_turn=True)
+    if (arrays := arrays_of(reader, data)) is not None:
+        return ModelInputs(_Converted(reader, Rows.of(reader, arrays), None), noun=noun)
+    items = items_of(data, noun)
+    if items.indexed is not None and len(items):
+        arrays = reader.arrays(items[0], 0)
+        form = reader.form(arrays, 0, batched=items.batched)
+        if form is Form.SAMPLE or (form is Form.BATCH and items.single):
+            return ModelInputs(_Converted(reader, items, form), noun=noun)
+    return ModelInputs(_ReadOnce(feeds_of(reader, items), most, keep=keep), noun=noun)
 
 
-class _Slices(Sequence[dict[Any, NDArray[Any]]]):
-    """Arrays with one sample per row, as batches."""
+class _Converted(Sequence[Feed]):
+    """Samples that can be read again: each item is one."""
 
-    def __init__(self, model: ov.Model, arrays: Mapping[Any, Any], noun: str) -> None:
-        self._arrays = {key: np.asarray(array) for key, array in arrays.items()}
-        sizes = {key: array.shape[0] if array.ndim else 0 for key, array in self._arrays.items()}
-        if len(set(sizes.values())) > 1:
-            msg = f"{noun} arrays differ in their number of samples: {sizes}."
-            raise DataError(msg)
-        self._batch = _batch_size(model)
-        self._count = next(iter(sizes.values()), 0) // self._batch
-        if not self._count and any(sizes.values()):
-            msg = f"{noun} data have {max(sizes.values())} samples, less than the model's batch of {self._batch}."
-            raise DataError(msg)
+    def __init__(self, reader: Reader, items: Items | Rows, form: Form | None) -> None:
+        self._reader = reader
+        self._items = items
+        self._form = form
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._items)
 
-    def __getitem__(self, index: int) -> dict[Any, NDArray[Any]]:  # type: ignore[override]  # single items only
-        start = index * self._batch
-        return {key: array[start : start + self._batch] for key, array in self._arrays.items()}
+    def __getitem__(self, index: int) -> Feed:  # type: ignore[override]  # single items only
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        item = self._items[index]
+        if self._form is None:
+            arrays = item
+        else:
+            (arrays,) = self._reader.split(self._reader.arrays(item, index), self._form, index)
+        return self._reader.feed(arrays, index)
+
+    def __iter__(self) -> Iterator[Feed]:
+        return (self[index] for index in range(len(self)))
 
 
-def _batch_size(model: ov.Model) -> int:
-    shape = model.inputs[0].get_partial_shape()
-    if shape.rank.is_dynamic or not len(shape) or shape[0].is_dynamic:
-        return 1
-    return int(shape[0].get_length())
+def feeds_of(reader: Reader, items: Items) -> Iterator[Feed]:
+    """Samples of items that are read one after the other; batches are split, as the first item is."""
+    form, number = None, 0
+    rows: list[Feed] = []
+    for item in items:
+        arrays = reader.arrays(item, number)
+        form = reader.form(arrays, number, batched=items.batched) if form is None else form
+        for sample in reader.split(arrays, form, number):
+            number += 1
+            if form is not Form.ROWS:
+                yield reader.feed(sample, number - 1)
+                continue
+            rows.append(sample)
+            if len(rows) == reader.together:
+                yield reader.feed(stacked(rows), number - len(rows))
+                rows = []
+
+
+class _ReadOnce(Sequence[Feed]):
+    """Samples that are read one after the other, no sooner than they are asked for.
+
+    Args:
+        feeds: Are read once.
+        most: As many at the most; None is no limit.
+        keep: Keep what was read; else all but the first sample is forgotten as it is iterated over.
+    """
+
+    def __init__(self, feeds: Iterable[Feed], most: int | None, *, keep: bool) -> None:
+        self._feeds = islice(feeds, most)
+        self._most = most
+        self._keep = keep
+        self._read: list[Feed] = []
+        self._first: Feed | None = None
+        self._gone = 0
+        self._ended = False
+
+    @property
+    def bound(self) -> int:
+        """Samples at the most; all where there is no limit."""
+        return self._most if self._most is not None and not self._ended else len(self)
+
+    def __len__(self) -> int:
+        while self._read_one():
+            pass
+        return self._gone + len(self._read)
+
+    def __getitem__(self, index: int) -> Feed:  # type: ignore[override]  # single items only
+        if index == 0 and self._first is not None:
+            return self._first
+        if index < self._gone:
+            msg = "data that can be read once only are asked for again: pass a list of samples."
+            raise DataError(msg)
+        while index >= self._gone + len(self._read):
+            if not self._read_one():
+                raise IndexError(index)
+        return self._read[index - self._gone]
+
+    def __iter__(self) -> Iterator[Feed]:
+        index = 0
+        while True:
+            try:
+                feed = self[index]
+            except IndexError:
+                return
+            index += 1
+            if not self._keep and index > self._gone:
+                self._gone, self._read = index, self._read[index - self._gone :]
+            yield feed
+
+    def _read_one(self) -> bool:
+        feed = next(self._feeds, None)
+        if feed is None:
+            self._ended = True
+            return False
+        self._first = feed if self._first is None else self._first
+        self._read.append(feed)
+        return True

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,11 @@ from autoq.graph import BodyKey, QuantizationGraph, Tensor
 
 @dataclass(frozen=True)
 class Statistics:
-    """One row per inference, one column per channel of every tap.
+    """One row per sample, which is what one inference takes, one column per channel of every tap.
 
     Attributes:
         table: float32 [rows, columns].
         columns: Tap key -> (first column, one past the last); none where the channels are not known before a run.
-        batch: Samples in one inference.
         histograms: Scaled shares, float16 [rows, tensors, 2, BINS]; `histogram` says of what.
         places: Tensor -> its place in `histograms`.
         bodies: Statistics of bodies; of one that no sample runs, without rows.
@@ -37,14 +37,13 @@ class Statistics:
 
     table: FloatArray
     columns: Mapping[str, tuple[int, int]]
-    batch: int = 1
     histograms: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0, 2, BINS), np.float16))
     places: Mapping[Tensor, int] = field(default_factory=dict)
     bodies: Mapping[BodyKey, Statistics] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of samples."""
-        return len(self.table) * self.batch
+        return len(self.table)
 
     def __contains__(self, tap: Tap) -> bool:
         start, stop = self.columns.get(tap.key, (0, 0))
@@ -52,7 +51,7 @@ class Statistics:
 
     def rows(self, subset_size: int) -> int:
         """Number of rows that hold the first `subset_size` samples."""
-        return min(len(self.table), -(-subset_size // self.batch))
+        return min(len(self.table), subset_size)
 
     def of(self, tap: Tap, subset_size: int) -> FloatArray:
         """Values of one tap, [rows, channels], of the first samples.
@@ -168,7 +167,6 @@ class Statistics:
         return {
             "number": number,
             "columns": self.columns,
-            "batch": self.batch,
             "places": [[tensor.producer, tensor.port] for tensor in self.places],
             "bodies": [[*key, inside._layout(arrays)] for key, inside in self.bodies.items()],
         }
@@ -178,7 +176,6 @@ class Statistics:
         return cls(
             table=arrays[f"table_{layout['number']}"],
             columns={key: (int(a), int(b)) for key, (a, b) in layout["columns"].items()},
-            batch=int(layout["batch"]),
             histograms=arrays[f"histograms_{layout['number']}"],
             places={Tensor(producer, port): place for place, (producer, port) in enumerate(layout["places"])},
             bodies={(op, int(branch)): cls._of_layout(inside, arrays) for op, branch, inside in layout["bodies"]},
@@ -207,8 +204,8 @@ def statistics_digest(
 def inputs_digest(inputs: ModelInputs, subset_size: int) -> str:
     """Digest of the first samples, 32 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=16)
-    for index in range(min(len(inputs), subset_size)):
-        for name, array in inputs[index].items():
+    for feed in islice(inputs, subset_size):
+        for name, array in feed.items():
             digest.update(f"{name}|{array.shape}|{array.dtype}".encode())
             digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.calibration._histograms import histogram
+from autoq.calibration._ports import Shape, give_shapes
 from autoq.calibration._reductions import as_rows, channel_count, reduce_channels, reduce_in_graph
-from autoq.calibration._samples import give_shapes
 from autoq.calibration._taps import Statistic, Tap
 from autoq.core import FloatArray
 from autoq.graph import Tensor, unique_names
-
-Shape = tuple[int, ...]
 
 _IN_NUMPY = frozenset({Statistic.QUANTILE, Statistic.ABS_QUANTILE})
 

@@ -11,7 +11,11 @@ from autoq.cli._show import as_json, print_json
 
 @click.command()
 @click.argument("model")
-@click.option("--validation", required=True, help=".npz with x and y, or file.py:function that returns pairs.")
+@click.option(
+    "--validation",
+    required=True,
+    help=".npz, .csv, images by class, or file.py:function of pairs.",
+)
 @click.option("--metric", help="Name, autoq's or of a scikit-learn scorer, or file.py:name of your own.")
 @click.option("--evaluate", "function", help="Instead: file.py:function (compiled_model, items) -> score.")
 @click.option("--against", help="A model to compare with, on the same samples.")

@@ -13,8 +13,8 @@ _YAML = """\
 # One experiment: autoq search experiment.yaml
 name: my_model
 model: model.xml                       # or .onnx, a SavedModel folder, .tflite, .pdmodel, my_data.py:model
-calibration: my_data.py:calibration    # or a .npy / .npz file
-validation: my_data.py:validation      # pairs of (inputs, target)
+calibration: my_data.py:calibration    # or .npy, .npz, .csv, {images: folder, scale: 255}
+validation: my_data.py:validation      # pairs of (inputs, target); or images, a folder for each class
 # holdout: my_data.py:holdout          # pairs that the search never sees; a fifth of 1,000 or more by default
 metric: accuracy                       # or my_data.py:metric
 max_drop: 0.01                         # in the metric's unit, or relative to the float model: "1%"
@@ -35,12 +35,12 @@ import numpy as np
 
 
 def calibration():
-    """Model inputs without labels: an array [n, ...], a dict of arrays, or a list of inputs."""
+    """Model inputs: an array [n, ...], a dict of arrays, or anything that yields samples."""
     return np.load("calibration.npy")
 
 
 def validation():
-    """Pairs of (inputs, target), batch axis included; or two arrays (x, y) with one sample a row."""
+    """Anything that yields pairs of (inputs, target); or two arrays (x, y) with one sample a row."""
     return np.load("x.npy"), np.load("y.npy")
 
 

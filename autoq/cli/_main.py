@@ -39,7 +39,7 @@ def main() -> None:
 def _run() -> int:
     place = Place()
     try:
-        cli(standalone_mode=False, obj=place)
+        cli(prog_name="autoq", standalone_mode=False, obj=place)
     except AutoqError as error:
         click.echo(f"error: {reason(error)}", err=True)
         return 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
-@click.option("--sample", help="Input to run: .npy, .npz or file.py:function; zeros by default.")
+@click.option("--sample", help="Input to run: .npy, .npz, an image or file.py:function; zeros by default.")
 @click.option("--model-type", help="transformer, for its placement rules.")
 @click.option("--target-device", default="ANY", show_default=True, help="Hardware table for placement.")
 @click.option(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from autoq.cli._quantize_options import quantize_options, read_options
+from autoq.cli._quantize_options import DATA_HELP, DEFAULT_SAMPLES, quantize_options, read_options
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
 from autoq.core import shown
@@ -18,14 +18,14 @@ _SCORES = (("score", "float_score"), ("float_score", "score"))
 
 @click.command()
 @click.argument("model")
-@click.option("--calibration", required=True, help=".npy, .npz, or module:function or file.py:function.")
+@click.option("--calibration", required=True, help=DATA_HELP)
 @click.option("-o", "--out", required=True, help="Path of the quantized .xml.")
 @quantize_options
 @click.option("--accurate-bias-correction", is_flag=True, help="Measure each layer in the quantized model.")
 @click.option("--strict", is_flag=True, help="Fail where the device does not run it, instead of leaving it in float.")
 @click.option("--ignored-scope", help="What stays in float: the .yaml that `autoq sensitivity` wrote.")
 @click.option("--max-drop", help="Accuracy budget: 0.01 or 1%. Needs --validation and --metric.")
-@click.option("--validation", help="Labelled data, like --calibration: .npz with x and y, or a function.")
+@click.option("--validation", help="Labelled data, like --calibration; images in a folder for each class.")
 @click.option("--metric", help="Name, or module:function or file.py:function.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds, after which the best so far is taken.")
 @as_json
@@ -49,6 +49,7 @@ def quantize(
     from autoq.evaluation import size_bytes
     from autoq.export import check_model_path, save_model
     from autoq.graph import read_model
+    from autoq.transform import noted_samples
 
     path = check_model_path(Path(out))
     writes_to(path.parent)
@@ -73,6 +74,8 @@ def quantize(
     save_model(quantized, path)
     before, after = size_bytes(network), size_bytes(quantized)
     found: dict[str, Any] = {"path": str(path), "size_bytes": after, "float_size_bytes": before}
+    if (samples := noted_samples(quantized)) is not None:
+        found["calibration_samples"] = samples
     if quantized.has_rt_info(["autoq", "accuracy_control"]):
         found |= json.loads(str(quantized.get_rt_info(["autoq", "accuracy_control"]).value))
     if json_output:
@@ -80,6 +83,8 @@ def quantize(
         return
     sizes = [shown(size / 1e6, least=2) for size in (after, before)]
     click.echo(f"{path}: {sizes[0]} MB, the float model has {sizes[1]} MB.")
+    if samples is not None and samples < DEFAULT_SAMPLES and options["subset_size"] is None:
+        click.echo(f"calibrated on {samples} samples, which are all there are; {DEFAULT_SAMPLES} is usual.")
     if "drop" in found:
         scores = [shown(found[key], significant=4, beside=found[other]) for key, other in _SCORES]
         drop = shown(found["drop"], beside=found["max_drop"])

@@ -12,10 +12,13 @@ import click
 
 from autoq.cli._pairs import read_pairs
 
+DEFAULT_SAMPLES = 300
+DATA_HELP = ".npy, .npz, .csv, images, a folder or pattern of them, {images: FOLDER, scale: 255}, or file.py:function."
+
 _OPTIONS = (
     click.option("--preset", help="performance or mixed."),
     click.option("--mode", help="fp8_e4m3 or fp8_e5m2 for 8-bit floating point; integers by default."),
-    click.option("--subset-size", type=int, default=300, show_default=True, help="Calibration samples used."),
+    click.option("--subset-size", type=int, help="Calibration samples used; 300 by default, or all there are."),
     click.option("--model-type", help="transformer, for its placement rules and SmoothQuant."),
     click.option("--target-device", default="ANY", show_default=True, help="ANY, CPU, CPU_SPR, GPU or NPU."),
     click.option("--range-estimator", help="How per-sample extremes become ranges."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autoq.cli._quantize_options import quantize_options, read_options
+from autoq.cli._quantize_options import DATA_HELP, quantize_options, read_options
 from autoq.cli._show import as_json, print_json, print_table
 from autoq.cli._trouble import writes_to
 from autoq.core import OutputError
@@ -25,7 +25,7 @@ _MOST_PAIRS = 5
 
 @click.command()
 @click.argument("model")
-@click.option("--calibration", required=True, help=".npy, .npz, or module:function or file.py:function.")
+@click.option("--calibration", required=True, help=DATA_HELP)
 @click.option(
     "--measure", default="auto", show_default=True, help="nmse, kl, cosine; auto: kl of a Softmax, else nmse."
 )

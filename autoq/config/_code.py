@@ -1,18 +1,17 @@
-"""The user's code and data, named in a file: `package.module:function`, `folder/file.py:function`, `.npy`, `.npz`."""
+"""The user's code and data, named in a file: `package.module:function`, `folder/file.py:function`, files."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from autoq.core import ConfigError, named_reason, nearest, reason
+from autoq.calibration import names_files, read_files
+from autoq.core import ConfigError, DataError, named_reason, nearest
 
 
 def load_function(name: str, folder: Path) -> Callable[..., Any]:
@@ -32,25 +31,52 @@ def load_function(name: str, folder: Path) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]  # a user's function has no type here
 
 
-def load_data(name: str, folder: Path) -> Any:  # whatever the user's function returns
-    """Data from a file, or what a function without arguments returns.
+def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever the user's function returns
+    """Data from files, or what a function without arguments returns.
 
     Args:
-        name: `.npy`, `.npz` (arrays by name; `x` and `y` alone are inputs and targets), or code as `load_function`
-            takes.
+        name: What `read_files` takes: a path of arrays, a table, images or a folder of these, or a mapping with
+            options, in which functions are named, also as YAML writes it in one line; or code as `load_function` takes.
         folder: Where relative files start.
 
     Raises:
-        ConfigError: The file does not read, the code is not there, or it raises.
+        ConfigError: The files do not read, the code is not there, or it raises.
     """
-    if name.endswith((".npy", ".npz")):
-        return _load_arrays(folder / name)
+    if isinstance(name, str) and name.lstrip().startswith("{"):
+        name = _mapping(name)
+    if isinstance(name, Mapping):
+        functions = {key: load_function(name[key], folder) for key in ("tokenize",) if isinstance(name.get(key), str)}
+        name = {**name, **functions}
+        if not names_files(name):
+            msg = f"data are {dict(name)!r}: write {{images: FOLDER, ...}} or {{csv: FILE, ...}}, or a path alone."
+            raise ConfigError(msg)
+        return read_files(name, folder)
+    if ":" not in name:
+        try:
+            return read_files(name, folder)
+        except DataError as error:
+            msg = f"{error} Code is written module:function or file.py:function."
+            raise ConfigError(msg) from None
     function = load_function(name, folder)
     try:
         return function()
     except Exception as error:
         msg = f"{name!r} raised {named_reason(error)}"
         raise ConfigError(msg) from error
+
+
+def _mapping(text: str) -> Mapping[str, Any]:
+    """A mapping as YAML writes it in one line."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, Mapping):
+        msg = f"{text!r} is no mapping: write {{images: FOLDER, scale: 255}}."
+        raise ConfigError(msg)
+    return found
 
 
 def load_metric(name: str, folder: Path) -> Any:  # whatever resolve_metric takes
@@ -74,21 +100,6 @@ def _load_name(name: str, folder: Path) -> tuple[Any, str, str]:
         msg = f"{where!r} has no function {attribute!r}: {nearest(attribute, names)}"
         raise ConfigError(msg)
     return getattr(module, attribute), where, attribute
-
-
-def _load_arrays(path: Path) -> Any:  # an array, a dict, or a pair
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except OSError as error:
-        msg = f"{str(path)!r} cannot be read: {error.strerror or error}."
-        raise ConfigError(msg) from None
-    except (AttributeError, TypeError):
-        return np.load(path, allow_pickle=False)
-    except ValueError as error:
-        msg = f"{str(path)!r} holds no plain arrays: {reason(error)}"
-        raise ConfigError(msg) from None
-    return (arrays["x"], arrays["y"]) if set(arrays) == {"x", "y"} else arrays
 
 
 def _load_module(name: str) -> ModuleType:

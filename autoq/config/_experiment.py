@@ -54,12 +54,14 @@ class ExperimentConfig(BaseModel):
     Attributes:
         name: Of the study and of the MLflow run.
         model: Path of the model, or `file.py:function` that returns one.
-        calibration: `.npy`, `.npz`, or `file.py:function` that returns what `autoq.search` takes.
-        validation: Likewise; a `.npz` holds `x` and `y`.
+        calibration: `file.py:function` that returns what `autoq.search` takes; a path of `.npy`, `.npz`, `.csv`, an
+            image, a folder or a pattern of images; or {images: folder, size: ..., mean: ..., scale: ..., layout: ...}
+            or {csv: file, tokenize: file.py:function}.
+        validation: Likewise; a `.npz` holds `x` and `y`, a folder of images a sub-folder for each class.
         holdout: Likewise, data that the search never sees; false holds out nothing.
         metric: Name, or `file.py:function` or `file.py:object`.
         evaluate: `file.py:function`, instead of `metric`.
-        sample: `file.py:function` or `.npy`: the input to time with.
+        sample: `file.py:function`, `.npy` or an image: the input to time with.
         max_drop: A number, or a percentage.
         max_latency: A number of ms, "0.8 ms", or a percentage of the float model's.
         max_size: A number of bytes, "2 MB", or a percentage of the float model's.
@@ -83,12 +85,12 @@ class ExperimentConfig(BaseModel):
 
     name: str | None = None
     model: str
-    calibration: str
-    validation: str
-    holdout: str | Literal[False] | None = None
+    calibration: str | dict[str, Any]
+    validation: str | dict[str, Any]
+    holdout: str | dict[str, Any] | Literal[False] | None = None
     metric: str | None = None
     evaluate: str | None = None
-    sample: str | None = None
+    sample: str | dict[str, Any] | None = None
     max_drop: float | str | None = None
     max_latency: float | str | None = None
     max_size: float | str | None = None
@@ -144,7 +146,7 @@ class ExperimentConfig(BaseModel):
             "model": load_data(self.model, self._folder) if ".py:" in self.model else self._folder / self.model,
             "calibration": load_data(self.calibration, self._folder),
             "validation": load_data(self.validation, self._folder),
-            "holdout": load_data(self.holdout, self._folder) if isinstance(self.holdout, str) else self.holdout,
+            "holdout": load_data(self.holdout, self._folder) if isinstance(self.holdout, str | dict) else self.holdout,
             "sample": None if self.sample is None else load_data(self.sample, self._folder),
             "metric": metric,
             "evaluate": function,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from autoq.core._errors import ConfigError, nearest
 
@@ -54,13 +54,35 @@ def parse_fields(model: type[M], values: object, where: str) -> M:
         raise ConfigError(msg)
     for key in values:
         if key not in model.model_fields:
-            msg = f"{where}: key {key!r} is unknown: {nearest(str(key), model.model_fields)}"
-            raise ConfigError(msg)
+            raise _unknown(where, (key,), model)
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
+        if first["type"] == "extra_forbidden" and (inner := _fields_at(model, first["loc"][:-1])) is not None:
+            raise _unknown(where, first["loc"], inner) from None
         key = ".".join(map(str, first["loc"]))
         got = "missing" if first["type"] == "missing" else repr(first["input"])
         msg = f"{where}: {key} is {got}: {first['msg']}."
         raise ConfigError(msg) from None
+
+
+def _unknown(where: str, path: tuple[Any, ...], model: type[BaseModel]) -> ConfigError:
+    key = ".".join(map(str, path))
+    return ConfigError(f"{where}: key {key!r} is unknown: {nearest(str(path[-1]), model.model_fields)}")
+
+
+def _fields_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:
+    """The pydantic model at a place in another one."""
+    from pydantic import BaseModel
+
+    for part in path:
+        if part not in model.model_fields:
+            return None
+        annotation = model.model_fields[part].annotation
+        kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        inner = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+        if inner is None:
+            return None
+        model = inner
+    return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import openvino as ov
 
@@ -32,7 +33,7 @@ def analyze(
     preset: str | Preset = Preset.PERFORMANCE,
     mode: str | Precision = Precision.INT8,
     symmetric_weights: bool = True,
-    ignored_scope: IgnoredScope | None = None,
+    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
     quantize_outputs: bool = False,
 ) -> QuantizationGraph:
     """Decides where quantizers may stand in a model.
@@ -75,13 +76,13 @@ def analyze_presets(
     model_type: str | ModelType | None = None,
     mode: str | Precision = Precision.INT8,
     symmetric_weights: bool = True,
-    ignored_scope: IgnoredScope | None = None,
+    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
     quantize_outputs: bool = False,
 ) -> dict[Preset, QuantizationGraph]:
     """As `analyze`, under several presets: the model is read and searched for patterns once."""
     device = TargetDevice.parse(target_device)
     kind = None if model_type is None else ModelType.parse(model_type)
-    chosen, scope = tuple(presets), ignored_scope or IgnoredScope()
+    chosen, scope = tuple(presets), IgnoredScope.of(ignored_scope) or IgnoredScope()
     flow = Flow.of(model)
     scope = scope.renamed(given_names(model))
     inner = [body for body in bodies_of(model) if body.op in flow.type]

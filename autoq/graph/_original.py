@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
@@ -10,7 +12,6 @@ from autoq.core import ModelType, TargetDevice
 from autoq.graph._analyze import analyze
 from autoq.graph._bodies import bodies_of, set_body
 from autoq.graph._names import unique_names
-from autoq.graph._scope import IgnoredScope
 from autoq.graph._standing import dequantized
 from autoq.graph._tables import FAKES
 from autoq.graph._types import QuantizationGraph
@@ -21,7 +22,7 @@ def analyze_original(
     *,
     target_device: str | TargetDevice = TargetDevice.ANY,
     model_type: str | ModelType | None = None,
-    ignored_scope: IgnoredScope | None = None,
+    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
 ) -> QuantizationGraph:
     """Decides where quantizers may stand in a model, its own quantizers taken away first.
 

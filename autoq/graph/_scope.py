@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from autoq.core import PlanError, nearest
 
+_KINDS = ("names", "patterns", "types", "subgraphs")
+
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
@@ -47,6 +49,34 @@ class IgnoredScope:
 
     def __post_init__(self) -> None:
         _freeze(self, "names", "patterns", "types", "subgraphs")
+
+    @classmethod
+    def of(cls, value: Any) -> IgnoredScope | None:  # several kinds
+        """A scope as a user writes it.
+
+        Args:
+            value: A scope, autoq's or another library's with the same attributes (or some of them); a mapping of them;
+                names of operations, or a single one; None is none.
+
+        Raises:
+            PlanError: It is none of these.
+        """
+        if value is None or isinstance(value, IgnoredScope):
+            return value
+        if isinstance(value, str):
+            return cls(names=(value,))
+        if isinstance(value, Mapping):
+            return cls.from_dict(value)
+        if any(hasattr(value, kind) for kind in _KINDS):
+            given = {kind: tuple(getattr(value, kind, ()) or ()) for kind in _KINDS}
+            subgraphs = tuple(Subgraph(ends.inputs, ends.outputs) for ends in given.pop("subgraphs"))
+            return cls(**given, subgraphs=subgraphs, validate=bool(getattr(value, "validate", True)))
+        if isinstance(value, Iterable):
+            names = tuple(value)
+            if all(isinstance(name, str) for name in names):
+                return cls(names=names)
+        msg = f"ignored scope is {value!r}: pass an IgnoredScope, a mapping of its fields, or names of operations."
+        raise PlanError(msg)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

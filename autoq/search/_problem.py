@@ -172,8 +172,11 @@ def prepare(
     level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
     dimensions = Dimensions.of(space, units(model, placements.reference, level))
     clock = clock or Clock()
-    most = min(max(space.subset_sizes), len(inputs))
-    subset_size = calibrated_on or most
+    asked = max(space.subset_sizes)
+    most = min(asked, len(inputs))
+    if most < asked:
+        stage(f"calibration data hold {most} samples, of {asked} asked for: all are used", 0, None)
+    subset_size = min(calibrated_on or most, most)
     of_model = model_digest(model)
 
     def kept_as(samples: int) -> tuple[str, str, Path | None]:
@@ -196,7 +199,7 @@ def prepare(
         path=None if folder is None else folder / STATISTICS,
         progress=lambda done, total: stage("collecting calibration statistics", done, total),
     )
-    if len(statistics.table) < min(len(inputs), -(-subset_size // statistics.batch)):
+    if len(statistics) < subset_size:
         # What is kept under the name of fewer samples is found again by a search that goes on with these.
         calibrated_on = len(statistics)
         of_data, digest, folder = kept_as(calibrated_on)

@@ -78,6 +78,20 @@ class ScopeRules(BaseModel):
     patterns: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_fields(cls, value: Any) -> Any:  # whatever IgnoredScope.of takes
+        if value is None or isinstance(value, Mapping | cls):
+            return value
+        try:
+            scope = IgnoredScope.of(value)
+        except PlanError as error:
+            raise ValueError(str(error)) from None
+        if scope is not None and scope.subgraphs:
+            msg = f"has {len(scope.subgraphs)} sub-graphs: a space holds names, patterns and types"
+            raise ValueError(msg)
+        return scope and {"names": scope.names, "patterns": scope.patterns, "types": scope.types}
+
     def to_scope(self) -> IgnoredScope:
         """The scope as placement reads it."""
         return IgnoredScope(names=self.names, patterns=self.patterns, types=self.types)

@@ -2,7 +2,7 @@
 
 from autoq.transform._builder import CandidateBuilder, quantize_model
 from autoq.transform._channel_alignment import align_channels
-from autoq.transform._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, read_plan
+from autoq.transform._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, noted_samples, read_plan
 from autoq.transform._resolved import FLOAT_FINGERPRINT, ResolvedPlan, ResolvedQuantizer, Smoothing
 from autoq.transform._switchable import SWITCHES
 
@@ -17,6 +17,7 @@ __all__ = [
     "Smoothing",
     "align_channels",
     "note_plan",
+    "noted_samples",
     "quantize_model",
     "read_plan",
 ]

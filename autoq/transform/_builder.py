@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -206,16 +207,16 @@ class CandidateBuilder:
         if self._inputs is None:
             msg = "bias correction 'accurate' runs the candidate on calibration data, which are not there."
             raise PlanError(msg)
-        count = min(resolved.corrected_on, len(self._inputs))
+        # Statistics may have been collected of more samples than there are here.
+        feeds = list(islice(self._inputs, resolved.corrected_on))
         standing = {quantizer.name for quantizer in resolved.quantizers}
         layers = [layer for layer in graph.layers if layer.weight in standing and layer.bias_add is not None]
         means = {}
         for layer in layers:
             if (tap := output_mean(layer)) is not None and tap in self._statistics:
-                samples = self._statistics.of(tap, count * self._statistics.batch)
+                samples = self._statistics.of(tap, len(feeds))
                 means[layer.op] = samples.mean(axis=0, dtype=np.float64)
         workbench, nodes = self._assemble(resolved, graph, plan, fold_weights=True)
-        feeds = [self._inputs[index] for index in range(count)]
         measured = [layer for layer in layers if layer.op in means]
         shifts = corrected_shifts(workbench, nodes, measured, means, feeds)
         self._measured_shifts.put(key, shifts)

@@ -11,12 +11,20 @@ from autoq.core import QuantizationPlan
 
 PLAN_NOTE = ["autoq", "plan"]
 VERSION_NOTE = ["autoq", "version"]
+SAMPLES_NOTE = ["autoq", "calibration_samples"]
 
 
-def note_plan(model: ov.Model, plan: QuantizationPlan) -> None:
-    """Notes autoq's version and the plan in a model."""
+def note_plan(model: ov.Model, plan: QuantizationPlan, samples: int | None = None) -> None:
+    """Notes autoq's version, the plan and, where it is known, how many samples it was calibrated on, in a model."""
     model.set_rt_info(version("autoq"), VERSION_NOTE)
     model.set_rt_info(plan.to_json(), PLAN_NOTE)
+    if samples is not None:
+        model.set_rt_info(samples, SAMPLES_NOTE)
+
+
+def noted_samples(model: ov.Model) -> int | None:
+    """How many samples a model was calibrated on; None where nobody noted it."""
+    return int(str(model.get_rt_info(SAMPLES_NOTE).value)) if model.has_rt_info(SAMPLES_NOTE) else None
 
 
 def read_plan(model: ov.Model) -> QuantizationPlan | None:

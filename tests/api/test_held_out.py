@@ -88,7 +88,7 @@ def scored(evaluator, *, left_s=math.inf, divisible=True):
     points = enumerate([(0.0, 1.0), (0.01, 0.7), (0.02, 0.5)])
     front = ParetoFront([record(number, *point, seconds={"accuracy": 1.0}) for number, point in points])
     clock = Clock(seconds=left_s + 3.0, now=lambda: 0.0)
-    held_out = ValidationSet([0] * 200, [0] * 200) if divisible else [0] * 200
+    held_out = ValidationSet([(0, 0)] * 200) if divisible else [0] * 200
     found = score_front(problem, front, front[1], held_out, clock, 3.0, lambda *_: None)
     return set(found), clock.shortened
 

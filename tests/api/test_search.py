@@ -437,7 +437,7 @@ def test_a_device_that_fails_costs_a_trial_and_one_that_is_lost_the_session(tmp_
         (
             {"calibration": CALIBRATION[:, :, :4]},
             DataError,
-            r"calibration sample 0: input 'image' has shape \[1, 3, 4, 8\]",
+            r"calibration sample 0: input 'image' has shape \[3, 4, 8\].*resize it to \[3, 8, 8\]",
         ),
         ({"calibration": CALIBRATION * np.nan}, DataError, "calibration sample 0: input 'image' holds NaN or infinity"),
         ({"calibration": "images"}, DataError, "calibration data"),

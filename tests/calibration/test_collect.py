@@ -1,6 +1,8 @@
 """Statistics are what numpy finds in the activations that OpenVINO computes."""
 
+import itertools
 import re
+import weakref
 
 import numpy as np
 import openvino as ov
@@ -225,10 +227,67 @@ def test_an_input_need_not_have_a_name_of_its_own(tmp_path, shape, count):
     np.testing.assert_allclose(statistics.table, expected.table, rtol=1e-4, atol=1e-6)
 
 
-def test_a_batch_counts_as_its_samples():
-    _, statistics = collected(conv_net(batch=2), images(10), subset_size=5)
-    assert statistics.table.shape[0] == 3
-    assert statistics.rows(3) == 2
+def test_what_the_model_takes_at_a_time_is_a_sample():
+    _, statistics = collected(conv_net(batch=2), images(10), subset_size=4)
+    assert len(statistics) == statistics.table.shape[0] == 4
+    assert statistics.rows(3) == 3
+
+
+class Counting:
+    """Yields samples, and counts them."""
+
+    def __init__(self, samples):
+        self.samples, self.read = samples, 0
+
+    def __iter__(self):
+        for sample in self.samples:
+            self.read += 1
+            yield sample
+
+
+def endless():
+    return (images(1, seed=number) for number in itertools.count())
+
+
+@pytest.mark.parametrize("shape", [[1, 3, 8, 8], [-1, 3, 8, 8], [1, 3, -1, -1]], ids=str)
+@pytest.mark.parametrize("keep", [True, False])
+def test_of_a_stream_no_more_is_read_than_needed(shape, keep):
+    model, stream = conv_net(), Counting(endless())
+    model.reshape(shape)
+    graph = analyze(model)
+    statistics = collect(model, [graph], as_inputs(model, stream, most=12, keep=keep), subset_size=12)
+    expected = collect(model, [graph], as_inputs(model, list(itertools.islice(endless(), 12))))
+    assert stream.read == len(statistics) == 12
+    np.testing.assert_allclose(statistics.table, expected.table, rtol=1e-4, atol=1e-6)
+
+
+def test_a_stream_may_end_early():
+    stream = Counting([images(1, seed=number) for number in range(5)])
+    model = conv_net()
+    statistics = collect(model, [analyze(model)], as_inputs(model, iter(stream), most=40, keep=False), subset_size=40)
+    assert statistics.table.shape[0] == len(statistics) == 5
+    assert len(statistics.of(Tap(Tensor("relu_1"), None, Statistic.MAX), 40)) == 5
+
+
+def test_samples_are_not_kept_where_one_pass_will_do():
+    """A generator that looks how many of its samples are still alive."""
+    alive = []
+
+    def stream():
+        refs = []
+        for number in range(60):
+            sample = np.full((1, 3, 64, 64), number, np.float32)
+            refs.append(weakref.ref(sample))
+            alive.append(sum(ref() is not None for ref in refs))
+            yield sample
+
+    model = conv_net(size=64)
+    inputs = as_inputs(model, stream(), most=60, keep=False)
+    collect(model, [analyze(model)], inputs, subset_size=60)
+    assert max(alive) < 3
+    assert len(inputs[0]) == 1
+    with pytest.raises(DataError, match="read once only"):
+        inputs[1]
 
 
 def test_the_model_is_left_as_it_was():

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from networks import conv_net, images, memory_net, run, token_net
 from openvino import opset13 as ops
+from PIL import Image
 
 from autoq import api
 from autoq.api import RunFolder, SearchResult
@@ -196,6 +197,22 @@ def test_quantize(place, autoq):
     names = {op.get_friendly_name() for op in ov.Core().read_model("int8.xml").get_ops()}
     assert "image/fq_output_0" in names
     assert not any(name.startswith("head/fq") for name in names)
+
+
+def test_quantize_and_evaluate_on_a_folder_of_images(place, autoq):
+    for name in ("a/0.png", "b/0.png", "b/1.png"):
+        Path("photos", name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 9, 3)).astype(np.uint8)).save(
+            Path("photos", name)
+        )
+    data = "{images: photos, mean: [127, 127, 127], scale: 127}"
+    code, out, _ = autoq("quantize", "model.xml", "--calibration", data, "-o", "int8.xml")
+    assert code == 0
+    assert "calibrated on 3 samples, which are all there are" in out
+    code, out, _ = autoq("quantize", "model.xml", "--calibration", data, "-o", "int8.xml", "--json")
+    assert json.loads(out)["calibration_samples"] == 3
+    code, out, _ = autoq("evaluate", "int8.xml", "--validation", data, "--metric", "accuracy", "--json")
+    assert (code, json.loads(out)["n"]) == (0, 3)
 
 
 def test_quantize_with_other_schemes_and_on_a_budget(place, autoq):
@@ -428,7 +445,7 @@ BAD = {
     "empty calibration array": (quantized(calibration="empty.npy"), "calibration data are empty"),
     "mis-shaped calibration": (
         quantized(calibration="narrow.npy"),
-        r"shape \[1, 3, 8, 4\], but the model takes \[1,3,8,8\]",
+        r"shape \[3, 8, 4\], but the model takes \[1,3,8,8\]",
     ),
     "calibration of the wrong type": (quantized(calibration="words.npy"), "calibration sample 0: .*image"),
     "calibration with NaN": (quantized(calibration="nan.npy"), "calibration sample 0: input 'image' holds NaN"),
@@ -560,7 +577,7 @@ def test_warnings_are_sentences_too(place, autoq, monkeypatch):
 def test_a_terminal_that_knows_ascii_alone_is_written_to(place):
     place.joinpath("m\xf6dell \u65e5.xml").write_bytes(place.joinpath("model.xml").read_bytes())
     place.joinpath("m\xf6dell \u65e5.bin").write_bytes(place.joinpath("model.bin").read_bytes())
-    command = [sys.executable, "-c", "from autoq.cli import main; main()", "sites", "m\xf6dell \u65e5.xml"]
+    command = [sys.executable, "-m", "autoq", "sites", "m\xf6dell \u65e5.xml"]
     settings = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=os.environ | settings, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

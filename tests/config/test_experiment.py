@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from autoq.config import ExperimentConfig, load_data, load_function, load_metric
 from autoq.core import ConfigError
@@ -97,6 +98,7 @@ def test_variables_come_from_the_environment(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (MINIMAL | {"budget": {"trials": 3}}, "key 'budget.trials' is unknown: did you mean 'n_trials'"),
         (MINIMAL | {"metrics": "accuracy"}, "key 'metrics' is unknown: did you mean 'metric'"),
         ({"model": "m.xml"}, "calibration is missing"),
         (MINIMAL | {"budget": {"n_trials": 0}}, "budget.n_trials is 0: "),
@@ -151,6 +153,29 @@ def test_a_function_that_raises_is_named(tmp_path):
     write(tmp_path, MINIMAL)
     with pytest.raises(ConfigError, match=r"'data\.py:broken' raised ZeroDivisionError: division by zero"):
         load_data("data.py:broken", tmp_path)
+
+
+def test_data_without_a_function(tmp_path):
+    with pytest.raises(ConfigError, match=r"'data\.py' names no data.* Code is written module:function or file\.py:f"):
+        load_data("data.py", tmp_path)
+    for text in ("{images: ", "{pictures: photos}"):
+        with pytest.raises(ConfigError, match=r"write \{images: FOLDER"):
+            load_data(text, tmp_path)
+
+
+def test_images_and_tables_with_options(tmp_path):
+    Image.fromarray(np.zeros((8, 6, 3), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "texts.csv").write_text("text,label\nab,1\n", "utf-8")
+    (tmp_path / "words.py").write_text("def count(text):\n    return [len(text)]\n")
+    values = {
+        "calibration": {"images": ".", "size": [4, 5], "mean": [1, 2, 3], "scale": 255, "layout": "NHWC"},
+        "validation": {"csv": "texts.csv", "tokenize": "words.py:count"},
+    }
+    config = ExperimentConfig.load(write(tmp_path, MINIMAL | values))
+    given = config.search_arguments()
+    assert given["calibration"][0][0].shape == (1, 4, 5, 3)
+    assert given["validation"][0][0].tolist() == [2]
+    assert load_data("{images: '*.png', size: 3}", tmp_path)[0][0].shape == (1, 3, 3, 3)
 
 
 def test_files_of_arrays(tmp_path):

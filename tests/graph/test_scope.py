@@ -113,3 +113,36 @@ def test_a_subgraph_is_that_of_the_peer() -> None:
     peers = {"subgraphs": [nncf.Subgraph(inputs=["conv_1a"], outputs=["sum_2"])]}
     mine = IgnoredScope(subgraphs=[Subgraph(("conv_1a",), ("sum_2",))])
     assert ours(analyze(model, ignored_scope=mine)) == theirs(model, scope=peers)
+
+
+def test_a_scope_is_written_in_many_ways() -> None:
+    class Foreign:
+        """As of NNCF."""
+
+        names, patterns, types = ["conv_1"], [], ["Add"]
+        subgraphs, validate = [Subgraph(["conv_1"], ["relu_1"])], False
+
+    for value, expected in (
+        ("conv_2", IgnoredScope(names=["conv_2"])),
+        (["conv_1", "conv_2"], IgnoredScope(names=["conv_1", "conv_2"])),
+        ({"types": ["Add"]}, IgnoredScope(types=["Add"])),
+        (IgnoredScope(types=["Add"]), IgnoredScope(types=["Add"])),
+        (
+            Foreign(),
+            IgnoredScope(names=["conv_1"], types=["Add"], subgraphs=[Subgraph(["conv_1"], ["relu_1"])], validate=False),
+        ),
+    ):
+        assert IgnoredScope.of(value) == expected
+        model = MODELS["conv_bias_relu"]
+        assert analyze(model(), ignored_scope=value).sites == analyze(model(), ignored_scope=expected).sites
+    assert IgnoredScope.of(None) is None
+    for value in (7, [1, 2]):
+        with pytest.raises(PlanError, match="pass an IgnoredScope, a mapping of its fields, or names"):
+            IgnoredScope.of(value)
+
+
+@pytest.mark.peers
+def test_the_peers_scope_is_taken_as_it_is() -> None:
+    nncf = pytest.importorskip("nncf")
+    scope = nncf.IgnoredScope(types=["Convolution"], subgraphs=[nncf.Subgraph(inputs=["a"], outputs=["b"])])
+    assert IgnoredScope.of(scope) == IgnoredScope(types=["Convolution"], subgraphs=[Subgraph(["a"], ["b"])])

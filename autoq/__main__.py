@@ -1,0 +1,5 @@
+"""`python -m autoq` is the command `autoq`."""
+
+from autoq.cli import main
+
+main()

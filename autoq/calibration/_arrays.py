@@ -1,0 +1,45 @@
+"""What people hold arrays in, as numpy arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+
+def is_array(value: object) -> bool:
+    """Whether a value is an array of one axis at least, numpy's or another library's.
+
+    Lists of numbers are none, nor are arrays of objects, which are lists of these.
+    """
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0 and value.dtype != object
+    if isinstance(value, ov.Tensor):
+        return len(value.shape) > 0
+    if not (hasattr(value, "__array__") and hasattr(value, "shape")):
+        return False
+    return len(value.shape) > 0 and str(getattr(value, "dtype", "")) != "object"
+
+
+def is_picture(value: object) -> bool:
+    """Whether a value is an image of Pillow."""
+    return hasattr(value, "getbands") and hasattr(value, "convert") and hasattr(value, "size")
+
+
+def as_array(value: Any) -> NDArray[Any]:  # whatever the user brought
+    """An array of any library, on any of its devices, or nested lists of numbers, as a numpy array.
+
+    Raises:
+        TypeError, ValueError: It is none.
+    """
+    if isinstance(value, ov.Tensor):
+        return np.asarray(value.data)
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        value = value.detach().cpu()
+        # A type that numpy does not have.
+        value = value.float() if "bfloat16" in str(value.dtype) else value
+    if not isinstance(value, np.ndarray) and hasattr(value, "numpy"):
+        value = value.numpy()
+    return np.asarray(value)
