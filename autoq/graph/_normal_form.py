@@ -1,9 +1,9 @@
 """The form that every model is read into: what is known without an input is a Constant.
 
 requires: any model, also one whose operations another live model reads.
-ensures: a model of its own, which computes the same, bit for bit but for bfloat16 (see `compute_in_single`), and has
-    the names, layouts, state and runtime information of the given one; a value that no input changes is one Constant,
-    named as the operation that gave it.
+ensures: a model of its own, which computes the same, bit for bit but for bfloat16 and double precision (see
+    `compute_in_single`), and has the names, layouts, state and runtime information of the given one; a value that no
+    input changes is one Constant, named as the operation that gave it.
 
 What OpenVINO folds is folded, in the bodies of If, Loop and TensorIterator too:
 
@@ -41,9 +41,9 @@ from openvino import opset13 as ops
 from openvino.passes import ConstantFolding
 from openvino.passes import Manager as Passes
 
-from autoq.graph._bfloat16 import compute_in_single
 from autoq.graph._float_types import float_constant
 from autoq.graph._names import made_names, name_by_place
+from autoq.graph._single import compute_in_single
 from autoq.graph._tables import FAKES, FLOAT_TYPES, HALF_TYPES, NARROW_TYPES, WEIGHT_PORTS
 
 # What OpenVINO's folding looks for on an operation that is not to be folded; Python has no function that puts it there.
@@ -82,8 +82,12 @@ def normal_form(model: ov.Model) -> ov.Model:
     parts, own = list(_parts(clone)), [made_names(part) for part in _parts(model)]
     numbered = {op.get_friendly_name() for part in parts for op in part.get_ordered_ops() if _is_numbered(op)}
     for part in parts:
-        compute_in_single(part)
+        compute_in_single(part, ov.Type.bf16)
     _fold(clone, parts)
+    # What constants are computed of keeps its digits until then.
+    changed = [compute_in_single(part, ov.Type.f64) for part in parts]
+    if any(changed):
+        _fold(clone, parts)
     released = [found for part in parts if (found := _move_above_convert(part)) is not None]
     if released:
         _fold(clone, parts, set().union(*released))

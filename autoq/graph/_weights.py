@@ -133,6 +133,6 @@ def _bias(flow: Flow, name: str) -> tuple[str | None, str | None, int | None]:
         return None, None, None
     add = flow.nodes[edges[0].target]
     port = 1 - edges[0].target_port
-    if not _is_float_constant(add.input_value(port)):
+    if not _is_float_constant(add.input_value(port)) or add.get_attributes()["auto_broadcast"] == "pdpd":
         return None, None, None
     return edges[0].target, flow.name_of(add.input_value(port).get_node()), port

@@ -27,7 +27,7 @@ from openvino import opset13 as ops
 from autoq.calibration import infer_all
 from autoq.core import DeviceError, FloatArray, reason
 from autoq.graph import WeightedLayer, with_float_ends
-from autoq.transform._bias_correction import acceptable, bias_of, shift_biases
+from autoq.transform._bias_correction import acceptable, bias_of, channel_means, shift_biases
 
 # A fifth of the calibration samples, and shifts up to this multiple of the bias, as NNCF 3.4 has it.
 SHARE_OF_SAMPLES = 0.2
@@ -78,7 +78,8 @@ def corrected_shifts(
                 continue
             mean = _channel_mean(kept[nodes[layer.op].get_name(), 0], layer.output_axis)
             bias = bias_of(nodes[layer.bias_add], layer.bias_port)
-            shift = np.asarray(float_means[layer.op] - (mean + bias.reshape(-1)), np.float32)
+            bias = channel_means(bias, nodes[layer.op], layer, mean.size)
+            shift = np.asarray(float_means[layer.op] - (mean + bias), np.float32)
             if acceptable(shift, bias, _MAX_MAGNITUDE):
                 shifts[layer.op] = shift
         shift_biases(nodes, by_op, {layer.op: shifts[layer.op] for layer in here if layer.op in shifts})
@@ -154,7 +155,11 @@ class _Cut:
                     continue
                 if self.wave[tensor[0]] < wave or source.get_node().get_type_name() == "Parameter":
                     if tensor not in found:
-                        found[tensor] = ops.parameter(source.get_partial_shape(), source.get_element_type())
+                        kind = source.get_element_type()
+                        # OpenVINO 2026.4 quantizes nothing that comes in double precision.
+                        found[tensor] = ops.parameter(
+                            source.get_partial_shape(), ov.Type.f32 if kind == ov.Type.f64 else kind
+                        )
                     target.replace_source_output(found[tensor].output(0))
         return found
 

@@ -58,12 +58,11 @@ def acceptable(shift: FloatArray, bias: FloatArray, limit: float = _MAX_MAGNITUD
 
     Args:
         shift: [out].
-        bias: As the Add reads it.
+        bias: Likewise.
         limit: The multiple; NNCF's is 2 for the fast form.
     """
-    flat = bias.reshape(-1)
-    known = flat != 0
-    return not known.any() or bool(np.max(np.abs(np.broadcast_to(shift, flat.shape)[known] / flat[known])) < limit)
+    known = bias != 0
+    return not known.any() or bool(np.max(np.abs(shift[known] / bias[known])) < limit)
 
 
 def _matmul_mean(node: ov.Node, layer: WeightedLayer, weight: FloatArray, x: FloatArray) -> FloatArray | None:
@@ -155,8 +154,27 @@ def shift_biases(
         old = target.get_source_output()
         value = bias_of(nodes[layer.bias_add], layer.bias_port)
         name = f"{old.get_node().get_friendly_name()}/corrected"
-        new = float_node(value + shift.reshape(value.shape), old.get_element_type(), name)
+        new = float_node(value + by_channel(shift, nodes[op], layer), old.get_element_type(), name)
         target.replace_source_output(new.output(0))
+
+
+def by_channel(values: NDArray[Any], node: ov.Node, layer: WeightedLayer) -> NDArray[Any]:
+    """One value per channel, [out], in a shape that broadcasts to the output of a layer."""
+    behind = _axes_behind_channels(node, layer)
+    return values.reshape(*[1] * max(layer.output_axis, 0), -1, *[1] * behind)
+
+
+def channel_means(bias: FloatArray, node: ov.Node, layer: WeightedLayer, channels: int) -> FloatArray:
+    """Mean of a bias at each channel of a layer's output, [out]: one number may stand for all, or many for one."""
+    whole = bias + by_channel(np.zeros(channels, bias.dtype), node, layer)
+    channel_axis = whole.ndim - 1 - _axes_behind_channels(node, layer)
+    return np.asarray(whole.mean(axis=tuple(axis for axis in range(whole.ndim) if axis != channel_axis)))
+
+
+def _axes_behind_channels(node: ov.Node, layer: WeightedLayer) -> int:
+    if layer.output_axis < 0:
+        return -layer.output_axis - 1
+    return int(node.output(0).get_partial_shape().rank.get_length()) - layer.output_axis - 1
 
 
 def bias_of(add: ov.Node, port: int) -> FloatArray:

@@ -27,6 +27,7 @@ from openvino import opset13 as ops
 
 from autoq.calibration import Statistics, alignment_taps
 from autoq.graph import QuantizationGraph, WeightedLayer, unique_names
+from autoq.transform._bias_correction import by_channel
 from autoq.transform._fake_quantize import float_node
 from autoq.transform._weights import FloatWeights
 
@@ -50,6 +51,7 @@ def align_channels(model: ov.Model, graph: QuantizationGraph, statistics: Statis
     """
     float_weights = FloatWeights(model)
     weights: dict[str, Float64] = {}
+    # As their Adds read them, of the rank of the layers' outputs.
     biases: dict[str, Float64] = {}
     layers: dict[str, WeightedLayer] = {}
     for pair in graph.alignable:
@@ -57,20 +59,22 @@ def align_channels(model: ov.Model, graph: QuantizationGraph, statistics: Statis
             if layer.op not in layers:
                 layers[layer.op] = layer
                 weights[layer.op] = float_weights.value(graph.site[layer.weight].tensor.producer).astype(np.float64)
-                channels = int(float_weights.node(layer.op).output(0).get_partial_shape()[1].get_length())
-                biases[layer.op] = np.zeros(channels)
+                node = float_weights.node(layer.op)
+                channels = int(node.output(0).get_partial_shape()[1].get_length())
+                biases[layer.op] = by_channel(np.zeros(channels), node, layer)
                 if layer.bias is not None:
-                    biases[layer.op] += float_weights.value(layer.bias).reshape(-1)
+                    biases[layer.op] = biases[layer.op] + float_weights.value(layer.bias)
     for first, second in graph.alignable:
         low, high = (np.median(statistics.of(tap, subset_size), axis=0) for tap in alignment_taps(first))
         mid, scale = (low + high) / 2, _scale(high - low)
         inputs = weights[second.op]
-        biases[second.op] += inputs.sum(axis=tuple(range(2, inputs.ndim))) @ mid
+        moved = inputs.sum(axis=tuple(range(2, inputs.ndim))) @ mid
+        biases[second.op] = biases[second.op] + _along(moved, 1, inputs.ndim)
         weights[second.op] = inputs * _along(scale, 1, inputs.ndim)
         outputs = weights[first.op]
         grouped = scale.reshape(outputs.shape[:2]) if first.type == "GroupConvolution" else scale
         weights[first.op] = outputs / grouped.reshape(*grouped.shape, *[1] * (outputs.ndim - grouped.ndim))
-        biases[first.op] = (biases[first.op] - mid) / scale
+        biases[first.op] = (biases[first.op] - _along(mid, 1, inputs.ndim)) / _along(scale, 1, inputs.ndim)
     return _rebuilt(model, layers, weights, biases)
 
 
@@ -96,8 +100,7 @@ def _rebuilt(
         node = nodes[op]
         kind = node.get_output_element_type(0)
         node.input(layer.weight_port).replace_source_output(float_node(weights[op], kind, f"{op}/aligned").output(0))
-        bias = _along(biases[op], 1, len(node.output(0).get_partial_shape()))
-        constant = float_node(bias, kind, f"{op}/aligned_bias").output(0)
+        constant = float_node(biases[op], kind, f"{op}/aligned_bias").output(0)
         if layer.bias_add is not None and layer.bias_port is not None:
             nodes[layer.bias_add].input(layer.bias_port).replace_source_output(constant)
             continue

@@ -13,7 +13,6 @@ Both weights of a layer are constants, as its kernels want them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -23,6 +22,7 @@ from openvino.utils.node_factory import NodeFactory
 
 from autoq.core import FloatArray
 from autoq.graph import SiteKind, Tensor, WeightedLayer
+from autoq.transform._bias_correction import by_channel
 from autoq.transform._fake_quantize import float_node, quantizer_node, readers_of
 from autoq.transform._resolved import ResolvedQuantizer
 
@@ -141,10 +141,8 @@ def switch_biases(
             continue
         bias = nodes[layer.bias_add].input(layer.bias_port)
         source = bias.get_source_output()
-        shape = [dimension.get_length() for dimension in source.get_partial_shape()]
-        if math.prod(shape) == shift.size:
-            moved = float_node(shift.reshape(shape), source.get_element_type(), f"{op}/shift").output(0)
-            bias.replace_source_output(switches.blend(units_of(layer), source, moved))
+        moved = float_node(by_channel(shift, nodes[op], layer), source.get_element_type(), f"{op}/shift").output(0)
+        bias.replace_source_output(switches.blend(units_of(layer), source, moved))
 
 
 def _again(node: ov.Node, inputs: Sequence[ov.Output]) -> ov.Output:

@@ -9,7 +9,7 @@ import numpy as np
 from autoq.calibration import Statistic, Statistics, Tap
 from autoq.core import FloatArray, Fp8Scale, Limits, OverflowFix, Recipe
 from autoq.graph import QuantizationGraph, QuantizerSite, WeightedLayer
-from autoq.transform._bias_correction import acceptable, bias_shift
+from autoq.transform._bias_correction import acceptable, bias_shift, channel_means
 from autoq.transform._fake_quantize import Folded
 from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
 from autoq.transform._smooth_quant import smoothed_weight, summed_axis
@@ -136,13 +136,16 @@ class WeightQuantizers:
         if inputs not in self._statistics or layer.bias is None:
             return None
         x = self._statistics.of(inputs, subset_size).mean(axis=0, dtype=np.float64)
-        bias = self._weights.value(layer.bias).reshape(-1)
         value = self._value(site, smoothing, layer)
         if smoothing is not None:
             x = x / smoothing.scale
         error = value - quantized_weight(value, quantizer.numbers, quantizer.shape)
-        shift = bias_shift(self._weights.node(layer.op), layer, error, x.astype(np.float32))
-        return shift if shift is not None and shift.size == bias.size and acceptable(shift, bias) else None
+        node = self._weights.node(layer.op)
+        shift = bias_shift(node, layer, error, x.astype(np.float32))
+        if shift is None:
+            return None
+        bias = channel_means(self._weights.value(layer.bias), node, layer, shift.size)
+        return shift if acceptable(shift, bias) else None
 
 
 def _smoothing_of(

@@ -1,5 +1,6 @@
-"""Models that compute in half precision, or in part: what is put in has the type of what it joins."""
+"""Models that compute in half or double precision, or in part: what is put in has the type of what it joins."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,8 +91,7 @@ OPTIONS: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "network"), [*itertools.product(KINDS, NETWORKS), ("f64", "mixed")])
 def test_it_is_as_good_as_in_single_precision(kind: str, network: str, option: str) -> None:
     model, twin = NETWORKS[network](kind), NETWORKS[network]("f32")
     data = samples(model)
@@ -120,6 +120,21 @@ def test_small_weights_keep_their_digits(scale: float) -> None:
     data = samples(only)
     twin = ov.Model([op.result(op.convert(small, "f32"))], [x], "twin")
     assert error(autoq.quantize(only, data), twin, data) < 2e-3
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("network", [convolutions, products])
+def test_inputs_in_double_precision(network: Callable[[str], ov.Model], fast: bool) -> None:
+    """OpenVINO's CPU does not compile what quantizes them: that stays in float, and is named."""
+    model = network("f64")
+    data = samples(model)
+    with pytest.warns(UserWarning, match="left in float, since device 'CPU' does not run the model"):
+        quantized = autoq.quantize(model, data, fast_bias_correction=fast)
+    twin = network("f32")
+    reference = autoq.quantize(twin, data, fast_bias_correction=fast)
+    assert error(quantized, model, data) < max(1.5 * error(reference, twin, data), 1e-3)
+    assert quantized.inputs[0].get_element_type() == model.inputs[0].get_element_type() == ov.Type.f64
+    assert [node for node in quantized.get_ops() if node.get_type_name() == "FakeQuantize"]
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from networks import conv_net, images, run
 from openvino import opset13 as ops
 
+import autoq
 from autoq.calibration import as_inputs, collect
 from autoq.core import BiasCorrection, OverflowFix, Precision, QuantizationPlan, RangeEstimator, Recipe
 from autoq.graph import Placements, Tensor, WeightedLayer, unique_names
@@ -100,6 +101,53 @@ def test_what_has_no_closed_form_is_left_alone():
 )
 def test_a_shift_out_of_proportion_is_not_applied(shift, bias, expected):
     assert acceptable(np.float32(shift), np.float32(bias)) is expected
+
+
+BIASES = {
+    "convolution, one number": ("convolution", ()),
+    "convolution, one number of rank 1": ("convolution", (1,)),
+    "convolution, as many as channels elsewhere": ("convolution", (1, 1, 1, 6)),
+    "convolution, an image": ("convolution", (1, 1, 6, 6)),
+    "convolution, everything": ("convolution", (1, 6, 6, 6)),
+    "convolution, as usual": ("convolution", (1, 6, 1, 1)),
+    "matrix on the left, one number": ("left", ()),
+    "matrix on the left, as many as channels elsewhere": ("left", (1, 1, 6)),
+    "product, one number": ("product", (1,)),
+    "product, as many as channels elsewhere": ("product", (1, 6, 1)),
+    "product, positions": ("product", (1, 6, 6)),
+}
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("case", BIASES)
+def test_a_bias_of_any_shape_is_corrected_at_its_channels(case, fast):
+    """One number for all channels, one for each position: the mean of every channel is that of the float model."""
+    kind, shape = BIASES[case]
+    rng = np.random.default_rng(1)
+    data = ops.parameter([1, 6, 6, 6] if kind == "convolution" else [1, 6, 6], np.float32)
+    y = data
+    for _ in range(2):
+        weight = rng.normal(0, 0.3, (6, 6, 1, 1) if kind == "convolution" else (6, 6)).astype(np.float32)
+        value = np.asarray(rng.normal(1, 0.3, shape), np.float32)
+        if kind == "convolution":
+            y = ops.convolution(y, weight, [1, 1], [0, 0], [0, 0], [1, 1])
+        else:
+            y = ops.matmul(y, weight, False, False) if kind == "product" else ops.matmul(weight, y, False, False)
+        y = ops.add(y, value)
+    model = ov.Model([ops.result(y)], [data])
+    samples = [rng.normal(0.5, 0.1, data.output(0).shape).astype(np.float32) for _ in range(10)]
+    four_bits = {"weights": {"bits": 4}, "fold_weights": False, "progress": False}
+    corrected = autoq.quantize(model, samples, fast_bias_correction=fast, **four_bits)
+    plain = autoq.quantize(model, samples, bias_correction=False, **four_bits)
+    axes = tuple(axis for axis in range(y.output(0).get_partial_shape().rank.get_length()) if axis != _channels(kind))
+    want, got, without = (
+        np.mean([run(part, x).mean(axis=axes) for x in samples[:2]], axis=0) for part in (model, corrected, plain)
+    )
+    assert np.abs(got - want).max() < 0.5 * np.abs(without - want).max()
+
+
+def _channels(kind):
+    return 2 if kind == "product" else 1
 
 
 def test_a_corrected_layer_has_the_mean_of_the_float_model():

@@ -56,6 +56,23 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (4, 1, 1), (1, 1, 1, 4), (1, 1, 4, 4), (1, 4, 4, 4)])
+def test_biases_of_any_shape_are_aligned(shape):
+    """One number for all channels, one for each position, as many as channels along another axis."""
+    x = named(ops.parameter([1, 4, 4, 4], np.float32, "image"), "image")
+    value = np.asarray(np.random.default_rng(2).normal(0, 1, shape), np.float32)
+    y = ops.add(uneven(x, "first"), value)
+    weight = np.random.default_rng(3).normal(0, 0.3, (4, 4, 1, 1)).astype(np.float32)
+    y = named(ops.convolution(y, weight, [1, 1], [0, 0], [0, 0], [1, 1]), "second")
+    model = built([ops.add(y, value)], [x])
+    graph = analyze(model)
+    assert graph.alignable
+    data = DATA[:, :, :4, :4]
+    changed = align_channels(model, graph, collect(model, [graph], as_inputs(model, data), needs=NEEDS), len(data))
+    for x in data:
+        np.testing.assert_allclose(run(changed, x[None]), run(model, x[None]), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_function_is_the_same_and_the_channels_are_even(case):
     model = chain(**CASES[case])
