@@ -52,5 +52,5 @@ def _readers(graph: QuantizationGraph, tensors: set[Tensor]) -> Iterable[str]:
         if site.tensor in tensors:
             yield from site.sinks
     for layer in graph.layers:
-        if layer.input in tensors:
+        if not tensors.isdisjoint({layer.input, layer.output}):
             yield layer.op

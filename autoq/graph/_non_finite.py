@@ -31,7 +31,7 @@ def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dic
         flow: The model.
         weighted: Ports of the weights by operation.
     """
-    constants = {name for name, op in flow.nodes.items() if op.get_type_name() == "Constant" and not _is_finite(op)}
+    constants = {name for name, op in flow.nodes.items() if op.get_type_name() == "Constant" and not is_finite(op)}
     if not constants:
         return {}
     # The constant that an operation has its infinities from.
@@ -57,7 +57,8 @@ def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dic
     return {name: reason for name, reason in found.items() if name in flow.type}
 
 
-def _is_finite(constant: ov.Node) -> bool:
+def is_finite(constant: ov.Node) -> bool:
+    """Whether a Constant holds neither NaN nor infinity."""
     kind = constant.get_element_type().get_type_name()
     if kind not in FLOAT_TYPES:
         return True

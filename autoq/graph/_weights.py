@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import openvino as ov
 
 from autoq.graph._flow import Flow
+from autoq.graph._non_finite import is_finite
 from autoq.graph._tables import CONVOLUTIONS, FLOAT_TYPES, WEIGHT_CHANNEL_AXES, WEIGHT_PORTS, WEIGHT_WRAPPERS
 from autoq.graph._types import QuantizerSite, Tensor, WeightedLayer
 
@@ -135,4 +136,9 @@ def _bias(flow: Flow, name: str) -> tuple[str | None, str | None, int | None]:
     port = 1 - edges[0].target_port
     if not _is_float_constant(add.input_value(port)) or add.get_attributes()["auto_broadcast"] == "pdpd":
         return None, None, None
-    return edges[0].target, flow.name_of(add.input_value(port).get_node()), port
+    bias = add.input_value(port).get_node()
+    stored = bias.input_value(0).get_node() if bias.get_type_name() in WEIGHT_WRAPPERS else bias
+    if stored.get_type_name() == "Constant" and not is_finite(stored):
+        # No mean can be taken behind it, nor a shift be measured against it.
+        return None, None, None
+    return edges[0].target, flow.name_of(bias), port

@@ -139,6 +139,19 @@ def test_a_layer_with_a_broken_weight_stays_in_float_beside_one_that_does_not() 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_bias_of_minus_infinity_is_left_as_it_is(fast: bool, kind: str) -> None:
+    """A class that is switched off."""
+    x = op.parameter([1, 16], np.float32, name="x")
+    off = values(1, 8)
+    off[0, 3] = -np.inf
+    y = op.add(op.matmul(op.convert(x, kind), constant(values(16, 8), kind), False, False), constant(off, kind))
+    y = op.matmul(op.softmax(y, 1), constant(values(8, 4), kind), False, False)
+    model = ov.Model([op.convert(y, "f32")], [x], "switched off")
+    assert_close(model, [values(1, 16 + i, scale=1)[:, :16] for i in range(8)], fast_bias_correction=fast)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_quantizers_pass_what_images_are_padded_with_before_a_maximum(kind: str) -> None:
     x = op.parameter([1, 3, 10, 10], getattr(ov.Type, kind), name="x")
 
