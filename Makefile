@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.autoq
 NAME ?= candidate_cost
+# Each process keeps to a core of its own, and those that are done take tests from the others.
+TOGETHER := -n logical --maxprocesses 4 --dist worksteal
 
 # Each stamp is one set of extras in the same environment; nothing is installed outside it.
 $(STAMP)-base: pyproject.toml
@@ -33,10 +35,10 @@ demo: $(STAMP)-base
 	@$(BIN)/python experiments/launch.py experiments/cifar10_repvgg.yaml $(if $(QUICK),--quick)
 
 test: $(STAMP)-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TOGETHER)
 
 test-all: $(STAMP)-peers
-	$(BIN)/python -m pytest -m 'peers or slow'
+	$(BIN)/python -m pytest $(TOGETHER) -m 'peers or slow'
 
 check: $(STAMP)-dev
 	$(BIN)/ruff check .
