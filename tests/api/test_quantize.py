@@ -3,7 +3,7 @@
 import numpy as np
 import openvino as ov
 import pytest
-from networks import conv_net, images, run, snapshot, token_net
+from networks import conv_net, images, rows, run, snapshot, token_net
 from openvino import opset13 as ops
 from sklearn.metrics import f1_score
 
@@ -152,7 +152,7 @@ def test_benchmark_needs_a_sample_for_dynamic_shapes():
 
 
 def test_evaluate_scores_like_the_metric():
-    labels = np.array([run(conv_net(), x[None]).argmax() for x in DATA])
+    labels = rows(conv_net(), DATA).argmax(axis=1)
     labels[:3] = (labels[:3] + 1) % 3
     scoring = autoq.evaluate(conv_net(), (DATA, labels), metric="accuracy")
     assert scoring.mean.value == pytest.approx(9 / 12)
@@ -164,8 +164,8 @@ def test_evaluate_scores_like_the_metric():
 
 def test_evaluate_compares_on_the_same_samples():
     model, other = conv_net(), conv_net(seed=1)
-    labels = np.array([run(model, x[None]).argmax() for x in DATA])
-    against = np.array([run(other, x[None]).argmax() for x in DATA]) == labels
+    labels = rows(model, DATA).argmax(axis=1)
+    against = rows(other, DATA).argmax(axis=1) == labels
     better = autoq.evaluate(model, (DATA, labels), metric="accuracy", against=other)
     worse = autoq.evaluate(other, (DATA, labels), metric="accuracy", against=model)
     assert worse.drop.value == pytest.approx(1 - against.mean())
@@ -182,7 +182,7 @@ def per_item(compiled, items):
 
 def test_evaluate_takes_a_validation_function():
     model, other = conv_net(), conv_net(seed=1)
-    labels = np.array([run(model, x[None]).argmax() for x in DATA])
+    labels = rows(model, DATA).argmax(axis=1)
     items = list(zip(DATA, labels, strict=True))
     scoring = autoq.evaluate(other, items, evaluate=per_item, against=model)
     assert scoring.verdict == autoq.evaluate(other, (DATA, labels), metric="accuracy", against=model).verdict
@@ -201,7 +201,7 @@ def test_evaluate_scores_all_samples_together():
     rng = np.random.default_rng(0)
     data, labels = images(100, seed=3), rng.integers(0, 3, 100)
     model = conv_net()
-    predicted = np.array([run(model, x[None]).argmax() for x in data])
+    predicted = rows(model, data).argmax(axis=1)
     scoring = autoq.evaluate(model, (data, labels), metric="f1_macro", against=conv_net(seed=1))
     by_name = autoq.evaluate(model, (data, labels), metric="f1_weighted", inference_precision="f32")
     assert scoring.mean.value == pytest.approx(f1_score(labels, predicted, average="macro"), abs=0.02)

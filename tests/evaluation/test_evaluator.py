@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from networks import conv_net, images, run
+from networks import conv_net, images, rows
 
 from autoq.core import Estimate, MetricError, RuntimePrecision
 from autoq.evaluation import Contest, Evaluator, Finalist, Outcome, RuntimeConfig, ValidationSet, resolve_metric
@@ -13,7 +13,7 @@ X = images(40)
 
 
 def labelled(model):
-    return ValidationSet.of(model, (X, np.array([run(model, x[None]).argmax() for x in X])))
+    return ValidationSet.of(model, (X, rows(model, X).argmax(axis=1)))
 
 
 def evaluator(model, **changes):
@@ -35,7 +35,7 @@ def test_the_float_model_against_itself_loses_nothing():
 
 def test_another_model_loses_what_it_gets_wrong():
     model, other = conv_net(), conv_net(seed=8)
-    expected = 1 - np.mean([run(other, x[None]).argmax() == run(model, x[None]).argmax() for x in X])
+    expected = 1 - np.mean(rows(other, X).argmax(axis=1) == rows(model, X).argmax(axis=1))
     evaluation, _ = evaluator(model).evaluate(other, RuntimePrecision.F32)
     drop = evaluation.accuracy.drop
     assert drop.value == pytest.approx(expected)
@@ -46,8 +46,7 @@ MANY = images(400, seed=1)
 
 
 def with_answers_of(model):
-    compiled = RuntimeConfig(inference_precision=RuntimePrecision.F32).compile(model).compiled_model
-    return ValidationSet.of(model, (MANY, np.array([compiled(x[None])[0].argmax() for x in MANY])))
+    return ValidationSet.of(model, (MANY, rows(model, MANY).argmax(axis=1)))
 
 
 def test_in_a_contest_a_hopeless_candidate_is_scored_on_few_samples():
@@ -126,12 +125,7 @@ def test_a_validation_function_that_fails(function, message):
 def test_held_out_data_are_scored_beside_the_float_model():
     model, other = conv_net(), conv_net(seed=8)
     made = evaluator(model, holdout=with_answers_of(model))
-    right = np.array(
-        [
-            float(run(other, x[None]).argmax() == target)
-            for x, (_, target) in zip(MANY, with_answers_of(model), strict=True)
-        ]
-    )
+    right = (rows(other, MANY).argmax(axis=1) == rows(model, MANY).argmax(axis=1)).astype(float)
     accuracy = made.score_held_out(other, RuntimePrecision.F32)
     np.testing.assert_array_equal(accuracy.scores, right)
     assert accuracy.mean == right.mean()

@@ -8,7 +8,7 @@ import pytest
 from graph_models import MODELS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import conv_net, images, run, snapshot, token_net
+from networks import conv_net, images, rows, run, snapshot, token_net
 
 from autoq.calibration import Needs, as_inputs, collect
 from autoq.core import (
@@ -187,8 +187,8 @@ def test_quantized_models_stay_close_to_float(channels, depthwise, seed, preset,
     statistics = collect(model, placements, as_inputs(model, data))
     recipe = Recipe(preset=preset, range_estimator=RangeEstimator.MIN_MAX, overflow_fix=OverflowFix.ENABLE)
     quantized = quantize_model(model, placements, QuantizationPlan(recipe), statistics, fold_weights=fold)
-    expected = np.concatenate([run(model, x[None]) for x in data])
-    actual = np.concatenate([run(quantized, x[None]) for x in data])
+    expected = rows(model, data)
+    actual = rows(quantized, data)
     # Activations are of the order of 1, weights have 6 bits of magnitude, and four layers add up.
     assert np.abs(actual - expected).max() <= 0.1 * max(1.0, np.abs(expected).max())
     assert snapshot(model) == before

@@ -4,7 +4,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from graph_models import bias, built, conv, image, named
-from networks import run, snapshot
+from networks import rows, snapshot
 from openvino import opset13 as ops
 
 import autoq
@@ -80,8 +80,7 @@ def test_the_function_is_the_same_and_the_channels_are_even(case):
     graph, changed = aligned(model)
     assert [(a.op, b.op) for a, b in graph.alignable] == [("first", "second")]
     assert snapshot(model) == before
-    for x in DATA:
-        np.testing.assert_allclose(run(changed, x[None]), run(model, x[None]), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(rows(changed, DATA), rows(model, DATA), rtol=1e-4, atol=1e-4)
     low, high = ranges(model)
     assert np.ptp(np.log(high - low)) > 2
     low, high = ranges(changed)
@@ -94,7 +93,7 @@ def ranges(model):
     clone = model.clone()
     second = next(op for op in clone.get_ops() if op.get_friendly_name() == "second")
     observed = ov.Model([ops.result(second.input_value(0))], clone.get_parameters())
-    values = np.stack([run(observed, x[None])[0].reshape(4, -1) for x in DATA])
+    values = rows(observed, DATA).reshape(len(DATA), 4, -1)
     return np.median(np.quantile(values, [1e-4, 1 - 1e-4], axis=2), axis=1)
 
 
@@ -131,7 +130,7 @@ def test_what_cannot_be_aligned_is_left_alone(build):
 def test_quantize_aligns_first():
     model = chain()
     plain, even = (autoq.quantize(model, DATA, channel_alignment=on, range_estimator="min_max") for on in (False, True))
-    errors = [np.mean([(run(m, x[None]) - run(model, x[None])) ** 2 for x in DATA]) for m in (plain, even)]
+    errors = [np.mean((rows(m, DATA) - rows(model, DATA)) ** 2) for m in (plain, even)]
     assert errors[1] < errors[0]
     same = autoq.quantize(relu_between(), DATA, channel_alignment=True)
     assert snapshot(same) == snapshot(autoq.quantize(relu_between(), DATA))
