@@ -35,7 +35,8 @@ demo: $(STAMP)-base
 	@$(BIN)/python experiments/launch.py experiments/cifar10_repvgg.yaml $(if $(QUICK),--quick)
 
 test: $(STAMP)-dev
-	$(BIN)/python -m pytest $(TOGETHER)
+	$(BIN)/python -m pytest $(TOGETHER) -m 'not peers and not slow and not cores'
+	$(BIN)/python -m pytest -m 'cores and not peers and not slow'
 
 test-all: $(STAMP)-peers
 	$(BIN)/python -m pytest $(TOGETHER) -m 'peers or slow'

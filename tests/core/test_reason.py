@@ -14,6 +14,7 @@ def raised(function):
     return caught.value
 
 
+@pytest.mark.cores  # on one core the device reshapes five values to seven and says nothing
 def test_an_openvino_message_is_told_without_its_source_files():
     error = raised(lambda: ops.matmul(ops.constant(np.zeros((2, 3))), ops.constant(np.zeros((2, 3))), False, False))
     assert reason(error).startswith("Incompatible MatMul matrix dimension")

@@ -79,6 +79,7 @@ def test_the_ratio_is_that_of_the_models(machine):
     assert latency.speedup.value == pytest.approx(1 / latency.ratio.value)
 
 
+@pytest.mark.cores
 def test_what_is_made_for_throughput_is_kept_busy():
     runtime = RuntimeConfig(performance_hint="THROUGHPUT", num_streams=2)
     compiled = runtime.compile(conv_net())
@@ -154,8 +155,10 @@ def test_several_compilations_tell_about_the_model(machine, count):
     assert 0.89 <= np.mean(covered) <= 0.99
 
 
-def test_an_interval_that_is_looked_at_until_it_is_narrow_covers_the_truth(machine):
+def test_an_interval_that_is_looked_at_until_it_is_narrow_covers_the_truth(machine, monkeypatch):
     """Stopping at the first look that finds it narrow covers 86% here: it is narrow by chance too."""
+    # The order of compilations is drawn anew each time, and means nothing to this machine.
+    monkeypatch.setattr(timer, "in_turns", lambda *rows: [[make() for make in row] for row in rows])
     covered, rounds = [], []
     for seed in range(100):
         disturbed = np.abs(np.random.default_rng(seed).standard_t(2, 4096)) * 0.06
