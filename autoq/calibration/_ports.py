@@ -111,7 +111,8 @@ class Port:
             hint = ": pass pixels of 0 to 255, before they are scaled" if self.dtype == np.uint8 else ""
             msg = f"{where}: input {self.name!r} has type {array.dtype}, but the model takes {self.dtype}{hint}."
             raise DataError(msg)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        # A mask of attention may be made of minus infinity.
+        if array.dtype.kind == "f" and not (array < np.inf).all():
             msg = f"{where}: input {self.name!r} holds NaN or infinity."
             raise DataError(msg)
         if array.dtype.kind in "iu" and self.dtype.kind in "iu" and array.size:
@@ -125,7 +126,11 @@ class Port:
         with np.errstate(over="ignore"):
             # A copy: who yields samples may fill one buffer again and again.
             converted = np.array(array, dtype=self.dtype, order="C").reshape(shape)
-        if self.dtype.kind == "f" and self.dtype.itemsize < array.dtype.itemsize and not np.isfinite(converted).all():
+        if (
+            self.dtype.kind == "f"
+            and self.dtype.itemsize < array.dtype.itemsize
+            and (np.isinf(converted) > np.isinf(array)).any()
+        ):
             msg = f"{where}: input {self.name!r} holds numbers that are too large for {self.dtype}."
             raise DataError(msg)
         return converted

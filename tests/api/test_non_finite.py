@@ -32,6 +32,10 @@ def reasons(model: ov.Model) -> dict[str, str]:
     return {decision.op: decision.reason for decision in analyze(read_model(model)).decisions}
 
 
+def ignored(model: ov.Model) -> dict[str, str]:
+    return {name: reason for name, reason in reasons(model).items() if "may read" in reason}
+
+
 def quantizers(model: ov.Model) -> list[ov.Node]:
     return [node for node in model.get_ops() if node.get_type_name() == "FakeQuantize"]
 
@@ -93,6 +97,47 @@ def test_masks_are_added_in_float(mask: Callable[[ov.Node, ov.Node], ov.Node], k
     assert len(quantizers(quantized)) >= 3
     if mask is selected:
         assert reasons(model)["masked"].startswith("may read the NaN or infinity of ")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+@pytest.mark.parametrize("lowest", ["of its type", -1e9])
+def test_masks_of_the_lowest_numbers_are_added_in_float(lowest: Any, preset: str, kind: str) -> None:
+    if lowest != "of its type" and kind == "f16":
+        pytest.skip("f16 has no such number")
+    least = {"f16": -65504.0, "bf16": -3.3895314e38, "f32": float(np.finfo(np.float32).min)}[kind]
+    number = least if lowest == "of its type" else lowest
+
+    def multiplied(scores: ov.Node, kept: ov.Node) -> ov.Node:
+        left_out = op.subtract(constant(1, kind), op.convert(kept, kind))
+        return op.add(scores, op.multiply(left_out, constant(number, kind, "least")))
+
+    model = attention(multiplied, kind)
+    assert reasons(model)["masked"].startswith("may read the lowest numbers of 'least")
+    assert_close(model, attention_data(kind), preset=preset)
+
+
+def test_a_bound_of_the_lowest_number_is_no_mask() -> None:
+    """What is at least the lowest number is what it was."""
+    x = op.parameter([1, 16], np.float32, name="x")
+    bounded = op.maximum(op.matmul(x, constant(values(16, 16)), False, False), constant(np.finfo(np.float32).min))
+    y = op.matmul(bounded, constant(values(16, 8), name=None), False, False)
+    y.set_friendly_name("y")
+    model = ov.Model([y], [x], "bounded")
+    assert not {"y", bounded.get_friendly_name()} & set(ignored(model))
+    assert_close(model, [values(1, 16, scale=1)])
+
+
+def test_a_mask_of_minus_infinity_may_be_an_input() -> None:
+    x, mask = op.parameter([1, 6, 16], np.float32, name="x"), op.parameter([1, 1, 6], np.float32, name="mask")
+    masked = op.add(op.matmul(x, x, False, True), mask)
+    masked.set_friendly_name("masked")
+    y = op.matmul(op.matmul(op.softmax(masked, 2), x, False, False), constant(values(16, 8)), False, False)
+    model = ov.Model([y], [x, mask], "attention")
+    data = [{"x": values(1, 6, 16), "mask": np.array([[[0, 0, 0, 0, -np.inf, -np.inf]]])}]
+    with pytest.raises(ModelError, match=r"IgnoredScope\(names=\['masked'\]\)"):
+        autoq.quantize(model, data)
+    assert_close(model, data, ignored_scope="masked")
 
 
 def test_the_way_out_of_a_mask_that_is_computed_is_named_and_leads_out() -> None:
