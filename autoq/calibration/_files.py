@@ -43,7 +43,13 @@ def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> A
         DataError: They do not read, or are not what the model takes.
         ConfigError: How they are to be read makes no sense.
     """
-    data = read_files(data) if names_files(data) else of_frame(data)
+    if names_files(data):
+        try:
+            data = read_files(data)
+        except DataError as error:
+            msg = f"{reader.noun} data: {error}"
+            raise DataError(msg) from None
+    data = of_frame(data)
     if isinstance(data, Images):
         found = data.for_model(model)
         return found.in_turn() if in_turn else found
