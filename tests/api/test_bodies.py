@@ -333,7 +333,7 @@ def test_quantizers_in_bodies_are_the_peers():
     import nncf
     from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 
-    network = model()
+    network = autoq.read_model(model())
     settings = AdvancedQuantizationParameters(disable_bias_correction=True, backend_params={"compress_weights": False})
     theirs = nncf.quantize(network.clone(), nncf.Dataset(list(DATA)), advanced_parameters=settings)
     ours = autoq.quantize(network, list(DATA), bias_correction=False, fold_weights=False)

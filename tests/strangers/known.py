@@ -31,8 +31,14 @@ KNOWN: Mapping[str, Known] = {
     "file_ort_operators_onnx": Known(unread="com.microsoft.QGemm"),
     "operators_on_integers_by_channel": Known(unread="QLinearConv-11"),
     "file_convolutional_integers_tflite": Known(nothing=True),
-    "convolutions_for_two_rates": Known(warned="no calibration sample runs the else branch"),
-    "gemm_in_all_its_forms": Known(device=True),
+    "convolutions_for_two_rates": Known(
+        warned="no calibration sample runs the else branch", peer="Calibration dataset must not be empty"
+    ),
+    "gemm_in_all_its_forms": Known(device=True, peer="list index out of range"),
+    "gru_of_the_other_kind": Known(peer="expects Constant for port 3"),
+    "matrix_on_the_left": Known(peer="cannot reshape array"),
+    "torch_in_bfloat16": Known(peer="could not broadcast input array"),
+    "weights_that_are_computed": Known(peer="cannot reshape array"),
 }
 
 
