@@ -27,7 +27,7 @@ from autoq.calibration._samples import ModelInputs
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import TappedModel
 from autoq.core import DeviceError, FloatArray, ResetState, reason
-from autoq.graph import BodyKey, QuantizationGraph, with_float_ends
+from autoq.graph import BodyKey, QuantizationGraph, has_given_lengths, with_float_ends
 
 # So many samples are run, however little time there is.
 _FEWEST = 8
@@ -88,7 +88,8 @@ def collect(
     resets = ResetState.parse(reset_state)
     # What runs in two models would lose its state between them.
     in_one = resets is ResetState.NEVER and bool(model.get_sinks())
-    shapes = None if in_one else feeds.common_shapes(_PEEKED if model.is_dynamic() else 1)
+    as_it_is = in_one or (model.is_dynamic() and has_given_lengths(model))
+    shapes = None if as_it_is else feeds.common_shapes(_PEEKED if model.is_dynamic() else 1)
     together = None
     if shapes is not None and device == "CPU":  # what it gains is known of CPUs; some others do not take several
         together = samples_together(model, taps, tensors, shapes, count)

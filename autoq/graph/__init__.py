@@ -5,6 +5,7 @@ from autoq.graph._bodies import Body, bodies_of, set_body
 from autoq.graph._comparable import Comparable
 from autoq.graph._digest import model_digest
 from autoq.graph._float_types import array_type, float_constant, with_float_ends
+from autoq.graph._lengths import has_given_lengths
 from autoq.graph._levels import units
 from autoq.graph._names import unique_names
 from autoq.graph._neighbours import neighbours
@@ -49,6 +50,7 @@ __all__ = [
     "bodies",
     "bodies_of",
     "float_constant",
+    "has_given_lengths",
     "model_digest",
     "neighbours",
     "normal_form",

@@ -17,6 +17,7 @@ class Known:
         device: OpenVINO's CPU computes what is quantized, by autoq and by the peer, otherwise than OpenVINO's
             reference does, which is right.
         peer: Words of the error with which NNCF does not quantize it, or with which what it makes does not compile.
+        times_peer: Largest error beside that of the peer, where it is above what is fine.
     """
 
     unread: str = ""
@@ -24,6 +25,7 @@ class Known:
     warned: str = ""
     device: bool = False
     peer: str = ""
+    times_peer: float = 1.1
 
 
 ORDINARY = Known()
@@ -36,7 +38,12 @@ KNOWN: Mapping[str, Known] = {
     ),
     "gemm_in_all_its_forms": Known(device=True, peer="list index out of range"),
     "gru_of_the_other_kind": Known(peer="expects Constant for port 3"),
+    # What the loop repeats is in int8 here; the peer leaves it in float.
+    "loop_as_long_as_asked": Known(times_peer=4.0),
     "matrix_on_the_left": Known(peer="cannot reshape array"),
+    # Its means have 17 values a sample, of which the extremes are taken here. The mean of eight samples' extremes,
+    # which the peer takes, does well by chance.
+    "patches_of_an_image": Known(times_peer=1.4),
     "torch_in_bfloat16": Known(peer="could not broadcast input array"),
     "weights_that_are_computed": Known(peer="cannot reshape array"),
 }

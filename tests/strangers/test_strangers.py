@@ -22,6 +22,7 @@ from registry import CALIBRATION, Stranger, table
 import autoq
 from autoq.core import ModelError
 from autoq.evaluation import measure_latency
+from autoq.graph import with_float_ends
 
 STRANGERS = table()
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -29,7 +30,6 @@ Outputs = list[list[np.ndarray]]
 # Far from what a broken network is off by, which is 1 and more; the peer's error is the sharp limit.
 BROKEN = 0.3
 FINE = 1e-3
-MOST_TIMES_PEER = 1.1
 # Samples that the quick tests and the searches look at; the comparison with the peer takes all.
 FEW = 4
 
@@ -64,7 +64,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(model: ov.Model, samples: Sequence[Any]) -> Outputs:
     """The outputs of each sample in f32; states begin anew with each."""
-    request = ov.Core().compile_model(model, "CPU", F32).create_infer_request()
+    # numpy has no bfloat16: of such an output it would see the bits.
+    request = ov.Core().compile_model(with_float_ends(model), "CPU", F32).create_infer_request()
     found = []
     for sample in samples:
         request.reset_state()
@@ -155,7 +156,7 @@ def test_a_stranger_is_no_further_off_than_with_the_peer(name: str, stranger: St
         if not known(name).peer or known(name).peer not in str(failure):
             raise
         theirs = np.inf
-    assert ours < FINE or ours <= MOST_TIMES_PEER * theirs
+    assert ours < FINE or ours <= known(name).times_peer * theirs
 
 
 @every_stranger
