@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from autoq.config._code import load_data, load_function, load_metric
 from autoq.core import ConfigError, parse_fields, read_yaml
@@ -33,7 +33,7 @@ class Budget(BaseModel):
 
 
 class Tracking(BaseModel):
-    """Where MLflow keeps the runs.
+    """Where MLflow keeps the runs; in a file, the store alone will do.
 
     Attributes:
         uri: Of the store; by default what `MLFLOW_TRACKING_URI` names, else "sqlite:///mlflow.db"; "off" is none.
@@ -44,6 +44,16 @@ class Tracking(BaseModel):
 
     uri: str | None = None
     experiment: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_store(cls, value: Any) -> Any:  # a mapping of the fields, or the store alone
+        return {"uri": value} if isinstance(value, str) or value is False else value
+
+    @field_validator("uri", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:  # YAML reads a bare off as false
+        return "off" if value is False else value
 
 
 class ExperimentConfig(BaseModel):

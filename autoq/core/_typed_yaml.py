@@ -68,8 +68,11 @@ def parse_fields(model: type[M], values: object, where: str) -> M:
 
 
 def _unknown(where: str, path: tuple[Any, ...], model: type[BaseModel]) -> ConfigError:
-    key = ".".join(map(str, path))
-    return ConfigError(f"{where}: key {key!r} is unknown: {nearest(str(path[-1]), model.model_fields)}")
+    key, name = ".".join(map(str, path)), path[-1]
+    inner = {field: _fields_at(model, (field,)) for field in model.model_fields}
+    places = [field for field, kind in inner.items() if kind is not None and name in kind.model_fields]
+    hint = f"it belongs under {places[0]!r}." if places else nearest(str(name), model.model_fields)
+    return ConfigError(f"{where}: key {key!r} is unknown: {hint}")
 
 
 def _fields_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:

@@ -58,6 +58,22 @@ def test_what_a_file_says_is_what_search_gets(tmp_path):
     assert (given["max_drop"], given["n_trials"], given["out"], given["seed"]) == ("1%", 5, "runs/a", 7)
 
 
+@pytest.mark.parametrize(
+    ("written", "uri"),
+    [
+        ("off", "off"),
+        ("{uri: off}", "off"),
+        ("'off'", "off"),
+        ("sqlite:///a.db", "sqlite:///a.db"),
+        ("{experiment: b}", None),
+    ],
+)
+def test_the_store_of_runs_may_be_written_alone(tmp_path, written, uri):
+    """YAML reads a bare off as false."""
+    file = write(tmp_path, "".join(f"{key}: {value}\n" for key, value in MINIMAL.items()) + f"tracking: {written}\n")
+    assert ExperimentConfig.load(file).search_arguments()["tracking_uri"] == uri
+
+
 def test_limits_a_choice_and_no_held_out_data(tmp_path):
     values = {"max_latency": "5 ms", "max_size": 2_000_000, "choose": ["accuracy", "size"], "holdout": False}
     given = ExperimentConfig.load(write(tmp_path, MINIMAL | values)).search_arguments()
@@ -98,11 +114,11 @@ def test_variables_come_from_the_environment(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (MINIMAL | {"n_trials": 3}, "key 'n_trials' is unknown: it belongs under 'budget'"),
         (MINIMAL | {"budget": {"trials": 3}}, "key 'budget.trials' is unknown: did you mean 'n_trials'"),
         (MINIMAL | {"metrics": "accuracy"}, "key 'metrics' is unknown: did you mean 'metric'"),
         ({"model": "m.xml"}, "calibration is missing"),
         (MINIMAL | {"budget": {"n_trials": 0}}, "budget.n_trials is 0: "),
-        (MINIMAL | {"budget": {"trials": 3}}, "budget.trials"),
         (MINIMAL | {"holdout": True}, "holdout"),
         (MINIMAL | {"seed": "seven"}, "seed is 'seven'"),
         ("model: [", "is not YAML"),
