@@ -5,8 +5,9 @@ installed. Each model has a process of its own, so that a crash is a line and no
 is read, how many quantizers it has, whether it is quantized and compiles, the error beside the float model and the time
 beside NNCF on the same seeded inputs, and what a search of three minutes comes to. What OpenVINO itself does not read
 is named and no miss. A goal is missed where anything of ours fails, or where the error is above 1e-3 and surely above
-1.1 times NNCF's: `judged` is the low end of the 95% interval of their ratio, over samples, beside 1.1. Models that
-several packages share are run once.
+1.1 times NNCF's: `judged` is the low end of the 95% interval of their ratio, over samples, beside 1.1; where NNCF is
+ahead on the file, its error on the model as autoq reads it counts, with the same layers in int8. Models that several
+packages share are run once.
 
     python experiments/benchmarks/strangers.py [PACKAGE ...] [--search SECONDS] [--quick]
 """
