@@ -21,6 +21,7 @@ from autoq.graph._tables import (
     WEIGHT_PORTS,
     WEIGHT_WRAPPERS,
 )
+from autoq.graph._weights import stored_constant
 
 _SCALING = frozenset({"Multiply", "Subtract"})
 
@@ -103,7 +104,7 @@ def dequantized(node: ov.Node) -> ov.Output | None:
         None where no such chain ends here.
     """
     while node.get_type_name() in _SCALING:
-        if _constant_node(node.input_value(1)) is None:
+        if stored_constant(node.input_value(1)) is None:
             return None
         node = node.input_value(0).get_node()
     if node.get_type_name() != "Convert" or node.get_element_type().get_type_name() not in FLOAT_TYPES:
@@ -168,17 +169,9 @@ def _dequantization(node: ov.Node) -> StandingQuantizer:
 
 def _constant(value: ov.Output) -> NDArray[np.float64] | None:
     """The numbers of a constant; None where a value is none."""
-    node = _constant_node(value)
+    node = stored_constant(value)
     if node is None:
         return None
     kind = node.get_element_type()
     data = node.data if kind.bitwidth >= 8 else unpack_data(node.data, kind, node.get_output_shape(0))
     return np.asarray(data, np.float64)
-
-
-def _constant_node(value: ov.Output) -> ov.Node | None:
-    """The constant behind Convert and Reshape."""
-    node = value.get_node()
-    while node.get_type_name() in WEIGHT_WRAPPERS:
-        node = node.input_value(0).get_node()
-    return node if node.get_type_name() == "Constant" else None

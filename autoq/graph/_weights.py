@@ -33,10 +33,16 @@ def reads_quantized_table(flow: Flow, name: str) -> bool:
 def _is_float_constant(output: ov.Output) -> bool:
     if output.get_element_type().get_type_name() not in FLOAT_TYPES:
         return False
+    constant = stored_constant(output)
+    return constant is not None and constant.get_element_type().get_type_name() in FLOAT_TYPES
+
+
+def stored_constant(output: ov.Output) -> ov.Node | None:
+    """The Constant that a value is, behind what only wraps it; None where it is something else."""
     node = output.get_node()
     while node.get_type_name() in WEIGHT_WRAPPERS:
         node = node.input_value(0).get_node()
-    return node.get_type_name() == "Constant" and node.get_element_type().get_type_name() in FLOAT_TYPES
+    return node if node.get_type_name() == "Constant" else None
 
 
 def channel_axes(op: ov.Node, port: int) -> tuple[int, ...]:
@@ -136,9 +142,9 @@ def _bias(flow: Flow, name: str) -> tuple[str | None, str | None, int | None]:
     port = 1 - edges[0].target_port
     if not _is_float_constant(add.input_value(port)) or add.get_attributes()["auto_broadcast"] == "pdpd":
         return None, None, None
-    bias = add.input_value(port).get_node()
-    stored = bias.input_value(0).get_node() if bias.get_type_name() in WEIGHT_WRAPPERS else bias
-    if stored.get_type_name() == "Constant" and not is_finite(stored):
+    bias = add.input_value(port)
+    stored = stored_constant(bias)
+    if stored is not None and not is_finite(stored):
         # No mean can be taken behind it, nor a shift be measured against it.
         return None, None, None
-    return edges[0].target, flow.name_of(bias), port
+    return edges[0].target, flow.name_of(bias.get_node()), port
