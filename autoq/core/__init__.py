@@ -17,6 +17,7 @@ from autoq.core._errors import (
 )
 from autoq.core._estimate import Estimate
 from autoq.core._fp8 import FP8_FORMATS, Fp8Scale, fp8_bytes, fp8_scale, round_to_fp8
+from autoq.core._names import file_name
 from autoq.core._numerics import (
     FloatArray,
     Limits,
@@ -83,6 +84,7 @@ __all__ = [
     "asymmetric_limits",
     "digest_of",
     "fake_quantize",
+    "file_name",
     "fp8_bytes",
     "fp8_scale",
     "half_range_limits",
