@@ -13,6 +13,7 @@ from autoq.core._errors import (
     ModelError,
     OutputError,
     PlanError,
+    StoredFileError,
     nearest,
 )
 from autoq.core._estimate import Estimate
@@ -31,6 +32,7 @@ from autoq.core._plan import GROUP_CHOICES, QuantizationPlan, Recipe
 from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
 from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
+from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, write_arrays, write_record
 from autoq.core._typed_yaml import parse_fields, read_yaml
 from autoq.core._vocabulary import (
     BiasCorrection,
@@ -45,6 +47,7 @@ from autoq.core._vocabulary import (
     TargetDevice,
     Word,
 )
+from autoq.core._writing import drafted, drafted_folder, drafted_together, sweep, write_text
 
 __all__ = [
     "FP8_FORMATS",
@@ -60,6 +63,7 @@ __all__ = [
     "DistortionMeasure",
     "Estimate",
     "FloatArray",
+    "Format",
     "Fp8Scale",
     "Level",
     "Limits",
@@ -79,10 +83,14 @@ __all__ = [
     "ResetState",
     "RuntimePrecision",
     "SampleStatistic",
+    "StoredFileError",
     "TargetDevice",
     "Word",
     "asymmetric_limits",
     "digest_of",
+    "drafted",
+    "drafted_folder",
+    "drafted_together",
     "fake_quantize",
     "file_name",
     "fp8_bytes",
@@ -92,10 +100,18 @@ __all__ = [
     "nearest",
     "parse_fields",
     "quantization_level",
+    "read_arrays",
+    "read_npy",
+    "read_npz",
+    "read_record",
     "read_yaml",
     "reason",
     "round_to_fp8",
     "shown",
     "shown_ms",
+    "sweep",
     "symmetric_limits",
+    "write_arrays",
+    "write_record",
+    "write_text",
 ]

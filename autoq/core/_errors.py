@@ -42,6 +42,10 @@ class OutputError(AutoqError):
     """A result cannot be written where it was asked for."""
 
 
+class StoredFileError(AutoqError):
+    """A file that autoq wrote is damaged, of another kind than it should be, or of another version."""
+
+
 class BudgetError(AutoqError):
     """No candidate meets the budget; the message names the closest one and what keeps it out."""
 

@@ -1,0 +1,288 @@
+"""Files that autoq reads again: each says its format and version, and carries a digest of what it holds.
+
+So a file that is damaged, truncated, of a newer version or of another kind is told from a good one before anything of
+it is used. No pickle is ever read, and what a file claims to hold is compared with its size before room is made for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.core._errors import AutoqError, StoredFileError
+from autoq.core._reason import named_reason, reason
+from autoq.core._writing import drafted
+
+R = TypeVar("R")
+_HEADER = "autoq"
+# A JSON file of a search has some kB a trial; what is larger than this was not written by one.
+_MOST_JSON_BYTES = 1 << 30
+_DEEPEST = 60
+_LONGEST_NAME = 80
+# The compression of .npz files cannot do better.
+_MOST_COMPRESSION = 1040
+_MEMORY_SHARE = 0.5
+_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What a file is, in which version of its layout.
+
+    Attributes:
+        name: For people, with its article, such as "a plan".
+        version: Raised whenever what an earlier autoq wrote is no longer read as it was meant.
+        advice: What to do where a file cannot be used.
+    """
+
+    name: str
+    version: int = 1
+    advice: str = "name another file, or write it anew"
+
+
+def write_record(path: Path, kind: Format, values: Mapping[str, Any]) -> Path:
+    """Writes JSON values with their format and digest, whole or not at all.
+
+    Args:
+        path: Of the file.
+        kind: What it is.
+        values: JSON values by name.
+
+    Raises:
+        OutputError: It cannot be written there.
+    """
+    # What JSON makes of them: keys that are numbers become text.
+    plain = json.loads(json.dumps(values))
+    header = {"format": kind.name, "version": kind.version, "digest": _digest_of_values(plain)}
+    with drafted(path) as draft:
+        draft.write_text(json.dumps({_HEADER: header, **plain}, indent=1) + "\n", "utf-8")
+    return path
+
+
+def read_record(path: Path, kind: Format, parse: Callable[[dict[str, Any]], R]) -> R:
+    """Reads what `write_record` wrote.
+
+    Args:
+        path: Of the file.
+        kind: What it should be.
+        parse: Makes something of its values.
+
+    Returns:
+        What `parse` returns.
+
+    Raises:
+        StoredFileError: It cannot be read, is damaged, of another format, of a newer version, or `parse` fails.
+    """
+    try:
+        if path.stat().st_size > _MOST_JSON_BYTES:
+            raise _damaged(path, kind, f"it has more than {_MOST_JSON_BYTES >> 20} MiB")
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise _unreadable(path, kind, error) from None
+    except UnicodeDecodeError:
+        raise _damaged(path, kind, "it is no text in UTF-8") from None
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _damaged(path, kind, "it is no JSON, or the end is missing") from None
+    if not isinstance(values, dict) or _depth(values) > _DEEPEST:
+        raise _damaged(path, kind, "it holds other values than autoq writes")
+    digest = _checked(path, kind, values.pop(_HEADER, None))
+    if digest != _digest_of_values(values):
+        raise _damaged(path, kind, "its digest is another one than that of what it holds")
+    return _parsed(path, kind, lambda: parse(values))
+
+
+def write_arrays(
+    path: Path, kind: Format, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], *, compress: bool = False
+) -> Path:
+    """Writes arrays, and JSON values about them, as `.npz` with its format and digest, whole or not at all.
+
+    Args:
+        path: Of the file.
+        kind: What it is.
+        about: JSON values.
+        arrays: By name.
+        compress: Whether to take the time.
+
+    Raises:
+        OutputError: It cannot be written there.
+    """
+    told = json.loads(json.dumps(about))
+    digest = _digest_of_arrays(told, arrays)
+    header = json.dumps({"format": kind.name, "version": kind.version, "digest": digest, "about": told})
+    save = np.savez_compressed if compress else np.savez
+    with drafted(path) as draft, draft.open("wb") as file:
+        save(file, **{_HEADER: np.array(header)}, **arrays)  # type: ignore[arg-type]  # see its stub
+    return path
+
+
+def read_arrays(path: Path, kind: Format, parse: Callable[[dict[str, Any], dict[str, NDArray[Any]]], R]) -> R:
+    """Reads what `write_arrays` wrote.
+
+    Args:
+        path: Of the file.
+        kind: What it should be.
+        parse: Makes something of the values about the arrays, and of the arrays by name.
+
+    Returns:
+        What `parse` returns.
+
+    Raises:
+        StoredFileError: As `read_record` raises it.
+    """
+    try:
+        arrays = read_npz(path)
+    except OSError as error:
+        raise _unreadable(path, kind, error) from None
+    except ValueError as error:
+        raise _damaged(path, kind, str(error)) from None
+    try:
+        header = json.loads(str(arrays.pop(_HEADER)))
+    except (KeyError, ValueError, RecursionError):
+        header = None
+    digest = _checked(path, kind, header)
+    about = header.get("about")
+    if digest != _digest_of_arrays(about, arrays):
+        raise _damaged(path, kind, "its digest is another one than that of what it holds")
+    return _parsed(path, kind, lambda: parse(about, arrays))
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays of an `.npz` by name; no more room is made than the file can fill.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is damaged, holds Python objects, or claims to hold more than it does; says what is wrong.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _check_room(sum(member.file_size for member in members))
+            found = {}
+            for member in members:
+                if member.file_size > _MOST_COMPRESSION * (member.compress_size + 1):
+                    msg = f"its array {member.filename!r} claims to hold more than the file can"
+                    raise ValueError(msg)
+                with archive.open(member) as file:
+                    found[member.filename.removesuffix(".npy")] = read_npy(file, member.file_size)
+            return found
+    except OSError:
+        raise
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, KeyError) as error:
+        msg = f"it is no .npz file, or the end is missing ({named_reason(error)})"
+        raise ValueError(msg) from None
+    except (UnicodeError, MemoryError, OverflowError, IndexError, TypeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        msg = f"it is damaged ({named_reason(error)})"
+        raise ValueError(msg) from None
+
+
+def read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
+    """One array in numpy's format.
+
+    Args:
+        file: At the array's beginning.
+        size: Bytes that there are.
+
+    Raises:
+        ValueError: It is damaged, holds Python objects, or claims to hold more than it does; says what is wrong.
+    """
+    version = np.lib.format.read_magic(file)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in read_header:
+        msg = f"an array is of version {version} of numpy's format, which is not known"
+        raise ValueError(msg)
+    shape, fortran, dtype = read_header[version](file)
+    if dtype.hasobject:
+        msg = "it holds Python objects, which are never read"
+        raise ValueError(msg)
+    count = 1
+    for length in shape:
+        count *= length
+    if min(shape, default=0) < 0 or count * dtype.itemsize > size:
+        msg = f"an array claims to be {shape} of {dtype}, which is more than the file holds"
+        raise ValueError(msg)
+    array = np.zeros(count, dtype)
+    content, done = array.view(np.uint8) if array.nbytes else np.empty(0, np.uint8), 0
+    while done < len(content):
+        part = file.read(min(_AT_ONCE, len(content) - done))
+        if not part:
+            msg = "the end is missing"
+            raise ValueError(msg)
+        content[done : done + len(part)] = np.frombuffer(part, np.uint8)
+        done += len(part)
+    return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+
+def _check_room(size: int) -> None:
+    room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _MEMORY_SHARE
+    if size > room:
+        msg = f"it claims to hold {size / 1e9:.3g} GB, more than half of this machine's memory"
+        raise ValueError(msg)
+
+
+def _checked(path: Path, kind: Format, header: Any) -> Any:  # any JSON value
+    """The digest that a header names."""
+    if not isinstance(header, dict) or not isinstance(header.get("version"), int):
+        msg = f"{str(path)!r} does not say that it is {kind.name} of autoq: {kind.advice}."
+        raise StoredFileError(msg)
+    if (name := header.get("format")) != kind.name:
+        msg = f"{str(path)!r} is {str(name)[:_LONGEST_NAME]}, not {kind.name}: {kind.advice}."
+        raise StoredFileError(msg)
+    if (version := header["version"]) != kind.version:
+        age, advice = ("a newer", "update autoq") if version > kind.version else ("an older", kind.advice)
+        msg = (
+            f"{str(path)!r} was written by {age} autoq, as {kind.name} of format version {version}, where this one "
+            f"reads version {kind.version}: {advice}."
+        )
+        raise StoredFileError(msg)
+    return header.get("digest")
+
+
+def _parsed(path: Path, kind: Format, parse: Callable[[], R]) -> R:
+    try:
+        return parse()
+    except AutoqError as error:
+        raise _damaged(path, kind, str(error).rstrip(".")) from None
+    except Exception as error:  # of any kind that values of the wrong type lead to
+        raise _damaged(path, kind, f"it holds other values than autoq writes ({named_reason(error)})") from error
+
+
+def _damaged(path: Path, kind: Format, why: str) -> StoredFileError:
+    return StoredFileError(f"{str(path)!r}, {kind.name}, is damaged: {why}; {kind.advice}.")
+
+
+def _unreadable(path: Path, kind: Format, error: OSError) -> StoredFileError:
+    return StoredFileError(f"{str(path)!r} cannot be read as {kind.name}: {error.strerror or reason(error)}.")
+
+
+def _depth(values: Any) -> int:  # any JSON value
+    depth, level = 0, [values]
+    while level:
+        inner = [v for v in level if isinstance(v, dict | list)]
+        level = [item for v in inner for item in (v.values() if isinstance(v, dict) else v)]
+        depth += 1
+    return depth
+
+
+def _digest_of_values(values: Any) -> str:  # any JSON value
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _digest_of_arrays(about: Any, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.blake2b(_digest_of_values(about).encode(), digest_size=16)
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
