@@ -24,6 +24,7 @@ class Asked:
 
     Attributes:
         network: The float model.
+        source: Path that it was read from; None where it came in memory.
         inputs: Calibration inputs.
         validation: What candidates are scored on: pairs, or what the user's function takes.
         held_out: Likewise, what the search never sees; None without.
@@ -46,6 +47,7 @@ class Asked:
     """
 
     network: ov.Model
+    source: str | None
     inputs: ModelInputs
     validation: Any
     held_out: Any

@@ -17,9 +17,10 @@ import openvino as ov
 from autoq.api._folder import RunFolder
 from autoq.api._scores import ScoreKeeper
 from autoq.api._verdict import caveats, describe, sentences
-from autoq.core import BudgetError, Estimate, OutputError, PlanError, named_reason
+from autoq.core import BudgetError, Estimate, OutputError, PlanError, check_not_inputs, named_reason
 from autoq.evaluation import Accuracy, Evaluation
-from autoq.export import save_candidate
+from autoq.export import check_model_path, save_candidate
+from autoq.graph import model_files
 from autoq.report import write_report
 from autoq.search import (
     ParetoFront,
@@ -52,10 +53,12 @@ class Candidate:
     Attributes:
         record: The trial.
         build: Builds its model; a new one at each call.
+        source: Path of the float model, which is never written over; None where that is not known.
     """
 
     record: TrialRecord
     build: Build
+    source: str | None = None
 
     @property
     def evaluation(self) -> Evaluation:
@@ -77,9 +80,11 @@ class Candidate:
             path: Of the `.xml`; the `.bin` stands beside it.
 
         Raises:
-            OutputError: It cannot be written there.
+            OutputError: It cannot be written there, or the float model stands there.
         """
-        return save_candidate(self.model, self.record, Path(path))
+        target = check_model_path(Path(path))
+        check_not_inputs([target, target.with_suffix(".bin")], model_files(self.source))
+        return save_candidate(self.model, self.record, target)
 
     def describe(self) -> str:
         """Drop and speed-up with their intervals, in one line."""
@@ -132,7 +137,7 @@ class SearchResult:
         if all(record.is_baseline for record in self.records if self._measured(record) and record.feasible):
             msg = self._why_none()
             raise BudgetError(msg)
-        return Candidate(choose(self.front, self.info.choose), self.build)
+        return self._of(choose(self.front, self.info.choose))
 
     @cached_property
     def chosen(self) -> TrialRecord | None:
@@ -187,7 +192,7 @@ class SearchResult:
     def closest(self) -> Candidate | None:
         """The quantized trial that keeps the limits or is closest to that; None where none was measured."""
         record = closest(self.records, self.info.limits)
-        return None if record is None else Candidate(record, self.build)
+        return None if record is None else self._of(record)
 
     def candidate(self, number: int) -> Candidate:
         """The trial with this number.
@@ -200,7 +205,7 @@ class SearchResult:
                 if record.evaluation is None:
                     msg = f"trial {number} failed and builds no model: {record.error}"
                     raise PlanError(msg)
-                return Candidate(record, self.build)
+                return self._of(record)
         last = max((record.number for record in self.records), default=0)
         msg = f"there is no trial {number}: this search has trials 0 to {last}."
         raise PlanError(msg)
@@ -240,7 +245,7 @@ class SearchResult:
         run.write_json(run.path / "trials.json", [record_to_dict(record) for record in self.records])
         run.write_json(run.path / "front.json", [record_to_dict(record) for record in self.front])
         if self.chosen is not None:
-            Candidate(self.chosen, self.build).save(run.best)
+            self._of(self.chosen).save(run.best)
             run.write_json(run.path / "plan.json", self.chosen.plan.to_dict())
         try:
             self.write_report(run.path)
@@ -311,6 +316,9 @@ class SearchResult:
             shortened=tuple(values.get("shortened", ())),
             folder=run.path,
         )
+
+    def _of(self, record: TrialRecord) -> Candidate:
+        return Candidate(record, self.build, self.info.settings.get("model_path"))
 
     def _summary(self) -> dict[str, Any]:
         return {

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from autoq.api._best_so_far import BestSoFar
 from autoq.api._ending import concluded, published, trials_of
 from autoq.api._folder import RunFolder
 from autoq.api._held_out import labelled
+from autoq.api._inputs import check_run_inputs
 from autoq.api._metric import one_metric
 from autoq.api._observing import SHORT_S, OpenedLate, needed_later, tables, trackers
 from autoq.api._result import SearchResult
@@ -139,6 +141,7 @@ def search(
     check_positive(n_trials=n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
     wanted = Wanted.of(max_drop, max_latency, max_size, choose)
     folder = None if out is None else RunFolder.create(out)
+    check_run_inputs(folder, model, calibration, validation, holdout, sample)
     kind = None if model_type is None else ModelType.parse(model_type)
     target = TargetDevice.parse(target_device)
     searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
@@ -150,6 +153,7 @@ def search(
     pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None, in_order=in_order)
     asked = Asked(
         network=network,
+        source=str(Path(model).absolute()) if isinstance(model, str | os.PathLike) else None,
         inputs=inputs,
         validation=pairs,
         held_out=held_out,

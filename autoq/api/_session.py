@@ -119,6 +119,7 @@ def info_of(asked: Asked, problem: Problem, study: Study, budget: Budget) -> Sea
             "model_type": None if asked.model_type is None else str(asked.model_type),
             "target_device": str(asked.target_device),
             "cache": problem.digest,
+            "model_path": asked.source,
             "plans": float(problem.dimensions.cardinality),
             "level": str(problem.level),
             "units": len(problem.dimensions.units),

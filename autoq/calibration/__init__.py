@@ -4,7 +4,7 @@ from autoq.calibration._arrays import as_array, is_array
 from autoq.calibration._batches import rows_apart
 from autoq.calibration._clip_search import search_ranges
 from autoq.calibration._collect import collect
-from autoq.calibration._files import for_model, names_files, read_files
+from autoq.calibration._files import data_files, for_model, names_files, read_files
 from autoq.calibration._images import Images, images
 from autoq.calibration._infer import infer_all
 from autoq.calibration._needs import (
@@ -45,6 +45,7 @@ __all__ = [
     "as_inputs",
     "channel_axis",
     "collect",
+    "data_files",
     "estimate_range",
     "estimator_for",
     "extremes",

@@ -30,6 +30,22 @@ def names_files(data: object) -> bool:
     return isinstance(data, str | os.PathLike)
 
 
+def data_files(data: Any) -> tuple[Path, ...]:  # whatever a user brings
+    """The files that data are read from, where these are named by paths; none of others, and of those not found."""
+    if isinstance(data, Images):
+        return data.files
+    if not names_files(data):
+        return ()
+    if isinstance(data, Mapping) and "csv" in data:
+        data = data["csv"]
+    if isinstance(data, str | os.PathLike) and Path(data).suffix.lower() in {".csv", ".npy", ".npz"}:
+        return (Path(data),)
+    try:
+        return images(data["images"] if isinstance(data, Mapping) else data).files
+    except (DataError, OSError, ValueError):
+        return ()
+
+
 def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> Any:  # whatever a user brings
     """Data as a model takes them, where they lie in files or in a table; others as they are.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -58,7 +59,7 @@ def init(folder: str, *, json_output: bool) -> None:
     place = Path(folder)
     files = {place / "experiment.yaml": _YAML, place / "my_data.py": _CODE}
     for path in files:
-        if path.exists():
+        if os.path.lexists(path):
             msg = f"{str(path)!r} exists and is left as it is; name another folder."
             raise OutputError(msg)
     try:

@@ -11,7 +11,7 @@ import click
 from autoq.cli._quantize_options import DATA_HELP, DEFAULT_SAMPLES, quantize_options, read_options
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
-from autoq.core import shown
+from autoq.core import check_not_inputs, shown
 
 _SCORES = (("score", "float_score"), ("float_score", "score"))
 
@@ -48,10 +48,11 @@ def quantize(
     from autoq.config import load_data, load_metric
     from autoq.evaluation import size_bytes
     from autoq.export import check_model_path, save_model
-    from autoq.graph import read_model
+    from autoq.graph import model_files, read_model
     from autoq.transform import noted_samples
 
     path = check_model_path(Path(out))
+    check_not_inputs([path, path.with_suffix(".bin")], model_files(model))
     writes_to(path.parent)
     network, options = read_model(model), read_options(**given)
     data = load_data(calibration, Path())

@@ -12,7 +12,7 @@ import click
 from autoq.cli._quantize_options import DATA_HELP, quantize_options, read_options
 from autoq.cli._show import as_json, print_json, print_table
 from autoq.cli._trouble import writes_to
-from autoq.core import OutputError
+from autoq.core import OutputError, check_not_inputs
 
 if TYPE_CHECKING:
     from autoq.api import SensitivityReport
@@ -65,7 +65,9 @@ def sensitivity(
 ) -> None:
     """Shows which parts of MODEL suffer from 8 bits, and writes which to leave in float."""
     from autoq.api import sensitivity as run_sensitivity
+    from autoq.calibration import data_files
     from autoq.config import load_data
+    from autoq.graph import model_files
 
     for option, value in (("--keep-share", keep_share), ("--count", count)):
         if value is not None and scope is None:
@@ -75,9 +77,13 @@ def sensitivity(
     picture = None if out is None else _picture_path(Path(out))
     writes_to(None if picture is None else picture.parent)
     scope_path = None if scope is None else _checked(Path(scope), _SCOPES, "ignored scope")
+    data = load_data(calibration, Path())
+    written = [] if picture is None else [picture, picture.with_suffix(".json")]
+    read = [*model_files(model), *data_files(data)]
+    check_not_inputs([*written, *([] if scope_path is None else [scope_path])], read)
     found = run_sensitivity(
         model,
-        load_data(calibration, Path()),
+        data,
         measure=measure,
         level=level,
         samples=samples,

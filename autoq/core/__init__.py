@@ -18,6 +18,7 @@ from autoq.core._errors import (
 )
 from autoq.core._estimate import Estimate
 from autoq.core._fp8 import FP8_FORMATS, Fp8Scale, fp8_bytes, fp8_scale, round_to_fp8
+from autoq.core._inputs import check_not_inputs
 from autoq.core._names import file_name
 from autoq.core._numerics import (
     FloatArray,
@@ -87,6 +88,7 @@ __all__ = [
     "TargetDevice",
     "Word",
     "asymmetric_limits",
+    "check_not_inputs",
     "digest_of",
     "drafted",
     "drafted_folder",

@@ -7,6 +7,7 @@ from autoq.graph._digest import model_digest
 from autoq.graph._float_types import array_type, float_constant, with_float_ends
 from autoq.graph._lengths import has_given_lengths
 from autoq.graph._levels import units
+from autoq.graph._model_files import model_files
 from autoq.graph._names import unique_names
 from autoq.graph._neighbours import neighbours
 from autoq.graph._normal_form import bodies, normal_form
@@ -52,6 +53,7 @@ __all__ = [
     "float_constant",
     "has_given_lengths",
     "model_digest",
+    "model_files",
     "neighbours",
     "normal_form",
     "read_model",

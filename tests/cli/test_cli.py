@@ -141,6 +141,12 @@ def test_search_report_and_export(place, autoq):
     assert "trial 1: drop" in out
     assert any(op.get_type_name() == "FakeQuantize" for op in ov.Core().read_model("deep/int8.xml").get_ops())
     assert {record["number"] for record in front} <= {0, 1, 2}
+    # The model that was searched is not written over.
+    before = (place / "model.bin").read_bytes()
+    code, _, err = autoq("export", "run", "--trial", 1, "-o", "model.xml")
+    assert code == 2
+    assert "'model.xml' is the same file as '" in err
+    assert (place / "model.bin").read_bytes() == before
     # Of a run that was killed, the best so far is exported.
     result = SearchResult.load("run")
     BestSoFar(RunFolder(place / "run")).on_start(result.info, result.records)
@@ -197,6 +203,31 @@ def test_quantize(place, autoq):
     names = {op.get_friendly_name() for op in ov.Core().read_model("int8.xml").get_ops()}
     assert "image/fq_output_0" in names
     assert not any(name.startswith("head/fq") for name in names)
+
+
+@pytest.mark.parametrize("out", ["model.xml", "./model.xml", "link.xml", "same.xml"])
+def test_what_is_read_is_not_written_over(place, autoq, monkeypatch, out):
+    Path("link.xml").symlink_to("model.xml")
+    Path("same.bin").hardlink_to("model.bin")
+    monkeypatch.setattr("autoq.graph.read_model", lambda *_: pytest.fail("refused after some work"))
+    before = {name: (place / name).read_bytes() for name in ("model.xml", "model.bin")}
+    code, _, err = autoq("quantize", "model.xml", "--calibration", "calibration.npy", "-o", out)
+    assert code == 2
+    assert re.fullmatch(r"error: '.*' is (read|the same file as 'model\..*) and would be written over; name .*\n", err)
+    assert before == {name: (place / name).read_bytes() for name in before}
+
+
+def test_photos_and_runs_are_not_written_over(place, autoq):
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save("photo.png")
+    for data in ("photo.png", "{images: '*.png', scale: 255}"):
+        code, _, err = autoq("sensitivity", "model.xml", "--calibration", data, "-o", "photo.png")
+        assert (code, "'photo.png' is read and would be written over" in err) == (2, True)
+    Path("run/best").mkdir(parents=True)
+    for name in ("model.xml", "model.bin"):
+        Path(name).rename(Path("run/best") / name)
+    code, _, err = autoq("search", experiment(place, model="run/best/model.xml"))
+    assert (code, "best' holds '" in err) == (2, True)
+    assert Path("run/best/model.bin").exists()
 
 
 def test_quantize_and_evaluate_on_a_folder_of_images(place, autoq):
