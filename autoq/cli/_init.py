@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -26,7 +27,8 @@ space: cnn                             # or transformer, quick, or the path of y
 # model_type: transformer
 budget: {timeout_s: 600}               # or n_trials: 60
 device: CPU
-out: runs/my_model
+out: runs/my_model                     # beside this file, as all paths here
+# tracking: sqlite:///mlflow.db        # a store of MLflow's, a server's address, or off
 """
 
 _CODE = '''\
@@ -72,4 +74,5 @@ def init(folder: str, *, json_output: bool) -> None:
     if json_output:
         print_json({"files": [str(path) for path in files]})
     else:
-        click.echo(f"{' and '.join(str(path) for path in files)}: edit them, then run autoq search experiment.yaml")
+        written = " and ".join(str(path) for path in files)
+        click.echo(f"{written}: edit them, then run autoq search {shlex.quote(str(place / 'experiment.yaml'))}")

@@ -9,6 +9,7 @@ import click
 
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
+from autoq.core import shown_path
 
 _BUDGET = ("n_trials", "timeout_s")
 
@@ -84,8 +85,9 @@ def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None
     if result.interrupted:
         click.echo("Stopped before the budget was spent; the same command goes on from here.")
     if result.folder is not None:
-        click.echo(f"Model:  {result.folder / 'best.xml'}")
-        click.echo(f"Report: {result.folder / 'report.html'}, picture {result.folder / 'front.png'}")
+        folder = result.folder
+        click.echo(f"Model:  {shown_path(folder / 'best.xml')}")
+        click.echo(f"Report: {shown_path(folder / 'report.html')}, picture {shown_path(folder / 'front.png')}")
     if tracking_uri != "off":
         from autoq.tracking import open_sentence
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from autoq.config._beside import path_beside, storage_beside, store_beside
 from autoq.config._code import load_data, load_function, load_metric
 from autoq.core import ConfigError, parse_fields, read_yaml
 
@@ -59,7 +60,8 @@ class Tracking(BaseModel):
 class ExperimentConfig(BaseModel):
     """One experiment, as its YAML file describes it.
 
-    Paths of models, data and code are relative to the file; `out` and `storage` are relative to where it is launched.
+    Paths are relative to the file: those of models, data and code, and `out`, `storage` and the store of `tracking`,
+    which are absolute once it is read.
 
     Attributes:
         name: Of the study and of the MLflow run.
@@ -138,7 +140,18 @@ class ExperimentConfig(BaseModel):
         if isinstance(values, Mapping) and quick:
             values = {**values, **(values.get("quick") or {})}
         config = parse_fields(cls, _expand(values, file), where)
-        config._folder = file.resolve().parent
+        folder = file.resolve().parent
+        store = config.tracking.uri
+        config = config.model_copy(
+            update={
+                "out": None if config.out is None else path_beside(folder, config.out),
+                "storage": None if config.storage is None else storage_beside(folder, config.storage),
+                "tracking": config.tracking.model_copy(
+                    update={"uri": None if store is None else store_beside(folder, store)}
+                ),
+            }
+        )
+        config._folder = folder
         return config
 
     def search_arguments(self) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from autoq.core._plan import GROUP_CHOICES, QuantizationPlan, Recipe
 from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
 from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
+from autoq.core._shown_path import shown_path
 from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, write_arrays, write_record
 from autoq.core._typed_yaml import parse_fields, read_yaml
 from autoq.core._vocabulary import (
@@ -111,6 +112,7 @@ __all__ = [
     "round_to_fp8",
     "shown",
     "shown_ms",
+    "shown_path",
     "sweep",
     "symmetric_limits",
     "write_arrays",

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from autoq.core import Level, shown, shown_ms
+from autoq.core import Level, shown, shown_ms, shown_path
 from autoq.search import Limits, ParetoFront, SearchInfo, TrialRecord, choose
 
 # Where more are tied than this, the table shows the steps of the front alone.
@@ -98,7 +98,7 @@ class LiveTable:
         else:
             self._console.print(self._table(front))
         if files is not None:
-            said = f"{len(records)} trials; report, picture and model are in {files}"
+            said = f"{len(records)} trials; report, picture and model are in {shown_path(files)}"
             self._console.print(said, highlight=False, markup=False)
 
     def __enter__(self) -> Self:

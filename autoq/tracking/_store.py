@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autoq.core import ConfigError, reason
+from autoq.core import ConfigError, reason, shown_path
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -80,7 +80,13 @@ def open_sentence(tracking_uri: str | None, experiment: str | None) -> str:
     place = "" if known is None else chart_url(known.experiment_id)
     if store.startswith(("http://", "https://")):
         return f"{store.rstrip('/')}/{place}"
-    return f"mlflow ui --backend-store-uri {shlex.quote(store)}, then http://127.0.0.1:5000/{place}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(_shown(store))}, then http://127.0.0.1:5000/{place}"
+
+
+def _shown(store: str) -> str:
+    """The URI of a store as short as it can be written where the process works."""
+    scheme, slashes, path = store.partition("sqlite:///")
+    return f"{slashes}{shown_path(path)}" if slashes and not scheme else shown_path(store)
 
 
 def chart_url(experiment_id: str) -> str:

@@ -1,8 +1,11 @@
 """Experiment files and the code that they name."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy.engine import make_url
 
 from autoq.config import ExperimentConfig, load_data, load_function, load_metric
 from autoq.core import ConfigError
@@ -55,7 +58,55 @@ def test_what_a_file_says_is_what_search_gets(tmp_path):
     assert len(given["validation"]) == 2
     assert given["metric"](None, None) == 1.0
     assert (given["trial_timeout_s"], given["isolate"]) == (90, False)
-    assert (given["max_drop"], given["n_trials"], given["out"], given["seed"]) == ("1%", 5, "runs/a", 7)
+    assert (given["max_drop"], given["n_trials"], given["seed"]) == ("1%", 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "means"),
+    [
+        ("out", "runs/a", "{0}/runs/a"),
+        ("out", "../runs/./a", "{1}/runs/a"),
+        ("out", "/elsewhere/a", "/elsewhere/a"),
+        ("storage", "sqlite:///study.db", "sqlite:///{0}/study.db"),
+        ("storage", "sqlite:///../study.db?timeout=9", "sqlite:///{1}/study.db?timeout=9"),
+        ("storage", "sqlite+pysqlite:///a b.db", "sqlite+pysqlite:///{0}/a b.db"),
+        ("storage", "sqlite:////elsewhere/s.db", "sqlite:////elsewhere/s.db"),
+        ("storage", "sqlite:///:memory:", "sqlite:///:memory:"),
+        ("storage", "sqlite://", "sqlite://"),
+        ("storage", "postgresql://me:secret@host/db", "postgresql://me:secret@host/db"),
+        ("tracking", "sqlite:///mlflow.db", "sqlite:///{0}/mlflow.db"),
+        ("tracking", "mlruns", "{0}/mlruns"),
+        ("tracking", "./deep/../mlruns", "{0}/mlruns"),
+        ("tracking", "file:mlruns", "{0}/mlruns"),
+        ("tracking", "file:///elsewhere/mlruns", "file:///elsewhere/mlruns"),
+        ("tracking", "/elsewhere/mlruns", "/elsewhere/mlruns"),
+        ("tracking", "http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("tracking", "databricks", "databricks"),
+        ("tracking", "databricks://profile", "databricks://profile"),
+        ("tracking", "off", "off"),
+    ],
+)
+@pytest.mark.parametrize("quick", [False, True])
+def test_paths_start_where_the_file_lies(tmp_path, monkeypatch, key, written, means, quick):
+    """Wherever it is launched, and by whatever path the file is named."""
+    place = tmp_path / "a?50%"
+    (tmp_path / "launched").mkdir()
+    place.mkdir()
+    values = MINIMAL | ({"quick": {key: written}} if quick else {key: written})
+    write(place, values)
+    in_url = written.startswith("sqlite")
+    folders = [str(path).replace("%", "%25").replace("?", "%3F") if in_url else str(path) for path in (place, tmp_path)]
+    for launched, named in (
+        (place, "experiment.yaml"),
+        (tmp_path / "launched", "../a?50%/experiment.yaml"),
+        (tmp_path, place / "experiment.yaml"),
+    ):
+        monkeypatch.chdir(launched)
+        given = ExperimentConfig.load(named, quick=quick).search_arguments()
+        found = given["tracking_uri" if key == "tracking" else key]
+        assert found == means.format(*folders)
+        if in_url and "{0}" in means:
+            assert Path(make_url(found).database).parent == place
 
 
 @pytest.mark.parametrize(
@@ -64,7 +115,7 @@ def test_what_a_file_says_is_what_search_gets(tmp_path):
         ("off", "off"),
         ("{uri: off}", "off"),
         ("'off'", "off"),
-        ("sqlite:///a.db", "sqlite:///a.db"),
+        ("sqlite:////a.db", "sqlite:////a.db"),
         ("{experiment: b}", None),
     ],
 )

@@ -29,6 +29,10 @@ def test_every_experiment_reads_and_names_code_that_is_there(file, quick, monkey
     monkeypatch.setenv("AUTOQ_ZOO", "elsewhere")
     config = ExperimentConfig.load(file, quick=quick)
     assert config.name == file.stem
+    # What is written lies beside the folder of examples, where it is ignored and `make clean` finds it.
+    root = str(EXPERIMENTS.parent)
+    assert config.out == f"{root}/runs/{file.stem}" + ("_quick" if quick and file in SHIPPED else "")
+    assert config.tracking.uri in {None, f"sqlite:///{root}/mlflow.db"}
     for name in (config.calibration, config.validation, config.holdout, config.metric, config.sample):
         if name is not None and ":" in name:
             assert callable(load_function(name, EXPERIMENTS))

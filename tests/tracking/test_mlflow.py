@@ -159,7 +159,7 @@ def test_members_of_the_front_are_models_that_predict(uri, capfd):
     assert schema.outputs.input_names() == ["logits"]
 
 
-def test_the_charts_are_laid_out_and_there_is_a_sentence_that_opens_them(uri):
+def test_the_charts_are_laid_out_and_there_is_a_sentence_that_opens_them(uri, tmp_path, monkeypatch):
     client, observer = track(uri, RECORDS)
     tags = client.get_experiment(observer.experiment_id).tags
     view = json.loads(tags["mlflow.sharedViewState.autoq"])
@@ -169,6 +169,8 @@ def test_the_charts_are_laid_out_and_there_is_a_sentence_that_opens_them(uri):
     assert {"latency/ratio", "accuracy/drop"} <= set(children[1].data.metrics)
     assert open_sentence(uri, "autoq").startswith(f"mlflow ui --backend-store-uri {uri}, then http://127.0.0.1:5000/#/")
     assert chart_url(observer.experiment_id) in open_sentence(uri, "autoq")
+    monkeypatch.chdir(tmp_path)
+    assert open_sentence(uri, "autoq").startswith("mlflow ui --backend-store-uri sqlite:///mlflow.db, then http")
 
 
 @pytest.mark.parametrize("uri", ["sqlite:////proc/no/mlflow.db", "postgres://nowhere", "ftp://x"])
