@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import openvino as ov
 from joblib import cpu_count
 
+from autoq.api._asked import check_budget
 from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import calibrate, calibration_inputs
 from autoq.api._control import Control
@@ -110,6 +111,7 @@ def quantize_with_accuracy_control(
         raise ConfigError(msg)
     relative = _is_relative(drop_type)
     absolute_drop(max_drop, 1.0)
+    check_budget(timeout_s=timeout_s)
     settings = Settings.of(**options)
     recipes = [settings.recipe, *(_variations(settings.recipe, options) if tune_hyperparams else ())]
     apart = settings.reset_state is not ResetState.NEVER

@@ -13,9 +13,21 @@ import openvino as ov
 from autoq.api._folder import RunFolder
 from autoq.api._wanted import Wanted
 from autoq.calibration import ModelInputs
-from autoq.core import ConfigError, ModelType, ResetState, TargetDevice
+from autoq.core import (
+    ConfigError,
+    ModelType,
+    ResetState,
+    TargetDevice,
+    is_number,
+    mapping_of,
+    quoted,
+    whole_number,
+)
 from autoq.evaluation import CorpusMetric, Metric, RuntimeConfig
 from autoq.search import Clock, SearchSpace
+
+# Of a budget: 31 years; what waits for more is told by the system that this is no time.
+_LONGEST_S = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +91,29 @@ class Asked:
         return self.metric.name if self.metric is not None else getattr(self.evaluate, "__name__", "evaluate")
 
 
-def check_positive(**given: float | None) -> None:
-    """Checks that what is given of a budget is above 0.
+def check_budget(n_trials: int | None = None, **seconds: float | None) -> None:
+    """Checks that what is given of a budget is a number above 0.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    if n_trials is not None:
+        whole_number(n_trials, "n_trials", least=1, error=ConfigError)
+    for key, value in seconds.items():
+        if value is not None and not (is_number(value) and 0 < value <= _LONGEST_S):
+            msg = f"{key} is {quoted(value)}: it must be above 0, in seconds."
+            raise ConfigError(msg)
+
+
+def check_texts(**given: object) -> None:
+    """Checks that what names something is a text, where it is given.
 
     Raises:
         ConfigError: One is not.
     """
     for key, value in given.items():
-        if value is not None and not value > 0:
-            msg = f"{key} is {value}: it must be above 0."
+        if value is not None and not isinstance(value, str):
+            msg = f"{key} is {quoted(value)}: it must be a text."
             raise ConfigError(msg)
 
 
@@ -100,7 +126,7 @@ def runtime_of(
         ConfigError: A field is unknown, or its value makes no sense.
     """
     if not isinstance(runtime, RuntimeConfig):
-        runtime = RuntimeConfig.from_dict({"device": device, **(runtime or {})})
+        runtime = RuntimeConfig.from_dict({"device": device, **mapping_of(runtime or {}, "runtime", ConfigError)})
     return runtime if reset_state is None else replace(runtime, reset_state=ResetState.parse(reset_state))
 
 

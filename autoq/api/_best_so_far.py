@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from autoq.api._folder import RunFolder
-from autoq.core import Format, write_record
 from autoq.search import (
     ParetoFront,
     SearchInfo,
@@ -20,8 +19,6 @@ from autoq.search import (
     info_to_dict,
     record_to_dict,
 )
-
-BEST_SO_FAR = Format("the best so far of a search", advice="start the search again: it goes on, and writes it anew")
 
 
 class BestSoFar:
@@ -72,7 +69,7 @@ class BestSoFar:
             "info": info_to_dict(self._info),
             "records": [record_to_dict(record) for record in sorted(kept, key=lambda record: record.number)],
         }
-        write_record(self._folder.best_so_far, BEST_SO_FAR, values)
+        self._folder.write_json(self._folder.best_so_far, values)
         self._written = shown
 
 

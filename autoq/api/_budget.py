@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autoq.core import ConfigError
+from autoq.core import ConfigError, is_number, quoted
 
 _NUMBER = re.compile(r"([-+]?[\d._]+(?:e[-+]?\d+)?)\s*([a-z%]*)", re.IGNORECASE)
 _MILLISECONDS = {"": 1.0, "ms": 1.0}
@@ -27,15 +27,16 @@ def absolute_drop(max_drop: float | str | None, float_mean: float, *, relative: 
     """
     if max_drop is None:
         return None
-    text = str(max_drop).strip()
+    text = _written(max_drop)
     percent = text.endswith("%")
     try:
         value = float(text[:-1]) / 100 if percent else float(text)
     except ValueError:
-        msg = f"max_drop is {max_drop!r}: write a number in the metric's unit, such as 0.01, or a percentage as '1%'."
+        valid = "write a number in the metric's unit, such as 0.01, or a percentage as '1%'."
+        msg = f"max_drop is {quoted(max_drop)}: {valid}"
         raise ConfigError(msg) from None
     if not value >= 0 or not math.isfinite(value):
-        msg = f"max_drop is {max_drop!r}: a drop must be at least 0."
+        msg = f"max_drop is {quoted(max_drop)}: a drop must be at least 0."
         raise ConfigError(msg)
     if not (percent or relative):
         return value
@@ -91,16 +92,21 @@ def size_amount(max_size: float | str | None) -> Amount | None:
 def _amount(name: str, given: float | str | None, units: Mapping[str, float], valid: str) -> Amount | None:
     if given is None:
         return None
-    found = _NUMBER.fullmatch(str(given).strip())
+    found = _NUMBER.fullmatch(_written(given))
     unit = found.group(2).lower() if found else ""
     try:
         if found is None or unit not in {*units, "%"}:
             raise ValueError
         value = float(found.group(1)) * (0.01 if unit == "%" else units[unit])
     except ValueError:
-        msg = f"{name} is {given!r}: write a number of {valid}, or a percentage of the float model's as '50%'."
+        msg = f"{name} is {quoted(given)}: write a number of {valid}, or a percentage of the float model's as '50%'."
         raise ConfigError(msg) from None
     if not value > 0 or not math.isfinite(value):
-        msg = f"{name} is {given!r}: it must be above 0."
+        msg = f"{name} is {quoted(given)}: it must be above 0."
         raise ConfigError(msg)
     return Amount(value, unit == "%")
+
+
+def _written(given: object) -> str:
+    """A limit as a user would write it; what is neither a text nor a number is none."""
+    return str(given).strip() if isinstance(given, str) or is_number(given) else ""

@@ -19,6 +19,7 @@ _WRITTEN = (
     "report.html",
     "run.json",
     "study.db",
+    "trials.json",
 )
 
 

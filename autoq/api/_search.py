@@ -14,7 +14,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.api._advance import imported_in_advance
-from autoq.api._asked import Asked, check_positive, runtime_of, title_of
+from autoq.api._asked import Asked, check_budget, check_texts, runtime_of, title_of
 from autoq.api._best_so_far import BestSoFar
 from autoq.api._ending import concluded, published, trials_of
 from autoq.api._folder import RunFolder
@@ -28,7 +28,7 @@ from autoq.api._session import info_of, problem_of, study_of
 from autoq.api._shares import budget_of
 from autoq.api._wanted import Wanted
 from autoq.calibration import as_inputs
-from autoq.core import ModelType, ResetState, TargetDevice
+from autoq.core import ConfigError, ModelType, ResetState, TargetDevice, whole_number
 from autoq.evaluation import AnyMetric, RuntimeConfig
 from autoq.graph import read_model
 from autoq.search import (
@@ -138,7 +138,9 @@ def search(
         AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
     """
     clock = Clock.of(timeout_s, time.monotonic())
-    check_positive(n_trials=n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
+    check_budget(n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
+    check_texts(storage=storage, tracking_uri=tracking_uri, name=name, experiment=experiment, device=device)
+    whole_number(seed, "seed", least=0, error=ConfigError)
     wanted = Wanted.of(max_drop, max_latency, max_size, choose)
     folder = None if out is None else RunFolder.create(out)
     check_run_inputs(folder, model, calibration, validation, holdout, sample)

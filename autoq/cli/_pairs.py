@@ -7,19 +7,20 @@ from typing import Any
 
 import click
 
+from autoq.core import quoted, yaml_value
+
 
 def read_pairs(option: str, pairs: Iterable[str], example: str) -> dict[str, Any]:
     """Keys and values of an option that may be repeated; values as YAML has them.
 
     Raises:
         click.UsageError: One is no pair.
+        ConfigError: A value is not YAML.
     """
-    import yaml
-
     found = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise click.UsageError(f"{option} is {pair!r}: write KEY=VALUE, such as {example}.")
-        found[key.strip()] = yaml.safe_load(value)
+            raise click.UsageError(f"{option} is {quoted(pair)}: write KEY=VALUE, such as {example}.")
+        found[key.strip()] = yaml_value(value, f"the value of {option} {quoted(pair)}")
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from autoq.core import AutoqError, named_reason, write_text
+from autoq.core import named_reason
 
 _FILE = "error.txt"
 
@@ -66,9 +66,12 @@ def plain_words() -> Iterator[None]:
 def _written(trace: str, folder: Path | None) -> Path:
     if folder is not None and folder.is_dir():
         try:
-            return write_text(folder / _FILE, trace)
-        except AutoqError:
+            path = folder / _FILE
+            path.write_text(trace, "utf-8")
+        except OSError:
             pass
+        else:
+            return path
     handle, name = tempfile.mkstemp(prefix="autoq-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(trace)

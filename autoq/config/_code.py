@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from autoq.calibration import names_files, read_files
-from autoq.core import ConfigError, DataError, named_reason, nearest
+from autoq.core import ConfigError, DataError, named_reason, nearest, quoted, yaml_value
 
 
 def load_function(name: str, folder: Path) -> Callable[..., Any]:
@@ -67,14 +67,9 @@ def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever t
 
 def _mapping(text: str) -> Mapping[str, Any]:
     """A mapping as YAML writes it in one line."""
-    import yaml
-
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        found = None
+    found = yaml_value(text, f"{quoted(text)} (write {{images: FOLDER, scale: 255}})")
     if not isinstance(found, Mapping):
-        msg = f"{text!r} is no mapping: write {{images: FOLDER, scale: 255}}."
+        msg = f"{quoted(text)} is no mapping: write {{images: FOLDER, scale: 255}}."
         raise ConfigError(msg)
     return found
 

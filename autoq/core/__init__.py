@@ -34,8 +34,9 @@ from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, Sa
 from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._shown_path import shown_path
-from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, stamped, write_arrays, write_record
-from autoq.core._typed_yaml import parse_fields, read_yaml
+from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, write_arrays, write_record
+from autoq.core._typed_yaml import parse_fields, read_yaml, yaml_value
+from autoq.core._values import is_number, json_value, known_keys, mapping_of, path_of, whole_number
 from autoq.core._vocabulary import (
     BiasCorrection,
     DistortionMeasure,
@@ -49,7 +50,8 @@ from autoq.core._vocabulary import (
     TargetDevice,
     Word,
 )
-from autoq.core._writing import drafted, drafted_folder, drafted_together, removed, sweep, write_text
+from autoq.core._words import printable, quoted
+from autoq.core._writing import drafted, drafted_folder, drafted_together, sweep, write_text
 
 __all__ = [
     "FP8_FORMATS",
@@ -99,25 +101,32 @@ __all__ = [
     "fp8_bytes",
     "fp8_scale",
     "half_range_limits",
+    "is_number",
+    "json_value",
+    "known_keys",
+    "mapping_of",
     "named_reason",
     "nearest",
     "parse_fields",
+    "path_of",
+    "printable",
     "quantization_level",
+    "quoted",
     "read_arrays",
     "read_npy",
     "read_npz",
     "read_record",
     "read_yaml",
     "reason",
-    "removed",
     "round_to_fp8",
     "shown",
     "shown_ms",
     "shown_path",
-    "stamped",
     "sweep",
     "symmetric_limits",
+    "whole_number",
     "write_arrays",
     "write_record",
     "write_text",
+    "yaml_value",
 ]

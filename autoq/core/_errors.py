@@ -5,9 +5,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from autoq.core._words import message, quoted
+
+_LONGEST_NAME = 200
+
 
 class AutoqError(Exception):
-    """Base of every error that autoq raises on purpose; the command line prints it as one line and exits with 2."""
+    """Base of every error that autoq raises on purpose; the command line prints it as one line and exits with 2.
+
+    Args:
+        text: A sentence or two; names and values in it may be of any length and have any characters.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(*[message(text)] * bool(text))
 
 
 class ModelError(AutoqError):
@@ -50,19 +61,21 @@ class BudgetError(AutoqError):
     """No candidate meets the budget; the message names the closest one and what keeps it out."""
 
 
-def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+def nearest(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> str:
     """Says which known names are close to an unknown one, or lists them, as the tail of an error message.
 
     Args:
-        name: What was asked for.
+        name: What was asked for; a stranger's file may have any value there.
         known: What would have been valid.
         cutoff: Similarity from which on a name is close, in [0, 1].
 
     Returns:
         `"did you mean 'a', 'b'?"`, or `"known: a, b, ..."` where nothing is close.
     """
-    names = sorted(set(known))
-    if close := difflib.get_close_matches(name, names, n=3, cutoff=cutoff):
-        return f"did you mean {', '.join(map(repr, close))}?"
+    names = sorted({str(one) for one in known})
+    # The time of a comparison grows with the product of the lengths.
+    sought = name if isinstance(name, str) and len(name) <= _LONGEST_NAME else ""
+    if close := difflib.get_close_matches(sought, names, n=3, cutoff=cutoff):
+        return f"did you mean {', '.join(map(quoted, close))}?"
     shown = ", ".join(names[:12]) or "none"
     return f"known: {shown}{f' and {len(names) - 12} more' if len(names) > 12 else ''}."

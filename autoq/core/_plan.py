@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
 from autoq.core._errors import PlanError, nearest
 from autoq.core._range_estimator import Aggregator, RangeEstimator
 from autoq.core._scheme import QuantizerScheme
-from autoq.core._stored import Format, read_record, stamped, write_record
+from autoq.core._values import is_number, known_keys, mapping_of, whole_number
 from autoq.core._vocabulary import (
     BiasCorrection,
     OverflowFix,
@@ -21,10 +19,10 @@ from autoq.core._vocabulary import (
     Preset,
     RuntimePrecision,
 )
+from autoq.core._words import quoted
 
 # The divergence is taken between histograms of 2048 bins.
 _MOST_KL_BITS = 11
-_FORMAT = Format("a plan")
 # Fields of a recipe that a group may choose for itself.
 GROUP_CHOICES = (
     "preset",
@@ -33,6 +31,22 @@ GROUP_CHOICES = (
     "bias_correction",
     "overflow_fix",
     "smooth_quant_alpha",
+)
+
+
+# Fields of a recipe that a user may write as plain values: their types, and who reads them.
+_READERS: Mapping[str, tuple[type, Callable[[Any], Any]]] = MappingProxyType(
+    {
+        "mode": (Precision, Precision.parse),
+        "preset": (Preset, Preset.parse),
+        "range_estimator": (RangeEstimator, RangeEstimator.parse),
+        "weight_range_estimator": (RangeEstimator, RangeEstimator.parse),
+        "activations": (QuantizerScheme, QuantizerScheme.from_dict),
+        "weights": (QuantizerScheme, QuantizerScheme.from_dict),
+        "bias_correction": (BiasCorrection, BiasCorrection.parse),
+        "overflow_fix": (OverflowFix, OverflowFix.parse),
+        "runtime_precision": (RuntimePrecision, RuntimePrecision.parse),
+    }
 )
 
 
@@ -69,6 +83,9 @@ class Recipe:
     runtime_precision: RuntimePrecision = RuntimePrecision.DEFAULT
 
     def __post_init__(self) -> None:
+        for name, (kind, read) in _READERS.items():
+            if not isinstance(value := getattr(self, name), kind):
+                object.__setattr__(self, name, read(value))
         if self.mode in {Precision.FLOAT, Precision.INT8_WEIGHTS}:
             msg = f"mode is {str(self.mode)!r}: a recipe says how to quantize; name such groups in the plan."
             raise PlanError(msg)
@@ -81,11 +98,13 @@ class Recipe:
                 "default: leave per_channel out, or write false."
             )
             raise PlanError(msg)
-        if self.subset_size < 1:
-            msg = f"subset_size must be at least 1, got {self.subset_size}."
+        whole_number(self.subset_size, "subset_size", least=1)
+        alpha = self.smooth_quant_alpha
+        if alpha is not None and not (is_number(alpha) and 0 <= alpha <= 1):
+            msg = f"smooth_quant_alpha must be in [0, 1] or None, got {quoted(alpha)}."
             raise PlanError(msg)
-        if self.smooth_quant_alpha is not None and not 0 <= self.smooth_quant_alpha <= 1:
-            msg = f"smooth_quant_alpha must be in [0, 1] or None, got {self.smooth_quant_alpha}."
+        if not isinstance(self.ignored_scope, str):
+            msg = f"ignored_scope is {quoted(self.ignored_scope)}: it must be the name of one."
             raise PlanError(msg)
 
     def _check_fp8(self) -> None:
@@ -127,12 +146,7 @@ class Recipe:
         Raises:
             PlanError: A key or a word is unknown.
         """
-        known = {f.name for f in fields(cls)}
-        for key in values:
-            if key not in known:
-                msg = f"Recipe key {key!r} is unknown: {nearest(key, known)}"
-                raise PlanError(msg)
-        return cls(**_parsed(values))
+        return cls(**known_keys(values, [f.name for f in fields(cls)], "Recipe"))
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values."""
@@ -208,27 +222,6 @@ class QuantizationPlan:
         """The plan as one line of JSON, equal for equal plans."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the plan as JSON, whole or not at all.
-
-        Raises:
-            OutputError: It cannot be written there.
-        """
-        return write_record(Path(path), _FORMAT, self.to_dict())
-
-    def to_record(self) -> dict[str, Any]:
-        """The plan as plain values, as they stand in a file that `save` wrote."""
-        return stamped(_FORMAT, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads what `save` wrote.
-
-        Raises:
-            StoredFileError: It cannot be read, is damaged, or no plan of this version.
-        """
-        return read_record(Path(path), _FORMAT, cls.from_dict)
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Reads what `to_dict` wrote.
@@ -236,33 +229,27 @@ class QuantizationPlan:
         Raises:
             PlanError: A key or a word is unknown.
         """
-        for key in values:
-            if key not in {f.name for f in fields(cls)}:
-                msg = f"Plan key {key!r} is unknown: {nearest(key, [f.name for f in fields(cls)])}"
-                raise PlanError(msg)
-        precisions = {group: Precision.parse(p) for group, p in values.get("precisions", {}).items()}
-        choices = {group: _parsed(own) for group, own in values.get("choices", {}).items()}
+        values = known_keys(values, [f.name for f in fields(cls)], "Plan")
+        precisions = {group: Precision.parse(p) for group, p in _by_group(values, "precisions")}
+        choices = {
+            group: _parsed(mapping_of(own, f"what group {quoted(group)} chooses"))
+            for group, own in _by_group(values, "choices")
+        }
         return cls(Recipe.from_dict(values.get("recipe", {})), precisions, choices)
 
 
-_READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {
-        "mode": Precision.parse,
-        "preset": Preset.parse,
-        "range_estimator": RangeEstimator.parse,
-        "weight_range_estimator": RangeEstimator.parse,
-        "activations": QuantizerScheme.from_dict,
-        "weights": QuantizerScheme.from_dict,
-        "bias_correction": BiasCorrection.parse,
-        "overflow_fix": OverflowFix.parse,
-        "runtime_precision": RuntimePrecision.parse,
-    }
-)
+def _by_group(values: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
+    """What a plan says group by group under a key."""
+    found = values.get(key, {})
+    if not isinstance(found, Mapping) or not all(isinstance(group, str) for group in found):
+        msg = f"Plan key {key!r} is {quoted(found)}: it must be a mapping of names of groups."
+        raise PlanError(msg)
+    return found.items()
 
 
 def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a recipe from plain values."""
-    return {key: _READERS[key](value) if key in _READERS else value for key, value in values.items()}
+    return {key: _READERS[key][1](value) if key in _READERS else value for key, value in values.items()}
 
 
 def _plain(value: object) -> object:

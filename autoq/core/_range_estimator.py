@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Self
 
 from autoq.core._errors import PlanError, nearest
+from autoq.core._values import is_number, json_value, known_keys
 from autoq.core._vocabulary import Word
+from autoq.core._words import quoted
 
 
 class SampleStatistic(Word):
@@ -55,8 +56,8 @@ class RangeEnd:
     outlier_probability: float = 1e-4
 
     def __post_init__(self) -> None:
-        if not 0 < self.outlier_probability < 0.5:
-            msg = f"outlier_probability is {self.outlier_probability}: it must lie between 0 and 0.5."
+        if not (is_number(self.outlier_probability) and 0 < self.outlier_probability < 0.5):
+            msg = f"outlier_probability is {quoted(self.outlier_probability)}: it must lie between 0 and 0.5."
             raise PlanError(msg)
         if (self.statistic is SampleStatistic.RAW) != (self.aggregator in _SEARCHES):
             searches = ", ".join(sorted(_SEARCHES))
@@ -73,11 +74,7 @@ class RangeEnd:
         Raises:
             PlanError: A key or a word is unknown, or a value out of bounds.
         """
-        known = [f.name for f in fields(cls)]
-        for key in values:
-            if key not in known:
-                msg = f"range estimator key {key!r} is unknown: {nearest(key, known)}"
-                raise PlanError(msg)
+        values = known_keys(values, [f.name for f in fields(cls)], "range estimator")
         for key in ("statistic", "aggregator"):
             if key not in values:
                 msg = f"range estimator lacks {key!r}."
@@ -143,16 +140,17 @@ class RangeEstimator:
         if isinstance(value, RangeEstimator):
             return value
         if isinstance(value, str) and value.lstrip().startswith("{"):
-            value = json.loads(value)
+            value = json_value(value, "range estimator", PlanError)
         if isinstance(value, Mapping):
             if set(value) != {"minimum", "maximum"}:
-                msg = f"range estimator takes the keys 'minimum' and 'maximum', got {sorted(value)}."
+                msg = f"range estimator takes the keys 'minimum' and 'maximum', got {quoted(sorted(map(str, value)))}."
                 raise PlanError(msg)
             return cls(RangeEnd.from_dict(value["minimum"]), RangeEnd.from_dict(value["maximum"]))
-        if (found := _NAMED.get(str(value).lower())) is None:
-            msg = f"range estimator {value!r} is unknown: {nearest(str(value).lower(), _NAMED)}"
+        name = value.lower() if isinstance(value, str) else value
+        if not isinstance(name, str) or name not in _NAMED:
+            msg = f"range estimator {quoted(value)} is unknown: {nearest(name, _NAMED)}"
             raise PlanError(msg)
-        return found
+        return _NAMED[name]
 
     def to_plain(self) -> str | dict[str, Any]:
         """What `parse` reads: the name where there is one."""

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from autoq.core._errors import PlanError, nearest
+from autoq.core._errors import PlanError
+from autoq.core._values import known_keys
+from autoq.core._words import quoted
 
 _FEWEST_BITS = 2
 _MOST_BITS = 16
@@ -31,8 +33,14 @@ class QuantizerScheme:
     narrow_range: bool | None = None
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), int if field.name == "bits" else bool
+            if value is not None and type(value) is not kind:
+                write = "a number" if kind is int else "true or false"
+                msg = f"quantizer scheme: {field.name} is {quoted(value)}: write {write}."
+                raise PlanError(msg)
         if self.bits is not None and not _FEWEST_BITS <= self.bits <= _MOST_BITS:
-            msg = f"quantizer scheme: bits is {self.bits}: it must be from {_FEWEST_BITS} to {_MOST_BITS}."
+            msg = f"quantizer scheme: bits is {quoted(self.bits)}: it must be from {_FEWEST_BITS} to {_MOST_BITS}."
             raise PlanError(msg)
         for key in ("signed", "narrow_range"):
             if self.symmetric is False and getattr(self, key) is not None:
@@ -55,12 +63,4 @@ class QuantizerScheme:
         Raises:
             PlanError: A key is unknown, or a value is of the wrong type.
         """
-        kinds = {f.name: int if f.name == "bits" else bool for f in fields(cls)}
-        for key, value in values.items():
-            if key not in kinds:
-                msg = f"quantizer scheme key {key!r} is unknown: {nearest(key, kinds)}"
-                raise PlanError(msg)
-            if value is not None and type(value) is not kinds[key]:
-                msg = f"quantizer scheme: {key} is {value!r}: write {'a number' if key == 'bits' else 'true or false'}."
-                raise PlanError(msg)
-        return cls(**values)
+        return cls(**known_keys(values, [f.name for f in fields(cls)], "quantizer scheme"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from autoq.core._errors import ConfigError, nearest
+from autoq.core._values import mapping_of, path_of
+from autoq.core._words import quoted
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,18 +23,35 @@ def read_yaml(path: Path, noun: str) -> Any:  # any YAML value
         noun: What it is called in errors.
 
     Raises:
-        ConfigError: It cannot be read or is not YAML.
+        ConfigError: It cannot be read, or as `yaml_value`.
     """
-    import yaml
+    from autoq.core._yaml_text import LONGEST_BYTES
 
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{noun} {str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}."
+        with path_of(path, noun, ConfigError).open("rb") as file:
+            # One byte more than there may be, of a file that may be endless.
+            content = file.read(LONGEST_BYTES + 1)
+    except OSError as error:
+        msg = f"{noun} {quoted(str(path))} cannot be read: {error.strerror}."
         raise ConfigError(msg) from None
-    except yaml.YAMLError as error:
-        msg = f"{noun} {str(path)!r} is not YAML: {' '.join(str(error).split())}."
-        raise ConfigError(msg) from None
+    return yaml_value(content, f"{noun} {quoted(str(path))}")
+
+
+def yaml_value(text: str | bytes, noun: str) -> Any:  # any plain value
+    """What a text says in YAML: mappings, lists, texts, numbers, true, false and null; a date is a text.
+
+    Args:
+        text: Characters, or bytes in UTF-8, or in UTF-16 behind its mark.
+        noun: What it is called in errors.
+
+    Raises:
+        ConfigError: It is not YAML; is too large, nested too deeply, or says too much by aliases; names itself; has a
+            key twice, or a value of another type.
+    """
+    # The package is read where it is needed.
+    from autoq.core._yaml_text import parsed
+
+    return parsed(text, noun)
 
 
 def parse_fields(model: type[M], values: object, where: str) -> M:
@@ -49,9 +67,7 @@ def parse_fields(model: type[M], values: object, where: str) -> M:
     """
     from pydantic import ValidationError
 
-    if not isinstance(values, Mapping):
-        msg = f"{where} must be a mapping of keys to values, got {type(values).__name__}."
-        raise ConfigError(msg)
+    values = mapping_of(values, where, ConfigError)
     for key in values:
         if key not in model.model_fields:
             raise _unknown(where, (key,), model)
@@ -62,7 +78,7 @@ def parse_fields(model: type[M], values: object, where: str) -> M:
         if first["type"] == "extra_forbidden" and (inner := _fields_at(model, first["loc"][:-1])) is not None:
             raise _unknown(where, first["loc"], inner) from None
         key = ".".join(map(str, first["loc"]))
-        got = "missing" if first["type"] == "missing" else repr(first["input"])
+        got = "missing" if first["type"] == "missing" else quoted(first["input"])
         msg = f"{where}: {key} is {got}: {first['msg']}."
         raise ConfigError(msg) from None
 
@@ -71,8 +87,8 @@ def _unknown(where: str, path: tuple[Any, ...], model: type[BaseModel]) -> Confi
     key, name = ".".join(map(str, path)), path[-1]
     inner = {field: _fields_at(model, (field,)) for field in model.model_fields}
     places = [field for field, kind in inner.items() if kind is not None and name in kind.model_fields]
-    hint = f"it belongs under {places[0]!r}." if places else nearest(str(name), model.model_fields)
-    return ConfigError(f"{where}: key {key!r} is unknown: {hint}")
+    hint = f"it belongs under {places[0]!r}." if places else nearest(name, model.model_fields)
+    return ConfigError(f"{where}: key {quoted(key)} is unknown: {hint}")
 
 
 def _fields_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:

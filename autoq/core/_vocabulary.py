@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Self
 
 from autoq.core._errors import PlanError, nearest
+from autoq.core._words import quoted
 
 
 class Word(StrEnum):
@@ -20,9 +21,11 @@ class Word(StrEnum):
             PlanError: The word is not in the set.
         """
         words = {str(member).lower(): member for member in cls}
-        if (member := words.get(str(value).lower())) is None:
+        # Members of another library's enumerations count by what they print.
+        word = str(value).lower() if isinstance(value, str | Enum) else value
+        if not isinstance(word, str) or (member := words.get(word)) is None:
             noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
-            msg = f"{noun} {value!r} is unknown: {nearest(str(value).lower(), words)}"
+            msg = f"{noun} {quoted(value)} is unknown: {nearest(word, words)}"
             raise PlanError(msg)
         return member
 

@@ -10,12 +10,22 @@ from typing import Any, Self
 
 import openvino as ov
 
-from autoq.core import ConfigError, DeviceError, ResetState, RuntimePrecision, nearest, reason
+from autoq.core import (
+    ConfigError,
+    DeviceError,
+    ResetState,
+    RuntimePrecision,
+    known_keys,
+    nearest,
+    quoted,
+    reason,
+    whole_number,
+)
 from autoq.graph import with_float_ends
 
 _META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
 # What exceptions of a plugin arrive as in Python.
-_NATIVE_ERRORS = (RuntimeError, ValueError, IndexError, OverflowError, MemoryError)
+_NATIVE_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError)
 _HINTS = ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
 
 
@@ -89,16 +99,18 @@ class RuntimeConfig:
     reset_state: ResetState = ResetState.SAMPLE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shapes", MappingProxyType(dict(self.input_shapes)))
-        object.__setattr__(self, "properties", MappingProxyType(dict(self.properties)))
+        for key in ("input_shapes", "properties"):
+            object.__setattr__(self, key, MappingProxyType(_by_name(key, getattr(self, key))))
         if self.performance_hint not in _HINTS:
-            msg = f"performance_hint {self.performance_hint!r} is unknown: {nearest(self.performance_hint, _HINTS)}"
+            hint = self.performance_hint
+            msg = f"performance_hint {quoted(hint)} is unknown: {nearest(hint, _HINTS)}"
             raise ConfigError(msg)
         for key in ("num_threads", "num_streams", "batch"):
-            value = getattr(self, key)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                msg = f"runtime {key} is {value!r}: it must be a whole number of at least 1."
-                raise ConfigError(msg)
+            if (value := getattr(self, key)) is not None:
+                whole_number(value, f"runtime {key}", least=1, error=ConfigError)
+        if not isinstance(self.device, str):
+            msg = f"runtime device is {quoted(self.device)}: it must be the name of one."
+            raise ConfigError(msg)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -107,11 +119,7 @@ class RuntimeConfig:
         Raises:
             ConfigError: A key is unknown or a value makes no sense.
         """
-        known = {f.name for f in fields(cls)}
-        for key in values:
-            if key not in known:
-                msg = f"runtime key {key!r} is unknown: {nearest(key, known)}"
-                raise ConfigError(msg)
+        values = known_keys(values, [f.name for f in fields(cls)], "runtime", ConfigError)
         precision = RuntimePrecision.parse(values.get("inference_precision", RuntimePrecision.DEFAULT))
         reset_state = ResetState.parse(values.get("reset_state", ResetState.SAMPLE))
         return cls(**{**values, "inference_precision": precision, "reset_state": reset_state})
@@ -145,7 +153,7 @@ class RuntimeConfig:
         try:
             shapes = {port: self._shape(port) for port in shaped.inputs}
             shaped.reshape({port: shape for port, shape in shapes.items() if shape is not None})
-        except (RuntimeError, ValueError, TypeError) as error:
+        except _NATIVE_ERRORS as error:
             given = {"batch": self.batch} if self.batch is not None else {"input_shapes": dict(self.input_shapes)}
             msg = f"the model cannot take {given}: {reason(error)}"
             raise ConfigError(msg) from error
@@ -187,6 +195,14 @@ class RuntimeConfig:
             msg = f"device {self.device!r} does not compile the model: {reason(error)}"
             raise DeviceError(msg) from error
         return Compiled(compiled, _effective(compiled), self.reset_state)
+
+
+def _by_name(key: str, values: object) -> dict[str, Any]:
+    """Values by name; whether the device takes them, it says."""
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        msg = f"runtime {key} is {quoted(values)}: it must be a mapping of names."
+        raise ConfigError(msg)
+    return dict(values)
 
 
 def _effective(compiled: ov.CompiledModel) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, Self
 
-from autoq.core import PlanError, nearest
+from autoq.core import PlanError, known_keys, nearest, quoted
 
 _KINDS = ("names", "patterns", "types", "subgraphs")
 
@@ -48,7 +48,8 @@ class IgnoredScope:
     validate: bool = True
 
     def __post_init__(self) -> None:
-        _freeze(self, "names", "patterns", "types", "subgraphs")
+        _freeze(self, "names", "patterns", "types")
+        _freeze(self, "subgraphs", of=Subgraph)
 
     @classmethod
     def of(cls, value: Any) -> IgnoredScope | None:  # several kinds
@@ -75,7 +76,8 @@ class IgnoredScope:
             names = tuple(value)
             if all(isinstance(name, str) for name in names):
                 return cls(names=names)
-        msg = f"ignored scope is {value!r}: pass an IgnoredScope, a mapping of its fields, or names of operations."
+        more = "pass an IgnoredScope, a mapping of its fields, or names of operations."
+        msg = f"ignored scope is {quoted(value)}: {more}"
         raise PlanError(msg)
 
     @classmethod
@@ -85,12 +87,8 @@ class IgnoredScope:
         Raises:
             PlanError: A key is unknown.
         """
-        known = [f.name for f in fields(cls)]
-        for key in values:
-            if key not in known:
-                msg = f"ignored scope: key {key!r} is unknown: {nearest(key, known)}"
-                raise PlanError(msg)
-        subgraphs = [Subgraph(s["inputs"], s["outputs"]) for s in values.get("subgraphs", ())]
+        values = known_keys(values, [f.name for f in fields(cls)], "ignored scope:")
+        subgraphs = [_subgraph(ends) for ends in _items(values.get("subgraphs", ()), "subgraphs")]
         return cls(**{**values, "subgraphs": subgraphs})
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,8 +131,8 @@ class IgnoredScope:
         for pattern in self.patterns:
             try:
                 expression = re.compile(pattern)
-            except re.error as error:
-                msg = f"ignored scope: pattern {pattern!r} is not a regular expression: {error}."
+            except (re.error, RecursionError, OverflowError) as error:
+                msg = f"ignored scope: pattern {quoted(pattern)} is not a regular expression: {error}."
                 raise PlanError(msg) from None
             matches = [name for name in types if expression.match(name)]
             yield _Rule("pattern", pattern, matches, partial(_nearest_to_pattern, expression, types))
@@ -180,14 +178,29 @@ def _nearest_to_pattern(pattern: re.Pattern[str], types: Mapping[str, str]) -> s
     return nearest(literal, names, cutoff=0.3)
 
 
-def _freeze(owner: object, *names: str) -> None:
+def _freeze(owner: object, *names: str, of: type = str) -> None:
     """Makes tuples of sequences, so that their owner can be hashed; a single string is not a sequence of names."""
     for name in names:
-        value = getattr(owner, name)
-        if isinstance(value, str):
-            msg = f"ignored scope: {name} must be a list, got the string {value!r}: write [{value!r}]."
+        value = _items(getattr(owner, name), name)
+        if wrong := [item for item in value if not isinstance(item, of)]:
+            msg = f"ignored scope: {name} holds {quoted(wrong[0])}: it must be a list of texts."
             raise PlanError(msg)
-        object.__setattr__(owner, name, tuple(value))
+        object.__setattr__(owner, name, value)
+
+
+def _items(value: object, name: str) -> tuple[Any, ...]:
+    if isinstance(value, str):
+        msg = f"ignored scope: {name} must be a list, got the string {quoted(value)}: write [{quoted(value)}]."
+        raise PlanError(msg)
+    if not isinstance(value, Iterable):
+        msg = f"ignored scope: {name} is {quoted(value)}: it must be a list."
+        raise PlanError(msg)
+    return tuple(value)
+
+
+def _subgraph(values: object) -> Subgraph:
+    ends = known_keys(values, ("inputs", "outputs"), "ignored scope: sub-graph")
+    return Subgraph(ends.get("inputs", ()), ends.get("outputs", ()))
 
 
 def _between(subgraph: Subgraph, readers: Mapping[str, Iterable[str]]) -> list[str]:

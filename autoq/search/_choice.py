@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoq.core import ConfigError
+from autoq.core import ConfigError, quoted
 from autoq.evaluation import paired_drop
 from autoq.search._limits import Limits
 from autoq.search._records import TrialRecord, TrialState, evaluation_of, preference
@@ -38,10 +38,10 @@ def parse_rule(rule: str | Sequence[str]) -> Rule:
     """
     if isinstance(rule, str) and rule in {*_ORDERS, _KNEE}:
         return rule
-    if not isinstance(rule, str) and rule and len(set(rule)) == len(rule) and set(rule) <= set(CRITERIA):
+    if isinstance(rule, list | tuple) and rule and all(rule.count(part) == 1 and part in CRITERIA for part in rule):
         return tuple(rule)
     msg = (
-        f"choose is {rule!r}: write {', '.join(map(repr, _ORDERS))} or {_KNEE!r}, or a list of different ones of "
+        f"choose is {quoted(rule)}: write {', '.join(map(repr, _ORDERS))} or {_KNEE!r}, or a list of different ones of "
         f"{', '.join(map(repr, CRITERIA))}, the most important first."
     )
     raise ConfigError(msg)

@@ -31,6 +31,7 @@ from autoq.core import (
     RuntimePrecision,
     nearest,
     parse_fields,
+    quoted,
     read_yaml,
 )
 from autoq.graph import IgnoredScope
@@ -192,13 +193,15 @@ class SearchSpace(BaseModel):
             return source
         if isinstance(source, Mapping):
             return cls.parse(source, "search space")
+        if not isinstance(source, str | Path):
+            msg = f"search space is {quoted(source)}: pass a name, the path of a .yaml file, or its keys and values."
+            raise ConfigError(msg)
         path = Path(source)
         if path.suffix not in {".yaml", ".yml"}:
             shipped = {p.stem: p for p in _folder().glob("*.yaml")}
             if str(source) not in shipped:
-                msg = (
-                    f"search space {str(source)!r} is neither a .yaml file nor shipped: {nearest(str(source), shipped)}"
-                )
+                name = str(source)
+                msg = f"search space {quoted(name)} is neither a .yaml file nor shipped: {nearest(name, shipped)}"
                 raise ConfigError(msg)
             path = shipped[str(source)]
         values = read_yaml(path, "search space")

@@ -146,7 +146,7 @@ def test_plans_that_say_the_same_are_equal():
         ({"recipe": {"mode": "fp8_e4m3"}, "choices": {"x": {"preset": "mixed"}}}, "mode 'fp8_e4m3' has no zero points"),
         ({"recipe": {"presets": "mixed"}}, "Recipe key 'presets' is unknown: did you mean 'preset'"),
         ({"recipe": {"preset": "mix"}}, "preset 'mix' is unknown"),
-        ({"recipe": {"subset_size": 0}}, "subset_size must be at least 1, got 0"),
+        ({"recipe": {"subset_size": 0}}, "subset_size is 0: it must be a whole number of at least 1"),
         ({"recipe": {"smooth_quant_alpha": 1.5}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got 1.5"),
         ({"recipe": {"mode": "float"}}, "mode is 'float': a recipe says how to quantize"),
         ({"recipe": {"mode": "int8_weights"}}, "mode is 'int8_weights': a recipe says how to quantize"),

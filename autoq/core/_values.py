@@ -1,0 +1,134 @@
+"""Plain values as a user or a file gives them: mappings of known keys, numbers within bounds, paths, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from autoq.core._errors import AutoqError, ConfigError, PlanError, nearest
+from autoq.core._words import quoted
+
+# Of values in values; a file or a user never needs so many.
+DEEPEST = 64
+_HOLDERS = (Mapping, list, tuple)
+# Of one part of a path, in bytes, and of a whole path (limits.h); file systems say the same in errors of many kinds.
+_LONGEST_PART = 255
+_LONGEST_PATH = 4_095
+# Whole numbers beyond this fit no integer of numpy, of OpenVINO or of a database.
+MOST_INT = 2**63 - 1
+
+
+def known_keys(
+    values: object, known: Iterable[str], noun: str, error: type[AutoqError] = PlanError
+) -> Mapping[str, Any]:
+    """Values that must be a mapping with no other keys than these.
+
+    Args:
+        values: What was given.
+        known: Its keys, any of which may be absent.
+        noun: What it is called in errors.
+        error: Kind of the error.
+
+    Raises:
+        AutoqError: (Of the kind that is given) they are no mapping, or a key is unknown.
+    """
+    names = tuple(known)
+    for key in mapping_of(values, noun, error):
+        if key not in names:
+            msg = f"{noun} key {quoted(key)} is unknown: {nearest(key, names)}"
+            raise error(msg)
+    return values  # type: ignore[return-value]  # what is none has raised
+
+
+def mapping_of(values: object, noun: str, error: type[AutoqError] = PlanError) -> Mapping[Any, Any]:
+    """Values that must be a mapping, of what is nowhere nested without an end.
+
+    Raises:
+        AutoqError: (Of the kind that is given) they are none, or hold themselves, or are nested too deeply.
+    """
+    if not isinstance(values, Mapping):
+        msg = f"{noun} must be a mapping of keys to values, got {quoted(values)}."
+        raise error(msg)
+    level: list[Iterable[Any]] = [values]
+    for _ in range(DEEPEST):
+        inside = (part.values() if isinstance(part, Mapping) else part for part in level)
+        # Each once, whoever holds it.
+        level = list({id(part): part for parts in inside for part in parts if isinstance(part, _HOLDERS)}.values())
+        if not level:
+            return values
+    msg = f"{noun} must not be nested more than {DEEPEST} deep."
+    raise error(msg)
+
+
+def whole_number(value: object, noun: str, *, least: int, error: type[AutoqError] = PlanError) -> int:
+    """A whole number of at least so much; true and false are none.
+
+    Raises:
+        AutoqError: (Of the kind that is given) it is none.
+    """
+    number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else least - 1
+    if not least <= number <= MOST_INT:
+        msg = f"{noun} is {quoted(value)}: it must be a whole number of at least {least}."
+        raise error(msg)
+    return number
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number that a float can hold, of whatever type; true and false are none."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def json_value(text: str | bytes, noun: str, error: type[AutoqError] = ConfigError) -> Any:  # any JSON value
+    """What a text says in JSON.
+
+    Raises:
+        AutoqError: (Of the kind that is given) it is none, or is nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as fault:
+        why = "it is nested too deeply" if isinstance(fault, RecursionError) else str(fault)
+        msg = f"{noun} is no JSON: {why}."
+        raise error(msg) from None
+
+
+def path_of(given: str | os.PathLike[str], noun: str, error: type[AutoqError]) -> Path:
+    """A path as a user gives it, which a file system can have.
+
+    Args:
+        given: The path.
+        noun: What it is called in errors.
+        error: Kind of the error.
+
+    Raises:
+        AutoqError: (Of the kind that is given) it is empty, has a NUL, cannot be encoded, or is too long.
+    """
+    why = None
+    try:
+        text = os.fspath(given)
+        if not isinstance(text, str):
+            raise TypeError
+        encoded = os.fsencode(text)
+    except TypeError:
+        why = "it must be a text or a path"
+    except UnicodeEncodeError:
+        why = "this system's encoding of file names lacks a character of it"
+    else:
+        if not text:
+            why = "it is empty"
+        elif "\0" in text:
+            why = "a path has no NUL"
+        elif len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_PART for part in encoded.split(b"/")):
+            why = f"its parts may have {_LONGEST_PART} bytes and all of it {_LONGEST_PATH}"
+    if why is not None:
+        msg = f"{noun} {quoted(given)} can be no path: {why}."
+        raise error(msg)
+    return Path(text)
