@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autoq.api._folder import RunFolder
+from autoq.core import Format, write_record
 from autoq.search import (
     ParetoFront,
     SearchInfo,
@@ -19,6 +20,8 @@ from autoq.search import (
     info_to_dict,
     record_to_dict,
 )
+
+BEST_SO_FAR = Format("the best so far of a search", advice="start the search again: it goes on, and writes it anew")
 
 
 class BestSoFar:
@@ -69,7 +72,7 @@ class BestSoFar:
             "info": info_to_dict(self._info),
             "records": [record_to_dict(record) for record in sorted(kept, key=lambda record: record.number)],
         }
-        self._folder.write_json(self._folder.best_so_far, values)
+        write_record(self._folder.best_so_far, BEST_SO_FAR, values)
         self._written = shown
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-import json
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,13 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.core import OutputError
+from autoq.core import DataError, Format, OutputError, drafted_folder, read_record, sweep, write_record
+from autoq.export import write_ir
+from autoq.graph import read_model
+
+# What stands beside a float model: digests of its files.
+_FILES = "files.json"
+_FLOAT_MODEL = Format("the float model of a search", advice="start the search again: it goes on, and writes it anew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class RunFolder:
         Args:
             digest: Of the search's model and calibration data: what is computed of these has a folder of its own.
         """
-        return self.cache / digest / "float.xml"
+        return self.cache / digest / "float" / "model.xml"
 
     @property
     def run(self) -> Path:
@@ -97,23 +103,42 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The chosen model."""
-        return self.path / "best.xml"
+        """The chosen model, in a folder with its weights, its plan and its numbers, which are of one trial."""
+        return self.path / "best" / "model.xml"
 
     def keep_float_model(self, model: ov.Model, digest: str) -> None:
-        """Saves the float model, in full precision, with the names that the statistics of this session have."""
-        path = self.float_model(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name("float.part.xml")
-        ov.save_model(model, draft, compress_to_fp16=False)
-        draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
-        draft.replace(path)
+        """Saves the float model, in full precision, with the names that the statistics of this session have.
 
-    def write_json(self, path: Path, values: Any) -> Path:  # any JSON value
-        """Writes JSON whole or not at all."""
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
-        return draft.replace(path)
+        Raises:
+            OutputError: It cannot be written.
+        """
+        path = self.float_model(digest)
+        path.parent.parent.mkdir(parents=True, exist_ok=True)
+        with drafted_folder(path.parent) as draft:
+            write_ir(model, draft / path.name, path)
+            write_record(draft / _FILES, _FLOAT_MODEL, _digests(draft))
+
+    def read_float_model(self, digest: str) -> ov.Model:
+        """Reads what `keep_float_model` saved.
+
+        Raises:
+            StoredFileError: It is not there, or is damaged.
+        """
+        path = self.float_model(digest)
+
+        def check(values: dict[str, Any]) -> None:
+            for name, found in _digests(path.parent).items():
+                if values.get(name) != found:
+                    msg = f"{name} is another one than was written"
+                    raise DataError(msg)
+
+        read_record(path.parent / _FILES, _FLOAT_MODEL, check)
+        return read_model(path)
+
+    def sweep(self) -> int:
+        """Removes what ended processes left half written; only while nobody else writes here. Gives how many."""
+        kept = (path for path in self.cache.glob("**/") if not path.name.startswith("."))
+        return sum(sweep(path) for path in {self.path, *kept})
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -129,3 +154,12 @@ class RunFolder:
                 msg = f"another search is running in {str(self.path)!r}; wait for it or name another folder."
                 raise OutputError(msg) from None
             yield
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Digests of the two files of an IR in a folder, by their names."""
+    found = {}
+    for path in (folder / "model.xml", folder / "model.bin"):
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return found

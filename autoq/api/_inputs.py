@@ -19,7 +19,6 @@ _WRITTEN = (
     "report.html",
     "run.json",
     "study.db",
-    "trials.json",
 )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from autoq.api._folder import RunFolder
 from autoq.calibration import Statistics
 from autoq.core import ModelType, OutputError, TargetDevice
-from autoq.graph import read_model
 from autoq.search import STATISTICS, SearchInfo, SearchSpace, place
 from autoq.transform import CandidateBuilder
 
@@ -15,6 +14,7 @@ def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
 
     Raises:
         OutputError: The folder lacks the float model or the statistics.
+        StoredFileError: One of them is damaged.
     """
     model_type = info.settings["model_type"]
     cache = run.cache / info.settings["cache"]
@@ -24,7 +24,7 @@ def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
             name = needed.relative_to(run.path)
             msg = f"{str(run.path)!r} lacks {str(name)!r}, without which its candidates cannot be built again."
             raise OutputError(msg)
-    model = read_model(float_model)
+    model = run.read_float_model(info.settings["cache"])
     placements = place(
         model,
         SearchSpace.load(info.space),

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openvino as ov
 
+from autoq.api._best_so_far import BEST_SO_FAR
 from autoq.api._folder import RunFolder
 from autoq.api._scores import ScoreKeeper
 from autoq.api._verdict import caveats, describe, sentences
-from autoq.core import BudgetError, Estimate, OutputError, PlanError, check_not_inputs, named_reason
+from autoq.core import (
+    BudgetError,
+    Estimate,
+    Format,
+    OutputError,
+    PlanError,
+    StoredFileError,
+    check_not_inputs,
+    drafted_folder,
+    named_reason,
+    read_record,
+    removed,
+    write_record,
+)
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.export import check_model_path, save_candidate
 from autoq.graph import model_files
@@ -43,6 +56,8 @@ from autoq.search import (
 if TYPE_CHECKING:
     import pandas as pd
 
+_RUN = Format("the result of a search", advice="start the search again: it goes on, and writes it anew")
+_NUMBERS = Format("the numbers of a trial")
 Build = Callable[[TrialRecord], ov.Model]
 
 
@@ -236,24 +251,29 @@ class SearchResult:
         return pd.DataFrame(rows)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Writes run.json, trials.json, front.json, front.png, report.html and, where there is one, the chosen model.
+        """Writes run.json, front.json, front.png, report.html and the folder of the chosen model, where there is one.
+
+        Each is written whole or not at all, run.json, from which all others can be made again, as the last.
 
         Raises:
             OutputError: The folder cannot be written to.
         """
         run = RunFolder.create(folder)
-        run.write_json(run.path / "trials.json", [record_to_dict(record) for record in self.records])
-        run.write_json(run.path / "front.json", [record_to_dict(record) for record in self.front])
-        if self.chosen is not None:
-            self._of(self.chosen).save(run.best)
-            run.write_json(run.path / "plan.json", self.chosen.plan.to_dict())
+        self.front.save(run.path / "front.json")
+        if self.chosen is None:
+            removed(run.best.parent)
+        else:
+            with drafted_folder(run.best.parent) as draft:
+                save_candidate(self.build(self.chosen), self.chosen, draft / run.best.name)
+                self.chosen.plan.save(draft / "plan.json")
+                write_record(draft / "numbers.json", _NUMBERS, record_to_dict(self.chosen))
         try:
             self.write_report(run.path)
         except OutputError:
             raise
         except Exception as error:  # noqa: BLE001  # of any kind that drawing has: the rest is worth more
             warnings.warn(f"the report could not be written: {named_reason(error)}", stacklevel=2)
-        run.write_json(run.run, self._summary())
+        write_record(run.run, _RUN, self._summary())
         run.best_so_far.unlink(missing_ok=True)
         return run.path
 
@@ -292,30 +312,38 @@ class SearchResult:
 
         Raises:
             OutputError: The folder holds no search.
+            StoredFileError: What it holds is damaged, or of another version.
         """
         from autoq.api._rebuild import builder_of
 
         run = RunFolder.open(folder)
+
+        def parse(values: dict[str, Any]) -> SearchResult:
+            info = info_from_dict(values["info"])
+            held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
+            probes = values.get("probes")
+            return cls(
+                info=info,
+                records=tuple(map(record_from_dict, values["records"])),
+                build=lambda record: builder_of(run, info).build(record.plan),
+                holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
+                probes=None if probes is None else Probes(**probes),
+                prediction_error=None if error is None else PredictionError(**error),
+                interrupted=values.get("interrupted", True),
+                shortened=tuple(values.get("shortened", ())),
+                folder=run.path,
+            )
+
         try:
-            values = json.loads(run.best_so_far.read_text("utf-8")) | {"interrupted": True}
-        except FileNotFoundError:
-            values = json.loads(run.run.read_text("utf-8"))
-            values["records"] = json.loads((run.path / "trials.json").read_text("utf-8"))
-        info = info_from_dict(values["info"])
-        held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
-        probes, keeper = values.get("probes"), ScoreKeeper(run.scores)
-        keeper.open(info)
-        return cls(
-            info=info,
-            records=keeper.attach(map(record_from_dict, values["records"])),
-            build=lambda record: builder_of(run, info).build(record.plan),
-            holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
-            probes=None if probes is None else Probes(**probes),
-            prediction_error=None if error is None else PredictionError(**error),
-            interrupted=values["interrupted"],
-            shortened=tuple(values.get("shortened", ())),
-            folder=run.path,
-        )
+            found = read_record(run.best_so_far, BEST_SO_FAR, parse)
+        except StoredFileError:
+            if run.best_so_far.exists():
+                raise
+            # There is none, or the result took its place just now.
+            found = read_record(run.run, _RUN, parse)
+        keeper = ScoreKeeper(run.scores)
+        keeper.open(found.info)
+        return replace(found, records=keeper.attach(found.records))
 
     def _of(self, record: TrialRecord) -> Candidate:
         return Candidate(record, self.build, self.info.settings.get("model_path"))
@@ -323,6 +351,7 @@ class SearchResult:
     def _summary(self) -> dict[str, Any]:
         return {
             "info": info_to_dict(self.info),
+            "records": [record_to_dict(record) for record in self.records],
             "verdict": self.verdict,
             "holdout": None if self.holdout is None else accuracy_to_dict(self.holdout),
             "gap": None if self.gap is None else self.gap.to_dict(),

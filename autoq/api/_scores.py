@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from autoq.core import DataError, Format, StoredFileError, read_arrays, write_arrays
 from autoq.evaluation import Scores
 from autoq.search import ParetoFront, SearchInfo, TrialRecord
+
+_FORMAT = Format("the scores of a trial", advice="remove it: what compares trials sample by sample is done without it")
 
 
 class ScoreKeeper:
     """A search observer that keeps every candidate's scores, and gives them back to records that come without.
 
     Args:
-        folder: In which each search has a folder of its own, with one `.npy` per fingerprint; None keeps them in
+        folder: In which each search has a folder of its own, with one `.npz` per fingerprint; None keeps them in
             memory.
     """
 
@@ -55,10 +58,8 @@ class ScoreKeeper:
             return
         scores = self._scores[record.fingerprint] = record.evaluation.accuracy.scores
         if self._folder is not None:
-            draft = self._folder / f"{record.fingerprint}.part"
-            with draft.open("wb") as file:
-                np.save(file, scores)
-            draft.replace(self._folder / f"{record.fingerprint}.npy")
+            path = self._folder / f"{record.fingerprint}.npz"
+            write_arrays(path, _FORMAT, {"of": record.fingerprint}, {"scores": scores})
 
     def attach(self, records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
         """The records with their scores, where they were kept."""
@@ -70,8 +71,26 @@ class ScoreKeeper:
             return record
         scores = self._scores.get(record.fingerprint)
         if scores is None and self._folder is not None:
-            path = self._folder / f"{record.fingerprint}.npy"
-            scores = np.load(path) if path.exists() else None
+            scores = _read(self._folder / f"{record.fingerprint}.npz")
         if scores is None:
             return record
         return replace(record, evaluation=replace(evaluation, accuracy=replace(evaluation.accuracy, scores=scores)))
+
+
+def _read(path: Path) -> Scores | None:
+    """Scores that were kept; None where there are none that can be used."""
+    if not path.exists():
+        return None
+
+    def parse(about: Mapping[str, Any], arrays: Mapping[str, Scores]) -> Scores:
+        scores = arrays["scores"]
+        if about["of"] != path.stem or scores.dtype.kind != "f":
+            msg = f"it holds {scores.dtype} of {about['of']!r}, not scores of {path.stem!r}"
+            raise DataError(msg)
+        return scores
+
+    try:
+        return read_arrays(path, _FORMAT, parse)
+    except StoredFileError as error:
+        warnings.warn(f"scores of a trial are left out: {error}", stacklevel=2)
+        return None

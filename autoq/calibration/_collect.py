@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from autoq.calibration._reader import Feed
 from autoq.calibration._samples import ModelInputs
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import TappedModel
-from autoq.core import DeviceError, FloatArray, ResetState, reason
+from autoq.core import DeviceError, FloatArray, ResetState, StoredFileError, reason
 from autoq.graph import BodyKey, QuantizationGraph, has_given_lengths, with_float_ends
 
 # So many samples are run, however little time there is.
@@ -78,10 +79,8 @@ def collect(
     """
     needs = Needs() if needs is None else needs
     graphs = tuple(graphs)
-    if path is not None and path.exists():
-        statistics = Statistics.load(path)
-        if statistics.covers(graphs, needs):
-            return statistics
+    if (kept := _kept(path)) is not None and kept.covers(graphs, needs):
+        return kept
     taps, tensors = required_taps(graphs, needs), required_histograms(graphs, needs)
     count = inputs.at_most(subset_size)
     feeds = _Feeds(_in_time(islice(inputs, count), max_seconds))
@@ -124,6 +123,17 @@ def collect(
     if path is not None and len(statistics) == inputs.at_most(subset_size):
         statistics.save(path)
     return statistics
+
+
+def _kept(path: Path | None) -> Statistics | None:
+    """What an earlier session collected; None where there is nothing, or nothing that can be used."""
+    if path is None or not path.exists():
+        return None
+    try:
+        return Statistics.load(path)
+    except StoredFileError as error:
+        warnings.warn(f"statistics are collected anew: {error}", stacklevel=3)
+        return None
 
 
 @dataclass(slots=True)

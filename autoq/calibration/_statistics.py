@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,10 @@ from autoq.calibration._histograms import BINS, Float64, Spread
 from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import ModelInputs
 from autoq.calibration._taps import Statistic, Tap
-from autoq.core import DataError, FloatArray, ResetState, SampleStatistic
+from autoq.core import DataError, FloatArray, Format, ResetState, SampleStatistic, read_arrays, write_arrays
 from autoq.graph import BodyKey, QuantizationGraph, Tensor
+
+_FORMAT = Format("calibration statistics", advice="remove it, and statistics are collected anew")
 
 
 @dataclass(frozen=True)
@@ -138,27 +139,18 @@ class Statistics:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the statistics as `.npz`, whole or not at all."""
-        target = Path(path)
-        draft = target.with_name(f"{target.name}.part")
         arrays: dict[str, NDArray[Any]] = {}
-        layout = json.dumps(self._layout(arrays))
-        with draft.open("wb") as file:
-            np.savez_compressed(file, layout=np.array(layout), **arrays)  # type: ignore[arg-type]  # see its stub
-        return draft.replace(target)
+        layout = self._layout(arrays)
+        return write_arrays(Path(path), _FORMAT, layout, arrays, compress=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Statistics:
         """Reads what `save` wrote.
 
         Raises:
-            DataError: It is no statistics file.
+            StoredFileError: It cannot be read, is damaged, or no statistics of this version.
         """
-        try:
-            with np.load(path) as file:
-                return cls._of_layout(json.loads(str(file["layout"])), file)
-        except (OSError, KeyError, ValueError, TypeError) as error:
-            msg = f"{str(path)!r} is no statistics file: {error}"
-            raise DataError(msg) from None
+        return read_arrays(Path(path), _FORMAT, cls._of_layout)
 
     def _layout(self, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         """All but the arrays, which are added to those that a file holds, by their number in it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from autoq.cli._show import as_json, print_json
-from autoq.core import OutputError
+from autoq.core import OutputError, write_text
 
 _YAML = """\
 # One experiment: autoq search experiment.yaml
@@ -67,7 +67,7 @@ def init(folder: str, *, json_output: bool) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         for path, text in files.items():
-            path.write_text(text, "utf-8")
+            write_text(path, text)
     except OSError as error:
         msg = f"folder {folder!r} cannot be written to: {error.strerror}."
         raise OutputError(msg) from None

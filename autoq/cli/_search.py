@@ -86,7 +86,7 @@ def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None
         click.echo("Stopped before the budget was spent; the same command goes on from here.")
     if result.folder is not None:
         folder = result.folder
-        click.echo(f"Model:  {shown_path(folder / 'best.xml')}")
+        click.echo(f"Model:  {shown_path(folder / 'best' / 'model.xml')}")
         click.echo(f"Report: {shown_path(folder / 'report.html')}, picture {shown_path(folder / 'front.png')}")
     if tracking_uri != "off":
         from autoq.tracking import open_sentence

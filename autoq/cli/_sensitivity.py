@@ -12,7 +12,7 @@ import click
 from autoq.cli._quantize_options import DATA_HELP, quantize_options, read_options
 from autoq.cli._show import as_json, print_json, print_table
 from autoq.cli._trouble import writes_to
-from autoq.core import OutputError, check_not_inputs
+from autoq.core import OutputError, check_not_inputs, drafted
 
 if TYPE_CHECKING:
     from autoq.api import SensitivityReport
@@ -171,10 +171,6 @@ def _checked(path: Path, suffixes: tuple[str, ...], noun: str) -> Path:
 
 def _write(path: Path, content: bytes) -> Path:
     """Writes a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
+    with drafted(path) as draft:
         draft.write_bytes(content)
-        return draft.replace(path)
-    except OSError as error:
-        msg = f"{str(path)!r} cannot be written: {error.strerror}."
-        raise OutputError(msg) from error
+    return path

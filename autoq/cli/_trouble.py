@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from autoq.core import named_reason
+from autoq.core import AutoqError, named_reason, write_text
 
 _FILE = "error.txt"
 
@@ -66,12 +66,9 @@ def plain_words() -> Iterator[None]:
 def _written(trace: str, folder: Path | None) -> Path:
     if folder is not None and folder.is_dir():
         try:
-            path = folder / _FILE
-            path.write_text(trace, "utf-8")
-        except OSError:
+            return write_text(folder / _FILE, trace)
+        except AutoqError:
             pass
-        else:
-            return path
     handle, name = tempfile.mkstemp(prefix="autoq-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(trace)

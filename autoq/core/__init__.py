@@ -34,7 +34,7 @@ from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, Sa
 from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._shown_path import shown_path
-from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, write_arrays, write_record
+from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, stamped, write_arrays, write_record
 from autoq.core._typed_yaml import parse_fields, read_yaml, yaml_value
 from autoq.core._values import is_number, json_value, known_keys, mapping_of, path_of, whole_number
 from autoq.core._vocabulary import (
@@ -51,7 +51,7 @@ from autoq.core._vocabulary import (
     Word,
 )
 from autoq.core._words import printable, quoted
-from autoq.core._writing import drafted, drafted_folder, drafted_together, sweep, write_text
+from autoq.core._writing import drafted, drafted_folder, drafted_together, removed, sweep, write_text
 
 __all__ = [
     "FP8_FORMATS",
@@ -118,10 +118,12 @@ __all__ = [
     "read_record",
     "read_yaml",
     "reason",
+    "removed",
     "round_to_fp8",
     "shown",
     "shown_ms",
     "shown_path",
+    "stamped",
     "sweep",
     "symmetric_limits",
     "whole_number",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
 from autoq.core._errors import PlanError, nearest
 from autoq.core._range_estimator import Aggregator, RangeEstimator
 from autoq.core._scheme import QuantizerScheme
+from autoq.core._stored import Format, read_record, stamped, write_record
 from autoq.core._values import is_number, known_keys, mapping_of, whole_number
 from autoq.core._vocabulary import (
     BiasCorrection,
@@ -23,6 +26,7 @@ from autoq.core._words import quoted
 
 # The divergence is taken between histograms of 2048 bins.
 _MOST_KL_BITS = 11
+_FORMAT = Format("a plan")
 # Fields of a recipe that a group may choose for itself.
 GROUP_CHOICES = (
     "preset",
@@ -221,6 +225,27 @@ class QuantizationPlan:
     def to_json(self) -> str:
         """The plan as one line of JSON, equal for equal plans."""
         return json.dumps(self.to_dict(), sort_keys=True)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the plan as JSON, whole or not at all.
+
+        Raises:
+            OutputError: It cannot be written there.
+        """
+        return write_record(Path(path), _FORMAT, self.to_dict())
+
+    def to_record(self) -> dict[str, Any]:
+        """The plan as plain values, as they stand in a file that `save` wrote."""
+        return stamped(_FORMAT, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Reads what `save` wrote.
+
+        Raises:
+            StoredFileError: It cannot be read, is damaged, or no plan of this version.
+        """
+        return read_record(Path(path), _FORMAT, cls.from_dict)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

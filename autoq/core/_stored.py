@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from autoq.core._errors import AutoqError, StoredFileError
 from autoq.core._reason import named_reason, reason
-from autoq.core._writing import drafted
+from autoq.core._writing import drafted, write_text
 
 R = TypeVar("R")
 _HEADER = "autoq"
@@ -49,6 +49,14 @@ class Format:
     advice: str = "name another file, or write it anew"
 
 
+def stamped(kind: Format, values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values with their format and digest, as they stand in a file."""
+    # What JSON makes of them: keys that are numbers become text.
+    plain = json.loads(json.dumps(values))
+    header = {"format": kind.name, "version": kind.version, "digest": _digest_of_values(plain)}
+    return {_HEADER: header, **plain}
+
+
 def write_record(path: Path, kind: Format, values: Mapping[str, Any]) -> Path:
     """Writes JSON values with their format and digest, whole or not at all.
 
@@ -60,12 +68,7 @@ def write_record(path: Path, kind: Format, values: Mapping[str, Any]) -> Path:
     Raises:
         OutputError: It cannot be written there.
     """
-    # What JSON makes of them: keys that are numbers become text.
-    plain = json.loads(json.dumps(values))
-    header = {"format": kind.name, "version": kind.version, "digest": _digest_of_values(plain)}
-    with drafted(path) as draft:
-        draft.write_text(json.dumps({_HEADER: header, **plain}, indent=1) + "\n", "utf-8")
-    return path
+    return write_text(path, json.dumps(stamped(kind, values), indent=1) + "\n")
 
 
 def read_record(path: Path, kind: Format, parse: Callable[[dict[str, Any]], R]) -> R:

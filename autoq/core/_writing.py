@@ -122,6 +122,19 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def removed(path: Path) -> None:
+    """Takes a folder away, all of it at once; nothing where there is none.
+
+    Raises:
+        OutputError: It cannot be taken away.
+    """
+    if not os.path.lexists(path):
+        return
+    with _said(path), _draft_folder(path) as folder:
+        path.rename(folder / path.name)
+        _flush(path.parent)
+
+
 def sweep(folder: Path) -> int:
     """Removes the drafts that ended processes left in a folder, and puts back what one of them was about to replace.
 

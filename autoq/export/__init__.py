@@ -1,5 +1,5 @@
 """Models on their way out."""
 
-from autoq.export._save import check_folder, check_model_path, read_provenance, save_candidate, save_model
+from autoq.export._save import check_folder, check_model_path, read_provenance, save_candidate, save_model, write_ir
 
-__all__ = ["check_folder", "check_model_path", "read_provenance", "save_candidate", "save_model"]
+__all__ = ["check_folder", "check_model_path", "read_provenance", "save_candidate", "save_model", "write_ir"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.core import OutputError
+from autoq.core import OutputError, drafted_together, reason
 from autoq.search import TrialRecord, evaluation_to_dict
 from autoq.transform import PLAN_NOTE, VERSION_NOTE, note_plan
 
@@ -69,21 +69,27 @@ def check_folder(folder: Path) -> None:
 
 
 def save_model(model: ov.Model, path: Path) -> Path:
-    """Saves a model as IR, whole or not at all: the weights appear before the model that names them.
+    """Saves a model as IR: at no moment is there an `.xml` beside the `.bin` of another model.
 
     Raises:
         OutputError: The path is no `.xml`, or cannot be written.
     """
     check_model_path(path)
-    draft = path.with_name(f".{path.stem}.part.xml")
+    with drafted_together(path, path.with_suffix(".bin")) as folder:
+        write_ir(model, folder / path.name, path)
+    return path
+
+
+def write_ir(model: ov.Model, draft: Path, path: Path) -> None:
+    """Writes a model as IR into the draft of a path.
+
+    Raises:
+        OutputError: It cannot be written there.
+    """
     try:
         ov.save_model(model, draft, compress_to_fp16=False)
-        draft.with_suffix(".bin").replace(path.with_suffix(".bin"))
-        return draft.replace(path)
-    except (OSError, RuntimeError) as error:
-        for leftover in (draft, draft.with_suffix(".bin")):
-            leftover.unlink(missing_ok=True)
-        msg = f"model cannot be saved to {str(path)!r}: {getattr(error, 'strerror', None) or 'it is not writable'}."
+    except RuntimeError as error:
+        msg = f"model cannot be saved to {str(path)!r}: {reason(error)}."
         raise OutputError(msg) from error
 
 

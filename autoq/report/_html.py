@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from autoq.core import OutputError, shown, shown_ms
+from autoq.core import drafted, shown, shown_ms, write_text
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState, plot_front
 
@@ -53,15 +53,8 @@ def write_report(
     Raises:
         OutputError: The folder cannot be written to.
     """
-    try:
-        _write_picture(folder / "front.png", info, front)
-        page = folder / "report.html"
-        draft = folder / ".report.html.part"
-        draft.write_text(_page(info, records, front, best, verdict, notes, holdout_front), "utf-8")
-        return draft.replace(page)
-    except OSError as error:
-        msg = f"report cannot be written to {str(folder)!r}: {error.strerror}."
-        raise OutputError(msg) from error
+    _write_picture(folder / "front.png", info, front)
+    return write_text(folder / "report.html", _page(info, records, front, best, verdict, notes, holdout_front))
 
 
 def _write_picture(path: Path, info: SearchInfo, front: ParetoFront) -> None:
@@ -71,11 +64,9 @@ def _write_picture(path: Path, info: SearchInfo, front: ParetoFront) -> None:
     axes = plot_front(front, figure.add_subplot(), limits=info.limits)
     # A name is no formula, and one that the font lacks letters of is no reason for a warning.
     axes.set_title(f"{info.model_name} on {info.settings['hardware']['name']}", parse_math=False)
-    draft = path.with_name(f".{path.name}.part")
-    with warnings.catch_warnings():
+    with drafted(path) as draft, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(draft, format="png", dpi=130)
-    draft.replace(path)
 
 
 def _page(

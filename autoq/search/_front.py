@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import BudgetError, shown
+from autoq.core import BudgetError, Format, shown, write_record
 from autoq.evaluation import Outcome
 from autoq.search._expected_improvement import area
 from autoq.search._records import TrialRecord, TrialState, evaluation_of, preference
 from autoq.search._serial import record_to_dict
+
+_FORMAT = Format("a Pareto front")
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,10 +144,12 @@ class ParetoFront(Sequence[TrialRecord]):
         return plot_front(self, ax, behind=behind)
 
     def save(self, path: str | Path) -> Path:
-        """Writes the members as JSON."""
-        path = Path(path)
-        path.write_text(json.dumps([record_to_dict(r) for r in self._members], indent=1) + "\n", "utf-8")
-        return path
+        """Writes the members as JSON, whole or not at all.
+
+        Raises:
+            OutputError: It cannot be written there.
+        """
+        return write_record(Path(path), _FORMAT, {"members": [record_to_dict(r) for r in self._members]})
 
 
 def _is_eligible(record: TrialRecord) -> bool:

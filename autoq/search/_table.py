@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.calibration import as_inputs
-from autoq.core import DataError
+from autoq.core import DataError, Format, read_arrays, write_arrays
 from autoq.evaluation import MIN_PAIRS, Conditions, Latency, Scores, ratio_of_pairs
 from autoq.graph import Placements
 from autoq.search._knowledge import Knowledge
@@ -26,6 +25,7 @@ from autoq.search._table_doubles import TableBuilder, TableEvaluator, stand_in
 from autoq.transform import FLOAT_FINGERPRINT
 
 # Arrays with one row a plan, beside the scores.
+_FORMAT = Format("a recorded table of candidates")
 _ROWS = ("log_ratios", "times", "seconds", "size_bytes", "quantized_sites", "fingerprints")
 
 
@@ -186,31 +186,22 @@ class RecordedTable:
             "compilation_sd": self.compilation_sd,
         }
         arrays: dict[str, Any] = {name: getattr(self, name) for name in ("reference", *_ROWS)}
-        arrays |= {"about": np.array(json.dumps(about))} | self.scores.to_arrays()
-        np.savez_compressed(path, **arrays)
-        return path
+        return write_arrays(path, _FORMAT, about, arrays | self.scores.to_arrays(), compress=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Reads what `save` wrote.
 
         Raises:
-            DataError: The file is not there, or is no recorded table.
+            StoredFileError: It cannot be read, is damaged, or no recorded table of this version.
         """
-        path = Path(path)
-        if not path.exists():
-            msg = f"recorded table {str(path)!r} does not exist."
-            raise DataError(msg)
-        with np.load(path) as file:
-            arrays = dict(file)
-        missing = {"about", "reference", *_ROWS} - arrays.keys()
-        if missing:
-            msg = f"{str(path)!r} is no recorded table: it lacks {', '.join(sorted(missing))}."
-            raise DataError(msg)
-        about = json.loads(str(arrays["about"]))
+        return read_arrays(Path(path), _FORMAT, cls._of_arrays)
+
+    @classmethod
+    def _of_arrays(cls, about: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         units = {unit: tuple(groups) for unit, groups in about.pop("units").items()}
         space = ReducedSpace(SearchSpace.load(about.pop("space")), units)
         knowledge = Knowledge.from_dict(about.pop("knowledge"))
-        rows = {name: arrays[name] for name in _ROWS}
+        rows: dict[str, Any] = {name: arrays[name] for name in _ROWS}
         scores = ScoreTable.from_arrays(arrays)
         return cls(space=space, knowledge=knowledge, reference=arrays["reference"], scores=scores, **rows, **about)

@@ -230,7 +230,7 @@ class MlflowObserver:
             tags["autoq.error"] = record.error
         run_id = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
         self._log(run_id, trial_metrics(record), trial_params(record))
-        self._client.log_dict(run_id, record.plan.to_dict(), "plan.json")
+        self._client.log_dict(run_id, record.plan.to_record(), "plan.json")
         state = "FAILED" if record.state is TrialState.FAILED else "FINISHED"
         self._client.set_terminated(run_id, status=state)
         self._logged[record.number] = run_id
@@ -244,7 +244,7 @@ class MlflowObserver:
             if record.remeasured and record.number in self._logged:
                 self._log(self._logged[record.number], trial_metrics(record), {}, step=1)
         if files is not None:
-            for name in ("report.html", "front.png", "front.json", "plan.json", "run.json"):
+            for name in ("report.html", "front.png", "front.json", "best/plan.json", "run.json"):
                 if (files / name).exists():
                     self._client.log_artifact(self._parent, str(files / name))
         members = {record.number for record in front}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from autoq.core import FloatArray, Format, StoredFileError, read_arrays, write_arrays
 
-from autoq.core import FloatArray
+_FORMAT = Format("measured bias shifts", advice="remove it, and they are measured anew")
 
 
 class MeasuredShifts:
@@ -27,9 +28,10 @@ class MeasuredShifts:
         if fingerprint not in self._known and self._folder is not None:
             path = self._path(self._folder, fingerprint)
             if path.exists():
-                with np.load(path) as file:
-                    names = json.loads(str(file["names"]))
-                    self._known[fingerprint] = {name: file[f"shift_{i}"] for i, name in enumerate(names)}
+                try:
+                    self._known[fingerprint] = read_arrays(path, _FORMAT, _by_operation)
+                except StoredFileError as error:
+                    warnings.warn(f"bias shifts are measured anew: {error}", stacklevel=2)
         return self._known.get(fingerprint)
 
     def put(self, fingerprint: str, shifts: Mapping[str, FloatArray]) -> None:
@@ -37,13 +39,13 @@ class MeasuredShifts:
         self._known[fingerprint] = dict(shifts)
         if self._folder is None:
             return
-        path = self._path(self._folder, fingerprint)
-        draft = path.with_suffix(".part")
         arrays = {f"shift_{i}": shift for i, shift in enumerate(shifts.values())}
-        with draft.open("wb") as file:
-            np.savez(file, names=np.array(json.dumps(list(shifts))), **arrays)  # type: ignore[arg-type]  # see its stub
-        draft.replace(path)
+        write_arrays(self._path(self._folder, fingerprint), _FORMAT, {"names": list(shifts)}, arrays)
 
     @staticmethod
     def _path(folder: Path, fingerprint: str) -> Path:
         return folder / f"shifts-{fingerprint}.npz"
+
+
+def _by_operation(about: Mapping[str, Any], arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    return {str(name): arrays[f"shift_{i}"] for i, name in enumerate(about["names"])}

@@ -1,6 +1,5 @@
 """Whatever breaks while a search runs, what was measured is given out."""
 
-import errno
 import re
 import warnings
 from contextlib import contextmanager
@@ -12,8 +11,7 @@ from mlflow import MlflowClient
 from networks import conv_net, images, run
 
 import autoq
-from autoq.api._folder import RunFolder
-from autoq.core import DeviceError, Estimate
+from autoq.core import DeviceError, Estimate, OutputError
 from autoq.evaluation import Evaluator
 from autoq.search import Study, TrialState
 from autoq.transform import CandidateBuilder
@@ -274,7 +272,9 @@ def test_a_report_that_cannot_be_drawn_costs_a_warning(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_costs_the_files_and_not_the_result(tmp_path, monkeypatch):
-    monkeypatch.setattr(RunFolder, "write_json", fail(OSError(errno.ENOSPC, "No space left on device")))
+    for module in ("_best_so_far", "_result"):
+        full = OutputError("'x' cannot be written: No space left on device.")
+        monkeypatch.setattr(f"autoq.api.{module}.write_record", fail(full))
     with told("the observer BestSoFar failed .*No space left", "writing the result to .* failed, .*No space left"):
         result = search(out=tmp_path / "run")
     assert len(measured(result)) == 3

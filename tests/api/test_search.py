@@ -124,13 +124,16 @@ def test_limits_and_a_choice():
 
 def test_everything_is_written(finished):
     folder = finished.folder
-    names = {"run.json", "trials.json", "front.json", "plan.json", "front.png", "report.html", "best.xml", "best.bin"}
+    names = {"run.json", "front.json", "front.png", "report.html", "best"}
     assert names <= {file.name for file in folder.iterdir()}
-    assert not list(folder.rglob("*part*"))
+    assert not list(folder.rglob("*.draft"))
     assert not (folder / "best.json").exists()  # the result took its place
-    saved = ov.Core().read_model(folder / "best.xml")
+    best = folder / "best"
+    assert {file.name for file in best.iterdir()} == {"model.xml", "model.bin", "plan.json", "numbers.json"}
+    saved = ov.Core().read_model(best / "model.xml")
     np.testing.assert_array_equal(run(saved, X[:1]), run(finished.best.model, X[:1]))
-    assert json.loads((folder / "plan.json").read_text()) == finished.best.record.plan.to_dict()
+    assert QuantizationPlan.load(best / "plan.json") == finished.best.record.plan
+    assert json.loads((best / "numbers.json").read_text())["number"] == finished.best.record.number
 
 
 def test_a_run_comes_back_from_its_folder(finished):
@@ -202,7 +205,7 @@ def test_a_budget_that_nothing_meets_names_the_closest(tmp_path):
         _ = result.best
     assert result.closest.record.number in {1, 2}
     assert (tmp_path / "run" / "report.html").exists()
-    assert not (tmp_path / "run" / "best.xml").exists()
+    assert not (tmp_path / "run" / "best").exists()
     assert "no quantized candidate meets" in result.verdict
 
 
@@ -266,7 +269,7 @@ def test_units_choose_for_themselves(tmp_path):
     for record in (*mixed[:2], result.best.record):
         again = autoq.api.SearchResult.load(tmp_path).candidate(record.number)
         np.testing.assert_array_equal(run(again.model, X[:1]), run(result.candidate(record.number).model, X[:1]))
-    assert QuantizationPlan.from_dict(json.loads((tmp_path / "plan.json").read_text())) == result.best.record.plan
+    assert QuantizationPlan.load(tmp_path / "best" / "plan.json") == result.best.record.plan
 
 
 def test_a_transformer_with_dynamic_shapes():

@@ -24,7 +24,7 @@ from autoq.calibration import (
 )
 from autoq.calibration._batches import samples_together
 from autoq.calibration._histograms import histogram
-from autoq.core import DataError, DeviceError, ModelError, RangeEstimator
+from autoq.core import DataError, DeviceError, ModelError, RangeEstimator, StoredFileError
 from autoq.graph import Tensor, analyze, unique_names
 
 REDUCTIONS = {
@@ -321,10 +321,16 @@ def test_statistics_survive_the_disk(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]
 
 
-def test_a_file_that_is_none_is_named(tmp_path):
-    (tmp_path / "s.npz").write_bytes(b"no")
-    with pytest.raises(DataError, match="is no statistics file"):
-        Statistics.load(tmp_path / "s.npz")
+def test_a_file_that_is_none_is_named_and_what_is_damaged_is_collected_anew(tmp_path):
+    path = tmp_path / "s.npz"
+    _, statistics = collected(conv_net(), images(3), path=path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(StoredFileError, match=r"s\.npz', calibration statistics, is damaged: it is no \.npz file"):
+        Statistics.load(path)
+    with pytest.warns(UserWarning, match=r"statistics are collected anew: .*s\.npz.* is damaged"):
+        _, again = collected(conv_net(), images(3), path=path)
+    np.testing.assert_array_equal(again.table, statistics.table)
+    np.testing.assert_array_equal(Statistics.load(path).table, statistics.table)
 
 
 def test_a_tap_that_was_not_collected_is_named():

@@ -127,7 +127,7 @@ def test_search_report_and_export(place, autoq):
     code, out, err = autoq("search", experiment(place))
     assert code == 0
     assert "Chosen: " in out
-    assert "Model:  run/best.xml" in out
+    assert "Model:  run/best/model.xml" in out
     assert "Pareto front" in err
     code, out, _ = autoq("report", "run", "--json")
     assert code == 0
@@ -373,7 +373,7 @@ def test_sensitivity_leaves_pictures(place, autoq):
     assert json.loads(out)["picture"] == "folder/sensitivity.png"
     assert (place / "folder/sensitivity.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((place / "folder/sensitivity.json").read_text()) == json.loads(out)
-    assert not list(place.rglob("*part*"))
+    assert not list(place.rglob("*.draft"))
 
 
 def test_sites_say_why(place, autoq):
@@ -540,9 +540,9 @@ def test_bad_input_is_one_sentence_and_status_2(name, place, autoq):
     # Nothing of the user's is changed, and no model is half written.
     after = {file: file.read_bytes() for file in place.iterdir() if file.is_file()}
     assert after == before
-    assert not list(place.rglob("*part*"))
+    assert not list(place.rglob("*.draft"))
     assert not (place / "int8.xml").exists()
-    assert not (place / "run" / "best.xml").exists()
+    assert not (place / "run" / "best").exists()
 
 
 def test_ctrl_c_before_the_search_begins(place, autoq, monkeypatch):

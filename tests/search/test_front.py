@@ -144,7 +144,7 @@ def test_saving_writes_every_member(tmp_path):
 
     front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.7)])
     saved = json.loads(front.save(tmp_path / "front.json").read_text())
-    assert [member["number"] for member in saved] == [1, 0]
+    assert [member["number"] for member in saved["members"]] == [1, 0]
 
 
 def test_what_differs_in_its_recipe_alone_is_drawn_as_a_dot():

@@ -18,6 +18,7 @@ from autoq.core import (
     QuantizationPlan,
     Recipe,
     RuntimePrecision,
+    StoredFileError,
 )
 from autoq.evaluation import Contest, Finalist, Outcome, SwitchedRuns, paired_drop
 from autoq.search import (
@@ -164,10 +165,10 @@ def test_a_table_comes_back_bit_for_bit(table, tmp_path):
 
 
 def test_files_that_are_no_tables(table, tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(StoredFileError, match="cannot be read as a recorded table of candidates: No such file"):
         RecordedTable.load(tmp_path / "t.npz")
     np.savez(tmp_path / "t.npz", x=np.zeros(1))
-    with pytest.raises(DataError, match="lacks about"):
+    with pytest.raises(StoredFileError, match="does not say that it is a recorded table of candidates"):
         RecordedTable.load(tmp_path / "t.npz")
     with pytest.raises(DataError, match="'size_bytes': 1"):
         replace(table, size_bytes=table.size_bytes[:1])

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from networks import conv_net, images
 from records import evaluation, record
 
-from autoq.core import ConfigError, Estimate
+from autoq.core import ConfigError, Estimate, QuantizationPlan
 from autoq.evaluation import Accuracy
 from autoq.export import save_candidate
 from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
@@ -85,7 +85,7 @@ def test_one_parent_and_a_child_per_trial(uri, tmp_path):
     assert children[3].info.status == "FAILED"
     assert children[3].data.tags["autoq.error"] == "it does not compile"
     plan = client.download_artifacts(children[1].info.run_id, "plan.json", str(tmp_path))
-    assert json.loads(open(plan).read()) == RECORDS[1].plan.to_dict()  # noqa: PTH123, SIM115
+    assert QuantizationPlan.load(plan) == RECORDS[1].plan
     curve = client.get_metric_history(parent.info.run_id, "search/hypervolume")
     assert [point.value for point in sorted(curve, key=lambda p: p.step)] == sorted(point.value for point in curve)
 
