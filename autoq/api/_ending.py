@@ -85,12 +85,12 @@ def concluded(
     if result.interrupted:
         return result
     try:
-        with _in_any_case("the closing session"):
+        with in_any_case("the closing session"):
             seconds = closing_seconds(budget, begun, result.records, asked.held_out)
             records = close(problem, study, budget, result.records, seconds, audience.on_stage)
             result = replace(result, records=tuple(records))
         if asked.held_out is not None:
-            with _in_any_case("scoring on held-out data"):
+            with in_any_case("scoring on held-out data"):
                 scored = score_front(
                     problem,
                     result.front,
@@ -102,7 +102,7 @@ def concluded(
                 )
                 result = replace(result, holdout_front=scored)
         if (known := explored.knowledge) is not None:
-            with _in_any_case("telling how well trials were predicted"):
+            with in_any_case("telling how well trials were predicted"):
                 result = replace(
                     result, prediction_error=prediction_error(explored.problem.dimensions, known, result.records)
                 )
@@ -115,7 +115,7 @@ def published(result: SearchResult, folder: RunFolder | None, audience: Audience
     """The result, once it is written into its folder and all who watch have been told."""
     try:
         if folder is not None:
-            with _in_any_case(f"writing the result to {str(folder.path)!r}"):
+            with in_any_case(f"writing the result to {str(folder.path)!r}"):
                 result.save(folder.path)
         audience.on_finish(result.records, result.front, result.folder)
     except KeyboardInterrupt:
@@ -124,7 +124,7 @@ def published(result: SearchResult, folder: RunFolder | None, audience: Audience
 
 
 @contextmanager
-def _in_any_case(what: str) -> Iterator[None]:
+def in_any_case(what: str) -> Iterator[None]:
     """What follows the trials: an error is a warning, for the trials stand."""
     try:
         yield

@@ -12,32 +12,43 @@ import openvino as ov
 from autoq.api._asked import Asked
 from autoq.core import digest_of
 from autoq.evaluation import RuntimeConfig, ValidationSet
-from autoq.search import Problem, as_digest
+from autoq.search import SearchSpace, as_digest
 
 # Samples whose inputs are looked at, evenly spread; of data that lie in memory, the labels of as many more.
 _MOST_READ = 512
 _MOST_HELD = 20_000
 
 
-def study_identity(asked: Asked, problem: Problem) -> dict[str, Any]:
-    """What must be the same for trials of two sessions to be comparable, as JSON values by what they are called."""
+def study_identity(
+    asked: Asked, *, digests: Mapping[str, str], space: SearchSpace, samples: int, float_mean: float, hardware: str
+) -> dict[str, Any]:
+    """What must be the same for trials of two sessions to be comparable, as JSON values by what they are called.
+
+    Args:
+        asked: Of the search.
+        digests: Of the model and of the calibration data.
+        space: As searched on the device.
+        samples: That models are scored on.
+        float_mean: Mean score of the float model.
+        hardware: Fingerprint of the machine.
+    """
     code = "the metric's code" if asked.evaluate is None else "the evaluate function's code"
     return {
-        **{name: as_digest(digest) for name, digest in problem.digests.items()},
+        **{name: as_digest(digest) for name, digest in digests.items()},
         "OpenVINO": ov.get_version(),
         "model_type": None if asked.model_type is None else str(asked.model_type),
         "target_device": str(asked.target_device),
-        "space": problem.space.to_dict(),
+        "space": space.to_dict(),
         "metric": asked.metric_name,
         code: as_digest(digest_of(asked.scored_by)),
-        "validation samples": problem.evaluator.float_accuracy.n,
+        "validation samples": samples,
         **_data("the labels", "the validation inputs", asked.validation, asked),
         **_data("the labels of the held-out data", "the held-out inputs", asked.held_out, asked),
-        **asked.wanted.identity(problem.evaluator.float_accuracy.mean),
+        **asked.wanted.identity(float_mean),
         "device": asked.runtime.device,
         "runtime": _plain_runtime(asked.runtime),
         "the timing sample": None if asked.sample is None else as_digest(digest_of(asked.sample)),
-        "hardware": problem.hardware,
+        "hardware": hardware,
     }
 
 

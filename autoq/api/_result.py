@@ -15,6 +15,7 @@ import openvino as ov
 
 from autoq.api._best_so_far import BEST_SO_FAR
 from autoq.api._folder import RunFolder
+from autoq.api._inputs import check_run_inputs
 from autoq.api._scores import ScoreKeeper
 from autoq.api._verdict import caveats, describe, sentences
 from autoq.core import (
@@ -123,6 +124,7 @@ class SearchResult:
         interrupted: Whether the search ended, or was read, before its budget was spent.
         shortened: What there was no time for, in sentences.
         folder: Where it was written; None if nowhere.
+        ended_before: Whether an earlier call had ended the search, so that this one measured nothing.
     """
 
     info: SearchInfo
@@ -134,6 +136,7 @@ class SearchResult:
     interrupted: bool = False
     shortened: tuple[str, ...] = ()
     folder: Path | None = None
+    ended_before: bool = False
 
     @cached_property
     def front(self) -> ParetoFront:
@@ -259,6 +262,7 @@ class SearchResult:
             OutputError: The folder cannot be written to.
         """
         run = RunFolder.create(folder)
+        check_run_inputs(run, self.info.settings.get("model_path"))
         self.front.save(run.path / "front.json")
         if self.chosen is None:
             removed(run.best.parent)
@@ -273,7 +277,7 @@ class SearchResult:
             raise
         except Exception as error:  # noqa: BLE001  # of any kind that drawing has: the rest is worth more
             warnings.warn(f"the report could not be written: {named_reason(error)}", stacklevel=2)
-        write_record(run.run, _RUN, self._summary())
+        write_record(run.run, _RUN, self.to_dict())
         run.best_so_far.unlink(missing_ok=True)
         return run.path
 
@@ -301,6 +305,29 @@ class SearchResult:
         )
 
     @classmethod
+    def from_dict(cls, values: Mapping[str, Any], build: Build, folder: Path | None) -> SearchResult:
+        """Reads what `to_dict` gave, or the part of it that is there while a search goes on.
+
+        Args:
+            values: The JSON values.
+            build: Builds the model of a trial.
+            folder: Where they were written; None if nowhere.
+        """
+        held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
+        probes = values.get("probes")
+        return cls(
+            info=info_from_dict(values["info"]),
+            records=tuple(map(record_from_dict, values["records"])),
+            build=build,
+            holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
+            probes=None if probes is None else Probes(**probes),
+            prediction_error=None if error is None else PredictionError(**error),
+            interrupted=values.get("interrupted", True),
+            shortened=tuple(values.get("shortened", ())),
+            folder=folder,
+        )
+
+    @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> SearchResult:
         """Reads what a search wrote into its folder; models are built again from the statistics kept there.
 
@@ -319,36 +346,24 @@ class SearchResult:
         run = RunFolder.open(folder)
 
         def parse(values: dict[str, Any]) -> SearchResult:
-            info = info_from_dict(values["info"])
-            held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
-            probes = values.get("probes")
-            return cls(
-                info=info,
-                records=tuple(map(record_from_dict, values["records"])),
-                build=lambda record: builder_of(run, info).build(record.plan),
-                holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
-                probes=None if probes is None else Probes(**probes),
-                prediction_error=None if error is None else PredictionError(**error),
-                interrupted=values.get("interrupted", True),
-                shortened=tuple(values.get("shortened", ())),
-                folder=run.path,
-            )
+            return cls.from_dict(values, lambda record: builder_of(run, parsed.info).build(record.plan), run.path)
 
         try:
-            found = read_record(run.best_so_far, BEST_SO_FAR, parse)
+            parsed = read_record(run.best_so_far, BEST_SO_FAR, parse)
         except StoredFileError:
             if run.best_so_far.exists():
                 raise
             # There is none, or the result took its place just now.
-            found = read_record(run.run, _RUN, parse)
+            parsed = read_record(run.run, _RUN, parse)
         keeper = ScoreKeeper(run.scores)
-        keeper.open(found.info)
-        return replace(found, records=keeper.attach(found.records))
+        keeper.open(parsed.info)
+        return replace(parsed, records=keeper.attach(parsed.records))
 
     def _of(self, record: TrialRecord) -> Candidate:
         return Candidate(record, self.build, self.info.settings.get("model_path"))
 
-    def _summary(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, all but what builds models, and scores of single samples."""
         return {
             "info": info_to_dict(self.info),
             "records": [record_to_dict(record) for record in self.records],

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from autoq.api._advance import imported_in_advance
 from autoq.api._asked import Asked, check_budget, check_texts, runtime_of, title_of
 from autoq.api._best_so_far import BestSoFar
+from autoq.api._ended import ended_before, forget_end, note_end, told_again
 from autoq.api._ending import concluded, published, trials_of
 from autoq.api._folder import RunFolder
 from autoq.api._held_out import labelled
@@ -36,7 +36,6 @@ from autoq.search import (
     Clock,
     SearchObserver,
     SearchSpace,
-    TrialRecord,
     likely_trials,
     quiet_optuna,
     settle_level,
@@ -78,6 +77,8 @@ def search(
     """Searches how a model can be quantized: the Pareto front of accuracy drop against measured latency.
 
     Run again with the same `out` (or `storage` and `name`), it goes on where it was stopped, however it was stopped.
+    One that ended gives its result again, and measures nothing, unless it is asked for more: a larger `n_trials` or
+    `timeout_s` than it was given.
     With `out`, its best so far is in best.json there after every trial that changes it, and `SearchResult.load` reads
     that at any moment, from another process too.
 
@@ -177,16 +178,15 @@ def search(
         title=name or title_of(model, network, folder),
     )
 
-    def build(record: TrialRecord) -> ov.Model:
-        return problem.builder.build(record.plan)
-
+    kept_in = storage or (None if folder is None else folder.storage)
     with ExitStack() as stack:
         stack.enter_context(quiet_optuna())
         if folder is not None:
             stack.enter_context(folder.locked())
         keeper = ScoreKeeper(None if folder is None else folder.scores)
-        own = tables(stack, progress=progress)
-        audience = Audience([keeper, *([] if folder is None else [BestSoFar(folder)]), *observers, *own])
+        ended = ended_before(asked, folder, kept_in, keeper)
+        so_far = [] if folder is None or ended is not None else [BestSoFar(folder)]
+        audience = Audience([keeper, *so_far, *observers, *tables(stack, progress=progress)])
         imported = imported_in_advance(*needed_later(tracking_uri, folder)) if clock.is_limited else _nothing
 
         def opened() -> Iterator[SearchObserver]:
@@ -195,7 +195,7 @@ def search(
                 stack,
                 tracking_uri=tracking_uri,
                 experiment=experiment,
-                build=build,
+                build=lambda record: result.candidate(record.number).model,
                 figures=lambda: result.figures,
                 clock=clock,
             )
@@ -205,11 +205,14 @@ def search(
             for tracker in [OpenedLate(opened)] if clock.seconds < SHORT_S else opened():
                 audience.join(tracker)
 
-        kept_in = storage or (None if folder is None else folder.storage)
+        if ended is not None:
+            result = ended
+            return told_again(ended, folder, audience, opened)
         problem = problem_of(asked, folder, kept_in, stack, audience.on_stage, open_tracking)
         if folder is not None:
             folder.keep_float_model(network, problem.digest)
         study = study_of(asked, problem, kept_in)
+        forget_end(study)
         budget = budget_of(asked, problem, wanted.limits(problem, study))
         likely = likely_trials(budget.n_trials, budget.trials_s, problem.evaluator.float_seconds)
         problem = settle_level(problem, study, likely)
@@ -219,13 +222,14 @@ def search(
         result = SearchResult(
             info=info,
             records=keeper.attach(study.records()),
-            build=build,
+            build=lambda record: problem.builder.build(record.plan),
             probes=None if explored.knowledge is None else explored.knowledge.probes,
             interrupted=explored.interrupted,
             folder=None if folder is None else folder.path,
         )
         result = concluded(asked, problem, study, budget, result, explored=explored, begun=begun, audience=audience)
         result = replace(result, shortened=tuple(clock.shortened))
+        note_end(asked, study, result)
         return published(result, folder, audience)
 
 

@@ -25,7 +25,7 @@ from autoq.evaluation import (
 from autoq.search import Budget, Clock, Problem, SearchInfo, Stage, Study, prepare, recall_before
 
 # What an earlier session of a search had time to calibrate and to score on, where that was not all.
-_SAMPLES = "samples"
+SAMPLES = "samples"
 # Of what is left of the first third of the time, what the float model is scored and timed in.
 _FLOAT_SHARE = 0.4
 # What a candidate is timed for at most, and of the time of a search.
@@ -52,7 +52,7 @@ def problem_of(
     """
     # Its imports take seconds, in which statistics are collected.
     process = stack.enter_context(closing(DeviceProcess())) if asked.isolate else None
-    earlier = recall_before(storage, asked.title, _SAMPLES)
+    earlier = recall_before(storage, asked.title, SAMPLES)
     samples = earlier or {}
     # A search that goes on takes the samples that it began with, however long that takes.
     clock = asked.clock if earlier is None else replace(asked.clock, seconds=math.inf)
@@ -88,10 +88,17 @@ def study_of(asked: Asked, problem: Problem, storage: str | None) -> Study:
         asked.title,
         sampler=asked.space.sampler,
         seed=asked.seed,
-        identity=study_identity(asked, problem),
+        identity=study_identity(
+            asked,
+            digests=problem.digests,
+            space=problem.space,
+            samples=problem.evaluator.float_accuracy.n,
+            float_mean=problem.evaluator.float_accuracy.mean,
+            hardware=problem.hardware,
+        ),
     )
     samples = {"calibrated": problem.calibrated_on, "scored": _scored_on(asked, problem.evaluator)}
-    study.remember(_SAMPLES, {name: count for name, count in samples.items() if count is not None})
+    study.remember(SAMPLES, {name: count for name, count in samples.items() if count is not None})
     return study
 
 

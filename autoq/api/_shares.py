@@ -37,11 +37,16 @@ def budget_of(asked: Asked, problem: Problem, limits: Limits) -> Budget:
         0.0 if asked.held_out is None else 2 * _held_out_share(asked, problem) * problem.evaluator.float_seconds
     )
     return Budget(
-        n_trials=asked.n_trials if asked.n_trials is not None or clock.is_limited else DEFAULT_TRIALS,
+        n_trials=trials_asked(asked),
         clock=clock,
         ending_s=clock.part(CLOSING_SHARE) + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
         limits=limits,
     )
+
+
+def trials_asked(asked: Asked) -> int | None:
+    """Candidates to measure, where a user gives no budget too; None is no limit."""
+    return asked.n_trials if asked.n_trials is not None or asked.clock.is_limited else DEFAULT_TRIALS
 
 
 def files_s(clock: Clock) -> float:

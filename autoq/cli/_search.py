@@ -67,6 +67,7 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
                 "gap": None if result.gap is None else result.gap.to_dict(),
                 "front": [record.number for record in result.front],
                 "trials": len(result.records),
+                "ended_before": result.ended_before,
                 "folder": None if result.folder is None else str(result.folder),
             }
         )
@@ -82,6 +83,8 @@ def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None
         click.echo(held_out[:1].upper() + held_out[1:])
     for sentence in result.shortened:
         click.echo(sentence[:1].upper() + sentence[1:])
+    if result.ended_before:
+        click.echo("It had ended before: to have it go on, ask for more with --n-trials or --timeout.")
     if result.interrupted:
         click.echo("Stopped before the budget was spent; the same command goes on from here.")
     if result.folder is not None:

@@ -74,7 +74,7 @@ class LiveTable:
         if info.held_out:
             lines.append(f"{info.held_out:,} more samples are held out: the search never sees them")
         lines += info.notes.values()
-        if earlier:
+        if earlier and "ended" not in info.notes:
             lines.append(f"going on after {len(earlier)} earlier trials")
         self._console.print("\n".join(lines), highlight=False)
 

@@ -10,7 +10,7 @@ from autoq.search._explore import Explored, explore
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._gains import latency_gains
-from autoq.search._identity import as_digest
+from autoq.search._identity import as_digest, plain
 from autoq.search._knowledge import Knowledge, Probes
 from autoq.search._learn import learn
 from autoq.search._level import likely_trials, settle_level
@@ -19,7 +19,16 @@ from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
 from autoq.search._plot import plot_front
 from autoq.search._prediction import PredictionError, predict, prediction_error
-from autoq.search._problem import STATISTICS, Problem, Stage, place, prepare
+from autoq.search._problem import (
+    STATISTICS,
+    Problem,
+    Stage,
+    builder_again,
+    digests_of,
+    place,
+    prepare,
+    supported_space,
+)
 from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._reduced_space import ReducedSpace
@@ -77,9 +86,11 @@ __all__ = [
     "area",
     "as_digest",
     "broken_by_default",
+    "builder_again",
     "choose",
     "close",
     "closest",
+    "digests_of",
     "evaluation_from_dict",
     "evaluation_of",
     "evaluation_to_dict",
@@ -97,6 +108,7 @@ __all__ = [
     "objectives",
     "parse_rule",
     "place",
+    "plain",
     "plan_of_units",
     "plot_front",
     "predict",
@@ -111,6 +123,7 @@ __all__ = [
     "run",
     "settle_level",
     "steer",
+    "supported_space",
     "synthetic_table",
     "why",
 ]

@@ -173,7 +173,7 @@ def prepare(
     dimensions = Dimensions.of(space, units(model, placements.reference, level))
     clock = clock or Clock()
     asked = max(space.subset_sizes)
-    most = min(asked, len(inputs))
+    most = _most_samples(space, inputs)
     if most < asked:
         stage(f"calibration data hold {most} samples, of {asked} asked for: all are used", 0, None)
     subset_size = min(calibrated_on or most, most)
@@ -219,8 +219,67 @@ def prepare(
         space=space,
         dimensions=dimensions,
         hardware=hardware_fingerprint(device),
-        digests={"the model": of_model, "the calibration data": of_data},
+        digests=_digests(of_model, of_data),
         digest=digest,
         calibrated_on=calibrated_on,
         level=level,
     )
+
+
+def digests_of(
+    model: ov.Model, inputs: ModelInputs, space: SearchSpace, calibrated_on: int | None = None
+) -> Mapping[str, str]:
+    """The digests of a problem, before it is prepared.
+
+    Args:
+        model: The float model.
+        inputs: Calibration inputs.
+        space: What is searched.
+        calibrated_on: Samples that an earlier session had time for; None is all.
+    """
+    most = _most_samples(space, inputs)
+    return _digests(model_digest(model), inputs_digest(inputs, min(calibrated_on or most, most)))
+
+
+def builder_again(
+    model: ov.Model,
+    inputs: ModelInputs,
+    space: SearchSpace,
+    *,
+    target_device: TargetDevice,
+    model_type: ModelType | None,
+    reset_state: ResetState,
+    folder: Path | None,
+    calibrated_on: int | None,
+) -> CandidateBuilder:
+    """What makes the candidates of a search that has ended, from the statistics that it kept, or from the data again.
+
+    Args:
+        model: The float model.
+        inputs: Calibration inputs, which the statistics are collected of where they are not kept.
+        space: As it was searched.
+        target_device: Hardware table for placement.
+        model_type: Family of the model.
+        reset_state: When the state of the model is reset while samples are run.
+        folder: That keeps what was computed of the model and its data; None without.
+        calibrated_on: Samples that the statistics are of; None is all.
+    """
+    placements = place(model, space, target_device=target_device, model_type=model_type)
+    statistics = collect(
+        model,
+        placements,
+        inputs,
+        needs=space.needs(),
+        subset_size=calibrated_on or _most_samples(space, inputs),
+        reset_state=reset_state,
+        path=None if folder is None else folder / STATISTICS,
+    )
+    return CandidateBuilder(model, placements, statistics, inputs, folder)
+
+
+def _most_samples(space: SearchSpace, inputs: ModelInputs) -> int:
+    return min(max(space.subset_sizes), len(inputs))
+
+
+def _digests(of_model: str, of_data: str) -> dict[str, str]:
+    return {"the model": of_model, "the calibration data": of_data}

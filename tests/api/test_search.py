@@ -160,7 +160,16 @@ def test_to_pandas_has_a_row_per_trial(finished):
     assert {"preset", "ratio", "drop_low", "p50_ms", "int8_layers", "error"} <= set(frame.columns)
 
 
-def test_run_again_it_goes_on(finished):
+def test_run_again_it_gives_its_result_and_measures_nothing(finished, monkeypatch):
+    monkeypatch.setattr("autoq.api._search.problem_of", lambda *_: pytest.fail("prepared once more"))
+    again = search(out=finished.folder, max_drop=0.2, holdout=(X[:40], Y[:40]))
+    assert again.ended_before
+    assert (again.verdict, again.holdout_verdict) == (finished.verdict, finished.holdout_verdict)
+    assert [r.evaluation.latency.ratio for r in again.front] == [r.evaluation.latency.ratio for r in finished.front]
+    np.testing.assert_array_equal(run(again.candidate(1).model, X[:1]), run(finished.candidate(1).model, X[:1]))
+
+
+def test_run_again_with_a_larger_budget_it_goes_on(finished):
     result = search(out=finished.folder, max_drop=0.2, holdout=(X[:40], Y[:40]), n_trials=8)
     assert [r.number for r in result.records][: len(finished.records)] == [r.number for r in finished.records]
     assert sum(record.state is TrialState.COMPLETE for record in result.records) == 8
