@@ -166,3 +166,20 @@ def test_models_of_a_package_go_through_everything():
     assert {line["form"] for line in said} == {"SavedModel", "ONNX", "TFLite"}, done.stderr[-2000:]
     assert all(line["read"] == line["quantize"] == line["search"] == "ok" for line in said)
     assert done.returncode == int(not all(line["met"] for line in said))
+
+
+@pytest.mark.slow
+def test_searches_that_are_killed_come_to_no_harm():
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, str(EXPERIMENTS / "benchmarks" / "chaos.py"), "--quick"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert sum(line["kills"] for line in said) > 5
+    assert {"model_mlflow", "table", "stores", "three_folders", "two_on_a_storage"} <= {line["case"] for line in said}
