@@ -30,6 +30,7 @@ from autoq.core import (
     named_reason,
     read_record,
     removed,
+    typed,
     write_record,
 )
 from autoq.evaluation import Accuracy, Evaluation
@@ -320,8 +321,8 @@ class SearchResult:
             records=tuple(map(record_from_dict, values["records"])),
             build=build,
             holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
-            probes=None if probes is None else Probes(**probes),
-            prediction_error=None if error is None else PredictionError(**error),
+            probes=None if probes is None else typed(Probes, probes, "probes"),
+            prediction_error=None if error is None else typed(PredictionError, error, "errors of prediction"),
             interrupted=values.get("interrupted", True),
             shortened=tuple(values.get("shortened", ())),
             folder=folder,

@@ -165,13 +165,24 @@ class Statistics:
 
     @classmethod
     def _of_layout(cls, layout: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Statistics:
-        return cls(
+        found = cls(
             table=arrays[f"table_{layout['number']}"],
             columns={key: (int(a), int(b)) for key, (a, b) in layout["columns"].items()},
             histograms=arrays[f"histograms_{layout['number']}"],
             places={Tensor(producer, port): place for place, (producer, port) in enumerate(layout["places"])},
             bodies={(op, int(branch)): cls._of_layout(inside, arrays) for op, branch, inside in layout["bodies"]},
         )
+        table, histograms = found.table, found.histograms
+        if table.dtype != np.float32 or table.ndim != 2 or histograms.dtype != np.float16 or histograms.ndim != 4:
+            msg = f"its arrays are {table.dtype} {table.shape} and {histograms.dtype} {histograms.shape}"
+            raise DataError(msg)
+        if any(not 0 <= start <= stop <= table.shape[1] for start, stop in found.columns.values()):
+            msg = f"it names columns that its table of {table.shape[1]} has not"
+            raise DataError(msg)
+        if len(found.places) > histograms.shape[1] or (found.places and histograms.shape[0] != len(table)):
+            msg = f"it names {len(found.places)} histograms, which {histograms.shape} does not hold"
+            raise DataError(msg)
+        return found
 
 
 def statistics_digest(

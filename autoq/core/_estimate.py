@@ -9,6 +9,9 @@ from statistics import NormalDist
 from typing import Any, Self
 
 from autoq.core._digits import gap, number_format
+from autoq.core._errors import StoredFileError
+from autoq.core._typed_values import typed
+from autoq.core._values import mapping_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,11 @@ class Estimate:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads what `to_dict` wrote."""
-        ends = {"low": -math.inf, "high": math.inf}
-        return cls(**{key: ends[key] if value is None else value for key, value in values.items()})
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            StoredFileError: It wrote something else.
+        """
+        unknown = {"low": -math.inf, "high": math.inf}
+        known = mapping_of(values, "an estimate", StoredFileError).items()
+        return typed(cls, {key: unknown.get(key) if value is None else value for key, value in known}, "an estimate")

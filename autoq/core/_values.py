@@ -15,7 +15,7 @@ from autoq.core._words import quoted
 
 # Of values in values; a file or a user never needs so many.
 DEEPEST = 64
-_HOLDERS = (Mapping, list, tuple)
+_HOLDERS = (dict, list, tuple)
 # Of one part of a path, in bytes, and of a whole path (limits.h); file systems say the same in errors of many kinds.
 _LONGEST_PART = 255
 _LONGEST_PATH = 4_095
@@ -56,7 +56,7 @@ def mapping_of(values: object, noun: str, error: type[AutoqError] = PlanError) -
         raise error(msg)
     level: list[Iterable[Any]] = [values]
     for _ in range(DEEPEST):
-        inside = (part.values() if isinstance(part, Mapping) else part for part in level)
+        inside = (part.values() if hasattr(part, "values") else part for part in level)
         # Each once, whoever holds it.
         level = list({id(part): part for parts in inside for part in parts if isinstance(part, _HOLDERS)}.values())
         if not level:

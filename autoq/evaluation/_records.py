@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,7 +65,9 @@ class Latency:
     @property
     def speedup(self) -> Estimate:
         """Baseline over candidate: how many times faster."""
-        return Estimate(1 / self.ratio.value, 1 / self.ratio.high, 1 / self.ratio.low, self.ratio.confidence)
+        ratio = self.ratio
+        # An interval that is not known, or holds models that take no time, has no upper end here.
+        return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low if ratio.low > 0 else math.inf, ratio.confidence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from autoq.core import typed
+
 Pair = tuple[str, str]
 
 
@@ -93,15 +95,17 @@ class Knowledge:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads what `to_dict` wrote."""
-        return cls(
-            distortion=dict(values["distortion"]),
-            gains=dict(values["gains"]),
-            whole=values["whole"],
-            interactions={(first, second): value for first, second, value in values["interactions"]},
-            recipes={name: dict(items) for name, items in values["recipes"].items()},
-            neighbours=tuple((first, second) for first, second in values["neighbours"]),
-            # Tables of earlier recordings do not say.
-            choices={name: dict(made) for name, made in values.get("choices", {}).items()},
-            probes=Probes(**values.get("probes", {})),
+        """Reads what `to_dict` wrote.
+
+        Raises:
+            StoredFileError: It wrote something else.
+        """
+        return typed(
+            cls,
+            values,
+            "what was found out",
+            interactions=lambda pairs: {(str(one), str(other)): float(value) for one, other, value in pairs},
+            recipes=lambda recipes: {n: {made: float(v) for made, v in items} for n, items in recipes.items()},
+            choices=lambda choices: {n: {made: dict(units) for made, units in items} for n, items in choices.items()},
+            probes=lambda probes: typed(Probes, probes, "probes"),
         )

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from autoq.core import Estimate, QuantizationPlan
-from autoq.evaluation import Accuracy, Conditions, Evaluation, ExecutedLayer, ExecutionReport, Latency, Outcome
+from autoq.core import Estimate, QuantizationPlan, StoredFileError, mapping_of, typed
+from autoq.evaluation import Accuracy, Evaluation, ExecutionReport, Latency
+from autoq.search._choice import parse_rule
 from autoq.search._limits import Limits
 from autoq.search._observer import SearchInfo
-from autoq.search._records import TrialRecord, TrialState
+from autoq.search._records import TrialRecord
 
 
 def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
@@ -26,9 +27,13 @@ def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
 
 
 def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
-    """Reads what `accuracy_to_dict` wrote; the scores come back empty."""
-    drop, outcome = Estimate.from_dict(values["drop"]), Outcome(values["outcome"])
-    return Accuracy(values["mean"], drop, values["n"], np.empty(0), outcome)
+    """Reads what `accuracy_to_dict` wrote; the scores come back empty.
+
+    Raises:
+        StoredFileError: It wrote something else.
+    """
+    told = {**mapping_of(values, "an accuracy", StoredFileError), "scores": np.empty(0)}
+    return typed(Accuracy, told, "an accuracy", drop=Estimate.from_dict, scores=np.asarray)
 
 
 def latency_to_dict(latency: Latency) -> dict[str, Any]:
@@ -38,9 +43,16 @@ def latency_to_dict(latency: Latency) -> dict[str, Any]:
 
 
 def latency_from_dict(values: Mapping[str, Any]) -> Latency:
-    """Reads what `latency_to_dict` wrote."""
-    ratio, conditions = Estimate.from_dict(values["ratio"]), Conditions(**values["conditions"])
-    return Latency(**{**values, "ratio": ratio, "conditions": conditions})
+    """Reads what `latency_to_dict` wrote.
+
+    Raises:
+        StoredFileError: It wrote something else.
+    """
+    found = typed(Latency, values, "a latency", ratio=Estimate.from_dict)
+    if found.ratio.value <= 0:
+        msg = f"a latency: ratio is {found.ratio.value}: it must be above 0."
+        raise StoredFileError(msg)
+    return found
 
 
 def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
@@ -55,14 +67,18 @@ def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def evaluation_from_dict(values: Mapping[str, Any]) -> Evaluation:
-    """Reads what `evaluation_to_dict` wrote; the scores come back empty."""
-    layers = tuple(ExecutedLayer(**{**layer, "ops": tuple(layer["ops"])}) for layer in values["execution"])
-    return Evaluation(
-        accuracy=accuracy_from_dict(values["accuracy"]),
-        latency=latency_from_dict(values["latency"]),
-        size_bytes=values["size_bytes"],
-        execution=ExecutionReport(layers),
-        runtime=dict(values["runtime"]),
+    """Reads what `evaluation_to_dict` wrote; the scores come back empty.
+
+    Raises:
+        StoredFileError: It wrote something else.
+    """
+    return typed(
+        Evaluation,
+        values,
+        "an evaluation",
+        accuracy=accuracy_from_dict,
+        latency=latency_from_dict,
+        execution=lambda layers: typed(ExecutionReport, {"layers": layers}, "an execution report"),
     )
 
 
@@ -85,15 +101,18 @@ def record_to_dict(record: TrialRecord) -> dict[str, Any]:
 
 
 def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
-    """Reads what `record_to_dict` wrote."""
-    evaluation = values["evaluation"]
-    return TrialRecord(
-        **{
-            **values,
-            "state": TrialState(values["state"]),
-            "plan": QuantizationPlan.from_dict(values["plan"]),
-            "evaluation": None if evaluation is None else evaluation_from_dict(evaluation),
-        }
+    """Reads what `record_to_dict` wrote.
+
+    Raises:
+        StoredFileError: It wrote something else.
+        PlanError: The plan is none.
+    """
+    return typed(
+        TrialRecord,
+        values,
+        "a trial's record",
+        plan=QuantizationPlan.from_dict,
+        evaluation=lambda found: None if found is None else evaluation_from_dict(found),
     )
 
 
@@ -106,14 +125,18 @@ def info_to_dict(info: SearchInfo) -> dict[str, Any]:
 
 
 def info_from_dict(values: Mapping[str, Any]) -> SearchInfo:
-    """Reads what `info_to_dict` wrote."""
-    choose = values["choose"]
-    return SearchInfo(
-        **{
-            **values,
-            "limits": Limits(**values["limits"]),
-            "float_accuracy": accuracy_from_dict(values["float_accuracy"]),
-            "float_latency": latency_from_dict(values["float_latency"]),
-            "choose": choose if isinstance(choose, str) else tuple(choose),
-        }
+    """Reads what `info_to_dict` wrote.
+
+    Raises:
+        StoredFileError: It wrote something else.
+        ConfigError: There is no such rule of choice.
+    """
+    return typed(
+        SearchInfo,
+        values,
+        "what a search was asked",
+        limits=lambda limits: typed(Limits, limits, "limits"),
+        float_accuracy=accuracy_from_dict,
+        float_latency=latency_from_dict,
+        choose=parse_rule,
     )

@@ -150,7 +150,11 @@ class Study:
         except STORAGE_ERRORS:
             trials, closing = [], {}
         stored = {t.number: t.user_attrs[_RECORD] for t in trials if _RECORD in t.user_attrs}
-        self._known |= {n: record_from_dict(closing.get(str(n), values)) for n, values in stored.items()}
+        # Of trials that are known, only a closing session says anything new.
+        new = {
+            n: closing.get(str(n), values) for n, values in stored.items() if n not in self._known or str(n) in closing
+        }
+        self._known |= {n: record_from_dict(values) for n, values in new.items()}
         return [self._known[number] for number in sorted(self._known)]
 
     def close(self, records: Iterable[TrialRecord]) -> None:
