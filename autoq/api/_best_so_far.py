@@ -28,8 +28,8 @@ class BestSoFar:
     """A search observer that writes best.json whenever the front's staircase or the chosen model changes.
 
     The file holds the chosen trial with its plan and its objectives, what was searched, and the trials of the front;
-    where these are all float, the quantized trial that is closest to the limits too. So it is enough to build the best
-    so far from.
+    where its steps are all float, the quantized trial that is closest to the limits too. So it is enough to build the
+    best so far from.
 
     Args:
         folder: Of the run.
@@ -61,16 +61,16 @@ class BestSoFar:
             return
         best = choose(front, self._info.choose) if len(front) else None
         nearest = None
-        if all(record.is_baseline for record in front):
+        if all(record.is_baseline for record in front.staircase):
             nearest = closest(front.records, self._info.limits)
         shown = tuple(record.number for record in (best, nearest, *front.staircase) if record is not None)
         if shown == self._written:
             return
-        kept = [*front, *([] if nearest is None else [nearest])]
+        kept = {record.number: record for record in (*front, *([] if nearest is None else [nearest]))}
         values = {
             "best": None if best is None else _summary(best),
             "info": info_to_dict(self._info),
-            "records": [record_to_dict(record) for record in sorted(kept, key=lambda record: record.number)],
+            "records": [record_to_dict(kept[number]) for number in sorted(kept)],
         }
         write_record(self._folder.best_so_far, BEST_SO_FAR, values)
         self._written = shown

@@ -7,17 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from autoq._stopping import held
 from autoq.api._asked import Asked
 from autoq.api._folder import RunFolder
 from autoq.api._held_out import score_front
 from autoq.api._result import SearchResult
 from autoq.api._scores import ScoreKeeper
 from autoq.api._shares import closing_seconds, files_s
-from autoq.core import named_reason
+from autoq.core import DeviceError, named_reason
 from autoq.search import (
     Audience,
     Budget,
     Explored,
+    Keep,
     Problem,
     SearchInfo,
     Study,
@@ -46,7 +48,14 @@ def trials_of(
     try:
         audience.on_start(info, study.records())
         explored = explore(
-            problem, study, budget, [audience], stage=audience.on_stage, attach=keeper.attach, seed=asked.seed
+            problem,
+            study,
+            budget,
+            [audience],
+            stage=audience.on_stage,
+            attach=keeper.attach,
+            seed=asked.seed,
+            keep=keeper.keep,
         )
     except (KeyboardInterrupt, Exception) as error:  # of any kind
         if not study.records():
@@ -67,8 +76,8 @@ def concluded(
     result: SearchResult,
     *,
     explored: Explored,
-    begun: float,
     audience: Audience,
+    keep: Keep,
 ) -> SearchResult:
     """A result whose best models were measured together, and scored on held-out data, as far as that goes.
 
@@ -79,18 +88,18 @@ def concluded(
         budget: Of the search.
         result: Its trials.
         explored: How these went.
-        begun: When these began, a moment of the clock.
         audience: Told what happens.
+        keep: Keeps the scores of a record.
     """
     if result.interrupted:
         return result
     try:
-        with in_any_case("the closing session"):
-            seconds = closing_seconds(budget, begun, result.records, asked.held_out)
-            records = close(problem, study, budget, result.records, seconds, audience.on_stage)
+        with in_any_case("the closing session"), _unless_killed(study, "the closing session"):
+            seconds = closing_seconds(budget, result.records, asked.held_out)
+            records = close(problem, study, budget, result.records, seconds, audience.on_stage, keep)
             result = replace(result, records=tuple(records))
         if asked.held_out is not None:
-            with in_any_case("scoring on held-out data"):
+            with in_any_case("scoring on held-out data"), _unless_killed(study, "scoring on held-out data"):
                 scored = score_front(
                     problem,
                     result.front,
@@ -114,13 +123,28 @@ def concluded(
 def published(result: SearchResult, folder: RunFolder | None, audience: Audience) -> SearchResult:
     """The result, once it is written into its folder and all who watch have been told."""
     try:
-        if folder is not None:
-            with in_any_case(f"writing the result to {str(folder.path)!r}"):
-                result.save(folder.path)
-        audience.on_finish(result.records, result.front, result.folder)
+        with held():
+            if folder is not None:
+                with in_any_case(f"writing the result to {str(folder.path)!r}"):
+                    result.save(folder.path)
+            audience.on_finish(result.records, result.front, result.folder)
     except KeyboardInterrupt:
         return replace(result, interrupted=True)
     return result
+
+
+@contextmanager
+def _unless_killed(study: Study, what: str) -> Iterator[None]:
+    """What follows the trials, unless the process was killed in it over and over again.
+
+    Raises:
+        DeviceError: It was.
+    """
+    with study.attempt(what) as may_try:
+        if not may_try:
+            msg = "the process was killed four times while it went on"
+            raise DeviceError(msg)
+        yield
 
 
 @contextmanager

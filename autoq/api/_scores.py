@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autoq.core import DataError, Format, StoredFileError, read_arrays, write_arrays
+from autoq.core import DataError, Format, OutputError, StoredFileError, named_reason, read_arrays, write_arrays
 from autoq.evaluation import Scores
 from autoq.search import ParetoFront, SearchInfo, TrialRecord
 
@@ -44,14 +44,17 @@ class ScoreKeeper:
             self._folder = self._root / hashlib.blake2b(info.name.encode(), digest_size=8).hexdigest()
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """Keeps the scores of a trial, whole or not at all."""
-        self._keep(record)
+        """They are kept by then: before the record is stored."""
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Keeps what the closing session scored further."""
-        for record in records:
-            if record.remeasured:
-                self._keep(record)
+        """They are kept by then."""
+
+    def keep(self, record: TrialRecord) -> None:
+        """Keeps the scores of a trial, whole or not at all; a warning where they cannot be written."""
+        try:
+            self._keep(record)
+        except (OSError, OutputError) as error:
+            warnings.warn(f"the scores of trials cannot be kept: {named_reason(error)}", stacklevel=2)
 
     def _keep(self, record: TrialRecord) -> None:
         if record.evaluation is None or not record.evaluation.accuracy.scores.size:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autoq._stopping import HeldStack, held, stoppable
 from autoq.api._advance import imported_in_advance
 from autoq.api._asked import Asked, check_budget, check_texts, runtime_of, title_of
 from autoq.api._best_so_far import BestSoFar
 from autoq.api._ended import ended_before, forget_end, note_end, told_again
 from autoq.api._ending import concluded, published, trials_of
 from autoq.api._folder import RunFolder
+from autoq.api._going_on import going_on
 from autoq.api._held_out import labelled
 from autoq.api._inputs import check_run_inputs
 from autoq.api._metric import one_metric
@@ -179,7 +180,7 @@ def search(
     )
 
     kept_in = storage or (None if folder is None else folder.storage)
-    with ExitStack() as stack:
+    with stoppable(), going_on(folder, storage, asked.title, shown=progress) as ending, HeldStack() as stack:
         stack.enter_context(quiet_optuna())
         if folder is not None:
             stack.enter_context(folder.locked())
@@ -202,12 +203,13 @@ def search(
 
         def open_tracking() -> None:
             """Beside the imports that statistics are collected with; in a short search, int8 comes before."""
-            for tracker in [OpenedLate(opened)] if clock.seconds < SHORT_S else opened():
-                audience.join(tracker)
+            with held():
+                for tracker in [OpenedLate(opened)] if clock.seconds < SHORT_S else opened():
+                    audience.join(tracker)
 
         if ended is not None:
             result = ended
-            return told_again(ended, folder, audience, opened)
+            return ending.of(told_again(ended, folder, audience, opened))
         problem = problem_of(asked, folder, kept_in, stack, audience.on_stage, open_tracking)
         if folder is not None:
             folder.keep_float_model(network, problem.digest)
@@ -217,7 +219,6 @@ def search(
         likely = likely_trials(budget.n_trials, budget.trials_s, problem.evaluator.float_seconds)
         problem = settle_level(problem, study, likely)
         info = info_of(asked, problem, study, budget)
-        begun = clock.now()
         explored = trials_of(asked, problem, study, budget, info, audience, keeper)
         result = SearchResult(
             info=info,
@@ -227,10 +228,12 @@ def search(
             interrupted=explored.interrupted,
             folder=None if folder is None else folder.path,
         )
-        result = concluded(asked, problem, study, budget, result, explored=explored, begun=begun, audience=audience)
+        result = concluded(
+            asked, problem, study, budget, result, explored=explored, audience=audience, keep=keeper.keep
+        )
         result = replace(result, shortened=tuple(clock.shortened))
         note_end(asked, study, result)
-        return published(result, folder, audience)
+        return ending.of(published(result, folder, audience))
 
 
 def _nothing() -> None:

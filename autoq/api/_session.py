@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
+from autoq._stopping import held
 from autoq.api._asked import Asked
 from autoq.api._folder import RunFolder
 from autoq.api._identity import study_identity
@@ -83,20 +84,21 @@ def study_of(asked: Asked, problem: Problem, storage: str | None) -> Study:
     Raises:
         ConfigError: The storage cannot be opened, or the study in it is of another search.
     """
-    study = Study(
-        storage,
-        asked.title,
-        sampler=asked.space.sampler,
-        seed=asked.seed,
-        identity=study_identity(
-            asked,
-            digests=problem.digests,
-            space=problem.space,
-            samples=problem.evaluator.float_accuracy.n,
-            float_mean=problem.evaluator.float_accuracy.mean,
-            hardware=problem.hardware,
-        ),
-    )
+    with held():
+        study = Study(
+            storage,
+            asked.title,
+            sampler=asked.space.sampler,
+            seed=asked.seed,
+            identity=study_identity(
+                asked,
+                digests=problem.digests,
+                space=problem.space,
+                samples=problem.evaluator.float_accuracy.n,
+                float_mean=problem.evaluator.float_accuracy.mean,
+                hardware=problem.hardware,
+            ),
+        )
     samples = {"calibrated": problem.calibrated_on, "scored": _scored_on(asked, problem.evaluator)}
     study.remember(SAMPLES, {name: count for name, count in samples.items() if count is not None})
     return study

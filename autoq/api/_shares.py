@@ -56,7 +56,6 @@ def files_s(clock: Clock) -> float:
 
 def closing_seconds(
     budget: Budget,
-    begun: float,
     records: Sequence[TrialRecord],
     held_out: Any,  # whatever the user's function takes, or pairs
 ) -> float:
@@ -64,13 +63,12 @@ def closing_seconds(
 
     Args:
         budget: Of the search.
-        begun: When its trials began, a moment of its clock.
-        records: Of its trials.
+        records: Of its trials, of which the seconds of all sessions count.
         held_out: Data to score on afterwards; None without.
     """
     clock = budget.clock
     if not clock.is_limited:
-        taken = clock.now() - begun
+        taken = sum(sum(record.seconds.values()) for record in records)
         return max(FINALIST_S * min(len(ParetoFront(records)), MOST_FINALISTS), CLOSING_SHARE * taken)
     left = clock.left_s - files_s(clock)
     if held_out is None:

@@ -1,5 +1,5 @@
 """The `autoq` command."""
 
-from autoq.cli._main import cli, main
+from autoq.cli._entry import main
 
-__all__ = ["cli", "main"]
+__all__ = ["main"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from autoq._stopping import exit_code
 from autoq.cli._benchmark import benchmark
 from autoq.cli._evaluate import evaluate
 from autoq.cli._export import export
+from autoq.cli._going_on import go_on_sentence
 from autoq.cli._init import init
 from autoq.cli._profile import profile
 from autoq.cli._quantize import quantize
@@ -30,10 +30,10 @@ for command in (search, quantize, benchmark, evaluate, profile, sensitivity, sit
     cli.add_command(command)
 
 
-def main() -> None:
-    """Runs the command line: 0 is success, 1 an error nobody foresaw, 2 input that cannot be used, 130 is Ctrl-C."""
+def run() -> int:
+    """Runs the command line, and gives what it ends with."""
     with plain_words():
-        sys.exit(_run())
+        return _run()
 
 
 def _run() -> int:
@@ -48,7 +48,9 @@ def _run() -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped.", err=True)
-        return 130
+        if place.goes_on:
+            click.echo(go_on_sentence(), err=True)
+        return exit_code()
     except Exception as error:  # noqa: BLE001  # of any kind
         click.echo(f"error: {told(error, place)}", err=True)
         return 1

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from autoq._stopping import exit_code
+from autoq.cli._going_on import go_on_sentence
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
 from autoq.core import shown_path
@@ -50,7 +52,7 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
     if folder is not None:
         # Before any work: a folder that cannot be written to would be found out at the end.
         RunFolder.create(folder)
-        writes_to(folder)
+        writes_to(folder, goes_on=True)
     arguments = config.search_arguments() | given
     result = run_search(arguments.pop("model"), **arguments, progress=not json_output)
     # Where nothing meets the budget, this raises with the closest candidate and the reason.
@@ -74,7 +76,8 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
     else:
         _print_outcome(result, arguments["tracking_uri"], arguments["experiment"])
     if result.interrupted:
-        sys.exit(130)
+        click.echo(go_on_sentence(), err=True)
+        sys.exit(exit_code())
 
 
 def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None) -> None:  # imported where used
@@ -86,7 +89,7 @@ def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None
     if result.ended_before:
         click.echo("It had ended before: to have it go on, ask for more with --n-trials or --timeout.")
     if result.interrupted:
-        click.echo("Stopped before the budget was spent; the same command goes on from here.")
+        click.echo("Stopped before the budget was spent.")
     if result.folder is not None:
         folder = result.folder
         click.echo(f"Model:  {shown_path(folder / 'best' / 'model.xml')}")

@@ -25,16 +25,18 @@ class Place:
 
     Attributes:
         folder: None before the command has one, or where it has none.
+        goes_on: Whether the same command goes on where it was stopped.
     """
 
     folder: Path | None = None
+    goes_on: bool = False
 
 
-def writes_to(folder: str | os.PathLike[str] | None) -> None:
-    """Tells where the command that runs writes."""
+def writes_to(folder: str | os.PathLike[str] | None, *, goes_on: bool = False) -> None:
+    """Tells where the command that runs writes, and whether it goes on there when it was stopped."""
     place = click.get_current_context().obj
     if isinstance(place, Place) and folder is not None:
-        place.folder = Path(folder)
+        place.folder, place.goes_on = Path(folder), goes_on
 
 
 def told(error: BaseException, place: Place) -> str:

@@ -13,13 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from autoq._stopping import held
 from autoq.core import ConfigError, DeviceError, named_reason
 from autoq.evaluation._channel import Channel
 from autoq.evaluation._crossing import files_of_modules, packed, unpacked
 
 # The parent's import path comes first: what it can import, its worker can. Its main module is not run again.
+# Who ends a whole job by a signal leaves it to the parent to end this one in order; what it forks is ended as ever.
 _ENTRY = """
-import sys
+import os, signal, sys
+usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+for number in usual: signal.signal(number, lambda *_: None)
+os.register_at_fork(after_in_child=lambda: [signal.signal(*before) for before in usual.items()])
 sys.path[:] = sys.argv[3:]
 from autoq.evaluation._worker import serve
 serve(int(sys.argv[1]), int(sys.argv[2]))
@@ -28,6 +33,9 @@ serve(int(sys.argv[1]), int(sys.argv[2]))
 _LOOK_S = 1.0
 # What a process that is to end has for it until it is killed.
 _PATIENCE_S = 5.0
+# Who kills all processes of a job gets to the parent by then: what looks like a fault of the model is none.
+_KILLED_TOO_S = 0.2
+_ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
 
 
 class DeviceProcess:
@@ -42,7 +50,7 @@ class DeviceProcess:
         here, there = socket.socketpair()
         self._channel = Channel(here)
         self._doing = "starting"
-        with there:
+        with there, held():
             entry = [_ENTRY, str(there.fileno()), str(os.getpid()), *sys.path]
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter
                 [sys.executable, *(f"-W{option}" for option in sys.warnoptions), "-u", "-c", *entry],
@@ -162,6 +170,8 @@ class DeviceProcess:
             return "closed its connection"
         finally:
             self._channel.close()
+        if -status in _ENDED_FROM_OUTSIDE:
+            time.sleep(_KILLED_TOO_S)
         if status >= 0:
             return f"ended with exit status {status}"
         name = {s.value: s.name for s in signal.Signals}.get(-status, f"signal {-status}")
@@ -169,11 +179,12 @@ class DeviceProcess:
 
     def _kill(self) -> None:
         """Kills the process, and those it started."""
-        self._channel.close()
-        # One that was waited for no longer owns its number.
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        with held(firmly=True):
+            self._channel.close()
+            # One that was waited for no longer owns its number.
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
 
 
 class _RemoteError(Exception):

@@ -33,7 +33,7 @@ from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
-from autoq.search._run import Budget, run, why
+from autoq.search._run import Budget, Keep, run, why
 from autoq.search._sensitivity import Sensitivities, alike, measure_restorations, measure_sensitivities
 from autoq.search._serial import (
     accuracy_from_dict,
@@ -61,6 +61,7 @@ __all__ = [
     "Clock",
     "Explored",
     "FrontSampler",
+    "Keep",
     "Knowledge",
     "Limits",
     "ParetoFront",

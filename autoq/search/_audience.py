@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from autoq._stopping import held
 from autoq.core import named_reason
 from autoq.search._front import ParetoFront
 from autoq.search._observer import SearchInfo, SearchObserver
@@ -48,14 +49,16 @@ class Audience:
         self._tell("on_finish", records, front, files)
 
     def _tell(self, event: str, *what: Any) -> None:  # as the event has it
-        for place, observer in enumerate(self._observers):
-            try:
-                getattr(observer, event)(*what)
-            except Exception as error:  # noqa: BLE001  # of any kind: none ends the search
-                if place not in self._warned_of:
-                    self._warned_of.add(place)
-                    warnings.warn(
-                        f"the observer {type(observer).__name__} failed in {event}, and the search goes on without it: "
-                        f"{named_reason(error)}",
-                        stacklevel=3,
-                    )
+        # All are told of it, and each is told in whole: a store would keep a run that never ends.
+        with held():
+            for place, observer in enumerate(self._observers):
+                try:
+                    getattr(observer, event)(*what)
+                except Exception as error:  # noqa: BLE001  # of any kind: none ends the search
+                    if place not in self._warned_of:
+                        self._warned_of.add(place)
+                        warnings.warn(
+                            f"the observer {type(observer).__name__} failed in {event}, and the search goes on without "
+                            f"it: {named_reason(error)}",
+                            stacklevel=3,
+                        )

@@ -16,7 +16,7 @@ from autoq.evaluation import Finalist, Outcome, burst_seconds
 from autoq.search._front import ParetoFront
 from autoq.search._problem import Problem, Stage
 from autoq.search._records import TrialRecord, evaluation_of
-from autoq.search._run import Budget, evaluated, why
+from autoq.search._run import Budget, Keep, evaluated, nothing_kept, why
 from autoq.search._study import Study
 
 MOST_FINALISTS = 12
@@ -26,9 +26,17 @@ _BURSTS = 32
 
 
 def close(
-    problem: Problem, study: Study, budget: Budget, records: Sequence[TrialRecord], seconds: float, stage: Stage
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    records: Sequence[TrialRecord],
+    seconds: float,
+    stage: Stage,
+    keep: Keep = nothing_kept,
 ) -> list[TrialRecord]:
     """Measures the finalists together, in several rounds where a round shows that others should have been among them.
+
+    A study whose trials have been closed, all of them, has had its last word.
 
     Args:
         problem: What is searched.
@@ -38,13 +46,17 @@ def close(
         seconds: For the session; two finalists are measured in any case, unless the clock of the search is limited:
             where two are too many then, there is none. Nor is there one of the float model alone.
         stage: Told what happens.
+        keep: Keeps the scores of a finalist, before what was found is stored.
 
     Returns:
         The records, those of the finalists with their new evaluations.
     """
+    if study.is_closed(records):
+        return list(records)
     now, limited = budget.clock.now, budget.clock.is_limited
     deadline, least = now() + seconds, 0 if limited else 2
     current = {record.number: replace(record, remeasured=False) for record in records}
+    ended = False
     while True:
         # What an earlier round measured is not in question any more: the front is looked for among the others too.
         front = ParetoFront([replace(record, remeasured=False) for record in current.values()])
@@ -60,6 +72,7 @@ def close(
         if all(record.is_baseline for record in finalists):
             # The float model is what all are compared with.
             current |= {record.number: replace(record, remeasured=bool(done)) for record in finalists}
+            ended = True
             break
         stage(f"measuring {len(finalists)} finalists together", 0, None)
         try:
@@ -69,8 +82,12 @@ def close(
             break
         for record, evaluation in zip(finalists, measured, strict=True):
             current[record.number] = replace(evaluated(record, evaluation, budget.limits), remeasured=True)
-    study.close(current.values())
-    return list(current.values())
+    found = list(current.values())
+    for record in found:
+        if record.remeasured:
+            keep(record)
+    study.close(found, ended=ended)
+    return found
 
 
 def _by_importance(front: ParetoFront) -> Iterator[TrialRecord]:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from autoq.core import DeviceLostError
+from autoq.core import DeviceError, DeviceLostError
 from autoq.search._clock import Clock
 from autoq.search._default_precision import with_f32
 from autoq.search._knowledge import Knowledge
@@ -18,7 +18,7 @@ from autoq.search._problem import Problem, Stage
 from autoq.search._proposals import first_plans
 from autoq.search._records import TrialRecord
 from autoq.search._refusals import refused_before, without_refused
-from autoq.search._run import Budget, is_spent, run, why
+from autoq.search._run import Budget, Keep, is_spent, nothing_kept, run, why
 from autoq.search._steer import steer
 from autoq.search._study import Study
 
@@ -50,6 +50,7 @@ def explore(
     stage: Stage,
     attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
     seed: int,
+    keep: Keep = nothing_kept,
 ) -> Explored:
     """Runs trials until the budget is spent.
 
@@ -65,20 +66,25 @@ def explore(
         stage: Told what is found out.
         attach: Gives records of earlier trials their scores back.
         seed: Of the sampler.
+        keep: Keeps the scores of a trial, before its record is stored.
 
     Raises:
         DeviceLostError: The device does not even take the float model any more.
     """
 
     def trials(searched: Problem, allowed: Budget) -> bool:
-        return run(searched, study, allowed, observers, attach(study.records()))
+        return run(searched, study, allowed, observers, attach(study.records()), keep)
 
     problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
     if interrupted or not problem.groups or _is_over(problem, study, budget):
         return Explored(problem, recall(problem, study), interrupted)
     left_s = _seconds_left(problem, study, budget)
     try:
-        knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
+        with study.attempt("probing") as may_probe:
+            if not may_probe:
+                msg = "the process was killed four times while it went on"
+                raise DeviceError(msg)
+            knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
         steer(problem, study, budget, knowledge, seed)
     except KeyboardInterrupt:
         return Explored(problem, None, interrupted=True)
@@ -101,10 +107,11 @@ def _begun(
     for allowed in _ends(problem, study, budget):
         if trials(problem, allowed):
             return problem, True
-    problem = with_f32(problem, study.records(), budget.limits)
+    problem = with_f32(problem, study.records(closed=False), budget.limits)
     if _is_over(problem, study, budget):
         return problem, False
-    taken = without_refused(problem, study, budget.clock, stage)
+    with study.attempt("refusals") as may_ask:
+        taken = without_refused(problem, study, budget.clock, stage) if may_ask else problem
     if taken is problem or not taken.groups:
         return taken, False
     study.enqueue(taken.dimensions.parameters(taken.whole(taken.space.default_recipe())), "int8")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import optuna
 
+from autoq._stopping import check, held
 from autoq.core import AutoqError, DeviceLostError, Estimate, named_reason, reason
 from autoq.evaluation import Contest, Evaluation
 from autoq.search._clock import Clock
@@ -24,6 +26,12 @@ from autoq.search._study import STORAGE_ERRORS, Study
 _STALE_PROPOSALS = 100
 # A trial probably takes no longer than the longest of so many before it.
 _LATEST = 4
+
+Keep = Callable[[TrialRecord], None]
+
+
+def nothing_kept(_: TrialRecord) -> None:
+    """Nobody keeps scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,7 @@ def run(
     budget: Budget,
     observers: Sequence[SearchObserver],
     earlier: Sequence[TrialRecord],
+    keep: Keep = nothing_kept,
 ) -> bool:
     """Runs trials until the budget is spent.
 
@@ -68,6 +77,7 @@ def run(
         budget: When to stop.
         observers: Told of every trial.
         earlier: Records of the study, with their scores where those were kept.
+        keep: Keeps the scores of a trial; called before its record is stored, which is not without them then.
 
     Returns:
         Whether it ended early: the user interrupted it, or its study could no longer be stored.
@@ -79,27 +89,32 @@ def run(
     records = [replace(record, remeasured=False) for record in earlier]
     measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
     again = study.settle(budget.limits)
-    stale, front = 0, ParetoFront(records)
+    stale, front = study.stale, ParetoFront(records)
     now = budget.clock.now
     latest = deque([problem.evaluator.float_seconds], _LATEST)
     try:
         while not is_spent(records, budget, max(latest)) and stale < _STALE_PROPOSALS:
+            check()
             started = now()
             trial = again.pop(0) if again else study.ask()
-            record = _proposed(problem, study, trial)
-            if (twin := measured.get(record.fingerprint)) is not None:
+            with _put_back(study, trial):
+                record = _proposed(problem, study, trial)
+                twin = measured.get(record.fingerprint)
+                if twin is None and record.error is None:
+                    record = _measured(problem, record, budget, front)
+            if twin is not None:
                 study.finish_as(trial, twin, budget.limits)
                 stale += 1
                 continue
-            if record.error is None:
-                record = _measured(problem, record, budget, front)
-            study.finish(trial, record, budget.limits)
-            records.append(record)
-            if record.state is TrialState.COMPLETE:
-                measured[record.fingerprint] = record
-            front = ParetoFront(records)
-            for observer in observers:
-                observer.on_trial(record, front)
+            with held():
+                keep(record)
+                study.finish(trial, record, budget.limits)
+                records.append(record)
+                if record.state is TrialState.COMPLETE:
+                    measured[record.fingerprint] = record
+                front = ParetoFront(records)
+                for observer in observers:
+                    observer.on_trial(record, front)
             stale = 0
             latest.append(now() - started)
     except KeyboardInterrupt:
@@ -108,6 +123,16 @@ def run(
         warnings.warn(f"the search ends early, since its study cannot be stored: {named_reason(error)}", stacklevel=2)
         return True
     return False
+
+
+@contextmanager
+def _put_back(study: Study, trial: optuna.Trial) -> Iterator[None]:
+    """A trial that is interrupted, or whose device is lost to another one, is run again as if it had not begun."""
+    try:
+        yield
+    except BaseException:
+        study.put_back(trial)
+        raise
 
 
 def is_spent(records: Sequence[TrialRecord], budget: Budget, next_seconds: float = 0.0) -> bool:
@@ -130,7 +155,11 @@ def _proposed(problem: Problem, study: Study, trial: optuna.Trial) -> TrialRecor
         hardware=problem.hardware,
     )
     if not may_run:
-        return replace(record, error="its process ended while it ran, twice; it is not tried again.")
+        error = (
+            "the process of the search was killed four times while it worked on this model, which is not tried again."
+        )
+        warnings.warn(f"trial {record.number}, from {record.origin!r}, is given up: {error}", stacklevel=3)
+        return replace(record, error=error)
     try:
         fingerprint, sites = problem.builder.fingerprint(plan), problem.builder.resolve(plan).quantized_sites
     except Exception as error:  # noqa: BLE001  # of any kind: another plan may do

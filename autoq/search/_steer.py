@@ -47,16 +47,16 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
             break
         study.enqueue(problem.dimensions.parameters(plan), origin)
     if informed:
-        sampler = FrontSampler(
+        make = partial(
+            FrontSampler,
             knowledge=knowledge,
             reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
             noise=partial(measured_noise, samples=problem.evaluator.float_accuracy.n),
             is_known=partial(_is_measured, problem, study),
             size=size,
             needed=[name for name, choices in problem.dimensions.recipe.items() if len(choices) > 1],
-            seed=seed + study.size,
         )
-        study.use(sampler)
+        study.use(lambda of_trial: make(seed=of_trial), seed)
 
 
 def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) -> bool:

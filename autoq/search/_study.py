@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import optuna
@@ -15,16 +16,20 @@ from autoq.search._identity import differences, plain
 from autoq.search._limits import Limits
 from autoq.search._noise import noise_of
 from autoq.search._records import TrialRecord, TrialState
+from autoq.search._seeded import SeededByTrial
 from autoq.search._serial import evaluation_from_dict, record_from_dict, record_to_dict
 
 _IDENTITY = "autoq/identity"
 _RECORD = "autoq/record"
 _TWIN = "autoq/twin"
-_ATTEMPTS = "autoq/attempts"
-_MAX_ATTEMPTS = 2
+_ATTEMPTS = "attempts"
+# The first, and three more where the process was killed: a model that kills it each time may be to blame.
+_MOST_ATTEMPTS = 4
 # What Optuna's storages raise where a disk is full, a file is gone, a database is busy for too long.
 STORAGE_ERRORS = (optuna.exceptions.StorageInternalError, OSError)
 _CLOSING = "closing"
+# What a closing session found by trial number, and after how many trials it came to its end.
+_FOUND, _AFTER = "found", "after"
 
 
 def make_sampler(name: str, seed: int) -> BaseSampler:
@@ -99,8 +104,7 @@ class Study:
             raise ConfigError(msg) from error
         self._known: dict[int, TrialRecord] = {}
         self._check_identity(name, identity)
-        # A resumed study must not propose again what its first session drew.
-        self._study.sampler = make_sampler(sampler, seed + len(self._study.trials))
+        self.use(partial(make_sampler, sampler), seed)
 
     def _check_identity(self, name: str, identity: Mapping[str, Any]) -> None:
         stored = self._study.user_attrs.get(_IDENTITY)
@@ -130,9 +134,24 @@ class Study:
         """What the study was started with."""
         return dict(self._study.user_attrs[_IDENTITY])
 
-    def use(self, sampler: BaseSampler) -> None:
-        """Has another sampler propose from now on."""
-        self._study.sampler = sampler
+    @property
+    def stale(self) -> int:
+        """Proposals in a row, the latest ones, that built models which had been measured."""
+        count = 0
+        for trial in reversed(self._study.get_trials(deepcopy=False)):
+            if _RECORD in trial.user_attrs:
+                break
+            count += _TWIN in trial.user_attrs
+        return count
+
+    def use(self, make: Callable[[int], BaseSampler], seed: int) -> None:
+        """Has other samplers propose from now on, one for each trial.
+
+        Args:
+            make: Makes a sampler of a seed.
+            seed: Of the search.
+        """
+        self._study.sampler = SeededByTrial(make, seed)
 
     def remember(self, key: str, value: Any) -> None:  # any JSON value
         """Keeps a JSON value with the study."""
@@ -142,25 +161,40 @@ class Study:
         """What `remember` kept under this key, None before."""
         return self._study.user_attrs.get(_kept(key))
 
-    def records(self) -> list[TrialRecord]:
-        """Records of all trials that ended, by number; also those that the storage could not take."""
+    def records(self, *, closed: bool = True) -> list[TrialRecord]:
+        """Records of all trials that ended, by number; also those that the storage could not take.
+
+        Args:
+            closed: With what a closing session found; else as the trials ended.
+        """
         try:
             trials = self._study.get_trials(deepcopy=False)
-            closing = self.recall(_CLOSING) or {}
+            closing = self._closing[_FOUND] if closed else {}
         except STORAGE_ERRORS:
             trials, closing = [], {}
         stored = {t.number: t.user_attrs[_RECORD] for t in trials if _RECORD in t.user_attrs}
-        # Of trials that are known, only a closing session says anything new.
-        new = {
-            n: closing.get(str(n), values) for n, values in stored.items() if n not in self._known or str(n) in closing
-        }
-        self._known |= {n: record_from_dict(values) for n, values in new.items()}
-        return [self._known[number] for number in sorted(self._known)]
+        self._known |= {n: record_from_dict(values) for n, values in stored.items() if n not in self._known}
+        known = self._known | {int(n): record_from_dict(values) for n, values in closing.items()}
+        return [known[number] for number in sorted(known)]
 
-    def close(self, records: Iterable[TrialRecord]) -> None:
-        """Stores what a closing session found; Optuna lets nobody change the trials themselves."""
+    def close(self, records: Sequence[TrialRecord], *, ended: bool) -> None:
+        """Stores what a closing session found; Optuna lets nobody change the trials themselves.
+
+        Args:
+            records: Of all trials.
+            ended: Whether the session came to its end.
+        """
         found = {str(record.number): record_to_dict(record) for record in records if record.remeasured}
-        self.remember(_CLOSING, (self.recall(_CLOSING) or {}) | found)
+        closing = {_FOUND: self._closing[_FOUND] | found, _AFTER: len(records) if ended else None}
+        self.remember(_CLOSING, closing)
+
+    def is_closed(self, records: Sequence[TrialRecord]) -> bool:
+        """Whether a closing session of these trials, which are all of the study, came to its end."""
+        return bool(self._closing[_AFTER] == len(records))
+
+    @property
+    def _closing(self) -> Mapping[str, Any]:
+        return self.recall(_CLOSING) or {_FOUND: {}, _AFTER: None}
 
     def enqueue(self, parameters: Mapping[str, Any], origin: str) -> None:
         """Has the next `ask` return these parameters, unless a trial of them exists."""
@@ -189,11 +223,37 @@ class Study:
                 again.append(trial)
         return again
 
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[bool]:
+        """Counts how often the process was killed in this block.
+
+        Args:
+            what: Tells the block from others.
+
+        Yields:
+            Whether to do it; not where the process was killed four times while it was done.
+        """
+        key = f"{_ATTEMPTS}/{what}"
+        attempts = int(self.recall(key) or 0)
+        self.remember(key, attempts + 1)
+        try:
+            yield attempts < _MOST_ATTEMPTS
+        finally:
+            # However it ends, it was not killed.
+            with suppress(*STORAGE_ERRORS):
+                self.remember(key, attempts)
+
     def begin(self, trial: optuna.Trial) -> bool:
-        """Counts an attempt at a trial; False where it has already ended its process too often to be tried again."""
-        attempts = int(trial.user_attrs.get(_ATTEMPTS, 0))
-        trial.set_user_attr(_ATTEMPTS, attempts + 1)
-        return attempts < _MAX_ATTEMPTS
+        """Counts an attempt at a trial; False where its process was killed four times while it ran."""
+        attempts = int(trial.user_attrs.get(_kept(_ATTEMPTS), 0))
+        trial.set_user_attr(_kept(_ATTEMPTS), attempts + 1)
+        return attempts < _MOST_ATTEMPTS
+
+    def put_back(self, trial: optuna.Trial) -> None:
+        """Takes back an attempt at a trial that was given up for a reason of another kind; it is run when resumed."""
+        # What cannot be stored counts as an attempt.
+        with suppress(*STORAGE_ERRORS):
+            trial.set_user_attr(_kept(_ATTEMPTS), int(trial.user_attrs.get(_kept(_ATTEMPTS), 1)) - 1)
 
     def finish(self, trial: optuna.Trial, record: TrialRecord, limits: Limits) -> None:
         """Stores the record of a trial and tells Optuna its values."""

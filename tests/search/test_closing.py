@@ -113,7 +113,7 @@ def test_a_study_keeps_what_was_found():
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     first = record(0, 0.01, 0.5)
     study.finish(study.ask(), first, BUDGET.limits)
-    study.close([replace(record(0, 0.012, 0.52), remeasured=True)])
+    study.close([replace(record(0, 0.012, 0.52), remeasured=True)], ended=True)
     (kept,) = study.records()
     assert kept.remeasured
     assert kept.evaluation.latency.ratio.value == 0.52

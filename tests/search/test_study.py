@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pytest
@@ -96,12 +98,83 @@ def test_a_trial_killed_between_its_record_and_optuna_is_told_not_run(tmp_path, 
 def test_a_trial_that_keeps_ending_its_process_is_given_up(tmp_path):
     trial = open_study(tmp_path).ask()
     allowed = []
-    for _ in range(3):
+    for killed in range(6):
         study = open_study(tmp_path)
         again = study.settle(LIMITS)
         assert [t.number for t in again] == [trial.number]
         allowed.append(study.begin(again[0]))
-    assert allowed == [True, True, False]
+        if killed == 1:
+            # Ctrl-C, or a device that another model killed.
+            study.put_back(again[0])
+    assert allowed == [True] * 5 + [False]
+
+
+def test_what_is_done_when_the_process_is_killed_over_and_over_is_left_out(tmp_path):
+    allowed, never_left = [], []
+    for _ in range(5):
+        study = open_study(tmp_path)
+        never_left.append(study.attempt("probing"))
+        allowed.append(never_left[-1].__enter__())
+        with study.attempt("another thing") as may_try:
+            assert may_try
+    assert allowed == [True] * 4 + [False]
+
+
+@pytest.mark.parametrize("sampler", ["front", "tpe", "nsga2", "nsga3", "random"])
+def test_what_is_proposed_does_not_depend_on_how_often_a_search_is_started(sampler):
+    space = SearchSpace.load({"smooth_quant_alphas": [None, 0.5], "subset_sizes": [300, 100]})
+    dimensions = Dimensions.of(space, EACH)
+
+    def proposed(*, restarted):
+        storage = optuna.storages.InMemoryStorage()
+        study, found = Study(storage, "s", sampler=sampler, seed=0, identity={}), []
+        for number in range(14):
+            trial = study.ask()
+            if restarted:
+                if number % 3 == 1:
+                    # Killed when a part of the parameters was stored.
+                    trial.suggest_categorical(*next(iter(_distributions(dimensions).items())))
+                study = Study(storage, "s", sampler=sampler, seed=0, identity={})
+                (trial,) = study.settle(LIMITS)
+            plan = dimensions.suggest(trial)
+            found.append(plan)
+            drop = 0.002 * len(plan.float_groups) + 0.001 * (plan.recipe.subset_size == 100)
+            study.finish(trial, record(trial.number, drop, 1 - 10 * drop), LIMITS)
+        return found
+
+    assert proposed(restarted=True) == proposed(restarted=False)
+
+
+def _distributions(dimensions):
+    trial = optuna.create_study().ask()
+    dimensions.suggest(trial)
+    return {name: distribution.choices for name, distribution in trial.distributions.items()}
+
+
+def test_proposals_of_known_models_are_counted_across_sessions(tmp_path):
+    study = open_study(tmp_path)
+    for kind in ("twin", "new", "twin", "twin"):
+        trial = study.ask()
+        (study.finish if kind == "new" else study.finish_as)(trial, record(trial.number), LIMITS)
+    assert study.stale == open_study(tmp_path).stale == 2
+
+
+def test_a_study_that_was_closed_has_had_its_last_word(tmp_path):
+    study = open_study(tmp_path)
+    for _ in range(2):
+        trial = study.ask()
+        study.finish(trial, record(trial.number), LIMITS)
+    made = study.records()
+    study.close([replace(made[0], remeasured=True), made[1]], ended=False)
+    assert not study.is_closed(made)
+    study.close([replace(made[0], remeasured=True), made[1]], ended=True)
+    reopened = open_study(tmp_path)
+    assert reopened.is_closed(reopened.records())
+    assert [r.remeasured for r in reopened.records()] == [True, False]
+    assert [r.remeasured for r in reopened.records(closed=False)] == [False, False]
+    trial = reopened.ask()
+    reopened.finish(trial, record(trial.number), LIMITS)
+    assert not reopened.is_closed(reopened.records())
 
 
 def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
