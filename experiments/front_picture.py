@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from autoq import SearchResult
-from autoq.search import plot_front
+from autoq.search import plot_table
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     options = command.parse_args()
     result, longer = SearchResult.load(options.run), SearchResult.load(options.behind)
     figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = plot_front(result.front, figure.add_subplot(), limits=result.info.limits, behind=longer.front)
+    axes = plot_table(result.table, figure.add_subplot(), behind=longer.front)
     axes.set_title(f"{result.info.model_name} on {result.info.settings['hardware']['name']}")
     figure.savefig(options.picture, dpi=130)
 

@@ -69,7 +69,7 @@ def picture(page: Page, address: str, experiment_id: str, out: Path) -> None:
     assistant = page.locator('[data-component-id="mlflow.assistant.chat_panel.close"]')
     if assistant.count():
         assistant.click()
-    page.get_by_text("latency/ratio vs. accuracy/drop").wait_for(timeout=60_000)
+    page.get_by_text("speedup vs. accuracy_drop").wait_for(timeout=60_000)
     page.wait_for_timeout(4000)
     page.screenshot(path=out)
 

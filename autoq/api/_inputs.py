@@ -10,7 +10,17 @@ from autoq.core import check_not_inputs
 from autoq.graph import model_files
 
 # What is replaced in the folder of a run.
-_WRITTEN = ("best", "best.json", "cache", "front.json", "front.png", "report.html", "run.json", "study.db")
+_WRITTEN = (
+    "best",
+    "best.json",
+    "cache",
+    "front.json",
+    "front.png",
+    "report.html",
+    "run.json",
+    "study.db",
+    "trials.csv",
+)
 
 
 def check_run_inputs(folder: RunFolder | None, model: object, *data: Any) -> None:  # whatever a user brings

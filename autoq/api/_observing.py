@@ -9,17 +9,23 @@ from pathlib import Path
 from autoq.api._folder import RunFolder
 from autoq.api._result import Build, Candidate
 from autoq.report import LiveTable
-from autoq.search import Clock, ParetoFront, SearchInfo, SearchObserver, TrialRecord
+from autoq.search import Clock, ParetoFront, SearchInfo, SearchObserver, TrialRecord, TrialTable
 from autoq.tracking import Figures, MlflowObserver
 
 # To open a store takes seconds, which a search of less than that has no time for before int8 is measured.
 SHORT_S = 60.0
 
 
-def tables(stack: ExitStack, *, progress: bool) -> Iterator[SearchObserver]:
-    """The table, where it is wanted; it is closed with the stack."""
+def tables(stack: ExitStack, table: Callable[[], TrialTable], *, progress: bool) -> Iterator[SearchObserver]:
+    """What is drawn of a search, where it is wanted; it is closed with the stack.
+
+    Args:
+        stack: Of the search.
+        table: Gives what the search came to, once it ended.
+        progress: Whether it is wanted.
+    """
     if progress:
-        yield stack.enter_context(LiveTable())
+        yield stack.enter_context(LiveTable(table=table))
 
 
 def trackers(
@@ -29,6 +35,7 @@ def trackers(
     experiment: str | None,
     build: Build,
     figures: Figures,
+    table: Callable[[], TrialTable],
     clock: Clock,
 ) -> Iterator[SearchObserver]:
     """MLflow, where it is wanted; what it holds open is closed with the stack.
@@ -39,6 +46,7 @@ def trackers(
         experiment: MLflow experiment; None leaves it to what the caller has active.
         build: Builds the model of a trial.
         figures: What the search comes to.
+        table: Gives its trials, once it ended.
         clock: Of the search.
 
     Raises:
@@ -51,6 +59,7 @@ def trackers(
                 experiment,
                 export=lambda record, path: Candidate(record, build).save(path),
                 figures=figures,
+                table=table,
                 ends=clock.ends,
             )
         )
@@ -101,4 +110,4 @@ def needed_later(tracking_uri: str | None, folder: RunFolder | None) -> Iterator
     if tracking_uri != "off":
         yield "mlflow"
     if folder is not None:
-        yield from ("matplotlib.figure", "plotly.graph_objects")
+        yield "matplotlib.figure"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -32,6 +31,7 @@ from autoq.core import (
     removed,
     typed,
     write_record,
+    write_text,
 )
 from autoq.evaluation import Accuracy, Evaluation
 from autoq.export import check_model_path, save_candidate
@@ -44,15 +44,18 @@ from autoq.search import (
     SearchInfo,
     TrialRecord,
     TrialState,
+    TrialTable,
     accuracy_from_dict,
     accuracy_to_dict,
-    choose,
     closest,
     evaluation_of,
     info_from_dict,
     info_to_dict,
     record_from_dict,
     record_to_dict,
+    row_values,
+    table_csv,
+    why_chosen,
 )
 
 if TYPE_CHECKING:
@@ -144,6 +147,11 @@ class SearchResult:
         """The feasible trials that none beats in both accuracy and latency."""
         return ParetoFront(self.records)
 
+    @cached_property
+    def table(self) -> TrialTable:
+        """Every trial and where it stands: what all that is shown or written of them is made from."""
+        return TrialTable.of(self.front, self.info, self.holdout_front)
+
     @property
     def best(self) -> Candidate:
         """The trial within the limits that `info.choose` prefers, by default the fastest, as `choose` tells.
@@ -153,18 +161,16 @@ class SearchResult:
         Raises:
             BudgetError: No trial but the float model keeps the limits; names the closest, and what that crosses.
         """
-        if all(record.is_baseline for record in self.records if self._measured(record) and record.feasible):
+        if (chosen := self.chosen) is None:
             msg = self._why_none()
             raise BudgetError(msg)
-        return self._of(choose(self.front, self.info.choose))
+        return self._of(chosen)
 
-    @cached_property
+    @property
     def chosen(self) -> TrialRecord | None:
         """The trial of `best`; None where no trial but the float model keeps the limits."""
-        try:
-            return self.best.record
-        except BudgetError:
-            return None
+        row = self.table.chosen
+        return None if row is None else row.record
 
     @property
     def holdout(self) -> Accuracy | None:
@@ -245,14 +251,10 @@ class SearchResult:
         return f"{describe(best.record, self.info)}.{against}"
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per trial: state, origin, recipe, drop, ratio, latency, size, with intervals."""
+        """One row per trial, by number: where it stands, its figures with intervals, its recipe; as in trials.csv."""
         import pandas as pd
 
-        rows = [self._row(record) for record in self.records]
-        for row in rows:
-            if (held_out := self.holdout_front.get(row["number"])) is not None:
-                row.update(_ends("holdout_drop", held_out.drop))
-        return pd.DataFrame(rows)
+        return pd.DataFrame([row_values(row) for row in self.table.rows])
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Writes run.json, front.json, front.png, report.html and the folder of the chosen model, where there is one.
@@ -265,6 +267,7 @@ class SearchResult:
         run = RunFolder.create(folder)
         check_run_inputs(run, self.info.settings.get("model_path"))
         self.front.save(run.path / "front.json")
+        write_text(run.path / "trials.csv", table_csv(self.table))
         if self.chosen is None:
             removed(run.best.parent)
         else:
@@ -288,21 +291,21 @@ class SearchResult:
         Raises:
             OutputError: The folder cannot be written to.
         """
+        best = RunFolder(Path(folder)).best
         probed = None if self.probes is None else self.probes.text
         predicted = None if self.prediction_error is None else self.prediction_error.text
         return write_report(
             Path(folder),
             self.info,
-            self.records,
-            self.front,
-            self.chosen,
+            self.table,
             verdict=self.verdict,
+            reasons=why_chosen(self.front, self.table, self.info.choose),
             notes=[
                 *(note for note in (self.holdout_verdict, probed, predicted) if note is not None),
                 *(f"{note}." for note in self.info.notes.values()),
                 *self.shortened,
             ],
-            holdout_front=self.holdout_front,
+            model=best if best.exists() else None,
         )
 
     @classmethod
@@ -378,53 +381,19 @@ class SearchResult:
             "shortened": list(self.shortened),
         }
 
-    @staticmethod
-    def _measured(record: TrialRecord) -> bool:
-        return record.state is TrialState.COMPLETE
-
     def _why_none(self) -> str:
         nearest = self.closest
         if nearest is None:
             failed = next((r.error for r in self.records if r.state is TrialState.FAILED), "none was tried")
             return f"no quantized candidate could be measured: {failed}"
         limits, evaluation = self.info.limits, nearest.evaluation
+        if not limits.crossed(evaluation):
+            return (
+                f"no quantized candidate that keeps the limits was measured to the end: the closest is trial "
+                f"{nearest.record.number}, {nearest.record.remark}; search longer."
+            )
         return (
             f"no quantized candidate meets {limits.text}: the closest is trial {nearest.record.number} with "
             f"{limits.crossed(evaluation)}; allow {limits.advice(evaluation)}, or search longer."
             f"{sentences(caveats(None, self.records, self.info))}"
         )
-
-    @staticmethod
-    def _row(record: TrialRecord) -> dict[str, Any]:
-        row: dict[str, Any] = {
-            "number": record.number,
-            "state": str(record.state),
-            "origin": record.origin,
-            "feasible": record.feasible,
-            "fingerprint": record.fingerprint,
-            "quantized_sites": record.quantized_sites,
-            "float_groups": len(record.plan.float_groups),
-            **record.plan.to_dict()["recipe"],
-        }
-        if (evaluation := record.evaluation) is not None:
-            drop, ratio = evaluation.accuracy.drop, evaluation.latency.ratio
-            row |= {
-                "remeasured": record.remeasured,
-                "outcome": str(evaluation.accuracy.outcome),
-                "samples": evaluation.accuracy.n,
-                "score": evaluation.accuracy.mean,
-                **_ends("drop", drop),
-                **_ends("ratio", ratio),
-                "p50_ms": evaluation.latency.p50_ms,
-                "per_second": evaluation.latency.per_second,
-                "disturbed": evaluation.latency.disturbed,
-                "size_bytes": evaluation.size_bytes,
-                "int8_layers": evaluation.execution.int8_layers,
-            }
-        return row | {f"seconds_{part}": value for part, value in record.seconds.items()} | {"error": record.error}
-
-
-def _ends(name: str, estimate: Estimate) -> dict[str, float]:
-    """Value and ends as columns; NaN where an end is not known."""
-    low, high = (estimate.low, estimate.high) if estimate.known else (math.nan, math.nan)
-    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}

@@ -8,7 +8,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.calibration import Feed, Images, Table, as_inputs, names_files
+from autoq.calibration import Feed, Images, Table, as_inputs, names_files, port_name
 from autoq.core import DataError
 from autoq.evaluation import RuntimeConfig
 
@@ -34,6 +34,24 @@ def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Fee
         return _given(shaped, sample)
     given = _given(network, sample)
     return as_inputs(shaped, [{name: _repeated(array, runtime.batch) for name, array in given.items()}])[0]
+
+
+def described(network: ov.Model, feed: Feed) -> list[dict[str, Any]]:
+    """Name, shape and type of each input of a sample, as plain values in the order of the model's inputs.
+
+    Args:
+        network: The model.
+        feed: The sample. An input that has no name, but its place alone, is called None.
+    """
+    arrays = [feed[port_name(port)] for port in network.inputs]
+    return [
+        {
+            "name": port_name(port) if port.get_names() else None,
+            "shape": list(array.shape),
+            "type": str(array.dtype),
+        }
+        for port, array in zip(network.inputs, arrays, strict=True)
+    ]
 
 
 def _given(network: ov.Model, sample: Any) -> Feed:  # one model input, or files of which the first is one

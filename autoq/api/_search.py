@@ -187,7 +187,7 @@ def search(
         keeper = ScoreKeeper(None if folder is None else folder.scores)
         ended = ended_before(asked, folder, kept_in, keeper)
         so_far = [] if folder is None or ended is not None else [BestSoFar(folder)]
-        audience = Audience([keeper, *so_far, *observers, *tables(stack, progress=progress)])
+        audience = Audience([keeper, *so_far, *observers, *tables(stack, lambda: result.table, progress=progress)])
         imported = imported_in_advance(*needed_later(tracking_uri, folder)) if clock.is_limited else _nothing
 
         def opened() -> Iterator[SearchObserver]:
@@ -198,6 +198,7 @@ def search(
                 experiment=experiment,
                 build=lambda record: result.candidate(record.number).model,
                 figures=lambda: result.figures,
+                table=lambda: result.table,
                 clock=clock,
             )
 

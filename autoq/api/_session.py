@@ -12,7 +12,7 @@ from autoq._stopping import held
 from autoq.api._asked import Asked
 from autoq.api._folder import RunFolder
 from autoq.api._identity import study_identity
-from autoq.api._sample import timing_sample
+from autoq.api._sample import described, timing_sample
 from autoq.evaluation import (
     CandidateEvaluator,
     DeviceProcess,
@@ -133,6 +133,7 @@ def info_of(asked: Asked, problem: Problem, study: Study, budget: Budget) -> Sea
             "level": str(problem.level),
             "units": len(problem.dimensions.units),
             "hardware": describe_hardware(problem.evaluator.runtime.device),
+            "inputs": described(asked.network, asked.inputs[0]),
         },
         choose=asked.wanted.rule,
         held_out=item_count(asked.held_out),

@@ -17,6 +17,7 @@ from autoq.calibration._needs import (
     required_histograms,
     required_taps,
 )
+from autoq.calibration._ports import port_name
 from autoq.calibration._ranges import estimate_range, extremes
 from autoq.calibration._reader import Feed, Form, Reader, stacked
 from autoq.calibration._rows import Rows, arrays_of
@@ -58,6 +59,7 @@ __all__ = [
     "items_of",
     "names_files",
     "output_mean",
+    "port_name",
     "read_files",
     "required_histograms",
     "required_taps",

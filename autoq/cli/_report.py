@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from autoq.cli._show import as_json, print_json
@@ -13,10 +15,8 @@ from autoq.cli._trouble import writes_to
 @as_json
 def report(folder: str, *, json_output: bool) -> None:
     """Writes report.html and front.png of a run's FOLDER again, and prints the front."""
-    from rich.console import Console
-
     from autoq.api import SearchResult
-    from autoq.report import front_table
+    from autoq.report import console_of, front_table
     from autoq.search import record_to_dict
 
     result = SearchResult.load(folder)
@@ -31,9 +31,8 @@ def report(folder: str, *, json_output: bool) -> None:
             }
         )
         return
-    console = Console()
-    table = front_table(result.front, result.info.limits, chosen=result.chosen)
-    (console if console.is_terminal else Console(width=132)).print(table)
+    console = console_of(sys.stdout)
+    console.print(front_table(result.table, console.width))
     click.echo(result.verdict)
     if result.holdout_verdict is not None:
         click.echo(result.holdout_verdict)

@@ -7,6 +7,7 @@ from autoq.search._closing import MOST_FINALISTS, close
 from autoq.search._default_precision import broken_by_default
 from autoq.search._expected_improvement import area
 from autoq.search._explore import Explored, explore
+from autoq.search._figures import row_metrics, row_recipe, row_values, table_csv
 from autoq.search._front import ParetoFront, objectives
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._gains import latency_gains
@@ -15,9 +16,10 @@ from autoq.search._knowledge import Knowledge, Probes
 from autoq.search._learn import learn
 from autoq.search._level import likely_trials, settle_level
 from autoq.search._limits import Limits
+from autoq.search._markup import heading, legend_html, trials_html
 from autoq.search._observer import SearchInfo, SearchObserver
 from autoq.search._parameters import plan_of_units
-from autoq.search._plot import plot_front
+from autoq.search._plot import plot_table
 from autoq.search._prediction import PredictionError, predict, prediction_error
 from autoq.search._problem import (
     STATISTICS,
@@ -29,10 +31,12 @@ from autoq.search._problem import (
     prepare,
     supported_space,
 )
+from autoq.search._reasons import why_chosen
 from autoq.search._recording import Recording
 from autoq.search._records import TrialRecord, TrialState, evaluation_of
 from autoq.search._reduced_space import ReducedSpace
 from autoq.search._restore import restoration_order, restore
+from autoq.search._rows import Place, TrialRow, TrialTable, chosen_of
 from autoq.search._run import Budget, Keep, run, why
 from autoq.search._sensitivity import Sensitivities, alike, measure_restorations, measure_sensitivities
 from autoq.search._serial import (
@@ -50,12 +54,41 @@ from autoq.search._serial import (
 from autoq.search._space import ScopeRules, SearchSpace
 from autoq.search._steer import least_distorting, steer
 from autoq.search._study import Study, quiet_optuna, recall_before
+from autoq.search._svg import chart_svg
 from autoq.search._synthetic_table import synthetic_table
 from autoq.search._table import RecordedTable
+from autoq.search._texts import (
+    ACCURACY_DROP,
+    FLOAT_GROUPS,
+    HELD_OUT,
+    INT8_LAYERS,
+    LATENCY,
+    ORIGIN,
+    REMARK,
+    SIZE,
+    SPEED_UP,
+    STANDING,
+    TRIAL,
+    TextColumn,
+    columns_of,
+    legend,
+    title_of,
+)
 
 __all__ = [
+    "ACCURACY_DROP",
+    "FLOAT_GROUPS",
+    "HELD_OUT",
+    "INT8_LAYERS",
+    "LATENCY",
     "MOST_FINALISTS",
+    "ORIGIN",
+    "REMARK",
+    "SIZE",
+    "SPEED_UP",
+    "STANDING",
     "STATISTICS",
+    "TRIAL",
     "Audience",
     "Budget",
     "Clock",
@@ -65,6 +98,7 @@ __all__ = [
     "Knowledge",
     "Limits",
     "ParetoFront",
+    "Place",
     "PredictionError",
     "Probes",
     "Problem",
@@ -79,8 +113,11 @@ __all__ = [
     "Sensitivities",
     "Stage",
     "Study",
+    "TextColumn",
     "TrialRecord",
+    "TrialRow",
     "TrialState",
+    "TrialTable",
     "accuracy_from_dict",
     "accuracy_to_dict",
     "alike",
@@ -88,14 +125,18 @@ __all__ = [
     "as_digest",
     "broken_by_default",
     "builder_again",
+    "chart_svg",
     "choose",
+    "chosen_of",
     "close",
     "closest",
+    "columns_of",
     "digests_of",
     "evaluation_from_dict",
     "evaluation_of",
     "evaluation_to_dict",
     "explore",
+    "heading",
     "info_from_dict",
     "info_to_dict",
     "latency_from_dict",
@@ -103,6 +144,8 @@ __all__ = [
     "latency_to_dict",
     "learn",
     "least_distorting",
+    "legend",
+    "legend_html",
     "likely_trials",
     "measure_restorations",
     "measure_sensitivities",
@@ -111,7 +154,7 @@ __all__ = [
     "place",
     "plain",
     "plan_of_units",
-    "plot_front",
+    "plot_table",
     "predict",
     "prediction_error",
     "prepare",
@@ -121,10 +164,17 @@ __all__ = [
     "record_to_dict",
     "restoration_order",
     "restore",
+    "row_metrics",
+    "row_recipe",
+    "row_values",
     "run",
     "settle_level",
     "steer",
     "supported_space",
     "synthetic_table",
+    "table_csv",
+    "title_of",
+    "trials_html",
     "why",
+    "why_chosen",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,12 +76,56 @@ def choose(front: ParetoFront, rule: Rule = "fastest") -> TrialRecord:
         return front.knee()
     if rule == "fastest":
         return fastest
-    *narrowing, last = _ORDERS[rule] if isinstance(rule, str) else rule
-    left = list(front)
-    for criterion in narrowing:
+    return _narrowed(list(front), criteria_of(rule))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Where a member of a front was passed over.
+
+    Attributes:
+        criterion: The one by which it is worse than the chosen one; "knee" where that rule decided.
+        shown: Whether the evidence shows it; otherwise the point estimates decided.
+        equal_by: The criteria before, by which nothing shows it to be worse.
+    """
+
+    criterion: str
+    shown: bool
+    equal_by: tuple[str, ...]
+
+
+def passed_over(front: ParetoFront, rule: Rule = "fastest") -> dict[int, PassedOver]:
+    """Why a rule prefers another member, by number of each that is not the chosen one.
+
+    Raises:
+        BudgetError: The front is empty.
+        ConfigError: There is no such rule.
+    """
+    rule, chosen = parse_rule(rule), choose(front, rule)
+    if rule == _KNEE:
+        return {r.number: PassedOver(_KNEE, shown=False, equal_by=()) for r in front if r.number != chosen.number}
+    return _narrowed(list(front), criteria_of(rule))[1]
+
+
+def criteria_of(rule: Rule) -> tuple[str, ...]:
+    """The criteria that a rule stands for, the most important first; none for "knee"."""
+    if rule == _KNEE:
+        return ()
+    return _ORDERS[rule] if isinstance(rule, str) else rule
+
+
+def _narrowed(left: list[TrialRecord], criteria: Sequence[str]) -> tuple[TrialRecord, dict[int, PassedOver]]:
+    """What is left of some records when each criterion has looked at them, and where the others went."""
+    gone: dict[int, PassedOver] = {}
+    *narrowing, last = criteria
+    for place, criterion in enumerate(narrowing):
         best = min(left, key=lambda record: _values(record, criterion))
-        left = [record for record in left if not _shown_better(best, record, criterion)]
-    return min(left, key=lambda record: _values(record, last))
+        worse = {record.number for record in left if _shown_better(best, record, criterion)}
+        gone |= {number: PassedOver(criterion, shown=True, equal_by=tuple(criteria[:place])) for number in worse}
+        left = [record for record in left if record.number not in worse]
+    chosen = min(left, key=lambda record: _values(record, last))
+    others = [record.number for record in left if record is not chosen]
+    return chosen, gone | {number: PassedOver(last, shown=False, equal_by=tuple(narrowing)) for number in others}
 
 
 def closest(records: Iterable[TrialRecord], limits: Limits) -> TrialRecord | None:

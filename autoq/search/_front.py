@@ -139,9 +139,10 @@ class ParetoFront(Sequence[TrialRecord]):
             ax: Where to; new axes of a figure of its own where None.
             behind: The front of another search of the same model, a longer one, to compare with.
         """
-        from autoq.search._plot import plot_front
+        from autoq.search._plot import plot_table
+        from autoq.search._rows import TrialTable
 
-        return plot_front(self, ax, behind=behind)
+        return plot_table(TrialTable.of(self), ax, behind=behind)
 
     def save(self, path: str | Path) -> Path:
         """Writes the members as JSON, whole or not at all.

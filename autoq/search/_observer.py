@@ -35,7 +35,8 @@ class SearchInfo:
         timeout_s: Time budget, None without one.
         seed: Of the sampler.
         settings: Anything else that a person comparing two searches would want to see: the `level` and the number of
-            `units` that have one precision each, the number of `plans`, the `hardware`, and what models are rebuilt by.
+            `units` that have one precision each, the number of `plans`, the `hardware`, name, shape and type of the
+            `inputs` of a sample, and what models are rebuilt by.
         choose: Which model of the front is the chosen one, as `choose` takes it.
         held_out: Labelled samples that the search never sees.
         notes: What is to be known before the first trial: under "proof" what the labelled data cannot prove, and under

@@ -1,122 +1,121 @@
-"""The front as a picture."""
+"""The picture of a front, drawn by matplotlib."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autoq.core import Estimate
-from autoq.search._limits import Limits
-from autoq.search._records import TrialRecord, TrialState, evaluation_of
+from autoq.search._chart import CHOSEN, Chart, Kind, Mark
+from autoq.search._rows import TrialTable
+from autoq.search._texts import DROP, SPEEDUP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from autoq.search._front import ParetoFront
 
-_GREY, _RED, _BLUE, _BLACK = "#9aa0a6", "#d7603c", "#1f6fb4", "#202124"
+_GREY, _RED, _BLUE, _BLACK = "#8a9096", "#b8431c", "#1a66a8", "#202124"
+_COLORS = {Kind.OUTSIDE: _RED, Kind.WITHIN: _GREY, Kind.LIKE: _BLUE, Kind.FRONT: _BLUE, Kind.FLOAT: _BLACK}
 
 
-def plot_front(
-    front: ParetoFront, ax: Axes | None = None, *, limits: Limits | None = None, behind: ParetoFront | None = None
-) -> Axes:
+def plot_table(table: TrialTable, ax: Axes | None = None, *, behind: ParetoFront | None = None) -> Axes:
     """Draws every measured trial, and the front with its intervals.
 
     Args:
-        front: What to draw.
+        table: Of the search.
         ax: Where to; new axes of a figure of its own where None.
-        limits: Those of drop and latency are drawn as lines.
         behind: The front of another search of the same model, a longer one, to compare with.
 
     Returns:
-        The axes: speed-up over the float model to the right, accuracy drop downwards, so that better is up and right.
+        The axes: speed-up over the float model to the right, accuracy drop upwards.
     """
     if ax is None:
         from matplotlib.figure import Figure
 
         ax = Figure(figsize=(8, 5), layout="constrained").add_subplot()
+    chart = Chart.of(table)
     if behind is not None and len(behind):
-        steps = [_point(record) for record in behind.staircase]
-        xs, ys = zip(*steps, strict=True)
-        trials = sum(r.state is TrialState.COMPLETE for r in behind.records)
-        ax.step(xs, ys, where="post", color=_GREY, linewidth=5, alpha=0.35, zorder=1)
-        ax.scatter(xs, ys, s=60, color=_GREY, alpha=0.35, zorder=1, label=f"front after {trials} candidates")
-    measured = [r for r in front.records if r.state is TrialState.COMPLETE and r.evaluation is not None]
-    members = {record.number for record in front}
-    rest = [r for r in measured if r.number not in members and not r.is_baseline]
-    for feasible, color, label in ((True, _GREY, "within the budget"), (False, _RED, "outside the budget")):
-        points = [r for r in rest if r.feasible is feasible]
-        if points:
-            xs, ys = zip(*map(_point, points), strict=True)
-            ax.scatter(xs, ys, s=18, color=color, alpha=0.7, label=label, linewidths=0)
-    if len(front):
-        _draw_members(ax, front)
-    baseline = next((r for r in measured if r.is_baseline), None)
-    if baseline is not None:
-        ax.scatter(*_point(baseline), marker="s", s=40, color=_BLACK, zorder=4, label="float model")
-    if limits is not None:
-        _draw_limits(ax, limits)
-    ax.invert_yaxis()
-    ax.set_xlabel("speed-up over the float model (times)")
-    ax.set_ylabel("accuracy drop (metric's unit)")
+        _draw_behind(ax, TrialTable.of(behind))
+    for kind in Kind:
+        marks = [mark for mark in chart.marks if mark.kind is kind]
+        if marks:
+            _draw_marks(ax, kind, marks)
+    if chart.steps:
+        ax.step(*zip(*chart.steps, strict=True), where="post", color=_BLUE, alpha=0.4, zorder=2)
+    if (chosen := chart.chosen) is not None:
+        name = f"{CHOSEN}: trial {chosen.row.number}"
+        ax.scatter(*chosen.point, s=150, facecolors="none", edgecolors=_BLACK, linewidths=1.5, zorder=5, label=name)
+    for mark in chart.marks:
+        if mark.has_arms:
+            number = str(mark.row.number)
+            ax.annotate(
+                number,
+                mark.point,
+                xytext=(6, 6),
+                textcoords="offset points",
+                fontsize=8,
+                color=_BLUE,
+                annotation_clip=True,
+            )
+    _draw_limits(ax, chart)
+    if behind is None:
+        # Another front would have to be seen as well.
+        ax.set_xlim(*chart.x)
+        ax.set_ylim(*chart.y)
+        ax.set_title(chart.note, loc="right", fontsize=9, color=_GREY)
+    ax.set_xlabel(SPEEDUP)
+    ax.set_ylabel(DROP)
     ax.grid(visible=True, alpha=0.25)
-    ax.legend(frameon=False, loc="lower left")
+    handles, labels = ax.get_legend_handles_labels()
+    # Below the axes it hides nothing.
+    below = (0.5, -0.12)
+    ax.legend(handles[::-1], labels[::-1], loc="upper center", bbox_to_anchor=below, ncols=3, frameon=False, fontsize=9)
     return ax
 
 
-def _draw_limits(ax: Axes, limits: Limits) -> None:
-    if (most := limits.max_drop) is not None:
-        ax.axhline(most, color=_RED, linewidth=1, linestyle="--")
-        ax.annotate(f"budget {most:g}", (1, most), xycoords=("axes fraction", "data"), ha="right", va="top", color=_RED)
-    if limits.max_ratio is not None:
-        ax.axvline(1 / limits.max_ratio, color=_RED, linewidth=1, linestyle="--")
-        where = (1 / limits.max_ratio, 1)
-        text = f" {limits.max_latency_ms:.4g} ms"
-        ax.annotate(text, where, xycoords=("data", "axes fraction"), ha="left", va="top", color=_RED)
+def _draw_behind(ax: Axes, table: TrialTable) -> None:
+    chart = Chart.of(table)
+    xs, ys = zip(*chart.steps, strict=True)
+    ax.step(xs, ys, where="post", color=_GREY, linewidth=5, alpha=0.35, zorder=1)
+    label = f"front after {len(chart.marks)} candidates"
+    ax.scatter(xs, ys, s=60, color=_GREY, alpha=0.35, zorder=1, label=label)
 
 
-def _draw_members(ax: Axes, front: ParetoFront) -> None:
-    """Intervals and number of one of each that differ in their recipes alone; the others are dots."""
-    rows = front.alike()
-    heads, others = [row[0] for row in rows], [record for row in rows for record in row[1:]]
-    if others:
-        xs, ys = zip(*map(_point, others), strict=True)
-        ax.scatter(xs, ys, s=18, color=_BLUE, zorder=3, linewidths=0)
-    speeds, drops = zip(*((_speed(record), _drop(record)) for record in heads), strict=True)
-    xs, ys = tuple(speed.value for speed in speeds), tuple(drop.value for drop in drops)
-    ax.errorbar(
-        xs,
-        ys,
-        xerr=_arms(speeds),
-        yerr=_arms(drops),
-        fmt="o",
-        markersize=6,
-        color=_BLUE,
-        elinewidth=1,
-        capsize=2,
-        zorder=3,
-        label="Pareto front, 95% intervals",
-    )
-    steps = [_point(record) for record in front.staircase]
-    ax.step(*zip(*steps, strict=True), where="post", color=_BLUE, alpha=0.4, zorder=2)
-    for record, x, y in zip(heads, xs, ys, strict=True):
-        ax.annotate(str(record.number), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8, color=_BLUE)
+def _draw_marks(ax: Axes, kind: Kind, marks: Sequence[Mark]) -> None:
+    xs, ys = zip(*(mark.point for mark in marks), strict=True)
+    color, armed = _COLORS[kind], [mark for mark in marks if mark.has_arms]
+    shape, size = ("s", 40) if kind is Kind.FLOAT else ("o", 36) if kind is Kind.FRONT else ("o", 18)
+    ax.scatter(xs, ys, s=size, marker=shape, color=color, linewidths=0, zorder=4 if armed else 3, label=str(kind))
+    if armed:
+        xs, ys = zip(*(mark.point for mark in armed), strict=True)
+        speedups, drops = [mark.speedup for mark in armed], [mark.drop for mark in armed]
+        # Its points are drawn already.
+        ax.errorbar(
+            xs, ys, xerr=_arms(speedups), yerr=_arms(drops), fmt="none", ecolor=color, elinewidth=1, capsize=2, zorder=3
+        )
 
 
-def _arms(estimates: tuple[Estimate, ...]) -> list[list[float]]:
+def _draw_limits(ax: Axes, chart: Chart) -> None:
+    """Their names stand at the ends that are far from the fast and accurate models."""
+    shift = (4.0, 3.0)
+    for line in chart.lines:
+        if line.axis == "y":
+            ax.axhline(line.value, color=_RED, linewidth=1, linestyle="--")
+            at = ("axes fraction", "data")
+            ax.annotate(line.text, (0, line.value), shift, xycoords=at, textcoords="offset points", color=_RED)
+        else:
+            ax.axvline(line.value, color=_RED, linewidth=1, linestyle="--")
+            at = ("data", "axes fraction")
+            turned = ax.annotate(
+                line.text, (line.value, 1), (-3, -4), xycoords=at, textcoords="offset points", color=_RED
+            )
+            turned.set(rotation=90, ha="right", va="top")
+
+
+def _arms(estimates: Sequence[Estimate]) -> list[list[float]]:
     """Lengths below and above the points; none where an interval is not known."""
     return [
         [e.value - e.low if e.known else 0.0 for e in estimates],
         [e.high - e.value if e.known else 0.0 for e in estimates],
     ]
-
-
-def _point(record: TrialRecord) -> tuple[float, float]:
-    return _speed(record).value, _drop(record).value
-
-
-def _speed(record: TrialRecord) -> Estimate:
-    return evaluation_of(record).latency.speedup
-
-
-def _drop(record: TrialRecord) -> Estimate:
-    return evaluation_of(record).accuracy.drop

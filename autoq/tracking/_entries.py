@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
-from autoq.search import ParetoFront, SearchInfo, TrialRecord, choose, objectives
+from autoq.search import ParetoFront, SearchInfo, TrialRow, choose, evaluation_of, row_metrics, row_recipe
 
 
 def search_params(info: SearchInfo) -> dict[str, str]:
@@ -39,49 +38,24 @@ def search_metrics(info: SearchInfo) -> dict[str, float]:
     }
 
 
-def trial_params(record: TrialRecord) -> dict[str, str]:
+def trial_params(row: TrialRow) -> dict[str, str]:
     """The recipe of a trial, as parameters of its run."""
-    recipe = record.plan.to_dict()["recipe"]
-    return {key: str(value) for key, value in recipe.items()} | {"float_groups": str(len(record.plan.float_groups))}
+    return {name: str(value) for name, value in row_recipe(row).items()}
 
 
-def trial_metrics(record: TrialRecord) -> dict[str, float]:
-    """What was measured of a trial, as metrics of its run."""
-    metrics = {f"seconds/{part}": value for part, value in record.seconds.items()}
-    metrics["plan/quantized_sites"] = record.quantized_sites
-    if (evaluation := record.evaluation) is not None:
-        accuracy, latency = evaluation.accuracy, evaluation.latency
-        metrics |= {
-            "accuracy/score": accuracy.mean,
-            "accuracy/drop": accuracy.drop.value,
-            "accuracy/drop_low": accuracy.drop.low,
-            "accuracy/drop_high": accuracy.drop.high,
-            "latency/ratio": latency.ratio.value,
-            "latency/ratio_low": latency.ratio.low,
-            "latency/ratio_high": latency.ratio.high,
-            "latency/speedup": latency.speedup.value,
-            "latency/p50_ms": latency.p50_ms,
-            "latency/p90_ms": latency.p90_ms,
-            "latency/per_second": latency.per_second,
-            "latency/disturbed": float(latency.disturbed),
-            "size/mb": evaluation.size_bytes / 1e6,
-            "execution/int8_layers": evaluation.execution.int8_layers,
-            "feasible": float(record.feasible),
-        }
-        conditions = asdict(latency.conditions)
-        metrics |= {f"conditions/{key}": value for key, value in conditions.items() if value is not None}
-    return metrics
+def trial_metrics(row: TrialRow) -> dict[str, float]:
+    """What was measured of a trial, as metrics of its run: they are called as the columns of trials.csv are."""
+    return {name: float(value) for name, value in row_metrics(row).items() if value is not None}
 
 
 def progress(front: ParetoFront, info: SearchInfo | None) -> dict[str, float]:
     """Hypervolume and best so far, for the parent's curves."""
-    if not len(front):
-        return {}
     worst_drop = 1.0 if info is None or info.max_drop is None else max(info.max_drop, 1e-9)
-    best = objectives(choose(front, "fastest" if info is None else info.choose))
-    return {
-        "search/hypervolume": front.hypervolume((worst_drop, 1.5)),
-        "search/best_ratio": best[1],
-        "search/best_drop": best[0],
-        "search/front_size": float(len(front)),
+    found = {"search/hypervolume": front.hypervolume((worst_drop, 1.5)), "search/front_size": float(len(front))}
+    if not len(front):
+        return found
+    best = evaluation_of(choose(front, "fastest" if info is None else info.choose))
+    return found | {
+        "search/best_speedup": best.latency.speedup.value,
+        "search/best_accuracy_drop": best.accuracy.drop.value,
     }

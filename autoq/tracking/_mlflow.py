@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from autoq.core import ConfigError, reason
-from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialState, choose
+from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialRow, TrialState, TrialTable, choose
 from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
 from autoq.tracking._logged_model import Export, log_model
 from autoq.tracking._store import (
@@ -58,6 +58,7 @@ class MlflowObserver:
             else "autoq". An active run in the same experiment and store becomes the parent of the search's.
         export: Saves the model of a trial as IR; None logs no models.
         figures: Metrics of a search that ended, for its parent run; None logs none.
+        table: Gives the table of a search that ended; None is that of its front.
         ends: Moment of `time.monotonic()` after which no model is logged but the chosen one.
 
     Raises:
@@ -71,12 +72,14 @@ class MlflowObserver:
         *,
         export: Export | None = None,
         figures: Figures | None = None,
+        table: Callable[[], TrialTable] | None = None,
         ends: float = math.inf,
     ) -> None:
         self.tracking_uri = tracking_store(tracking_uri)
         self.experiment_id: str | None = None
         self._export = export
         self._figures = figures
+        self._table = table
         self._ends = ends
         caller = enclosing_run(self.tracking_uri)
         self._experiment = experiment or DEFAULT_EXPERIMENT
@@ -86,6 +89,8 @@ class MlflowObserver:
         self._parent: str | None = None
         self._records: list[TrialRecord] = []
         self._logged: dict[int, str] = {}
+        # What the run of each trial was told last.
+        self._told: dict[int, dict[str, float]] = {}
         self._is_away = False
         try:
             self._open()
@@ -119,7 +124,7 @@ class MlflowObserver:
             return
         with self._reached():
             self._catch_up()
-            self._finish(records, front, files)
+            self._finish(TrialTable.of(front, self._info) if self._table is None else self._table(), front, files)
             self._client.set_terminated(self._parent, status="FINISHED")
             self._parent = None
 
@@ -198,7 +203,9 @@ class MlflowObserver:
         for child in self._children("= 'RUNNING'"):
             # Its session ended while it was logged; the trial is logged again, as a whole.
             self._client.delete_run(child.info.run_id)
-        self._logged = {int(run.data.tags[_TRIAL]): run.info.run_id for run in self._children("!= 'RUNNING'")}
+        logged = {int(run.data.tags[_TRIAL]): run for run in self._children("!= 'RUNNING'")}
+        self._logged = {number: run.info.run_id for number, run in logged.items()}
+        self._told = {number: dict(run.data.metrics) for number, run in logged.items()}
 
     def _children(self, status: str) -> list[Run]:
         """Child runs whose status is, or is not, one."""
@@ -229,22 +236,27 @@ class MlflowObserver:
         if record.error is not None:
             tags["autoq.error"] = record.error
         run_id = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
-        self._log(run_id, trial_metrics(record), trial_params(record))
+        row = TrialRow.alone(record)
+        self._told[record.number] = trial_metrics(row)
+        self._log(run_id, self._told[record.number], trial_params(row))
         self._client.log_dict(run_id, record.plan.to_record(), "plan.json")
         state = "FAILED" if record.state is TrialState.FAILED else "FINISHED"
         self._client.set_terminated(run_id, status=state)
         self._logged[record.number] = run_id
         self._log(self._parent, progress(front, self._info), {}, step=record.number)
 
-    def _finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+    def _finish(self, table: TrialTable, front: ParetoFront, files: Path | None) -> None:
         if self._figures is not None:
             self._log(self._parent, dict(self._figures()), {})
-        for record in records:
-            # Metrics of the closing session, as a second step of those of the trials.
-            if record.remeasured and record.number in self._logged:
-                self._log(self._logged[record.number], trial_metrics(record), {}, step=1)
+        for row in table.rows:
+            # Figures of the closing session take the place of the earlier ones: in MLflow, those of a later step count.
+            if row.number in self._logged and (figures := trial_metrics(row)) != self._told.get(row.number):
+                self._log(self._logged[row.number], figures, {}, step=1)
+                self._told[row.number] = figures
+        last = max((row.number for row in table.rows), default=0)
+        self._log(self._parent, progress(front, self._info), {}, step=last + 1)
         if files is not None:
-            for name in ("report.html", "front.png", "front.json", "best/plan.json", "run.json"):
+            for name in ("report.html", "front.png", "front.json", "trials.csv", "best/plan.json", "run.json"):
                 if (files / name).exists():
                     self._client.log_artifact(self._parent, str(files / name))
         members = {record.number for record in front}

@@ -77,9 +77,9 @@ def test_held_out_data_say_how_lucky_the_search_was():
     less = result(holdout_front={2: held_out(0.006, 0.0003)})
     assert less.holdout_verdict.endswith("0.0020 [0.0015, 0.0025] less than in the search.")
     assert found.figures["holdout/gap"] == found.gap.value
-    rows = found.to_pandas().set_index("number")
-    assert rows.loc[1, "holdout_drop"] == 0.002
-    assert np.isnan(rows.loc[0, "holdout_drop"])
+    rows = found.to_pandas().set_index("trial")
+    assert rows.loc[1, "held_out_accuracy_drop"] == 0.002
+    assert np.isnan(rows.loc[0, "held_out_accuracy_drop"])
     assert result().gap is result().holdout is result().holdout_verdict is None
 
 
@@ -146,7 +146,7 @@ def test_an_unknown_interval_proves_nothing(tmp_path):
     again = SearchResult.load(tmp_path)
     assert (again.verdict, again.info.notes) == (found.verdict, found.info.notes)
     assert not again.records[1].evaluation.accuracy.drop.known
-    assert again.to_pandas()["drop_low"].isna().tolist() == [False, True, True]
+    assert again.to_pandas()["accuracy_drop_low"].isna().tolist() == [False, True, True]
     text = (tmp_path / "report.html").read_text("utf-8")
     assert "0.0080 (interval unknown)" in text
     assert "<p>One number proves nothing.</p>" in text

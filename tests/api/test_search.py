@@ -155,9 +155,9 @@ def test_a_run_comes_back_from_its_folder(finished):
 
 def test_to_pandas_has_a_row_per_trial(finished):
     frame = finished.to_pandas()
-    assert list(frame["number"]) == [record.number for record in finished.records]
-    assert frame.loc[0, "drop"] == 0
-    assert {"preset", "ratio", "drop_low", "p50_ms", "int8_layers", "error"} <= set(frame.columns)
+    assert list(frame["trial"]) == [record.number for record in finished.records]
+    assert frame.loc[0, "accuracy_drop"] == 0
+    assert {"preset", "speedup", "accuracy_drop_low", "p50_ms", "int8_layers", "error"} <= set(frame.columns)
 
 
 def test_run_again_it_gives_its_result_and_measures_nothing(finished, monkeypatch):

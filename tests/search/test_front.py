@@ -151,8 +151,8 @@ def test_what_differs_in_its_recipe_alone_is_drawn_as_a_dot():
     alike = [record(0, 0.0104, 0.5), record(1, 0.01, 0.5), record(2, 0.0102, 0.5)]
     ax = ParetoFront([*alike, record(3, 0.001, 0.8)]).plot()
     assert [text.get_text() for text in ax.texts] == ["1", "3"]
-    (dots,) = [c for c in ax.collections if len(c.get_offsets()) == 2 and not c.get_label().startswith("within")]
-    np.testing.assert_allclose(sorted(map(tuple, dots.get_offsets())), [(2, 0.0102), (2, 0.0104)])
+    drawn = {c.get_label(): sorted(map(tuple, c.get_offsets())) for c in ax.collections}
+    np.testing.assert_allclose(drawn["on the front, like a numbered one"], [(2, 0.0102), (2, 0.0104)])
 
 
 def test_a_longer_search_stands_behind_a_front():

@@ -78,8 +78,8 @@ def test_one_parent_and_a_child_per_trial(uri, tmp_path):
     assert "report.html" in {file.path for file in client.list_artifacts(parent.info.run_id)}
     assert [int(child.data.tags["autoq.trial"]) for child in children] == [0, 1, 2, 3]
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
-    assert children[1].data.metrics["accuracy/drop"] == 0.004
-    assert children[1].data.metrics["latency/ratio"] == 0.5
+    assert children[1].data.metrics["accuracy_drop"] == 0.004
+    assert children[1].data.metrics["speedup"] == 2.0
     assert children[1].data.params["preset"] == "performance"
     assert [child.data.tags["autoq.front"] for child in children] == ["true", "true", "false", "false"]
     assert children[3].info.status == "FAILED"
@@ -164,9 +164,9 @@ def test_the_charts_are_laid_out_and_there_is_a_sentence_that_opens_them(uri, tm
     tags = client.get_experiment(observer.experiment_id).tags
     view = json.loads(tags["mlflow.sharedViewState.autoq"])
     axes = {(chart["xaxis"]["key"], chart["yaxis"]["key"]) for chart in view["compareRunCharts"] if "xaxis" in chart}
-    assert axes == {("latency/ratio", "accuracy/drop")}
+    assert axes == {("speedup", "accuracy_drop")}
     children = runs(client, observer)[1]
-    assert {"latency/ratio", "accuracy/drop"} <= set(children[1].data.metrics)
+    assert {"speedup", "accuracy_drop"} <= set(children[1].data.metrics)
     assert open_sentence(uri, "autoq").startswith(f"mlflow ui --backend-store-uri {uri}, then http://127.0.0.1:5000/#/")
     assert chart_url(observer.experiment_id) in open_sentence(uri, "autoq")
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,64 @@
+"""What is told of the chosen model, and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from autoq.core import RuntimePrecision, shown_ms
+from autoq.search import SearchInfo, TrialRow, evaluation_of
+
+
+def run_lines(model: Path, info: SearchInfo, chosen: TrialRow) -> str:
+    """Python that runs a saved model with OpenVINO, as it was measured, on zeros of the size of a sample.
+
+    Args:
+        model: Its `.xml`.
+        info: Of the search, which knows the inputs of a sample.
+        chosen: The trial that it is of.
+
+    Returns:
+        Three lines; nothing where the search does not know the inputs.
+    """
+    inputs = info.settings.get("inputs")
+    if not inputs:
+        return ""
+    arguments = [repr(str(model.resolve())), repr(info.device)]
+    if (precision := chosen.record.plan.recipe.runtime_precision) is not RuntimePrecision.DEFAULT:
+        arguments.append(repr({"INFERENCE_PRECISION_HINT": str(precision)}))
+    feed = ", ".join(f"{_key(port, place)!r}: {_zeros(port)}" for place, port in enumerate(inputs))
+    return (
+        "import numpy as np, openvino as ov\n"
+        f"model = ov.Core().compile_model({', '.join(arguments)})\n"
+        f"outputs = model({{{feed}}})"
+    )
+
+
+def chosen_facts(chosen: TrialRow) -> dict[str, str]:
+    """Recipe, precisions and times of the chosen model, by name."""
+    record, evaluation = chosen.record, evaluation_of(chosen.record)
+    recipe, latency = record.plan.to_dict()["recipe"], evaluation.latency
+    precisions = ", ".join(f"{count} {name}" for name, count in sorted(evaluation.execution.precisions.items()))
+    return {
+        "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
+        "groups in float": ", ".join(sorted(record.plan.float_groups)) or "none",
+        **({"choices of groups": "; ".join(_own_choices(chosen))} if record.plan.choices else {}),
+        "executed layers": precisions,
+        "latency": " / ".join(map(shown_ms, (latency.p25_ms, latency.p50_ms, latency.p90_ms))) + " (p25 / p50 / p90)",
+        "runtime": ", ".join(f"{key}={value}" for key, value in sorted(evaluation.runtime.items())),
+    }
+
+
+def _own_choices(chosen: TrialRow) -> Iterator[str]:
+    for group, own in chosen.record.plan.to_dict()["choices"].items():
+        yield f"{group}: " + ", ".join(f"{name} {value}" for name, value in own.items())
+
+
+def _key(port: dict[str, Any], place: int) -> str | int:
+    """What OpenVINO finds an input by: its name, or its place where it has none."""
+    return place if port["name"] is None else str(port["name"])
+
+
+def _zeros(port: dict[str, Any]) -> str:
+    return f"np.zeros({tuple(port['shape'])}, {port['type']!r})"

@@ -1,0 +1,108 @@
+"""The front as a table of text that fits its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autoq.search import (
+    ACCURACY_DROP,
+    FLOAT_GROUPS,
+    HELD_OUT,
+    INT8_LAYERS,
+    LATENCY,
+    ORIGIN,
+    REMARK,
+    SIZE,
+    SPEED_UP,
+    STANDING,
+    TRIAL,
+    TextColumn,
+    TrialRow,
+    TrialTable,
+    columns_of,
+    heading,
+    legend,
+    title_of,
+)
+
+# Where more are alike than this, the table shows the steps of the front alone.
+_MOST_ROWS = 16
+_GAP = 2
+# What a narrow place does without, first to last; then intervals go, and what is no figure at last.
+_SPARED = (REMARK, FLOAT_GROUPS, INT8_LAYERS, SIZE, HELD_OUT, LATENCY)
+_SHORTENED = (SPEED_UP, ACCURACY_DROP)
+
+
+def front_table(table: TrialTable, width: int) -> RenderableType:
+    """The front, fastest first, one line for members that differ in their recipes alone and are tied; and a legend.
+
+    Columns are left out, and intervals at last, so that no line is broken.
+
+    Args:
+        table: Of the search.
+        width: Characters that there are in a line.
+    """
+    rows = table.heads
+    if len(rows) > _MOST_ROWS:
+        steps = {row.number for row in table.front if row.is_step}
+        rows = tuple(row for row in rows if row.chosen or steps & {row.number, *row.stands_for})
+    cells = _fitting(rows, table, width)
+    shown = Table(box=None, pad_edge=False, padding=(0, _GAP // 2), header_style="bold")
+    for cell in cells:
+        side = "left" if cell.column.is_word else "right"
+        shown.add_column(Text(cell.title), justify=side, no_wrap=True, overflow="crop")  # type: ignore[arg-type]
+    for line in zip(*(cell.texts for cell in cells), strict=True):
+        shown.add_row(*map(Text, line))
+    below = [Text(line, style="dim") for line in _below(rows, table)]
+    return Group(Text(title_of(table), style="italic"), shown, *below)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A column as it is shown: its title and its texts."""
+
+    column: TextColumn
+    title: str
+    texts: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return max(map(cell_len, (self.title, *self.texts)))
+
+
+def _fitting(rows: Sequence[TrialRow], table: TrialTable, width: int) -> list[_Cells]:
+    """The columns, as many and as long as there is room for."""
+    digits = max((len(str(row.number)) for row in rows), default=1)
+    named = replace(TRIAL, text=lambda row, _: f"{row.number:>{digits}} {row.record.origin}", is_word=True)
+    columns = [named, *(column for column in columns_of(rows) if column not in {TRIAL, ORIGIN})]
+    cells = [_Cells(c, heading(c), tuple(c.text(row, table.limits) for row in rows)) for c in columns]
+    for spared in _SPARED:
+        if _width(cells) > width:
+            cells = [cell for cell in cells if cell.column is not spared]
+    for shortened in _SHORTENED:
+        if _width(cells) > width:
+            cells = [_without_interval(cell) if cell.column is shortened else cell for cell in cells]
+    return cells if _width(cells) <= width else [cell for cell in cells if cell.column is not STANDING]
+
+
+def _without_interval(cell: _Cells) -> _Cells:
+    return _Cells(cell.column, cell.column.title, tuple(text.partition(" ")[0] for text in cell.texts))
+
+
+def _width(cells: Sequence[_Cells]) -> int:
+    return sum(cell.width for cell in cells) + _GAP * (len(cells) - 1)
+
+
+def _below(rows: Sequence[TrialRow], table: TrialTable) -> Iterator[str]:
+    """What is to be known about the table: where its figures are from, what its words mean, what it leaves out."""
+    if table.is_closed:
+        yield "Measured together at the end: these figures replace the earlier ones."
+    yield from (f"{word}: {meaning}" for word, meaning in legend(rows).items())
+    if left := len(table.heads) - len(rows):
+        yield f"{left} more of the front, tied with these, are left out here."

@@ -1,0 +1,157 @@
+"""A search as a page and a picture that need nothing but themselves."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autoq.core import drafted, shown, shown_ms, write_text
+from autoq.report._chosen import chosen_facts, run_lines
+from autoq.report._page_parts import SCRIPT, STYLE
+from autoq.search import SearchInfo, TrialTable, chart_svg, legend_html, plot_table, title_of, trials_html
+
+# The page is to open at once, and to be sent by mail; the file beside it has every trial.
+_MOST_TRIALS = 1000
+
+
+def write_report(
+    folder: Path,
+    info: SearchInfo,
+    table: TrialTable,
+    *,
+    verdict: str,
+    reasons: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    model: Path | None = None,
+) -> Path:
+    """Writes `front.png` and `report.html`.
+
+    Args:
+        folder: Where to; it must exist.
+        info: What was searched.
+        table: Every trial.
+        verdict: The outcome in a sentence.
+        reasons: Why the chosen model is the chosen one, in sentences.
+        notes: More sentences about the outcome.
+        model: The chosen model as it is saved; None where it is not.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        OutputError: The folder cannot be written to.
+    """
+    with drafted(folder / "front.png") as draft:
+        _draw(draft, info, table)
+    return write_text(folder / "report.html", _page(info, table, verdict, reasons, notes, model))
+
+
+def _draw(draft: Path, info: SearchInfo, table: TrialTable) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = plot_table(table, figure.add_subplot())
+    # A name is no formula, and one that the font lacks letters of is no reason for a warning.
+    axes.set_title(f"{info.model_name} on {info.settings['hardware']['name']}", parse_math=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(draft, format="png", dpi=130)
+
+
+def _page(
+    info: SearchInfo,
+    table: TrialTable,
+    verdict: str,
+    reasons: Sequence[str],
+    notes: Sequence[str],
+    model: Path | None,
+) -> str:
+    name = html.escape(info.model_name)
+    body = "\n".join(_parts(info, table, verdict, reasons, notes, model))
+    return (
+        "<!doctype html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>{name}: Pareto front</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        # Whatever a name may smuggle in, no request leaves the page.
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+        "script-src 'unsafe-inline'\">"
+        f"<style>{STYLE}</style></head>\n"
+        f'<body class="autoq-dark"><main>\n{body}\n</main><div id="told" role="tooltip" hidden></div>\n'
+        f"<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def _parts(
+    info: SearchInfo,
+    table: TrialTable,
+    verdict: str,
+    reasons: Sequence[str],
+    notes: Sequence[str],
+    model: Path | None,
+) -> Iterator[str]:
+    yield f"<h1>{html.escape(info.model_name)}</h1>"
+    yield f'<p class="faint">{html.escape(info.name)} on {html.escape(info.hardware)}</p>'
+    yield '<section class="verdict">'
+    yield from (_paragraph(sentence) for sentence in (verdict, *reasons))
+    yield "</section>"
+    yield from (_paragraph(note[:1].upper() + note[1:]) for note in notes)
+    yield chart_svg(table, title=f"Pareto front of {info.model_name}")
+    yield f"<h2>{html.escape(title_of(table))}</h2>"
+    if table.is_closed:
+        yield _paragraph("Its models were measured together at the end; these figures replace the earlier ones.")
+    yield trials_html(table.front, table.limits, label="Pareto front")
+    yield legend_html(table.front)
+    if table.chosen is not None:
+        yield f"<h2>Chosen: trial {table.chosen.number}</h2>"
+        if model is not None and (lines := run_lines(model, info, table.chosen)):
+            yield f"<p>It runs with OpenVINO alone:</p><pre><code>{html.escape(lines)}</code></pre>"
+        yield _facts(chosen_facts(table.chosen))
+    yield "<h2>Float model</h2>"
+    yield _facts(_float_facts(info))
+    yield from _all_trials(table)
+    yield f"<details><summary>Search space and settings</summary>{_facts(_settings(info))}</details>"
+
+
+def _all_trials(table: TrialTable) -> Iterator[str]:
+    rows = table.rows[:_MOST_TRIALS]
+    count = f"All {len(rows)} trials" if len(rows) == len(table.rows) else f"The first {len(rows)} trials"
+    yield f"<details><summary>{count}</summary>"
+    if len(rows) < len(table.rows):
+        yield _paragraph(f"All {len(table.rows)} are in trials.csv.")
+    yield f"{trials_html(rows, table.limits, label='trials')}{legend_html(rows)}</details>"
+
+
+def _float_facts(info: SearchInfo) -> dict[str, str]:
+    accuracy = info.float_accuracy
+    return {
+        "score": f"{info.metric} {shown(accuracy.mean, significant=4)} on {accuracy.n} samples, in f32",
+        "latency": f"{shown_ms(info.float_latency.baseline_p50_ms)} at the device's default precision",
+        "timer against itself": info.float_latency.ratio.shown(least=3),
+        "budget": info.limits.summary or "none",
+    }
+
+
+def _settings(info: SearchInfo) -> dict[str, str]:
+    flat: dict[str, Any] = {
+        **info.space,
+        **info.settings,
+        "choose": info.choose,
+        "seed": info.seed,
+        "n_trials": info.n_trials,
+        "timeout_s": info.timeout_s,
+    }
+    return {key: str(value) for key, value in flat.items()}
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(key)}</th><td>{html.escape(value)}</td></tr>' for key, value in facts.items()
+    )
+    return f'<div class="facts"><table>{rows}</table></div>'
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>"
