@@ -20,7 +20,7 @@ from autoq.calibration import (
     statistics_digest,
     statistics_file,
 )
-from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice
+from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice, made_folder
 from autoq.evaluation import Accepted, RuntimeConfig, accepted, available_devices
 from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
 from autoq.transform import CandidateBuilder, align_channels, note_plan
@@ -196,7 +196,7 @@ def _collected(
 ) -> Statistics:
     size, path = settings.recipe.subset_size, None
     if settings.cache is not None:
-        settings.cache.mkdir(parents=True, exist_ok=True)
+        made_folder(settings.cache, "cache")
         digests = model_digest(network), inputs_digest(inputs, size)
         digest = statistics_digest(*digests, size, settings.precision, settings.reset_state)
         path = settings.cache / statistics_file(digest)

@@ -13,7 +13,17 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.core import DataError, Format, OutputError, drafted_folder, read_record, sweep, write_record
+from autoq.core import (
+    DataError,
+    Format,
+    OutputError,
+    drafted_folder,
+    made_folder,
+    path_of,
+    read_record,
+    sweep,
+    write_record,
+)
 from autoq.export import write_ir
 from autoq.graph import read_model
 
@@ -39,15 +49,8 @@ class RunFolder:
         Raises:
             OutputError: It cannot be made or written to.
         """
-        folder = cls(Path(path))
-        try:
-            folder.cache.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"output folder {str(path)!r} cannot be made: {error.strerror}; name a folder that can be written to."
-            raise OutputError(msg) from None
-        if not (os.access(folder.path, os.W_OK) and os.access(folder.cache, os.W_OK)):
-            msg = f"output folder {str(path)!r} cannot be written to; name another one."
-            raise OutputError(msg)
+        folder = cls(made_folder(path, "output folder"))
+        made_folder(folder.cache, "output folder")
         return folder
 
     @classmethod
@@ -57,7 +60,7 @@ class RunFolder:
         Raises:
             OutputError: There is no search in it, or one that still prepares.
         """
-        folder = cls(Path(path))
+        folder = cls(path_of(path, "folder of a search", OutputError))
         if not (folder.run.exists() or folder.best_so_far.exists()):
             msg = (
                 f"{str(path)!r} holds no search: there is no run.json in it, and no best.json of one that goes on; "

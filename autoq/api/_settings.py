@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 from autoq.core import (
     BiasCorrection,
+    ConfigError,
     ModelType,
     OverflowFix,
     PlanError,
@@ -21,6 +22,7 @@ from autoq.core import (
     ResetState,
     TargetDevice,
     nearest,
+    path_of,
 )
 from autoq.graph import IgnoredScope
 
@@ -146,7 +148,7 @@ class Settings:
             channel_alignment=channel_alignment,
             precision=_precision(precision),
             reset_state=resets,
-            cache=None if cache is None else Path(cache),
+            cache=None if cache is None else path_of(cache, "cache", ConfigError),
         )
 
 

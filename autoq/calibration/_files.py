@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openvino as ov
 
 from autoq.calibration._images import SUFFIXES, Images, images
 from autoq.calibration._reader import Reader
 from autoq.calibration._table import Table, of_frame, table
-from autoq.core import ConfigError, DataError, reason
+from autoq.core import ConfigError, DataError, path_of, quoted, read_npy, read_npz, reason
 
 # What a mapping that names files has beside options.
 _KINDS: Mapping[str, Callable[..., Any]] = {"images": images, "csv": table}
@@ -90,15 +89,15 @@ def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything 
     """
     if isinstance(data, Mapping):
         (kind,) = (kind for kind in _KINDS if kind in data)
-        options = {key: value for key, value in data.items() if key != kind}
+        options = {str(key): value for key, value in data.items() if key != kind}
         try:
-            return _KINDS[kind](folder / data[kind], **options)
+            return _KINDS[kind](folder / path_of(data[kind], kind, DataError), **options)
         except TypeError as error:
             msg = f"{kind} {str(data[kind])!r}: {reason(error)}."
             raise ConfigError(msg) from None
     if isinstance(data, list | tuple):
         return images([folder / part for part in data])
-    path = folder / data
+    path = folder / path_of(data, "data", DataError)
     suffix = path.suffix.lower()
     if suffix in {".npy", ".npz"}:
         return _arrays(path)
@@ -115,15 +114,15 @@ def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything 
 
 def _arrays(path: Path) -> Any:  # an array, a dict, or a pair
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found as file:
-            arrays = {key: file[key] for key in file.files}
+        if path.suffix.lower() == ".npz":
+            arrays = read_npz(path)
+        else:
+            with path.open("rb") as file:
+                return read_npy(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
-        msg = f"{str(path)!r} cannot be read: {error.strerror or reason(error)}."
+        msg = f"{quoted(str(path))} cannot be read: {error.strerror or reason(error)}."
         raise DataError(msg) from None
     except ValueError as error:
-        msg = f"{str(path)!r} holds no plain arrays: {reason(error)}"
+        msg = f"{quoted(str(path))} holds no plain arrays: {reason(error)}"
         raise DataError(msg) from None
     return (arrays["x"], arrays["y"]) if set(arrays) == {"x", "y"} else arrays

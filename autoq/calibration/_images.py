@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from autoq.calibration._image_input import Scaling, channels_of
 from autoq.calibration._ports import Port
-from autoq.core import ConfigError, DataError, reason
+from autoq.core import ConfigError, DataError, is_number, path_of, quoted, reason
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 LAYOUTS = ("NCHW", "NHWC")
 _GREY, _COLOURS = 1, 3
+_LONGEST_SIDE = 65_535
 _FLOAT: np.dtype[Any] = np.dtype(np.float32)
 
 Path_ = str | os.PathLike[str]
@@ -156,28 +157,27 @@ def images(
         DataError: There are no such files.
         ConfigError: An option makes no sense.
     """
-    height_width = (size, size) if isinstance(size, int) else size
-    if height_width is not None and (len(height_width) != 2 or any(int(length) < 1 for length in height_width)):
-        msg = f"images: size is {size!r}: write (height, width), or one number for both."
+    height_width = _height_width(size)
+    if height_width is None and size is not None:
+        msg = f"images: size is {quoted(size)}: write (height, width), or one number for both."
         raise ConfigError(msg)
     scales = _per_channel("scale", scale)
     if scales is not None and any(value < 1 for value in scales):
-        msg = (
-            f"images: scale is {scale!r}, but pixels are 0 to 255: multiply mean and scale by 255, and pass scale >= 1."
-        )
+        how = "multiply mean and scale by 255, and pass scale >= 1"
+        msg = f"images: scale is {quoted(scale)}, but pixels are 0 to 255: {how}."
         raise ConfigError(msg)
-    if layout is not None and layout.upper() not in {*LAYOUTS, "CHW", "HWC"}:
-        msg = f"images: layout is {layout!r}: use 'NCHW' or 'NHWC'."
+    if layout is not None and not (isinstance(layout, str) and layout.upper() in {*LAYOUTS, "CHW", "HWC"}):
+        msg = f"images: layout is {quoted(layout)}: use 'NCHW' or 'NHWC'."
         raise ConfigError(msg)
-    if colors is not None and colors.upper() not in {"RGB", "BGR"}:
-        msg = f"images: colors is {colors!r}: use 'RGB' or 'BGR'."
+    if colors is not None and not (isinstance(colors, str) and colors.upper() in {"RGB", "BGR"}):
+        msg = f"images: colors is {quoted(colors)}: use 'RGB' or 'BGR'."
         raise ConfigError(msg)
     files, classes, labels = _found(source)
     return Images(
         files,
         classes,
         labels,
-        None if height_width is None else (int(height_width[0]), int(height_width[1])),
+        height_width,
         _per_channel("mean", mean),
         scales,
         None if layout is None else f"N{layout.upper().removeprefix('N')}",
@@ -191,9 +191,13 @@ def images(
 def _found(source: Path_ | Iterable[Path_]) -> tuple[tuple[Path, ...], tuple[str, ...], tuple[int | None, ...]]:
     """Files, the names of classes, and the class of each file."""
     if not isinstance(source, str | os.PathLike):
-        files = tuple(Path(path) for path in source)
-    elif (folder := Path(source)).is_dir():
-        return _in_folder(folder)
+        files = tuple(path_of(path, "images:", DataError) for path in source)
+    elif (folder := path_of(source, "images:", DataError)).is_dir():
+        try:
+            return _in_folder(folder)
+        except OSError as error:
+            msg = f"images: folder {quoted(str(folder))} cannot be read: {error.strerror}."
+            raise DataError(msg) from None
     elif glob.has_magic(str(source)):
         matches = Path(folder.anchor).glob(str(folder.relative_to(folder.anchor)))
         files = tuple(sorted(path for path in matches if is_image_file(path)))
@@ -244,10 +248,18 @@ def _pixels(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[
             if size is not None and image.size != size[::-1]:
                 image = image.resize(size[::-1], Image.Resampling.BILINEAR)
             pixels = np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
-        msg = f"image {str(file)!r} cannot be read: {reason(error)}"
+    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
+        msg = f"image {quoted(str(file))} cannot be read: {reason(error)}"
         raise DataError(msg) from error
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _height_width(size: object) -> tuple[int, int] | None:
+    """Both lengths; None where they are none, or none that an array can have."""
+    lengths = size if isinstance(size, list | tuple) else (size, size)
+    if len(lengths) != 2 or not all(is_number(n) and 1 <= n <= _LONGEST_SIDE and n == int(n) for n in lengths):
+        return None
+    return int(lengths[0]), int(lengths[1])
 
 
 def _per_channel(what: str, value: float | Sequence[float] | None) -> tuple[float, ...] | None:
@@ -255,9 +267,9 @@ def _per_channel(what: str, value: float | Sequence[float] | None) -> tuple[floa
         return None
     try:
         numbers = tuple(float(number) for number in (value if isinstance(value, Sequence) else (value,)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = ()
-    if len(numbers) not in {1, 3, 4}:
-        msg = f"images: {what} is {value!r}: write a number, or one for each channel."
+    if len(numbers) not in {1, 3, 4} or not np.isfinite(numbers).all():
+        msg = f"images: {what} is {quoted(value)}: write a number, or one for each channel."
         raise ConfigError(msg)
     return numbers

@@ -7,14 +7,15 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoq.calibration._ports import Port
-from autoq.core import ConfigError, DataError, reason
+from autoq.core import ConfigError, DataError, path_of, reason
 
+# Characters; what has more of them is a text.
+_LONGEST_NUMBER = 100
 TARGETS = ("label", "labels", "target", "targets", "class", "y")
 Row = dict[str, Any]
 
@@ -109,7 +110,7 @@ def table(
         DataError: The file does not read, or a line has not as many values as the first.
         ConfigError: There is no such column.
     """
-    path = Path(source)
+    path = path_of(source, "table", DataError)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(file)
@@ -142,7 +143,7 @@ def table(
 
 def _value(text: str) -> Any:  # a number, a list or a text
     text = text.strip()
-    for kind in (int, float):
+    for kind in (int, float) if len(text) <= _LONGEST_NUMBER else ():
         try:
             return kind(text)
         except ValueError:
@@ -150,6 +151,6 @@ def _value(text: str) -> Any:  # a number, a list or a text
     if text.startswith("["):
         try:
             return json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return text
     return text

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
 
 import click
 
 from autoq.cli._show import as_json, print_json
-from autoq.core import OutputError, write_text
+from autoq.core import OutputError, made_folder, path_of, write_text
 
 _YAML = """\
 # One experiment: autoq search experiment.yaml
@@ -58,19 +57,15 @@ def metric(outputs, target):
 @as_json
 def init(folder: str, *, json_output: bool) -> None:
     """Writes a commented experiment file and a Python file for your own model, data and metric into FOLDER."""
-    place = Path(folder)
+    place = path_of(folder, "folder", OutputError)
     files = {place / "experiment.yaml": _YAML, place / "my_data.py": _CODE}
     for path in files:
         if os.path.lexists(path):
             msg = f"{str(path)!r} exists and is left as it is; name another folder."
             raise OutputError(msg)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for path, text in files.items():
-            write_text(path, text)
-    except OSError as error:
-        msg = f"folder {folder!r} cannot be written to: {error.strerror}."
-        raise OutputError(msg) from None
+    made_folder(place, "folder")
+    for path, text in files.items():
+        write_text(path, text)
     if json_output:
         print_json({"files": [str(path) for path in files]})
     else:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from autoq.calibration import names_files, read_files
-from autoq.core import ConfigError, DataError, named_reason, nearest, quoted, yaml_value
+from autoq.core import ConfigError, DataError, named_reason, nearest, path_of, quoted, yaml_value
 
 
 def load_function(name: str, folder: Path) -> Callable[..., Any]:
@@ -107,7 +107,7 @@ def _load_module(name: str) -> ModuleType:
 
 def _load_file(path: Path) -> ModuleType:
     """Runs a file as a module of its own; modules beside it can be imported by it."""
-    if not path.exists():
+    if not path_of(path, "code file", ConfigError).exists():
         msg = f"code file {str(path)!r} does not exist."
         raise ConfigError(msg)
     key = f"autoq_user_{path.resolve().as_posix().replace('/', '_').removesuffix('.py')}"

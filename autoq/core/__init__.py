@@ -29,6 +29,7 @@ from autoq.core._numerics import (
     quantization_level,
     symmetric_limits,
 )
+from autoq.core._paths import made_folder, path_of
 from autoq.core._plan import GROUP_CHOICES, QuantizationPlan, Recipe
 from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
 from autoq.core._reason import named_reason, reason
@@ -37,7 +38,7 @@ from autoq.core._shown_path import shown_path
 from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, stamped, write_arrays, write_record
 from autoq.core._typed_values import typed
 from autoq.core._typed_yaml import parse_fields, read_yaml, yaml_value
-from autoq.core._values import is_number, json_value, known_keys, mapping_of, path_of, whole_number
+from autoq.core._values import is_number, json_value, known_keys, mapping_of, whole_number
 from autoq.core._vocabulary import (
     BiasCorrection,
     DistortionMeasure,
@@ -105,6 +106,7 @@ __all__ = [
     "is_number",
     "json_value",
     "known_keys",
+    "made_folder",
     "mapping_of",
     "named_reason",
     "nearest",

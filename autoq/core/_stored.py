@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -199,6 +200,15 @@ def read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
     Raises:
         ValueError: It is damaged, holds Python objects, or claims to hold more than it does; says what is wrong.
     """
+    try:
+        return _read_npy(file, size)
+    except (SyntaxError, TokenError, MemoryError, RecursionError, TypeError, LookupError, OverflowError) as error:
+        # What numpy's reader of headers, which are Python's literals, raises beside a ValueError.
+        msg = f"the header of an array is damaged ({type(error).__name__})"
+        raise ValueError(msg) from None
+
+
+def _read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
     version = np.lib.format.read_magic(file)
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in read_header:
@@ -211,7 +221,8 @@ def read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
     count = 1
     for length in shape:
         count *= length
-    if min(shape, default=0) < 0 or count * dtype.itemsize > size:
+    # Of what takes no room, there is no end.
+    if min(shape, default=0) < 0 or count * max(dtype.itemsize, 1) > size:
         msg = f"an array claims to be {shape} of {dtype}, which is more than the file holds"
         raise ValueError(msg)
     array = np.zeros(count, dtype)

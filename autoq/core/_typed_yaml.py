@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from autoq.core._errors import ConfigError, nearest
-from autoq.core._values import mapping_of, path_of
+from autoq.core._paths import path_of
+from autoq.core._values import mapping_of
 from autoq.core._words import quoted
 
 if TYPE_CHECKING:

@@ -1,13 +1,11 @@
-"""Plain values as a user or a file gives them: mappings of known keys, numbers within bounds, paths, JSON."""
+"""Plain values as a user or a file gives them: mappings of known keys, numbers within bounds, JSON."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any
 
 from autoq.core._errors import AutoqError, ConfigError, PlanError, nearest
@@ -16,9 +14,6 @@ from autoq.core._words import quoted
 # Of values in values; a file or a user never needs so many.
 DEEPEST = 64
 _HOLDERS = (dict, list, tuple)
-# Of one part of a path, in bytes, and of a whole path (limits.h); file systems say the same in errors of many kinds.
-_LONGEST_PART = 255
-_LONGEST_PATH = 4_095
 # Whole numbers beyond this fit no integer of numpy, of OpenVINO or of a database.
 MOST_INT = 2**63 - 1
 
@@ -98,37 +93,3 @@ def json_value(text: str | bytes, noun: str, error: type[AutoqError] = ConfigErr
         why = "it is nested too deeply" if isinstance(fault, RecursionError) else str(fault)
         msg = f"{noun} is no JSON: {why}."
         raise error(msg) from None
-
-
-def path_of(given: str | os.PathLike[str], noun: str, error: type[AutoqError]) -> Path:
-    """A path as a user gives it, which a file system can have.
-
-    Args:
-        given: The path.
-        noun: What it is called in errors.
-        error: Kind of the error.
-
-    Raises:
-        AutoqError: (Of the kind that is given) it is empty, has a NUL, cannot be encoded, or is too long.
-    """
-    why = None
-    try:
-        text = os.fspath(given)
-        if not isinstance(text, str):
-            raise TypeError
-        encoded = os.fsencode(text)
-    except TypeError:
-        why = "it must be a text or a path"
-    except UnicodeEncodeError:
-        why = "this system's encoding of file names lacks a character of it"
-    else:
-        if not text:
-            why = "it is empty"
-        elif "\0" in text:
-            why = "a path has no NUL"
-        elif len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_PART for part in encoded.split(b"/")):
-            why = f"its parts may have {_LONGEST_PART} bytes and all of it {_LONGEST_PATH}"
-    if why is not None:
-        msg = f"{noun} {quoted(given)} can be no path: {why}."
-        raise error(msg)
-    return Path(text)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import openvino as ov
 
-from autoq.core import OutputError, drafted_together, reason
+from autoq.core import OutputError, drafted_together, made_folder, path_of, quoted, reason
 from autoq.search import TrialRecord, evaluation_to_dict
 from autoq.transform import PLAN_NOTE, VERSION_NOTE, note_plan
 
@@ -45,8 +44,8 @@ def check_model_path(path: Path) -> Path:
     Raises:
         OutputError: It is no `.xml`, or its folder cannot be made or written to.
     """
-    if path.suffix != ".xml":
-        msg = f"model path {str(path)!r} must end in .xml; the weights are written beside it as .bin."
+    if path_of(path, "model path", OutputError).suffix != ".xml":
+        msg = f"model path {quoted(str(path))} must end in .xml; the weights are written beside it as .bin."
         raise OutputError(msg)
     check_folder(path.parent)
     return path
@@ -58,14 +57,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         OutputError: It cannot be made or written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"folder {str(folder)!r} cannot be made: {error.strerror}."
-        raise OutputError(msg) from None
-    if not os.access(folder, os.W_OK):
-        msg = f"folder {str(folder)!r} cannot be written to."
-        raise OutputError(msg)
+    made_folder(folder, "folder")
 
 
 def save_model(model: ov.Model, path: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.core import ModelError, named_reason, reason
+from autoq.core import ModelError, named_reason, path_of, reason
 from autoq.graph._normal_form import normal_form
 
 _FILES = {
@@ -37,7 +37,7 @@ def read_model(source: Any, example_input: Any = None) -> ov.Model:  # a path or
     if isinstance(source, ov.Model):
         return normal_form(source)
     if isinstance(source, str | os.PathLike):
-        return normal_form(_read_path(Path(source)))
+        return normal_form(_read_path(path_of(source, "model", ModelError)))
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(source, torch.nn.Module):
         return normal_form(_read_torch(source, example_input))
