@@ -114,8 +114,9 @@ def search(
         seed: Of the sampler.
         out: Folder for the study, the statistics, the report and the chosen model.
         name: Of the study and of the MLflow run; by default the folder's or the model's.
-        experiment: MLflow experiment; by default that of the run that you have active, which then is the parent of
-            the search's, else "autoq".
+        experiment: MLflow experiment; by default that of the run that you have active, else the one that
+            `mlflow.set_experiment` or the environment names, else "autoq". A run that you have active in the same store
+            is the parent of the search's.
         model_type: "transformer" for its placement rules.
         target_device: Hardware table for placement.
         runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autoq.search import TrialRecord
-from autoq.tracking._store import quiet
+from autoq.tracking._store import quiet, told_of
 
 Export = Callable[[TrialRecord, Path], Path]
 _SERVED = Path(__file__).with_name("_served.py")
@@ -41,26 +41,21 @@ def log_model(
 
     if client.get_run(run_id).outputs.model_outputs:
         return  # an earlier session logged it
-    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet(), told_of(store):
         path = export(record, Path(folder) / "ir" / "model.xml")
-        mlflow.set_tracking_uri(store)
-        try:
-            # MLflow would make it in the process's default experiment.
-            made = client.create_logged_model(experiment_id, name=f"trial-{record.number}", source_run_id=run_id)
-            Model.log(
-                artifact_path=None,
-                model_id=made.model_id,
-                flavor=mlflow.pyfunc,
-                run_id=run_id,
-                python_model=str(_SERVED),
-                artifacts={"ir": str(path.parent)},
-                signature=_signature(path),
-                pip_requirements=_requirements(),
-                model_config={"device": device},
-            )
-        finally:
-            mlflow.set_tracking_uri(before)
+        # MLflow would make it in the process's default experiment.
+        made = client.create_logged_model(experiment_id, name=f"trial-{record.number}", source_run_id=run_id)
+        Model.log(
+            artifact_path=None,
+            model_id=made.model_id,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            python_model=str(_SERVED),
+            artifacts={"ir": str(path.parent)},
+            signature=_signature(path),
+            pip_requirements=_requirements(),
+            model_config={"device": device},
+        )
 
 
 def _signature(path: Path) -> Any:  # MLflow ships no types

@@ -19,17 +19,16 @@ import numpy as np
 
 from autoq.core import ConfigError, reason
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialRow, TrialState, TrialTable, choose
+from autoq.tracking._caller import active_run_id, place_of
 from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
 from autoq.tracking._logged_model import Export, log_model
 from autoq.tracking._store import (
-    DEFAULT_EXPERIMENT,
     asking,
-    enclosing_run,
-    experiment_of,
     is_server,
     telling,
     tracking_store,
 )
+from autoq.tracking._tags import trial_tags
 from autoq.tracking._view import share_view
 
 if TYPE_CHECKING:
@@ -55,7 +54,8 @@ class MlflowObserver:
         tracking_uri: Of the store, such as "sqlite:///mlflow.db" or "http://..."; None is the one that MLflow has been
             told or finds in its environment, else "sqlite:///mlflow.db".
         experiment: Name of the experiment, which is made where it is missing; None is that of the caller's active run,
-            else "autoq". An active run in the same experiment and store becomes the parent of the search's.
+            else the one that MLflow has been told or finds in its environment, else "autoq". A run that is active in
+            the same store becomes the parent of the search's.
         export: Saves the model of a trial as IR; None logs no models.
         figures: Metrics of a search that ended, for its parent run; None logs none.
         table: Gives the table of a search that ended; None is that of its front.
@@ -81,9 +81,9 @@ class MlflowObserver:
         self._figures = figures
         self._table = table
         self._ends = ends
-        caller = enclosing_run(self.tracking_uri)
-        self._experiment = experiment or DEFAULT_EXPERIMENT
-        self._caller = caller if experiment is None else None
+        self._experiment = experiment
+        self._active = active_run_id()
+        self._caller: Run | None = None
         self._client: Any = None  # MlflowClient, whose package has no types
         self._info: SearchInfo | None = None
         self._parent: str | None = None
@@ -91,11 +91,10 @@ class MlflowObserver:
         self._logged: dict[int, str] = {}
         # What the run of each trial was told last.
         self._told: dict[int, dict[str, float]] = {}
+        self._tags: dict[int, dict[str, str]] = {}
         self._is_away = False
         try:
             self._open()
-            if caller is not None and caller.info.experiment_id == self.experiment_id:
-                self._caller = caller
         except ConfigError:
             # A server may be back when there is something to write, and the search is told then if it is not.
             if not is_server(self.tracking_uri):
@@ -152,12 +151,10 @@ class MlflowObserver:
             except Exception as error:  # every kind of store has errors of its own
                 msg = f"MLflow store {self.tracking_uri!r} cannot be opened: {reason(error)}"
                 raise ConfigError(msg) from error
-            if self._caller is not None:
-                self.experiment_id = str(self._caller.info.experiment_id)
-            else:
-                self.experiment_id = experiment_of(client, self.tracking_uri, self._experiment)
+            place = place_of(client, self.tracking_uri, self._experiment, self._active)
+            self.experiment_id, self._caller = place.experiment_id, place.caller
             with asking():
-                share_view(client, self.experiment_id)
+                share_view(client, str(self.experiment_id))
             self._client = client
 
     @contextmanager
@@ -183,6 +180,7 @@ class MlflowObserver:
         for place, record in enumerate(self._records):
             if record.number not in self._logged:
                 self._child(record, ParetoFront(self._records[: place + 1]))
+        self._mark(TrialTable.of(ParetoFront(self._records), self._info))
 
     def _open_parent(self) -> None:
         info = self._info
@@ -193,6 +191,8 @@ class MlflowObserver:
         if found:
             parent = found[0].info.run_id
             self._client.update_run(parent, status="RUNNING")
+            if self._caller is not None:
+                self._client.set_tag(parent, _PARENT, self._caller.info.run_id)
         else:
             tags = {_STUDY: info.name, _KEY: key, "mlflow.runName": info.name, "autoq.device": info.device}
             if self._caller is not None:
@@ -206,6 +206,7 @@ class MlflowObserver:
         logged = {int(run.data.tags[_TRIAL]): run for run in self._children("!= 'RUNNING'")}
         self._logged = {number: run.info.run_id for number, run in logged.items()}
         self._told = {number: dict(run.data.metrics) for number, run in logged.items()}
+        self._tags = {number: dict(run.data.tags) for number, run in logged.items()}
 
     def _children(self, status: str) -> list[Run]:
         """Child runs whose status is, or is not, one."""
@@ -259,10 +260,19 @@ class MlflowObserver:
             for name in ("report.html", "front.png", "front.json", "trials.csv", "best/plan.json", "run.json"):
                 if (files / name).exists():
                     self._client.log_artifact(self._parent, str(files / name))
-        members = {record.number for record in front}
-        for number, run_id in self._logged.items():
-            self._client.set_tag(run_id, "autoq.front", str(number in members).lower())
+        self._mark(table)
         self._log_models(front)
+
+    def _mark(self, table: TrialTable) -> None:
+        """Has each child say where it stands now, the one that is not chosen any more before the one that is."""
+        from mlflow.entities import RunTag
+
+        for row in sorted(table.rows, key=lambda row: row.chosen):
+            run_id, known, tags = self._logged.get(row.number), self._tags.get(row.number, {}), trial_tags(row)
+            changed = [RunTag(key, value) for key, value in tags.items() if known.get(key) != value]
+            if run_id is not None and changed:
+                self._client.log_batch(run_id, tags=changed)
+                self._tags[row.number] = known | tags
 
     def _log_models(self, front: ParetoFront) -> None:
         if self._export is None or self._info is None or self.experiment_id is None or not len(front):

@@ -5,19 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import unquote
 
-from autoq.core import ConfigError, reason, shown_path
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
+from autoq.core import ConfigError, reason
 
 DEFAULT_STORE = "sqlite:///mlflow.db"
 DEFAULT_EXPERIMENT = "autoq"
+_STORE = "MLFLOW_TRACKING_URI"
 _BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 # MLflow tries a server that does not answer for minutes. A server that is there answers a first question in this time.
 _ASKING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
@@ -37,61 +35,73 @@ def tracking_store(tracking_uri: str | None) -> str:
     return str(mlflow.get_tracking_uri()) if mlflow.is_tracking_uri_set() else DEFAULT_STORE
 
 
-def enclosing_run(store: str) -> Run | None:
-    """The run that the caller has active in this store; None where there is none."""
+def same_store(store: str) -> bool:
+    """Whether a store is the one that MLflow was told, or finds in its environment."""
     import mlflow
 
-    active = mlflow.active_run()
-    return active if active is not None and mlflow.get_tracking_uri() == store else None
+    if not mlflow.is_tracking_uri_set():
+        return store == DEFAULT_STORE
+    own = str(mlflow.get_tracking_uri())
+    return own == store or _resolved(own) == _resolved(store)
+
+
+def _resolved(store: str) -> str:
+    """A URI, the path of a file in it as an absolute one."""
+    scheme, slashes, path = store.partition("sqlite:///")
+    return f"{slashes}{Path(path).absolute()}" if slashes and not scheme else store
 
 
 def is_server(store: str) -> bool:
     """Whether a store is reached over a network, and so may be away for a while."""
-    return store.startswith(("http://", "https://"))
+    return store.startswith(("http://", "https://", "databricks"))
 
 
-def experiment_of(client: Any, store: str, name: str) -> str:  # MlflowClient, whose package has no types
-    """Id of an experiment; it is made where it is missing.
+def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> str | None:
+    """Id of an experiment; None where it is missing and is not to be made.
+
+    Args:
+        client: MlflowClient, whose package has no types.
+        store: Its URI.
+        name: Of the experiment.
+        make: Make it where it is missing.
 
     Raises:
-        ConfigError: The store cannot be opened, or a server does not answer within seconds.
+        ConfigError: The store cannot be opened, or a server does not answer within seconds; or the experiment was
+            deleted.
     """
     try:
         with asking():
             known = client.get_experiment_by_name(name)
-            if known is not None:
+            if known is None and not make:
+                return None
+            if known is not None and known.lifecycle_stage == "active":
                 return str(known.experiment_id)
+            if known is not None:
+                msg = f"MLflow experiment {name!r} was deleted: restore it there, or name another one."
+                raise ConfigError(msg)
             return str(client.create_experiment(name, artifact_location=_artifacts(store)))
+    except ConfigError:
+        raise
     except Exception as error:  # every store has errors of its own
         msg = f"MLflow store {store!r} cannot be opened: {reason(error)}"
         raise ConfigError(msg) from error
 
 
-def open_sentence(tracking_uri: str | None, experiment: str | None) -> str:
-    """How a person opens the MLflow UI on the charts of an experiment."""
-    from mlflow import MlflowClient
+@contextmanager
+def told_of(store: str) -> Iterator[None]:
+    """Has MLflow's own functions write to a store, and leaves it as the caller told it, the environment too."""
+    import mlflow
 
-    store = tracking_store(tracking_uri)
+    named = os.environ.pop(_STORE, None)
+    told = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(store)
     try:
-        with asking():
-            known = MlflowClient(store).get_experiment_by_name(experiment or DEFAULT_EXPERIMENT)
-    except Exception:  # noqa: BLE001  # of any kind; the search has told of it
-        known = None
-    place = "" if known is None else chart_url(known.experiment_id)
-    if store.startswith(("http://", "https://")):
-        return f"{store.rstrip('/')}/{place}"
-    return f"mlflow ui --backend-store-uri {shlex.quote(_shown(store))}, then http://127.0.0.1:5000/{place}"
-
-
-def _shown(store: str) -> str:
-    """The URI of a store as short as it can be written where the process works."""
-    scheme, slashes, path = store.partition("sqlite:///")
-    return f"{slashes}{shown_path(path)}" if slashes and not scheme else shown_path(store)
-
-
-def chart_url(experiment_id: str) -> str:
-    """What follows the server's address to open the charts of an experiment."""
-    return f"#/experiments/{experiment_id}/runs?compareRunsMode=CHART&viewStateShareKey=autoq"
+        yield
+    finally:
+        mlflow.set_tracking_uri(told)
+        os.environ.pop(_STORE, None)
+        if named is not None:
+            os.environ[_STORE] = named
 
 
 @contextmanager
@@ -144,4 +154,5 @@ def _artifacts(store: str) -> str | None:
     prefix = "sqlite:///"
     if not store.startswith(prefix):
         return None
-    return (Path(store.removeprefix(prefix)).resolve().parent / "mlartifacts").as_uri()
+    path = unquote(store.removeprefix(prefix).partition("?")[0])
+    return (Path(path).resolve().parent / "mlartifacts").as_uri()

@@ -17,7 +17,6 @@ from autoq.evaluation import Accuracy
 from autoq.export import save_candidate
 from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
 from autoq.tracking import MlflowObserver, chart_url, open_sentence
-from autoq.tracking._store import tracking_store
 
 RECORDS = [
     record(0, 0.0, 1.0, origin="float", fingerprint="float"),
@@ -25,6 +24,15 @@ RECORDS = [
     record(2, 0.03, 0.4, feasible=False),
     record(3, state=TrialState.FAILED, evaluation=None, error="it does not compile"),
 ]
+# Of these records, what each is.
+TAGS = {
+    "chosen": [False, True, False, False],
+    "front": [True, True, False, False],
+    "tied": [False, False, False, False],
+    "feasible": [True, True, False, False],
+    "pruned": [False, False, False, False],
+    "failed": [False, False, False, True],
+}
 INFO = SearchInfo(
     name="net-1",
     model_name="net",
@@ -44,8 +52,8 @@ INFO = SearchInfo(
 
 
 @pytest.fixture
-def uri(tmp_path):
-    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+def uri(store):
+    return store
 
 
 def track(uri, records, *, earlier=(), finish=True, export=None, files=None):
@@ -67,7 +75,8 @@ def runs(client, observer):
     return parents, sorted(children, key=lambda found: int(found.data.tags["autoq.trial"]))
 
 
-def test_one_parent_and_a_child_per_trial(uri, tmp_path):
+def test_one_parent_and_a_child_per_trial(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'made_here.db'}"
     (tmp_path / "report.html").write_text("<p>report")
     client, observer = track(uri, RECORDS, files=tmp_path)
     parents, children = runs(client, observer)
@@ -81,7 +90,9 @@ def test_one_parent_and_a_child_per_trial(uri, tmp_path):
     assert children[1].data.metrics["accuracy_drop"] == 0.004
     assert children[1].data.metrics["speedup"] == 2.0
     assert children[1].data.params["preset"] == "performance"
-    assert [child.data.tags["autoq.front"] for child in children] == ["true", "true", "false", "false"]
+    tags = {name: [child.data.tags[f"autoq.{name}"] for child in children] for name in TAGS}
+    assert {name: [value == "true" for value in values] for name, values in tags.items()} == TAGS
+    assert {value for values in tags.values() for value in values} == {"true", "false"}
     assert children[3].info.status == "FAILED"
     assert children[3].data.tags["autoq.error"] == "it does not compile"
     plan = client.download_artifacts(children[1].info.run_id, "plan.json", str(tmp_path))
@@ -177,38 +188,6 @@ def test_the_charts_are_laid_out_and_there_is_a_sentence_that_opens_them(uri, tm
 def test_a_store_that_cannot_be_opened(uri):
     with pytest.raises(ConfigError, match=r"MLflow store '.*' cannot be opened: "):
         MlflowObserver(uri, "autoq")
-
-
-def test_a_callers_active_run_is_the_parent_in_its_own_store(uri, tmp_path):
-    mlflow.set_tracking_uri(uri)
-    try:
-        experiment = mlflow.create_experiment("mine", artifact_location=(tmp_path / "files").as_uri())
-        with mlflow.start_run(experiment_id=experiment) as mine:
-            observer = MlflowObserver(None, None)
-            observer.on_start(INFO, RECORDS[:2])
-            observer.on_finish(RECORDS[:2], ParetoFront(RECORDS[:2]), None)
-            assert mlflow.active_run().info.run_id == mine.info.run_id
-    finally:
-        mlflow.set_tracking_uri(None)
-    assert observer.experiment_id == experiment
-    found = MlflowClient(uri).search_runs([experiment])
-    (parent,) = [run for run in found if run.data.tags.get("mlflow.parentRunId") == mine.info.run_id]
-    children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert len(children) == 2
-    assert {run.info.status for run in found} == {"FINISHED"}
-
-
-def test_the_store_is_that_of_the_environment_unless_another_is_named(uri, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert MlflowObserver(None, None).tracking_uri == uri
-    assert tracking_store("sqlite:///other.db") == "sqlite:///other.db"
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert tracking_store(None) == "sqlite:///mlflow.db"
-    mlflow.set_tracking_uri(uri)
-    try:
-        assert tracking_store(None) == uri
-    finally:
-        mlflow.set_tracking_uri(None)
 
 
 def refuse(*_, **__):

@@ -1,0 +1,31 @@
+"""Tags by which the runs of trials are told apart and found in MLflow."""
+
+from __future__ import annotations
+
+from autoq.evaluation import Outcome
+from autoq.search import Place, TrialRow, TrialState
+
+_PRUNED = {Outcome.INFEASIBLE, Outcome.DOMINATED}
+
+
+def trial_tags(row: TrialRow) -> dict[str, str]:
+    """What a trial is, "true" or "false" by tag.
+
+    1. `autoq.chosen`: what the search recommends; of one trial at most.
+    2. `autoq.front`: on the front. `autoq.tied`: there, and not told apart from another member by the evidence.
+    3. `autoq.feasible`: measured, and within all limits.
+    4. `autoq.pruned`: given up after part of the samples. `autoq.failed`: the device or the model refused.
+
+    Args:
+        row: The trial among the others.
+    """
+    record, evaluation = row.record, row.record.evaluation
+    is_it = {
+        "chosen": row.chosen,
+        "front": row.place is Place.FRONT,
+        "tied": row.tied,
+        "feasible": evaluation is not None and record.feasible,
+        "pruned": evaluation is not None and evaluation.accuracy.outcome in _PRUNED,
+        "failed": record.state is TrialState.FAILED,
+    }
+    return {f"autoq.{name}": str(value).lower() for name, value in is_it.items()}
