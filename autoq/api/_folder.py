@@ -22,6 +22,7 @@ from autoq.core import (
     path_of,
     read_record,
     sweep,
+    sweep_temporary,
     write_record,
 )
 from autoq.export import write_ir
@@ -141,7 +142,7 @@ class RunFolder:
     def sweep(self) -> int:
         """Removes what ended processes left half written; only while nobody else writes here. Gives how many."""
         kept = (path for path in self.cache.glob("**/") if not path.name.startswith("."))
-        return sum(sweep(path) for path in {self.path, *kept})
+        return sum(sweep(path) for path in {self.path, *kept}) + sweep_temporary()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -156,6 +157,7 @@ class RunFolder:
             except BlockingIOError:
                 msg = f"another search is running in {str(self.path)!r}; wait for it or name another folder."
                 raise OutputError(msg) from None
+            self.sweep()
             yield
 
 

@@ -36,6 +36,7 @@ from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._shown_path import shown_path
 from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, stamped, write_arrays, write_record
+from autoq.core._temporary import sweep_temporary, temporary_folder
 from autoq.core._typed_values import typed
 from autoq.core._typed_yaml import parse_fields, read_yaml, yaml_value
 from autoq.core._values import is_number, json_value, known_keys, mapping_of, whole_number
@@ -128,7 +129,9 @@ __all__ = [
     "shown_path",
     "stamped",
     "sweep",
+    "sweep_temporary",
     "symmetric_limits",
+    "temporary_folder",
     "typed",
     "whole_number",
     "write_arrays",

@@ -182,7 +182,7 @@ def _said(path: Path) -> Iterator[None]:
 @contextmanager
 def _draft_folder(path: Path) -> Iterator[Path]:
     """A locked folder beside a path, which is removed at the end with what is left in it."""
-    folder, descriptor = _locked_folder(path)
+    folder, descriptor = locked_folder(path)
     try:
         yield folder
     finally:
@@ -192,7 +192,8 @@ def _draft_folder(path: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _locked_folder(path: Path) -> tuple[Path, int]:
+def locked_folder(path: Path) -> tuple[Path, int]:
+    """A new folder beside a path, and the descriptor that holds its lock, so that `sweep` leaves it alone till then."""
     while True:
         folder = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}{_SUFFIX}")
         folder.mkdir()

@@ -6,16 +6,14 @@ import io
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import openvino as ov
 
-from autoq.core import AutoqError, ModelError, named_reason, reason
+from autoq.core import AutoqError, ModelError, named_reason, reason, temporary_folder
 from autoq.evaluation._channel import Message
 from autoq.evaluation._runtime import core
 
@@ -84,8 +82,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
         if not isinstance(obj, ov.Model):
             return None
         first = len(self.files)
-        with tempfile.TemporaryDirectory(prefix="autoq-") as folder:
-            xml = Path(folder) / "model.xml"
+        with temporary_folder() as folder:
+            xml = folder / "model.xml"
             try:
                 ov.serialize(obj, xml)
             except RuntimeError as error:

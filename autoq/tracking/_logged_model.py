@@ -2,60 +2,150 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 
+from autoq.core import temporary_folder
 from autoq.search import TrialRecord
-from autoq.tracking._store import quiet, told_of
+from autoq.tracking._store import quiet
 
 Export = Callable[[TrialRecord, Path], Path]
 _SERVED = Path(__file__).with_name("_served.py")
+# What MLflow names a file that is being written to a folder of artifacts.
+_UPLOADING = ".artifact.uploading.*"
 
 
 def log_model(
     client: Any,  # MlflowClient, whose package has no types
-    store: str,
-    experiment_id: str,
+    experiment_id: str | None,
     run_id: str,
     record: TrialRecord,
     export: Export,
     device: str,
 ) -> None:
-    """Logs the model of a trial to its run, unless that has one.
+    """Logs the model of a trial to its run, unless that has one; one that is there in part is completed.
+
+    It is pending until all of it is there. The run is told of it as the last, so that a run never has half a model.
 
     Args:
         client: Of the store.
-        store: Its URI.
         experiment_id: Where the model belongs.
         run_id: Of the trial.
         record: The trial.
         export: Saves its model as IR.
         device: That it is to be served on.
     """
+    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+    made = _model_of(client, experiment_id, run_id)
+    if made is None:
+        made = client.create_logged_model(experiment_id, name=f"trial-{record.number}", source_run_id=run_id)
+    if made.status != LoggedModelStatus.READY:
+        try:
+            with quiet(), temporary_folder(libraries=True) as folder:
+                path = export(record, folder / "ir" / "model.xml")
+                _save(folder / "model", made, run_id, path, device)
+                without_uploads(made.artifact_location)
+                client.log_model_artifacts(made.model_id, str(folder / "model"))
+            _log_metrics(client, run_id, made)
+            client.finalize_logged_model(made.model_id, LoggedModelStatus.READY)
+        except BaseException:
+            with suppress(Exception):
+                client.finalize_logged_model(made.model_id, LoggedModelStatus.FAILED)
+            raise
+    outputs = client.get_run(run_id).outputs.model_outputs
+    if made.model_id not in {output.model_id for output in outputs}:
+        client.log_outputs(run_id, [LoggedModelOutput(made.model_id, step=0)])
+
+
+def give_up_pending(client: Any, experiment_id: str | None, run_ids: Iterable[str]) -> None:
+    """Marks the models of these runs as failed that are pending: nobody is at work on them.
+
+    Args:
+        client: Of the store.
+        experiment_id: Of the models.
+        run_ids: Of the trials.
+    """
+    from mlflow.entities import LoggedModelStatus
+
+    runs = set(run_ids)
+    for model in _models(client, experiment_id, "status = 'PENDING'"):
+        if model.source_run_id in runs:
+            client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
+
+
+def without_uploads(place: str) -> None:
+    """Removes the files that a killed process was writing to a folder of artifacts, where it is on this machine.
+
+    Args:
+        place: URI or path of the artifacts of a run or a model that nobody else is at work on.
+    """
+    address = urlsplit(place)
+    if address.scheme in {"", "file"}:
+        folder = Path(url2pathname(address.path))
+        for left in folder.rglob(_UPLOADING) if folder.is_dir() else ():
+            left.unlink(missing_ok=True)
+
+
+def _model_of(client: Any, experiment_id: str | None, run_id: str) -> Any:  # LoggedModel, whose package has no types
+    """The model of a run: one that is ready, else one that is not; None where it has none."""
+    from mlflow.entities import LoggedModelStatus
+
+    found = _models(client, experiment_id, f"source_run_id = '{run_id}'")
+    return min(found, key=lambda model: model.status != LoggedModelStatus.READY, default=None)
+
+
+def _models(client: Any, experiment_id: str | None, what: str) -> list[Any]:
+    found: list[Any] = []
+    token = None
+    while True:
+        page = client.search_logged_models([experiment_id], filter_string=what, page_token=token)
+        found.extend(page)
+        token = page.token
+        if not token:
+            return found
+
+
+def _save(folder: Path, made: Any, run_id: str, ir: Path, device: str) -> None:
+    """Writes the model, as MLflow loads it, into a folder."""
     import mlflow
     from mlflow.models import Model
 
-    if client.get_run(run_id).outputs.model_outputs:
-        return  # an earlier session logged it
-    with tempfile.TemporaryDirectory() as folder, quiet(), told_of(store):
-        path = export(record, Path(folder) / "ir" / "model.xml")
-        # MLflow would make it in the process's default experiment.
-        made = client.create_logged_model(experiment_id, name=f"trial-{record.number}", source_run_id=run_id)
-        Model.log(
-            artifact_path=None,
-            model_id=made.model_id,
-            flavor=mlflow.pyfunc,
-            run_id=run_id,
-            python_model=str(_SERVED),
-            artifacts={"ir": str(path.parent)},
-            signature=_signature(path),
-            pip_requirements=_requirements(),
-            model_config={"device": device},
-        )
+    mlflow.pyfunc.save_model(
+        path=str(folder),
+        mlflow_model=Model(
+            artifact_path=made.artifact_location, model_uuid=made.model_id, model_id=made.model_id, run_id=run_id
+        ),
+        python_model=str(_SERVED),
+        artifacts={"ir": str(ir.parent)},
+        signature=_signature(ir),
+        pip_requirements=_requirements(),
+        model_config={"device": device},
+    )
+    for compiled in folder.rglob("__pycache__"):
+        shutil.rmtree(compiled, ignore_errors=True)
+
+
+def _log_metrics(client: Any, run_id: str, made: Any) -> None:
+    """Gives a model the metrics of its trial, unless it has them."""
+    from mlflow.entities import Metric
+
+    if made.metrics:
+        return
+    metrics = [
+        Metric(metric.key, metric.value, metric.timestamp, metric.step, model_id=made.model_id, run_id=run_id)
+        for key in client.get_run(run_id).data.metrics
+        for metric in client.get_metric_history(run_id, key)
+        if metric.step == 0 and metric.model_id is None
+    ]
+    client.log_batch(run_id, metrics=metrics)
 
 
 def _signature(path: Path) -> Any:  # MLflow ships no types

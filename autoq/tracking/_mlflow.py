@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from autoq.core import ConfigError, reason
+from autoq.core import ConfigError, reason, temporary_folder
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialRow, TrialState, TrialTable, choose
 from autoq.tracking._caller import active_run_id, place_of
 from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
-from autoq.tracking._logged_model import Export, log_model
+from autoq.tracking._logged_model import Export, give_up_pending, log_model, without_uploads
 from autoq.tracking._store import (
     asking,
     is_server,
@@ -39,6 +39,8 @@ Figures = Callable[[], Mapping[str, float]]
 _STUDY, _TRIAL, _PARENT = "autoq.study", "autoq.trial", "mlflow.parentRunId"
 # What the parent run is found by: a filter of MLflow's takes no name that holds both kinds of quotes.
 _KEY = "autoq.study_key"
+# Of a trial's run that is whole.
+_ENDED = {"FINISHED", "FAILED"}
 # What MLflow takes.
 _LONGEST_PARAM, _LONGEST_TAG = 6000, 5000
 # A store that failed faster than this is tried again at the next trial, another one at the end of the search alone.
@@ -87,8 +89,10 @@ class MlflowObserver:
         self._client: Any = None  # MlflowClient, whose package has no types
         self._info: SearchInfo | None = None
         self._parent: str | None = None
+        self._is_found = False
         self._records: list[TrialRecord] = []
         self._logged: dict[int, str] = {}
+        self._begun: dict[int, str] = {}
         # What the run of each trial was told last.
         self._told: dict[int, dict[str, float]] = {}
         self._tags: dict[int, dict[str, str]] = {}
@@ -125,7 +129,7 @@ class MlflowObserver:
             self._catch_up()
             self._finish(TrialTable.of(front, self._info) if self._table is None else self._table(), front, files)
             self._client.set_terminated(self._parent, status="FINISHED")
-            self._parent = None
+            self._parent, self._is_found = None, False
 
     def __enter__(self) -> Self:
         return self
@@ -169,13 +173,15 @@ class MlflowObserver:
                     self._client.get_experiment(self.experiment_id)
             with telling():
                 yield
-        except Exception:
+        except BaseException:
+            # What was under way may be there or not: it is looked for before anything more is written.
+            self._is_found = False
             self._is_away = time.monotonic() - began > _QUICK_S
             raise
 
     def _catch_up(self) -> None:
         """Finds or opens the parent run, and logs the trials that have no run yet."""
-        if self._parent is None:
+        if not self._is_found:
             self._open_parent()
         for place, record in enumerate(self._records):
             if record.number not in self._logged:
@@ -191,6 +197,7 @@ class MlflowObserver:
         if found:
             parent = found[0].info.run_id
             self._client.update_run(parent, status="RUNNING")
+            without_uploads(found[0].info.artifact_uri)
             if self._caller is not None:
                 self._client.set_tag(parent, _PARENT, self._caller.info.run_id)
         else:
@@ -199,23 +206,30 @@ class MlflowObserver:
                 tags[_PARENT] = self._caller.info.run_id
             parent = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
         self._parent = parent
-        self._log(parent, search_metrics(info), {} if found else search_params(info))
-        for child in self._children("= 'RUNNING'"):
-            # Its session ended while it was logged; the trial is logged again, as a whole.
-            self._client.delete_run(child.info.run_id)
-        logged = {int(run.data.tags[_TRIAL]): run for run in self._children("!= 'RUNNING'")}
-        self._logged = {number: run.info.run_id for number, run in logged.items()}
-        self._told = {number: dict(run.data.metrics) for number, run in logged.items()}
-        self._tags = {number: dict(run.data.tags) for number, run in logged.items()}
+        # Parameters are logged once: those of a session that was killed before that are not there.
+        known = found[0].data.params if found else {}
+        params = {name: value for name, value in search_params(info).items() if name not in known}
+        self._log(parent, search_metrics(info), params)
+        self._logged, self._begun, self._told, self._tags = {}, {}, {}, {}
+        for child in self._children():
+            number, run_id = int(child.data.tags[_TRIAL]), child.info.run_id
+            if child.info.status in _ENDED:
+                self._logged[number] = run_id
+                self._told[number], self._tags[number] = dict(child.data.metrics), dict(child.data.tags)
+            else:
+                # Its session was killed while it was logged; it is completed.
+                self._begun[number] = run_id
+        give_up_pending(self._client, self.experiment_id, [*self._logged.values(), *self._begun.values()])
+        self._is_found = True
 
-    def _children(self, status: str) -> list[Run]:
-        """Child runs whose status is, or is not, one."""
+    def _children(self) -> list[Run]:
+        """All child runs."""
         found: list[Run] = []
         token = None
         while True:
             page = self._client.search_runs(
                 [self.experiment_id],
-                filter_string=f"tags.`{_PARENT}` = '{self._parent}' and attributes.status {status}",
+                filter_string=f"tags.`{_PARENT}` = '{self._parent}'",
                 page_token=token,
             )
             found.extend(page)
@@ -236,15 +250,20 @@ class MlflowObserver:
         }
         if record.error is not None:
             tags["autoq.error"] = record.error
-        run_id = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
+        if (run_id := self._begun.get(record.number)) is not None:
+            without_uploads(self._client.get_run(run_id).info.artifact_uri)
+        else:
+            run_id = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
         row = TrialRow.alone(record)
         self._told[record.number] = trial_metrics(row)
         self._log(run_id, self._told[record.number], trial_params(row))
-        self._client.log_dict(run_id, record.plan.to_record(), "plan.json")
+        with temporary_folder() as folder:
+            record.plan.save(folder / "plan.json")
+            self._client.log_artifact(run_id, str(folder / "plan.json"))
+        self._log(self._parent, progress(front, self._info), {}, step=record.number)
         state = "FAILED" if record.state is TrialState.FAILED else "FINISHED"
         self._client.set_terminated(run_id, status=state)
         self._logged[record.number] = run_id
-        self._log(self._parent, progress(front, self._info), {}, step=record.number)
 
     def _finish(self, table: TrialTable, front: ParetoFront, files: Path | None) -> None:
         if self._figures is not None:
@@ -277,14 +296,14 @@ class MlflowObserver:
     def _log_models(self, front: ParetoFront) -> None:
         if self._export is None or self._info is None or self.experiment_id is None or not len(front):
             return
-        place = (self._client, self.tracking_uri, self.experiment_id)
         chosen, longest_s = choose(front, self._info.choose).number, 0.0
         for record in sorted(front.staircase, key=lambda step: step.number != chosen):
             began = time.monotonic()
             if longest_s and began + longest_s > self._ends:
                 break
             if not record.is_baseline and record.number in self._logged:
-                log_model(*place, self._logged[record.number], record, self._export, self._info.device)
+                run_id = self._logged[record.number]
+                log_model(self._client, self.experiment_id, run_id, record, self._export, self._info.device)
                 longest_s = max(longest_s, time.monotonic() - began)
 
     def _log(self, run_id: str | None, metrics: dict[str, float], params: dict[str, str], step: int = 0) -> None:

@@ -15,7 +15,6 @@ from autoq.core import ConfigError, reason
 
 DEFAULT_STORE = "sqlite:///mlflow.db"
 DEFAULT_EXPERIMENT = "autoq"
-_STORE = "MLFLOW_TRACKING_URI"
 _BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 # MLflow tries a server that does not answer for minutes. A server that is there answers a first question in this time.
 _ASKING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
@@ -85,23 +84,6 @@ def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> s
     except Exception as error:  # every store has errors of its own
         msg = f"MLflow store {store!r} cannot be opened: {reason(error)}"
         raise ConfigError(msg) from error
-
-
-@contextmanager
-def told_of(store: str) -> Iterator[None]:
-    """Has MLflow's own functions write to a store, and leaves it as the caller told it, the environment too."""
-    import mlflow
-
-    named = os.environ.pop(_STORE, None)
-    told = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
-    mlflow.set_tracking_uri(store)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(told)
-        os.environ.pop(_STORE, None)
-        if named is not None:
-            os.environ[_STORE] = named
 
 
 @contextmanager

@@ -179,23 +179,6 @@ def test_an_experiment_that_was_deleted_is_named(store):
         MlflowObserver(store, "gone")
 
 
-@pytest.mark.parametrize("told", [True, False])
-@pytest.mark.parametrize("named", [True, False])
-def test_what_mlflow_was_told_is_as_before(store, monkeypatch, told, named):
-    from autoq.tracking._store import told_of
-
-    if told:
-        mlflow.set_tracking_uri("sqlite:///told.db")
-        monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    if named:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///named.db")
-    with told_of(store):
-        assert mlflow.get_tracking_uri() == store
-    assert os.environ.get("MLFLOW_TRACKING_URI") == ("sqlite:///named.db" if named else None)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///later.db")
-    assert mlflow.get_tracking_uri() == ("sqlite:///told.db" if told else "sqlite:///later.db")
-
-
 AUTOLOG = """
 import mlflow, numpy as np, autoq
 from networks import conv_net, images, run

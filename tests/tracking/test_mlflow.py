@@ -126,7 +126,7 @@ def test_a_child_whose_session_ended_while_it_was_logged_is_logged_again(uri, mo
 
     observer = MlflowObserver(uri, "autoq")
     observer.on_start(INFO, [])
-    monkeypatch.setattr(observer._client, "log_dict", killed)
+    monkeypatch.setattr(observer._client, "log_artifact", killed)
     with pytest.raises(KeyboardInterrupt):
         observer.on_trial(RECORDS[0], ParetoFront(RECORDS[:1]))
     client, observer = track(uri, RECORDS[1:], earlier=RECORDS[:1])

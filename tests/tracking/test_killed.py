@@ -1,0 +1,170 @@
+"""A search that is killed while it writes to MLflow: its next start completes what is there, each once."""
+
+import shutil
+
+import pytest
+from mlflow import MlflowClient
+from networks import conv_net
+from records import evaluation, record
+
+from autoq.core import Estimate
+from autoq.evaluation import Accuracy
+from autoq.export import save_candidate
+from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
+from autoq.tracking import MlflowObserver
+from autoq.tracking._logged_model import without_uploads
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # MLflow's, of type hints
+
+RECORDS = [
+    record(0, 0.0, 1.0, origin="float", fingerprint="float"),
+    record(1, 0.004, 0.5, origin="int8"),
+    record(2, state=TrialState.FAILED, evaluation=None, error="it does not compile"),
+]
+INFO = SearchInfo(
+    name="net-1",
+    model_name="net",
+    metric="accuracy",
+    device="CPU",
+    hardware="a machine",
+    limits=Limits(max_drop=0.01),
+    space={"presets": ["mixed"]},
+    groups=("conv_1",),
+    float_accuracy=Accuracy(0.9, Estimate(0, 0, 0), 100, evaluation().accuracy.scores),
+    float_latency=evaluation().latency,
+    n_trials=10,
+    timeout_s=None,
+    seed=0,
+    settings={"plans": 2.0, "level": "model", "units": 1, "hardware": {}},
+)
+
+
+class Killed(BaseException):
+    """No code of the process runs any more."""
+
+
+class Client:
+    """A client whose process is killed right before, or right after, its n-th call that writes."""
+
+    def __init__(self, client, at, *, after):
+        self._client, self._at, self._after, self.calls = client, at, after, []
+
+    def __getattr__(self, name):
+        call = getattr(self._client, name)
+        if name.startswith(("get_", "search_", "list_")):
+            return call
+
+        def counted(*arguments, **keywords):
+            if len(self.calls) >= self._at:
+                raise Killed
+            self.calls.append(name)
+            if len(self.calls) == self._at and not self._after:
+                raise Killed
+            found = call(*arguments, **keywords)
+            if len(self.calls) == self._at:
+                raise Killed
+            return found
+
+        return counted
+
+
+def session(uri, *, at=10**6, after=False, known=0):
+    """Runs a search's observer, which knows so many trials from before; the calls that it made, and of which trials."""
+    observer = MlflowObserver(uri, "autoq", export=lambda made, path: save_candidate(conv_net(), made, path))
+    client = observer._client = Client(observer._client, at, after=after)
+    told = RECORDS[:known]
+    try:
+        observer.on_start(INFO, list(told))
+        for made in RECORDS[known:]:
+            told.append(made)
+            observer.on_trial(made, ParetoFront(told))
+        observer.on_finish(told, ParetoFront(told), None)
+    except Killed:
+        pass
+    return client.calls, len(told)
+
+
+def found(uri):
+    """What is in the store, without ids and times."""
+    client = MlflowClient(uri)
+    (experiment,) = [e.experiment_id for e in client.search_experiments() if e.name == "autoq"]
+    everything = client.search_runs([experiment])
+    runs = sorted(
+        (
+            run.info.run_name,
+            run.info.status,
+            sorted(run.data.params.items()),
+            sorted(run.data.metrics.items()),
+            run.data.tags.keys() - {"mlflow.parentRunId"},
+            [file.path for file in client.list_artifacts(run.info.run_id)],
+            len(run.outputs.model_outputs),
+        )
+        for run in everything
+    )
+    of_run = {run.info.run_id: run.info.run_name for run in everything}
+    models = client.search_logged_models([experiment])
+    return runs, sorted((of_run[m.source_run_id], m.name, str(m.status), len(m.metrics or ())) for m in models)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """A store without runs: it takes seconds to make one."""
+    place = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowObserver(f"sqlite:///{place}", "autoq")
+    return place
+
+
+def killed(empty, place, at, *, after, twice=False):
+    """What is in the store in the end, after a session that was killed at a call, and one that went on."""
+    place.mkdir(exist_ok=True)
+    shutil.copy(empty, place / "mlflow.db")
+    uri = f"sqlite:///{place / 'mlflow.db'}"
+    _, known = session(uri, at=at, after=after)
+    if twice:
+        _, known = session(uri, at=at // 2 + 1, after=after, known=known)
+    session(uri, known=known)
+    return found(uri)
+
+
+@pytest.fixture(scope="module")
+def whole(empty, tmp_path_factory):
+    """What is in the store after a session that was not killed, and the calls that it made."""
+    place = tmp_path_factory.mktemp("whole")
+    shutil.copy(empty, place / "mlflow.db")
+    calls, _ = session(f"sqlite:///{place / 'mlflow.db'}")
+    return found(f"sqlite:///{place / 'mlflow.db'}"), calls
+
+
+def test_what_was_half_logged_when_its_session_was_killed_is_completed(tmp_path, monkeypatch):
+    monkeypatch.setattr("autoq.tracking._logged_model._save", lambda folder, *_: folder.mkdir())
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    # Calls of the third trial's run: of one half logged, then of a model that is pending.
+    _, known = session(uri, at=13, after=True)
+    _, known = session(uri, at=12, after=True, known=known)
+    assert "PENDING" in {status for *_, status, _ in found(uri)[1]}
+    calls, _ = session(uri, known=known)
+    runs, models = found(uri)
+    assert [name for name, *_ in runs] == ["net-1", "trial 0 float", "trial 1 int8", "trial 2 tpe"]
+    assert [status for _, status, *_ in runs] == ["FINISHED", "FINISHED", "FINISHED", "FAILED"]
+    assert [(name, status) for _, name, status, _ in models] == [("trial-1", "READY")]
+    assert [outputs for *_, outputs in runs] == [0, 0, 1, 0]
+    assert "create_run" not in calls
+    assert "create_logged_model" not in calls
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_at_any_call_leaves_in_the_end_what_one_leaves_that_was_not(empty, whole, tmp_path):
+    expected, calls = whole
+    for at in range(1, len(calls) + 1):
+        for after in (False, True):
+            found = killed(empty, tmp_path / f"{at}-{after}", at, after=after, twice=at % 3 == 0)
+            assert found == expected, (at, calls[at - 1], after)
+
+
+def test_files_that_were_being_uploaded_are_removed(tmp_path):
+    (tmp_path / "ir").mkdir()
+    (tmp_path / "ir" / ".artifact.uploading.abc").write_text("half of")
+    (tmp_path / "ir" / "model.xml").write_text("a model")
+    without_uploads(tmp_path.as_uri())
+    without_uploads("mlflow-artifacts:/1/abc/artifacts")
+    assert [path.name for path in (tmp_path / "ir").iterdir()] == ["model.xml"]
