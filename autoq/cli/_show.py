@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from autoq.report import console_of
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")
 
@@ -25,5 +27,4 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
-    console = Console()
-    (console if console.is_terminal else Console(width=150)).print(table)
+    console_of(sys.stdout).print(table)

@@ -10,7 +10,7 @@ from typing import TextIO
 from rich.console import Console
 
 # A log has no width of its own.
-_LOG_WIDTH = 132
+_LOG_WIDTH = 150
 # What moves a cursor, rings a bell or breaks a line in the midst of it.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")

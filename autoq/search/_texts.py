@@ -167,7 +167,7 @@ def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:
         *figures,
         f"{latency} ms, {size}" if latency else "",
         f"recipe: {recipe_text(row)}",
-        f"{FLOAT_GROUPS.text(row, limits)} groups in float",
+        f"{FLOAT_GROUPS.title}: {FLOAT_GROUPS.text(row, limits)}",
         "; ".join(filter(None, (str(row.place), standing(row, limits), row.record.remark))),
     ]
     return tuple(filter(None, lines))
