@@ -17,7 +17,7 @@ from autoq.cli._search import search
 from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
 from autoq.cli._trouble import Place, plain_words, told
-from autoq.core import AutoqError, reason
+from autoq.core import AutoqError, printable, reason
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -44,6 +44,7 @@ def _run() -> int:
         click.echo(f"error: {reason(error)}", err=True)
         return 2
     except click.ClickException as error:
+        error.message = printable(error.message)  # type: ignore[misc]  # it is as it was, on one line
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):

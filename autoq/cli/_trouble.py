@@ -51,7 +51,8 @@ def plain_words() -> Iterator[None]:
     """Warnings as sentences, and letters that the terminal does not have as their numbers, while a command runs."""
     before = warnings.formatwarning
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure") and not str(stream.encoding).lower().startswith("utf"):
+        # UTF-8 too lacks halves of characters, which names of files that are no UTF-8 have in Python.
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
     def formatted(message: Warning | str, category: type[Warning], *where: object, **line: object) -> str:

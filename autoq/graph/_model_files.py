@@ -17,7 +17,7 @@ _BESIDE = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 def model_files(source: object) -> tuple[Path, ...]:
     """The files that `read_model` reads a model from.
 
-    1. A folder: all files in it.
+    1. The folder of a SavedModel: all files in it; any other folder is no model.
     2. IR and Paddle: the file, and the weights beside it.
     3. ONNX: the file, and those that it names as holding values of its tensors.
     4. Any other path: the file.
@@ -34,7 +34,9 @@ def model_files(source: object) -> tuple[Path, ...]:
     except (OSError, ValueError):
         return ()
     if stat.S_ISDIR(mode):
-        return tuple(sorted(file for file in path.rglob("*") if file.is_file()))
+        # Another folder may be that of a whole machine.
+        whole = os.walk(path) if (path / "saved_model.pb").exists() else ()
+        return tuple(sorted(Path(folder, name) for folder, _, names in whole for name in names))
     if path.suffix in _BESIDE:
         return path, path.with_suffix(_BESIDE[path.suffix])
     beside = dict.fromkeys(_external(path)) if path.suffix == ".onnx" and stat.S_ISREG(mode) else ()

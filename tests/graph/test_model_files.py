@@ -60,6 +60,8 @@ def test_an_ir_a_folder_and_others(tmp_path):
     assert names(tmp_path / "m.pdmodel") == set()
     (tmp_path / "m.pdmodel").write_bytes(b"")
     assert names(tmp_path / "m.pdmodel") == {"m.pdmodel", "m.pdiparams"}
-    assert names(tmp_path) == {"m.xml", "m.bin", "m.pdmodel"}
+    assert names(tmp_path) == set()
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    assert names(tmp_path) == {"m.xml", "m.bin", "m.pdmodel", "saved_model.pb"}
     for nothing in (conv_net(), None, tmp_path / "absent.onnx", "n\0l", "x" * 300):
         assert model_files(nothing) == ()
