@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from autoq.tracking._view import share_view
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+T = TypeVar("T")
 Figures = Callable[[], Mapping[str, float]]
 
 _STUDY, _TRIAL, _PARENT = "autoq.study", "autoq.trial", "mlflow.parentRunId"
@@ -208,8 +209,7 @@ class MlflowObserver:
         self._parent = parent
         # Parameters are logged once: those of a session that was killed before that are not there.
         known = found[0].data.params if found else {}
-        params = {name: value for name, value in search_params(info).items() if name not in known}
-        self._log(parent, search_metrics(info), params)
+        self._log(parent, search_metrics(info), _without(search_params(info), known))
         self._logged, self._begun, self._told, self._tags = {}, {}, {}, {}
         for child in self._children():
             number, run_id = int(child.data.tags[_TRIAL]), child.info.run_id
@@ -250,20 +250,28 @@ class MlflowObserver:
         }
         if record.error is not None:
             tags["autoq.error"] = record.error
-        if (run_id := self._begun.get(record.number)) is not None:
-            without_uploads(self._client.get_run(run_id).info.artifact_uri)
-        else:
-            run_id = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
         row = TrialRow.alone(record)
-        self._told[record.number] = trial_metrics(row)
-        self._log(run_id, self._told[record.number], trial_params(row))
+        metrics, params, curves = trial_metrics(row), trial_params(row), progress(front, self._info)
+        self._told[record.number] = metrics
+        if (run_id := self._begun.get(record.number)) is None:
+            run_id = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
+        else:
+            begun = self._client.get_run(run_id)
+            without_uploads(begun.info.artifact_uri)
+            metrics, params = _without(metrics, begun.data.metrics), _without(params, begun.data.params)
+            curves = {key: value for key, value in curves.items() if record.number not in self._steps(key)}
+        self._log(run_id, metrics, params)
         with temporary_folder() as folder:
             record.plan.save(folder / "plan.json")
             self._client.log_artifact(run_id, str(folder / "plan.json"))
-        self._log(self._parent, progress(front, self._info), {}, step=record.number)
+        self._log(self._parent, curves, {}, step=record.number)
         state = "FAILED" if record.state is TrialState.FAILED else "FINISHED"
         self._client.set_terminated(run_id, status=state)
         self._logged[record.number] = run_id
+
+    def _steps(self, key: str) -> set[int]:
+        """At which trials the parent has a metric."""
+        return {metric.step for metric in self._client.get_metric_history(self._parent, key)}
 
     def _finish(self, table: TrialTable, front: ParetoFront, files: Path | None) -> None:
         if self._figures is not None:
@@ -313,6 +321,11 @@ class MlflowObserver:
         kept = [Metric(key, float(value), now, step) for key, value in metrics.items() if np.isfinite(value)]
         given = [Param(key, value[:_LONGEST_PARAM]) for key, value in params.items()]
         self._client.log_batch(run_id, metrics=kept, params=given)
+
+
+def _without(values: Mapping[str, T], known: Mapping[str, object]) -> dict[str, T]:
+    """Those that are not known."""
+    return {key: value for key, value in values.items() if key not in known}
 
 
 def _short(tags: Mapping[str, str]) -> dict[str, str]:
