@@ -118,6 +118,7 @@ def _tracked(store: Path) -> dict[str, Any]:
         "unfinished runs": sorted(trial_of[run.info.run_id] for run in runs if run.info.status in _UNFINISHED),
         "models": sorted((trial_of.get(model.source_run_id, "?"), model.name, str(model.status)) for model in models),
         "artifacts of nobody": sorted(_DRAWN.sub("*", name) for name in there - owned),
+        "uploads": sorted(path.name for path in artifacts.rglob(".*")),
     }
 
 

@@ -150,7 +150,7 @@ def together(place: Place, requests: Sequence[Mapping[str, Any]], whole: Mapping
     if look["error"] is not None:
         place.faults["unreadable"] += 1
         return
-    place.compare(look["found"], whole["look"], "unfinished runs", "temporary files", "artifacts of nobody")
+    place.compare(look["found"], whole["look"], "unfinished runs", "temporary files", "artifacts of nobody", "uploads")
     place.compare(look["found"], {"models": sorted(whole["look"]["models"] * len(requests))})
 
 
@@ -202,6 +202,7 @@ class Cases:
     rng: random.Random
     _wholes: dict[str, dict[str, Any]] = field(default_factory=dict)
     _store: Path | None = None
+    killed: int = 0
 
     def run(self, case: str) -> None:
         """One case."""
@@ -247,6 +248,8 @@ class Cases:
     def _figure(self, case: str, name: str, places: Sequence[Place], whole: Mapping[str, Any], **more: object) -> None:
         """How many searches came to harm, and in which ways."""
         faults = sum((Counter(dict.fromkeys(place.faults, 1)) for place in places), Counter())
+        kills = sum(place.killed for place in places)
+        self.killed += kills
         self.lines.figure(
             case,
             name,
@@ -254,7 +257,7 @@ class Cases:
             goal="<= 0",
             searches=len(places),
             sessions=sum(place.sessions for place in places),
-            kills=sum(place.killed for place in places),
+            kills=kills,
             faults=dict(faults.most_common()),
             compared=sorted({*whole["found"], *whole["look"]}),
             **more,
@@ -275,6 +278,7 @@ def main() -> None:
         for case in CASES:
             if not options.cases or case in options.cases:
                 cases.run(case)
+    lines.figure("all", "kills", cases.killed)
     lines.finish()
 
 
