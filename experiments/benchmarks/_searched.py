@@ -139,7 +139,7 @@ def search_table(**given: Any) -> autoq.SearchResult:
         metric=Metric(),
         max_drop=table.max_drop,
         space=table.space.space,
-        n_trials=12,
+        n_trials=10,
         isolate=False,
         progress=False,
         **given,
