@@ -237,12 +237,11 @@ class Cases:
         """An uninterrupted search, which is like another one."""
         key = json.dumps([do, given, store is None])
         if key not in self._wholes:
-            job = partial(uninterrupted, do=do, given=given)
-            (_, whole), (place, twin) = self.bench.each([job, job], store)
+            ((_, whole),) = self.bench.each([partial(uninterrupted, do=do, given=given)], store)
             self._wholes[key] = whole
-            place.compare(twin["found"], whole["found"])
-            place.compare(twin["look"], whole["look"])
-            self._figure(case, "uninterrupted_that_differ", [place], whole, counts=whole["counts"])
+            twin = partial(harmed, do=do, given=given, whole=whole, requests=[])
+            places = [place for place, _ in self.bench.each([twin, twin], store)]
+            self._figure(case, "uninterrupted_that_differ", places, whole, counts=whole["counts"])
         return self._wholes[key]
 
     def _figure(self, case: str, name: str, places: Sequence[Place], whole: Mapping[str, Any], **more: object) -> None:
