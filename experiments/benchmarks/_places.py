@@ -99,7 +99,7 @@ class Place:
         for name in names or whole:
             if found.get(name) != whole[name]:
                 self.faults[f"{name} differ"] += 1
-                self.note(f"{name} differ:\n{_difference(found.get(name), whole[name])}")
+                self.note("\n".join([f"{name} differ:", *_differences(found.get(name), whole[name])]))
 
     def note(self, text: str) -> None:
         """Keeps what is wrong with the folder."""
@@ -107,13 +107,16 @@ class Place:
             print(text, file=file)
 
 
-def _difference(found: Any, whole: Any) -> str:  # any JSON value
-    """What is in one of them alone."""
-    if not isinstance(found, list) or not isinstance(whole, list):
-        return f"  found {json.dumps(found)}\n  whole {json.dumps(whole)}"
-    less = [f"  - {json.dumps(item)}" for item in whole if item not in found]
-    more = [f"  + {json.dumps(item)}" for item in found if item not in whole]
-    return "\n".join([*less, *more]) or f"  as many as {len(found)}, whole {len(whole)}"
+def _differences(found: Any, whole: Any, at: str = "") -> Iterator[str]:  # any JSON values
+    """Where two differ, and how."""
+    if isinstance(found, list) and isinstance(whole, list) and len(found) == len(whole):
+        for place, pair in enumerate(zip(found, whole, strict=True)):
+            yield from _differences(*pair, f"{at}[{place}]")
+    elif isinstance(found, list) and isinstance(whole, list):
+        yield from (f"{at} - {json.dumps(item)[:300]}" for item in whole if item not in found)
+        yield from (f"{at} + {json.dumps(item)[:300]}" for item in found if item not in whole)
+    elif found != whole:
+        yield f"{at} found {json.dumps(found)[:300]}, whole {json.dumps(whole)[:300]}"
 
 
 @dataclass(slots=True)

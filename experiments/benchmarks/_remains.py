@@ -15,7 +15,6 @@ from autoq.search import TrialRecord
 
 # Ids that are drawn, and what begins the name of a draft.
 _DRAWN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}|(?<=-)[0-9a-f]{8}")
-_TIMED = ("seconds/", "probes/seconds")
 
 
 def of_result(result: SearchResult) -> dict[str, Any]:
@@ -132,7 +131,7 @@ def _owner(place: str, artifacts: Path) -> str:
 
 
 def _run(client: Any, run: Any) -> list[Any]:  # MlflowClient and Run, whose package has no types
-    metrics = {key: value for key, value in run.data.metrics.items() if not key.startswith(_TIMED)}
+    metrics = {key: value for key, value in run.data.metrics.items() if "seconds" not in key}
     tags = {key: _DRAWN.sub("*", value) for key, value in run.data.tags.items()}
     return [
         _DRAWN.sub("*", run.info.run_name),
