@@ -27,6 +27,7 @@ from autoq.search import (
     Audience,
     SearchInfo,
     SearchObserver,
+    Storage,
     Study,
     builder_again,
     digests_of,
@@ -64,9 +65,7 @@ def forget_end(study: Study) -> None:
         study.remember(_RESULT, None)
 
 
-def ended_before(
-    asked: Asked, folder: RunFolder | None, storage: str | None, keeper: ScoreKeeper
-) -> SearchResult | None:
+def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keeper: ScoreKeeper) -> SearchResult | None:
     """The result of the search, where it has ended, and is not asked for more than what it was given.
 
     1. It has as many trials as it is asked for.

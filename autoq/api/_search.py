@@ -180,11 +180,12 @@ def search(
         title=name or title_of(model, network, folder),
     )
 
-    kept_in = storage or (None if folder is None else folder.storage)
     with stoppable(), going_on(folder, storage, asked.title, shown=progress) as ending, HeldStack() as stack:
         stack.enter_context(quiet_optuna())
-        if folder is not None:
-            stack.enter_context(folder.locked())
+        # Before anything that takes long: another process may be at work on the study.
+        kept_in = stack.enter_context(
+            Storage.opened(storage or (None if folder is None else folder.storage), asked.title)
+        )
         keeper = ScoreKeeper(None if folder is None else folder.scores)
         ended = ended_before(asked, folder, kept_in, keeper)
         so_far = [] if folder is None or ended is not None else [BestSoFar(folder)]

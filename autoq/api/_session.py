@@ -23,7 +23,7 @@ from autoq.evaluation import (
     item_count,
     power_note,
 )
-from autoq.search import Budget, Clock, Problem, SearchInfo, Stage, Study, prepare, recall_before
+from autoq.search import Budget, Clock, Problem, SearchInfo, Stage, Storage, Study, prepare, recall_before
 
 # What an earlier session of a search had time to calibrate and to score on, where that was not all.
 SAMPLES = "samples"
@@ -36,7 +36,7 @@ _TIMING_S, _TIMING_SHARE = 1.0, 1 / 60
 def problem_of(
     asked: Asked,
     folder: RunFolder | None,
-    storage: str | None,
+    storage: Storage,
     stack: ExitStack,
     stage: Stage,
     open_tracking: Callable[[], None],
@@ -78,11 +78,11 @@ def problem_of(
     )
 
 
-def study_of(asked: Asked, problem: Problem, storage: str | None) -> Study:
+def study_of(asked: Asked, problem: Problem, storage: Storage) -> Study:
     """The study of a search, opened or resumed.
 
     Raises:
-        ConfigError: The storage cannot be opened, or the study in it is of another search.
+        ConfigError: The study in the storage is of another search.
     """
     with held():
         study = Study(

@@ -5,6 +5,7 @@ from autoq.core._digits import shown, shown_ms
 from autoq.core._errors import (
     AutoqError,
     BudgetError,
+    BusyError,
     ConfigError,
     DataError,
     DeviceError,
@@ -39,6 +40,7 @@ from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_rec
 from autoq.core._temporary import sweep_temporary, temporary_folder
 from autoq.core._typed_values import typed
 from autoq.core._typed_yaml import parse_fields, read_yaml, yaml_value
+from autoq.core._urls import shown_url, without_passwords
 from autoq.core._values import is_number, json_value, known_keys, mapping_of, whole_number
 from autoq.core._vocabulary import (
     BiasCorrection,
@@ -54,7 +56,7 @@ from autoq.core._vocabulary import (
     Word,
 )
 from autoq.core._words import printable, quoted
-from autoq.core._writing import drafted, drafted_folder, drafted_together, removed, sweep, write_text
+from autoq.core._writing import drafted, drafted_folder, drafted_once, drafted_together, removed, sweep, write_text
 
 __all__ = [
     "FP8_FORMATS",
@@ -63,6 +65,7 @@ __all__ = [
     "AutoqError",
     "BiasCorrection",
     "BudgetError",
+    "BusyError",
     "ConfigError",
     "DataError",
     "DeviceError",
@@ -98,6 +101,7 @@ __all__ = [
     "digest_of",
     "drafted",
     "drafted_folder",
+    "drafted_once",
     "drafted_together",
     "fake_quantize",
     "file_name",
@@ -127,6 +131,7 @@ __all__ = [
     "shown",
     "shown_ms",
     "shown_path",
+    "shown_url",
     "stamped",
     "sweep",
     "sweep_temporary",
@@ -134,6 +139,7 @@ __all__ = [
     "temporary_folder",
     "typed",
     "whole_number",
+    "without_passwords",
     "write_arrays",
     "write_record",
     "write_text",

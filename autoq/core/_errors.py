@@ -14,7 +14,8 @@ class AutoqError(Exception):
     """Base of every error that autoq raises on purpose; the command line prints it as one line and exits with 2.
 
     Args:
-        text: A sentence or two; names and values in it may be of any length and have any characters.
+        text: A sentence or two; names and values in it may be of any length and have any characters. Passwords in URLs
+            are not shown.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -55,6 +56,10 @@ class OutputError(AutoqError):
 
 class StoredFileError(AutoqError):
     """A file that autoq wrote is damaged, of another kind than it should be, or of another version."""
+
+
+class BusyError(AutoqError):
+    """Another process is at work on the same study, folder or store; the message names it."""
 
 
 class BudgetError(AutoqError):

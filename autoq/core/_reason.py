@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autoq.core._urls import without_passwords
+
 # Lines of OpenVINO's messages that name source files, and what was checked there: another one says what is wrong.
 _SOURCE_LINES = ("Exception from ", "Check '", "While validating node ")
 
@@ -16,9 +18,9 @@ def reason(error: BaseException) -> str:
     5. Without any: the exception's type.
 
     Returns:
-        A line without white space around it; never empty.
+        A line without white space around it and without passwords of URLs; never empty.
     """
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip() for line in without_passwords(str(error)).splitlines()]
     lines = [line for line in lines if line]
     if not lines:
         cause = error.__cause__ or error.__context__

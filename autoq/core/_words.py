@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from autoq.core._urls import without_passwords
+
 _LONGEST_VALUE = 200
 _LONGEST_MESSAGE = 2_000
 _GAP = " ... "
@@ -15,18 +17,18 @@ def quoted(value: object) -> str:
     """A value as Python writes it, cut in its middle where it is long; what cannot be written so is named by its type.
 
     Returns:
-        At most 200 characters, each of which can be printed.
+        At most 200 characters, each of which can be printed; none of the password of a URL.
     """
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  # a stranger's object may raise anything; numbers of many digits and deep lists do
         text = f"a {type(value).__name__}"
-    return _cut(printable(text), _LONGEST_VALUE)
+    return _cut(printable(without_passwords(text)), _LONGEST_VALUE)
 
 
 def message(text: str) -> str:
-    """An error's message: one line that can be printed and read, whatever names and values stand in it."""
-    return _cut(printable(text), _LONGEST_MESSAGE)
+    """An error's message: one line that can be printed and read, whatever stands in it, and without URLs' passwords."""
+    return _cut(printable(without_passwords(text)), _LONGEST_MESSAGE)
 
 
 def printable(text: str) -> str:

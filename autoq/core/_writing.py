@@ -12,6 +12,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -24,11 +25,15 @@ from autoq.core._reason import reason
 # A name has at most 255 bytes on most file systems; the folder of a draft tells what it is of, as far as that fits.
 _NAME_CHARACTERS = 40
 _SUFFIX = ".draft"
+# Folders that others call so are theirs.
+_DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8}\.draft", re.DOTALL)
 # Where two folders cannot be exchanged, the earlier one waits here for the new one to be in place.
 _EARLIER = "earlier"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 # Some file systems do not flush folders.
 _NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
+# Some have no links.
+_NO_LINK = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
 @contextmanager
@@ -55,6 +60,30 @@ def drafted(path: Path) -> Iterator[Path]:
         _flush(draft)
         draft.replace(path)
         _flush(path.parent)
+
+
+@contextmanager
+def drafted_once(path: Path) -> Iterator[Path]:
+    """Makes a file that is not there yet, whole or not at all; what another program put there meanwhile stays.
+
+    Args:
+        path: The file.
+
+    Yields:
+        Path of the draft, as with `drafted`.
+
+    Raises:
+        FileExistsError: It was made meanwhile.
+        OutputError: It cannot be written there.
+    """
+    with _said(path), _draft_folder(path) as folder:
+        draft = folder / path.name
+        yield draft
+        _flush(draft)
+        made = _made_once(draft, path)
+        _flush(path.parent)
+    if not made:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
 
 @contextmanager
@@ -135,13 +164,14 @@ def removed(path: Path) -> None:
         _flush(path.parent)
 
 
-def sweep(folder: Path) -> int:
+def sweep(folder: Path, name: str | None = None) -> int:
     """Removes the drafts that ended processes left in a folder, and puts back what one of them was about to replace.
 
     Drafts that are still written, here or by a process on a machine that shares the folder, are left alone.
 
     Args:
         folder: Where files were written; folders inside of it are not looked into.
+        name: Of the file that drafts are looked for of; None looks for those of all.
 
     Returns:
         Drafts removed.
@@ -149,7 +179,9 @@ def sweep(folder: Path) -> int:
     swept = 0
     with suppress(OSError):
         for draft in folder.glob(f".*{_SUFFIX}"):
-            swept += _swept(draft)
+            found = _DRAFT.fullmatch(draft.name)
+            if found and (name is None or found[1] == name[:_NAME_CHARACTERS]):
+                swept += _swept(draft)
     return swept
 
 
@@ -205,6 +237,21 @@ def locked_folder(path: Path) -> tuple[Path, int]:
         if os.fstat(descriptor).st_nlink:
             return folder, descriptor
         os.close(descriptor)
+
+
+def _made_once(draft: Path, path: Path) -> bool:
+    """Has a draft take a place that is free; False where it is not."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        if os.path.lexists(path):
+            return False
+        draft.rename(path)
+    return True
 
 
 def _exchange(draft: Path, path: Path, earlier: Path) -> None:

@@ -53,6 +53,7 @@ from autoq.search._serial import (
 )
 from autoq.search._space import ScopeRules, SearchSpace
 from autoq.search._steer import least_distorting, steer
+from autoq.search._storage import Storage
 from autoq.search._study import Study, quiet_optuna, recall_before
 from autoq.search._svg import chart_svg
 from autoq.search._synthetic_table import synthetic_table
@@ -112,6 +113,7 @@ __all__ = [
     "SearchSpace",
     "Sensitivities",
     "Stage",
+    "Storage",
     "Study",
     "TextColumn",
     "TrialRecord",

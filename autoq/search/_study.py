@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
-from autoq.core import ConfigError, reason
+from autoq.core import AutoqError, ConfigError, reason
 from autoq.search._front_sampler import FrontSampler
 from autoq.search._identity import differences, plain
 from autoq.search._limits import Limits
@@ -18,6 +18,7 @@ from autoq.search._noise import noise_of
 from autoq.search._records import TrialRecord, TrialState
 from autoq.search._seeded import SeededByTrial
 from autoq.search._serial import evaluation_from_dict, record_from_dict, record_to_dict
+from autoq.search._storage import Storage
 
 _IDENTITY = "autoq/identity"
 _RECORD = "autoq/record"
@@ -50,13 +51,11 @@ def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float
     return noise_of(evaluation_from_dict(values["evaluation"]), samples)
 
 
-def recall_before(storage: str | None, name: str, key: str) -> Any:  # any JSON value
+def recall_before(storage: Storage, name: str, key: str) -> Any:  # any JSON value
     """What the study of this name keeps under a key, before it is opened to go on; None where there is none of it."""
     try:
-        return (
-            None if storage is None else optuna.load_study(storage=storage, study_name=name).user_attrs.get(_kept(key))
-        )
-    except Exception:  # noqa: BLE001  # who opens it says what is wrong with it
+        return optuna.load_study(storage=storage.kept, study_name=name).user_attrs.get(_kept(key))
+    except KeyError:  # there is no such study
         return None
 
 
@@ -83,7 +82,7 @@ class Study:
     has no record: it is known to the sampler alone.
 
     Args:
-        storage: Optuna storage URL; None keeps the study in memory.
+        storage: Where it is kept; None keeps it in memory.
         name: Of the study.
         sampler: Name of the sampler.
         seed: Of the sampler.
@@ -91,16 +90,21 @@ class Study:
             metric, budget, hardware. Values are plain; digests as `as_digest` writes them.
 
     Raises:
-        ConfigError: The storage cannot be opened, or holds a study of this name with another identity.
+        ConfigError: The storage holds a study of this name with another identity, or does not take one of it.
     """
 
-    def __init__(self, storage: str | None, name: str, *, sampler: str, seed: int, identity: Mapping[str, Any]) -> None:
+    def __init__(
+        self, storage: Storage | None, name: str, *, sampler: str, seed: int, identity: Mapping[str, Any]
+    ) -> None:
+        kept = Storage.in_memory().kept if storage is None else storage.kept
         try:
             self._study = optuna.create_study(
-                storage=storage, study_name=name, directions=["minimize", "minimize"], load_if_exists=True
+                storage=kept, study_name=name, directions=["minimize", "minimize"], load_if_exists=True
             )
+        except AutoqError:
+            raise
         except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each raise errors of their own here
-            msg = f"storage {storage!r} cannot be opened: {reason(error)}"
+            msg = f"study {name!r} cannot be opened: {reason(error)}"
             raise ConfigError(msg) from error
         self._known: dict[int, TrialRecord] = {}
         self._check_identity(name, identity)

@@ -73,7 +73,7 @@ def _run_of(client: Any, store: str, run_id: str) -> Run | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        with asking():
+        with asking(store):
             return client.get_run(run_id)
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
@@ -84,7 +84,7 @@ def _run_of(client: Any, store: str, run_id: str) -> Run | None:
 
 def _known(client: Any, store: str, experiment_id: str) -> str:
     try:
-        with asking():
+        with asking(store):
             return str(client.get_experiment(experiment_id).experiment_id)
     except Exception as error:  # every store has errors of its own
         msg = (

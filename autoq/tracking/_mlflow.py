@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from autoq.core import ConfigError, reason, temporary_folder
+from autoq.core import ConfigError, temporary_folder
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialRow, TrialState, TrialTable, choose
 from autoq.tracking._caller import active_run_id, place_of
 from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
 from autoq.tracking._logged_model import Export, give_up_pending, log_model, without_uploads
 from autoq.tracking._store import (
     asking,
+    client_of,
     is_server,
     telling,
     tracking_store,
@@ -141,24 +142,17 @@ class MlflowObserver:
         """Closes a parent run that is still open: the search was stopped, or its last words could not be written."""
         if self._parent is not None:
             status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
-            with suppress(Exception), asking():
+            with suppress(Exception), asking(self.tracking_uri):
                 self._client.set_terminated(self._parent, status=status)
 
     # --- the store ----------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        from mlflow import MlflowClient
-
         if self._client is None:
-            try:
-                with asking():
-                    client = MlflowClient(self.tracking_uri)
-            except Exception as error:  # every kind of store has errors of its own
-                msg = f"MLflow store {self.tracking_uri!r} cannot be opened: {reason(error)}"
-                raise ConfigError(msg) from error
+            client = client_of(self.tracking_uri)
             place = place_of(client, self.tracking_uri, self._experiment, self._active)
             self.experiment_id, self._caller = place.experiment_id, place.caller
-            with asking():
+            with asking(self.tracking_uri):
                 share_view(client, str(self.experiment_id))
             self._client = client
 
@@ -170,9 +164,9 @@ class MlflowObserver:
         try:
             self._open()
             if is_server(self.tracking_uri):
-                with asking():
+                with asking(self.tracking_uri):
                     self._client.get_experiment(self.experiment_id)
-            with telling():
+            with telling(self.tracking_uri):
                 yield
         except BaseException:
             # What was under way may be there or not: it is looked for before anything more is written.

@@ -20,7 +20,7 @@ def open_sentence(tracking_uri: str | None, experiment: str | None) -> str:
 
     store = tracking_store(tracking_uri)
     try:
-        with asking():
+        with asking(store):
             found = place_of(MlflowClient(store), store, experiment, active_run_id(), make=False).experiment_id
     except Exception:  # noqa: BLE001  # of any kind; the search has told of it
         found = None

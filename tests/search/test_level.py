@@ -1,12 +1,13 @@
 import math
 from types import SimpleNamespace
 
+import optuna
 import pytest
 from networks import conv_net
 
 from autoq.core import ConfigError, Level
 from autoq.graph import Placements, units
-from autoq.search import Problem, SearchSpace, Study, likely_trials, quiet_optuna, settle_level
+from autoq.search import Problem, SearchSpace, Storage, Study, likely_trials, quiet_optuna, settle_level
 from autoq.search._level import affordable_level
 from autoq.search._parameters import Dimensions
 
@@ -83,9 +84,8 @@ def problem(**space):
 
 
 def open_study(tmp_path, space):
-    return Study(
-        f"sqlite:///{tmp_path / 'study.db'}", "s", sampler="random", seed=0, identity={"space": space.to_dict()}
-    )
+    storage = Storage(optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'study.db'}"))
+    return Study(storage, "s", sampler="random", seed=0, identity={"space": space.to_dict()})
 
 
 def test_a_resumed_search_keeps_the_level_it_began_with(tmp_path):

@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import evaluation, record
 
-from autoq.search import Budget, Limits, Study, close, closest, learn, quiet_optuna, run, steer, synthetic_table
+from autoq.search import (
+    Budget,
+    Limits,
+    Storage,
+    Study,
+    close,
+    closest,
+    learn,
+    quiet_optuna,
+    run,
+    steer,
+    synthetic_table,
+)
 from autoq.search._run import evaluated
 
 OPTIONAL = st.none() | st.floats(0.01, 2)
@@ -73,7 +85,8 @@ def test_the_closest_crosses_the_fewest_limits_and_those_by_least():
 def test_optuna_is_told_each_limit(tmp_path):
     limits = Limits(max_drop=0.01, max_latency_ms=1.0, max_size_bytes=1000, float_ms=2.0)
     with quiet_optuna():
-        study = Study(f"sqlite:///{tmp_path / 'study.db'}", "s", sampler="random", seed=0, identity={})
+        storage = Storage(optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'study.db'}"))
+        study = Study(storage, "s", sampler="random", seed=0, identity={})
         for drop, ratio, size in ((0.0, 0.5, 1000), (0.02, 0.5, 1000), (0.0, 0.6, 1000), (0.0, 0.5, 1001)):
             study.finish(study.ask(), record(0, evaluation=sized(drop, ratio, size)), limits)
         stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")

@@ -1,0 +1,28 @@
+"""URLs of stores as people may see them: their passwords stay where they were given."""
+
+from __future__ import annotations
+
+import re
+
+_HIDDEN = "***"
+# Up to the last @, since a password may hold some itself; what is hidden too much harms nobody.
+_IN_USER = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*://[^\s/:@'\"]*):[^\s'\"]*@")
+_IN_QUERY = re.compile(r"([?&](?:\w*passw(?:or)?d|\w*secret|\w*token)=)[^\s&'\"]*", re.IGNORECASE)
+
+
+def shown_url(url: str) -> str:
+    """A URL without its password: "postgresql://me:***@host/studies". What is no URL is returned as it is."""
+    scheme, mark, rest = url.partition("://")
+    if mark and not rest.startswith("/"):
+        user, at, place = rest.rpartition("@")
+        if at and ":" in user:
+            rest = f"{user.partition(':')[0]}:{_HIDDEN}@{place}"
+    return _IN_QUERY.sub(rf"\g<1>{_HIDDEN}", f"{scheme}{mark}{rest}")
+
+
+def without_passwords(text: str) -> str:
+    """A text in which no URL shows its password."""
+    if "://" not in text:
+        return text
+    hidden = _IN_USER.sub(rf"\g<1>:{_HIDDEN}@", text) if "@" in text else text
+    return _IN_QUERY.sub(rf"\g<1>{_HIDDEN}", hidden)

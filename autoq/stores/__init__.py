@@ -1,0 +1,22 @@
+"""Databases that a search is kept in: complete or not there, changed by one process at a time, waited for."""
+
+from autoq.stores._database import Database
+from autoq.stores._lease import FileLease, Lease, leased
+from autoq.stores._patience import StoreWarning, is_away, patiently
+from autoq.stores._server import ServerLease, engine_of, making_tables
+from autoq.stores._sqlite import Tables, ensure_complete
+
+__all__ = [
+    "Database",
+    "FileLease",
+    "Lease",
+    "ServerLease",
+    "StoreWarning",
+    "Tables",
+    "engine_of",
+    "ensure_complete",
+    "is_away",
+    "leased",
+    "making_tables",
+    "patiently",
+]

@@ -1,0 +1,98 @@
+"""Locks on files, which the kernel frees when the process that holds one ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_LOOK_S = 0.05
+# Descriptors of this process's locks. A forked child shares what it inherits, and would hold a lock beyond its parent.
+_held: set[int] = set()
+
+
+def locked_file(path: Path) -> int | None:
+    """Locks a file, which is made where it is missing.
+
+    Returns:
+        A descriptor for `unlocked`; None where another process, or another part of this one, holds the lock.
+
+    Raises:
+        OSError: The file cannot be opened, or its file system has no locks.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if is_at(descriptor, path):
+            _held.add(descriptor)
+            return descriptor
+        # Its last holder removed it between the opening and the lock.
+        os.close(descriptor)
+
+
+def unlocked(descriptor: int, path: Path) -> None:
+    """Frees a lock and removes its file."""
+    with suppress(OSError):
+        # Still under the lock: whoever waits for it finds out, and makes a file of its own.
+        if is_at(descriptor, path):
+            path.unlink()
+    let_go(descriptor)
+
+
+def let_go(descriptor: int) -> None:
+    """Frees a lock, and leaves its file."""
+    _held.discard(descriptor)
+    with suppress(OSError):
+        # A child that was forked past Python has the descriptor too, and closing it here would not free the lock.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether a path still names an open file."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def locked(path: Path, *, wait_s: float) -> Iterator[None]:
+    """Holds a lock, which others are waited for.
+
+    Args:
+        path: Of the lock's file, which is removed at the end.
+        wait_s: How long others are waited for.
+
+    Raises:
+        TimeoutError: Another process held it for so long.
+        OSError: The file cannot be opened, or its file system has no locks.
+    """
+    until = time.monotonic() + wait_s
+    while (descriptor := locked_file(path)) is None:
+        if time.monotonic() > until:
+            raise TimeoutError
+        time.sleep(_LOOK_S)
+    try:
+        yield
+    finally:
+        unlocked(descriptor, path)
+
+
+def _close_in_child() -> None:
+    while _held:
+        with suppress(OSError):
+            os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_close_in_child)

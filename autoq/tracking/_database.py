@@ -1,0 +1,141 @@
+"""MLflow's own databases: complete or not there, and opened without their passwords in MLflow's hands."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from autoq.core import AutoqError, ConfigError, reason
+from autoq.stores import Database, Tables, ensure_complete, making_tables, patiently
+
+_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mssql")
+_ROOT = "./mlruns"
+# By where a connection goes, the password of those that were told one. MLflow is given URIs without.
+_passwords: dict[tuple[str, ...], str] = {}
+_PLACE = ("host", "port", "user", "dbname", "database", "db")
+
+
+def database_of(store: str) -> Database | None:
+    """The database that a tracking URI names; None where it names none.
+
+    Raises:
+        ConfigError: Its URL cannot be read, or its driver is not installed.
+    """
+    dialect = store.partition("://")[0].partition("+")[0]
+    return Database.of("MLflow store", store) if dialect in _DATABASES else None
+
+
+def without_secret(database: Database, store: str) -> str:
+    """What MLflow is given of a tracking URI: connections that it makes get the password all the same."""
+    if not database.is_server:
+        return store
+    if database.password is not None:
+        dialect = database.url.get_dialect()()
+        if not _passwords:
+            _give_passwords()
+        _passwords[_place(dialect, dialect.create_connect_args(database.url)[1])] = database.password
+    return database.text
+
+
+def _give_passwords() -> None:
+    from sqlalchemy import Engine, event
+
+    @event.listens_for(Engine, "do_connect")
+    def _(dialect: Any, _record: object, _given: object, keywords: dict[str, Any]) -> None:  # as SQLAlchemy has it
+        if (password := _passwords.get(_place(dialect, keywords))) is not None:
+            keywords.setdefault("password", password)
+
+
+def _place(dialect: Any, keywords: Mapping[str, Any]) -> tuple[str, ...]:  # SQLAlchemy's dialect
+    return (str(dialect.name), *(str(keywords.get(key)) for key in _PLACE))
+
+
+def make_tables(database: Database) -> None:
+    """Makes MLflow's tables where they are missing.
+
+    Raises:
+        ConfigError: The database cannot be opened, or holds something else.
+        BusyError: Another process makes them, or has it locked, for too long.
+    """
+    try:
+        if database.file is not None:
+            # As MLflow does.
+            database.file.parent.mkdir(parents=True, exist_ok=True)
+            ensure_complete(database.file, _tables(), database.name)
+        elif database.is_server:
+            with making_tables(database):
+                _store(database.text)
+    except AutoqError:
+        raise
+    except Exception as error:  # every kind of database has errors of its own
+        msg = f"{database.name} cannot be opened: {reason(error)}"
+        raise ConfigError(msg) from error
+
+
+class SteadyClient:
+    """An MLflow client whose calls wait for a database that is away for a while.
+
+    Args:
+        client: MLflow's.
+        name: Of the store, for people.
+    """
+
+    def __init__(self, client: Any, name: str) -> None:  # MlflowClient, whose package has no types
+        self._client = client
+        self._name = name
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        plain = getattr(self._client, method)
+
+        def steady(*arguments: Any, **keywords: Any) -> Any:  # as the client has it
+            return patiently(lambda: plain(*arguments, **keywords), what=self._name)
+
+        return steady
+
+
+def _tables() -> Tables:
+    import mlflow
+    import mlflow.store.db.utils
+    import mlflow.store.tracking.sqlalchemy_store  # makes all tables known, as the module above does
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.base_sql_model import Base
+
+    script = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what modules of migrations say
+        revisions = frozenset(revision.revision for revision in script.walk_revisions())
+    return Tables(
+        program="MLflow",
+        tables=frozenset(Base.metadata.tables),
+        head=str(script.get_current_head()),
+        revisions=revisions,
+        filled=(),
+        # Those that MLflow makes itself.
+        unmissed={
+            "experiments": "SELECT 1 FROM experiments WHERE experiment_id <> 0 LIMIT 1",
+            "workspaces": "SELECT 1 FROM workspaces WHERE name <> 'default' LIMIT 1",
+        },
+        upgrade="bring it to this version with `mlflow db upgrade`",
+        fill=_fill,
+    )
+
+
+def _fill(path: Path) -> None:
+    # MLflow makes folders of a URI as it is written, which is another path where characters have to be escaped.
+    if not set(str(path)) & set("%?"):
+        _store(f"sqlite:///{path}").engine.dispose()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "mlflow.db"
+        _store(f"sqlite:///{made}").engine.dispose()
+        shutil.copyfile(made, path)
+
+
+def _store(uri: str) -> Any:  # MLflow ships no types
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    return SqlAlchemyStore(uri, _ROOT)
