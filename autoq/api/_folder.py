@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -18,18 +17,25 @@ from autoq.core import (
     Format,
     OutputError,
     drafted_folder,
+    file_name,
     made_folder,
     path_of,
     read_record,
+    reason,
     sweep,
     sweep_temporary,
     write_record,
 )
 from autoq.export import write_ir
 from autoq.graph import read_model
+from autoq.stores import FileLease, leased, locked
 
 # What stands beside a float model: digests of its files.
 _FILES = "files.json"
+# Whose a folder is, and where those of other names stand inside of it.
+_CLAIM, _INSIDE = "search.json", "searches"
+_CLAIM_S = 30.0
+_OWNER = Format("the name of a folder's search", advice="remove it: the next search has the folder")
 _FLOAT_MODEL = Format("the float model of a search", advice="start the search again: it goes on, and writes it anew")
 
 
@@ -72,8 +78,9 @@ class RunFolder:
 
     @property
     def cache(self) -> Path:
-        """Folder of what a resumed search need not compute again."""
-        return self.path / "cache"
+        """Folder of what a resumed search need not compute again: that of the outermost folder, which many may use."""
+        inside = self.path.parent.name == _INSIDE and (self.path.parent.parent / _CLAIM).exists()
+        return RunFolder(self.path.parent.parent).cache if inside else self.path / "cache"
 
     @property
     def scores(self) -> Path:
@@ -144,19 +151,36 @@ class RunFolder:
         kept = (path for path in self.cache.glob("**/") if not path.name.startswith("."))
         return sum(sweep(path) for path in {self.path, *kept}) + sweep_temporary()
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps a second search out of the folder; the lock ends with the process.
+    def of_search(self, name: str) -> RunFolder:
+        """The folder that a search of this name writes to: this one where no other name has it, else one inside of it.
+
+        Searches of one folder so stand side by side; what was computed of a model and its data they have in common.
 
         Raises:
-            OutputError: Another search runs in the folder.
+            OutputError: It cannot be made or written to.
+            StoredFileError: Whose folder this is cannot be read.
         """
-        with (self.cache / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                msg = f"another search is running in {str(self.path)!r}; wait for it or name another folder."
-                raise OutputError(msg) from None
+        claim = self.path / _CLAIM
+        try:
+            with locked(self.path / f".{_CLAIM}.lock", wait_s=_CLAIM_S):
+                if not claim.exists():
+                    write_record(claim, _OWNER, {"name": name})
+        except (OSError, TimeoutError) as error:
+            msg = f"output folder {str(self.path)!r} cannot be locked: {reason(error)}; name another one."
+            raise OutputError(msg) from None
+        if read_record(claim, _OWNER, lambda values: str(values["name"])) == name:
+            return self
+        return RunFolder.create(self.path / _INSIDE / file_name(name)).of_search(name)
+
+    @contextmanager
+    def leased(self) -> Iterator[None]:
+        """Keeps a second search out of the folder, and sweeps what killed ones left in it.
+
+        Raises:
+            BusyError: Another search is at work in it; the message says which process.
+        """
+        what, advice = f"output folder {str(self.path)!r}", "wait for it, end it, or name another folder"
+        with leased(FileLease(self.path / ".lock"), what, advice):
             self.sweep()
             yield
 

@@ -55,7 +55,9 @@ def _sentence(folder: RunFolder | None, storage: str | None, name: str) -> str:
     given = [] if folder is None else [f"out={str(folder.path)!r}"]
     if storage is not None:
         # Its address may hold a password.
-        given += ["storage=...", f"name={name!r}"]
+        given += ["storage=..."]
+    if folder is None or storage is not None or name != folder.path.resolve().name:
+        given += [f"name={name!r}"]
     return f"The search was stopped; go on with: autoq.search(..., {', '.join(given)})"
 
 

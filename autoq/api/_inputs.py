@@ -18,6 +18,7 @@ _WRITTEN = (
     "front.png",
     "report.html",
     "run.json",
+    "search.json",
     "study.db",
     "trials.csv",
 )

@@ -23,6 +23,7 @@ from autoq.api._held_out import labelled
 from autoq.api._inputs import check_run_inputs
 from autoq.api._metric import one_metric
 from autoq.api._observing import SHORT_S, OpenedLate, needed_later, tables, trackers
+from autoq.api._places import taken
 from autoq.api._result import SearchResult
 from autoq.api._scores import ScoreKeeper
 from autoq.api._session import info_of, problem_of, study_of
@@ -182,10 +183,7 @@ def search(
 
     with stoppable(), going_on(folder, storage, asked.title, shown=progress) as ending, HeldStack() as stack:
         stack.enter_context(quiet_optuna())
-        # Before anything that takes long: another process may be at work on the study.
-        kept_in = stack.enter_context(
-            Storage.opened(storage or (None if folder is None else folder.storage), asked.title)
-        )
+        folder, kept_in = taken(stack, folder, storage, asked.title)
         keeper = ScoreKeeper(None if folder is None else folder.scores)
         ended = ended_before(asked, folder, kept_in, keeper)
         so_far = [] if folder is None or ended is not None else [BestSoFar(folder)]

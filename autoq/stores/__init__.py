@@ -2,6 +2,7 @@
 
 from autoq.stores._database import Database
 from autoq.stores._lease import FileLease, Lease, leased
+from autoq.stores._locks import locked
 from autoq.stores._patience import StoreWarning, is_away, patiently
 from autoq.stores._server import ServerLease, engine_of, making_tables
 from autoq.stores._sqlite import Tables, ensure_complete
@@ -17,6 +18,7 @@ __all__ = [
     "ensure_complete",
     "is_away",
     "leased",
+    "locked",
     "making_tables",
     "patiently",
 ]

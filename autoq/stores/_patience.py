@@ -53,13 +53,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         next_one = next_one.__cause__ or next_one.__context__
 
 
-def patiently(call: Callable[[], R], *, what: str, wait_s: float = LONGEST_WAIT_S) -> R:
+def patiently(call: Callable[[], R], *, what: str) -> R:
     """Calls until a database that is away is there again, and says so where that takes longer than a moment.
 
     Args:
         call: Asks the database; called again after it failed for that reason.
         what: The database, for people.
-        wait_s: How long it is waited for.
 
     Returns:
         What the call returns.
@@ -73,11 +72,13 @@ def patiently(call: Callable[[], R], *, what: str, wait_s: float = LONGEST_WAIT_
             return call()
         except Exception as error:
             waited = time.monotonic() - began
-            if waited > wait_s or not is_away(error):
+            if waited > LONGEST_WAIT_S or not is_away(error):
                 raise
             if waited > _SILENT_S and not told:
                 told = True
-                warnings.warn(f"{what} is waited for, up to {wait_s:.0f} s: {_said(error)}", StoreWarning, stacklevel=2)
+                warnings.warn(
+                    f"{what} is waited for, up to {LONGEST_WAIT_S:.0f} s: {_said(error)}", StoreWarning, stacklevel=2
+                )
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)
 

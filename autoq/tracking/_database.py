@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autoq.core import AutoqError, ConfigError, reason
+from autoq.core import AutoqError, ConfigError, reason, temporary_folder
 from autoq.stores import Database, Tables, ensure_complete, making_tables, patiently
 
 _DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mssql")
@@ -129,8 +128,8 @@ def _fill(path: Path) -> None:
     if not set(str(path)) & set("%?"):
         _store(f"sqlite:///{path}").engine.dispose()
         return
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "mlflow.db"
+    with temporary_folder() as folder:
+        made = folder / "mlflow.db"
         _store(f"sqlite:///{made}").engine.dispose()
         shutil.copyfile(made, path)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoq.core import OutputError, drafted, drafted_folder, drafted_together, sweep, write_text
+from autoq.core import OutputError, drafted, drafted_folder, drafted_once, drafted_together, sweep, write_text
 from autoq.core import _writing as writing
 
 
@@ -158,8 +158,26 @@ def test_drafts_of_the_living_are_not_swept(tmp_path: Path) -> None:
     with drafted(tmp_path / "a") as draft:
         draft.write_text("")
         assert sweep(tmp_path) == 0
-    dead = tmp_path / ".a.0123.draft"
+    dead = tmp_path / ".a.01234567.draft"
     dead.mkdir()
     (dead / "a").write_text("half")
     assert sweep(tmp_path) == 1
     assert names(tmp_path) == {"a"}
+
+
+def test_drafts_of_one_file_are_swept_alone_and_folders_of_others_never(tmp_path):
+    for name in (".a.01234567.draft", ".b.01234567.draft", ".notes.draft", ".a.old.draft"):
+        (tmp_path / name).mkdir()
+    assert sweep(tmp_path, "a") == 1
+    assert sweep(tmp_path) == 1
+    assert {file.name for file in tmp_path.iterdir()} == {".notes.draft", ".a.old.draft"}
+
+
+def test_a_file_that_is_there_is_not_made_once_more(tmp_path):
+    path = tmp_path / "a"
+    with drafted_once(path) as draft:
+        draft.write_text("one")
+    with pytest.raises(FileExistsError), drafted_once(path) as draft:
+        draft.write_text("two")
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]
