@@ -126,7 +126,7 @@ def test_what_is_proposed_does_not_depend_on_how_often_a_search_is_started(sampl
     dimensions = Dimensions.of(space, EACH)
 
     def proposed(*, restarted):
-        storage = optuna.storages.InMemoryStorage()
+        storage = Storage.in_memory()
         study, found = Study(storage, "s", sampler=sampler, seed=0, identity={}), []
         for number in range(14):
             trial = study.ask()
