@@ -36,7 +36,17 @@ from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, Sa
 from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._shown_path import shown_path
-from autoq.core._stored import Format, read_arrays, read_npy, read_npz, read_record, stamped, write_arrays, write_record
+from autoq.core._stored import (
+    Format,
+    read_arrays,
+    read_npy,
+    read_npz,
+    read_record,
+    stamped,
+    unstamped,
+    write_arrays,
+    write_record,
+)
 from autoq.core._temporary import sweep_temporary, temporary_folder
 from autoq.core._typed_values import typed
 from autoq.core._typed_yaml import parse_fields, read_yaml, yaml_value
@@ -138,6 +148,7 @@ __all__ = [
     "symmetric_limits",
     "temporary_folder",
     "typed",
+    "unstamped",
     "whole_number",
     "without_passwords",
     "write_arrays",

@@ -58,6 +58,25 @@ def stamped(kind: Format, values: Mapping[str, Any]) -> dict[str, Any]:
     return {_HEADER: header, **plain}
 
 
+def unstamped(values: Any, kind: Format, where: str) -> dict[str, Any]:
+    """The values that `stamped` was given.
+
+    Args:
+        values: JSON values as they were found.
+        kind: What they should be.
+        where: They stand, for errors.
+
+    Raises:
+        StoredFileError: They are damaged, of another format, or of a newer version.
+    """
+    if not isinstance(values, dict) or _depth(values) > _DEEPEST:
+        raise _damaged(where, kind, "it holds other values than autoq writes")
+    plain = {name: value for name, value in values.items() if name != _HEADER}
+    if _checked(where, kind, values.get(_HEADER)) != _digest_of_values(plain):
+        raise _damaged(where, kind, "its digest is another one than that of what it holds")
+    return plain
+
+
 def write_record(path: Path, kind: Format, values: Mapping[str, Any]) -> Path:
     """Writes JSON values with their format and digest, whole or not at all.
 
@@ -86,24 +105,21 @@ def read_record(path: Path, kind: Format, parse: Callable[[dict[str, Any]], R]) 
     Raises:
         StoredFileError: It cannot be read, is damaged, of another format, of a newer version, or `parse` fails.
     """
+    where = repr(str(path))
     try:
         if path.stat().st_size > _MOST_JSON_BYTES:
-            raise _damaged(path, kind, f"it has more than {_MOST_JSON_BYTES >> 20} MiB")
+            raise _damaged(where, kind, f"it has more than {_MOST_JSON_BYTES >> 20} MiB")
         text = path.read_text("utf-8")
     except OSError as error:
-        raise _unreadable(path, kind, error) from None
+        raise _unreadable(where, kind, error) from None
     except UnicodeDecodeError:
-        raise _damaged(path, kind, "it is no text in UTF-8") from None
+        raise _damaged(where, kind, "it is no text in UTF-8") from None
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        raise _damaged(path, kind, "it is no JSON, or the end is missing") from None
-    if not isinstance(values, dict) or _depth(values) > _DEEPEST:
-        raise _damaged(path, kind, "it holds other values than autoq writes")
-    digest = _checked(path, kind, values.pop(_HEADER, None))
-    if digest != _digest_of_values(values):
-        raise _damaged(path, kind, "its digest is another one than that of what it holds")
-    return _parsed(path, kind, lambda: parse(values))
+        raise _damaged(where, kind, "it is no JSON, or the end is missing") from None
+    plain = unstamped(values, kind, where)
+    return _parsed(where, kind, lambda: parse(plain))
 
 
 def write_arrays(
@@ -144,21 +160,22 @@ def read_arrays(path: Path, kind: Format, parse: Callable[[dict[str, Any], dict[
     Raises:
         StoredFileError: As `read_record` raises it.
     """
+    where = repr(str(path))
     try:
         arrays = read_npz(path)
     except OSError as error:
-        raise _unreadable(path, kind, error) from None
+        raise _unreadable(where, kind, error) from None
     except ValueError as error:
-        raise _damaged(path, kind, str(error)) from None
+        raise _damaged(where, kind, str(error)) from None
     try:
         header = json.loads(str(arrays.pop(_HEADER)))
     except (KeyError, ValueError, RecursionError):
         header = None
-    digest = _checked(path, kind, header)
+    digest = _checked(where, kind, header)
     about = header.get("about")
     if digest != _digest_of_arrays(about, arrays):
-        raise _damaged(path, kind, "its digest is another one than that of what it holds")
-    return _parsed(path, kind, lambda: parse(about, arrays))
+        raise _damaged(where, kind, "its digest is another one than that of what it holds")
+    return _parsed(where, kind, lambda: parse(about, arrays))
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -244,39 +261,39 @@ def _check_room(size: int) -> None:
         raise ValueError(msg)
 
 
-def _checked(path: Path, kind: Format, header: Any) -> Any:  # any JSON value
+def _checked(where: str, kind: Format, header: Any) -> Any:  # any JSON value
     """The digest that a header names."""
     if not isinstance(header, dict) or not isinstance(header.get("version"), int):
-        msg = f"{str(path)!r} does not say that it is {kind.name} of autoq: {kind.advice}."
+        msg = f"{where} does not say that it is {kind.name} of autoq: {kind.advice}."
         raise StoredFileError(msg)
     if (name := header.get("format")) != kind.name:
-        msg = f"{str(path)!r} is {str(name)[:_LONGEST_NAME]}, not {kind.name}: {kind.advice}."
+        msg = f"{where} is {str(name)[:_LONGEST_NAME]}, not {kind.name}: {kind.advice}."
         raise StoredFileError(msg)
     if (version := header["version"]) != kind.version:
         age, advice = ("a newer", "update autoq") if version > kind.version else ("an older", kind.advice)
         msg = (
-            f"{str(path)!r} was written by {age} autoq, as {kind.name} of format version {version}, where this one "
+            f"{where} was written by {age} autoq, as {kind.name} of format version {version}, where this one "
             f"reads version {kind.version}: {advice}."
         )
         raise StoredFileError(msg)
     return header.get("digest")
 
 
-def _parsed(path: Path, kind: Format, parse: Callable[[], R]) -> R:
+def _parsed(where: str, kind: Format, parse: Callable[[], R]) -> R:
     try:
         return parse()
     except AutoqError as error:
-        raise _damaged(path, kind, str(error).rstrip(".")) from None
+        raise _damaged(where, kind, str(error).rstrip(".")) from None
     except Exception as error:  # of any kind that values of the wrong type lead to
-        raise _damaged(path, kind, f"it holds other values than autoq writes ({named_reason(error)})") from error
+        raise _damaged(where, kind, f"it holds other values than autoq writes ({named_reason(error)})") from error
 
 
-def _damaged(path: Path, kind: Format, why: str) -> StoredFileError:
-    return StoredFileError(f"{str(path)!r}, {kind.name}, is damaged: {why}; {kind.advice}.")
+def _damaged(where: str, kind: Format, why: str) -> StoredFileError:
+    return StoredFileError(f"{where}, {kind.name}, is damaged: {why}; {kind.advice}.")
 
 
-def _unreadable(path: Path, kind: Format, error: OSError) -> StoredFileError:
-    return StoredFileError(f"{str(path)!r} cannot be read as {kind.name}: {error.strerror or reason(error)}.")
+def _unreadable(where: str, kind: Format, error: OSError) -> StoredFileError:
+    return StoredFileError(f"{where} cannot be read as {kind.name}: {error.strerror or reason(error)}.")
 
 
 def _depth(values: Any) -> int:  # any JSON value

@@ -16,6 +16,7 @@ from autoq.search._identity import differences, plain
 from autoq.search._limits import Limits
 from autoq.search._noise import noise_of
 from autoq.search._records import TrialRecord, TrialState
+from autoq.search._sealed import sealed, unsealed
 from autoq.search._seeded import SeededByTrial
 from autoq.search._serial import evaluation_from_dict, record_from_dict, record_to_dict
 from autoq.search._storage import Storage
@@ -47,20 +48,29 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
 
 def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float, float]:
     """What `noise_of` says of a trial of a search that was evaluated."""
-    values = trial.user_attrs.get(_RECORD) or trial.user_attrs[_TWIN]
+    values = _of_trial(trial, _RECORD) or _of_trial(trial, _TWIN)
     return noise_of(evaluation_from_dict(values["evaluation"]), samples)
 
 
 def recall_before(storage: Storage, name: str, key: str) -> Any:  # any JSON value
     """What the study of this name keeps under a key, before it is opened to go on; None where there is none of it."""
     try:
-        return optuna.load_study(storage=storage.kept, study_name=name).user_attrs.get(_kept(key))
+        study = optuna.load_study(storage=storage.kept, study_name=name)
     except KeyError:  # there is no such study
         return None
+    return _of_study(study, _kept(key))
 
 
 def _kept(key: str) -> str:
     return f"autoq/{key}"
+
+
+def _of_study(study: optuna.Study, key: str) -> Any:  # any JSON value
+    return unsealed(study.user_attrs.get(key), f"{key!r} of study {study.study_name!r}")
+
+
+def _of_trial(trial: optuna.trial.FrozenTrial | optuna.Trial, key: str) -> Any:  # any JSON value
+    return unsealed(trial.user_attrs.get(key), f"{key!r} of trial {trial.number}")
 
 
 @contextmanager
@@ -91,6 +101,7 @@ class Study:
 
     Raises:
         ConfigError: The storage holds a study of this name with another identity, or does not take one of it.
+        StoredFileError: What the study keeps is damaged, or of another version.
     """
 
     def __init__(
@@ -111,9 +122,9 @@ class Study:
         self.use(partial(make_sampler, sampler), seed)
 
     def _check_identity(self, name: str, identity: Mapping[str, Any]) -> None:
-        stored = self._study.user_attrs.get(_IDENTITY)
+        stored = _of_study(self._study, _IDENTITY)
         if stored is None:
-            self._study.set_user_attr(_IDENTITY, plain(identity))
+            self._study.set_user_attr(_IDENTITY, sealed(plain(identity)))
             return
         if changed := list(differences(stored, plain(identity))):
             msg = (
@@ -130,13 +141,12 @@ class Study:
     @property
     def fingerprints(self) -> frozenset[str]:
         """Of all models that trials ended with."""
-        trials = self._study.get_trials(deepcopy=False)
-        return frozenset(str(t.user_attrs[_RECORD]["fingerprint"]) for t in trials if _RECORD in t.user_attrs)
+        return frozenset(record.fingerprint for record in self.records(closed=False))
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """What the study was started with."""
-        return dict(self._study.user_attrs[_IDENTITY])
+        return dict(_of_study(self._study, _IDENTITY))
 
     @property
     def stale(self) -> int:
@@ -159,11 +169,11 @@ class Study:
 
     def remember(self, key: str, value: Any) -> None:  # any JSON value
         """Keeps a JSON value with the study."""
-        self._study.set_user_attr(_kept(key), value)
+        self._study.set_user_attr(_kept(key), sealed(value))
 
     def recall(self, key: str) -> Any:  # any JSON value
         """What `remember` kept under this key, None before."""
-        return self._study.user_attrs.get(_kept(key))
+        return _of_study(self._study, _kept(key))
 
     def records(self, *, closed: bool = True) -> list[TrialRecord]:
         """Records of all trials that ended, by number; also those that the storage could not take.
@@ -176,8 +186,8 @@ class Study:
             closing = self._closing[_FOUND] if closed else {}
         except STORAGE_ERRORS:
             trials, closing = [], {}
-        stored = {t.number: t.user_attrs[_RECORD] for t in trials if _RECORD in t.user_attrs}
-        self._known |= {n: record_from_dict(values) for n, values in stored.items() if n not in self._known}
+        new = [t for t in trials if _RECORD in t.user_attrs and t.number not in self._known]
+        self._known |= {t.number: record_from_dict(_of_trial(t, _RECORD)) for t in new}
         known = self._known | {int(n): record_from_dict(values) for n, values in closing.items()}
         return [known[number] for number in sorted(known)]
 
@@ -221,7 +231,7 @@ class Study:
         for frozen in self._study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
             # Optuna has no public way to go on with a trial.
             trial = optuna.Trial(self._study, frozen._trial_id)
-            if (stored := frozen.user_attrs.get(_RECORD) or frozen.user_attrs.get(_TWIN)) is not None:
+            if (stored := _of_trial(frozen, _RECORD) or _of_trial(frozen, _TWIN)) is not None:
                 self._tell(trial, record_from_dict(stored), limits)
             else:
                 again.append(trial)
@@ -249,15 +259,15 @@ class Study:
 
     def begin(self, trial: optuna.Trial) -> bool:
         """Counts an attempt at a trial; False where its process was killed four times while it ran."""
-        attempts = int(trial.user_attrs.get(_kept(_ATTEMPTS), 0))
-        trial.set_user_attr(_kept(_ATTEMPTS), attempts + 1)
+        attempts = int(_of_trial(trial, _kept(_ATTEMPTS)) or 0)
+        trial.set_user_attr(_kept(_ATTEMPTS), sealed(attempts + 1))
         return attempts < _MOST_ATTEMPTS
 
     def put_back(self, trial: optuna.Trial) -> None:
         """Takes back an attempt at a trial that was given up for a reason of another kind; it is run when resumed."""
         # What cannot be stored counts as an attempt.
         with suppress(*STORAGE_ERRORS):
-            trial.set_user_attr(_kept(_ATTEMPTS), int(trial.user_attrs.get(_kept(_ATTEMPTS), 1)) - 1)
+            trial.set_user_attr(_kept(_ATTEMPTS), sealed(int(_of_trial(trial, _kept(_ATTEMPTS)) or 1) - 1))
 
     def finish(self, trial: optuna.Trial, record: TrialRecord, limits: Limits) -> None:
         """Stores the record of a trial and tells Optuna its values."""
@@ -269,7 +279,7 @@ class Study:
         self._finish(trial, twin, limits, _TWIN)
 
     def _finish(self, trial: optuna.Trial, record: TrialRecord, limits: Limits, key: str) -> None:
-        trial.set_user_attr(key, record_to_dict(record))
+        trial.set_user_attr(key, sealed(record_to_dict(record)))
         self._tell(trial, record, limits)
 
     def _tell(self, trial: optuna.Trial, record: TrialRecord, limits: Limits) -> None:

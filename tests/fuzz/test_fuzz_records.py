@@ -39,6 +39,8 @@ from autoq.search import (
     record_from_dict,
     record_to_dict,
 )
+from autoq.search._sealed import sealed
+from autoq.search._storage import Storage
 from autoq.transform._measured_shifts import MeasuredShifts
 
 RECORD = json.loads(json.dumps(record_to_dict(record(1))))
@@ -124,7 +126,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keeper = ScoreKeeper(run.scores)
     keeper.on_start(info, ())
     for one in records:
-        keeper.on_trial(one, ParetoFront(records))
+        keeper.keep(one)
     SearchResult(info, records, lambda _: model, probes=Probes(), folder=folder).save(folder)
     return folder
 
@@ -252,7 +254,8 @@ def test_plans_shifts_and_scores_of_any_bytes(count: int, whole: Path, tmp_path:
 def test_a_study_whose_records_are_strange(count: int) -> None:
     """What stands in a database under autoq's names."""
 
-    def judge(values: Any) -> None:
+    def judge(drawn: tuple[Any, bool]) -> None:
+        values, is_bare = drawn
         try:
             values = json.loads(json.dumps(values))
         except (TypeError, ValueError, RecursionError):
@@ -260,8 +263,9 @@ def test_a_study_whose_records_are_strange(count: int) -> None:
         storage = optuna.storages.InMemoryStorage()
         study = optuna.create_study(storage=storage, study_name="x", directions=["minimize"] * 2)
         trial = study.ask()
-        trial.set_user_attr("autoq/record", values)
-        judged(lambda: Study(storage, "x", sampler="random", seed=0, identity={}).records())
+        # A value with a right digest is looked at, another one is not.
+        trial.set_user_attr("autoq/record", values if is_bare else sealed(values))
+        judged(lambda: Study(Storage(storage), "x", sampler="random", seed=0, identity={}).records())
 
     with quiet_optuna():
-        each(count, changed(RECORD), judge)
+        each(count, st.tuples(changed(RECORD), st.booleans()), judge)

@@ -1,0 +1,28 @@
+"""What a study keeps, with a format and a digest: the database itself does not notice a value that was damaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoq.core import Format, stamped, unstamped
+
+_FORMAT = Format("a value of a search", advice="give the search another name, or another output folder")
+_VALUE = "value"
+
+
+def sealed(value: Any) -> dict[str, Any]:  # any JSON value
+    """A value as a study keeps it."""
+    return stamped(_FORMAT, {_VALUE: value})
+
+
+def unsealed(kept: Any, where: str) -> Any:  # any JSON value
+    """A value that a study kept; None where it kept none.
+
+    Args:
+        kept: What `sealed` gave, None where there is nothing.
+        where: It stands, for errors.
+
+    Raises:
+        StoredFileError: It is damaged, or of another version.
+    """
+    return None if kept is None else unstamped(kept, _FORMAT, where)[_VALUE]
