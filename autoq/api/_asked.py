@@ -20,6 +20,7 @@ from autoq.core import (
     TargetDevice,
     is_number,
     mapping_of,
+    printable,
     quoted,
     whole_number,
 )
@@ -28,6 +29,8 @@ from autoq.search import Clock, SearchSpace
 
 # Of a budget: 31 years; what waits for more is told by the system that this is no time.
 _LONGEST_S = 1e9
+# Of a study and of an experiment; Optuna and MLflow keep some more.
+_LONGEST_NAME = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +108,28 @@ def check_budget(n_trials: int | None = None, **seconds: float | None) -> None:
             raise ConfigError(msg)
 
 
-def check_texts(**given: object) -> None:
-    """Checks that what names something is a text, where it is given.
+def check_texts(seed: int, names: Mapping[str, str | None], **given: object) -> None:
+    """Checks that a seed is a number, and that what names something is a text, where it is given.
+
+    Args:
+        seed: Of a search.
+        names: What people will look for by its name, which databases keep and terminals show.
+        given: Other texts.
 
     Raises:
-        ConfigError: One is not.
+        ConfigError: One is not; or a name is of spaces alone, too long, or has characters that cannot be printed.
     """
-    for key, value in given.items():
+    whole_number(seed, "seed", least=0, error=ConfigError)
+    for key, value in {**names, **given}.items():
         if value is not None and not isinstance(value, str):
             msg = f"{key} is {quoted(value)}: it must be a text."
+            raise ConfigError(msg)
+    for key, name in names.items():
+        if name and (not name.strip() or printable(name) != name):
+            msg = f"{key} is {quoted(name)}: it must have characters that can be seen, and no others but spaces."
+            raise ConfigError(msg)
+        if name and len(name) > _LONGEST_NAME:
+            msg = f"{key} is {quoted(name)}: it has {len(name)} characters, of which it may have {_LONGEST_NAME}."
             raise ConfigError(msg)
 
 
@@ -133,5 +149,7 @@ def runtime_of(
 def title_of(model: object, network: ov.Model, folder: RunFolder | None) -> str:
     """What a search is called where the user gives no name."""
     if folder is not None:
-        return folder.path.resolve().name
-    return Path(model).stem if isinstance(model, str | os.PathLike) else network.get_friendly_name()
+        name = folder.path.resolve().name
+    else:
+        name = Path(model).stem if isinstance(model, str | os.PathLike) else network.get_friendly_name()
+    return printable(name)[:_LONGEST_NAME].strip() or "search"

@@ -19,6 +19,7 @@ from autoq.core import (
     drafted_folder,
     file_name,
     made_folder,
+    path_in_url,
     path_of,
     read_record,
     reason,
@@ -90,9 +91,7 @@ class RunFolder:
     @property
     def storage(self) -> str:
         """Optuna URL of the study."""
-        # In a URL, a path ends at a question mark.
-        path = str(self.path / "study.db").replace("%", "%25").replace("?", "%3F")
-        return f"sqlite:///{path}"
+        return f"sqlite:///{path_in_url(self.path / 'study.db')}"
 
     def float_model(self, digest: str) -> Path:
         """The float model of a search, so that candidates can be built again without the user's code.

@@ -30,7 +30,7 @@ from autoq.api._session import info_of, problem_of, study_of
 from autoq.api._shares import budget_of
 from autoq.api._wanted import Wanted
 from autoq.calibration import as_inputs
-from autoq.core import ConfigError, ModelType, ResetState, TargetDevice, whole_number
+from autoq.core import ModelType, ResetState, TargetDevice
 from autoq.evaluation import AnyMetric, RuntimeConfig
 from autoq.graph import read_model
 from autoq.search import (
@@ -143,8 +143,9 @@ def search(
     """
     clock = Clock.of(timeout_s, time.monotonic())
     check_budget(n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
-    check_texts(storage=storage, tracking_uri=tracking_uri, name=name, experiment=experiment, device=device)
-    whole_number(seed, "seed", least=0, error=ConfigError)
+    check_texts(
+        seed, {"name": name, "experiment": experiment}, storage=storage, tracking_uri=tracking_uri, device=device
+    )
     wanted = Wanted.of(max_drop, max_latency, max_size, choose)
     folder = None if out is None else RunFolder.create(out)
     check_run_inputs(folder, model, calibration, validation, holdout, sample)

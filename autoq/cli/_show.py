@@ -10,6 +10,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from autoq.core import printable
 from autoq.report import console_of
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")
@@ -22,9 +23,9 @@ def print_json(values: Any) -> None:  # any JSON value
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Prints a table."""
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=escape(printable(title)), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(printable(cell)) for cell in row))
     console_of(sys.stdout).print(table)

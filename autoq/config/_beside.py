@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from autoq.core import path_in_url
+
 # A database in a file by a relative path; one in memory, and what SQLite itself reads as a URI, is left alone.
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)([^?]+)(.*)", re.DOTALL)
 _FILE = re.compile(r"(file:)(?!/)(.+)", re.DOTALL)
@@ -23,9 +25,7 @@ def storage_beside(folder: Path, url: str) -> str:
     if (match := _SQLITE.fullmatch(url)) is None:
         return url
     scheme, path, rest = match.groups()
-    # In a URL, a path ends at a question mark.
-    start = str(folder).replace("%", "%25").replace("?", "%3F")
-    return f"{scheme}{path_beside(Path(start), path)}{rest}"
+    return f"{scheme}{path_beside(Path(path_in_url(folder)), path)}{rest}"
 
 
 def store_beside(folder: Path, uri: str) -> str:

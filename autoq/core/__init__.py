@@ -30,7 +30,7 @@ from autoq.core._numerics import (
     quantization_level,
     symmetric_limits,
 )
-from autoq.core._paths import made_folder, path_of
+from autoq.core._paths import made_folder, path_in_url, path_of
 from autoq.core._plan import GROUP_CHOICES, QuantizationPlan, Recipe
 from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
 from autoq.core._reason import named_reason, reason
@@ -126,6 +126,7 @@ __all__ = [
     "named_reason",
     "nearest",
     "parse_fields",
+    "path_in_url",
     "path_of",
     "printable",
     "quantization_level",

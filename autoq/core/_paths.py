@@ -69,3 +69,11 @@ def made_folder(given: str | os.PathLike[str], noun: str) -> Path:
         msg = f"{noun} {quoted(shown_path(path))} cannot be written to; name another one."
         raise OutputError(msg)
     return path
+
+
+def path_in_url(path: Path | str) -> str:
+    """A path as it stands in the URL of a database: there it ends at a question mark, and Optuna fills in braces."""
+    text = str(path)
+    for character in "%?{}":
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
