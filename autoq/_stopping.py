@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and SIGHUP end in order what runs: once as soon as that is safe, twice at once.
 
 Whoever may be asked to stop enters `stoppable`. A signal then raises `KeyboardInterrupt`, or `Stopped`, which is one
-too, wherever the main thread is: but for blocks that are `held`, which are carried through first, and for imports,
-since modules that are half imported stay so.
+too, wherever the main thread is: but for blocks that are `held`, which are carried through first; for imports, since
+modules that are half imported stay so; and for destructors, in which an exception is lost.
 
 Nothing but the standard library is imported here, and nothing of autoq: a command can be stopped while it is imported.
 """
@@ -14,15 +14,17 @@ import select
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# An import is looked at again after so long.
-_IMPORTING_S = 0.05
-_IMPORT = "<frozen importlib._bootstrap>"
+# Where it cannot stop, it is looked at again after so long.
+_LATER_S = 0.05
+# In what code an exception does harm, or is lost.
+_DELICATE, _DESTRUCTOR = ("<frozen importlib._bootstrap>", weakref.__file__), "__del__"
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
 # What a process ends with by convention, less the number of the signal.
 _BY_SIGNAL = 128
@@ -87,6 +89,8 @@ class stoppable:  # noqa: N801  # used as a function
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         is_resent, self._is_resent = self._is_resent, False
+        if is_resent and self._pending is None:
+            return  # it was obeyed meanwhile
         if self._received is not None or (self._pending is not None and not is_resent):
             self._again(number)
             return
@@ -94,7 +98,7 @@ class stoppable:  # noqa: N801  # used as a function
             _mute_what_is_gone()
         if self._held or self._firmly_held:
             self._pending = number
-        elif self._is_importing(frame):
+        elif self._is_delicate(frame):
             self._pending = number
             self._resend_later(number)
         else:
@@ -116,12 +120,13 @@ class stoppable:  # noqa: N801  # used as a function
             raise KeyboardInterrupt
         raise Stopped
 
-    def _is_importing(self, frame: FrameType | None) -> bool:
-        """Whether a module is imported within the context; the context itself may be within an import."""
+    def _is_delicate(self, frame: FrameType | None) -> bool:
+        """Whether a module is imported or an object ends within the context; the context itself may be in an import."""
         for _ in range(_depth(frame) - self._depth):
             if frame is None:
                 break
-            if frame.f_code.co_filename == _IMPORT:
+            code = frame.f_code
+            if code.co_filename in _DELICATE or code.co_name == _DESTRUCTOR:
                 return True
             frame = frame.f_back
         return False
@@ -134,7 +139,7 @@ class stoppable:  # noqa: N801  # used as a function
                 self._is_resent = True
                 signal.pthread_kill(main, number)
 
-        timer = threading.Timer(_IMPORTING_S, resend)
+        timer = threading.Timer(_LATER_S, resend)
         timer.daemon = True
         timer.start()
 
@@ -167,7 +172,7 @@ def held(*, firmly: bool = False) -> Iterator[None]:
 
 
 def check() -> None:
-    """Ends what runs where it was asked to and did not: an exception that is raised in a destructor is lost.
+    """Ends what runs where it was asked to and did not: whatever code it was in may have caught what it was told.
 
     Raises:
         KeyboardInterrupt: It was asked to.

@@ -153,15 +153,37 @@ def test_what_is_searched_while_a_module_is_imported_can_be_stopped(tmp_path, mo
         __import__("searches")
 
 
-def test_a_stop_that_was_lost_is_asked_for_again():
-    class Lost:
+def test_an_object_ends_before_what_runs_is_stopped():
+    class Ending:
         def __del__(self):
             signal.raise_signal(signal.SIGINT)
+            done.append("ended")
 
-    with stoppable(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "unraisablehook", lambda _: None)
+    done = []
+    with stoppable(), pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        Ending()
+        time.sleep(5)
+        pytest.fail("nobody stopped it")
+    assert done == ["ended"]
+
+
+def test_what_was_put_off_and_obeyed_is_not_told_again(ended):
+    class Ending:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    with stoppable(command=True):
+        with pytest.raises(Stopped), held():
+            Ending()
+        time.sleep(0.2)
+    assert not ended
+
+
+def test_a_stop_that_somebody_caught_is_asked_for_again():
+    with stoppable():
         check()
-        Lost()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             check()
 
