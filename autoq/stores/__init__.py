@@ -1,6 +1,7 @@
 """Databases that a search is kept in: complete or not there, changed by one process at a time, waited for."""
 
 from autoq.stores._database import Database
+from autoq.stores._holder import Holder
 from autoq.stores._lease import FileLease, Lease, leased
 from autoq.stores._locks import locked
 from autoq.stores._patience import StoreWarning, is_away, patiently
@@ -10,6 +11,7 @@ from autoq.stores._sqlite import Tables, ensure_complete
 __all__ = [
     "Database",
     "FileLease",
+    "Holder",
     "Lease",
     "ServerLease",
     "StoreWarning",

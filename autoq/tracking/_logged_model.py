@@ -76,8 +76,9 @@ def give_up_pending(client: Any, experiment_id: str | None, run_ids: Iterable[st
     from mlflow.entities import LoggedModelStatus
 
     runs = set(run_ids)
-    for model in _models(client, experiment_id, "status = 'PENDING'"):
-        if model.source_run_id in runs:
+    # A filter of MLflow's knows a status as a number of its own.
+    for model in _models(client, experiment_id) if runs else ():
+        if model.source_run_id in runs and model.status == LoggedModelStatus.PENDING:
             client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
 
 
@@ -102,7 +103,7 @@ def _model_of(client: Any, experiment_id: str | None, run_id: str) -> Any:  # Lo
     return min(found, key=lambda model: model.status != LoggedModelStatus.READY, default=None)
 
 
-def _models(client: Any, experiment_id: str | None, what: str) -> list[Any]:
+def _models(client: Any, experiment_id: str | None, what: str | None = None) -> list[Any]:
     found: list[Any] = []
     token = None
     while True:

@@ -19,6 +19,8 @@ import numpy as np
 
 from autoq.core import ConfigError, temporary_folder
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialRow, TrialState, TrialTable, choose
+from autoq.stores import Holder
+from autoq.tracking._abandoned import ENDED, PARENT, PROCESS, close_abandoned, runs_of
 from autoq.tracking._caller import active_run_id, place_of
 from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
 from autoq.tracking._logged_model import Export, give_up_pending, log_model, without_uploads
@@ -38,11 +40,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Figures = Callable[[], Mapping[str, float]]
 
-_STUDY, _TRIAL, _PARENT = "autoq.study", "autoq.trial", "mlflow.parentRunId"
+_STUDY, _TRIAL = "autoq.study", "autoq.trial"
 # What the parent run is found by: a filter of MLflow's takes no name that holds both kinds of quotes.
 _KEY = "autoq.study_key"
-# Of a trial's run that is whole.
-_ENDED = {"FINISHED", "FAILED"}
 # What MLflow takes.
 _LONGEST_PARAM, _LONGEST_TAG = 6000, 5000
 # A store that failed faster than this is tried again at the next trial, another one at the end of the search alone.
@@ -92,6 +92,7 @@ class MlflowObserver:
         self._info: SearchInfo | None = None
         self._parent: str | None = None
         self._is_found = False
+        self._holder = Holder.this()
         self._records: list[TrialRecord] = []
         self._logged: dict[int, str] = {}
         self._begun: dict[int, str] = {}
@@ -130,8 +131,7 @@ class MlflowObserver:
         with self._reached():
             self._catch_up()
             self._finish(TrialTable.of(front, self._info) if self._table is None else self._table(), front, files)
-            self._client.set_terminated(self._parent, status="FINISHED")
-            self._parent, self._is_found = None, False
+            self._end("FINISHED")
 
     def __enter__(self) -> Self:
         return self
@@ -143,7 +143,14 @@ class MlflowObserver:
         if self._parent is not None:
             status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
             with suppress(Exception), asking(self.tracking_uri):
-                self._client.set_terminated(self._parent, status=status)
+                self._end(status)
+
+    def _end(self, status: str) -> None:
+        """Closes the parent run; it has no process any more."""
+        self._client.set_terminated(self._parent, status=status)
+        self._client.delete_tag(self._parent, PROCESS)
+        self._parent, self._is_found = None, False
+        self._holder.free()
 
     # --- the store ----------------------------------------------------------------------------------------------------
 
@@ -187,55 +194,44 @@ class MlflowObserver:
         info = self._info
         if info is None:
             return
+        self._holder.hold()
         key = hashlib.blake2b(info.name.encode(), digest_size=16).hexdigest()
         found = self._client.search_runs([self.experiment_id], filter_string=f"tags.`{_KEY}` = '{key}'", max_results=1)
         if found:
             parent = found[0].info.run_id
+            self._client.set_tag(parent, PROCESS, self._holder.text)
             self._client.update_run(parent, status="RUNNING")
             without_uploads(found[0].info.artifact_uri)
             if self._caller is not None:
-                self._client.set_tag(parent, _PARENT, self._caller.info.run_id)
+                self._client.set_tag(parent, PARENT, self._caller.info.run_id)
         else:
             tags = {_STUDY: info.name, _KEY: key, "mlflow.runName": info.name, "autoq.device": info.device}
+            tags[PROCESS] = self._holder.text
             if self._caller is not None:
-                tags[_PARENT] = self._caller.info.run_id
+                tags[PARENT] = self._caller.info.run_id
             parent = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
         self._parent = parent
         # Parameters are logged once: those of a session that was killed before that are not there.
         known = found[0].data.params if found else {}
         self._log(parent, search_metrics(info), _without(search_params(info), known))
         self._logged, self._begun, self._told, self._tags = {}, {}, {}, {}
-        for child in self._children():
+        for child in runs_of(self._client, self.experiment_id, f"tags.`{PARENT}` = '{parent}'"):
             number, run_id = int(child.data.tags[_TRIAL]), child.info.run_id
-            if child.info.status in _ENDED:
+            if child.info.status in ENDED:
                 self._logged[number] = run_id
                 self._told[number], self._tags[number] = dict(child.data.metrics), dict(child.data.tags)
             else:
                 # Its session was killed while it was logged; it is completed.
                 self._begun[number] = run_id
         give_up_pending(self._client, self.experiment_id, [*self._logged.values(), *self._begun.values()])
+        close_abandoned(self._client, self.experiment_id, parent)
         self._is_found = True
-
-    def _children(self) -> list[Run]:
-        """All child runs."""
-        found: list[Run] = []
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self.experiment_id],
-                filter_string=f"tags.`{_PARENT}` = '{self._parent}'",
-                page_token=token,
-            )
-            found.extend(page)
-            token = page.token
-            if not token:
-                return found
 
     # --- what is written ----------------------------------------------------------------------------------------------
 
     def _child(self, record: TrialRecord, front: ParetoFront) -> None:
         tags = {
-            _PARENT: str(self._parent),
+            PARENT: str(self._parent),
             _TRIAL: str(record.number),
             "mlflow.runName": f"trial {record.number} {record.origin}",
             "autoq.state": str(record.state),

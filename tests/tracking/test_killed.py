@@ -1,6 +1,7 @@
 """A search that is killed while it writes to MLflow: its next start completes what is there, each once."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
@@ -80,7 +81,8 @@ def session(uri, *, at=10**6, after=False, known=0):
             observer.on_trial(made, ParetoFront(told))
         observer.on_finish(told, ParetoFront(told), None)
     except Killed:
-        pass
+        # What the test's own process held is nobody's any more.
+        observer._holder.free()
     return client.calls, len(told)
 
 
@@ -142,8 +144,19 @@ def test_what_was_half_logged_when_its_session_was_killed_is_completed(tmp_path,
     _, known = session(uri, at=13, after=True)
     _, known = session(uri, at=12, after=True, known=known)
     assert "PENDING" in {status for *_, status, _ in found(uri)[1]}
+    # Two other searches come along: the first is left alone by the second.
+    others = [MlflowObserver(uri, "autoq") for _ in range(2)]
+    for number, other in enumerate(others):
+        other.on_start(replace(INFO, name=f"other {number}"), [])
+    left, models = found(uri)
+    statuses = {name: status for name, status, *_ in left}
+    assert (statuses["net-1"], statuses["other 0"], statuses["other 1"]) == ("KILLED", "RUNNING", "RUNNING")
+    assert [status for *_, status, _ in models] == ["FAILED"]
+    for other in others:
+        other.__exit__(None, None, None)
     calls, _ = session(uri, known=known)
     runs, models = found(uri)
+    runs = [run for run in runs if not run[0].startswith("other")]
     assert [name for name, *_ in runs] == ["net-1", "trial 0 float", "trial 1 int8", "trial 2 tpe"]
     assert [status for _, status, *_ in runs] == ["FINISHED", "FINISHED", "FINISHED", "FAILED"]
     assert [(name, status) for _, name, status, _ in models] == [("trial-1", "READY")]

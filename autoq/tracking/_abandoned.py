@@ -1,0 +1,54 @@
+"""Runs that a killed process left running, whose search may never go on: whoever next writes there closes them.
+
+A run names its process while it is running. It is touched only where that is provably gone: it was on this system, and
+is not there any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from autoq.stores import Holder
+from autoq.tracking._logged_model import give_up_pending
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+# Tag of a search's run, while it is running.
+PROCESS = "autoq.process"
+# Of a trial's run that is whole.
+ENDED = {"FINISHED", "FAILED"}
+PARENT = "mlflow.parentRunId"
+
+
+def close_abandoned(client: Any, experiment_id: str | None, own: str) -> None:
+    """Closes the runs of processes that are gone, those of their trials, and their models that are pending.
+
+    Args:
+        client: MlflowClient, whose package has no types.
+        experiment_id: Where they are looked for.
+        own: Run of the search that asks.
+    """
+    for run in list(runs_of(client, experiment_id, "attributes.status = 'RUNNING'")):
+        holder = Holder.read(run.data.tags.get(PROCESS, ""))
+        if run.info.run_id == own or holder is None or holder.lives is not False:
+            continue
+        children = list(runs_of(client, experiment_id, f"tags.`{PARENT}` = '{run.info.run_id}'"))
+        for child in children:
+            if child.info.status not in ENDED:
+                client.set_terminated(child.info.run_id, status="KILLED")
+        give_up_pending(client, experiment_id, [child.info.run_id for child in children])
+        client.set_terminated(run.info.run_id, status="KILLED")
+        client.delete_tag(run.info.run_id, PROCESS)
+
+
+def runs_of(client: Any, experiment_id: str | None, what: str) -> Iterator[Run]:
+    """The runs of an experiment that pass a filter of MLflow's, page by page."""
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], filter_string=what, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
