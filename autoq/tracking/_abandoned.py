@@ -31,16 +31,30 @@ def close_abandoned(client: Any, experiment_id: str | None, own: str) -> None:
         own: Run of the search that asks.
     """
     for run in list(runs_of(client, experiment_id, "attributes.status = 'RUNNING'")):
-        holder = Holder.read(run.data.tags.get(PROCESS, ""))
+        said = run.data.tags.get(PROCESS, "")
+        holder = Holder.read(said)
         if run.info.run_id == own or holder is None or holder.lives is not False:
             continue
+        if client.get_run(run.info.run_id).data.tags.get(PROCESS) != said:
+            continue  # its own search goes on, or another one has closed it
         children = list(runs_of(client, experiment_id, f"tags.`{PARENT}` = '{run.info.run_id}'"))
         for child in children:
             if child.info.status not in ENDED:
                 client.set_terminated(child.info.run_id, status="KILLED")
         give_up_pending(client, experiment_id, [child.info.run_id for child in children])
         client.set_terminated(run.info.run_id, status="KILLED")
-        client.delete_tag(run.info.run_id, PROCESS)
+        without_process(client, run.info.run_id)
+
+
+def without_process(client: Any, run_id: str | None) -> None:
+    """Takes the process off a run; where another search did that at the same moment, there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.delete_tag(run_id, PROCESS)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def runs_of(client: Any, experiment_id: str | None, what: str) -> Iterator[Run]:

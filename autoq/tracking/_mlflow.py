@@ -20,7 +20,7 @@ import numpy as np
 from autoq.core import ConfigError, temporary_folder
 from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialRow, TrialState, TrialTable, choose
 from autoq.stores import Holder
-from autoq.tracking._abandoned import ENDED, PARENT, PROCESS, close_abandoned, runs_of
+from autoq.tracking._abandoned import ENDED, PARENT, PROCESS, close_abandoned, runs_of, without_process
 from autoq.tracking._caller import active_run_id, place_of
 from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
 from autoq.tracking._logged_model import Export, give_up_pending, log_model, without_uploads
@@ -148,7 +148,7 @@ class MlflowObserver:
     def _end(self, status: str) -> None:
         """Closes the parent run; it has no process any more."""
         self._client.set_terminated(self._parent, status=status)
-        self._client.delete_tag(self._parent, PROCESS)
+        without_process(self._client, self._parent)
         self._parent, self._is_found = None, False
         self._holder.free()
 

@@ -7,14 +7,19 @@ it, and this is the only place that writes it.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 _TAG = "mlflow.sharedViewState.autoq"
 
 
 def share_view(client: Any, experiment_id: str) -> None:  # MlflowClient, whose package has no types
-    """Stores the view under the key "autoq"."""
-    client.set_experiment_tag(experiment_id, _TAG, json.dumps(shared_view()))
+    """Stores the view under the key "autoq", where it can be.
+
+    Of searches that begin at the same moment, each writes it, and a store may refuse all but the first.
+    """
+    with suppress(Exception):
+        client.set_experiment_tag(experiment_id, _TAG, json.dumps(shared_view()))
 
 
 def shared_view() -> dict[str, Any]:

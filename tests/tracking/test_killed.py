@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from networks import conv_net
 from records import evaluation, record
 
@@ -13,6 +14,7 @@ from autoq.evaluation import Accuracy
 from autoq.export import save_candidate
 from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
 from autoq.tracking import MlflowObserver
+from autoq.tracking._abandoned import PROCESS, without_process
 from autoq.tracking._logged_model import without_uploads
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # MLflow's, of type hints
@@ -181,3 +183,20 @@ def test_files_that_were_being_uploaded_are_removed(tmp_path):
     without_uploads(tmp_path.as_uri())
     without_uploads("mlflow-artifacts:/1/abc/artifacts")
     assert [path.name for path in (tmp_path / "ir").iterdir()] == ["model.xml"]
+
+
+def test_two_searches_that_close_the_same_run_at_the_same_moment_do_not_fail(empty, tmp_path):
+    shutil.copy(empty, tmp_path / "mlflow.db")
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    run = client.create_run("0", tags={PROCESS: "a process that is gone"}).info.run_id
+    for _ in range(2):
+        without_process(client, run)
+    assert PROCESS not in client.get_run(run).data.tags
+
+
+def test_searches_that_begin_at_the_same_moment_do_not_fail_at_the_charts(tmp_path, monkeypatch):
+    def refused(*_):
+        raise MlflowException("UNIQUE constraint failed: experiment_tags.key")
+
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", refused)
+    assert MlflowObserver(f"sqlite:///{tmp_path / 'mlflow.db'}", "autoq").experiment_id is not None
