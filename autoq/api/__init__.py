@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autoq.api._result import Candidate, SearchResult
     from autoq.api._search import search
     from autoq.api._sensitivity import sensitivity
+    from autoq.api._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
     from autoq.api._sensitivity_report import SensitivityReport, UnitSensitivity
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
     "quantize_with_accuracy_control",
     "search",
     "sensitivity",
+    "sensitivity_columns",
+    "sensitivity_rows",
+    "sensitivity_summary",
 ]
 
 # Quantizing needs neither Optuna nor MLflow: what a name does not need is not imported with it.
@@ -47,6 +51,7 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api._result": ["Candidate", "SearchResult"],
         "autoq.api._search": ["search"],
         "autoq.api._sensitivity": ["sensitivity"],
+        "autoq.api._sensitivity_brief": ["sensitivity_columns", "sensitivity_rows", "sensitivity_summary"],
         "autoq.api._sensitivity_report": ["SensitivityReport", "UnitSensitivity"],
     },
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from autoq.api._metric import one_metric
 from autoq.api._sample import timing_sample
-from autoq.core import ConfigError, Estimate, shown
+from autoq.core import ConfigError, Estimate, brief_html, html_table, in_lines, intervals_svg, shown
 from autoq.evaluation import (
     Accuracy,
     AnyMetric,
@@ -51,6 +51,10 @@ class Comparison:
     execution: ExecutionReport
     runtime: dict[str, str]
     timer: Estimate
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{count} {name}" for name, count in sorted(self.execution.precisions.items()))
+        return "\n".join(in_lines(f"Comparison: {self.verdict}; executed layers: {layers}"))
 
     @property
     def verdict(self) -> str:
@@ -140,6 +144,18 @@ class Scoring:
     scores: Scores
     drop: Estimate | None
     n: int
+
+    def __repr__(self) -> str:
+        return "\n".join(in_lines(f"Scoring: {self.verdict}"))
+
+    def _repr_html_(self) -> str:
+        rows = [("score", self.mean)] + ([] if self.drop is None else [("drop", self.drop)])
+        shown_rows = [(name, value, value.shown(sign=name == "drop")) for name, value in rows]
+        pictures = [
+            intervals_svg([row], label=f"{row[0]} with its interval", zero=row[0] == "drop") for row in shown_rows
+        ]
+        figures = [[name, text] for name, _, text in shown_rows] + [["samples", str(self.n or "not told")]]
+        return brief_html(f"Scoring: {self.verdict}", [*pictures, html_table(["", "value [95%]"], figures, words=(0,))])
 
     @property
     def verdict(self) -> str:

@@ -15,9 +15,11 @@ import openvino as ov
 from autoq.api._best_so_far import BEST_SO_FAR
 from autoq.api._folder import RunFolder
 from autoq.api._inputs import check_run_inputs
+from autoq.api._result_brief import result_html, result_lines
 from autoq.api._scores import ScoreKeeper
 from autoq.api._verdict import caveats, describe, sentences
 from autoq.core import (
+    WIDTH,
     BudgetError,
     Estimate,
     Format,
@@ -25,6 +27,7 @@ from autoq.core import (
     PlanError,
     StoredFileError,
     check_not_inputs,
+    cut,
     drafted_folder,
     named_reason,
     read_record,
@@ -79,6 +82,10 @@ class Candidate:
     record: TrialRecord
     build: Build
     source: str | None = None
+
+    def __repr__(self) -> str:
+        said = f"failed: {self.record.error}" if self.record.evaluation is None else self.describe()
+        return cut(f"Candidate {said}", WIDTH)
 
     @property
     def evaluation(self) -> Evaluation:
@@ -141,6 +148,12 @@ class SearchResult:
     shortened: tuple[str, ...] = ()
     folder: Path | None = None
     ended_before: bool = False
+
+    def __repr__(self) -> str:
+        return "\n".join(result_lines(self))
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
 
     @cached_property
     def front(self) -> ParetoFront:

@@ -148,7 +148,6 @@ def search(
     )
     wanted = Wanted.of(max_drop, max_latency, max_size, choose)
     folder = None if out is None else RunFolder.create(out)
-    check_run_inputs(folder, model, calibration, validation, holdout, sample)
     kind = None if model_type is None else ModelType.parse(model_type)
     target = TargetDevice.parse(target_device)
     searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
@@ -185,6 +184,7 @@ def search(
     with stoppable(), going_on(folder, storage, asked.title, shown=progress) as ending, HeldStack() as stack:
         stack.enter_context(quiet_optuna())
         folder, kept_in = taken(stack, folder, storage, asked.title)
+        check_run_inputs(folder, model, calibration, validation, holdout, sample)
         keeper = ScoreKeeper(None if folder is None else folder.scores)
         ended = ended_before(asked, folder, kept_in, keeper)
         so_far = [] if folder is None or ended is not None else [BestSoFar(folder)]

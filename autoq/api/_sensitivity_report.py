@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autoq.core import ConfigError, DistortionMeasure
+from autoq.core import ConfigError, DistortionMeasure, brief_repr
 from autoq.graph import IgnoredScope, QuantizationGraph
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class UnitSensitivity:
     left: float
     gain: float | None
 
+    __repr__ = brief_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensitivityReport:
@@ -65,6 +67,16 @@ class SensitivityReport:
     measure: DistortionMeasure
     scope: IgnoredScope | None
     place: Callable[[IgnoredScope], QuantizationGraph]
+
+    def __repr__(self) -> str:
+        from autoq.api._sensitivity_brief import sensitivity_lines
+
+        return "\n".join(sensitivity_lines(self))
+
+    def _repr_html_(self) -> str:
+        from autoq.api._sensitivity_brief import sensitivity_html
+
+        return sensitivity_html(self)
 
     def most_sensitive(
         self, *, share: float | None = None, count: int | None = None

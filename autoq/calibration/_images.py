@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from autoq.calibration._image_input import Scaling, channels_of
 from autoq.calibration._ports import Port
-from autoq.core import ConfigError, DataError, is_number, path_of, quoted, reason
+from autoq.core import ConfigError, DataError, brief_repr, is_number, path_of, quoted, reason
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 LAYOUTS = ("NCHW", "NHWC")
@@ -54,6 +54,8 @@ class Images(Sequence[tuple[NDArray[Any], int | None]]):
     colors: str | None = None
     channels: int = _COLOURS
     dtype: np.dtype[Any] = _FLOAT
+
+    __repr__ = brief_repr
 
     def __len__(self) -> int:
         return len(self.files)

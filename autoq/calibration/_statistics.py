@@ -18,7 +18,7 @@ from autoq.calibration._histograms import BINS, Float64, Spread
 from autoq.calibration._needs import Needs, required_histograms, required_taps
 from autoq.calibration._samples import ModelInputs
 from autoq.calibration._taps import Statistic, Tap
-from autoq.core import DataError, FloatArray, Format, ResetState, SampleStatistic, read_arrays, write_arrays
+from autoq.core import DataError, FloatArray, Format, ResetState, SampleStatistic, brief_repr, read_arrays, write_arrays
 from autoq.graph import BodyKey, QuantizationGraph, Tensor
 
 _FORMAT = Format("calibration statistics", advice="remove it, and statistics are collected anew")
@@ -41,6 +41,8 @@ class Statistics:
     histograms: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0, 2, BINS), np.float16))
     places: Mapping[Tensor, int] = field(default_factory=dict)
     bodies: Mapping[BodyKey, Statistics] = field(default_factory=dict)
+
+    __repr__ = brief_repr
 
     def __len__(self) -> int:
         """Number of samples."""

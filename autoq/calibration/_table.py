@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autoq.calibration._ports import Port
-from autoq.core import ConfigError, DataError, path_of, reason
+from autoq.core import ConfigError, DataError, brief_repr, path_of, reason
 
 # Characters; what has more of them is a text.
 _LONGEST_NUMBER = 100
@@ -33,6 +33,8 @@ class Table(Sequence[Row]):
     rows: tuple[Row, ...]
     tokenize: Callable[[str], Any] | None = None
     text: str | None = None
+
+    __repr__ = brief_repr
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -45,6 +45,7 @@ def profile(
     """Shows where the time of MODEL goes, layer by layer, and why a layer does not run in int8."""
     from autoq.api import profile as run_profile
     from autoq.config import load_data
+    from autoq.evaluation import PROFILE_COLUMNS, profile_rows, profile_summary
 
     found = run_profile(
         model,
@@ -56,26 +57,10 @@ def profile(
     if json_output:
         print_json(_plain(found))
         return
-    layers = sorted(found.layers, key=lambda layer: -layer.ms)
-    rows = [
-        [
-            layer.name,
-            layer.type,
-            layer.precision,
-            f"{layer.ms:.3f}",
-            f"{layer.share:.1%}",
-            layer.group or "",
-            layer.why_not_int8 or "",
-        ]
-        for layer in layers[:top]
-    ]
-    print_table(f"Layers of {model}", ["layer", "type", "runs in", "ms", "share", "group", "why not int8"], rows)
-    _say_rest("layers", [layer.ms for layer in layers[top:]])
+    print_table(f"Layers of {model}", list(PROFILE_COLUMNS), profile_rows(found, top))
+    _say_rest("layers", sorted((layer.ms for layer in found.layers), reverse=True)[top:])
     _print_groups(found, top)
-    click.echo(
-        f"layers {found.kernels_ms:.3f} ms ({found.int8_ms:.3f} in int8), an inference without counting "
-        f"{found.wall_ms:.3f} ms, residual {found.residual_ms:+.3f} ms"
-    )
+    click.echo(profile_summary(found))
 
 
 def _print_groups(found: Profile, top: int) -> None:

@@ -109,21 +109,9 @@ def sensitivity(
 
 
 def _print(found: SensitivityReport, model: str, top: int) -> None:
-    gained = any(unit.gain is not None for unit in found.units)
-    rows = [
-        [
-            unit.unit,
-            ", ".join(unit.types),
-            str(len(unit.ops)),
-            f"{unit.distortion:.2e}" if math.isfinite(unit.distortion) else "fails",
-            f"{unit.share:.1%}" if math.isfinite(unit.share) else "",
-            f"{unit.left:.1%}" if math.isfinite(unit.left) else "",
-            *(["" if unit.gain is None else f"{unit.gain:+.1%}"] if gained else []),
-        ]
-        for unit in found.units[:top]
-    ]
-    columns = ["unit", "types", "ops", str(found.measure), "of the whole", "left", *(["gain"] if gained else [])]
-    print_table(f"Sensitivity of {model}", columns, rows)
+    from autoq.api import sensitivity_columns, sensitivity_rows, sensitivity_summary
+
+    print_table(f"Sensitivity of {model}", sensitivity_columns(found), sensitivity_rows(found, top))
     if (more := len(found.units) - top) > 0:
         click.echo(f"{more} more units: --top shows more.")
     pairs = list(found.interactions.items())[:_MOST_PAIRS]
@@ -132,10 +120,8 @@ def _print(found: SensitivityReport, model: str, top: int) -> None:
         print_table(
             "Neighbours, both quantized beside the sum of each alone", ["unit", "unit", "more", "of the whole"], rows
         )
-    click.echo(
-        f"{len(found.units)} units, {found.measure} of all of them quantized {found.whole:.3e}, "
-        f"{found.inferences} inferences. left: what is predicted with the unit and those above it in float."
-    )
+    left = "left: what is predicted with the unit and those above it in float."
+    click.echo(f"{sensitivity_summary(found)}. {left}")
 
 
 def _write_scope(found: SensitivityReport, path: Path, share: float | None, count: int | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Vocabulary, numerics and plans: pure numpy, no OpenVINO."""
 
+from autoq.core._brief import MOST_LINES, WIDTH, brief_repr, cut, ending, in_lines, text_table
 from autoq.core._digest import digest_of
 from autoq.core._digits import shown, shown_ms
 from autoq.core._errors import (
@@ -19,6 +20,7 @@ from autoq.core._errors import (
 )
 from autoq.core._estimate import Estimate
 from autoq.core._fp8 import FP8_FORMATS, Fp8Scale, fp8_bytes, fp8_scale, round_to_fp8
+from autoq.core._html import Bar, bars_svg, brief_html, html_table, intervals_svg, paragraph
 from autoq.core._inputs import check_not_inputs
 from autoq.core._names import file_name
 from autoq.core._numerics import (
@@ -71,8 +73,11 @@ from autoq.core._writing import drafted, drafted_folder, drafted_once, drafted_t
 __all__ = [
     "FP8_FORMATS",
     "GROUP_CHOICES",
+    "MOST_LINES",
+    "WIDTH",
     "Aggregator",
     "AutoqError",
+    "Bar",
     "BiasCorrection",
     "BudgetError",
     "BusyError",
@@ -107,17 +112,25 @@ __all__ = [
     "TargetDevice",
     "Word",
     "asymmetric_limits",
+    "bars_svg",
+    "brief_html",
+    "brief_repr",
     "check_not_inputs",
+    "cut",
     "digest_of",
     "drafted",
     "drafted_folder",
     "drafted_once",
     "drafted_together",
+    "ending",
     "fake_quantize",
     "file_name",
     "fp8_bytes",
     "fp8_scale",
     "half_range_limits",
+    "html_table",
+    "in_lines",
+    "intervals_svg",
     "is_number",
     "json_value",
     "known_keys",
@@ -125,6 +138,7 @@ __all__ = [
     "mapping_of",
     "named_reason",
     "nearest",
+    "paragraph",
     "parse_fields",
     "path_in_url",
     "path_of",
@@ -148,6 +162,7 @@ __all__ = [
     "sweep_temporary",
     "symmetric_limits",
     "temporary_folder",
+    "text_table",
     "typed",
     "unstamped",
     "whole_number",

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
+from autoq.core._brief import brief_repr
 from autoq.core._errors import PlanError, nearest
 from autoq.core._range_estimator import Aggregator, RangeEstimator
 from autoq.core._scheme import QuantizerScheme
@@ -85,6 +86,8 @@ class Recipe:
     smooth_quant_alpha: float | None = None
     ignored_scope: str = "none"
     runtime_precision: RuntimePrecision = RuntimePrecision.DEFAULT
+
+    __repr__ = brief_repr
 
     def __post_init__(self) -> None:
         for name, (kind, read) in _READERS.items():
@@ -171,6 +174,8 @@ class QuantizationPlan:
     recipe: Recipe = Recipe()
     precisions: Mapping[str, Precision] = field(default_factory=dict)
     choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    __repr__ = brief_repr
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "precisions", MappingProxyType(dict(sorted(self.precisions.items()))))

@@ -21,6 +21,7 @@ from autoq.evaluation._outputs import Outputs, model_outputs
 from autoq.evaluation._power import power_note, samples_to_prove
 from autoq.evaluation._process import DeviceProcess
 from autoq.evaluation._profile import LayerProfile, Profile, profile_model
+from autoq.evaluation._profile_brief import PROFILE_COLUMNS, profile_rows, profile_summary
 from autoq.evaluation._racing import Outcome, Race, finite_population_factor, racing_order
 from autoq.evaluation._records import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, Latency
 from autoq.evaluation._refused import Accepted, accepted
@@ -36,6 +37,7 @@ __all__ = [
     "CORPUS_METRICS",
     "METRICS",
     "MIN_PAIRS",
+    "PROFILE_COLUMNS",
     "Accepted",
     "Accuracy",
     "AnyMetric",
@@ -94,6 +96,8 @@ __all__ = [
     "paired_drop",
     "power_note",
     "profile_model",
+    "profile_rows",
+    "profile_summary",
     "raced_accuracy",
     "racing_order",
     "ratio_of_pairs",

@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import QuantizationPlan
+from autoq.core import QuantizationPlan, brief_repr
 from autoq.evaluation._executed_ops import executed_ops
 from autoq.evaluation._execution import KernelClock
 from autoq.evaluation._latency import time_bursts
@@ -50,6 +50,8 @@ class LayerProfile:
     groups: tuple[str, ...]
     why_not_int8: str | None
 
+    __repr__ = brief_repr
+
     @property
     def group(self) -> str | None:
         """The group that its time counts for: the first; None where it belongs to none."""
@@ -69,6 +71,16 @@ class Profile:
     layers: tuple[LayerProfile, ...]
     wall_ms: float
     runtime: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        from autoq.evaluation._profile_brief import profile_lines
+
+        return "\n".join(profile_lines(self))
+
+    def _repr_html_(self) -> str:
+        from autoq.evaluation._profile_brief import profile_html
+
+        return profile_html(self)
 
     @property
     def kernels_ms(self) -> float:

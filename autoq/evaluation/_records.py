@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import Estimate
+from autoq.core import Estimate, brief_repr
 from autoq.evaluation._conditions import Conditions
 from autoq.evaluation._racing import Outcome
 
@@ -32,6 +32,8 @@ class Accuracy:
     n: int
     scores: NDArray[np.float64]
     outcome: Outcome = Outcome.FINISHED
+
+    __repr__ = brief_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Latency:
     conditions: Conditions
     disturbed: bool = False
     log_ratios: tuple[float, ...] = field(default=(), compare=False, repr=False)
+
+    __repr__ = brief_repr
 
     @property
     def speedup(self) -> Estimate:
@@ -107,6 +111,8 @@ class ExecutionReport:
 
     layers: tuple[ExecutedLayer, ...]
 
+    __repr__ = brief_repr
+
     @property
     def precisions(self) -> Mapping[str, int]:
         """Number of layers by precision."""
@@ -135,3 +141,5 @@ class Evaluation:
     size_bytes: int
     execution: ExecutionReport
     runtime: Mapping[str, str]
+
+    __repr__ = brief_repr

@@ -15,6 +15,7 @@ from autoq.core import (
     DeviceError,
     ResetState,
     RuntimePrecision,
+    brief_repr,
     known_keys,
     nearest,
     quoted,
@@ -97,6 +98,8 @@ class RuntimeConfig:
     input_shapes: Mapping[str, str | Sequence[int]] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     reset_state: ResetState = ResetState.SAMPLE
+
+    __repr__ = brief_repr
 
     def __post_init__(self) -> None:
         for key in ("input_shapes", "properties"):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, Self
 
-from autoq.core import PlanError, known_keys, nearest, quoted
+from autoq.core import PlanError, brief_repr, known_keys, nearest, quoted
 
 _KINDS = ("names", "patterns", "types", "subgraphs")
 
@@ -46,6 +46,8 @@ class IgnoredScope:
     types: Sequence[str] = ()
     subgraphs: Sequence[Subgraph] = ()
     validate: bool = True
+
+    __repr__ = brief_repr
 
     def __post_init__(self) -> None:
         _freeze(self, "names", "patterns", "types")

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from autoq.core import brief_repr
+
 # A body of an operation: unique name of the operation, and its branch.
 BodyKey = tuple[str, int]
 
@@ -84,6 +86,8 @@ class QuantizerGroup:
     sites: tuple[str, ...]
     ops: tuple[str, ...]
 
+    __repr__ = brief_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedLayer:
@@ -157,6 +161,8 @@ class QuantizationGraph:
     decisions: tuple[Decision, ...]
     alignable: tuple[tuple[WeightedLayer, WeightedLayer], ...] = ()
     bodies: Mapping[BodyKey, QuantizationGraph] = field(default_factory=dict)
+
+    __repr__ = brief_repr
 
     @cached_property
     def site(self) -> dict[str, QuantizerSite]:

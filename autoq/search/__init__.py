@@ -1,6 +1,7 @@
 """The search: a space, trials, and the front that they make. The only package that imports Optuna."""
 
 from autoq.search._audience import Audience
+from autoq.search._brief import front_html, front_lines
 from autoq.search._choice import Rule, choose, closest, parse_rule
 from autoq.search._clock import Clock
 from autoq.search._closing import MOST_FINALISTS, close
@@ -138,6 +139,8 @@ __all__ = [
     "evaluation_of",
     "evaluation_to_dict",
     "explore",
+    "front_html",
+    "front_lines",
     "heading",
     "info_from_dict",
     "info_to_dict",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import BudgetError, Format, shown, write_record
+from autoq.core import BudgetError, Format, brief_html, shown, write_record
 from autoq.evaluation import Outcome
 from autoq.search._expected_improvement import area
 from autoq.search._records import TrialRecord, TrialState, evaluation_of, preference
@@ -53,6 +53,19 @@ class ParetoFront(Sequence[TrialRecord]):
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]  # int or slice, as Sequence has it
         return self._members[index]
+
+    def __repr__(self) -> str:
+        from autoq.search._brief import front_lines
+        from autoq.search._rows import TrialTable
+
+        return "\n".join(front_lines(TrialTable.of(self)))
+
+    def _repr_html_(self) -> str:
+        from autoq.search._brief import front_html
+        from autoq.search._rows import TrialTable
+
+        table = TrialTable.of(self)
+        return brief_html(f"Pareto front: {len(table.front)} of {len(table.rows)} trials", front_html(table))
 
     @property
     def staircase(self) -> tuple[TrialRecord, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from autoq.core import brief_repr
 from autoq.evaluation import Accuracy, Latency
 from autoq.search._choice import Rule
 from autoq.search._limits import Limits
@@ -60,6 +61,8 @@ class SearchInfo:
     choose: Rule = "fastest"
     held_out: int = 0
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    __repr__ = brief_repr
 
     @property
     def max_drop(self) -> float | None:

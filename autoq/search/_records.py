@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from autoq.core import QuantizationPlan
+from autoq.core import QuantizationPlan, brief_repr
 from autoq.evaluation import Evaluation, Outcome
 
 
@@ -48,6 +48,8 @@ class TrialRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     remeasured: bool = False
+
+    __repr__ = brief_repr
 
     @property
     def is_baseline(self) -> bool:

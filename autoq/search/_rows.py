@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
 
+from autoq.core import brief_repr
 from autoq.evaluation import Accuracy
 from autoq.search._choice import Rule, choose
 from autoq.search._front import ParetoFront
@@ -57,6 +58,8 @@ class TrialRow:
     stands_for: tuple[int, ...] = ()
     held_out: Accuracy | None = None
 
+    __repr__ = brief_repr
+
     @classmethod
     def alone(cls, record: TrialRecord) -> Self:
         """A trial by itself, of which is not asked where it stands among others."""
@@ -84,6 +87,8 @@ class TrialTable:
 
     rows: tuple[TrialRow, ...]
     limits: Limits = field(default_factory=Limits)
+
+    __repr__ = brief_repr
 
     @classmethod
     def of(

@@ -29,6 +29,7 @@ from autoq.core import (
     RangeEstimator,
     Recipe,
     RuntimePrecision,
+    brief_repr,
     nearest,
     parse_fields,
     quoted,
@@ -165,6 +166,8 @@ class SearchSpace(BaseModel):
     sampler: Literal["front", "tpe", "nsga2", "nsga3", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
     sweep: Annotated[int, Field(ge=0)] = 8
+
+    __repr__ = brief_repr
 
     @field_validator("*")
     @classmethod
