@@ -304,7 +304,6 @@ class SearchResult:
         Raises:
             OutputError: The folder cannot be written to.
         """
-        best = RunFolder(Path(folder)).best
         probed = None if self.probes is None else self.probes.text
         predicted = None if self.prediction_error is None else self.prediction_error.text
         return write_report(
@@ -318,7 +317,7 @@ class SearchResult:
                 *(f"{note}." for note in self.info.notes.values()),
                 *self.shortened,
             ],
-            model=best if best.exists() else None,
+            model=self._saved_in(RunFolder(Path(folder))),
         )
 
     @classmethod
@@ -393,6 +392,14 @@ class SearchResult:
             "interrupted": self.interrupted,
             "shortened": list(self.shortened),
         }
+
+    def _saved_in(self, run: RunFolder) -> Path | None:
+        """The chosen model as it is saved in a folder; None where there is none, or that of another trial."""
+        try:
+            fingerprint = read_record(run.best.parent / "numbers.json", _NUMBERS, lambda values: values["fingerprint"])
+        except StoredFileError:
+            return None
+        return run.best if self.chosen is not None and fingerprint == self.chosen.fingerprint else None
 
     def _why_none(self) -> str:
         nearest = self.closest

@@ -1,5 +1,6 @@
 """What a result says, and that it comes back from its folder, without a search."""
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -192,3 +193,17 @@ def test_a_default_precision_that_breaks_the_budget_is_named():
     assert text in found.verdict
     assert "compile it with INFERENCE_PRECISION_HINT=f32" in found.verdict
     assert "itself, at" not in result((RECORDS[0], failed, RECORDS[1])).verdict
+
+
+def test_the_report_runs_the_model_that_was_chosen_and_no_other(tmp_path):
+    inputs = [{"name": "image", "shape": [1, 3, 8, 8], "type": "float32"}]
+    found = result(settings={"hardware": {"name": "here"}, "inputs": inputs})
+    found.save(tmp_path)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert html.escape(repr(str((tmp_path / "best" / "model.xml").resolve()))) in page
+    # A search that goes on has chosen another one, and the folder still has the model of its earlier session.
+    later = replace(found, records=(*RECORDS, record(3, 0.001, 0.3, width=0.0004)))
+    assert "compile_model" not in later.write_report(tmp_path).read_text("utf-8")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert "compile_model" not in found.write_report(elsewhere).read_text("utf-8")
