@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from autoq.core import AutoqError, named_reason, quoted, shown_path, write_text
+from autoq.core import AutoqError, named_reason, quoted, shown_path, without_passwords, write_text
 
 _FILE = "error.txt"
 
@@ -41,7 +41,7 @@ def writes_to(folder: str | os.PathLike[str] | None, *, goes_on: bool = False) -
 
 def told(error: BaseException, place: Place) -> str:
     """An error nobody foresaw as a sentence, its traceback written to a file that this names."""
-    trace = "".join(traceback.format_exception(error))
+    trace = without_passwords("".join(traceback.format_exception(error)))
     written = quoted(shown_path(_written(trace, place.folder)))
     return f"{named_reason(error).rstrip('.')}; where it arose is written to {written}."
 
