@@ -21,7 +21,7 @@ from autoq.api._result import SearchResult
 from autoq.api._scores import ScoreKeeper
 from autoq.api._session import SAMPLES
 from autoq.api._shares import trials_asked
-from autoq.core import AutoqError
+from autoq.core import AutoqError, StoredFileError
 from autoq.evaluation import hardware_fingerprint, item_count
 from autoq.search import (
     Audience,
@@ -61,8 +61,7 @@ def _note_end(asked: Asked, study: Study, result: SearchResult) -> None:
 
 def forget_end(study: Study) -> None:
     """A search that goes on has no result until it ends again."""
-    if study.recall(_RESULT) is not None:
-        study.remember(_RESULT, None)
+    study.remember(_RESULT, None)
 
 
 def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keeper: ScoreKeeper) -> SearchResult | None:
@@ -79,12 +78,12 @@ def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keepe
     Raises:
         AutoqError: The data do not fit the model, or the device is unknown.
     """
-    kept = recall_before(storage, asked.title, _RESULT)
+    kept = _recalled(storage, asked.title, _RESULT)
     if kept is None or kept["version"] != version("autoq"):
         return None
-    if not _is_spent(asked, kept["trials"], recall_before(storage, asked.title, _BUDGETS)):
+    if not _is_spent(asked, kept["trials"], _recalled(storage, asked.title, _BUDGETS)):
         return None
-    info, samples = info_from_dict(kept["info"]), recall_before(storage, asked.title, SAMPLES) or {}
+    info, samples = info_from_dict(kept["info"]), _recalled(storage, asked.title, SAMPLES) or {}
     if asked.wanted.rule != info.choose and kept["holdout_front"]:
         return None
     calibrated = samples.get("calibrated")
@@ -98,7 +97,7 @@ def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keepe
         float_mean=info.float_accuracy.mean,
         hardware=hardware_fingerprint(asked.runtime.device),
     )
-    if plain(identity) != recall_before(storage, asked.title, _IDENTITY):
+    if plain(identity) != _recalled(storage, asked.title, _IDENTITY):
         return None
     study = Study(storage, asked.title, sampler=space.sampler, seed=asked.seed, identity=identity)
     keeper.open(info)
@@ -121,6 +120,14 @@ def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keepe
         kept, lambda record: builder().build(record.plan), None if folder is None else folder.path
     )
     return replace(result, info=info, records=keeper.attach(study.records()), ended_before=True)
+
+
+def _recalled(storage: Storage, name: str, key: str) -> Any:  # any JSON value
+    """What the study keeps under a key; None where that is damaged: who goes on with the study says so or mends it."""
+    try:
+        return recall_before(storage, name, key)
+    except StoredFileError:
+        return None
 
 
 def told_again(

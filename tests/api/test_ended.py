@@ -1,6 +1,7 @@
 """A search that has ended, started again: it says so, gives its result, and measures nothing."""
 
 import json
+import sqlite3
 from types import SimpleNamespace
 
 import numpy as np
@@ -144,6 +145,21 @@ def test_one_that_was_killed_before_its_files_stood_writes_them(tmp_path, monkey
     again = search(tmp_path, n_trials=2)
     assert again.ended_before
     assert SearchResult.load(tmp_path).verdict == again.verdict
+
+
+@pytest.mark.slow
+def test_a_damaged_note_of_its_end_is_made_again(tmp_path):
+    search(tmp_path, n_trials=2)
+    (database,) = tmp_path.rglob("study.db")
+    with sqlite3.connect(database) as connection:
+        changed = connection.execute(
+            "UPDATE study_user_attributes SET value_json = replace(value_json, 'accuracy', 'accurate') "
+            "WHERE key = 'autoq/ended'"
+        )
+        assert changed.rowcount == 1
+    connection.close()
+    assert not search(tmp_path, n_trials=2).ended_before
+    assert search(tmp_path, n_trials=2).ended_before
 
 
 @pytest.mark.slow
