@@ -24,7 +24,7 @@ $(STAMP)-dev: $(STAMP)-base
 	@touch $@
 
 $(STAMP)-peers: $(STAMP)-dev
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[peers]' 'torch==2.13.0'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[peers,postgres]' 'torch==2.13.0'
 	@touch $@
 
 $(STAMP)-pictures: $(STAMP)-base

@@ -109,11 +109,12 @@ def search(
         trial_timeout_s: Seconds until a candidate that the device does not finish is given up; by default 20 times
             what the float model took, and a minute at least. The float model itself, which is measured several times,
             has 10 times as long and a minute at least, by default no limit.
-        storage: Optuna storage URL; by default a SQLite file in `out`, or memory.
+        storage: Optuna storage URL, of a SQLite file or a server; by default a SQLite file in `out`, or memory.
         tracking_uri: MLflow store; by default the one that `mlflow.set_tracking_uri` or `MLFLOW_TRACKING_URI` names,
             else "sqlite:///mlflow.db"; "off" tracks nothing.
         seed: Of the sampler.
-        out: Folder for the study, the statistics, the report and the chosen model.
+        out: Folder for the study, the statistics, the report and the chosen model. It is that of the first name that
+            is searched in it; others have folders of their own in its `searches`, as `SearchResult.folder` says.
         name: Of the study and of the MLflow run; by default the folder's or the model's.
         experiment: MLflow experiment; by default that of the run that you have active, else the one that
             `mlflow.set_experiment` or the environment names, else "autoq". A run that you have active in the same store
@@ -140,6 +141,7 @@ def search(
 
     Raises:
         AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
+        BusyError: Another process is at work on the study, or in the folder; the message says which, and since when.
     """
     clock = Clock.of(timeout_s, time.monotonic())
     check_budget(n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
