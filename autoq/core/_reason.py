@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoq.core._urls import without_passwords
 
 # Lines of OpenVINO's messages that name source files, and what was checked there: another one says what is wrong.
+_NATIVE = b"Exception from "
 _SOURCE_LINES = ("Exception from ", "Check '", "While validating node ")
 
 
@@ -20,7 +21,7 @@ def reason(error: BaseException) -> str:
     Returns:
         A line without white space around it and without passwords of URLs; never empty.
     """
-    lines = [line.strip() for line in without_passwords(str(error)).splitlines()]
+    lines = [line.strip() for line in without_passwords(_words(error)).splitlines()]
     lines = [line for line in lines if line]
     if not lines:
         cause = error.__cause__ or error.__context__
@@ -32,6 +33,13 @@ def reason(error: BaseException) -> str:
         return telling[-1]
     check = next((line for line in reversed(lines) if "Check '" in line), lines[-1])
     return check.partition(" failed at ")[0] + (" failed" if " failed at " in check else "")
+
+
+def _words(error: BaseException) -> str:
+    """What an exception says; a native message that Python could not decode, as far as it can be."""
+    if isinstance(error, UnicodeDecodeError) and error.object.startswith(_NATIVE):
+        return error.object.decode("utf-8", "backslashreplace")
+    return str(error)
 
 
 def named_reason(error: BaseException) -> str:

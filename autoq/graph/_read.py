@@ -61,7 +61,7 @@ def _read_path(path: Path) -> ov.Model:
     kind = _FILES.get(path.suffix, "TensorFlow")
     try:
         model = ov.Core().read_model(path)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         msg = f"model {str(path)!r} does not read as {kind}: {_reason(error)}"
         raise ModelError(msg) from None
     if not model.outputs:

@@ -26,6 +26,13 @@ def test_an_openvino_message_is_told_without_its_source_files():
     assert missing == 'Device with "NOPE" name is not registered in the OpenVINO Runtime'
 
 
+def test_a_native_message_that_is_no_text_is_told_as_far_as_it_is():
+    damaged = UnicodeDecodeError(
+        "utf-8", b"Exception from src/a.cpp:1:\nno such op \xff\n", 38, 39, "invalid start byte"
+    )
+    assert reason(damaged) == "no such op \\xff"
+
+
 @pytest.mark.parametrize(
     ("message", "told"),
     [

@@ -155,19 +155,19 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     return as_given(found)
 
 
-@inputs(12, 400)
+@inputs(4, 400)
 def test_command_lines(count: int, place: Path) -> None:
     each(count, command_lines(), judge_call)
     strays = {path.name for path in place.parent.iterdir()} - {"inside", "x", "x.xml", "x.bin"}
     assert not strays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(cli.commands))
-@inputs(1, len(ODD_NAMES))
-def test_a_name_in_every_place(count: int, name: str, place: Path) -> None:
+def test_a_name_in_every_place(name: str, place: Path) -> None:
     """Each odd name as each argument and each path of a command."""
     texts_of = [p for p in cli.commands[name].params if isinstance(p.type, click.types.StringParamType | click.Path)]
-    for odd in ODD_NAMES[:count] if count > 1 else ODD_NAMES[25:26]:
+    for odd in ODD_NAMES:
         for place_of in texts_of:
             arguments = [name]
             for parameter in cli.commands[name].params:

@@ -84,7 +84,7 @@ READERS: dict[str, tuple[Callable[[Any], Any], Any]] = {
 
 
 @pytest.mark.parametrize("kind", READERS)
-@inputs(8, 150)
+@inputs(4, 150)
 def test_records_of_any_values(count: int, kind: str) -> None:
     read, valid = READERS[kind]
     read(valid)
@@ -152,7 +152,7 @@ FILES = ["run.json", "cache/abc/float/model.xml", "cache/abc/float/model.bin", f
 
 
 @pytest.mark.parametrize("name", FILES)
-@inputs(4, 60)
+@inputs(2, 60)
 def test_a_damaged_file_of_a_search(count: int, name: str, whole: Path, tmp_path: Path) -> None:
     """Bytes flipped, cut off, put in: it is told, or nothing of the file is used."""
     folder = tmp_path / "run"
@@ -167,7 +167,7 @@ def test_a_damaged_file_of_a_search(count: int, name: str, whole: Path, tmp_path
     each(count, damaged(content), judge)
 
 
-@inputs(4, 120)
+@inputs(2, 120)
 def test_a_search_of_any_values(count: int, whole: Path, tmp_path: Path) -> None:
     """Values of other types under a digest that is right: what another program wrote, or an attacker."""
     folder = tmp_path / "run"
@@ -212,7 +212,7 @@ def test_files_that_are_swapped_are_told(whole: Path, tmp_path: Path) -> None:
             shutil.rmtree(folder)
 
 
-@inputs(5, 100)
+@inputs(2, 100)
 def test_statistics_of_any_shape(count: int, whole: Path, tmp_path: Path) -> None:
     """Arrays and names under a digest that is right."""
     path = tmp_path / "statistics.npz"
@@ -233,7 +233,7 @@ def test_statistics_of_any_shape(count: int, whole: Path, tmp_path: Path) -> Non
     each(count, st.tuples(changed(layout), others), judge)
 
 
-@inputs(5, 100)
+@inputs(2, 100)
 def test_plans_shifts_and_scores_of_any_bytes(count: int, whole: Path, tmp_path: Path) -> None:
     plan, shifts = whole / "best" / "plan.json", MeasuredShifts(tmp_path)
     shifts.put("abc", {"conv_1": np.ones(4, np.float32)})
@@ -250,7 +250,7 @@ def test_plans_shifts_and_scores_of_any_bytes(count: int, whole: Path, tmp_path:
     each(count, st.tuples(*map(damaged, contents)), judge)
 
 
-@inputs(5, 60)
+@inputs(2, 60)
 def test_a_study_whose_records_are_strange(count: int) -> None:
     """What stands in a database under autoq's names."""
 

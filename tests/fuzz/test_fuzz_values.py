@@ -124,24 +124,24 @@ def positional(reads: Callable[..., Any], *names: str) -> Callable[[Any], Any]:
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-@inputs(12, 250)
+@inputs(8, 250)
 def test_plain_values(count: int, kind: str) -> None:
     read, valid = PLAIN[kind]
     each(count, changed(valid) | anything, lambda values: judged(read, values))
 
 
-@inputs(12, 250)
+@inputs(8, 250)
 def test_fields_of_a_recipe(count: int) -> None:
     """As keywords, where no reader stands in front."""
     each(count, changed(RECIPE), lambda values: judged(positional(Recipe, *RECIPE), values))
 
 
-@inputs(12, 250)
+@inputs(8, 250)
 def test_parameters_of_a_quantization(count: int) -> None:
     each(count, changed(PARAMETERS), lambda values: judged(positional(Settings.of, *PARAMETERS), values))
 
 
-@inputs(12, 300)
+@inputs(8, 300)
 def test_limits_and_budgets(count: int) -> None:
     """What is read is a number that a search can work with."""
 
@@ -185,7 +185,7 @@ class StopError(AutoqError):
     """Everything that can be checked before the first inference was."""
 
 
-@inputs(10, 300)
+@inputs(4, 300)
 def test_arguments_of_a_search(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All are checked before anything is run."""
     from autoq.api import _search
@@ -204,7 +204,7 @@ def test_arguments_of_a_search(count: int, monkeypatch: pytest.MonkeyPatch) -> N
     each(count, changed(SEARCH), judge)
 
 
-@inputs(5, 100)
+@inputs(2, 100)
 def test_what_is_quantized_with_any_parameters(count: int) -> None:
     """The numbers that are let in are numbers that a model can be quantized with."""
     model, data = conv_net(), np.random.default_rng(0).normal(0, 1, (2, 3, 8, 8)).astype(np.float32)
