@@ -97,7 +97,7 @@ def _parts(
     yield '<section class="verdict">'
     yield from (_paragraph(sentence) for sentence in (verdict, *reasons))
     yield "</section>"
-    yield from (_paragraph(note[:1].upper() + note[1:]) for note in notes)
+    yield from (_paragraph(note) for note in notes)
     yield chart_svg(table, title=f"Pareto front of {info.model_name}")
     yield f"<h2>{html.escape(title_of(table))}</h2>"
     if table.is_closed:
@@ -154,4 +154,4 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{html.escape(text[:1].upper() + text[1:])}</p>"

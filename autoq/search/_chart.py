@@ -11,8 +11,8 @@ from typing import Literal
 from autoq.core import Estimate
 from autoq.search._rows import Place, TrialRow, TrialTable
 
-# By so many times the extent of what is to be seen, other trials may widen the picture; what lies farther away is
-# counted, and would make the front a dot.
+# By so many times the extent of what is to be seen, other trials and limits may widen the picture: what lies farther
+# away would make the front a dot.
 _WIDENED = 1.0
 _PADDING = 0.06
 _TICKS = 8
@@ -99,8 +99,8 @@ class Chart:
         core = [mark for mark in marks if mark.row.place is Place.FRONT or mark.kind is Kind.FLOAT] or marks
         ends = {
             axis: _ends(
-                [value for mark in core for value in _reach(mark, axis)] + [x.value for x in lines if x.axis == axis],
-                [mark.point[place] for mark in marks],
+                [value for mark in core for value in _reach(mark, axis)],
+                [*(mark.point[place] for mark in marks), *(line.value for line in lines if line.axis == axis)],
             )
             for place, axis in enumerate(("x", "y"))
         }
@@ -118,6 +118,19 @@ class Chart:
         return tuple(
             mark for mark in self.marks if not (left <= mark.point[0] <= right and low <= mark.point[1] <= high)
         )
+
+    def shows(self, line: Line) -> bool:
+        """Whether a limit lies within what is shown; otherwise its name stands at the edge beyond which it lies."""
+        low, high = self._ends(line)
+        return low <= line.value <= high
+
+    def name(self, line: Line) -> str:
+        """What stands beside a limit: along it, so that an arrow that points up points left beside an upright one."""
+        arrow = "" if self.shows(line) else " ↑" if (line.value < self._ends(line)[0]) is (line.axis == "x") else " ↓"
+        return line.text + arrow
+
+    def _ends(self, line: Line) -> tuple[float, float]:
+        return self.x if line.axis == "x" else self.y
 
     @property
     def note(self) -> str:
@@ -160,7 +173,7 @@ def _reach(mark: Mark, axis: str) -> tuple[float, ...]:
 
 
 def _ends(core: list[float], others: list[float]) -> tuple[float, float]:
-    """What is shown along an axis: all of the core, and of the others what is not far from it."""
+    """What is shown along an axis: all of the core, and of the others what is not far from that."""
     if not core:
         return 0.0, 1.0
     low, high = min(core), max(core)

@@ -97,20 +97,19 @@ def _draw_marks(ax: Axes, kind: Kind, marks: Sequence[Mark]) -> None:
 
 
 def _draw_limits(ax: Axes, chart: Chart) -> None:
-    """Their names stand at the ends that are far from the fast and accurate models."""
-    shift = (4.0, 3.0)
+    """Lines with their names at the ends that are far from the fast and accurate models."""
     for line in chart.lines:
+        text, (low, high) = chart.name(line), chart.x if line.axis == "x" else chart.y
+        at = min(max(line.value, low), high)
+        if chart.shows(line):
+            (ax.axhline if line.axis == "y" else ax.axvline)(at, color=_RED, linewidth=1, linestyle="--")
         if line.axis == "y":
-            ax.axhline(line.value, color=_RED, linewidth=1, linestyle="--")
-            at = ("axes fraction", "data")
-            ax.annotate(line.text, (0, line.value), shift, xycoords=at, textcoords="offset points", color=_RED)
+            shift = (4, -4 if at == high else 3)
+            named = ax.annotate(text, (0, at), shift, xycoords=("axes fraction", "data"), textcoords="offset points")
+            named.set(color=_RED, va="top" if at == high else "bottom")
         else:
-            ax.axvline(line.value, color=_RED, linewidth=1, linestyle="--")
-            at = ("data", "axes fraction")
-            turned = ax.annotate(
-                line.text, (line.value, 1), (-3, -4), xycoords=at, textcoords="offset points", color=_RED
-            )
-            turned.set(rotation=90, ha="right", va="top")
+            named = ax.annotate(text, (at, 1), (-3, -4), xycoords=("data", "axes fraction"), textcoords="offset points")
+            named.set(color=_RED, rotation=90, ha="left" if at == low else "right", va="top")
 
 
 def _arms(estimates: Sequence[Estimate]) -> list[list[float]]:

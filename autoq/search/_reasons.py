@@ -41,8 +41,8 @@ def _because(chosen: TrialRow, over: Mapping[int, PassedOver], rule: Rule) -> st
     left = 1 + sum(not passed.shown for passed in over.values())
     if not before or left == 1:
         return f"{name} it is the {_BEST[criteria[0]]} one on the front."
-    words = " and ".join(_BEST[criterion] for criterion in before)
-    return f"{name} it is the {_BEST[last]} of the {left} on the front that nothing shows not to be the {words}."
+    equal = " or ".join(_WORSE[criterion] for criterion in before)
+    return f"{name}, of the {left} on the front that are not shown to be {equal}, it is the {_BEST[last]} one."
 
 
 def _faster_ones(chosen: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> Iterator[str]:

@@ -125,18 +125,22 @@ def _axes(chart: Chart) -> Iterator[str]:
 
 
 def _limits(chart: Chart) -> Iterator[str]:
+    """Lines with their names at the ends that are far from the fast and accurate models."""
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     for line in chart.lines:
+        text = _text(chart.name(line))
         yield '<g class="limit">'
         if line.axis == "y":
             y = _y(chart, line.value)
-            yield f'<line x1="{_LEFT:g}" x2="{right:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            yield f'<text x="{_LEFT + 6:g}" y="{y - 6:.1f}">{_text(line.text)}</text>'
+            if chart.shows(line):
+                yield f'<line x1="{_LEFT:g}" x2="{right:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            yield f'<text x="{_LEFT + 6:g}" y="{min(max(y - 6, _TOP + 12), bottom - 6):.1f}">{text}</text>'
         else:
             x = _x(chart, line.value)
-            yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP:g}" y2="{bottom:g}"/>'
-            at = f'transform="translate({x - 6:.1f} {_TOP + 4:g}) rotate(-90)" text-anchor="end"'
-            yield f"<text {at}>{_text(line.text)}</text>"
+            if chart.shows(line):
+                yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP:g}" y2="{bottom:g}"/>'
+            at = f"translate({min(max(x - 6, _LEFT + 16), right - 4):.1f} {_TOP + 4:g}) rotate(-90)"
+            yield f'<text transform="{at}" text-anchor="end">{text}</text>'
         yield "</g>"
 
 

@@ -1,11 +1,14 @@
 """What a person gets to see."""
 
+import html
 import io
 import re
 from dataclasses import replace
 
 import numpy as np
+import openvino as ov
 import pytest
+from networks import conv_net, run
 from records import evaluation, record
 from rich.console import Console
 
@@ -62,7 +65,7 @@ def test_the_page_holds_every_trial_and_the_verdict(tmp_path):
     table = table_of(RECORDS, held_out={1: holdout})
     given = {"verdict": "trial 1: drop & all", "notes": ["on 3,000 held-out samples"], "reasons": ["because < it is"]}
     text = page_of(tmp_path, table, **given)
-    assert "<p>trial 1: drop &amp; all</p>\n<p>because &lt; it is</p>" in text
+    assert "<p>Trial 1: drop &amp; all</p>\n<p>Because &lt; it is</p>" in text
     assert "<p>On 3,000 held-out samples</p>" in text
     (member,) = re.findall(r"<tr class=\"chosen\"><td>1</td>.*?</tr>", text[: text.index("Float model")])
     assert "+0.0060 [+0.0010, +0.0110]" in member
@@ -88,7 +91,7 @@ def test_the_page_says_what_groups_of_the_chosen_model_choose(tmp_path):
 
 
 def test_a_search_without_a_front_still_has_a_page(tmp_path):
-    assert "nothing meets the budget" in page_of(tmp_path, table_of([RECORDS[2]]), verdict="nothing meets the budget")
+    assert "Nothing meets the budget" in page_of(tmp_path, table_of([RECORDS[2]]), verdict="nothing meets the budget")
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):
@@ -178,3 +181,30 @@ def test_every_limit_is_told(tmp_path):
     table = table_of(RECORDS, Limits(max_drop=0.01, max_latency_ms=1.2, max_size_bytes=2_000_000, float_ms=2.0))
     assert "drop of at most 0.01, at most 1.2 ms, at most 2 MB" in page_of(tmp_path, table)
     assert "Pareto front, drop of at most 0.01, at most 1.2 ms, at most 2 MB" in text_of(table)
+
+
+def test_the_lines_of_the_page_run_the_chosen_model(tmp_path, monkeypatch):
+    folder = tmp_path / "it's <a> run" / "best"
+    folder.mkdir(parents=True)
+    ov.save_model(conv_net(), folder / "model.xml")
+    inputs = [{"name": "image", "shape": [1, 3, 8, 8], "type": "float32"}]
+    settings = {"plans": 8.0, "level": "group", "units": 2, "hardware": {"name": "a machine"}, "inputs": inputs}
+    plan = QuantizationPlan(Recipe(runtime_precision="f32"))
+    table = table_of([RECORDS[0], record(1, 0.004, 0.5, plan=plan)])
+    page = write_report(tmp_path, info(settings=settings), table, verdict="", model=folder / "model.xml").read_text(
+        "utf-8"
+    )
+    (lines,) = re.findall(r"<pre><code>(.*?)</code></pre>", page, flags=re.DOTALL)
+    code, found = html.unescape(lines), {}
+    assert len(code.splitlines()) == 3
+    assert "{'INFERENCE_PRECISION_HINT': 'f32'}" in code
+    monkeypatch.chdir("/")
+    exec(code, found)  # noqa: S102  # what a reader of the page does
+    np.testing.assert_allclose(found["outputs"][0], run(conv_net(), np.zeros((1, 3, 8, 8), np.float32)), atol=1e-3)
+
+
+def test_a_page_of_many_trials_is_still_small(tmp_path):
+    records = [record(number, 0.02 + number / 1e6, 0.6, feasible=False) for number in range(2000)]
+    page = write_report(tmp_path, info(), table_of([*RECORDS, *records]), verdict="")
+    assert page.stat().st_size < 1_500_000
+    assert "All 2005 are in trials.csv." in page.read_text("utf-8")
