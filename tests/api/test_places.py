@@ -15,11 +15,11 @@ def test_each_name_has_a_folder_of_its_own_in_one(tmp_path):
         out = RunFolder.create(tmp_path / "out")
         first, _ = taken(stack, out, None, "a")
         assert first == out
-        for name in ("b", "../b", "best", "", "x" * 300, "searches"):
+        for name in ("../b", "best", "x" * 300):
             other, _ = taken(stack, out, None, name)
             assert other.path.parent == out.path / "searches"
             assert other.cache == out.cache
-        assert len(list((out.path / "searches").iterdir())) == 6
+        assert len(list((out.path / "searches").iterdir())) == 3
         with pytest.raises(BusyError, match=rf"study '\.\./b' in storage .* process {os.getpid()} on host"):
             taken(stack, out, None, "../b")
     assert out.of_search("a") == out

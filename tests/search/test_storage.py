@@ -34,7 +34,7 @@ def test_a_file_is_made_and_found_again_by_optuna(tmp_path, monkeypatch):
         assert len(list(tmp_path.iterdir())) == 2  # the lock of the study stands beside the file
     assert [file.name for file in tmp_path.iterdir()] == ["a b.db"]
     stored = optuna.load_study(study_name="../a?b", storage=f"sqlite:///{tmp_path}/a b.db")
-    assert stored.user_attrs["autoq/key"] == 1
+    assert stored.user_attrs["autoq/key"]["value"] == 1
 
 
 def test_a_half_made_one_is_put_aside(tmp_path):

@@ -86,7 +86,7 @@ def test_a_url_needs_no_driver(server, database, scheme):
         Study(storage, "s", sampler="random", seed=0, identity={}).remember("key", 1)
         assert postgres_server.PASSWORD not in repr(storage.kept.__dict__)
     stored = optuna.load_study(study_name="s", storage=server.url(database, "postgresql+psycopg"))
-    assert stored.user_attrs["autoq/key"] == 1
+    assert stored.user_attrs["autoq/key"]["value"] == 1
 
 
 def test_one_process_at_a_time_works_on_a_study(server, database):
