@@ -49,6 +49,8 @@ CASES = [*KILLED, *THREE, *TWO]
 TIMES = 10
 # Searches that are started at once are at most so far apart.
 _APART_S = 0.1
+# In how many goes as many processes are killed as are to be.
+ROUNDS = 3
 # Sessions that a search has, after it was killed, to come to its end.
 SESSIONS = 3
 # One of so many searches is killed twice.
@@ -77,7 +79,9 @@ class Kill:
 
 
 def kills(number: int, rng: random.Random) -> Iterator[tuple[Kill, ...]]:
-    """As many kills, by search: of each kind alike, and evenly over the whole of it."""
+    """So many kills, by search: of each kind alike, and evenly over the whole of it."""
+    if number <= 0:
+        return
     kinds = rng.sample((*KINDS, "moment"), len(KINDS) + 1)
     searches = number - number // (TWICE + 1)
     strata = {kind: rng.sample(range(n := -(-searches // len(kinds))), n) for kind in kinds}
@@ -210,23 +214,36 @@ class Cases:
         given = {name: value for name, value in ({"out": "run"} | tracked | TWO.get(case, {})).items() if value}
         store = self._empty_store() if case in MADE_BEFORE else None
         whole = self._whole(case, do, given, store)
-        jobs: list[Callable[[Place], Any]] = []
         if case in KILLED:
-            counted = "counts_of_stores" if case == "stores" else "counts"
-            for several in kills(round(share * self.kills), self.rng):
+            places = self._killed(case, do, given, whole, store, round(share * self.kills))
+        else:
+            jobs = [self._beside_each_other(case, given, whole) for _ in range(self.times)]
+            places = [place for place, _ in self.bench.each(jobs, store)]
+        self._figure(case, "harmed", places, whole)
+
+    def _killed(
+        self, case: str, do: str, given: Mapping[str, Any], whole: Mapping[str, Any], store: Path | None, number: int
+    ) -> list[Place]:
+        """Searches in which so many processes were killed: some end before they can be, and others take their place."""
+        counted = "counts_of_stores" if case == "stores" else "counts"
+        places: list[Place] = []
+        for _ in range(ROUNDS):
+            jobs: list[Callable[[Place], Any]] = []
+            for several in kills(number - sum(place.killed for place in places), self.rng):
                 requests = [kill.request(whole, counted) for kill in several]
                 jobs.append(partial(harmed, do=do, given=given, whole=whole, requests=requests))
-        elif case in THREE:
-            for _ in range(self.times):
-                requests = [
-                    {"do": do, "given": given | one, "delay_s": self.rng.uniform(0, _APART_S)} for one in THREE[case]
-                ]
-                jobs.append(partial(together, requests=requests, whole=whole))
-        else:
-            for _ in range(self.times):
-                delay_s = self.rng.uniform(0, whole["seconds"])
-                jobs.append(partial(beside, given=given, whole=whole, delay_s=delay_s))
-        self._figure(case, "harmed", [place for place, _ in self.bench.each(jobs, store)], whole)
+            places += [place for place, _ in self.bench.each(jobs, store)]
+        return places
+
+    def _beside_each_other(
+        self, case: str, given: Mapping[str, Any], whole: Mapping[str, Any]
+    ) -> Callable[[Place], Any]:
+        if case in TWO:
+            return partial(beside, given=given, whole=whole, delay_s=self.rng.uniform(0, whole["seconds"]))
+        requests = [
+            {"do": "table", "given": given | one, "delay_s": self.rng.uniform(0, _APART_S)} for one in THREE[case]
+        ]
+        return partial(together, requests=requests, whole=whole)
 
     def _empty_store(self) -> Path:
         if self._store is None:
