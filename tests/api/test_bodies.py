@@ -282,7 +282,7 @@ def searched(network, **more):
     )
 
 
-@pytest.mark.parametrize("make", [model, all_in_bodies])
+@pytest.mark.parametrize("make", [all_in_bodies, pytest.param(model, marks=pytest.mark.slow)])
 def test_what_a_search_builds_is_what_its_plans_build(make, tmp_path):
     network = make()
     result = searched(network, out=tmp_path / "run")

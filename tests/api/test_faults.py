@@ -69,7 +69,10 @@ def measured(result):
 # --- observers -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", ["on_stage", "on_start", "on_trial", "on_finish"])
+@pytest.mark.parametrize(
+    "event",
+    ["on_trial", *(pytest.param(event, marks=pytest.mark.slow) for event in ("on_stage", "on_start", "on_finish"))],
+)
 def test_an_observer_that_raises_costs_one_warning(event):
     broken = type("Broken", (Observer,), {event: fail(RuntimeError("the store is busy"))})
     with told(f"the observer Broken failed in {event}, .*: RuntimeError: the store is busy") as said:
@@ -129,8 +132,8 @@ def test_no_parent_run_is_left_running(tmp_path, monkeypatch, error, status):
             "differ",
         ),
         (KeyError("conv_7"), "KeyError: 'conv_7'"),
-        (RuntimeError(), "RuntimeError"),
-        (MemoryError(), "MemoryError"),
+        pytest.param(RuntimeError(), "RuntimeError", marks=pytest.mark.slow),
+        pytest.param(MemoryError(), "MemoryError", marks=pytest.mark.slow),
     ],
 )
 def test_a_build_that_raises_is_a_failed_trial(monkeypatch, error, said):

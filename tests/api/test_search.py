@@ -557,6 +557,7 @@ test_search.search(out=sys.argv[2], tracking_uri=sys.argv[3], n_trials=6, observ
 """
 
 
+@pytest.mark.slow
 def test_killed_in_mid_search_it_loses_no_trial_and_runs_none_twice(tmp_path):
     from mlflow import MlflowClient
 
