@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from autoq.api._candidate import Build, Candidate
 from autoq.api._folder import RunFolder
-from autoq.api._result import Build, Candidate
 from autoq.report import LiveTable
 from autoq.search import Clock, ParetoFront, SearchInfo, SearchObserver, TrialRecord, TrialTable
 from autoq.tracking import Figures, MlflowObserver

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import openvino as ov
-
 from autoq.api._best_so_far import BEST_SO_FAR
+from autoq.api._candidate import Build, Candidate
 from autoq.api._folder import RunFolder
 from autoq.api._inputs import check_run_inputs
 from autoq.api._result_brief import result_html, result_lines
 from autoq.api._scores import ScoreKeeper
 from autoq.api._verdict import caveats, describe, sentences
 from autoq.core import (
-    WIDTH,
     BudgetError,
     Estimate,
     Format,
     OutputError,
     PlanError,
     StoredFileError,
-    check_not_inputs,
-    cut,
     drafted_folder,
     named_reason,
     read_record,
@@ -36,9 +32,8 @@ from autoq.core import (
     write_record,
     write_text,
 )
-from autoq.evaluation import Accuracy, Evaluation
-from autoq.export import check_model_path, save_candidate
-from autoq.graph import model_files
+from autoq.evaluation import Accuracy
+from autoq.export import save_candidate
 from autoq.report import write_report
 from autoq.search import (
     ParetoFront,
@@ -66,56 +61,6 @@ if TYPE_CHECKING:
 
 _RUN = Format("the result of a search", advice="start the search again: it goes on, and writes it anew")
 _NUMBERS = Format("the numbers of a trial")
-Build = Callable[[TrialRecord], ov.Model]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One measured trial and the model that it stands for.
-
-    Attributes:
-        record: The trial.
-        build: Builds its model; a new one at each call.
-        source: Path of the float model, which is never written over; None where that is not known.
-    """
-
-    record: TrialRecord
-    build: Build
-    source: str | None = None
-
-    def __repr__(self) -> str:
-        said = f"failed: {self.record.error}" if self.record.evaluation is None else self.describe()
-        return cut(f"Candidate {said}", WIDTH)
-
-    @property
-    def evaluation(self) -> Evaluation:
-        """Accuracy, latency, size and execution."""
-        if self.record.evaluation is None:
-            msg = f"trial {self.record.number} failed and has no evaluation: {self.record.error}"
-            raise PlanError(msg)
-        return self.record.evaluation
-
-    @cached_property
-    def model(self) -> ov.Model:
-        """The quantized model."""
-        return self.build(self.record)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Saves the model as IR, with plan and evaluation as model-level rt_info.
-
-        Args:
-            path: Of the `.xml`; the `.bin` stands beside it.
-
-        Raises:
-            OutputError: It cannot be written there, or the float model stands there.
-        """
-        target = check_model_path(Path(path))
-        check_not_inputs([target, target.with_suffix(".bin")], model_files(self.source))
-        return save_candidate(self.model, self.record, target)
-
-    def describe(self) -> str:
-        """Drop and speed-up with their intervals, in one line."""
-        return describe(self.record)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,6 @@ _HEAVY = (
     "mlflow.store.tracking.sqlalchemy_store",
     "optuna.storages",
     "pandas",
-    "plotly.graph_objects",
     "scipy.optimize",
 )
 
