@@ -20,6 +20,7 @@ from autoq.api import _search
 from autoq.cli import main
 from autoq.cli._main import cli
 from autoq.core import AutoqError, printable
+from autoq.stores import _patience
 
 # A good run, a mistake, and a stop; 1 is an error that nobody foresaw.
 FORESEEN = {0, 2}
@@ -70,6 +71,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise StopError("the search would start")
 
     monkeypatch.setattr(_search, "problem_of", stop)
+    # The server of the experiment's storage is not there, and never will be.
+    monkeypatch.setattr(_patience, "LONGEST_WAIT_S", 0.0)
     inside = tmp_path / "inside"
     inside.mkdir()
     monkeypatch.chdir(inside)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -196,5 +197,9 @@ print(len(found), {run.info.status for run in found}, mlflow.MlflowClient().get_
 
 @pytest.mark.slow
 def test_what_logs_by_itself_logs_nothing_of_a_search(tmp_path):
-    said = subprocess.run([sys.executable, "-c", AUTOLOG], cwd=tmp_path, capture_output=True, text=True, check=True)
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    said = subprocess.run(
+        [sys.executable, "-c", AUTOLOG], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
     assert said.stdout == "4 {'FINISHED'} {}\n"
