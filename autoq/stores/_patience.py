@@ -17,11 +17,11 @@ _SILENT_S = 3.0
 # What SQLite and the drivers of servers say of a database that will be there again. None has a code for all of them.
 _AWAY = (
     *("database is locked", "database schema is locked", "connection refused", "starting up", "shutting down"),
-    *("recovery mode", "terminating connection", "closed the connection", "connection reset", "broken pipe"),
+    *("recovery mode", "accepting connections", "closed the connection", "connection reset", "broken pipe"),
     *("server has gone away", "lost connection", "connection is lost", "connection is closed", "connection is bad"),
     *("connection already closed", "connection timeout", "timed out", "timeout expired", "can't connect"),
     *("could not receive data", "could not send data", "ssl syscall error", "too many clients", "connection slots"),
-    *("network is unreachable", "no route to host", "is the server running"),
+    *("terminating connection", "network is unreachable", "no route to host", "is the server running"),
 )
 
 
