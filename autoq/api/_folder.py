@@ -57,7 +57,15 @@ class RunFolder:
         Raises:
             OutputError: It cannot be made or written to.
         """
-        folder = cls(made_folder(path, "output folder"))
+        place = path_of(path, "output folder", OutputError)
+        try:
+            str(place.absolute()).encode()
+        except UnicodeEncodeError:
+            msg = (
+                f"output folder {str(place)!r} has a name that is no text in UTF-8, as databases need it: name another."
+            )
+            raise OutputError(msg) from None
+        folder = cls(made_folder(place, "output folder"))
         made_folder(folder.cache, "output folder")
         return folder
 

@@ -9,7 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autoq.core import DataError, Format, OutputError, StoredFileError, named_reason, read_arrays, write_arrays
+from autoq.core import (
+    DataError,
+    Format,
+    OutputError,
+    StoredFileError,
+    file_name,
+    named_reason,
+    read_arrays,
+    write_arrays,
+)
 from autoq.evaluation import Scores
 from autoq.search import ParetoFront, SearchInfo, TrialRecord
 
@@ -61,7 +70,7 @@ class ScoreKeeper:
             return
         scores = self._scores[record.fingerprint] = record.evaluation.accuracy.scores
         if self._folder is not None:
-            path = self._folder / f"{record.fingerprint}.npz"
+            path = _path(self._folder, record.fingerprint)
             write_arrays(path, _FORMAT, {"of": record.fingerprint}, {"scores": scores})
 
     def attach(self, records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
@@ -74,21 +83,26 @@ class ScoreKeeper:
             return record
         scores = self._scores.get(record.fingerprint)
         if scores is None and self._folder is not None:
-            scores = _read(self._folder / f"{record.fingerprint}.npz")
+            scores = _read(_path(self._folder, record.fingerprint), record.fingerprint)
         if scores is None:
             return record
         return replace(record, evaluation=replace(evaluation, accuracy=replace(evaluation.accuracy, scores=scores)))
 
 
-def _read(path: Path) -> Scores | None:
+def _path(folder: Path, fingerprint: str) -> Path:
+    # One that was read from a file may be any text.
+    return folder / f"{file_name(fingerprint)}.npz"
+
+
+def _read(path: Path, fingerprint: str) -> Scores | None:
     """Scores that were kept; None where there are none that can be used."""
     if not path.exists():
         return None
 
     def parse(about: Mapping[str, Any], arrays: Mapping[str, Scores]) -> Scores:
         scores = arrays["scores"]
-        if about["of"] != path.stem or scores.dtype.kind != "f":
-            msg = f"it holds {scores.dtype} of {about['of']!r}, not scores of {path.stem!r}"
+        if about["of"] != fingerprint or scores.dtype.kind != "f":
+            msg = f"it holds {scores.dtype} of {about['of']!r}, not scores of {fingerprint!r}"
             raise DataError(msg)
         return scores
 

@@ -13,7 +13,7 @@ from autoq.evaluation import Accuracy, Evaluation, ExecutionReport, Latency
 from autoq.search._choice import parse_rule
 from autoq.search._limits import Limits
 from autoq.search._observer import SearchInfo
-from autoq.search._records import TrialRecord
+from autoq.search._records import TrialRecord, TrialState
 
 
 def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
@@ -107,13 +107,17 @@ def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
         StoredFileError: It wrote something else.
         PlanError: The plan is none.
     """
-    return typed(
+    record = typed(
         TrialRecord,
         values,
         "a trial's record",
         plan=QuantizationPlan.from_dict,
         evaluation=lambda found: None if found is None else evaluation_from_dict(found),
     )
+    if record.state is TrialState.COMPLETE and record.evaluation is None:
+        msg = f"a trial's record says that trial {record.number} is complete, and has no evaluation of it."
+        raise StoredFileError(msg)
+    return record
 
 
 def info_to_dict(info: SearchInfo) -> dict[str, Any]:

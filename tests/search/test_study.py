@@ -5,8 +5,17 @@ import optuna
 import pytest
 from records import record
 
-from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe
-from autoq.search import Limits, SearchSpace, Storage, Study, TrialState, quiet_optuna
+from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe, StoredFileError
+from autoq.search import (
+    Limits,
+    SearchSpace,
+    Storage,
+    Study,
+    TrialState,
+    quiet_optuna,
+    record_from_dict,
+    record_to_dict,
+)
 from autoq.search._identity import as_digest, differences, plain
 from autoq.search._parameters import Dimensions
 from autoq.search._proposals import first_plans, sweep_plans
@@ -240,3 +249,9 @@ def test_a_trial_that_builds_an_earlier_model_is_told_and_is_no_record(tmp_path,
     stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials
     assert [trial.values for trial in stored] == [[0.004, 0.5]] * 2
     assert measured_noise(stored[1], 100) == measured_noise(stored[0], 100)
+
+
+def test_a_trial_that_is_complete_and_was_not_evaluated_is_no_record():
+    values = record_to_dict(record(3, 0.01, 0.7)) | {"evaluation": None}
+    with pytest.raises(StoredFileError, match="trial 3 is complete, and has no evaluation"):
+        record_from_dict(values)
