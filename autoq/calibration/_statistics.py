@@ -60,12 +60,18 @@ class Statistics:
         """Values of one tap, [rows, channels], of the first samples.
 
         Raises:
-            DataError: The tap was not collected.
+            DataError: The tap was not collected, or for another number of channels.
         """
         if tap not in self:
             msg = f"statistics hold no {tap.statistic} of {tap.tensor.producer!r}: collect them again for this model."
             raise DataError(msg)
         start, stop = self.columns[tap.key]
+        if tap.axis is None and stop - start != 1:
+            msg = (
+                f"statistics hold {stop - start} channels of {tap.tensor.producer!r}, and this model has one range "
+                "there: collect them again for this model."
+            )
+            raise DataError(msg)
         return self.table[: self.rows(subset_size), start:stop]
 
     def extremes(

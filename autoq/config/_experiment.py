@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 
 from autoq.config._beside import path_beside, storage_beside, store_beside
 from autoq.config._code import load_data, load_function, load_metric
-from autoq.core import ConfigError, parse_fields, read_yaml
+from autoq.core import ConfigError, mapping_of, parse_fields, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -138,7 +138,7 @@ class ExperimentConfig(BaseModel):
         values = read_yaml(file, "experiment")
         where = f"experiment {str(file)!r}"
         if isinstance(values, Mapping) and quick:
-            values = {**values, **(values.get("quick") or {})}
+            values = {**values, **mapping_of(values.get("quick") or {}, f"quick of {where}", ConfigError)}
         config = parse_fields(cls, _expand(values, file), where)
         folder = file.resolve().parent
         store = config.tracking.uri

@@ -93,7 +93,7 @@ def each(count: int, strategy: SearchStrategy[Any], judge: Callable[[Any], Any])
     @settings(
         max_examples=count,
         deadline=None,
-        derandomize=count < 100,
+        derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
