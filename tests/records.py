@@ -4,7 +4,7 @@ import numpy as np
 
 from autoq.core import Estimate, Precision, QuantizationPlan, Recipe
 from autoq.evaluation import Accuracy, Conditions, Evaluation, ExecutedLayer, ExecutionReport, Latency
-from autoq.search import TrialRecord, TrialState
+from autoq.search import Limits, SearchInfo, TrialRecord, TrialState
 
 
 def evaluation(drop: float = 0.01, ratio: float = 0.5, *, width: float = 0.001) -> Evaluation:
@@ -35,3 +35,23 @@ def record(
         "seconds": {"build": 0.1},
     }
     return TrialRecord(**(fields | changes))  # type: ignore[arg-type]
+
+
+def search_info() -> SearchInfo:
+    """What a search of such records was asked."""
+    return SearchInfo(
+        name="net-1",
+        model_name="net",
+        metric="accuracy",
+        device="CPU",
+        hardware="a machine",
+        limits=Limits(max_drop=0.01),
+        space={"presets": ["mixed"]},
+        groups=("conv_1",),
+        float_accuracy=Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
+        float_latency=evaluation().latency,
+        n_trials=10,
+        timeout_s=None,
+        seed=0,
+        settings={"plans": 2.0, "level": "model", "units": 1, "hardware": {}},
+    )

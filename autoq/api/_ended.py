@@ -32,8 +32,8 @@ from autoq.search import (
     builder_again,
     digests_of,
     info_from_dict,
+    kept_before,
     plain,
-    recall_before,
     supported_space,
 )
 from autoq.transform import CandidateBuilder
@@ -78,12 +78,13 @@ def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keepe
     Raises:
         AutoqError: The data do not fit the model, or the device is unknown.
     """
-    kept = _recalled(storage, asked.title, _RESULT)
+    recalled = _recalled(storage, asked.title)
+    kept = recalled(_RESULT)
     if kept is None or kept["version"] != version("autoq"):
         return None
-    if not _is_spent(asked, kept["trials"], _recalled(storage, asked.title, _BUDGETS)):
+    if not _is_spent(asked, kept["trials"], recalled(_BUDGETS)):
         return None
-    info, samples = info_from_dict(kept["info"]), _recalled(storage, asked.title, SAMPLES) or {}
+    info, samples = info_from_dict(kept["info"]), recalled(SAMPLES) or {}
     if asked.wanted.rule != info.choose and kept["holdout_front"]:
         return None
     calibrated = samples.get("calibrated")
@@ -97,7 +98,7 @@ def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keepe
         float_mean=info.float_accuracy.mean,
         hardware=hardware_fingerprint(asked.runtime.device),
     )
-    if plain(identity) != _recalled(storage, asked.title, _IDENTITY):
+    if plain(identity) != recalled(_IDENTITY):
         return None
     study = Study(storage, asked.title, sampler=space.sampler, seed=asked.seed, identity=identity)
     keeper.open(info)
@@ -122,12 +123,17 @@ def ended_before(asked: Asked, folder: RunFolder | None, storage: Storage, keepe
     return replace(result, info=info, records=keeper.attach(study.records()), ended_before=True)
 
 
-def _recalled(storage: Storage, name: str, key: str) -> Any:  # any JSON value
-    """What the study keeps under a key; None where that is damaged: who goes on with the study says so or mends it."""
-    try:
-        return recall_before(storage, name, key)
-    except StoredFileError:
-        return None
+def _recalled(storage: Storage, name: str) -> Callable[[str], Any]:  # any JSON value
+    """Reads what the study keeps; None where that is damaged: who goes on with the study says so or mends it."""
+    kept = kept_before(storage, name)
+
+    def recalled(key: str) -> Any:  # any JSON value
+        try:
+            return kept(key)
+        except StoredFileError:
+            return None
+
+    return recalled
 
 
 def told_again(

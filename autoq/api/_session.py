@@ -23,7 +23,7 @@ from autoq.evaluation import (
     item_count,
     power_note,
 )
-from autoq.search import Budget, Clock, Problem, SearchInfo, Stage, Storage, Study, prepare, recall_before
+from autoq.search import Budget, Clock, Problem, SearchInfo, Stage, Storage, Study, kept_before, prepare
 
 # What an earlier session of a search had time to calibrate and to score on, where that was not all.
 SAMPLES = "samples"
@@ -53,7 +53,7 @@ def problem_of(
     """
     # Its imports take seconds, in which statistics are collected.
     process = stack.enter_context(closing(DeviceProcess())) if asked.isolate else None
-    earlier = recall_before(storage, asked.title, SAMPLES)
+    earlier = kept_before(storage, asked.title)(SAMPLES)
     samples = earlier or {}
     # A search that goes on takes the samples that it began with, however long that takes.
     clock = asked.clock if earlier is None else replace(asked.clock, seconds=math.inf)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,14 @@ from numpy.typing import NDArray
 
 from autoq.core._errors import AutoqError, StoredFileError
 from autoq.core._reason import named_reason, reason
+from autoq.core._values import is_deeper
 from autoq.core._writing import drafted, write_text
 
 R = TypeVar("R")
 _HEADER = "autoq"
 # A JSON file of a search has some kB a trial; what is larger than this was not written by one.
 _MOST_JSON_BYTES = 1 << 30
-_DEEPEST = 60
+_DEEPEST = 59
 _LONGEST_NAME = 80
 # The compression of .npz files cannot do better.
 _MOST_COMPRESSION = 1040
@@ -54,8 +56,7 @@ def stamped(kind: Format, values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values with their format and digest, as they stand in a file."""
     # What JSON makes of them: keys that are numbers become text.
     plain = json.loads(json.dumps(values))
-    header = {"format": kind.name, "version": kind.version, "digest": _digest_of_values(plain)}
-    return {_HEADER: header, **plain}
+    return {_HEADER: _header(kind, _digest_of_values(plain)), **plain}
 
 
 def unstamped(values: Any, kind: Format, where: str) -> dict[str, Any]:
@@ -69,11 +70,10 @@ def unstamped(values: Any, kind: Format, where: str) -> dict[str, Any]:
     Raises:
         StoredFileError: They are damaged, of another format, or of a newer version.
     """
-    if not isinstance(values, dict) or _depth(values) > _DEEPEST:
+    if not isinstance(values, dict) or is_deeper(values, _DEEPEST):
         raise _damaged(where, kind, "it holds other values than autoq writes")
     plain = {name: value for name, value in values.items() if name != _HEADER}
-    if _checked(where, kind, values.get(_HEADER)) != _digest_of_values(plain):
-        raise _damaged(where, kind, "its digest is another one than that of what it holds")
+    _check(where, kind, values.get(_HEADER), lambda: _digest_of_values(plain))
     return plain
 
 
@@ -138,8 +138,7 @@ def write_arrays(
         OutputError: It cannot be written there.
     """
     told = json.loads(json.dumps(about))
-    digest = _digest_of_arrays(told, arrays)
-    header = json.dumps({"format": kind.name, "version": kind.version, "digest": digest, "about": told})
+    header = json.dumps({**_header(kind, _digest_of_arrays(told, arrays)), "about": told})
     save = np.savez_compressed if compress else np.savez
     with drafted(path) as draft, draft.open("wb") as file:
         save(file, **{_HEADER: np.array(header)}, **arrays)  # type: ignore[arg-type]  # see its stub
@@ -171,10 +170,8 @@ def read_arrays(path: Path, kind: Format, parse: Callable[[dict[str, Any], dict[
         header = json.loads(str(arrays.pop(_HEADER)))
     except (KeyError, ValueError, RecursionError):
         header = None
-    digest = _checked(where, kind, header)
-    about = header.get("about")
-    if digest != _digest_of_arrays(about, arrays):
-        raise _damaged(where, kind, "its digest is another one than that of what it holds")
+    about: Any = header.get("about") if isinstance(header, dict) else None
+    _check(where, kind, header, lambda: _digest_of_arrays(about, arrays))
     return _parsed(where, kind, lambda: parse(about, arrays))
 
 
@@ -197,12 +194,10 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
                 with archive.open(member) as file:
                     found[member.filename.removesuffix(".npy")] = read_npy(file, member.file_size)
             return found
-    except OSError:
-        raise
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, KeyError) as error:
         msg = f"it is no .npz file, or the end is missing ({named_reason(error)})"
         raise ValueError(msg) from None
-    except (UnicodeError, MemoryError, OverflowError, IndexError, TypeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    except (UnicodeError, MemoryError, OverflowError, IndexError, TypeError, zlib.error) as error:
         msg = f"it is damaged ({named_reason(error)})"
         raise ValueError(msg) from None
 
@@ -261,8 +256,12 @@ def _check_room(size: int) -> None:
         raise ValueError(msg)
 
 
-def _checked(where: str, kind: Format, header: Any) -> Any:  # any JSON value
-    """The digest that a header names."""
+def _header(kind: Format, digest: str) -> dict[str, Any]:
+    return {"format": kind.name, "version": kind.version, "digest": digest}
+
+
+def _check(where: str, kind: Format, header: Any, digest: Callable[[], str]) -> None:  # any JSON value
+    """Checks a header, and then that its digest is that of what stands beside it."""
     if not isinstance(header, dict) or not isinstance(header.get("version"), int):
         msg = f"{where} does not say that it is {kind.name} of autoq: {kind.advice}."
         raise StoredFileError(msg)
@@ -276,7 +275,8 @@ def _checked(where: str, kind: Format, header: Any) -> Any:  # any JSON value
             f"reads version {kind.version}: {advice}."
         )
         raise StoredFileError(msg)
-    return header.get("digest")
+    if header.get("digest") != digest():
+        raise _damaged(where, kind, "its digest is another one than that of what it holds")
 
 
 def _parsed(where: str, kind: Format, parse: Callable[[], R]) -> R:
@@ -294,15 +294,6 @@ def _damaged(where: str, kind: Format, why: str) -> StoredFileError:
 
 def _unreadable(where: str, kind: Format, error: OSError) -> StoredFileError:
     return StoredFileError(f"{where} cannot be read as {kind.name}: {error.strerror or reason(error)}.")
-
-
-def _depth(values: Any) -> int:  # any JSON value
-    depth, level = 0, [values]
-    while level:
-        inner = [v for v in level if isinstance(v, dict | list)]
-        level = [item for v in inner for item in (v.values() if isinstance(v, dict) else v)]
-        depth += 1
-    return depth
 
 
 def _digest_of_values(values: Any) -> str:  # any JSON value

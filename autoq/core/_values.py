@@ -49,15 +49,22 @@ def mapping_of(values: object, noun: str, error: type[AutoqError] = PlanError) -
     if not isinstance(values, Mapping):
         msg = f"{noun} must be a mapping of keys to values, got {quoted(values)}."
         raise error(msg)
-    level: list[Iterable[Any]] = [values]
-    for _ in range(DEEPEST):
+    if is_deeper(values, DEEPEST):
+        msg = f"{noun} must not be nested more than {DEEPEST} deep."
+        raise error(msg)
+    return values
+
+
+def is_deeper(values: Iterable[Any], most: int) -> bool:
+    """Whether more than so many mappings and lists are nested in each other, or one holds itself."""
+    level = [values]
+    for _ in range(most):
         inside = (part.values() if hasattr(part, "values") else part for part in level)
         # Each once, whoever holds it.
         level = list({id(part): part for parts in inside for part in parts if isinstance(part, _HOLDERS)}.values())
         if not level:
-            return values
-    msg = f"{noun} must not be nested more than {DEEPEST} deep."
-    raise error(msg)
+            return False
+    return True
 
 
 def whole_number(value: object, noun: str, *, least: int, error: type[AutoqError] = PlanError) -> int:

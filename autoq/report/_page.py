@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def write_report(
     """
     with drafted(folder / "front.png") as draft:
         _draw(draft, info, table)
-    return write_text(folder / "report.html", _page(info, table, verdict, reasons, notes, model))
+    return write_text(folder / "report.html", _page(info, _parts(info, table, verdict, reasons, notes, model)))
 
 
 def _draw(draft: Path, info: SearchInfo, table: TrialTable) -> None:
@@ -61,16 +61,8 @@ def _draw(draft: Path, info: SearchInfo, table: TrialTable) -> None:
         figure.savefig(draft, format="png", dpi=130)
 
 
-def _page(
-    info: SearchInfo,
-    table: TrialTable,
-    verdict: str,
-    reasons: Sequence[str],
-    notes: Sequence[str],
-    model: Path | None,
-) -> str:
-    name = html.escape(info.model_name)
-    body = "\n".join(_parts(info, table, verdict, reasons, notes, model))
+def _page(info: SearchInfo, parts: Iterable[str]) -> str:
+    name, body = html.escape(info.model_name), "\n".join(parts)
     return (
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{name}: Pareto front</title>'

@@ -55,7 +55,7 @@ from autoq.search._serial import (
 from autoq.search._space import ScopeRules, SearchSpace
 from autoq.search._steer import least_distorting, steer
 from autoq.search._storage import Storage
-from autoq.search._study import Study, quiet_optuna, recall_before
+from autoq.search._study import Study, kept_before, quiet_optuna
 from autoq.search._svg import chart_svg
 from autoq.search._synthetic_table import synthetic_table
 from autoq.search._table import RecordedTable
@@ -144,6 +144,7 @@ __all__ = [
     "heading",
     "info_from_dict",
     "info_to_dict",
+    "kept_before",
     "latency_from_dict",
     "latency_gains",
     "latency_to_dict",
@@ -164,7 +165,6 @@ __all__ = [
     "prediction_error",
     "prepare",
     "quiet_optuna",
-    "recall_before",
     "record_from_dict",
     "record_to_dict",
     "restoration_order",

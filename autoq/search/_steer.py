@@ -17,7 +17,7 @@ from autoq.search._problem import Problem
 from autoq.search._proposals import first_plans, sweep_plans
 from autoq.search._run import Budget
 from autoq.search._sizes import SizeLimit, size_limit
-from autoq.search._study import Study, measured_noise
+from autoq.search._study import Study, noise_by_trial
 
 # Of the time of a search, the most that the walk of the predicted front takes.
 _PLANNING_SHARE = 0.05
@@ -51,7 +51,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
             FrontSampler,
             knowledge=knowledge,
             reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
-            noise=partial(measured_noise, samples=problem.evaluator.float_accuracy.n),
+            noise=noise_by_trial(problem.evaluator.float_accuracy.n),
             is_known=partial(_is_measured, problem, study),
             size=size,
             needed=[name for name, choices in problem.dimensions.recipe.items() if len(choices) > 1],

@@ -52,21 +52,37 @@ def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float
     return noise_of(evaluation_from_dict(values["evaluation"]), samples)
 
 
-def recall_before(storage: Storage, name: str, key: str) -> Any:  # any JSON value
-    """What the study of this name keeps under a key, before it is opened to go on; None where there is none of it."""
+def noise_by_trial(samples: int) -> Callable[[optuna.trial.FrozenTrial], tuple[float, float]]:
+    """`measured_noise` of trials that ended, each of which is read once: a sampler asks for all at every proposal."""
+    known: dict[int, tuple[float, float]] = {}
+
+    def noise(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
+        if trial.number not in known:
+            known[trial.number] = measured_noise(trial, samples)
+        return known[trial.number]
+
+    return noise
+
+
+def kept_before(storage: Storage, name: str) -> Callable[[str], Any]:  # any JSON value
+    """Reads what the study of this name keeps, before it is opened to go on.
+
+    Returns:
+        What was kept under a key; None where there is none of it.
+    """
     try:
-        study = optuna.load_study(storage=storage.kept, study_name=name)
+        attributes = optuna.load_study(storage=storage.kept, study_name=name).user_attrs
     except KeyError:  # there is no such study
-        return None
-    return _of_study(study, _kept(key))
+        attributes = {}
+    return lambda key: _of_study(attributes, name, _kept(key))
 
 
 def _kept(key: str) -> str:
     return f"autoq/{key}"
 
 
-def _of_study(study: optuna.Study, key: str) -> Any:  # any JSON value
-    return unsealed(study.user_attrs.get(key), f"{key!r} of study {study.study_name!r}")
+def _of_study(attributes: Mapping[str, Any], name: str, key: str) -> Any:  # any JSON value
+    return unsealed(attributes.get(key), f"{key!r} of study {name!r}")
 
 
 def _of_trial(trial: optuna.trial.FrozenTrial | optuna.Trial, key: str) -> Any:  # any JSON value
@@ -122,7 +138,7 @@ class Study:
         self.use(partial(make_sampler, sampler), seed)
 
     def _check_identity(self, name: str, identity: Mapping[str, Any]) -> None:
-        stored = _of_study(self._study, _IDENTITY)
+        stored = self._read(_IDENTITY)
         if stored is None:
             self._study.set_user_attr(_IDENTITY, sealed(plain(identity)))
             return
@@ -146,7 +162,7 @@ class Study:
     @property
     def identity(self) -> Mapping[str, Any]:
         """What the study was started with."""
-        return dict(_of_study(self._study, _IDENTITY))
+        return dict(self._read(_IDENTITY))
 
     @property
     def stale(self) -> int:
@@ -173,7 +189,10 @@ class Study:
 
     def recall(self, key: str) -> Any:  # any JSON value
         """What `remember` kept under this key, None before."""
-        return _of_study(self._study, _kept(key))
+        return self._read(_kept(key))
+
+    def _read(self, key: str) -> Any:  # any JSON value
+        return _of_study(self._study.user_attrs, self._study.study_name, key)
 
     def records(self, *, closed: bool = True) -> list[TrialRecord]:
         """Records of all trials that ended, by number; also those that the storage could not take.

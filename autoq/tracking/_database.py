@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autoq.core import AutoqError, ConfigError, reason, temporary_folder
+from autoq.core import temporary_folder
 from autoq.stores import Database, Tables, ensure_complete, making_tables, patiently
 
 _DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mssql")
@@ -57,22 +57,17 @@ def make_tables(database: Database) -> None:
     """Makes MLflow's tables where they are missing.
 
     Raises:
-        ConfigError: The database cannot be opened, or holds something else.
+        ConfigError: The database holds something else.
         BusyError: Another process makes them, or has it locked, for too long.
+        Exception: (Its kind of database raised) it cannot be opened.
     """
-    try:
-        if database.file is not None:
-            # As MLflow does.
-            database.file.parent.mkdir(parents=True, exist_ok=True)
-            ensure_complete(database.file, _tables(), database.name)
-        elif database.is_server:
-            with making_tables(database):
-                _store(database.text)
-    except AutoqError:
-        raise
-    except Exception as error:  # every kind of database has errors of its own
-        msg = f"{database.name} cannot be opened: {reason(error)}"
-        raise ConfigError(msg) from error
+    if database.file is not None:
+        # As MLflow does.
+        database.file.parent.mkdir(parents=True, exist_ok=True)
+        ensure_complete(database.file, _tables(), database.name)
+    elif database.is_server:
+        with making_tables(database):
+            _store(database.text)
 
 
 class SteadyClient:

@@ -96,17 +96,11 @@ def client_of(store: str) -> Any:  # MlflowClient, whose package has no types
     from mlflow import MlflowClient
 
     database = database_of(store)
-    try:
-        with asking(store):
-            if database is None:
-                return MlflowClient(store)
-            make_tables(database)
-            return SteadyClient(MlflowClient(store), database.name)
-    except AutoqError:
-        raise
-    except Exception as error:  # every kind of store has errors of its own
-        msg = f"MLflow store {shown_url(store)!r} cannot be opened: {reason(error)}"
-        raise ConfigError(msg) from error
+    with _said(store), asking(store):
+        if database is None:
+            return MlflowClient(store)
+        make_tables(database)
+        return SteadyClient(MlflowClient(store), database.name)
 
 
 def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> str | None:
@@ -122,26 +116,32 @@ def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> s
         ConfigError: The store cannot be opened, or a server does not answer within seconds; or the experiment was
             deleted.
     """
+    with _said(store), asking(store):
+        known = client.get_experiment_by_name(name)
+        if known is None and not make:
+            return None
+        if known is not None and known.lifecycle_stage == "active":
+            return str(known.experiment_id)
+        if known is not None:
+            msg = f"MLflow experiment {name!r} was deleted: restore it there, or name another one."
+            raise ConfigError(msg)
+        try:
+            return str(client.create_experiment(name, artifact_location=_artifacts(store)))
+        except Exception:
+            # Another search may have made it meanwhile.
+            if (known := client.get_experiment_by_name(name)) is None:
+                raise
+            return str(known.experiment_id)
+
+
+@contextmanager
+def _said(store: str) -> Iterator[None]:
+    """Errors of those who open a store, each kind of which has its own, as one that names it."""
     try:
-        with asking(store):
-            known = client.get_experiment_by_name(name)
-            if known is None and not make:
-                return None
-            if known is not None and known.lifecycle_stage == "active":
-                return str(known.experiment_id)
-            if known is not None:
-                msg = f"MLflow experiment {name!r} was deleted: restore it there, or name another one."
-                raise ConfigError(msg)
-            try:
-                return str(client.create_experiment(name, artifact_location=_artifacts(store)))
-            except Exception:
-                # Another search may have made it meanwhile.
-                if (known := client.get_experiment_by_name(name)) is None:
-                    raise
-                return str(known.experiment_id)
-    except ConfigError:
+        yield
+    except AutoqError:
         raise
-    except Exception as error:  # every store has errors of its own
+    except Exception as error:
         msg = f"MLflow store {shown_url(store)!r} cannot be opened: {reason(error)}"
         raise ConfigError(msg) from error
 

@@ -7,12 +7,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from networks import conv_net
-from records import evaluation, record
+from records import record, search_info
 
-from autoq.core import Estimate
-from autoq.evaluation import Accuracy
 from autoq.export import save_candidate
-from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
+from autoq.search import ParetoFront, TrialState
 from autoq.tracking import MlflowObserver
 from autoq.tracking._abandoned import PROCESS, without_process
 from autoq.tracking._logged_model import without_uploads
@@ -24,22 +22,7 @@ RECORDS = [
     record(1, 0.004, 0.5, origin="int8"),
     record(2, state=TrialState.FAILED, evaluation=None, error="it does not compile"),
 ]
-INFO = SearchInfo(
-    name="net-1",
-    model_name="net",
-    metric="accuracy",
-    device="CPU",
-    hardware="a machine",
-    limits=Limits(max_drop=0.01),
-    space={"presets": ["mixed"]},
-    groups=("conv_1",),
-    float_accuracy=Accuracy(0.9, Estimate(0, 0, 0), 100, evaluation().accuracy.scores),
-    float_latency=evaluation().latency,
-    n_trials=10,
-    timeout_s=None,
-    seed=0,
-    settings={"plans": 2.0, "level": "model", "units": 1, "hardware": {}},
-)
+INFO = search_info()
 
 
 class Killed(BaseException):

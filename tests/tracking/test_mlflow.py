@@ -10,12 +10,11 @@ import openvino as ov
 import pytest
 from mlflow import MlflowClient
 from networks import conv_net, images
-from records import evaluation, record
+from records import record, search_info
 
-from autoq.core import ConfigError, Estimate, QuantizationPlan
-from autoq.evaluation import Accuracy
+from autoq.core import ConfigError, QuantizationPlan
 from autoq.export import save_candidate
-from autoq.search import Limits, ParetoFront, SearchInfo, TrialState
+from autoq.search import ParetoFront, TrialState
 from autoq.tracking import MlflowObserver, chart_url, open_sentence
 
 RECORDS = [
@@ -33,22 +32,7 @@ TAGS = {
     "pruned": [False, False, False, False],
     "failed": [False, False, False, True],
 }
-INFO = SearchInfo(
-    name="net-1",
-    model_name="net",
-    metric="accuracy",
-    device="CPU",
-    hardware="a machine",
-    limits=Limits(max_drop=0.01),
-    space={"presets": ["mixed"]},
-    groups=("conv_1",),
-    float_accuracy=Accuracy(0.9, Estimate(0, 0, 0), 100, np.zeros(100)),
-    float_latency=evaluation().latency,
-    n_trials=10,
-    timeout_s=None,
-    seed=0,
-    settings={"plans": 2.0, "level": "model", "units": 1, "hardware": {}},
-)
+INFO = search_info()
 
 
 @pytest.fixture
