@@ -86,3 +86,14 @@ def test_no_pickle_is_read_from_a_file():
                 if not plain:
                     found.add(f"{path.relative_to(PACKAGE)}: {func.value.id}.{func.attr}")
     assert found == {"evaluation/_worker.py: pickle.loads"}
+
+
+def test_openvino_has_one_core():
+    """What MLflow serves stands alone: it is copied beside the model and cannot import autoq."""
+    made = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for call in calls(path)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "Core"
+    }
+    assert made == {"graph/_core.py", "tracking/_served.py"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from autoq.core import MOST_LINES, WIDTH, brief_html, cut, in_lines, paragraph
+from autoq.core import MOST_LINES, WIDTH, brief_html, capitalized, cut, in_lines, paragraph
 from autoq.search import front_html, front_lines
 
 if TYPE_CHECKING:
@@ -34,5 +34,5 @@ def result_html(result: SearchResult) -> str:
 def _parts(result: SearchResult) -> Iterator[str]:
     for sentences in (result.verdict, result.holdout_verdict):
         if sentences is not None:
-            yield paragraph(sentences[:1].upper() + sentences[1:])
+            yield paragraph(capitalized(sentences))
     yield from front_html(result.table, name=f"Pareto front of {result.info.model_name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autoq.core import RuntimePrecision, shown_ms
+from autoq.core import RuntimePrecision, capitalized, shown_ms
 from autoq.evaluation import speed_text
 from autoq.search import SearchInfo, TrialRecord, broken_by_default, evaluation_of
 
@@ -55,7 +55,7 @@ def caveats(chosen: TrialRecord | None, records: Sequence[TrialRecord], info: Se
 
 def sentences(parts: Iterator[str]) -> str:
     """Each part as a sentence, after a space."""
-    return "".join(f" {part[:1].upper()}{part[1:]}." for part in parts)
+    return "".join(f" {capitalized(part)}." for part in parts)
 
 
 def _unproven(chosen: TrialRecord, info: SearchInfo) -> str | None:

@@ -27,8 +27,8 @@ from autoq.calibration._reader import Feed
 from autoq.calibration._samples import ModelInputs
 from autoq.calibration._statistics import Statistics
 from autoq.calibration._tapped import TappedModel
-from autoq.core import DeviceError, FloatArray, ResetState, StoredFileError, reason
-from autoq.graph import BodyKey, QuantizationGraph, has_given_lengths, with_float_ends
+from autoq.core import DeviceError, FloatArray, ResetState, StoredFileError, TargetDevice, reason
+from autoq.graph import BodyKey, QuantizationGraph, core, has_given_lengths, with_float_ends
 
 # So many samples are run, however little time there is.
 _FEWEST = 8
@@ -90,7 +90,9 @@ def collect(
     as_it_is = in_one or (model.is_dynamic() and has_given_lengths(model))
     shapes = None if as_it_is else feeds.common_shapes(_PEEKED if model.is_dynamic() else 1)
     together = None
-    if shapes is not None and device == "CPU":  # what it gains is known of CPUs; some others do not take several
+    if (
+        shapes is not None and device == TargetDevice.CPU
+    ):  # what it gains is known of CPUs; some others do not take several
         together = samples_together(model, taps, tensors, shapes, count)
     grown = shapes if shapes is None or together is None else several_samples(shapes, together)
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
@@ -109,7 +111,7 @@ def collect(
                 graphs,
                 islice(inputs, count),
                 needs=needs,
-                compile_model=lambda part: ov.Core().compile_model(with_float_ends(part), device, settings),
+                compile_model=lambda part: core().compile_model(with_float_ends(part), device, settings),
                 reset_state=resets,
             )
     except RuntimeError as error:
@@ -194,7 +196,7 @@ class _Collection:
             if self.progress is not None:
                 self.progress(self.done, len(self.table))
 
-        compiled = ov.Core().compile_model(with_float_ends(source.model), self.device, dict(self.settings))
+        compiled = core().compile_model(with_float_ends(source.model), self.device, dict(self.settings))
         infer_all(compiled, feeds(), take, reset_state=self.reset_state)
 
 

@@ -11,7 +11,7 @@ import click
 from autoq.cli._quantize_options import DATA_HELP, DEFAULT_SAMPLES, quantize_options, read_options
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
-from autoq.core import check_not_inputs, shown
+from autoq.core import capitalized, check_not_inputs, shown
 
 _SCORES = (("score", "float_score"), ("float_score", "score"))
 
@@ -91,4 +91,4 @@ def quantize(
         drop = shown(found["drop"], beside=found["max_drop"])
         click.echo(f"score {scores[0]}, the float model's is {scores[1]}: a drop of {drop}.")
         if found["note"] is not None:
-            click.echo(f"{found['note'][:1].upper()}{found['note'][1:]}.")
+            click.echo(f"{capitalized(found['note'])}.")

@@ -11,7 +11,7 @@ from autoq._stopping import exit_code
 from autoq.cli._going_on import go_on_sentence
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
-from autoq.core import shown_path
+from autoq.core import capitalized, shown_path
 
 _BUDGET = ("n_trials", "timeout_s")
 
@@ -83,9 +83,9 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
 def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None) -> None:  # imported where used
     click.echo(f"Chosen: {result.verdict}")
     if (held_out := result.holdout_verdict) is not None:
-        click.echo(held_out[:1].upper() + held_out[1:])
+        click.echo(capitalized(held_out))
     for sentence in result.shortened:
-        click.echo(sentence[:1].upper() + sentence[1:])
+        click.echo(capitalized(sentence))
     if result.ended_before:
         click.echo("It had ended before: to have it go on, ask for more with --n-trials or --timeout.")
     if result.interrupted:

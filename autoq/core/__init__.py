@@ -67,7 +67,7 @@ from autoq.core._vocabulary import (
     TargetDevice,
     Word,
 )
-from autoq.core._words import printable, quoted
+from autoq.core._words import capitalized, printable, quoted
 from autoq.core._writing import drafted, drafted_folder, drafted_once, drafted_together, removed, sweep, write_text
 
 __all__ = [
@@ -115,6 +115,7 @@ __all__ = [
     "bars_svg",
     "brief_html",
     "brief_repr",
+    "capitalized",
     "check_not_inputs",
     "cut",
     "digest_of",

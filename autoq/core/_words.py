@@ -36,6 +36,11 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)
 
 
+def capitalized(text: str) -> str:
+    """A text with its first letter in upper case and the rest as it is: a clause that becomes a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def _cut(text: str, longest: int) -> str:
     half = (longest - len(_GAP)) // 2
     return text if len(text) <= longest else text[:half] + _GAP + text[-half:]

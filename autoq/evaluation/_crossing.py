@@ -15,7 +15,7 @@ import openvino as ov
 
 from autoq.core import AutoqError, ModelError, named_reason, reason, temporary_folder
 from autoq.evaluation._channel import Message
-from autoq.evaluation._runtime import core
+from autoq.graph import core
 
 
 @contextmanager

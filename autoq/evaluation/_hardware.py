@@ -10,7 +10,8 @@ from pathlib import Path
 import openvino as ov
 
 from autoq.core import RuntimePrecision
-from autoq.evaluation._runtime import check_device, core
+from autoq.evaluation._runtime import META_DEVICES, check_device
+from autoq.graph import core
 
 # Instruction sets that decide how int8 and bf16 run.
 _TELLING_FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "sve")
@@ -60,11 +61,11 @@ def supported_precisions(device: str) -> tuple[RuntimePrecision, ...]:
 
 
 def _base(device: str) -> str:
-    """The first real device of a name such as HETERO:GPU,CPU."""
+    """The first real device of a name such as HETERO:GPU,CPU; the first one here where AUTO or another names none."""
     base, _, rest = device.partition(":")
     if rest:
         return rest.split(",")[0]
-    return "CPU" if base in {"AUTO", "HETERO", "MULTI", "BATCH"} else base
+    return core().available_devices[0] if base in META_DEVICES else base
 
 
 def _device_name(device: str) -> str:

@@ -59,7 +59,6 @@ class Race:
         confidence_kept: That one that is proven to keep the budget keeps it on all items.
         scores: Of the items scored so far, in their order.
         outcome: None while nothing is decided. One that keeps the budget may be scored further.
-        decided: Items that had been scored when there was an outcome.
     """
 
     score: Callable[[NDArray[np.int64]], Scores]
@@ -70,7 +69,6 @@ class Race:
     confidence_kept: float = 0.95
     scores: Scores = field(default_factory=lambda: np.empty(0))
     outcome: Outcome | None = None
-    decided: int = 0
 
     def run(
         self, *, share: float = 1.0, rival: Scores | None = None, further: Callable[[], bool] = _always
@@ -94,10 +92,7 @@ class Race:
             if stop > len(self.scores):
                 self.scores = np.concatenate([self.scores, self.score(self.order[len(self.scores) : stop])])
             if stop == len(self.scores) > 0 and stop not in rests - looks:
-                undecided = self.outcome is None
                 self.outcome = self._decide(max(len(looks), 1), rival)
-                if undecided:
-                    self.decided = stop
         return self.outcome
 
     def _is_over(self, further: Callable[[], bool]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -22,18 +21,13 @@ from autoq.core import (
     reason,
     whole_number,
 )
-from autoq.graph import with_float_ends
+from autoq.graph import core, with_float_ends
 
-_META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
+# Devices that are made of others, which may follow a colon.
+META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
 # What exceptions of a plugin arrive as in Python.
 _NATIVE_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError)
 _HINTS = ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
-
-
-@cache
-def core() -> ov.Core:
-    """The process's one OpenVINO core: plugins are loaded once."""
-    return ov.Core()
 
 
 def available_devices() -> frozenset[str]:
@@ -49,10 +43,10 @@ def check_device(device: str) -> None:
     """
     available = core().available_devices
     base, _, rest = device.partition(":")
-    named = [part.split(".")[0] for part in rest.split(",") if part] if base in _META_DEVICES else [base.split(".")[0]]
+    named = [part.split(".")[0] for part in rest.split(",") if part] if base in META_DEVICES else [base.split(".")[0]]
     known = {name.split(".")[0] for name in available}
     if not device or any(name not in known for name in named):
-        forms = ", ".join(f"{meta}:..." for meta in _META_DEVICES)
+        forms = ", ".join(f"{meta}:..." for meta in META_DEVICES)
         msg = f"device {device!r} is not there: available are {', '.join(available)}, and {forms} of these."
         raise DeviceError(msg)
 

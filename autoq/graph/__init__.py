@@ -3,6 +3,7 @@
 from autoq.graph._analyze import analyze
 from autoq.graph._bodies import Body, bodies_of, set_body
 from autoq.graph._comparable import Comparable
+from autoq.graph._core import core
 from autoq.graph._digest import model_digest
 from autoq.graph._float_types import array_type, float_constant, with_float_ends
 from autoq.graph._lengths import has_given_lengths
@@ -50,6 +51,7 @@ __all__ = [
     "array_type",
     "bodies",
     "bodies_of",
+    "core",
     "float_constant",
     "has_given_lengths",
     "model_digest",

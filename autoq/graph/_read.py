@@ -11,6 +11,7 @@ from typing import Any
 import openvino as ov
 
 from autoq.core import ModelError, named_reason, path_of, reason
+from autoq.graph._core import core
 from autoq.graph._normal_form import normal_form
 
 _FILES = {
@@ -60,7 +61,7 @@ def _read_path(path: Path) -> ov.Model:
         raise ModelError(msg)
     kind = _FILES.get(path.suffix, "TensorFlow")
     try:
-        model = ov.Core().read_model(path)
+        model = core().read_model(path)
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         msg = f"model {str(path)!r} does not read as {kind}: {_reason(error)}"
         raise ModelError(msg) from None

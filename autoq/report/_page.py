@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoq.core import drafted, shown, shown_ms, write_text
+from autoq.core import capitalized, drafted, shown, shown_ms, write_text
 from autoq.report._chosen import chosen_facts, run_lines
 from autoq.report._page_parts import SCRIPT, STYLE
 from autoq.search import SearchInfo, TrialTable, chart_svg, legend_html, plot_table, title_of, trials_html
@@ -146,4 +146,4 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text[:1].upper() + text[1:])}</p>"
+    return f"<p>{html.escape(capitalized(text))}</p>"

@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 import numpy as np
 
 from autoq.core import temporary_folder
+from autoq.graph import core
 from autoq.search import TrialRecord
 from autoq.tracking._store import quiet
 
@@ -151,7 +152,6 @@ def _log_metrics(client: Any, run_id: str, made: Any) -> None:
 
 def _signature(path: Path) -> Any:  # MLflow ships no types
     """Inputs and outputs of an IR as MLflow describes tensors."""
-    import openvino as ov
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
@@ -163,7 +163,7 @@ def _signature(path: Path) -> Any:  # MLflow ships no types
             specs.append(TensorSpec(np.dtype(port.get_element_type().to_dtype()), shape, name))
         return Schema(specs)
 
-    model = ov.Core().read_model(path)
+    model = core().read_model(path)
     return ModelSignature(schema(model.inputs), schema(model.outputs))
 
 

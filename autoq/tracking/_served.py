@@ -12,8 +12,8 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow sh
 
     def load_context(self, context):  # type: ignore[no-untyped-def]  # MLflow's signature
         """Compiles the model on the device of `model_config`."""
-        device = (context.model_config or {}).get("device", "CPU")
-        self._compiled = ov.Core().compile_model(Path(context.artifacts["ir"]) / "model.xml", device)
+        path = Path(context.artifacts["ir"]) / "model.xml"
+        self._compiled = ov.Core().compile_model(path, context.model_config["device"])
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow's signature
         """Runs the model.

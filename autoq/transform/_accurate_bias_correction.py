@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.calibration import infer_all
-from autoq.core import DeviceError, FloatArray, reason
-from autoq.graph import WeightedLayer, with_float_ends
+from autoq.core import DeviceError, FloatArray, TargetDevice, reason
+from autoq.graph import WeightedLayer, core, with_float_ends
 from autoq.transform._bias_correction import acceptable, bias_of, channel_means, shift_biases
 
 # A fifth of the calibration samples, and shifts up to this multiple of the bias, as NNCF 3.4 has it.
@@ -184,7 +184,7 @@ def _run(cut: _Cut, wave: int, kept: dict[Tensor, list[NDArray[Any]]], count: in
     settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
     feeds = ([kept[source][sample] for source in inputs] for sample in range(count))
     try:
-        infer_all(ov.Core().compile_model(with_float_ends(model), "CPU", settings), feeds, take)
+        infer_all(core().compile_model(with_float_ends(model), TargetDevice.CPU, settings), feeds, take)
     except RuntimeError as error:
         msg = f"bias correction cannot run a part of the model: {reason(error)}"
         raise DeviceError(msg) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +20,6 @@ from autoq.core import ConfigError, nearest
 from autoq.evaluation import Metric, RuntimeConfig, Scores, ValidationSet, apply_metric, resolve_metric, score
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent
-_ZOO = EXPERIMENTS.parent.parent / "shared" / "zoo"
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,6 @@ def load(name: str) -> Case:
     Raises:
         ConfigError: There is no such case, or its model is not here.
     """
-    if _ZOO.exists():
-        os.environ.setdefault("AUTOQ_ZOO", str(_ZOO))
     file = EXPERIMENTS / f"{name}.yaml"
     if not file.exists():
         msg = f"case {name!r} is unknown: {nearest(name, [path.stem for path in EXPERIMENTS.glob('*.yaml')])}"

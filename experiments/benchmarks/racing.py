@@ -19,6 +19,7 @@ import numpy as np
 import openvino as ov
 from _cases import EXPERIMENTS, Case, arguments, cases
 from _lines import Lines
+from numpy.typing import NDArray
 
 from autoq.calibration import as_inputs
 from autoq.core import Estimate, RuntimePrecision, TargetDevice
@@ -31,6 +32,7 @@ from autoq.evaluation import (
     ExecutionReport,
     Latency,
     Outcome,
+    Race,
     RuntimeConfig,
     Scores,
     ValidationSet,
@@ -125,8 +127,7 @@ def replay(
     for own, ratio in zip(scores, ratios, strict=True):
         latency = Latency(Estimate(*ratio), 0.0, 0.0, 0.0, 0.0, 1, 0.0, Conditions())
         contest = Contest(max_drop, eligible(raced, max_drop))
-        race = contest.race(lambda indices, own=own: own[indices], reference, order)
-        contest.compete(race, lambda _, latency=latency: latency)
+        race, until_decided = compete(contest, latency, own, reference, order)
         drop = float((reference - own).mean())
         rival = contest.rival(latency)
         wrong += {
@@ -136,12 +137,28 @@ def replay(
             Outcome.FINISHED: False,
         }[race.outcome]
         outcomes[str(race.outcome)] += 1
-        decided.append(race.decided)
+        decided.append(until_decided)
         asked.append(len(race.scores))
         estimate = paired_drop(reference[order[: len(race.scores)]], race.scores)
         accuracy = Accuracy(0.0, estimate, len(race.scores), race.by_item, race.outcome)
         raced.append(Evaluation(accuracy, latency, 0, ExecutionReport(()), {}))
     return outcomes, decided, asked, wrong
+
+
+def compete(
+    contest: Contest, latency: Latency, own: Scores, reference: Scores, order: NDArray[np.int64]
+) -> tuple[Race, int]:
+    """Races one recorded candidate; the race, and the samples that had been scored when it was first decided."""
+    counts = []
+
+    def score(indices: NDArray[np.int64]) -> Scores:
+        if race.outcome is None:
+            counts.append(len(indices))
+        return own[indices]
+
+    race = contest.race(score, reference, order)
+    contest.compete(race, lambda _: latency)
+    return race, sum(counts)
 
 
 def eligible(raced: Sequence[Evaluation], max_drop: float) -> list[Evaluation]:

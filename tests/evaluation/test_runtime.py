@@ -6,8 +6,14 @@ from openvino import PartialShape
 
 from autoq.calibration import as_inputs, collect
 from autoq.core import AutoqError, DeviceError, OverflowFix, Precision, QuantizationPlan, Recipe, RuntimePrecision
-from autoq.evaluation import RuntimeConfig, execution_report, hardware_fingerprint, supported_precisions
-from autoq.graph import Placements
+from autoq.evaluation import (
+    RuntimeConfig,
+    describe_hardware,
+    execution_report,
+    hardware_fingerprint,
+    supported_precisions,
+)
+from autoq.graph import Placements, core
 from autoq.transform import CandidateBuilder
 
 
@@ -97,4 +103,9 @@ def test_the_execution_graph_says_what_ran_in_int8():
 
 def test_the_machine_has_a_fingerprint():
     assert "CPU" in hardware_fingerprint("CPU")
+
+
+def test_auto_has_the_fingerprint_of_a_device_that_is_here():
+    alone, first = (describe_hardware(device) for device in ("AUTO", core().available_devices[0]))
+    assert alone == {**first, "device": "AUTO"}
     assert RuntimePrecision.F32 in supported_precisions("CPU")

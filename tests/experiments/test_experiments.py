@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
 
 import autoq
@@ -21,6 +22,44 @@ SHIPPED = [file for file in FILES if "AUTOQ_ZOO" not in file.read_text()]
 def test_there_are_experiments():
     assert {"cifar10_repvgg", "minilm_l6", "ppocrv4_rec"} <= {file.stem for file in FILES}
     assert {file.stem for file in SHIPPED} == {"cifar10_mbv3", "cifar10_repvgg", "cifar10_resnet20"}
+
+
+def test_every_script_compiles():
+    for script in EXPERIMENTS.rglob("*.py"):
+        compile(script.read_text("utf-8"), str(script), "exec")
+
+
+def test_benchmarks_without_a_zoo_run_on_what_is_shipped(monkeypatch):
+    monkeypatch.delenv("AUTOQ_ZOO", raising=False)
+    monkeypatch.syspath_prepend(EXPERIMENTS / "benchmarks")
+    assert [case.name for case in load_function("benchmarks/_cases.py:cases", EXPERIMENTS)([])] == [
+        file.stem for file in SHIPPED
+    ]
+
+
+@pytest.mark.slow
+def test_the_default_example_is_written_from_trained_weights(tmp_path):
+    import subprocess
+    import sys
+
+    torch = pytest.importorskip("torch")
+    folder = EXPERIMENTS / "zoo" / "cifar10_repvgg"
+    net = load_function("repvgg.py:RepVGG", folder)().eval()
+    torch.manual_seed(0)
+    for part in net.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(part.running_var, 0.5, 2)
+            torch.nn.init.uniform_(part.weight, 0.5, 1)
+            torch.nn.init.normal_(part.running_mean)
+            torch.nn.init.normal_(part.bias)
+    torch.save(net.state_dict(), tmp_path / "repvgg.pt")
+    subprocess.run([sys.executable, folder / "convert.py", "repvgg.pt", "m.xml"], check=True, cwd=tmp_path)
+    pixels = torch.rand(4, 3, 32, 32) * 255
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]))
+    with torch.no_grad():
+        expected = net((pixels / 255 - mean) / std).numpy()
+    compiled = ov.Core().compile_model(tmp_path / "m.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    np.testing.assert_allclose(compiled(pixels.numpy())[0], expected, atol=0.01 * np.abs(expected).max())  # f16 weights
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
