@@ -1,5 +1,6 @@
 """Signals end in order what runs: unless it must be carried through, at once."""
 
+import ctypes
 import os
 import pty
 import signal
@@ -17,6 +18,27 @@ from autoq import _stopping
 from autoq._stopping import HeldStack, Stopped, check, exit_code, held, is_command, stoppable
 
 USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+
+
+class SignalStack(ctypes.Structure):
+    """`stack_t` of sigaltstack(2)."""
+
+    _fields_ = (("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@pytest.fixture(autouse=True)
+def own_stack():
+    """Handlers of signals run on the stack of the thread.
+
+    OpenVINO's CPU plugin sets another one for each core. Where two cores end in the order in which they were made, that
+    of the first stays set although its memory is gone, and the next signal would end this process: of tests that ran
+    before, some leave it so.
+    """
+    libc, before = ctypes.CDLL(None, use_errno=True), SignalStack()
+    disabled = SignalStack(flags=2)  # SS_DISABLE
+    assert libc.sigaltstack(ctypes.byref(disabled), ctypes.byref(before)) == 0
+    yield
+    libc.sigaltstack(ctypes.byref(before), None)
 
 
 @pytest.fixture(autouse=True)
