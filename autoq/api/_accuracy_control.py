@@ -160,7 +160,7 @@ def _scorer(
 def _variations(recipe: Recipe, options: Mapping[str, Any]) -> Iterator[Recipe]:
     """Recipes of the same latency that the user did not rule out, those most likely to help first."""
     presets = [recipe.preset]
-    if options.get("preset") is None and not recipe.mode.is_fp8:
+    if options.get("preset") is None and recipe.mode.is_integer:
         presets += [preset for preset in Preset if preset is not recipe.preset]
     estimators = [recipe.range_estimator]
     if options.get("range_estimator") is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from autoq.core import (
+    PRECISIONS,
     BiasCorrection,
     ConfigError,
     ModelType,
@@ -118,7 +119,7 @@ class Settings:
         target = TargetDevice.parse(target_device)
         what = Precision.INT8 if mode is None else _mode(mode)
         schemes = [_scheme(activations), _scheme(weights)]
-        default = Preset.MIXED if kind is ModelType.TRANSFORMER and not what.is_fp8 else Preset.PERFORMANCE
+        default = Preset.MIXED if kind is ModelType.TRANSFORMER and what.is_integer else Preset.PERFORMANCE
         correction = BiasCorrection.FAST if fast_bias_correction else BiasCorrection.ACCURATE
         recipe = Recipe(
             mode=what,
@@ -136,8 +137,8 @@ class Settings:
         if resets is ResetState.NEVER and recipe.bias_correction is BiasCorrection.ACCURATE:
             msg = "fast_bias_correction=False runs samples apart, and does not go with reset_state='never'."
             raise PlanError(msg)
-        if what.is_fp8:
-            _check_fp8(what, target, quantize_outputs=quantize_outputs)
+        if not what.is_integer:
+            _check_own_scheme(what, target, quantize_outputs=quantize_outputs)
         return cls(
             recipe=recipe,
             model_type=kind,
@@ -153,8 +154,7 @@ class Settings:
 
 
 def _mode(word: str) -> Precision:
-    modes = (Precision.INT8, Precision.FP8_E4M3, Precision.FP8_E5M2)
-    known = {str(precision): precision for precision in modes}
+    known = {name: precision for name, precision in PRECISIONS.items() if precision.is_mode}
     if (found := known.get(str(word).lower())) is None:
         msg = f"mode {word!r} is unknown: {nearest(str(word).lower(), known)}"
         raise PlanError(msg)
@@ -184,9 +184,9 @@ def _overflow_fix(
     word: str | None, mode: Precision, activations: QuantizerScheme, weights: QuantizerScheme
 ) -> OverflowFix:
     """By default the first layer's in 8 bits; other integers have no such kernels, other numbers nothing to halve."""
-    halvable = not mode.is_fp8 and weights.symmetric is not False
+    halvable = mode.is_integer and weights.symmetric is not False
     if word is None:
-        eight = activations.width == weights.width == Recipe().weights.width
+        eight = activations.width(mode) == weights.width(mode) == Precision.INT8.bits
         return OverflowFix.FIRST_LAYER if eight and halvable else OverflowFix.DISABLE
     fix = OverflowFix.parse(word)
     if fix is not OverflowFix.DISABLE and not halvable:
@@ -195,7 +195,7 @@ def _overflow_fix(
     return fix
 
 
-def _check_fp8(mode: Precision, target: TargetDevice, *, quantize_outputs: bool) -> None:
+def _check_own_scheme(mode: Precision, target: TargetDevice, *, quantize_outputs: bool) -> None:
     if target not in {TargetDevice.ANY, TargetDevice.CPU}:
         msg = f"target_device is {str(target)!r}: mode {str(mode)!r} is for ANY and CPU."
         raise PlanError(msg)

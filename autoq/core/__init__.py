@@ -19,7 +19,7 @@ from autoq.core._errors import (
     nearest,
 )
 from autoq.core._estimate import Estimate
-from autoq.core._fp8 import FP8_FORMATS, Fp8Scale, fp8_bytes, fp8_scale, round_to_fp8
+from autoq.core._fp8 import Fp8Scale, fp8_bytes, fp8_scale, lowest_exponent, round_to_fp8
 from autoq.core._html import Bar, bars_svg, brief_html, html_table, intervals_svg, paragraph
 from autoq.core._inputs import check_not_inputs
 from autoq.core._names import file_name
@@ -34,6 +34,7 @@ from autoq.core._numerics import (
 )
 from autoq.core._paths import made_folder, path_in_url, path_of
 from autoq.core._plan import GROUP_CHOICES, QuantizationPlan, Recipe
+from autoq.core._precision import PRECISIONS, NumberKind, Precision
 from autoq.core._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
 from autoq.core._reason import named_reason, reason
 from autoq.core._scheme import QuantizerScheme
@@ -60,7 +61,6 @@ from autoq.core._vocabulary import (
     Level,
     ModelType,
     OverflowFix,
-    Precision,
     Preset,
     ResetState,
     RuntimePrecision,
@@ -71,9 +71,9 @@ from autoq.core._words import capitalized, printable, quoted
 from autoq.core._writing import drafted, drafted_folder, drafted_once, drafted_together, removed, sweep, write_text
 
 __all__ = [
-    "FP8_FORMATS",
     "GROUP_CHOICES",
     "MOST_LINES",
+    "PRECISIONS",
     "WIDTH",
     "Aggregator",
     "AutoqError",
@@ -95,6 +95,7 @@ __all__ = [
     "MetricError",
     "ModelError",
     "ModelType",
+    "NumberKind",
     "OutputError",
     "OverflowFix",
     "PlanError",
@@ -135,6 +136,7 @@ __all__ = [
     "is_number",
     "json_value",
     "known_keys",
+    "lowest_exponent",
     "made_folder",
     "mapping_of",
     "named_reason",

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from autoq.core._precision import Precision
+
 MOST_LINES, WIDTH = 20, 120
 # So many entries are written out; of more, their number is.
 _FEW = 3
@@ -71,7 +73,7 @@ def _short(value: Any, depth: int) -> str:
     """A value in a part of a line."""
     if isinstance(value, np.ndarray):
         return f"<array of {value.dtype}, shape {value.shape}>"
-    if isinstance(value, Enum):
+    if isinstance(value, Enum | Precision):
         return repr(str(value))
     if isinstance(value, float):
         return f"{value:.6g}"

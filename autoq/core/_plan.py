@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from autoq.core._brief import brief_repr
 from autoq.core._errors import PlanError, nearest
+from autoq.core._precision import Precision
 from autoq.core._range_estimator import Aggregator, RangeEstimator
 from autoq.core._scheme import QuantizerScheme
 from autoq.core._stored import Format, read_record, stamped, write_record
@@ -19,7 +20,6 @@ from autoq.core._values import is_number, known_keys, mapping_of, whole_number
 from autoq.core._vocabulary import (
     BiasCorrection,
     OverflowFix,
-    Precision,
     Preset,
     RuntimePrecision,
 )
@@ -93,11 +93,11 @@ class Recipe:
         for name, (kind, read) in _READERS.items():
             if not isinstance(value := getattr(self, name), kind):
                 object.__setattr__(self, name, read(value))
-        if self.mode in {Precision.FLOAT, Precision.INT8_WEIGHTS}:
+        if not self.mode.is_mode:
             msg = f"mode is {str(self.mode)!r}: a recipe says how to quantize; name such groups in the plan."
             raise PlanError(msg)
-        if self.mode.is_fp8:
-            self._check_fp8()
+        if not self.mode.is_integer:
+            self._check_scheme()
         self._check_estimators()
         if self.activations.per_channel:
             msg = (
@@ -114,7 +114,7 @@ class Recipe:
             msg = f"ignored_scope is {quoted(self.ignored_scope)}: it must be the name of one."
             raise PlanError(msg)
 
-    def _check_fp8(self) -> None:
+    def _check_scheme(self) -> None:
         if self.preset is not Preset.PERFORMANCE:
             msg = f"preset is {str(self.preset)!r}: mode {str(self.mode)!r} has no zero points; use 'performance'."
             raise PlanError(msg)
@@ -125,13 +125,14 @@ class Recipe:
 
     def _check_estimators(self) -> None:
         weights = self.weight_range_estimator
-        if weights.search not in {None, Aggregator.MSE} or (weights.search and self.mode.is_fp8):
+        if weights.search not in {None, Aggregator.MSE} or (weights.search and not self.mode.is_integer):
             msg = (
                 f"weight_range_estimator is {str(weights)!r}: of the searches, only 'mse' is for weights, as integers."
             )
             raise PlanError(msg)
-        if self.range_estimator.search is Aggregator.KL and self.activations.width > _MOST_KL_BITS:
-            msg = f"range estimator 'kl' tells levels of {_MOST_KL_BITS} bits apart, not of {self.activations.width}."
+        bits = self.activations.width(self.mode)
+        if self.range_estimator.search is Aggregator.KL and bits > _MOST_KL_BITS:
+            msg = f"range estimator 'kl' tells levels of {_MOST_KL_BITS} bits apart, not of {bits}."
             raise PlanError(msg)
 
     @property
@@ -145,6 +146,28 @@ class Recipe:
     def placement(self) -> Preset:
         """The preset whose quantizers have this recipe's scheme, and so stand where its quantizers stand."""
         return Preset.PERFORMANCE if self.symmetric else Preset.MIXED
+
+    def under(self, precision: Precision) -> Recipe:
+        """The recipe as a group of a precision reads it.
+
+        Zero points, prescribed schemes and searched ranges of weights are for integers: other numbers take none of
+        them.
+        """
+        mode = replace(precision, weights_only=False)
+        if replace(mode, name=self.mode.name) == self.mode:
+            return self
+        if mode.is_integer:
+            return replace(self, mode=mode)
+        weights = RangeEstimator.MIN_MAX if self.weight_range_estimator.search else self.weight_range_estimator
+        own = QuantizerScheme()
+        return replace(
+            self,
+            mode=mode,
+            preset=Preset.PERFORMANCE,
+            activations=own,
+            weights=own,
+            weight_range_estimator=weights,
+        )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -178,7 +201,8 @@ class QuantizationPlan:
     __repr__ = brief_repr
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "precisions", MappingProxyType(dict(sorted(self.precisions.items()))))
+        precisions = {group: Precision.parse(self.precisions[group]) for group in sorted(self.precisions)}
+        object.__setattr__(self, "precisions", MappingProxyType(precisions))
         kept = {group: self._own_choices(group, self.choices[group]) for group in sorted(self.choices)}
         object.__setattr__(self, "choices", MappingProxyType({group: own for group, own in kept.items() if own}))
 
@@ -193,7 +217,7 @@ class QuantizationPlan:
             msg = f"group {group!r} cannot choose its bias correction where that is 'accurate', which takes all layers."
             raise PlanError(msg)
         replace(self.recipe, **own)  # raises where they do not go together
-        return MappingProxyType({} if self.precision(group) is Precision.FLOAT else own)
+        return MappingProxyType({} if self.precision(group).is_float else own)
 
     def __hash__(self) -> int:
         return hash(self.to_json())
@@ -219,7 +243,7 @@ class QuantizationPlan:
     @property
     def float_groups(self) -> frozenset[str]:
         """Names of the groups that this plan leaves in float."""
-        return frozenset(group for group, precision in self.precisions.items() if precision is Precision.FLOAT)
+        return frozenset(group for group, precision in self.precisions.items() if precision.is_float)
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values."""
@@ -260,7 +284,7 @@ class QuantizationPlan:
             PlanError: A key or a word is unknown.
         """
         values = known_keys(values, [f.name for f in fields(cls)], "Plan")
-        precisions = {group: Precision.parse(p) for group, p in _by_group(values, "precisions")}
+        precisions = dict(_by_group(values, "precisions"))
         choices = {
             group: _parsed(mapping_of(own, f"what group {quoted(group)} chooses"))
             for group, own in _by_group(values, "choices")
@@ -287,4 +311,4 @@ def _plain(value: object) -> object:
         return value.to_plain()
     if isinstance(value, QuantizerScheme):
         return value.to_plain()
-    return str(value) if isinstance(value, str) else value
+    return str(value) if isinstance(value, str | Precision) else value

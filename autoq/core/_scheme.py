@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from autoq.core._errors import PlanError
+from autoq.core._precision import Precision
 from autoq.core._values import known_keys
 from autoq.core._words import quoted
 
@@ -47,10 +48,9 @@ class QuantizerScheme:
                 msg = f"quantizer scheme: {key} goes with symmetric quantizers; these are asymmetric."
                 raise PlanError(msg)
 
-    @property
-    def width(self) -> int:
-        """Width of the integers, 8 where none is prescribed."""
-        return 8 if self.bits is None else self.bits
+    def width(self, precision: Precision) -> int:
+        """Width of the numbers: of those of a precision, where none is prescribed."""
+        return precision.bits if self.bits is None else self.bits
 
     def to_plain(self) -> dict[str, int | bool]:
         """What is prescribed, as `from_dict` reads it."""

@@ -30,21 +30,6 @@ class Word(StrEnum):
         return member
 
 
-class Precision(Word):
-    """What the quantizers of a group compute in."""
-
-    FLOAT = "float"
-    INT8 = "int8"
-    INT8_WEIGHTS = "int8_weights"  # stored in 8 bits, computed in float: small, not fast
-    FP8_E4M3 = "fp8_e4m3"
-    FP8_E5M2 = "fp8_e5m2"
-
-    @property
-    def is_fp8(self) -> bool:
-        """Whether values are 8-bit floating point numbers."""
-        return self in {Precision.FP8_E4M3, Precision.FP8_E5M2}
-
-
 class ResetState(Word):
     """When the state of a model is reset while samples are run."""
 

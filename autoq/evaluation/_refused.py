@@ -67,7 +67,7 @@ def accepted(
     if reason is None:
         return Accepted(plan, model)
 
-    asked = [group for group in groups if plan.precision(group) is not Precision.FLOAT]
+    asked = [group for group in groups if not plan.precision(group).is_float]
 
     def without(refused: Collection[str]) -> QuantizationPlan:
         floats = dict.fromkeys(refused, Precision.FLOAT)

@@ -11,9 +11,8 @@ from autoq.core import Precision, QuantizationPlan
 from autoq.evaluation._records import ExecutedLayer
 from autoq.graph import Decision, OperandQuantizer, QuantizationGraph, standing_quantizers, unique_names
 
-_LEVELS_OF_INT8 = 256
-# The fewest levels of a weight that OpenVINO takes for 8 bits.
-_LEVELS_OF_INT8_WEIGHT = 255
+# The fewest levels of a weight that OpenVINO takes for 8 bits: those of a symmetric one.
+_LEVELS_OF_INT8_WEIGHT = 2 * Precision.INT8.highest + 1
 _INT8 = frozenset({"i8", "u8"})
 _CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
 _DENSE = frozenset({"Convolution", "ConvolutionBackpropData", "MatMul"})
@@ -101,7 +100,8 @@ class WhyFloat:
                 cause = f"; no quantizer is placed for it: {self._not_placed(layer, op)}"
             return f"its inputs are quantized, but the device runs {layer.kernel}{cause}"
         if all(operand.is_weight for operand in operands if operand.quantizer):
-            asked = self.plan is not None and self._precision(op) is Precision.INT8_WEIGHTS
+            precision = self._precision(op)
+            asked = precision is not None and precision.weights_only
             return f"only its weights are quantized{', as the plan asks' if asked else ''}: it computes in float"
         sources = ", ".join(f"{operand.port} ({operand.source})" for operand in missing)
         return f"no quantizer stands on input {sources}, though one does on another"
@@ -110,7 +110,7 @@ class WhyFloat:
         """Case 6."""
         if self.is_float:
             return "the model is float: quantizing it puts quantizers on its inputs"
-        if self.plan is not None and self._precision(op) is Precision.FLOAT:
+        if (precision := self._precision(op)) is not None and precision.is_float:
             return "the plan leaves its group in float"
         return "no quantizer stands on its inputs, though its group could have them"
 
@@ -151,10 +151,10 @@ def _peculiarities(kind: str, operands: Sequence[OperandQuantizer]) -> list[str]
             continue
         if quantizer.is_float:
             found.append("they are quantized to 8-bit floating point")
-        elif quantizer.levels > _LEVELS_OF_INT8:
-            found.append(f"a quantizer has {quantizer.levels} levels, not {_LEVELS_OF_INT8}")
+        elif quantizer.levels > Precision.INT8.levels:
+            found.append(f"a quantizer has {quantizer.levels} levels, not {Precision.INT8.levels}")
         elif operand.is_weight and quantizer.levels < _LEVELS_OF_INT8_WEIGHT:
-            found.append(f"its weights have {quantizer.levels} levels, not {_LEVELS_OF_INT8}")
+            found.append(f"its weights have {quantizer.levels} levels, not {Precision.INT8.levels}")
         elif operand.is_weight and not quantizer.symmetric:
             found.append("its weights have zero points")
         elif not operand.is_weight and quantizer.per_channel and kind in _DENSE:

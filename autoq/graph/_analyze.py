@@ -116,7 +116,7 @@ def analyze_presets(
             floats,
             depthwise,
             preset=preset,
-            ports=FP8_PORTS if Precision.parse(mode).is_fp8 else QUANTIZED_PORTS,
+            ports=QUANTIZED_PORTS if Precision.parse(mode).is_integer else FP8_PORTS,
             quantize_outputs=quantize_outputs,
         )
         placed = [p for p in map(not_yet_quantized, placed) if p.edges and not is_dequantized(flow, p.edges[0].source)]

@@ -132,7 +132,9 @@ def _described(node: ov.Node) -> StandingQuantizer:
     kind = node.get_type_name()
     if kind == "FakeConvert":
         scale = _constant(node.input_value(1))
-        return StandingQuantizer(256, symmetric=True, per_channel=scale is not None and scale.size > 1, is_float=True)
+        levels = 2 ** getattr(ov.Type, node.get_attributes()["destination_type"]).bitwidth
+        per_channel = scale is not None and scale.size > 1
+        return StandingQuantizer(levels, symmetric=True, per_channel=per_channel, is_float=True)
     if kind == "FakeQuantize":
         return _fake_quantize(node)
     return _dequantization(node)

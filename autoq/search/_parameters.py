@@ -64,7 +64,7 @@ class Dimensions:
         }
         words = [str(Precision.INT8), str(Precision.FLOAT)]
         precisions = {
-            group: Precision(trial.suggest_categorical(PRECISION_PREFIX + unit, words))
+            group: Precision.parse(trial.suggest_categorical(PRECISION_PREFIX + unit, words))
             for unit, groups in self.units.items()
             for group in groups
         } | dict.fromkeys(sorted(self.floats), Precision.FLOAT)

@@ -240,7 +240,7 @@ class _Runs:
         """
         held = [bool(self.builder.unswitchable.intersection(groups)) for groups in self.units]
         apart = np.asarray(rows[:, np.array(held, np.bool_)].any(axis=1), np.bool_).reshape(-1)
-        if self.off is not Precision.FLOAT or apart[:needed].all():
+        if not self.off.is_float or apart[:needed].all():
             return self._one_by_one(rows[:needed], workers, given_up_after_s)
         if not apart.any():
             return self._switched(rows, needed, max_seconds, limit_s, given_up_after_s, workers)

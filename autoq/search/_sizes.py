@@ -10,11 +10,12 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from autoq.core import Precision
 from autoq.evaluation import size_bytes
 from autoq.graph import QuantizerSite, SiteKind
 from autoq.search._problem import Problem
 
-_BYTES_IN_INT8, _BYTES_OF_SCALE = 1, 4
+_BYTES_OF_SCALE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +61,4 @@ def _saved(site: QuantizerSite, ops: Mapping[str, ov.Node]) -> float:
         node = node.input_value(0).get_node()
     width = int((ov.Type.f32 if node is None else node.get_output_element_type(0)).size)
     channels = math.prod(site.shape[axis] for axis in site.channel_axes)
-    return math.prod(site.shape) * (width - _BYTES_IN_INT8) - channels * _BYTES_OF_SCALE
+    return math.prod(site.shape) * (width - Precision.INT8.bits // 8) - channels * _BYTES_OF_SCALE

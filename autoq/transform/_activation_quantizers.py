@@ -139,7 +139,7 @@ class ActivationQuantizers:
         maximum = np.array([high.max() for _, high in rows], np.float64)
         spreads = self._statistics.spread([site.tensor for site in sites], minimum, maximum, size)
         aggregator = recipe.range_estimator.minimum.aggregator
-        low, high = search_ranges(*spreads, symmetric, aggregator, bits=recipe.activations.width)
+        low, high = search_ranges(*spreads, symmetric, aggregator, bits=recipe.activations.width(recipe.mode))
         return [(low[i : i + 1], high[i : i + 1]) for i in range(len(sites))]
 
 
@@ -151,11 +151,11 @@ def _scheme(recipe: Recipe) -> tuple[object, ...]:
 def _numbers(
     low: FloatArray, high: FloatArray, recipe: Recipe, *, symmetric: bool, per_channel: bool
 ) -> Limits | Fp8Scale:
-    scheme = recipe.activations
-    if recipe.mode.is_fp8:
+    scheme, bits = recipe.activations, recipe.activations.width(recipe.mode)
+    if not recipe.mode.is_integer:
         return fp8_scale(low, high, recipe.mode, per_channel=per_channel)
     if not symmetric:
-        return asymmetric_limits(low, high, bits=scheme.width)
+        return asymmetric_limits(low, high, bits=bits)
     return symmetric_limits(
-        low, high, bits=scheme.width, narrow_range=scheme.narrow_range is True, signed=scheme.signed or None
+        low, high, bits=bits, narrow_range=scheme.narrow_range is True, signed=scheme.signed or None
     )

@@ -233,7 +233,7 @@ class CandidateBuilder:
         """Bodies that a plan quantizes, who builds each, and its plan."""
         for key, body in self._bodies.items():
             precision, recipe = plan.precision(key[0]), plan.recipe_of(key[0])
-            if precision is Precision.FLOAT:
+            if precision.is_float:
                 continue
             if recipe.bias_correction is BiasCorrection.ACCURATE:
                 recipe = replace(recipe, bias_correction=BiasCorrection.FAST)
@@ -249,30 +249,31 @@ class CandidateBuilder:
                 msg = f"plan names the group {group!r}, which the model does not have: {nearest(group, known)}"
                 raise PlanError(msg)
         mode = plan.recipe.mode
-        for group, precision in plan.precisions.items():
-            if precision not in {Precision.FLOAT, Precision.INT8_WEIGHTS, mode}:
-                msg = f"plan gives the group {group!r} {str(precision)!r}, but its mode is {str(mode)!r}."
-                raise PlanError(msg)
-        if mode is not self._placements.mode:
+        if mode != self._placements.mode:
             msg = f"plan's mode is {str(mode)!r}, but quantizers were placed for {str(self._placements.mode)!r}."
             raise PlanError(msg)
         return self._placements.under(plan.recipe.ignored_scope, plan.recipe.placement)
 
     def _stands(self, plan: QuantizationPlan, graph: QuantizationGraph, site: QuantizerSite) -> bool:
         """Groups are those of the reference; elsewhere they are found by the operations they hold."""
-        ops = graph.group_of[site.name].ops
-        asked = {plan.precision(group) for group in self._groups_of(graph.group_of[site.name].name, ops)}
-        if Precision.FLOAT in asked:
+        asked = self._asked(plan, graph, site.name)
+        if any(precision.is_float for precision in asked):
             return False
-        return site.kind is SiteKind.WEIGHT or Precision.INT8_WEIGHTS not in asked
+        return site.kind is SiteKind.WEIGHT or not any(precision.weights_only for precision in asked)
+
+    def _asked(self, plan: QuantizationPlan, graph: QuantizationGraph, site: str) -> list[Precision]:
+        """Precisions of the reference's groups that a site's group holds operations of."""
+        group = graph.group_of[site]
+        return [plan.precision(name) for name in self._groups_of(group.name, group.ops)]
 
     def _recipe_of(self, plan: QuantizationPlan, graph: QuantizationGraph, site: str) -> Recipe:
         """The recipe of a site; where its group holds several of the reference, that of the first that chose."""
+        precision = next(iter(self._asked(plan, graph, site)), plan.recipe.mode)
         if not plan.choices:
-            return plan.recipe
+            return plan.recipe.under(precision)
         group = graph.group_of[site]
         chose = (name for name in self._groups_of(group.name, group.ops) if name in plan.choices)
-        return plan.recipe_of(next(chose, ""))
+        return plan.recipe_of(next(chose, "")).under(precision)
 
     def _groups_of(self, name: str, ops: tuple[str, ...]) -> list[str]:
         """Groups of the reference that hold any of these operations."""

@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 from openvino.op import Constant
 
-from autoq.core import FloatArray, Fp8Scale, Precision
+from autoq.core import FloatArray, Fp8Scale
 from autoq.graph import SiteKind, Tensor, float_constant
 from autoq.transform._resolved import ResolvedQuantizer
-
-_FP8_TYPES = {Precision.FP8_E4M3: "f8e4m3", Precision.FP8_E5M2: "f8e5m2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +29,16 @@ class Folded:
     """A weight as it is stored: 8 bits a value, `(data - zero_point) * scale`.
 
     Attributes:
-        data: int8 or uint8 integers; the bytes of 8-bit floating point numbers where there is a precision.
+        data: int8 or uint8 integers; of 8-bit floating point numbers the bytes.
+        storage: OpenVINO type of the numbers.
         scale: Broadcastable to `data`.
         zero_point: uint8, like `scale`; None is zero.
-        precision: Format of floating point numbers; None for integers.
     """
 
     data: NDArray[np.int8] | NDArray[np.uint8]
+    storage: str
     scale: FloatArray
     zero_point: NDArray[np.uint8] | None = None
-    precision: Precision | None = None
 
 
 def insert_activations(
@@ -113,7 +111,7 @@ def quantizer_node(source: ov.Output, quantizer: ResolvedQuantizer) -> ov.Node:
 
     if isinstance(numbers, Fp8Scale):
         shift = constant(np.zeros_like(numbers.scale), "shift")
-        kind = _FP8_TYPES[numbers.precision]
+        kind = numbers.precision.storage
         fake = ops.fake_convert(source, constant(numbers.scale, "scale"), shift, destination_type=kind)
     else:
         low, high = constant(numbers.low, "low"), constant(numbers.high, "high")
@@ -148,10 +146,8 @@ def _named(node: ov.Node, name: str) -> ov.Node:
 
 
 def _stored_constant(stored: Folded) -> ov.Node:
-    if stored.precision is None:
-        return ops.constant(stored.data)
-    # NumPy has no such type: the bytes are put into a tensor of it.
-    tensor = ov.Tensor(getattr(ov.Type, _FP8_TYPES[stored.precision]), list(stored.data.shape))
+    # NumPy has not all of these types: the bytes are put into a tensor.
+    tensor = ov.Tensor(getattr(ov.Type, stored.storage), list(stored.data.shape))
     tensor.data[...] = stored.data
     return Constant(tensor)
 

@@ -57,12 +57,13 @@ class WeightQuantizers:
             None if smoothing is None else smoothing.scale.tobytes(),
         )
         if key not in self._numbers:
+            bits = scheme.width(recipe.mode)
             self._numbers[key] = weight_numbers(
                 self._value(site, smoothing, layer),
                 axes,
                 estimator=recipe.weight_range_estimator,
                 mode=recipe.mode,
-                rule=limits_rule(scheme, symmetric=symmetric, halved=halved, full_range=site.full_range),
+                rule=limits_rule(scheme, bits, symmetric=symmetric, halved=halved, full_range=site.full_range),
                 symmetric=symmetric,
                 per_tensor=per_tensor,
             )

@@ -46,16 +46,16 @@ _BLOCK = 2**17
 _MANY = 2**20
 
 
-def limits_rule(scheme: QuantizerScheme, *, symmetric: bool, halved: bool, full_range: bool) -> Rule:
+def limits_rule(scheme: QuantizerScheme, bits: int, *, symmetric: bool, halved: bool, full_range: bool) -> Rule:
     """How a range becomes the limits of a weight's quantizer.
 
     Args:
         scheme: What is prescribed.
+        bits: Width of the integers.
         symmetric: Whether zero is the middle of the range.
         halved: Use half of the range.
         full_range: It stands in for a quantizer of activations, and has all levels and the sign of the data.
     """
-    bits = scheme.width
     if not symmetric:
         return lambda low, high: asymmetric_limits(low, high, bits=bits)
     narrow = not full_range if scheme.narrow_range is None else scheme.narrow_range
@@ -88,7 +88,7 @@ def weight_numbers(
     """
     reduction = RangeEstimator.MIN_MAX if estimator.search else estimator
     low, high = estimate_range(_statistics(value, axes), reduction, symmetric=symmetric)
-    if mode.is_fp8:
+    if not mode.is_integer:
         return fp8_scale(low, high, mode, per_channel=not per_tensor)
     if estimator.search is Aggregator.MSE:
         return _least_error(value, axes, low, high, rule)
@@ -167,17 +167,17 @@ def folded_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple[in
     if isinstance(numbers, Fp8Scale):
         scale = numbers.scale.reshape(shape)
         data = fp8_bytes(round_to_fp8(value * scale, numbers.precision), numbers.precision)
-        return Folded(data, np.asarray(1 / scale, np.float32), precision=numbers.precision)
-    if numbers.levels > 2**8:
+        return Folded(data, numbers.precision.storage, np.asarray(1 / scale, np.float32))
+    if numbers.levels > Precision.INT8.levels:
         return None
     low, high = numbers.low.reshape(shape), numbers.high.reshape(shape)
     scale = ((high - low) / np.float32(numbers.levels - 1)).astype(np.float32)
     level = quantization_level(value, low, high, numbers.levels)
     if not low.any():
-        return Folded(level.astype(np.uint8), scale)
+        return Folded(level.astype(np.uint8), "u8", scale)
     zero = np.round(-low / scale)
     middle = numbers.levels // 2
     if (zero == middle).all():
         level -= middle
-        return Folded(level.astype(np.int8), scale)
-    return Folded(level.astype(np.uint8), scale, zero_point=zero.astype(np.uint8))
+        return Folded(level.astype(np.int8), "i8", scale)
+    return Folded(level.astype(np.uint8), "u8", scale, zero_point=zero.astype(np.uint8))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoq.core import (
+    PRECISIONS,
     Aggregator,
     BiasCorrection,
     OverflowFix,
@@ -68,7 +69,7 @@ CHOICES = st.fixed_dictionaries(
         "smooth_quant_alpha": st.none() | st.floats(0, 1),
     },
 )
-PRECISIONS = st.dictionaries(GROUPS, st.sampled_from(Precision))
+PRECISIONS = st.dictionaries(GROUPS, st.sampled_from(sorted(PRECISIONS.values(), key=str)))
 PLANS = st.builds(QuantizationPlan, RECIPES, PRECISIONS) | st.builds(
     QuantizationPlan, st.just(Recipe()), PRECISIONS, st.dictionaries(GROUPS, CHOICES)
 )
