@@ -1,0 +1,77 @@
+"""What stands around the package: its checks, the Pythons that it supports, and the links of its pages."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import autoq
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+TARGETS = set(re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+IGNORED = {".venv", ".git", "build", "runs"}
+PAGES = [page for page in ROOT.rglob("*.md") if not IGNORED & set(page.relative_to(ROOT).parts)]
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def workflow_jobs() -> dict:
+    return yaml.safe_load(WORKFLOW.read_text("utf-8"))["jobs"]
+
+
+def made_by(script: str) -> set[str]:
+    return {line.split("#")[0].strip() for line in re.findall(r"\bmake [^\n|&)]+", script)}
+
+
+def test_the_workflow_runs_the_parts_of_the_checks_and_nothing_else():
+    steps = [step["run"] for job in workflow_jobs().values() for step in job["steps"] if "run" in step]
+    assert sorted(steps) == sorted(made_by((ROOT / ".ci" / "run").read_text("utf-8")))
+    assert {step.split()[1] for step in steps} <= TARGETS
+
+
+def test_the_supported_pythons_are_those_that_are_tested():
+    classified = [
+        line.rpartition(" :: ")[2] for line in project()["classifiers"] if re.search(r"Python :: 3\.\d+$", line)
+    ]
+    (matrix,) = [job["strategy"]["matrix"]["python"] for job in workflow_jobs().values() if "strategy" in job]
+    assert matrix == classified
+    assert project()["requires-python"] == f">={classified[0]}"
+
+
+def test_the_version_is_one_and_has_its_changes_told():
+    version = project()["version"]
+    assert version == autoq.__version__
+    assert f"\n## [{version}] - " in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_commits_are_checked_by_what_make_check_runs():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"][0]["hooks"]
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    commands = [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
+    assert [hook["entry"] for hook in hooks] == commands
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_is_there(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"", text)
+    missing = []
+    for address in (markdown or picture for markdown, picture in links):
+        if re.match(r"[a-z]+:", address):
+            continue
+        path, _, heading = address.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (heading and heading not in headings(target.read_text("utf-8"))):
+            missing.append(address)
+    assert missing == []
+
+
+def headings(text: str) -> set[str]:
+    """Anchors as GitHub makes them of headings."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
