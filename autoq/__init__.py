@@ -6,8 +6,6 @@
 Names are loaded when they are first used, so that `import autoq` itself costs nothing.
 """
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from autoq._lazy import lazy_names
@@ -30,9 +28,13 @@ if TYPE_CHECKING:
     )
     from autoq.calibration import Images, Statistics, collect, images, table
     from autoq.core import AutoqError, BudgetError, Precision, QuantizationPlan, Recipe
-    from autoq.evaluation import CorpusMetric, Profile, RuntimeConfig
+    from autoq.evaluation.device import RuntimeConfig
+    from autoq.evaluation.execution import Profile
+    from autoq.evaluation.metrics import CorpusMetric
     from autoq.graph import IgnoredScope, QuantizationGraph, analyze, read_model
-    from autoq.search import ParetoFront, SearchObserver, SearchSpace, TrialRecord
+    from autoq.searching.records import TrialRecord
+    from autoq.searching.shown import ParetoFront, SearchObserver
+    from autoq.searching.space import SearchSpace
 
 __version__ = "0.1.0"
 
@@ -54,9 +56,13 @@ _HOMES = {
     ],
     "autoq.calibration": ["Images", "Statistics", "collect", "images", "table"],
     "autoq.core": ["AutoqError", "BudgetError", "Precision", "QuantizationPlan", "Recipe"],
-    "autoq.evaluation": ["CorpusMetric", "Profile", "RuntimeConfig"],
+    "autoq.evaluation.device": ["RuntimeConfig"],
+    "autoq.evaluation.execution": ["Profile"],
+    "autoq.evaluation.metrics": ["CorpusMetric"],
     "autoq.graph": ["IgnoredScope", "QuantizationGraph", "analyze", "read_model"],
-    "autoq.search": ["ParetoFront", "SearchObserver", "SearchSpace", "TrialRecord"],
+    "autoq.searching.records": ["TrialRecord"],
+    "autoq.searching.shown": ["ParetoFront", "SearchObserver"],
+    "autoq.searching.space": ["SearchSpace"],
 }
 
 __all__ = [
@@ -103,14 +109,3 @@ __getattr__, _ = lazy_names(__name__, _HOMES)
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """Keeps `autoq.search` the function: importing the package of that name would put the package in its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

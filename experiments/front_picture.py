@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from autoq import SearchResult
-from autoq.search import plot_table
+from autoq.searching.shown import plot_table
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.evaluation import Evaluator, _runtime
+from autoq.evaluation.candidate import Evaluator
+from autoq.evaluation.device import _runtime
 
 
 class FailingDevice:

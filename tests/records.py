@@ -3,8 +3,12 @@
 import numpy as np
 
 from autoq.core import Estimate, Precision, QuantizationPlan, Recipe
-from autoq.evaluation import Accuracy, Conditions, Evaluation, ExecutedLayer, ExecutionReport, Latency
-from autoq.search import Limits, SearchInfo, TrialRecord, TrialState
+from autoq.evaluation.candidate import Evaluation
+from autoq.evaluation.execution import ExecutedLayer, ExecutionReport
+from autoq.evaluation.latency import Conditions, Latency
+from autoq.evaluation.scoring import Accuracy
+from autoq.searching.front import SearchInfo
+from autoq.searching.records import Limits, TrialRecord, TrialState
 
 
 def evaluation(drop: float = 0.01, ratio: float = 0.5, *, width: float = 0.001) -> Evaluation:

@@ -27,13 +27,9 @@ from autoq.core import (
     ResetState,
     nearest,
 )
-from autoq.evaluation import (
-    AnyMetric,
-    RuntimeConfig,
-    Scorer,
-    ValidationFn,
-    ValidationSet,
-)
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import AnyMetric
+from autoq.evaluation.scoring import Scorer, ValidationFn, ValidationSet
 from autoq.graph import read_model
 from autoq.report import progress_bar
 

@@ -24,8 +24,10 @@ from autoq.core import (
     quoted,
     whole_number,
 )
-from autoq.evaluation import CorpusMetric, Metric, RuntimeConfig
-from autoq.search import Clock, SearchSpace
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import CorpusMetric, Metric
+from autoq.searching.loop import Clock
+from autoq.searching.space import SearchSpace
 
 # Of a budget: 31 years; what waits for more is told by the system that this is no time.
 _LONGEST_S = 1e9

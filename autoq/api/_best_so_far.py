@@ -9,17 +9,9 @@ from typing import Any
 
 from autoq.api._folder import RunFolder
 from autoq.core import Format, write_record
-from autoq.search import (
-    ParetoFront,
-    SearchInfo,
-    TrialRecord,
-    choose,
-    closest,
-    evaluation_of,
-    evaluation_to_dict,
-    info_to_dict,
-    record_to_dict,
-)
+from autoq.searching.front import SearchInfo, choose, closest, info_to_dict
+from autoq.searching.records import TrialRecord, evaluation_of, evaluation_to_dict, record_to_dict
+from autoq.searching.shown import ParetoFront
 
 BEST_SO_FAR = Format("the best so far of a search", advice="start the search again: it goes on, and writes it anew")
 

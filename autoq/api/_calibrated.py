@@ -21,7 +21,8 @@ from autoq.calibration import (
     statistics_file,
 )
 from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice, made_folder
-from autoq.evaluation import Accepted, RuntimeConfig, accepted, available_devices
+from autoq.evaluation.device import RuntimeConfig, available_devices
+from autoq.evaluation.distortion import Accepted, accepted
 from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
 from autoq.transform import CandidateBuilder, align_channels, note_plan
 

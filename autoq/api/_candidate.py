@@ -12,10 +12,10 @@ import openvino as ov
 
 from autoq.api._verdict import describe
 from autoq.core import WIDTH, PlanError, check_not_inputs, cut
-from autoq.evaluation import Evaluation
+from autoq.evaluation.candidate import Evaluation
 from autoq.export import check_model_path, save_candidate
 from autoq.graph import model_files
-from autoq.search import TrialRecord
+from autoq.searching.records import TrialRecord
 
 Build = Callable[[TrialRecord], ov.Model]
 

@@ -24,20 +24,11 @@ from autoq.api._budget import absolute_drop
 from autoq.api._calibrated import Calibrated, Progress
 from autoq.calibration import Feed
 from autoq.core import BiasCorrection, Estimate, Precision, QuantizationPlan, Recipe, RuntimePrecision, shown
-from autoq.evaluation import (
-    Accuracy,
-    F32Runner,
-    Race,
-    RuntimeConfig,
-    Score,
-    Scorer,
-    Scores,
-    layer_times,
-    paired_drop,
-    power_note,
-    racing_order,
-)
-from autoq.search import measure_restorations, restoration_order, restore
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.distortion import F32Runner
+from autoq.evaluation.execution import layer_times
+from autoq.evaluation.scoring import Accuracy, Race, Score, Scorer, Scores, paired_drop, power_note, racing_order
+from autoq.searching.sensitivity import measure_restorations, restoration_order, restore
 
 # Hard items: at most this share of all, and as many as hold this share of what the ancestor lost and won.
 _MOST_HARD = 0.25

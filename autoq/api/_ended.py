@@ -22,20 +22,12 @@ from autoq.api._scores import ScoreKeeper
 from autoq.api._session import SAMPLES
 from autoq.api._shares import trials_asked
 from autoq.core import AutoqError, StoredFileError
-from autoq.evaluation import hardware_fingerprint, item_count
-from autoq.search import (
-    Audience,
-    SearchInfo,
-    SearchObserver,
-    Storage,
-    Study,
-    builder_again,
-    digests_of,
-    info_from_dict,
-    kept_before,
-    plain,
-    supported_space,
-)
+from autoq.evaluation.device import hardware_fingerprint
+from autoq.evaluation.scoring import item_count
+from autoq.searching.front import SearchInfo, info_from_dict
+from autoq.searching.loop import Audience, builder_again, digests_of, supported_space
+from autoq.searching.shown import SearchObserver
+from autoq.searching.study import Storage, Study, kept_before, plain
 from autoq.transform import CandidateBuilder
 
 # What the study keeps: the result, as long as no further trials follow it; and all budgets that were spent on it.

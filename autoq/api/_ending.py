@@ -15,19 +15,10 @@ from autoq.api._result import SearchResult
 from autoq.api._scores import ScoreKeeper
 from autoq.api._shares import closing_seconds, files_s
 from autoq.core import DeviceError, named_reason
-from autoq.search import (
-    Audience,
-    Budget,
-    Explored,
-    Keep,
-    Problem,
-    SearchInfo,
-    Study,
-    close,
-    explore,
-    prediction_error,
-    why,
-)
+from autoq.searching.front import SearchInfo
+from autoq.searching.loop import Audience, Budget, Explored, Keep, Problem, close, explore, why
+from autoq.searching.sampler import prediction_error
+from autoq.searching.study import Study
 
 
 def trials_of(

@@ -10,8 +10,10 @@ import numpy as np
 import openvino as ov
 
 from autoq.core import ConfigError, DataError
-from autoq.evaluation import Accuracy, Outcome, ValidationSet, item_count
-from autoq.search import Clock, ParetoFront, Problem, Stage, TrialRecord, TrialState, why
+from autoq.evaluation.scoring import Accuracy, Outcome, ValidationSet, item_count
+from autoq.searching.loop import Clock, Problem, Stage, why
+from autoq.searching.records import TrialRecord, TrialState
+from autoq.searching.shown import ParetoFront
 
 # With fewer pairs, a fifth says little, and the search misses it.
 LEAST_PAIRS = 1000

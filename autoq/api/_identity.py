@@ -11,8 +11,10 @@ import openvino as ov
 
 from autoq.api._asked import Asked
 from autoq.core import digest_of
-from autoq.evaluation import RuntimeConfig, ValidationSet
-from autoq.search import SearchSpace, as_digest
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.scoring import ValidationSet
+from autoq.searching.space import SearchSpace
+from autoq.searching.study import as_digest
 
 # Samples whose inputs are looked at, evenly spread; of data that lie in memory, the labels of as many more.
 _MOST_READ = 512

@@ -9,25 +9,12 @@ from typing import Any
 from autoq.api._metric import one_metric
 from autoq.api._sample import timing_sample
 from autoq.core import ConfigError, Estimate, brief_html, html_table, in_lines, intervals_svg, shown
-from autoq.evaluation import (
-    Accuracy,
-    AnyMetric,
-    ExecutionReport,
-    Latency,
-    RuntimeConfig,
-    Scorer,
-    Scores,
-    ValidationFn,
-    ValidationSet,
-    busy_note,
-    compile_pairs,
-    drop_between,
-    execution_report,
-    mean_interval,
-    measure_latency,
-    shown_faster,
-    size_bytes,
-)
+from autoq.evaluation.candidate import size_bytes
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.execution import ExecutionReport, execution_report
+from autoq.evaluation.latency import Latency, busy_note, compile_pairs, measure_latency, shown_faster
+from autoq.evaluation.metrics import AnyMetric
+from autoq.evaluation.scoring import Accuracy, Scorer, Scores, ValidationFn, ValidationSet, drop_between, mean_interval
 from autoq.graph import read_model
 
 # A model that is compiled again is a few percent faster or slower: this share of the time may go to compiling.

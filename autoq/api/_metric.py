@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autoq.core import ConfigError
-from autoq.evaluation import AnyMetric, CorpusMetric, Metric, resolve_metric
+from autoq.evaluation.metrics import AnyMetric, CorpusMetric, Metric, resolve_metric
 
 
 def one_metric(

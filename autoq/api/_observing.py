@@ -9,7 +9,10 @@ from pathlib import Path
 from autoq.api._candidate import Build, Candidate
 from autoq.api._folder import RunFolder
 from autoq.report import LiveTable
-from autoq.search import Clock, ParetoFront, SearchInfo, SearchObserver, TrialRecord, TrialTable
+from autoq.searching.front import SearchInfo, TrialTable
+from autoq.searching.loop import Clock
+from autoq.searching.records import TrialRecord
+from autoq.searching.shown import ParetoFront, SearchObserver
 from autoq.tracking import Figures, MlflowObserver
 
 # To open a store takes seconds, which a search of less than that has no time for before int8 is measured.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from autoq.api._folder import RunFolder
-from autoq.search import Storage
+from autoq.searching.study import Storage
 
 
 def taken(

@@ -6,7 +6,8 @@ from typing import Any
 
 from autoq.api._sample import timing_sample
 from autoq.core import ConfigError
-from autoq.evaluation import Profile, RuntimeConfig, profile_model
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.execution import Profile, profile_model
 from autoq.graph import analyze_original, read_model
 from autoq.transform import read_plan
 

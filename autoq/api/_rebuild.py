@@ -5,7 +5,9 @@ from __future__ import annotations
 from autoq.api._folder import RunFolder
 from autoq.calibration import Statistics
 from autoq.core import ModelType, OutputError, StoredFileError, TargetDevice, file_name, quoted
-from autoq.search import STATISTICS, SearchInfo, SearchSpace, place
+from autoq.searching.front import SearchInfo
+from autoq.searching.loop import STATISTICS, place
+from autoq.searching.space import SearchSpace
 from autoq.transform import CandidateBuilder
 
 

@@ -32,29 +32,22 @@ from autoq.core import (
     write_record,
     write_text,
 )
-from autoq.evaluation import Accuracy
+from autoq.evaluation.scoring import Accuracy
 from autoq.export import save_candidate
 from autoq.report import write_report
-from autoq.search import (
-    ParetoFront,
-    PredictionError,
-    Probes,
-    SearchInfo,
+from autoq.searching.front import SearchInfo, TrialTable, closest, info_from_dict, info_to_dict
+from autoq.searching.records import (
     TrialRecord,
     TrialState,
-    TrialTable,
     accuracy_from_dict,
     accuracy_to_dict,
-    closest,
     evaluation_of,
-    info_from_dict,
-    info_to_dict,
     record_from_dict,
     record_to_dict,
-    row_values,
-    table_csv,
-    why_chosen,
 )
+from autoq.searching.sampler import PredictionError
+from autoq.searching.sensitivity import Probes
+from autoq.searching.shown import ParetoFront, row_values, table_csv, why_chosen
 
 if TYPE_CHECKING:
     import pandas as pd

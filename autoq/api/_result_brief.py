@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from autoq.core import MOST_LINES, WIDTH, brief_html, capitalized, cut, in_lines, paragraph
-from autoq.search import front_html, front_lines
+from autoq.searching.shown import front_html, front_lines
 
 if TYPE_CHECKING:
     from autoq.api._result import SearchResult

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autoq.calibration import Feed, Images, Table, as_inputs, names_files, port_name
 from autoq.core import DataError
-from autoq.evaluation import RuntimeConfig
+from autoq.evaluation.device import RuntimeConfig
 
 
 def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Feed:  # one model input, or None

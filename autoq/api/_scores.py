@@ -19,8 +19,10 @@ from autoq.core import (
     read_arrays,
     write_arrays,
 )
-from autoq.evaluation import Scores
-from autoq.search import ParetoFront, SearchInfo, TrialRecord
+from autoq.evaluation.scoring import Scores
+from autoq.searching.front import SearchInfo
+from autoq.searching.records import TrialRecord
+from autoq.searching.shown import ParetoFront
 
 _FORMAT = Format("the scores of a trial", advice="remove it: what compares trials sample by sample is done without it")
 

@@ -31,17 +31,13 @@ from autoq.api._shares import budget_of
 from autoq.api._wanted import Wanted
 from autoq.calibration import as_inputs
 from autoq.core import ModelType, ResetState, TargetDevice
-from autoq.evaluation import AnyMetric, RuntimeConfig
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import AnyMetric
 from autoq.graph import read_model
-from autoq.search import (
-    Audience,
-    Clock,
-    SearchObserver,
-    SearchSpace,
-    likely_trials,
-    quiet_optuna,
-    settle_level,
-)
+from autoq.searching.loop import Audience, Clock, likely_trials, settle_level
+from autoq.searching.shown import SearchObserver
+from autoq.searching.space import SearchSpace
+from autoq.searching.study import quiet_optuna
 
 
 def search(

@@ -23,11 +23,13 @@ from autoq.core import (
     QuantizationPlan,
     nearest,
 )
-from autoq.evaluation import F32Runner, RuntimeConfig, check_device, profile_model
+from autoq.evaluation.device import RuntimeConfig, check_device
+from autoq.evaluation.distortion import F32Runner
+from autoq.evaluation.execution import profile_model
 from autoq.graph import QuantizationGraph, neighbours, read_model
 from autoq.graph import units as units_at
 from autoq.report import progress_bar
-from autoq.search import Sensitivities, latency_gains, measure_sensitivities
+from autoq.searching.sensitivity import Sensitivities, latency_gains, measure_sensitivities
 
 _AUTO = "auto"
 _PROBABILITIES = frozenset({"Softmax", "LogSoftmax"})

@@ -13,17 +13,14 @@ from autoq.api._asked import Asked
 from autoq.api._folder import RunFolder
 from autoq.api._identity import study_identity
 from autoq.api._sample import described, timing_sample
-from autoq.evaluation import (
-    CandidateEvaluator,
-    DeviceProcess,
-    Evaluator,
-    IsolatedEvaluator,
-    busy_note,
-    describe_hardware,
-    item_count,
-    power_note,
-)
-from autoq.search import Budget, Clock, Problem, SearchInfo, Stage, Storage, Study, kept_before, prepare
+from autoq.evaluation.candidate import CandidateEvaluator, Evaluator
+from autoq.evaluation.device import describe_hardware
+from autoq.evaluation.isolation import DeviceProcess, IsolatedEvaluator
+from autoq.evaluation.latency import busy_note
+from autoq.evaluation.scoring import item_count, power_note
+from autoq.searching.front import SearchInfo
+from autoq.searching.loop import Budget, Clock, Problem, Stage, prepare
+from autoq.searching.study import Storage, Study, kept_before
 
 # What an earlier session of a search had time to calibrate and to score on, where that was not all.
 SAMPLES = "samples"

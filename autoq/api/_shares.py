@@ -7,16 +7,10 @@ from typing import Any
 
 from autoq.api._asked import Asked
 from autoq.api._held_out import scoring_seconds
-from autoq.evaluation import item_count
-from autoq.search import (
-    MOST_FINALISTS,
-    Budget,
-    Clock,
-    Limits,
-    ParetoFront,
-    Problem,
-    TrialRecord,
-)
+from autoq.evaluation.scoring import item_count
+from autoq.searching.loop import MOST_FINALISTS, Budget, Clock, Problem
+from autoq.searching.records import Limits, TrialRecord
+from autoq.searching.shown import ParetoFront
 
 DEFAULT_TRIALS = 60
 # Of the time of a search, the share that the closing session gets, and the least by finalist where no time was given.

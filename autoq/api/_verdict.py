@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autoq.core import RuntimePrecision, capitalized, shown_ms
-from autoq.evaluation import speed_text
-from autoq.search import SearchInfo, TrialRecord, broken_by_default, evaluation_of
+from autoq.evaluation.latency import speed_text
+from autoq.searching.front import SearchInfo
+from autoq.searching.loop import broken_by_default
+from autoq.searching.records import TrialRecord, evaluation_of
 
 
 def describe(record: TrialRecord, info: SearchInfo | None = None) -> str:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from autoq.api._budget import Amount, absolute_drop, latency_amount, size_amount
-from autoq.evaluation import size_bytes
-from autoq.search import Limits, Problem, Rule, Study, parse_rule
+from autoq.evaluation.candidate import size_bytes
+from autoq.searching.front import Rule, parse_rule
+from autoq.searching.loop import Problem
+from autoq.searching.records import Limits
+from autoq.searching.study import Study
 
 _FLOAT_MS = "float_ms"
 

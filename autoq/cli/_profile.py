@@ -13,7 +13,7 @@ from autoq.cli._pairs import read_pairs
 from autoq.cli._show import as_json, print_json, print_table
 
 if TYPE_CHECKING:
-    from autoq.evaluation import Profile
+    from autoq.evaluation.execution import Profile
 
 
 @click.command()
@@ -45,7 +45,7 @@ def profile(
     """Shows where the time of MODEL goes, layer by layer, and why a layer does not run in int8."""
     from autoq.api import profile as run_profile
     from autoq.config import load_data
-    from autoq.evaluation import PROFILE_COLUMNS, profile_rows, profile_summary
+    from autoq.evaluation.execution import PROFILE_COLUMNS, profile_rows, profile_summary
 
     found = run_profile(
         model,

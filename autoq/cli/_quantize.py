@@ -46,7 +46,7 @@ def quantize(
     from autoq.api import quantize as run_quantize
     from autoq.api import quantize_with_accuracy_control
     from autoq.config import load_data, load_metric
-    from autoq.evaluation import size_bytes
+    from autoq.evaluation.candidate import size_bytes
     from autoq.export import check_model_path, save_model
     from autoq.graph import model_files, read_model
     from autoq.transform import noted_samples

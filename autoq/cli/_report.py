@@ -17,7 +17,7 @@ def report(folder: str, *, json_output: bool) -> None:
     """Writes report.html and front.png of a run's FOLDER again, and prints the front."""
     from autoq.api import SearchResult
     from autoq.report import console_of, front_table
-    from autoq.search import record_to_dict
+    from autoq.searching.records import record_to_dict
 
     result = SearchResult.load(folder)
     writes_to(folder)

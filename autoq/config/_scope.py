@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoq.core import ConfigError
 from autoq.graph import IgnoredScope
-from autoq.search import SearchSpace
+from autoq.searching.space import SearchSpace
 
 
 def load_scope(path: Path) -> IgnoredScope:

@@ -9,7 +9,7 @@ from typing import Any
 import openvino as ov
 
 from autoq.core import OutputError, drafted_together, made_folder, path_of, quoted, reason
-from autoq.search import TrialRecord, evaluation_to_dict
+from autoq.searching.records import TrialRecord, evaluation_to_dict
 from autoq.transform import PLAN_NOTE, VERSION_NOTE, note_plan
 
 _EVALUATION = ["autoq", "evaluation"]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from autoq.core import RuntimePrecision, shown_ms
-from autoq.search import SearchInfo, TrialRow, evaluation_of
+from autoq.searching.front import SearchInfo, TrialRow
+from autoq.searching.records import evaluation_of
 
 
 def run_lines(model: Path, info: SearchInfo, chosen: TrialRow) -> str:

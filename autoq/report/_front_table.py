@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autoq.search import (
+from autoq.searching.front import TrialRow, TrialTable
+from autoq.searching.shown import (
     ACCURACY_DROP,
     FLOAT_GROUPS,
     HELD_OUT,
@@ -23,8 +24,6 @@ from autoq.search import (
     STANDING,
     TRIAL,
     TextColumn,
-    TrialRow,
-    TrialTable,
     columns_of,
     heading,
     legend,

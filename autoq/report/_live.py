@@ -15,17 +15,9 @@ from rich.text import Text
 from autoq.core import Level, shown, shown_ms, shown_path
 from autoq.report._console import console_of, plain
 from autoq.report._front_table import front_table
-from autoq.search import (
-    ACCURACY_DROP,
-    LATENCY,
-    SPEED_UP,
-    Limits,
-    ParetoFront,
-    SearchInfo,
-    TrialRecord,
-    TrialRow,
-    TrialTable,
-)
+from autoq.searching.front import SearchInfo, TrialRow, TrialTable
+from autoq.searching.records import Limits, TrialRecord
+from autoq.searching.shown import ACCURACY_DROP, LATENCY, SPEED_UP, ParetoFront
 
 _STAGE_INTERVAL_S = 5.0
 

@@ -11,7 +11,8 @@ from typing import Any
 from autoq.core import capitalized, drafted, shown, shown_ms, write_text
 from autoq.report._chosen import chosen_facts, run_lines
 from autoq.report._page_parts import SCRIPT, STYLE
-from autoq.search import SearchInfo, TrialTable, chart_svg, legend_html, plot_table, title_of, trials_html
+from autoq.searching.front import SearchInfo, TrialTable
+from autoq.searching.shown import chart_svg, legend_html, plot_table, title_of, trials_html
 
 # The page is to open at once, and to be sent by mail; the file beside it has every trial.
 _MOST_TRIALS = 1000

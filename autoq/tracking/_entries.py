@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from autoq.search import ParetoFront, SearchInfo, TrialRow, choose, evaluation_of, row_metrics, row_recipe
+from autoq.searching.front import SearchInfo, TrialRow, choose
+from autoq.searching.records import evaluation_of
+from autoq.searching.shown import ParetoFront, row_metrics, row_recipe
 
 
 def search_params(info: SearchInfo) -> dict[str, str]:

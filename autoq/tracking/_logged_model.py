@@ -14,7 +14,7 @@ import numpy as np
 
 from autoq.core import temporary_folder
 from autoq.graph import core
-from autoq.search import TrialRecord
+from autoq.searching.records import TrialRecord
 from autoq.tracking._store import quiet
 
 Export = Callable[[TrialRecord, Path], Path]

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from autoq.core import ConfigError, temporary_folder
-from autoq.search import ParetoFront, SearchInfo, TrialRecord, TrialRow, TrialState, TrialTable, choose
+from autoq.searching.front import SearchInfo, TrialRow, TrialTable, choose
+from autoq.searching.records import TrialRecord, TrialState
+from autoq.searching.shown import ParetoFront
 from autoq.stores import Holder
 from autoq.tracking._abandoned import ENDED, PARENT, PROCESS, close_abandoned, runs_of, without_process
 from autoq.tracking._caller import active_run_id, place_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from autoq.evaluation import Outcome
-from autoq.search import Place, TrialRow, TrialState
+from autoq.evaluation.scoring import Outcome
+from autoq.searching.front import Place, TrialRow
+from autoq.searching.records import TrialState
 
 _PRUNED = {Outcome.INFEASIBLE, Outcome.DOMINATED}
 

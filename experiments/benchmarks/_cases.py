@@ -17,7 +17,9 @@ from _lines import Lines
 from autoq.calibration import Feed, as_inputs
 from autoq.config import ExperimentConfig
 from autoq.core import ConfigError, nearest
-from autoq.evaluation import Metric, RuntimeConfig, Scores, ValidationSet, apply_metric, resolve_metric, score
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import Metric, apply_metric, resolve_metric
+from autoq.evaluation.scoring import Scores, ValidationSet, score
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent
 

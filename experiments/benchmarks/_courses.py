@@ -12,7 +12,8 @@ from _judged import MAX_DROP, Judged
 from _methods import METHODS
 
 from autoq.core import ConfigError, nearest
-from autoq.search import RecordedTable, quiet_optuna, synthetic_table
+from autoq.searching.recorded import RecordedTable, synthetic_table
+from autoq.searching.study import quiet_optuna
 
 TABLES = EXPERIMENTS / "tables"
 SYNTHETIC = "synthetic"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from autoq.search import ParetoFront, TrialRecord
+from autoq.searching.records import TrialRecord
+from autoq.searching.shown import ParetoFront
 
 _GOAL_S = "<= 60"
 # Models that take longer by inference have no goal.

@@ -19,7 +19,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.search import RecordedTable, area
+from autoq.searching.front import area
+from autoq.searching.recorded import RecordedTable
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,9 @@ import openvino as ov
 from _cases import Case
 from _lines import Lines
 
-from autoq.evaluation import RuntimeConfig, compile_pairs, measure_latency, size_bytes
+from autoq.evaluation.candidate import size_bytes
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.latency import compile_pairs, measure_latency
 
 
 def compare_latency(case: Case, lines: Lines, ours: ov.Model, theirs: ov.Model, *, seconds: float, quick: bool) -> None:

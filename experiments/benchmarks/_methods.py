@@ -10,21 +10,12 @@ import numpy as np
 import optuna
 
 from autoq.core import Precision, QuantizationPlan
-from autoq.search import (
-    Budget,
-    Knowledge,
-    Limits,
-    Problem,
-    RecordedTable,
-    Study,
-    TrialRecord,
-    TrialState,
-    learn,
-    least_distorting,
-    plan_of_units,
-    run,
-    steer,
-)
+from autoq.searching.loop import Budget, Problem, learn, least_distorting, run, steer
+from autoq.searching.recorded import RecordedTable, recorded_problem
+from autoq.searching.records import Limits, TrialRecord, TrialState
+from autoq.searching.sensitivity import Knowledge
+from autoq.searching.space import plan_of_units
+from autoq.searching.study import Study
 
 # Trials of the loop at a time.
 _CHUNK = 10
@@ -75,7 +66,7 @@ def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS)
     """
 
     def evaluated(table: RecordedTable, max_drop: float, seed: int) -> Iterator[Evaluated]:
-        problem = table.problem()
+        problem = recorded_problem(table)
         problem = replace(problem, space=problem.space.model_copy(update={"sampler": sampler}))
         study = Study(None, sampler, sampler=sampler, seed=seed, identity={})
         budget = Budget(n_trials=None, limits=Limits(max_drop=max_drop))
@@ -99,7 +90,7 @@ def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS)
 
 def penalized(table: RecordedTable, max_drop: float, seed: int) -> Iterator[Evaluated]:
     """Optuna's TPE on one number: the latency ratio, and a penalty for each point beyond the accepted drop."""
-    problem, asked = table.problem(), _Asked(table)
+    problem, asked = recorded_problem(table), _Asked(table)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     for plan in _ends(problem):
         study.enqueue_trial(problem.dimensions.parameters(plan))
@@ -114,7 +105,7 @@ def greedy(table: RecordedTable, max_drop: float, _: int) -> Iterator[Evaluated]
     """The most sensitive units in float, as few as keep a drop: by bisection, for several drops and each recipe."""
     asked = _Asked(table)
     units = table.knowledge.ranking
-    for plan in _ends(table.problem()):
+    for plan in _ends(recorded_problem(table)):
         yield from asked(table.space.row(plan))
     for recipe in table.space.recipes:
         for accepted in (max_drop, max_drop / 2, max_drop / 4):
@@ -132,14 +123,14 @@ def program(table: RecordedTable, _: float, __: int) -> Iterator[Evaluated]:
     Of so few units all plans can be predicted, which gives what the programs would.
     """
     known, asked = table.knowledge, _Asked(table)
-    for plan in _ends(table.problem()):
+    for plan in _ends(recorded_problem(table)):
         yield from asked(table.space.row(plan))
     units = list(table.space.units)
     x = (np.arange(2 ** len(units))[:, None] >> np.arange(len(units)) & 1).astype(bool)
     distortion, ratio = _predicted_distortion(known, units, x), predicted_ratios(known, units, x)
     order = np.lexsort((distortion, ratio))
     front = order[distortion[order] < np.minimum.accumulate(np.r_[np.inf, distortion[order]])[:-1]]
-    recipe = least_distorting(table.problem(), known)
+    recipe = least_distorting(recorded_problem(table), known)
     for place in _halving(len(front)):
         chosen = {unit for unit, int8 in zip(units, x[front[place]], strict=True) if int8}
         yield from asked(table.space.row(plan_of_units(recipe, table.space.units, chosen)))

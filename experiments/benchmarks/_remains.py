@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autoq import SearchResult
-from autoq.search import TrialRecord
+from autoq.searching.records import TrialRecord
 
 # Ids that are drawn, and what begins the name of a draft.
 _DRAWN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}|(?<=-)[0-9a-f]{8}")

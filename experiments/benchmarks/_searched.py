@@ -16,7 +16,9 @@ import numpy as np
 
 import autoq
 from autoq.core import Estimate
-from autoq.evaluation import Conditions, Latency, Profile
+from autoq.evaluation.execution import Profile
+from autoq.evaluation.latency import Conditions, Latency
+from autoq.searching.recorded import recorded_problem
 
 MODEL, TABLE = "cifar10_resnet20", "cifar10_repvgg"
 # What an element takes in float, ms, and what of that in int8; what a layer takes besides.
@@ -37,7 +39,7 @@ class Metric:
 
 
 def _with_doubles() -> Metric:
-    from autoq.evaluation import _evaluator
+    from autoq.evaluation.candidate import _evaluator
 
     if _evaluator.measure_latency is not _latency:
         _evaluator.measure_latency = _latency
@@ -121,14 +123,14 @@ def search_table(**given: Any) -> autoq.SearchResult:
     from _courses import table_of
 
     from autoq.api import _search
-    from autoq.search._table_doubles import stand_in
+    from autoq.searching.recorded._table_doubles import stand_in
 
     table = table_of(TABLE)
 
     def problem_of(*arguments: Any) -> Any:
         *_, open_tracking = arguments
         open_tracking()
-        return table.problem()
+        return recorded_problem(table)
 
     _search.problem_of = problem_of
     inputs = np.zeros((4, 1), np.float32)

@@ -27,7 +27,9 @@ from openvino import opset13 as ops
 import autoq
 from autoq.calibration import Feed
 from autoq.core import Estimate
-from autoq.evaluation import Compiled, RuntimeConfig, compile_pairs, measure_latency, size_bytes
+from autoq.evaluation.candidate import size_bytes
+from autoq.evaluation.device import Compiled, RuntimeConfig
+from autoq.evaluation.latency import compile_pairs, measure_latency
 
 COMPILING_S = 4.0
 DEFAULT_CASES = ["cifar10_mbv3"]

@@ -16,7 +16,8 @@ from _peer import AGGREGATORS, quantize_with
 
 import autoq
 from autoq.core import Preset, RangeEstimator, Recipe, RuntimePrecision
-from autoq.evaluation import RuntimeConfig, Scores, paired_drop
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.scoring import Scores, paired_drop
 
 # Of activations and of weights; the peer does not search, but for its histogram.
 OURS_ALONE = (

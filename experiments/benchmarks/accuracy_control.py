@@ -22,7 +22,7 @@ from _peer import quantize_with_accuracy_control as nncf_control
 
 import autoq
 from autoq.core import RuntimePrecision
-from autoq.evaluation import RuntimeConfig
+from autoq.evaluation.device import RuntimeConfig
 
 TIGHT, DEFAULT = 0.001, 0.01
 

@@ -18,7 +18,8 @@ from _peer import quantize as nncf_quantize
 import autoq
 from autoq.calibration import as_inputs
 from autoq.core import Precision, QuantizationPlan, RuntimePrecision
-from autoq.evaluation import Evaluator, RuntimeConfig
+from autoq.evaluation.candidate import Evaluator
+from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 

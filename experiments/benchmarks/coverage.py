@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from autoq.core import Estimate
-from autoq.evaluation import CORPUS_METRICS, CorpusMetric, Scores, jackknife_scores, mean_interval, paired_drop
+from autoq.evaluation.metrics import CORPUS_METRICS, CorpusMetric, jackknife_scores
+from autoq.evaluation.scoring import Scores, mean_interval, paired_drop
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator

@@ -22,7 +22,8 @@ from _lines import Lines
 from _load import competing_load
 
 import autoq
-from autoq.search import ParetoFront, TrialRecord, TrialState
+from autoq.searching.records import TrialRecord, TrialState
+from autoq.searching.shown import ParetoFront
 
 DEFAULT_CASES = ("cifar10_resnet20", "cifar10_mbv3", "cifar10_repvgg")
 SECONDS = (20, 20, 30, 30, 45, 60, 60, 90, 120, 180)

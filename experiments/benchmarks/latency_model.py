@@ -24,7 +24,10 @@ from _lines import Lines
 from _methods import METHODS, predicted_ratios
 
 from autoq.core import RuntimePrecision
-from autoq.search import RecordedTable, TrialRecord, TrialState, plan_of_units, predict
+from autoq.searching.recorded import RecordedTable, recorded_problem
+from autoq.searching.records import TrialRecord, TrialState
+from autoq.searching.sampler import predict
+from autoq.searching.space import plan_of_units
 
 GIVEN = (10, 20, 40)
 # First row of the design of twelve runs for up to eleven units; the others are its rotations, and no unit at all.
@@ -51,7 +54,7 @@ def compare(name: str, lines: Lines, *, seeds: int) -> None:
             train = 1 + np.random.default_rng(seed).permutation(len(plans) - 1)[:given]
             test = np.setdiff1d(np.arange(1, len(plans)), train)
             mean, _ = predict(
-                table.problem().dimensions,
+                recorded_problem(table).dimensions,
                 table.knowledge,
                 [everything[0], *(everything[row] for row in train)],
                 [plans[row] for row in test],
@@ -80,11 +83,11 @@ def designs(name: str, lines: Lines, *, seeds: int) -> None:
     def error(given: np.ndarray) -> float:
         others = np.setdiff1d(np.arange(1, len(plans)), given)
         trials = [everything[row] for row in dict.fromkeys([0, *given.tolist()])]
-        mean, _ = predict(table.problem().dimensions, table.knowledge, trials, [plans[row] for row in others])
+        mean, _ = predict(recorded_problem(table).dimensions, table.knowledge, trials, [plans[row] for row in others])
         return float(np.sqrt(np.mean((mean[:, 1] - table.ratios[others]) ** 2)))
 
     runs = np.vstack([*(np.roll(PLACKETT_BURMAN, shift) for shift in range(count - 1)), np.zeros(count - 1, np.bool_)])
-    units, recipe = list(table.space.units), table.problem().space.default_recipe()
+    units, recipe = list(table.space.units), recorded_problem(table).space.default_recipe()
     chosen = [{unit for unit, int8 in zip(units, run, strict=False) if int8} for run in runs]
     design = np.array([table.space.row(plan_of_units(recipe, table.space.units, int8)) for int8 in chosen])
     begun = [
@@ -104,7 +107,7 @@ def designs(name: str, lines: Lines, *, seeds: int) -> None:
 
 def records(table: RecordedTable) -> list[TrialRecord]:
     """Trials of all plans, by row."""
-    problem = table.problem()
+    problem = recorded_problem(table)
     found = []
     for row, plan in enumerate(table.space):
         evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), RuntimePrecision.DEFAULT)

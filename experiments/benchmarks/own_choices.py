@@ -18,7 +18,8 @@ from _lines import Lines
 
 import autoq
 from autoq.core import QuantizationPlan, Recipe
-from autoq.evaluation import F32Runner, RuntimeConfig, distortion
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.distortion import F32Runner, distortion
 
 CHOICES = {
     "range_estimator": ("mean_min_max", "min_max", "mean_no_outliers", "mse"),

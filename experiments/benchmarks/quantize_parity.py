@@ -21,7 +21,8 @@ from _peer import fake_quantize_count
 
 import autoq
 from autoq.core import RuntimePrecision
-from autoq.evaluation import RuntimeConfig, paired_drop
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.scoring import paired_drop
 
 
 def compare(case: Case, lines: Lines, *, quick: bool) -> None:

@@ -23,23 +23,15 @@ from numpy.typing import NDArray
 
 from autoq.calibration import as_inputs
 from autoq.core import Estimate, RuntimePrecision, TargetDevice
-from autoq.evaluation import (
-    Accuracy,
-    Conditions,
-    Contest,
-    Evaluation,
-    Evaluator,
-    ExecutionReport,
-    Latency,
-    Outcome,
-    Race,
-    RuntimeConfig,
-    Scores,
-    ValidationSet,
-    paired_drop,
-    racing_order,
-)
-from autoq.search import Budget, Limits, SearchSpace, Study, learn, prepare, quiet_optuna, run, steer
+from autoq.evaluation.candidate import Contest, Evaluation, Evaluator
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.execution import ExecutionReport
+from autoq.evaluation.latency import Conditions, Latency
+from autoq.evaluation.scoring import Accuracy, Outcome, Race, Scores, ValidationSet, paired_drop, racing_order
+from autoq.searching.loop import Budget, learn, prepare, run, steer
+from autoq.searching.records import Limits
+from autoq.searching.space import SearchSpace
+from autoq.searching.study import Study, quiet_optuna
 
 DEFAULT_CASES = ["cifar10_mbv3", "cifar10_resnet20"]
 CANDIDATES = 220

@@ -32,28 +32,15 @@ from autoq.core import (
     TargetDevice,
     nearest,
 )
-from autoq.evaluation import (
-    Compiled,
-    Conditions,
-    Evaluator,
-    Latency,
-    RuntimeConfig,
-    Scorer,
-    ValidationSet,
-    measure_latency,
-    size_bytes,
-)
-from autoq.search import (
-    Knowledge,
-    RecordedTable,
-    Recording,
-    ReducedSpace,
-    SearchSpace,
-    Study,
-    learn,
-    prepare,
-    quiet_optuna,
-)
+from autoq.evaluation.candidate import Evaluator, size_bytes
+from autoq.evaluation.device import Compiled, RuntimeConfig
+from autoq.evaluation.latency import Conditions, Latency, measure_latency
+from autoq.evaluation.scoring import Scorer, ValidationSet
+from autoq.searching.loop import learn, prepare
+from autoq.searching.recorded import RecordedTable, Recording, ReducedSpace
+from autoq.searching.sensitivity import Knowledge
+from autoq.searching.space import SearchSpace
+from autoq.searching.study import Study, quiet_optuna
 
 TABLES = EXPERIMENTS / "tables"
 JOURNALS = EXPERIMENTS.parent / "runs" / "tables"

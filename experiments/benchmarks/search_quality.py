@@ -34,17 +34,12 @@ from _peer import quantize_with_accuracy_control as nncf_control
 
 import autoq
 from autoq.core import Estimate, RuntimePrecision
-from autoq.evaluation import (
-    RuntimeConfig,
-    Scores,
-    ValidationSet,
-    compilations_within,
-    measure_latencies,
-    paired_drop,
-    score,
-    size_bytes,
-)
-from autoq.search import area, quiet_optuna
+from autoq.evaluation.candidate import size_bytes
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.latency import compilations_within, measure_latencies
+from autoq.evaluation.scoring import Scores, ValidationSet, paired_drop, score
+from autoq.searching.front import area
+from autoq.searching.study import quiet_optuna
 
 # Folders of our searches, for whoever wants to look at them.
 RUNS = EXPERIMENTS.parent / "runs" / "search_quality"

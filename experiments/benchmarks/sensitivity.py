@@ -17,9 +17,11 @@ from scipy import stats
 
 from autoq.calibration import as_inputs, collect
 from autoq.core import ModelType, Precision, QuantizationPlan, Recipe, RuntimePrecision
-from autoq.evaluation import Evaluator, RuntimeConfig, distortion
+from autoq.evaluation.candidate import Evaluator
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.distortion import distortion
 from autoq.graph import Placements
-from autoq.search import measure_sensitivities
+from autoq.searching.sensitivity import measure_sensitivities
 from autoq.transform import CandidateBuilder
 
 CALIBRATION = 300

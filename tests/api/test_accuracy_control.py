@@ -10,8 +10,10 @@ from sklearn.metrics import f1_score
 
 import autoq
 from autoq.core import ConfigError, ModelError, PlanError, RuntimePrecision
-from autoq.evaluation import RuntimeConfig, resolve_metric, score
-from autoq.evaluation import ValidationSet as Pairs
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import resolve_metric
+from autoq.evaluation.scoring import ValidationSet as Pairs
+from autoq.evaluation.scoring import score
 
 MODEL = conv_net(channels=16, size=16)
 CALIBRATION = images(24, size=16)

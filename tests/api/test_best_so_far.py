@@ -8,19 +8,12 @@ from records import record
 from autoq.api import RunFolder, SearchResult
 from autoq.api._best_so_far import BestSoFar
 from autoq.core import BudgetError, OutputError, QuantizationPlan
-from autoq.search import (
-    Budget,
-    Limits,
-    ParetoFront,
-    SearchInfo,
-    Study,
-    learn,
-    objectives,
-    quiet_optuna,
-    run,
-    steer,
-    synthetic_table,
-)
+from autoq.searching.front import SearchInfo, objectives
+from autoq.searching.loop import Budget, learn, run, steer
+from autoq.searching.recorded import recorded_problem, synthetic_table
+from autoq.searching.records import Limits
+from autoq.searching.shown import ParetoFront
+from autoq.searching.study import Study, quiet_optuna
 
 
 def info_of(problem, limits, choose="fastest"):
@@ -66,7 +59,7 @@ class Reader:
 @pytest.mark.parametrize("choose", ["fastest", ("size", "latency")])
 def test_the_best_so_far_is_on_disk_after_every_trial(tmp_path, choose):
     table = synthetic_table(3, units=5)
-    problem, limits = table.problem(), Limits(max_drop=0.03)
+    problem, limits = recorded_problem(table), Limits(max_drop=0.03)
     keeper = BestSoFar(RunFolder.create(tmp_path))
     keeper.on_start(info_of(problem, limits, choose), [])
     assert json.loads((tmp_path / "best.json").read_text())["best"] is None
@@ -87,7 +80,7 @@ def test_the_best_so_far_is_on_disk_after_every_trial(tmp_path, choose):
 
 
 def test_where_nothing_keeps_the_limits_the_closest_is_kept(tmp_path):
-    problem, limits = synthetic_table(3, units=4).problem(), Limits(max_drop=0.001)
+    problem, limits = recorded_problem(synthetic_table(3, units=4)), Limits(max_drop=0.001)
     keeper = BestSoFar(RunFolder.create(tmp_path))
     keeper.on_start(info_of(problem, limits), [])
     made = [record(0, 0.0, 1.0, fingerprint="float")]
@@ -99,7 +92,7 @@ def test_where_nothing_keeps_the_limits_the_closest_is_kept(tmp_path):
 
 
 def test_a_search_goes_on_from_what_it_had(tmp_path):
-    problem = synthetic_table(3, units=4).problem()
+    problem = recorded_problem(synthetic_table(3, units=4))
     keeper = BestSoFar(RunFolder.create(tmp_path))
     keeper.on_start(info_of(problem, Limits()), [record(1, 0.01, 0.5, remeasured=True), record(2, 0.0, 0.6)])
     assert [made.number for made in SearchResult.load(tmp_path).front] == [1, 2]

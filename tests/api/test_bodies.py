@@ -11,7 +11,7 @@ from peer import fakes
 import autoq
 from autoq.calibration import Statistics, Tap, as_inputs
 from autoq.core import DataError, PlanError, Precision, QuantizationPlan, Recipe
-from autoq.evaluation import size_bytes
+from autoq.evaluation.candidate import size_bytes
 from autoq.graph import Placements, Tensor, analyze, bodies, bodies_of
 
 DATA = np.random.default_rng(0).normal(0, 1, (8, 1, 4, 8, 8)).astype(np.float32)

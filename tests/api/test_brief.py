@@ -16,9 +16,15 @@ import autoq
 from autoq.api import Candidate, Comparison, Scoring, SensitivityReport, UnitSensitivity
 from autoq.calibration import Images, Statistics
 from autoq.core import DistortionMeasure, Estimate, QuantizationPlan, Recipe
-from autoq.evaluation import Accuracy, Evaluation, ExecutedLayer, ExecutionReport, LayerProfile, Profile, RuntimeConfig
+from autoq.evaluation.candidate import Evaluation
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.execution import ExecutedLayer, ExecutionReport, LayerProfile, Profile
+from autoq.evaluation.scoring import Accuracy
 from autoq.graph import IgnoredScope, analyze
-from autoq.search import ParetoFront, SearchSpace, TrialState, TrialTable
+from autoq.searching.front import TrialTable
+from autoq.searching.records import TrialState
+from autoq.searching.shown import ParetoFront
+from autoq.searching.space import SearchSpace
 
 HOSTILE = "<b>x</b>&\"'</svg><script>alert(1)</script>\nline"
 LARGEST = 100_000

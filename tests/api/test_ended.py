@@ -11,7 +11,7 @@ from networks import conv_net, images, run
 import autoq
 from autoq.api import SearchResult, _search
 from autoq.api._ended import _is_spent
-from autoq.search import Clock
+from autoq.searching.loop import Clock
 
 X = images(40, seed=2)
 Y = run(conv_net(batch=40), X).argmax(axis=1)

@@ -12,8 +12,9 @@ from networks import conv_net, images, run
 
 import autoq
 from autoq.core import DeviceError, Estimate, OutputError
-from autoq.evaluation import Evaluator
-from autoq.search import Study, TrialState
+from autoq.evaluation.candidate import Evaluator
+from autoq.searching.records import TrialState
+from autoq.searching.study import Study
 from autoq.transform import CandidateBuilder
 
 X = images(60, seed=2)

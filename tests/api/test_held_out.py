@@ -10,8 +10,9 @@ from records import record
 
 from autoq.api._held_out import held_out_numbers, labelled, score_front, scoring_seconds
 from autoq.core import DeviceError, Estimate
-from autoq.evaluation import Accuracy, ValidationSet
-from autoq.search import Clock, ParetoFront
+from autoq.evaluation.scoring import Accuracy, ValidationSet
+from autoq.searching.loop import Clock
+from autoq.searching.shown import ParetoFront
 
 X = images(1000, seed=3)
 Y = np.arange(1000)

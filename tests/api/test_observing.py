@@ -1,7 +1,8 @@
 """Observers that are opened while a search runs already."""
 
 from autoq.api._observing import OpenedLate
-from autoq.search import Audience, ParetoFront
+from autoq.searching.loop import Audience
+from autoq.searching.shown import ParetoFront
 
 
 class Noting:

@@ -13,8 +13,11 @@ from records import record as whole_record
 
 from autoq.api import SearchResult
 from autoq.core import BudgetError, Estimate, QuantizationPlan, Recipe, RuntimePrecision
-from autoq.evaluation import Accuracy
-from autoq.search import Limits, PredictionError, Probes, SearchInfo
+from autoq.evaluation.scoring import Accuracy
+from autoq.searching.front import SearchInfo
+from autoq.searching.records import Limits
+from autoq.searching.sampler import PredictionError
+from autoq.searching.sensitivity import Probes
 
 PROBES = Probes(models=12, inferences=1130, profiles=2, seconds=14.2)
 ERROR = PredictionError(0.0031, 0.02, 0.003, 0.012, 0.1, 0.004, 20)

@@ -28,8 +28,8 @@ from autoq.core import (
     PlanError,
     QuantizationPlan,
 )
-from autoq.evaluation import Evaluator
-from autoq.search import TrialState
+from autoq.evaluation.candidate import Evaluator
+from autoq.searching.records import TrialState
 
 CALIBRATION = images(24, seed=1)
 X = images(120, seed=2)

@@ -8,8 +8,9 @@ from networks import conv_net
 from test_search import search
 
 from autoq.core import DeviceError
-from autoq.evaluation import Evaluator, _runtime
-from autoq.search import TrialState
+from autoq.evaluation.candidate import Evaluator
+from autoq.evaluation.device import _runtime
+from autoq.searching.records import TrialState
 
 
 class Refusing:

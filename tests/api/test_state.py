@@ -9,7 +9,8 @@ from openvino import opset13 as ops
 import autoq
 from autoq.calibration import Needs, as_inputs, collect, required_taps
 from autoq.core import QuantizationPlan, Recipe
-from autoq.evaluation import RuntimeConfig, distortion, model_outputs
+from autoq.evaluation.device import RuntimeConfig, model_outputs
+from autoq.evaluation.distortion import distortion
 from autoq.graph import Placements, analyze
 from autoq.transform import quantize_model
 

@@ -7,8 +7,10 @@ import pytest
 
 from autoq.api._wanted import Wanted
 from autoq.core import ConfigError
-from autoq.evaluation import size_bytes
-from autoq.search import Limits, Study, quiet_optuna, synthetic_table
+from autoq.evaluation.candidate import size_bytes
+from autoq.searching.recorded import recorded_problem, synthetic_table
+from autoq.searching.records import Limits
+from autoq.searching.study import Study, quiet_optuna
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_who_limits_the_latency_alone_wants_accuracy(given, rule):
 
 
 def test_limits_are_relative_to_the_float_model(study):
-    problem = synthetic_table(3, units=3).problem()
+    problem = recorded_problem(synthetic_table(3, units=3))
     float_ms = problem.evaluator.float_latency.baseline_p50_ms
     limits = of("1%", "50%", "25%").limits(problem, study)
     assert limits.max_drop == pytest.approx(0.01 * problem.evaluator.float_accuracy.mean)
@@ -58,7 +60,7 @@ def test_limits_are_relative_to_the_float_model(study):
 
 @pytest.mark.parametrize("max_latency", [5, "50%"])
 def test_a_later_session_judges_by_the_float_model_of_the_first(study, max_latency):
-    problem = synthetic_table(3, units=3).problem()
+    problem = recorded_problem(synthetic_table(3, units=3))
     first = of(max_latency=max_latency).limits(problem, study)
     assert of(max_latency=max_latency).limits(slower(problem, 1.7), study) == first
 

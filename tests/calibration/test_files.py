@@ -9,7 +9,7 @@ from openvino import opset13 as ops
 import autoq
 from autoq.calibration import as_inputs
 from autoq.core import ConfigError, DataError
-from autoq.evaluation import ValidationSet
+from autoq.evaluation.scoring import ValidationSet
 
 
 def model_of(dtype=np.float32, **shapes):

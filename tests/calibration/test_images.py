@@ -12,7 +12,7 @@ from PIL import Image
 import autoq
 from autoq.calibration import as_inputs
 from autoq.core import ConfigError, DataError
-from autoq.evaluation import ValidationSet
+from autoq.evaluation.scoring import ValidationSet
 
 CLASSES = ("ant", "bee", "cat")
 

@@ -6,7 +6,7 @@ from networks import conv_net, images
 
 from autoq.calibration import as_inputs
 from autoq.core import DataError
-from autoq.evaluation import ValidationSet
+from autoq.evaluation.scoring import ValidationSet
 
 X, Y = images(20), np.arange(20)
 OPEN = conv_net(batch=-1)

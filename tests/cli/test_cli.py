@@ -22,7 +22,7 @@ from autoq.api._best_so_far import BestSoFar
 from autoq.cli import main
 from autoq.core import AutoqError
 from autoq.graph import IgnoredScope
-from autoq.search import SearchSpace
+from autoq.searching.space import SearchSpace
 
 DATA = """
 import numpy as np

@@ -12,7 +12,7 @@ import pytest
 import autoq
 from autoq.config import ExperimentConfig, load_data, load_function
 from autoq.core import ConfigError
-from autoq.search import SearchSpace
+from autoq.searching.space import SearchSpace
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 FILES = sorted(EXPERIMENTS.glob("*.yaml"))

@@ -16,7 +16,8 @@ from records import evaluation
 from autoq.config import load_function
 from autoq.core import ConfigError
 from autoq.graph import Placements
-from autoq.search import Recording, quiet_optuna, synthetic_table
+from autoq.searching.recorded import Recording, synthetic_table
+from autoq.searching.study import quiet_optuna
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 BENCHMARKS = EXPERIMENTS / "benchmarks"

@@ -25,7 +25,10 @@ from autoq.core import AutoqError, Precision, QuantizationPlan, printable
 from autoq.export import save_model
 from autoq.graph import IgnoredScope, analyze, read_model
 from autoq.report import LiveTable
-from autoq.search import Limits, ParetoFront, SearchInfo, Storage, Study, quiet_optuna
+from autoq.searching.front import SearchInfo
+from autoq.searching.records import Limits
+from autoq.searching.shown import ParetoFront
+from autoq.searching.study import Storage, Study, quiet_optuna
 
 # Of these, every test asks some, and the slow ones all.
 FEW = ("[/b]", "a?b", "../x", "it's", "<b>", "%41", "a\x00b", "模型")

@@ -24,23 +24,21 @@ from autoq.api._scores import ScoreKeeper
 from autoq.calibration import Statistics
 from autoq.calibration import _statistics as statistics_module
 from autoq.core import Estimate, QuantizationPlan, read_arrays, stamped, write_arrays, write_text
-from autoq.search import (
-    STATISTICS,
-    Knowledge,
+from autoq.searching.front import SearchInfo
+from autoq.searching.loop import STATISTICS
+from autoq.searching.records import (
     Limits,
-    ParetoFront,
-    Probes,
-    SearchInfo,
-    Study,
     accuracy_from_dict,
     evaluation_from_dict,
     evaluation_to_dict,
-    quiet_optuna,
     record_from_dict,
     record_to_dict,
 )
-from autoq.search._sealed import sealed
-from autoq.search._storage import Storage
+from autoq.searching.sensitivity import Knowledge, Probes
+from autoq.searching.shown import ParetoFront
+from autoq.searching.study import Study, quiet_optuna
+from autoq.searching.study._sealed import sealed
+from autoq.searching.study._storage import Storage
 from autoq.transform._measured_shifts import MeasuredShifts
 
 RECORD = json.loads(json.dumps(record_to_dict(record(1))))

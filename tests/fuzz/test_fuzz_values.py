@@ -17,9 +17,9 @@ from autoq.api._asked import check_budget
 from autoq.api._budget import absolute_drop, latency_amount, size_amount
 from autoq.api._settings import Settings
 from autoq.core import AutoqError, QuantizationPlan, QuantizerScheme, RangeEstimator, Recipe
-from autoq.evaluation import RuntimeConfig
+from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import IgnoredScope
-from autoq.search import parse_rule
+from autoq.searching.front import parse_rule
 
 ESTIMATOR = {
     "minimum": {"statistic": "quantile", "aggregator": "mean", "outlier_probability": 1e-3},

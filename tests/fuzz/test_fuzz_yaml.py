@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autoq.cli._pairs import read_pairs
 from autoq.config import ExperimentConfig, load_data, load_scope
 from autoq.core import ConfigError, yaml_value
-from autoq.search import SearchSpace
+from autoq.searching.space import SearchSpace
 
 SPACE = {
     "presets": ["performance", "mixed"],

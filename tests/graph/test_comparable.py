@@ -9,7 +9,8 @@ from openvino import opset13 as ops
 
 import autoq
 from autoq.core import Precision, QuantizationPlan, Recipe
-from autoq.evaluation import RuntimeConfig, distortion, model_outputs
+from autoq.evaluation.device import RuntimeConfig, model_outputs
+from autoq.evaluation.distortion import distortion
 from autoq.graph import Comparable, Placements
 
 EXACT = RuntimeConfig.from_dict({"inference_precision": "f32"})

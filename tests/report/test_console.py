@@ -12,7 +12,8 @@ from terminal import Screen
 from test_report import RECORDS, info
 
 from autoq.report import LiveTable, console_of, progress_bar
-from autoq.search import ParetoFront, TrialState
+from autoq.searching.records import TrialState
+from autoq.searching.shown import ParetoFront
 
 LOUD = {
     "FORCE_COLOR": "1",

@@ -15,7 +15,8 @@ from terminal import Screen, run_in_terminal
 from test_report import info
 
 from autoq.report import LiveTable, write_report
-from autoq.search import ParetoFront, TrialTable, plot_table, table_csv
+from autoq.searching.front import TrialTable
+from autoq.searching.shown import ParetoFront, plot_table, table_csv
 
 EARLIER = [
     record(0, 0.0, 1.0, origin="float", fingerprint="float"),

@@ -8,7 +8,8 @@ from records import record
 from test_report import info
 
 from autoq.report import write_report
-from autoq.search import ParetoFront, TrialTable
+from autoq.searching.front import TrialTable
+from autoq.searching.shown import ParetoFront
 
 pytestmark = [
     pytest.mark.slow,

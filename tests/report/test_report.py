@@ -13,9 +13,11 @@ from records import evaluation, record
 from rich.console import Console
 
 from autoq.core import Estimate, OutputError, Precision, QuantizationPlan, RangeEstimator, Recipe
-from autoq.evaluation import Accuracy
+from autoq.evaluation.scoring import Accuracy
 from autoq.report import LiveTable, front_table, write_report
-from autoq.search import Limits, ParetoFront, SearchInfo, TrialState, TrialTable
+from autoq.searching.front import SearchInfo, TrialTable
+from autoq.searching.records import Limits, TrialState
+from autoq.searching.shown import ParetoFront
 
 RECORDS = [
     record(0, 0.0, 1.0, origin="float", fingerprint="float"),

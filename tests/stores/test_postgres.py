@@ -14,7 +14,7 @@ import postgres_server
 import pytest
 
 from autoq.core import BusyError, ConfigError
-from autoq.search import Storage, Study, quiet_optuna
+from autoq.searching.study import Storage, Study, quiet_optuna
 from autoq.stores import StoreWarning, _lease, _patience
 from autoq.tracking import MlflowObserver
 
@@ -26,7 +26,7 @@ pytest.importorskip("psycopg")
 
 CHILD = """
 import sys
-from autoq.search import Storage, Study
+from autoq.searching.study import Storage, Study
 with Storage.opened(sys.argv[1], sys.argv[2]) as storage:
     study = Study(storage, sys.argv[2], sampler="random", seed=0, identity={})
     study.remember("key", 1)
@@ -37,7 +37,7 @@ with Storage.opened(sys.argv[1], sys.argv[2]) as storage:
 """
 OPENING = """
 import sys
-from autoq.search import Storage
+from autoq.searching.study import Storage
 from autoq.tracking import MlflowObserver
 with Storage.opened(sys.argv[1], sys.argv[3]):
     print(MlflowObserver(sys.argv[2], "autoq").experiment_id)

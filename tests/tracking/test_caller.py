@@ -14,7 +14,7 @@ from test_mlflow import INFO, RECORDS
 
 from autoq.core import ConfigError
 from autoq.export import save_candidate
-from autoq.search import ParetoFront
+from autoq.searching.shown import ParetoFront
 from autoq.tracking import MlflowObserver, open_sentence
 
 PARENT = "mlflow.parentRunId"

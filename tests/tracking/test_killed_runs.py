@@ -10,7 +10,8 @@ from networks import conv_net
 from records import record, search_info
 
 from autoq.export import save_candidate
-from autoq.search import ParetoFront, TrialState
+from autoq.searching.records import TrialState
+from autoq.searching.shown import ParetoFront
 from autoq.tracking import MlflowObserver
 from autoq.tracking._abandoned import PROCESS, without_process
 from autoq.tracking._logged_model import without_uploads

@@ -14,7 +14,8 @@ from records import record, search_info
 
 from autoq.core import ConfigError, QuantizationPlan
 from autoq.export import save_candidate
-from autoq.search import ParetoFront, TrialState
+from autoq.searching.records import TrialState
+from autoq.searching.shown import ParetoFront
 from autoq.tracking import MlflowObserver, chart_url, open_sentence
 
 RECORDS = [

@@ -6,8 +6,9 @@ from mlflow import MlflowClient
 from records import evaluation, record
 from test_mlflow import INFO
 
-from autoq.evaluation import Outcome
-from autoq.search import ParetoFront, TrialState
+from autoq.evaluation.scoring import Outcome
+from autoq.searching.records import TrialState
+from autoq.searching.shown import ParetoFront
 from autoq.tracking import MlflowObserver
 
 

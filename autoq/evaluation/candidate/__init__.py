@@ -1,0 +1,18 @@
+"""One candidate, scored, timed and described."""
+
+from autoq.evaluation.candidate._candidate_evaluator import CandidateEvaluator, ModelRunner
+from autoq.evaluation.candidate._contest import Contest, raced_accuracy
+from autoq.evaluation.candidate._evaluation import Evaluation
+from autoq.evaluation.candidate._evaluator import Evaluator, Finalist, FloatResults, size_bytes
+
+__all__ = [
+    "CandidateEvaluator",
+    "Contest",
+    "Evaluation",
+    "Evaluator",
+    "Finalist",
+    "FloatResults",
+    "ModelRunner",
+    "raced_accuracy",
+    "size_bytes",
+]

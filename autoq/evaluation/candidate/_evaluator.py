@@ -1,0 +1,392 @@
+"""Scores and times candidates beside the float model, which is scored and pinned once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration import Feed
+from autoq.core import Estimate, QuantizationPlan, RuntimePrecision
+from autoq.evaluation.candidate._contest import Contest, raced_accuracy
+from autoq.evaluation.candidate._evaluation import Evaluation
+from autoq.evaluation.device import Compiled, Outputs, RuntimeConfig
+from autoq.evaluation.distortion import F32Runner, SwitchedRuns
+from autoq.evaluation.execution import Profile, execution_report, profile_model
+from autoq.evaluation.latency import (
+    Latency,
+    compilation_spread,
+    compilations_within,
+    measure_latencies,
+    measure_latency,
+    widened,
+)
+from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind
+from autoq.evaluation.scoring import (
+    Accuracy,
+    Outcome,
+    Scorer,
+    Scores,
+    TimerGate,
+    ValidationFn,
+    affordable_items,
+    drawn_items,
+    drop_between,
+    racing_order,
+)
+from autoq.graph import QuantizationGraph, bodies
+
+# Pairs of compilations of the float model that tell how much compilations differ.
+_TWINS = 4
+_FEWEST_COMPILATIONS = 4
+_FINAL_HALF_WIDTH = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Finalist:
+    """A candidate that was measured in a contest, and is to be measured once more beside the others.
+
+    Attributes:
+        model: The candidate.
+        precision: What its float layers run in.
+        evaluation: What is known of it.
+    """
+
+    model: ov.Model
+    precision: RuntimePrecision
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class FloatResults:
+    """What candidates are compared with.
+
+    Attributes:
+        accuracy: Of the float model in f32.
+        latency: Of the float model beside itself.
+        compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
+        seconds: Wall time that it took to score it, to compile it once and to time it: about that of a candidate.
+        kind: Whether its outputs are probabilities, where that makes a difference.
+        items: Labelled items that it was scored on, as candidates are; None is all.
+    """
+
+    accuracy: Accuracy
+    latency: Latency
+    compilation_sd: float
+    seconds: float
+    kind: OutputKind | None
+    items: int | None = None
+
+
+class Evaluator:
+    """Evaluates candidates of one model on one device.
+
+    The accuracy reference is the float model in f32. The latency baseline is the float model at the device's default
+    precision, compiled once under the same settings as every candidate.
+
+    Args:
+        model: The float model.
+        validation: Labelled data; whatever `evaluate` takes as its second argument where that is given.
+        metric: Scores the outputs; None where `evaluate` is given.
+        evaluate: `(compiled_model, items) -> float`, or `(float, scores)` with one score per item or None. Without
+            scores the interval of a drop is unknown.
+        holdout: Likewise, data that candidates are scored on by `score_held_out` alone.
+        runtime: Compile settings.
+        sample: Input to time with.
+        max_latency_seconds: Cap on the timing of one candidate.
+        patience_s: Seconds for the float model. Where scoring it once takes more than half of them, all models are
+            scored on as many items as fit into that; and how much compilations differ is measured while there is time.
+        items: Score on so many items, those of an earlier search whose time was short; None leaves it to `patience_s`.
+        float_results: Of an earlier evaluator with these arguments; measured where not given.
+        stage: Told what is done, as the rest of a sentence that starts with "while".
+
+    Raises:
+        MetricError: The metric fails on the float model.
+        DeviceError: The device refuses the float model.
+    """
+
+    def __init__(
+        self,
+        model: ov.Model,
+        *,
+        validation: Any,  # whatever the user's function takes
+        metric: Metric | CorpusMetric | None = None,
+        evaluate: ValidationFn | None = None,
+        holdout: Any = None,  # likewise
+        runtime: RuntimeConfig,
+        sample: Feed,
+        max_latency_seconds: float = 1.0,
+        patience_s: float = math.inf,
+        items: int | None = None,
+        float_results: FloatResults | None = None,
+        stage: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.runtime = runtime
+        self._stage = stage
+        # What outputs mean is told by the float model on the validation data, for all candidates and all data.
+        scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime)
+        self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)
+        self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
+        self._model = model
+        self._sample = sample
+        self._max_latency_seconds = max_latency_seconds
+        began = time.perf_counter()
+        self._items = items if float_results is None else float_results.items
+        if self._items is not None:
+            self._scorer.keep(drawn_items(len(self._scorer), self._items))
+        self.float_accuracy = self._score_float(model, patience_s) if float_results is None else float_results.accuracy
+        self._held_out = None if holdout is None else scorer_of(holdout, kind=self._scorer.kind)
+        self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
+        self._order = racing_order(self._float_scores)
+        self._stage("compiling the float model")
+        self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+        scored_s = time.perf_counter() - began
+        self._stage("timing the float model")
+        first = time.perf_counter()
+        copy = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+        latency = self._briefly(copy)
+        timed_s = time.perf_counter() - first
+        self._gate = TimerGate(lambda: self._briefly(copy).ratio, latency.ratio)
+        if float_results is not None:
+            self._compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
+            self.float_seconds = float_results.seconds
+            return
+        twin, compared = self._twins(model, until=began + patience_s)
+        self._compilation_sd = compilation_spread(compared, fewest=_TWINS)
+        if twin is None or time.perf_counter() > began + patience_s:
+            self.float_latency = widened(latency, self._compilation_sd)
+        else:
+            first = time.perf_counter()
+            self.float_latency = self._beside_baseline(twin)
+            timed_s = time.perf_counter() - first
+        self.float_seconds = scored_s + timed_s
+
+    @property
+    def float_results(self) -> FloatResults:
+        """What was measured of the float model."""
+        seconds, items = self.float_seconds, self._items
+        return FloatResults(
+            self.float_accuracy, self.float_latency, self._compilation_sd, seconds, self._scorer.kind, items
+        )
+
+    def evaluate(
+        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """Scores and times a candidate.
+
+        Args:
+            model: The candidate.
+            precision: What its float layers run in.
+            contest: What lets it be scored on less than all samples, where single samples have scores; None scores it
+                on all.
+
+        Returns:
+            The evaluation, and wall seconds of `compile`, `accuracy` and `latency`.
+
+        Raises:
+            MetricError: The metric fails on the candidate.
+            DeviceError: The device refuses the candidate.
+        """
+        marks = [time.perf_counter()]
+        self._stage("compiling the candidate")
+        compiled = self.runtime.with_precision(precision).compile(model)
+        marks.append(time.perf_counter())
+        score = self._scorer.of(model, precision)
+        if contest is None or not self._scorer.per_item or not self._float_scores.size:
+            self._stage("scoring the candidate")
+            accuracy = self._accuracy(*score(None))
+            marks.append(time.perf_counter())
+            self._stage("timing the candidate")
+            latency = self._beside_baseline(compiled)
+            marks.append(time.perf_counter())
+        else:
+            self._stage("scoring the candidate")
+            race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order)
+
+            def timed(briefly: bool) -> Latency:
+                marks.append(time.perf_counter())
+                self._stage("timing the candidate")
+                found = self._beside_baseline(compiled, briefly=briefly)
+                marks.append(time.perf_counter())
+                self._stage("scoring the candidate")
+                return found
+
+            latency = contest.compete(race, timed)
+            accuracy = raced_accuracy(race)
+        seconds = dict(zip(("compile", "accuracy", "latency"), np.diff(marks).tolist(), strict=True))
+        seconds["accuracy"] += time.perf_counter() - marks[-1]
+        evaluation = Evaluation(
+            accuracy=accuracy,
+            latency=latency,
+            size_bytes=size_bytes(model),
+            execution=execution_report(compiled, model),
+            runtime=dict(compiled.properties),
+        )
+        return evaluation, seconds
+
+    def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
+        """Scores candidates on all samples and times them in turn, each compiled several times.
+
+        Args:
+            finalists: The candidates.
+            max_seconds: Of compiling and timing, beyond what scoring, and the fewest compilations and bursts take.
+
+        Returns:
+            Their evaluations, whose intervals hold for the models and not for one compilation of each.
+
+        Raises:
+            MetricError: The metric fails on a candidate.
+            DeviceError: The device refuses a candidate.
+        """
+        self._stage("scoring the finalists")
+        accuracies = [self._whole(finalist) for finalist in finalists]
+        settings = [(f.model, self.runtime.with_precision(f.precision)) for f in finalists]
+        settings.append((self._model, self.runtime.with_precision(RuntimePrecision.DEFAULT)))
+        self._stage("compiling the finalists")
+        began = time.perf_counter()
+        *candidates, baselines = compilations_within(
+            [partial(runtime.compile, model) for model, runtime in settings],
+            max_seconds=max_seconds / 2,
+            size_bytes=sum(size_bytes(model) for model, _ in settings),
+            fewest=_FEWEST_COMPILATIONS,
+        )
+        self._stage("timing the finalists")
+        left_s = max_seconds - (time.perf_counter() - began)
+        trusted = self._gate.check()
+        latencies = measure_latencies(
+            candidates,
+            baselines,
+            self._sample,
+            max_seconds=min(left_s, max_seconds / 2),
+            target_half_width=_FINAL_HALF_WIDTH,
+            # Of large models there is one compilation each.
+            compilation_sd=self._compilation_sd,
+        )
+        return [
+            replace(finalist.evaluation, accuracy=accuracy, latency=replace(latency, disturbed=not trusted))
+            for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
+        ]
+
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+        """Scores a candidate on the held-out data, and the float model too where that was not done yet.
+
+        Args:
+            model: The candidate.
+            precision: What its float layers run in.
+            items: Of the data, drawn at random, the same at each call; None is all.
+
+        Raises:
+            ValueError: There are no held-out data.
+            MetricError: The metric fails on a model.
+            DeviceError: The device refuses a model.
+        """
+        if self._held_out is None:
+            msg = "there are no held-out data to score on."
+            raise ValueError(msg)
+        scorer = self._held_out
+        indices = None if items is None else drawn_items(len(scorer), items)
+        if items not in self._float_held_out:
+            self._stage("scoring the float model on held-out data")
+            self._float_held_out[items] = scorer.of(self._model, RuntimePrecision.F32)(indices)
+        self._stage("scoring a candidate on held-out data")
+        mean, scores = scorer.of(model, precision)(indices)
+        drop = drop_between(self._float_held_out[items], (mean, scores))
+        return Accuracy(mean, drop, items or scorer.samples(scores), scores)
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
+        """Output arrays of a model in f32, per input; of as many inputs as are run in this time, two in any case.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        self._stage("running a model for its outputs")
+        return F32Runner(self.runtime).outputs(model, inputs, max_seconds)
+
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
+        """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        self._stage("measuring the distortion of a model's outputs")
+        return F32Runner(self.runtime).switched_distortions(runs)
+
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+        """Where a model's time goes, as `profile_model` tells.
+
+        Raises:
+            DeviceError: The device refuses the model.
+        """
+        self._stage("profiling a model")
+        runtime = self.runtime.with_precision(RuntimePrecision.DEFAULT)
+        return profile_model(model, runtime, self._sample, original, plan=plan)
+
+    def _score_float(self, model: ov.Model, patience_s: float) -> Accuracy:
+        self._stage("compiling the float model")
+        score = self._scorer.of(model, RuntimePrecision.F32)
+        self._stage("scoring the float model")
+        if self._items is None:
+            self._items = affordable_items(self._scorer, score, patience_s / 2)
+            if self._items is not None:
+                self._scorer.keep(drawn_items(len(self._scorer), self._items))
+        mean, scores = score(None)
+        return Accuracy(mean, Estimate(0.0, 0.0, 0.0), self._scorer.samples(scores), scores)
+
+    def _whole(self, finalist: Finalist) -> Accuracy:
+        """Its accuracy on all samples, scored again only where that is not known."""
+        known = finalist.evaluation.accuracy
+        if known.outcome is Outcome.FINISHED:
+            return known
+        return self._accuracy(*self._scorer.of(finalist.model, finalist.precision)(None))
+
+    def _accuracy(self, mean: float, scores: Scores) -> Accuracy:
+        return Accuracy(
+            mean, drop_between((self._float_mean, self._float_scores), (mean, scores)), self.float_accuracy.n, scores
+        )
+
+    def _twins(self, model: ov.Model, *, until: float) -> tuple[Compiled | None, list[Latency]]:
+        """The float model against copies of itself; the last of these, and what was measured.
+
+        It is the timer's own error on this machine, and how much a model's latency depends on where its memory happens
+        to lie.
+        """
+        runtime, last, found = self.runtime.with_precision(RuntimePrecision.DEFAULT), None, []
+        for index in range(_TWINS):
+            if time.perf_counter() > until:
+                break
+            twins = [runtime.compile(model) for _ in range(2)]
+            # What is compiled first finds other memory free; it is not always the same of the two.
+            last, other = twins if index % 2 == 0 else reversed(twins)
+            seconds = self._max_latency_seconds / _TWINS
+            found.append(measure_latency([last], [other], self._sample, max_seconds=seconds, seed=index))
+        return last, found
+
+    def _briefly(self, compiled: Compiled) -> Latency:
+        """The ratio of this compilation to that of the baseline."""
+        seconds = self._max_latency_seconds / _TWINS
+        return measure_latency([compiled], [self._baseline], self._sample, max_seconds=seconds)
+
+    def _beside_baseline(self, compiled: Compiled, *, briefly: bool = False) -> Latency:
+        trusted = briefly or self._gate.check()
+        latency = measure_latency(
+            [compiled],
+            [self._baseline],
+            self._sample,
+            max_seconds=0.0 if briefly else self._max_latency_seconds,
+            compilation_sd=self._compilation_sd,
+        )
+        return replace(latency, disturbed=not trusted)
+
+
+def size_bytes(model: ov.Model) -> int:
+    """Bytes of a model's constants, those of bodies included: what its weights take on disk."""
+    operations = model.get_ops()
+    own = sum(int(op.get_byte_size()) for op in operations if op.get_type_name() == "Constant")
+    return own + sum(size_bytes(body) for op in operations for body in bodies(op))

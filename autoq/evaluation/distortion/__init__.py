@@ -1,0 +1,16 @@
+"""Distortion of outputs, and what a device refuses to run."""
+
+from autoq.evaluation.distortion._distortion import SwitchedRuns, distortion, switched_distortions
+from autoq.evaluation.distortion._f32_runner import F32Runner
+from autoq.evaluation.distortion._halving import refused_groups
+from autoq.evaluation.distortion._refused import Accepted, accepted
+
+__all__ = [
+    "Accepted",
+    "F32Runner",
+    "SwitchedRuns",
+    "accepted",
+    "distortion",
+    "refused_groups",
+    "switched_distortions",
+]

@@ -1,0 +1,236 @@
+"""How far a candidate's outputs are from the float model's, without labels."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from scipy import special
+
+from autoq.calibration import Feed
+from autoq.core import DeviceError, DistortionMeasure, ResetState, reason
+from autoq.evaluation.device import Outputs, RuntimeConfig
+from autoq.evaluation.metrics import OutputKind, SeenOutputs
+
+Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+_FEWEST_INPUTS = 4
+_SMALLEST = 1e-12
+
+
+def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure = DistortionMeasure.NMSE) -> float:
+    """Distance of a candidate's outputs from the float model's; 0 is the float model.
+
+    Args:
+        reference: Per input, the float model's output arrays.
+        outputs: Likewise for the candidate; where shapes differ, what both have is compared, and what only one has
+            counts as distortion.
+        measure: What is measured, averaged over outputs.
+    """
+    classes = _classes(reference)
+    parts = np.array([_parts(a, b, measure, classes) for a, b in zip(reference, outputs, strict=True)])
+    return float(_combined(parts[None], reference, measure, classes)[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchedRuns:
+    """What is to be run of one model with switches.
+
+    Attributes:
+        model: With switches, see `CandidateBuilder.build_switchable`.
+        inputs: Without the switches.
+        switches: Settings, [n, units].
+        name: Of the input that takes them.
+        measure: What is measured.
+        needed: The first so many settings are those that matter.
+        max_seconds: As many of the inputs are used, the first ones, as fit into this time; four in any case.
+        limit_s: What even four inputs may take: as many as fit, one in any case, and where that one does not, the
+            settings that matter alone.
+    """
+
+    model: ov.Model
+    inputs: Sequence[Feed]
+    switches: NDArray[np.float32]
+    name: str
+    measure: DistortionMeasure
+    needed: int
+    max_seconds: float
+    limit_s: float = math.inf
+
+    def affordable(self, each_s: float) -> tuple[int, int]:
+        """How many settings are run, and on how many inputs, where one inference takes so many seconds."""
+        settings, each_s = len(self.switches), max(each_s, 1e-9)
+        if self.limit_s < settings * each_s:
+            settings = self.needed
+        fewest = min(_FEWEST_INPUTS, max(self.limit_s / (settings * each_s), 1))
+        return settings, int(min(max(self.max_seconds / (settings * each_s), fewest), len(self.inputs)))
+
+
+def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: Progress | None = None) -> Floats:
+    """Distortion of one model under each setting of its switches, beside all switches at 0.
+
+    Args:
+        runs: The model, its inputs and settings.
+        runtime: Compile settings.
+        progress: Called with the settings that are done, and all of them.
+
+    Returns:
+        [n], or of the settings that matter where there is no time for the others.
+
+    Raises:
+        DeviceError: The device refuses the model, or inference fails.
+    """
+    inputs, switches, measure = runs.inputs, runs.switches, runs.measure
+    compiled = runtime.compile(runs.model).compiled_model
+    try:
+        request = compiled.create_infer_request()
+        off = np.zeros(switches.shape[1], np.float32)
+
+        def run(feed: Feed, setting: NDArray[np.float32]) -> list[NDArray[np.generic]]:
+            if runtime.reset_state is ResetState.SAMPLE:
+                request.reset_state()
+            return [np.array(value) for value in request.infer({**feed, runs.name: setting}).values()]
+
+        run(inputs[0], off)
+        request.reset_state()
+        started = time.perf_counter()
+        reference = [run(feed, off) for feed in inputs[:_FEWEST_INPUTS]]
+        for outputs in reference:
+            _parts(outputs, outputs, measure, _classes([outputs]))
+        count, used = runs.affordable((time.perf_counter() - started) / len(reference))
+        reference = [*reference[:used], *(run(feed, off) for feed in inputs[_FEWEST_INPUTS:used])]
+        classes = _classes(reference)
+        parts = []
+        for setting in switches[:count]:
+            request.reset_state()
+            parts.append(
+                [
+                    _parts(truth, run(feed, setting), measure, classes)
+                    for truth, feed in zip(reference, inputs[:used], strict=True)
+                ]
+            )
+            if progress is not None:
+                progress(len(parts), count)
+    except RuntimeError as error:
+        msg = f"inference fails: {reason(error)}"
+        raise DeviceError(msg) from error
+    return _combined(np.array(parts), reference, measure, classes)
+
+
+def _parts(
+    reference: Sequence[NDArray[np.generic]],
+    outputs: Sequence[NDArray[np.generic]],
+    measure: DistortionMeasure,
+    classes: Sequence[SeenOutputs],
+) -> list[float]:
+    """What one input contributes to the distortion of each output."""
+    pairs = zip(reference, outputs, classes, strict=True)
+    return [_part(a, b, measure, seen) for a, b, seen in pairs]
+
+
+def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure, classes: SeenOutputs) -> float:
+    """What one output contributes.
+
+    Where shapes differ, as of a detector that finds one box less, what both have is compared: what only one has counts
+    as if the other had zeros there, and as classes that are all alike.
+    """
+    common, candidate = (truth, actual) if truth.shape == actual.shape else _common(truth, actual)
+    if measure is DistortionMeasure.NMSE:
+        error = _sum_of_squares(_floats(candidate) - _floats(common))
+        if common is truth:
+            return error
+        pairs = ((truth, common), (actual, candidate))
+        return error + sum(_sum_of_squares(_floats(a)) - _sum_of_squares(_floats(b)) for a, b in pairs)
+    if measure is DistortionMeasure.COSINE:
+        rows, candidates = (np.asarray(values, np.float64) for values in (common, candidate))
+        lengths = float(np.linalg.norm(np.float64(truth)) * np.linalg.norm(np.float64(actual)))
+        return 1 - float(np.sum(rows * candidates)) / lengths if lengths > 0 else float(np.any(truth) != np.any(actual))
+    logs, others = (log_probabilities_of(values, classes) for values in (common, candidate))
+    alone = _row_count(truth, classes) + _row_count(actual, classes) - 2 * _row_count(common, classes)
+    return float(np.sum(np.exp(logs) * (logs - others))) + alone * math.log(max(logs.shape[-1], 1))
+
+
+def _common(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The beginnings of two arrays that have one shape."""
+    if first.ndim != second.ndim:
+        first, second = first.ravel(), second.ravel()
+    shared = tuple(slice(min(sizes)) for sizes in zip(first.shape, second.shape, strict=True))
+    return first[shared], second[shared]
+
+
+def _floats(values: NDArray[Any]) -> NDArray[Any]:
+    """Values to reckon with; those of float32 as they are, since the logits of a language model are millions."""
+    return values if values.dtype == np.float32 else np.asarray(values, np.float64)
+
+
+def _sum_of_squares(values: NDArray[Any]) -> float:
+    flat = values.ravel()
+    return float(np.dot(flat, flat))
+
+
+def _classes(reference: Outputs) -> list[SeenOutputs]:
+    """What the float model's outputs are, decided on all of them, by port."""
+    found = []
+    for arrays in zip(*reference, strict=True):
+        seen = SeenOutputs()
+        for array in arrays:
+            seen.update(array)
+        found.append(seen)
+    return found
+
+
+def _row_count(values: NDArray[Any], classes: SeenOutputs) -> int:
+    """Number of classifications in an output."""
+    if classes.kind is OutputKind.SHARES:
+        return int(values.size)
+    return int(np.prod(np.delete(values.shape, classes.axis))) if values.ndim else 1
+
+
+def log_probabilities_of(values: NDArray[Any], classes: SeenOutputs) -> Floats:
+    """Logarithms of the probabilities that an output gives to its classes, [..., classes].
+
+    1. Probabilities that add up to one, along whichever axis, are these.
+    2. Other numbers in [0, 1] are each the probability of yes, beside no.
+    3. A single number is the logit of yes.
+    4. Else, numbers along the last axis are logits.
+
+    Args:
+        values: The output, of the float model or of a candidate.
+        classes: What the float model's are.
+    """
+    numbers = np.atleast_1d(np.asarray(values, np.float64))
+    if classes.kind is OutputKind.PROBABILITIES:
+        shares = np.maximum(np.moveaxis(numbers, classes.axis, -1), _SMALLEST)
+        return np.asarray(np.log(shares / shares.sum(axis=-1, keepdims=True)))
+    if classes.kind is OutputKind.SHARES:
+        yes = np.clip(numbers, _SMALLEST, 1 - _SMALLEST)
+        return np.log(np.stack([yes, 1 - yes], axis=-1))
+    if numbers.shape[-1] == 1:
+        return np.asarray(-np.logaddexp(0, np.concatenate([-numbers, numbers], axis=-1)), np.float64)
+    return np.asarray(special.log_softmax(numbers, axis=-1), np.float64) if numbers.size else numbers
+
+
+def _combined(parts: Floats, reference: Outputs, measure: DistortionMeasure, classes: Sequence[SeenOutputs]) -> Floats:
+    """Mean over outputs of the sum over inputs, each by its own size; parts [settings, inputs, outputs]."""
+    sizes = []
+    for port in range(parts.shape[2]):
+        arrays = [outputs[port] for outputs in reference]
+        if measure is DistortionMeasure.NMSE:
+            values = [_floats(array) for array in arrays]
+            total, count = sum(array.sum(dtype=np.float64) for array in values), sum(array.size for array in values)
+            mean = total / max(count, 1)
+            spread = sum(_sum_of_squares(array - array.dtype.type(mean)) for array in values)
+            sizes.append(spread if spread > 0 else 1.0)
+        elif measure is DistortionMeasure.KL:
+            rows = sum(_row_count(array, classes[port]) for array in arrays)
+            sizes.append(float(max(rows, 1)))
+        else:
+            sizes.append(float(len(arrays)))
+    return np.asarray((parts.sum(axis=1) / np.array(sizes)).mean(axis=1), np.float64)

@@ -1,0 +1,19 @@
+"""What the device ran: layers, precisions, profiles."""
+
+from autoq.evaluation.execution._executed import ExecutedLayer, ExecutionReport
+from autoq.evaluation.execution._execution import execution_report, layer_times
+from autoq.evaluation.execution._profile import LayerProfile, Profile, profile_model
+from autoq.evaluation.execution._profile_brief import PROFILE_COLUMNS, profile_rows, profile_summary
+
+__all__ = [
+    "PROFILE_COLUMNS",
+    "ExecutedLayer",
+    "ExecutionReport",
+    "LayerProfile",
+    "Profile",
+    "execution_report",
+    "layer_times",
+    "profile_model",
+    "profile_rows",
+    "profile_summary",
+]

@@ -1,0 +1,192 @@
+"""Where a model's time goes on a device: by layer, and by the quantizer groups that plans speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import openvino as ov
+
+from autoq.calibration import Feed
+from autoq.core import QuantizationPlan, brief_repr
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.execution._executed import ExecutedLayer
+from autoq.evaluation.execution._executed_ops import executed_ops
+from autoq.evaluation.execution._execution import KernelClock
+from autoq.evaluation.execution._why_float import WhyFloat
+from autoq.evaluation.latency import time_bursts
+from autoq.graph import QuantizationGraph
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProfile:
+    """One layer that a device executes, and its time.
+
+    Attributes:
+        name: Of the node of the execution graph.
+        type: The plugin's layer type (`Convolution`, `FullyConnected`, ...).
+        precision: What it computes in (`u8`, `i8`, `bf16`, `f32`, ...); "unknown" where the device does not say.
+        kernel: The plugin's primitive (`brgconv_avx512_amx_i8`, ...).
+        ops: Unique names of the model's operations that it executes, in topological order; none where the device put
+            the layer in, to change a layout or a type.
+        ms: Median of its time over inferences, counted by the device.
+        share: Of the sum over all layers.
+        groups: Quantizer groups of its operations, in topological order; where those have none, of its quantizers.
+        why_not_int8: One sentence; None where it computes in int8.
+    """
+
+    name: str
+    type: str
+    precision: str
+    kernel: str
+    ops: tuple[str, ...]
+    ms: float
+    share: float
+    groups: tuple[str, ...]
+    why_not_int8: str | None
+
+    __repr__ = brief_repr
+
+    @property
+    def group(self) -> str | None:
+        """The group that its time counts for: the first; None where it belongs to none."""
+        return self.groups[0] if self.groups else None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Where a model's time goes on a device.
+
+    Attributes:
+        layers: What runs, in order.
+        wall_ms: Median time of an inference without counting, from a compilation of its own.
+        runtime: Effective compile properties of that.
+    """
+
+    layers: tuple[LayerProfile, ...]
+    wall_ms: float
+    runtime: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        from autoq.evaluation.execution._profile_brief import profile_lines
+
+        return "\n".join(profile_lines(self))
+
+    def _repr_html_(self) -> str:
+        from autoq.evaluation.execution._profile_brief import profile_html
+
+        return profile_html(self)
+
+    @property
+    def kernels_ms(self) -> float:
+        """Sum over the layers."""
+        return sum(layer.ms for layer in self.layers)
+
+    @property
+    def residual_ms(self) -> float:
+        """Wall time less the sum over the layers.
+
+        That is what the device does between layers, the call, and what the counters miss: a CPU's count whole
+        microseconds. On a busy machine it is large: each layer's median leaves out the inferences in which that layer
+        was disturbed, but hardly an inference passes undisturbed. It is below zero where counting slows layers down by
+        more, where the device runs layers at the same time, or since two compilations of one model differ by a few
+        percent.
+        """
+        return self.wall_ms - self.kernels_ms
+
+    @property
+    def groups_ms(self) -> dict[str, float]:
+        """Time by quantizer group, the longest first; a layer of several groups counts for the first of them."""
+        found: dict[str, float] = {}
+        for layer in self.layers:
+            if layer.group is not None:
+                found[layer.group] = found.get(layer.group, 0.0) + layer.ms
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    @property
+    def ungrouped_ms(self) -> float:
+        """Time of layers that belong to no group."""
+        return sum(layer.ms for layer in self.layers if layer.group is None)
+
+    @property
+    def int8_ms(self) -> float:
+        """Time of layers that compute in int8."""
+        return sum(layer.ms for layer in self.layers if layer.why_not_int8 is None)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per layer, in the order of `layers`."""
+        import pandas as pd
+
+        return pd.DataFrame([{**asdict(layer), "group": layer.group} for layer in self.layers])
+
+
+def profile_model(
+    model: ov.Model,
+    runtime: RuntimeConfig,
+    sample: Feed,
+    original: QuantizationGraph,
+    *,
+    plan: QuantizationPlan | None = None,
+    bursts: int = 10,
+) -> Profile:
+    """Measures how long a device takes for each layer of a model, and tells why it is not int8.
+
+    The model is compiled twice, with and without counting. Both run in alternating bursts, so that what disturbs the
+    one disturbs the other.
+
+    Args:
+        model: Float, or with quantizers.
+        runtime: Compile settings.
+        sample: Input to run.
+        original: The graph of the float model that `model` was made of, whose groups the layers are given to; its own,
+            where it is float.
+        plan: What the model was quantized by, if that is known.
+        bursts: Pairs of bursts.
+
+    Raises:
+        DeviceError: The device refuses the model.
+    """
+    plain, clock = runtime.compile(model), KernelClock(model, runtime)
+    wall = time_bursts(plain, sample, bursts, lambda size: clock.run(sample, size))
+    timed = clock.layers()
+    total = sum(ms for _, ms in timed)
+    executed = executed_ops(model, [layer for layer, _ in timed])
+    why = WhyFloat.of(model, original, plan)
+    of_site = {site: group.name for group in original.groups for site in group.sites}
+    layers = tuple(
+        _profiled(layer, ms, total, ops, _groups(ops, why.group_of) or _groups(map(_site, ops), of_site), why)
+        for (layer, ms), ops in zip(timed, executed, strict=True)
+    )
+    return Profile(layers, float(np.median(wall)), dict(plain.properties))
+
+
+def _profiled(
+    layer: ExecutedLayer, ms: float, total: float, ops: tuple[str, ...], groups: tuple[str, ...], why: WhyFloat
+) -> LayerProfile:
+    return LayerProfile(
+        name=layer.name,
+        type=layer.type,
+        precision=layer.precision,
+        kernel=layer.kernel,
+        ops=ops,
+        ms=ms,
+        share=ms / total if total else 0.0,
+        groups=groups,
+        why_not_int8=why.explain(layer, ops),
+    )
+
+
+def _site(op: str) -> str:
+    """The site that a quantizer stands at: a FakeConvert is named `fc`, a part of a weight's `{site}/subtract`."""
+    name = op.rpartition("/")[0] if op.rpartition("/")[2] in {"convert", "subtract"} else op
+    return name.replace("/fc_", "/fq_")
+
+
+def _groups(names: Iterable[str], group_of: Mapping[str, str]) -> tuple[str, ...]:
+    """Groups of operations or sites, each once."""
+    return tuple(dict.fromkeys(group_of[name] for name in names if name in group_of))

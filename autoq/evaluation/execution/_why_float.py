@@ -1,0 +1,162 @@
+"""Why a layer is not int8: from what stands on its inputs, what the placement says, and what the device runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import openvino as ov
+
+from autoq.core import Precision, QuantizationPlan
+from autoq.evaluation.execution._executed import ExecutedLayer
+from autoq.graph import Decision, OperandQuantizer, QuantizationGraph, standing_quantizers, unique_names
+
+# The fewest levels of a weight that OpenVINO takes for 8 bits: those of a symmetric one.
+_LEVELS_OF_INT8_WEIGHT = 2 * Precision.INT8.highest + 1
+_INT8 = frozenset({"i8", "u8"})
+_CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
+_DENSE = frozenset({"Convolution", "ConvolutionBackpropData", "MatMul"})
+_CONVOLUTIONS = (_DENSE - {"MatMul"}) | {"GroupConvolution", "GroupConvolutionBackpropData"}
+
+
+@dataclass(frozen=True)
+class WhyFloat:
+    """What is known of a model, to say why a layer of it is not int8.
+
+    Attributes:
+        types: OpenVINO type by operation.
+        standing: What stands on the inputs of operations that have an int8 kernel.
+        decisions: Why operations of the float model get quantizers, or none.
+        group_of: Name of the group by operation.
+        plan: What the model was quantized by; None where it does not say.
+    """
+
+    types: dict[str, str]
+    standing: dict[str, tuple[OperandQuantizer, ...]]
+    decisions: dict[str, Decision]
+    group_of: dict[str, str]
+    plan: QuantizationPlan | None
+
+    @classmethod
+    def of(cls, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None) -> WhyFloat:
+        """Reads what is known.
+
+        Args:
+            model: What was compiled.
+            original: The graph of the float model that it was made of; of itself, where it is float.
+            plan: What it was quantized by.
+        """
+        return cls(
+            types={name: node.get_type_name() for name, node in unique_names(model).items()},
+            standing=standing_quantizers(model),
+            decisions={decision.op: decision for decision in original.decisions},
+            group_of={op: group.name for group in original.groups for op in group.ops},
+            plan=plan,
+        )
+
+    @property
+    def is_float(self) -> bool:
+        """Whether the model has no quantizer at all."""
+        return not any(operand.quantizer for operands in self.standing.values() for operand in operands)
+
+    def explain(self, layer: ExecutedLayer, ops: Sequence[str]) -> str | None:
+        """Why a layer does not run in int8, in one sentence; None where it does.
+
+        1. It names no operation of the model: the device put it in, or made it of one that it took apart.
+        2. It runs a model inside of it, an If or a loop.
+        3. It executes quantizers alone, which read floats.
+        4. It runs on integers that are no quantized floats.
+        5. An operation that has an int8 kernel stands on quantizers, on all, on some, or on the weights' alone.
+        6. It stands on none, though the placement has some for it.
+        7. The placement has none for any of its operations.
+
+        Args:
+            layer: What runs.
+            ops: The operations that it executes, in topological order.
+        """
+        if layer.is_int8:
+            return None
+        computing = [op for op in ops if op in self.decisions]
+        if (special := _special(layer, ops, computing)) is not None:
+            return special
+        for op in computing:
+            if any(operand.quantizer for operand in self.standing.get(op, ())):
+                return self._on_quantizers(layer, op)
+            if self.decisions[op].quantized:
+                return self._left_out(op)
+        # Of what is merged into one kernel, the first that can be quantized at all is what it is about.
+        return self._not_placed(layer, next((op for op in computing if op in self.standing), computing[0]))
+
+    def _on_quantizers(self, layer: ExecutedLayer, op: str) -> str:
+        """Case 5."""
+        operands = self.standing[op]
+        if self.types[op] == "Gather":
+            return "only its table is quantized: it looks numbers up and computes nothing"
+        missing = [operand for operand in operands if operand.quantizer is None]
+        if not missing:
+            notes = _peculiarities(self.types[op], operands)
+            cause = f", probably since {' and '.join(notes)}" if notes else ""
+            if not notes and not self.decisions[op].quantized:
+                cause = f"; no quantizer is placed for it: {self._not_placed(layer, op)}"
+            return f"its inputs are quantized, but the device runs {layer.kernel}{cause}"
+        if all(operand.is_weight for operand in operands if operand.quantizer):
+            precision = self._precision(op)
+            asked = precision is not None and precision.weights_only
+            return f"only its weights are quantized{', as the plan asks' if asked else ''}: it computes in float"
+        sources = ", ".join(f"{operand.port} ({operand.source})" for operand in missing)
+        return f"no quantizer stands on input {sources}, though one does on another"
+
+    def _left_out(self, op: str) -> str:
+        """Case 6."""
+        if self.is_float:
+            return "the model is float: quantizing it puts quantizers on its inputs"
+        if (precision := self._precision(op)) is not None and precision.is_float:
+            return "the plan leaves its group in float"
+        return "no quantizer stands on its inputs, though its group could have them"
+
+    def _not_placed(self, layer: ExecutedLayer, op: str) -> str:
+        """Case 7."""
+        head = self.decisions[op].fused_into
+        if head not in self.decisions:  # it stands for itself, or with a model input
+            return self.decisions[op].reason
+        if self.decisions[head].quantized:
+            return f"was expected to run fused into {head}, but the device runs {layer.kernel} for it"
+        return f"goes with {head}: {self.decisions[head].reason}"
+
+    def _precision(self, op: str) -> Precision | None:
+        return None if self.plan is None or op not in self.group_of else self.plan.precision(self.group_of[op])
+
+
+def _special(layer: ExecutedLayer, ops: Sequence[str], computing: Sequence[str]) -> str | None:
+    """Cases 1 to 4."""
+    if not ops:
+        return "put in by the device: it names no operation of the model"
+    if layer.type in _CONTAINERS:
+        return "runs what is inside of it, whose layers the device does not tell"
+    if not computing:
+        return "belongs to a quantizer, which reads floats"
+    if layer.precision in _INT8:
+        return "moves or compares integers of the model's own"
+    return None
+
+
+def _peculiarities(kind: str, operands: Sequence[OperandQuantizer]) -> list[str]:
+    """What of a layer's quantizers is known to keep it from int8 on a CPU; each was seen to do so."""
+    found = []
+    if kind in _CONVOLUTIONS and not any(operand.is_weight for operand in operands):
+        found.append("its weights are no constant")
+    for operand in operands:
+        quantizer = operand.quantizer
+        if quantizer is None:
+            continue
+        if quantizer.is_float:
+            found.append("they are quantized to 8-bit floating point")
+        elif quantizer.levels > Precision.INT8.levels:
+            found.append(f"a quantizer has {quantizer.levels} levels, not {Precision.INT8.levels}")
+        elif operand.is_weight and quantizer.levels < _LEVELS_OF_INT8_WEIGHT:
+            found.append(f"its weights have {quantizer.levels} levels, not {Precision.INT8.levels}")
+        elif operand.is_weight and not quantizer.symmetric:
+            found.append("its weights have zero points")
+        elif not operand.is_weight and quantizer.per_channel and kind in _DENSE:
+            found.append("its activations are quantized per channel")
+    return list(dict.fromkeys(found))

@@ -1,0 +1,111 @@
+"""What crosses from one process to another: a user's objects by value, models as unnamed files in OpenVINO's format."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import cloudpickle
+import openvino as ov
+
+from autoq.core import AutoqError, ModelError, named_reason, reason, temporary_folder
+from autoq.evaluation.isolation._channel import Message
+from autoq.graph import core
+
+
+@contextmanager
+def packed(value: Any) -> Iterator[tuple[Message, Sequence[int]]]:  # anything that can be pickled
+    """An object as a message.
+
+    Functions and classes that no module holds (of `__main__`, of a notebook, lambdas) cross by value. A model crosses
+    as two files that are unlinked as soon as they are written: nothing is left behind, however a process ends.
+
+    Args:
+        value: The object; models may stand anywhere in it.
+
+    Yields:
+        Bytes, and descriptors of the files that belong to them, open until the end of the block.
+
+    Raises:
+        PicklingError: It cannot be pickled.
+        ModelError: A model cannot be written.
+    """
+    with ExitStack() as stack:
+        buffer = io.BytesIO()
+        pickler = _Pickler(buffer, stack)
+        try:
+            pickler.dump(value)
+        except AutoqError:
+            raise
+        except Exception as error:
+            msg = named_reason(error)
+            raise pickle.PicklingError(msg) from error
+        yield buffer.getbuffer(), pickler.files
+
+
+def unpacked(message: Message, files: Sequence[int]) -> Any:  # what was packed
+    """The object of a message; its files are closed.
+
+    Raises:
+        Exception: (Importing its modules raised, or the object did) it cannot be made here.
+    """
+    try:
+        return _Unpickler(io.BytesIO(message), files).load()
+    finally:
+        for file in files:
+            os.close(file)
+
+
+def files_of_modules() -> dict[str, str]:
+    """Modules of this process by name, with the files they were read from.
+
+    A module can have been read from a file that no import path leads to.
+    """
+    specs = {name: getattr(module, "__spec__", None) for name, module in list(sys.modules.items()) if "." not in name}
+    return {name: spec.origin for name, spec in specs.items() if spec and spec.origin and spec.origin.endswith(".py")}
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    """Keeps the files of the models it meets."""
+
+    def __init__(self, buffer: io.BytesIO, stack: ExitStack) -> None:
+        super().__init__(buffer)
+        self.files: list[int] = []
+        self._stack = stack
+
+    def persistent_id(self, obj: Any) -> tuple[int, int] | None:  # any object
+        if not isinstance(obj, ov.Model):
+            return None
+        first = len(self.files)
+        with temporary_folder() as folder:
+            xml = folder / "model.xml"
+            try:
+                ov.serialize(obj, xml)
+            except RuntimeError as error:
+                msg = f"model {obj.get_friendly_name()!r} cannot be sent to another process: {reason(error)}"
+                raise ModelError(msg) from error
+            for path in (xml, xml.with_suffix(".bin")):
+                file = os.open(path, os.O_RDONLY)
+                self._stack.callback(os.close, file)
+                self.files.append(file)
+        return first, first + 1
+
+    def reducer_override(self, obj: Any) -> Any:  # any object
+        if isinstance(obj, ov.PartialShape):
+            return ov.PartialShape, (str(obj),)
+        return super().reducer_override(obj)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, buffer: io.BytesIO, files: Sequence[int]) -> None:
+        super().__init__(buffer)
+        self._files = files
+
+    def persistent_load(self, pid: tuple[int, int]) -> ov.Model:
+        xml, weights = (f"/proc/self/fd/{self._files[index]}" for index in pid)
+        return core().read_model(xml, weights)

@@ -1,0 +1,191 @@
+"""An evaluator in a process of its own: a device that crashes or hangs is a failed candidate, not a failed search."""
+
+from __future__ import annotations
+
+import math
+import pickle
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration import Feed
+from autoq.core import AutoqError, ConfigError, DeviceLostError, QuantizationPlan, RuntimePrecision
+from autoq.evaluation.candidate import Contest, Evaluation, Evaluator, Finalist, FloatResults
+from autoq.evaluation.device import Outputs, RuntimeConfig
+from autoq.evaluation.distortion import SwitchedRuns
+from autoq.evaluation.execution import Profile
+from autoq.evaluation.isolation._crossing import packed
+from autoq.evaluation.isolation._process import DeviceProcess
+from autoq.evaluation.latency import Latency
+from autoq.evaluation.scoring import Accuracy, item_count
+from autoq.graph import QuantizationGraph
+
+# Without a limit of the user's, a candidate has as much time as this many float models, but no less than so long.
+_FLOAT_MODELS = 20
+_SHORTEST_S = 60.0
+# The float model is scored in f32, compiled and timed several times; starting the process is no candidate's fault.
+_TRIALS_OF_FLOAT_MODEL = 10
+_SLOW = 20
+# What is asked for shortly before the end of a search has as long as the longest candidate, twice.
+_LATE = 2.0
+_LEAST_LATE_S = 2.0
+
+
+class IsolatedEvaluator:
+    """An `Evaluator` in a process of its own, under a watchdog.
+
+    A process that ends or hangs is started anew for the next candidate; what is known of the float model is carried
+    over. To be closed, or used as a context.
+
+    Args:
+        model: The float model.
+        runtime: Compile settings.
+        timeout_s: For one candidate; by default 20 times what the float model took, and a minute at least. The float
+            model, which is measured several times, has 10 times as long and a minute at least; without it no limit.
+        ends: Moment of `time.monotonic()` from which on nothing has more time than the longest candidate took, twice.
+        process: Started in advance, owned from here on; by default one is started now.
+        arguments: The others that `Evaluator` takes.
+
+    Raises:
+        ConfigError: Data or a function cannot be sent to another process.
+        DeviceError: The float model crashes the process, or gives no answer.
+        AutoqError: As `Evaluator` raises it.
+    """
+
+    def __init__(
+        self,
+        model: ov.Model,
+        *,
+        runtime: RuntimeConfig,
+        timeout_s: float | None = None,
+        ends: float = math.inf,
+        process: DeviceProcess | None = None,
+        **arguments: Any,  # of Evaluator
+    ) -> None:
+        self.runtime = runtime
+        self._arguments: dict[str, Any] = {"model": model, "runtime": runtime, **arguments}
+        self._ends, self._longest_s = ends, _LEAST_LATE_S
+        started = time.monotonic()
+        own = None if timeout_s is None else _time_for_float_model(timeout_s)
+        self._process = _made(DeviceProcess() if process is None else process, self._arguments, timeout_s=own)
+        if timeout_s is None:
+            timeout_s = max(_SHORTEST_S, _FLOAT_MODELS * (time.monotonic() - started))
+        self._timeout_s = timeout_s
+        self._arguments["float_results"] = self._float_results = cast("FloatResults", self._ask("float_results"))
+        self._longest_s = max(self._longest_s, self.float_seconds)
+
+    @property
+    def float_accuracy(self) -> Accuracy:
+        """Scores of the float model in f32."""
+        return self._float_results.accuracy
+
+    @property
+    def float_latency(self) -> Latency:
+        """The float model beside itself."""
+        return self._float_results.latency
+
+    @property
+    def float_seconds(self) -> float:
+        """Wall time of scoring the float model, compiling it once and timing it."""
+        return self._float_results.seconds
+
+    def evaluate(
+        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """As `Evaluator.evaluate`.
+
+        Raises:
+            DeviceError: The candidate crashes the process, or gives no answer; or as `Evaluator` raises it.
+            DeviceLostError: The process could not be started again after an earlier candidate.
+        """
+        found = cast("tuple[Evaluation, dict[str, float]]", self._ask("evaluate", model, precision, contest))
+        self._longest_s = max(self._longest_s, sum(found[1].values()))
+        return found
+
+    def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
+        """As `Evaluator.remeasure`; raises as `evaluate` does."""
+        count = len(finalists) + 1
+        return cast(
+            "list[Evaluation]", self._ask("remeasure", finalists, max_seconds, candidates=count, besides_s=max_seconds)
+        )
+
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+        """As `Evaluator.score_held_out`; raises as `evaluate` does."""
+        # The float model is scored too, and the data may be more than a candidate is usually scored on.
+        samples = self.float_accuracy.n, item_count(self._arguments.get("holdout"))
+        count = 2 * (1 + samples[1] // max(samples[0], 1))
+        return cast("Accuracy", self._ask("score_held_out", model, precision, items, candidates=count))
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
+        """As `Evaluator.outputs`; raises as `evaluate` does."""
+        return cast("Outputs", self._ask("outputs", model, inputs, max_seconds))
+
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
+        """As `Evaluator.switched_distortions`; raises as `evaluate` does."""
+        # The fewest inputs may take longer than the time. What long searches allow them is no patience with a hang.
+        besides_s = _SLOW * runs.max_seconds + (2 * runs.limit_s if math.isfinite(runs.limit_s) else 0.0)
+        return cast("NDArray[np.float64]", self._ask("switched_distortions", runs, besides_s=besides_s))
+
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+        """As `Evaluator.profile`; raises as `evaluate` does."""
+        return cast("Profile", self._ask("profile", model, original, plan))
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(
+        self, name: str, *arguments: Any, candidates: int = 1, besides_s: float = 0.0, **keywords: Any
+    ) -> Any:  # whatever Evaluator gives
+        """Calls a method of the evaluator, or reads an attribute; it has the time of so many candidates, and more."""
+        if not self._process.alive:
+            self._start_again()
+        late_s = max(self._ends - time.monotonic(), 0.0) + _LATE * self._longest_s
+        limit_s = min(candidates * self._timeout_s + besides_s, late_s)
+        return self._process.call(name, *arguments, timeout_s=limit_s, **keywords)
+
+    def _start_again(self) -> None:
+        self._process.close()
+        try:
+            limit_s = _time_for_float_model(self._timeout_s)
+            self._process = _made(DeviceProcess(), self._arguments, timeout_s=limit_s)
+        except AutoqError as error:
+            msg = f"device {self.runtime.device!r} was lost, and does not take the float model again: {error}"
+            raise DeviceLostError(msg) from error
+
+
+def _time_for_float_model(timeout_s: float) -> float:
+    return max(_SHORTEST_S, _TRIALS_OF_FLOAT_MODEL * timeout_s)
+
+
+def _made(process: DeviceProcess, arguments: Mapping[str, Any], *, timeout_s: float | None) -> DeviceProcess:
+    """The process with an evaluator in it."""
+    try:
+        process.make(Evaluator, arguments, timeout_s=timeout_s)
+    except pickle.PicklingError as error:
+        msg = (
+            f"{_unsendable(arguments)} cannot be sent to the device process: {error}; pass what can be pickled, or "
+            "isolate=False to evaluate in this process."
+        )
+        raise ConfigError(msg) from error
+    return process
+
+
+def _unsendable(arguments: Mapping[str, Any]) -> str:
+    for name, value in arguments.items():
+        try:
+            with packed(value):
+                pass
+        except pickle.PicklingError:
+            return name
+    return "the search's data"

@@ -1,0 +1,198 @@
+"""An object in a process of its own, so that what kills or hangs that process takes nothing else along."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from autoq._stopping import held
+from autoq.core import ConfigError, DeviceError, named_reason
+from autoq.evaluation.isolation._channel import Channel
+from autoq.evaluation.isolation._crossing import files_of_modules, packed, unpacked
+
+# The parent's import path comes first: what it can import, its worker can. Its main module is not run again.
+# Who ends a whole job by a signal leaves it to the parent to end this one in order; what it forks is ended as ever.
+_ENTRY = """
+import os, signal, sys
+usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+for number in usual: signal.signal(number, lambda *_: None)
+os.register_at_fork(after_in_child=lambda: [signal.signal(*before) for before in usual.items()])
+sys.path[:] = sys.argv[3:]
+from autoq.evaluation.isolation._worker import serve
+serve(int(sys.argv[1]), int(sys.argv[2]))
+"""
+# A death is noticed at once, or after so long where children of the dead keep the connection open.
+_LOOK_S = 1.0
+# What a process that is to end has for it until it is killed.
+_PATIENCE_S = 5.0
+# Who kills all processes of a job gets to the parent by then: what looks like a fault of the model is none.
+_KILLED_TOO_S = 0.2
+_ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
+
+
+class DeviceProcess:
+    """A new process, in which one object is made, and its methods are called by name.
+
+    It starts at once, and imports what it will need while the parent does other things. It is in a session of its own,
+    so that Ctrl-C reaches the parent alone, and it ends with the parent. What it prints goes where the parent prints.
+    To be closed.
+    """
+
+    def __init__(self) -> None:
+        here, there = socket.socketpair()
+        self._channel = Channel(here)
+        self._doing = "starting"
+        with there, held():
+            entry = [_ENTRY, str(there.fileno()), str(os.getpid()), *sys.path]
+            self._process = subprocess.Popen(  # noqa: S603  # this interpreter
+                [sys.executable, *(f"-W{option}" for option in sys.warnoptions), "-u", "-c", *entry],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[there.fileno()],
+                start_new_session=True,
+            )
+
+    def make(self, make: Callable[..., Any], arguments: Mapping[str, Any], *, timeout_s: float | None) -> None:
+        """Makes the object; to be called once, before anything else. A process in which that fails is gone.
+
+        Args:
+            make: Makes it; takes `arguments`, and `stage: Callable[[str], None]` to tell what it is doing.
+            arguments: By name.
+            timeout_s: Until it must be made, what is left of the start of the process included; None is no limit.
+
+        Raises:
+            ConfigError: An argument cannot be unpickled in the process.
+            DeviceError: The process ends or does not answer.
+            Exception: (Pickling raised) an argument cannot be pickled; (what makes the object raised) any error, with
+                the traceback of the process as its cause.
+        """
+        try:
+            self._exchange(files_of_modules(), (make, (), arguments), timeout_s=timeout_s)
+        except BaseException:
+            self._kill()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked something."""
+        # Nothing arrives that was not asked for but the end of the connection.
+        return self._process.poll() is None and not self._channel.arrives(0)
+
+    def call(self, name: str, *arguments: Any, timeout_s: float | None, **keywords: Any) -> Any:  # of any object
+        """Calls a method, or reads an attribute.
+
+        Args:
+            name: Of the method or attribute.
+            arguments: Of the method.
+            timeout_s: Until the process is killed; None is no limit.
+            keywords: Of the method.
+
+        Raises:
+            DeviceError: The process ended or did not answer; it is gone.
+            Exception: (Pickling or the method raised) as for `make`.
+        """
+        return self._exchange((name, arguments, keywords), timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """Ends the process: by itself, or by force where it does not, or has made nothing yet."""
+        if self._doing == "starting":
+            self._kill()
+            return
+        self._channel.close()
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE_S)
+        finally:
+            self._kill()
+
+    def _exchange(self, *values: Any, timeout_s: float | None) -> Any:  # of any object
+        """Sends these and waits for the answer to the last."""
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        if self._doing != "starting":
+            self._doing = "reading what it was sent"
+        for value in values:
+            with packed(value) as (message, files), self._watched(timeout_s):
+                self._channel.send(message, files, deadline=deadline)
+        with self._watched(timeout_s):
+            kind, answer = self._answer(deadline)
+        if kind == "value":
+            return answer
+        error, trace = answer
+        if kind == "unreadable":
+            msg = (
+                f"the device process cannot load what it is sent: {named_reason(error)}; make it importable "
+                "there, or pass isolate=False to evaluate in this process."
+            )
+            raise ConfigError(msg) from _RemoteError(trace)
+        raise error from _RemoteError(trace)
+
+    def _answer(self, deadline: float) -> tuple[str, Any]:
+        while True:
+            while not self._channel.arrives(min(_LOOK_S, deadline - time.monotonic())):
+                if time.monotonic() >= deadline:
+                    raise TimeoutError
+                if self._process.poll() is not None and not self._channel.arrives(0):
+                    raise EOFError
+            kind, value = unpacked(*self._channel.receive(deadline=deadline))
+            if kind != "stage":
+                return kind, value
+            self._doing = value
+
+    @contextmanager
+    def _watched(self, timeout_s: float | None) -> Iterator[None]:
+        """Ends the process where the exchange with it fails, or is interrupted, and says what it was doing."""
+        try:
+            yield
+        except TimeoutError:
+            self._kill()
+            msg = f"the device process gave no answer for {round(timeout_s or 0, 1):g} s while {self._doing}."
+            raise DeviceError(msg) from None
+        except (EOFError, ConnectionError):
+            msg = f"the device process {self._end()} while {self._doing}."
+            raise DeviceError(msg) from None
+        except BaseException:
+            self._kill()
+            raise
+
+    def _end(self) -> str:
+        """How it ended."""
+        try:
+            status = self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            return "closed its connection"
+        finally:
+            self._channel.close()
+        if -status in _ENDED_FROM_OUTSIDE:
+            time.sleep(_KILLED_TOO_S)
+        if status >= 0:
+            return f"ended with exit status {status}"
+        name = {s.value: s.name for s in signal.Signals}.get(-status, f"signal {-status}")
+        return f"was killed by {name}{' (out of memory?)' if -status == signal.SIGKILL else ''}"
+
+    def _kill(self) -> None:
+        """Kills the process, and those it started."""
+        with held(firmly=True):
+            self._channel.close()
+            # One that was waited for no longer owns its number.
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+
+class _RemoteError(Exception):
+    """The traceback of an error in another process, as the cause of the error here."""
+
+    def __init__(self, trace: str) -> None:
+        super().__init__(trace)
+        self._trace = trace
+
+    def __str__(self) -> str:
+        return f"in the device process:\n{self._trace}"

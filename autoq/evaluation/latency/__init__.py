@@ -1,0 +1,34 @@
+"""Latency: paired timing in alternating bursts."""
+
+from autoq.evaluation.latency._compilations import compilation_spread, compilations_within, compile_pairs
+from autoq.evaluation.latency._conditions import Conditions
+from autoq.evaluation.latency._latency import (
+    MIN_PAIRS,
+    measure_latencies,
+    measure_latency,
+    ratio_of_pairs,
+    time_bursts,
+    widened,
+)
+from autoq.evaluation.latency._latency_record import Latency
+from autoq.evaluation.latency._timed import burst_seconds
+from autoq.evaluation.latency._timer_check import busy_note, shown_faster, speed_text, timer_error
+
+__all__ = [
+    "MIN_PAIRS",
+    "Conditions",
+    "Latency",
+    "burst_seconds",
+    "busy_note",
+    "compilation_spread",
+    "compilations_within",
+    "compile_pairs",
+    "measure_latencies",
+    "measure_latency",
+    "ratio_of_pairs",
+    "shown_faster",
+    "speed_text",
+    "time_bursts",
+    "timer_error",
+    "widened",
+]

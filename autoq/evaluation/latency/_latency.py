@@ -1,0 +1,239 @@
+"""Latency of a candidate beside one pinned baseline, on a machine that does other things too.
+
+Candidate and baseline run in alternating bursts, so that what disturbs the one disturbs the other. The first inference
+of a burst warms the caches that the other model left cold, and is dropped. A pair of bursts gives one ratio of
+medians; pairs, not inferences, are resampled, because inferences of one burst are not independent. What is compiled for
+throughput is kept as busy as it wants to be, and its ratio is that of the time per inference.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from autoq.calibration import Feed
+from autoq.core import DeviceError, Estimate, reason
+from autoq.evaluation.device import Compiled
+from autoq.evaluation.latency._compilations import in_turns
+from autoq.evaluation.latency._conditions import Conditions, Observed
+from autoq.evaluation.latency._latency_record import Latency
+from autoq.evaluation.latency._timed import Timed, quiet_collector
+from autoq.evaluation.statistics import trimmed_mean
+
+# Fewer pairs of bursts do not say how much they differ.
+MIN_PAIRS = 8
+_MIN_ROUNDS = 4
+_RESAMPLES = 2000
+
+
+def measure_latency(
+    candidates: Sequence[Compiled],
+    baselines: Sequence[Compiled],
+    sample: Feed,
+    *,
+    max_seconds: float = 3.0,
+    target_half_width: float = 0.02,
+    confidence: float = 0.95,
+    compilation_sd: float = 0.0,
+    seed: int = 0,
+) -> Latency:
+    """Times a candidate beside a baseline until the ratio is known well enough or the time is up.
+
+    A model that is compiled again is a few percent faster or slower, by where its memory happens to lie. So what holds
+    for the model, and not for one compilation of it, takes several compilations of both, or the spread among them that
+    was measured before.
+
+    Args:
+        candidates: Compilations of the model to be timed.
+        baselines: As many of the model to compare with.
+        sample: Input of both.
+        max_seconds: Cap on the measurement, warm-up not counted; eight pairs of bursts, and four for each of several
+            compilations, are always run.
+        target_half_width: Stop once the interval of the ratio, `compilation_sd` left out, is this narrow, relative to
+            the ratio, and as many bursts again have been run.
+        confidence: Nominal coverage of the interval.
+        compilation_sd: Where there is one compilation of each, by how much the logarithm of the ratio differs from one
+            pair of compilations to the next; 0 gives the interval of these two.
+        seed: Of the bootstrap.
+
+    Raises:
+        DeviceError: Inference fails.
+    """
+    (latency,) = measure_latencies(
+        [candidates],
+        baselines,
+        sample,
+        max_seconds=max_seconds,
+        target_half_width=target_half_width,
+        confidence=confidence,
+        compilation_sd=compilation_sd,
+        seed=seed,
+    )
+    return latency
+
+
+def measure_latencies(
+    candidates: Sequence[Sequence[Compiled]],
+    baselines: Sequence[Compiled],
+    sample: Feed,
+    *,
+    max_seconds: float = 3.0,
+    target_half_width: float = 0.02,
+    confidence: float = 0.95,
+    compilation_sd: float = 0.0,
+    seed: int = 0,
+) -> list[Latency]:
+    """Times several candidates in turn beside one baseline, so that they can be compared with each other too.
+
+    Args:
+        candidates: Compilations of each model to be timed, as many of each as of the baseline.
+        baselines: Compilations of the model to compare with.
+        sample: As in `measure_latency`, as are all others.
+        max_seconds: For all of them together.
+        target_half_width: Of each.
+        confidence: Of each.
+        compilation_sd: Of each.
+        seed: Of the bootstrap.
+
+    Raises:
+        DeviceError: Inference fails.
+    """
+    rng = np.random.default_rng(seed)
+    observed = Observed.now()
+    try:
+        made = in_turns(
+            *([partial(Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))
+        )
+        sets = list(zip(*made, strict=True))
+        rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-MIN_PAIRS // len(sets)))
+        last = 0
+        with quiet_collector():
+            deadline = time.perf_counter() + max_seconds
+            while True:
+                for timed_set in sets:
+                    done = len(timed_set[0].bursts)
+                    for timed in timed_set if done % 2 == 0 else reversed(timed_set):
+                        timed.run(sample)
+                if done + 1 < rounds:
+                    continue
+                if done + 1 == last or time.perf_counter() > deadline:
+                    break
+                # More bursts do not narrow what compilations differ by.
+                if (
+                    not last
+                    and (done + 1 - rounds) % 4 == 0
+                    and all(_narrow(_ratio(row, made[0], rng, confidence, 0.0), target_half_width) for row in made[1:])
+                ):
+                    # An interval that is looked at until it is narrow is narrow by chance too: as many bursts again,
+                    # whatever they say.
+                    last = 2 * (done + 1)
+    except RuntimeError as error:
+        msg = f"inference fails while it is timed: {reason(error)}"
+        raise DeviceError(msg) from error
+    conditions = observed.conditions()
+    return [
+        _latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd), conditions) for row in made[1:]
+    ]
+
+
+def widened(latency: Latency, compilation_sd: float) -> Latency:
+    """The latency of one compilation as one of its model: the interval holds for other compilations too.
+
+    Args:
+        latency: Measured with one compilation of each model, and no `compilation_sd`.
+        compilation_sd: As in `measure_latency`.
+    """
+    logs, confidence = np.array(latency.log_ratios), latency.ratio.confidence
+    rng = np.random.default_rng(0)
+    return replace(latency, ratio=ratio_of_pairs(logs, rng, confidence=confidence, compilation_sd=compilation_sd))
+
+
+def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable[[int], object]) -> NDArray[np.float64]:
+    """Times one compilation in bursts, something else run after each of them.
+
+    Args:
+        compiled: The compilation.
+        sample: Its input.
+        bursts: How many.
+        between: Called after each burst with the inferences that it counted.
+
+    Returns:
+        Milliseconds of each inference, [n].
+    """
+    timed = Timed.warm(compiled, sample)
+    with quiet_collector():
+        for _ in range(bursts):
+            timed.run(sample)
+            between(timed.size)
+    return 1e3 * np.concatenate(timed.bursts)
+
+
+def ratio_of_pairs(
+    log_ratios: NDArray[np.float64], rng: np.random.Generator, *, confidence: float = 0.95, compilation_sd: float = 0.0
+) -> Estimate:
+    """The ratio that pairs of bursts of one compilation say: their median, with its bootstrap interval.
+
+    Args:
+        log_ratios: Logarithm of the ratio of each pair, [pairs].
+        rng: Of the bootstrap.
+        confidence: Nominal coverage of the interval.
+        compilation_sd: As in `measure_latency`.
+    """
+    value = float(np.median(log_ratios))
+    drawn = log_ratios[rng.integers(0, len(log_ratios), (_RESAMPLES, len(log_ratios)))]
+    tail = (1 - confidence) / 2
+    ends = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail]) - value
+    between = float(stats.norm.ppf(1 - tail)) * compilation_sd
+    low, high = value - np.hypot(min(ends[0], 0.0), between), value + np.hypot(max(ends[1], 0.0), between)
+    return Estimate(float(np.exp(value)), float(np.exp(low)), float(np.exp(high)), confidence)
+
+
+def _latency(own: Sequence[Timed], other: Sequence[Timed], ratio: Estimate, conditions: Conditions) -> Latency:
+    """What the bursts of a candidate's compilations and the baseline's come to."""
+    times, baseline = (1e3 * np.concatenate([t for timed in row for t in timed.latencies]) for row in (own, other))
+    p25, p50, p90 = (float(value) for value in np.percentile(times, [25, 50, 90]))
+    return Latency(
+        ratio=ratio,
+        p25_ms=p25,
+        p50_ms=p50,
+        p90_ms=p90,
+        baseline_p50_ms=float(np.median(baseline)),
+        bursts=sum(len(timed.bursts) for timed in own),
+        per_second=1 / float(np.median([np.median(burst) for timed in own for burst in timed.bursts])),
+        conditions=conditions,
+        log_ratios=tuple(np.concatenate(_log_ratios(own, other)).tolist()),
+    )
+
+
+def _log_ratios(own: Sequence[Timed], other: Sequence[Timed]) -> list[NDArray[np.float64]]:
+    """Logarithm of the ratio of each pair of burst medians, [pairs] by compilation."""
+    return [
+        np.log([np.median(a) / np.median(b) for a, b in zip(x.bursts, y.bursts, strict=True)])
+        for x, y in zip(own, other, strict=True)
+    ]
+
+
+def _ratio(
+    own: Sequence[Timed],
+    other: Sequence[Timed],
+    rng: np.random.Generator,
+    confidence: float,
+    compilation_sd: float,
+) -> Estimate:
+    """Ratio of burst medians: the median over bursts, and the trimmed mean over compilations, with its interval."""
+    logs = _log_ratios(own, other)
+    if len(logs) == 1:
+        return ratio_of_pairs(logs[0], rng, confidence=confidence, compilation_sd=compilation_sd)
+    # What bursts of one compilation differ by is in what the compilations differ by.
+    value, low, high = trimmed_mean(np.array([np.median(values) for values in logs]), confidence)
+    return Estimate(float(np.exp(value)), float(np.exp(low)), float(np.exp(high)), confidence)
+
+
+def _narrow(ratio: Estimate, target: float) -> bool:
+    return (ratio.high - ratio.low) / 2 <= target * ratio.value

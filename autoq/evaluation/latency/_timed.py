@@ -1,0 +1,137 @@
+"""Bursts of inferences of one compilation."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration import Feed
+from autoq.evaluation.device import Compiled
+
+Seconds = NDArray[np.float64]
+
+# A burst is long enough for the clock and, beyond five inferences, no longer; fewer where one takes long itself.
+_BURST = 5
+_SHORTEST_BURST_S = 0.003
+_LONGEST_BURST_S = 0.25
+_WARM_UP_AGREEMENT = 0.03
+_MAX_WARM_UP = 12
+
+
+@dataclass(slots=True)
+class Timed:
+    """One compilation and its bursts.
+
+    Attributes:
+        requests: Run it: one, or as many at a time as a model that is compiled for throughput wants.
+        size: Inferences of a burst that are counted.
+        bursts: Seconds that each inference of a burst took the device; of several requests their common mean.
+        latencies: Seconds from the start to the end of each inference.
+    """
+
+    requests: Sequence[ov.InferRequest]
+    size: int = 1
+    bursts: list[Seconds] = field(default_factory=list)
+    latencies: list[Seconds] = field(default_factory=list)
+
+    @classmethod
+    def warm(cls, compiled: Compiled, sample: Feed) -> Timed:
+        """Runs a model until two bursts in a row agree."""
+        requests = [compiled.compiled_model.create_infer_request() for _ in range(_requests(compiled))]
+        # Each request runs in every burst: one that is left running is refused by the next burst.
+        made = cls(requests, size=len(requests))
+        now = made._burst(sample)
+        for _ in range(_MAX_WARM_UP):
+            made.size = max(_burst_size(now), len(requests))
+            before, now = now, made._burst(sample)
+            if abs(now - before) <= _WARM_UP_AGREEMENT * before:
+                break
+        made.size = max(_burst_size(now), len(requests))
+        made.bursts.clear()
+        made.latencies.clear()
+        return made
+
+    def run(self, sample: Feed) -> None:
+        """Adds a burst, the first inference of each request not counted."""
+        for request in self.requests:
+            # What a state collects would make one burst slower than the one before.
+            request.reset_state()
+        if len(self.requests) == 1:
+            burst = _one_by_one(self.requests[0], sample, self.size)
+            latencies = burst
+        else:
+            burst, latencies = _all_at_once(self.requests, sample, self.size)
+        self.bursts.append(burst)
+        self.latencies.append(latencies)
+
+    def _burst(self, sample: Feed) -> float:
+        self.run(sample)
+        return max(float(np.median(self.bursts[-1])), 1e-7)
+
+
+@contextmanager
+def quiet_collector() -> Iterator[None]:
+    """Keeps Python's garbage collector from running inside a burst."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _requests(compiled: Compiled) -> int:
+    """How many inferences at a time a compilation is made for."""
+    if compiled.properties.get("PERFORMANCE_HINT", "LATENCY") == "LATENCY":
+        return 1
+    return int(compiled.properties.get("OPTIMAL_NUMBER_OF_INFER_REQUESTS", 1))
+
+
+def _one_by_one(request: ov.InferRequest, sample: Feed, size: int) -> Seconds:
+    """Seconds of each inference."""
+    request.infer(sample)
+    ticks = np.empty(size + 1, np.int64)
+    ticks[0] = time.perf_counter_ns()
+    for index in range(size):
+        request.infer()
+        ticks[index + 1] = time.perf_counter_ns()
+    return np.diff(ticks) / 1e9
+
+
+def _all_at_once(requests: Sequence[ov.InferRequest], sample: Feed, size: int) -> tuple[Seconds, Seconds]:
+    """Seconds per inference, [1], and from start to end of each, [size]."""
+    for request in requests:
+        request.infer(sample)
+    latencies = np.empty(size)
+    started = time.perf_counter_ns()
+    running: deque[ov.InferRequest] = deque()
+    for request in requests:
+        request.start_async()
+        running.append(request)
+    for index in range(size):
+        request = running.popleft()
+        request.wait()
+        latencies[index] = request.latency / 1e3
+        if index + len(requests) < size:
+            request.start_async()
+            running.append(request)
+    return np.array([(time.perf_counter_ns() - started) / 1e9 / size]), latencies
+
+
+def burst_seconds(seconds: float) -> float:
+    """What a burst takes of a model that takes so long by inference, the first one included."""
+    return (1 + _burst_size(seconds)) * seconds if seconds > 0 else 0.0
+
+
+def _burst_size(seconds: float) -> int:
+    usual = min(_BURST, max(1, int(_LONGEST_BURST_S / seconds)))
+    return max(usual, int(np.ceil(_SHORTEST_BURST_S / seconds)))

@@ -1,0 +1,22 @@
+"""Metrics: scores by sample, metrics of a whole corpus, and those of other packages."""
+
+from autoq.evaluation.metrics._corpus import CorpusMetric, Kept, jackknife_scores
+from autoq.evaluation.metrics._corpus_metrics import CORPUS_METRICS
+from autoq.evaluation.metrics._metrics import METRICS, Metric, Outputs, apply_metric
+from autoq.evaluation.metrics._output_kind import OutputKind, SeenOutputs
+from autoq.evaluation.metrics._resolve import AnyMetric, resolve_metric
+
+__all__ = [
+    "CORPUS_METRICS",
+    "METRICS",
+    "AnyMetric",
+    "CorpusMetric",
+    "Kept",
+    "Metric",
+    "OutputKind",
+    "Outputs",
+    "SeenOutputs",
+    "apply_metric",
+    "jackknife_scores",
+    "resolve_metric",
+]

@@ -1,0 +1,65 @@
+"""What a user may bring as a metric, and the metric that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autoq.core import MetricError, nearest
+from autoq.evaluation.metrics._corpus import CorpusMetric
+from autoq.evaluation.metrics._corpus_metrics import CORPUS_METRICS
+from autoq.evaluation.metrics._metrics import METRICS, Metric, named_metric
+from autoq.evaluation.metrics._stateful import StatefulMetric, stateful_metric
+
+AnyMetric = str | Metric | CorpusMetric | StatefulMetric | Callable[..., Any]
+
+
+def resolve_metric(metric: AnyMetric) -> Metric | CorpusMetric:
+    """A metric by name, or what a user brings as one.
+
+    Args:
+        metric: One of
+
+            1. a name: autoq's own, or of a scorer of scikit-learn; where both have it, it means the same;
+            2. an object with `update(preds, target)` and `compute()`, as torchmetrics has them;
+            3. a function `(outputs, target) -> score`, called with the list of output arrays and the target of one
+               inference;
+            4. a `CorpusMetric`, computed from all samples together, or a `Metric`.
+
+    Raises:
+        MetricError: The name is unknown, or it is none of these.
+    """
+    if isinstance(metric, Metric | CorpusMetric):
+        return metric
+    if isinstance(metric, str):
+        return _named(metric)
+    if isinstance(metric, type):
+        msg = f"metric is the class {metric.__name__}: pass an object of it."
+        raise MetricError(msg)
+    if isinstance(metric, StatefulMetric):
+        return stateful_metric(metric)
+    if not callable(metric):
+        msg = (
+            f"metric is a {type(metric).__name__}: pass a name, a callable (outputs, target) -> score, a CorpusMetric, "
+            "or an object with update and compute."
+        )
+        raise MetricError(msg)
+    return Metric(getattr(metric, "__name__", type(metric).__name__), metric, joined=False)
+
+
+def _named(name: str) -> Metric | CorpusMetric:
+    if name in METRICS:
+        return named_metric(name)
+    if name in CORPUS_METRICS:
+        return CORPUS_METRICS[name]
+    from autoq.evaluation.metrics._sklearn import sklearn_metric, sklearn_names
+
+    theirs = sklearn_names()
+    if name in theirs:
+        return sklearn_metric(name)
+    own = [*METRICS, *CORPUS_METRICS]
+    tail = nearest(name, [*own, *theirs])
+    if not tail.startswith("did you mean"):
+        tail = f"autoq has {', '.join(sorted(own))}; scikit-learn's scorers can be named too."
+    msg = f"metric {name!r} is unknown: {tail}"
+    raise MetricError(msg)

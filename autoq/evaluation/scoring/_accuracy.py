@@ -1,0 +1,270 @@
+"""Per-sample scores, and what they say about a candidate beside the float model on the same samples."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from scipy import stats
+
+from autoq.calibration import Feed, infer_all
+from autoq.core import DeviceError, Estimate, MetricError, reason
+from autoq.evaluation.device import Compiled
+from autoq.evaluation.metrics import (
+    CorpusMetric,
+    Kept,
+    Metric,
+    OutputKind,
+    Outputs,
+    SeenOutputs,
+    apply_metric,
+    jackknife_scores,
+)
+from autoq.evaluation.statistics import tango_interval
+
+Scores = NDArray[np.float64]
+
+# The t interval needs many changes: below this share of the scores it is too narrow, and has no width without any.
+_FEW = 0.25
+# Outputs are scored and dropped in runs of so many inferences or bytes, so that memory does not grow with the data.
+_RUN = 256
+_RUN_BYTES = 64 * 2**20
+
+
+def score(
+    compiled: Compiled,
+    validation: Sequence[tuple[Feed, Any]],
+    metric: Metric | CorpusMetric,
+    kind: OutputKind | None = None,
+) -> Scores:
+    """Scores a model on labelled data.
+
+    Args:
+        compiled: The model.
+        validation: Pairs of inputs and targets.
+        metric: What scores them.
+        kind: Of the first output, as the float model tells; None has this model tell.
+
+    Returns:
+        Scores whose mean is the metric: one per inference, in the order of the data, [n]; for a metric of the whole
+        corpus one per block of inferences, the same blocks for every model.
+
+    Raises:
+        DataError: An item does not fit the model.
+        MetricError: The metric raised, or returned something that is not a score.
+        DeviceError: Inference fails.
+    """
+    return score_and_tell(compiled, validation, metric, kind)[0]
+
+
+def score_and_tell(
+    compiled: Compiled,
+    validation: Sequence[tuple[Feed, Any]],
+    metric: Metric | CorpusMetric,
+    kind: OutputKind | None = None,
+) -> tuple[Scores, OutputKind | None]:
+    """Scores a model, and tells the kind of its first output where the metric has to know it and that is not given.
+
+    The outputs are read once: what they may still turn out to be is scored side by side.
+
+    Args:
+        compiled: As in `score`, as are the others.
+        validation: Likewise.
+        metric: Likewise.
+        kind: Likewise.
+    """
+    if metric.kinds is None or kind is not None:
+        scoring = _scoring(metric if metric.kinds is None or kind is None else metric.kinds(kind), len(validation))
+        _infer(compiled, validation, scoring.take)
+        return scoring.result(), kind
+    seen = SeenOutputs()
+    variants = {possible: _scoring(metric.kinds(possible), len(validation)) for possible in OutputKind}
+    failed: dict[OutputKind, MetricError] = {}
+
+    def take(outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+        seen.update(outputs[0])
+        for possible in seen.possible - failed.keys():
+            try:
+                variants[possible].take(outputs, target)
+            except MetricError as error:
+                failed[possible] = error
+        if seen.possible <= failed.keys():
+            raise failed[seen.kind]
+
+    _infer(compiled, validation, take)
+    if seen.kind in failed:
+        raise failed[seen.kind]
+    return variants[seen.kind].result(), seen.kind
+
+
+class _Scoring(Protocol):
+    """What takes the outputs of each inference with its target, in the order of the data, and scores them."""
+
+    def take(self, outputs: Outputs, target: Any) -> None: ...  # whatever the user's data hold
+
+    def result(self) -> Scores: ...
+
+
+def _scoring(metric: Metric | CorpusMetric, count: int) -> _Scoring:
+    return _OfCorpus(metric) if isinstance(metric, CorpusMetric) else _OfSamples(metric, np.empty(count))
+
+
+@dataclass(slots=True)
+class _OfSamples:
+    """Scores of single inferences, several at a time."""
+
+    metric: Metric
+    scores: Scores
+    kept: list[Outputs] = field(default_factory=list)
+    targets: list[Any] = field(default_factory=list)
+    done: int = 0
+    size: int = 0
+
+    def take(self, outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+        self.kept.append(outputs)
+        self.targets.append(target)
+        self.size += sum(array.nbytes for array in outputs)
+        if len(self.kept) == _RUN or self.size > _RUN_BYTES or self.done + len(self.kept) == len(self.scores):
+            end = self.done + len(self.kept)
+            self.scores[self.done : end] = apply_metric(self.metric, self.kept, self.targets, self.done)
+            self.done, self.size = end, 0
+            self.kept.clear()
+            self.targets.clear()
+
+    def result(self) -> Scores:
+        return self.scores
+
+
+@dataclass(slots=True)
+class _OfCorpus:
+    """What a metric needs of each inference, and the scores of them all."""
+
+    metric: CorpusMetric
+    kept: list[Kept] = field(default_factory=list)
+
+    def take(self, outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+        self.kept.append(self.metric.kept(outputs, target, len(self.kept)))
+
+    def result(self) -> Scores:
+        return jackknife_scores(self.metric, self.kept)
+
+
+def _infer(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Callable[[Outputs, Any], None]) -> None:
+    """Hands over the outputs of each inference with its target, in the order of the data."""
+    targets: deque[Any] = deque()
+    done = 0
+
+    def feeds() -> Iterator[Feed]:
+        for inputs, target in validation:
+            targets.append(target)
+            yield inputs
+
+    def copied(request: ov.InferRequest) -> None:
+        nonlocal done
+        take([np.array(tensor.data) for tensor in request.output_tensors], targets.popleft())
+        done += 1
+
+    try:
+        infer_all(compiled.compiled_model, feeds(), copied, reset_state=compiled.reset_state)
+    except RuntimeError as error:
+        msg = f"inference fails on validation samples from {done}: {reason(error)}"
+        raise DeviceError(msg) from error
+
+
+def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
+    """How much lower a candidate scores than the float model, on the same samples.
+
+    1. Scores of 0 and 1: Tango's score interval for paired proportions, the one that McNemar's test belongs to.
+    2. Scores few of which changed: the same, of changes all of one size that come to the same mean and variance.
+    3. Else the t interval of the mean difference.
+
+    Nothing is known, and the ends are infinite, where there is one sample, or where all samples score the same and none
+    changed.
+
+    Args:
+        reference: Scores of the float model, [n].
+        scores: Scores of the candidate, [n].
+        confidence: Nominal coverage.
+
+    Returns:
+        Mean of reference minus scores, positive where the candidate is worse.
+
+    Raises:
+        ValueError: The arrays differ in length or are empty.
+    """
+    if len(reference) != len(scores) or not len(scores):
+        msg = f"paired scores must be as many and not none, but got {len(reference)=} and {len(scores)=}."
+        raise ValueError(msg)
+    difference = np.asarray(reference, np.float64) - np.asarray(scores, np.float64)
+    value = float(difference.mean())
+    if _is_binary(reference) and _is_binary(scores):
+        low, high = _changes_interval(difference, 1.0, float(stats.norm.ppf((1 + confidence) / 2)))
+    elif len(difference) > 1 and _changed(difference) < _FEW * len(difference):
+        # What a change would come to where there was none: about as much as scores differ among themselves.
+        size = float(np.std(reference, ddof=1))
+        low, high = _changes_interval(difference, size, float(stats.t.ppf((1 + confidence) / 2, len(difference) - 1)))
+    else:
+        low, high = t_interval(difference, confidence)
+    return Estimate(value, min(low, value), max(high, value), confidence)
+
+
+def drop_between(reference: tuple[float, Scores], candidate: tuple[float, Scores]) -> Estimate:
+    """How much lower a candidate scores than the float model; how sure that is, is unknown without scores to pair.
+
+    Args:
+        reference: Mean and scores of the float model.
+        candidate: Mean and scores of the candidate.
+    """
+    (before, paired), (after, scores) = reference, candidate
+    if scores.size and scores.size == paired.size:
+        return paired_drop(paired, scores)
+    return Estimate.unknown(before - after)
+
+
+def mean_interval(scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
+    """Mean score with its interval: Wilson's for scores of 0 and 1, the t interval for others."""
+    value = float(np.mean(scores))
+    if _is_binary(scores):
+        interval = stats.binomtest(int(np.sum(scores)), len(scores)).proportion_ci(confidence, method="wilson")
+        return Estimate(value, min(float(interval.low), value), max(float(interval.high), value), confidence)
+    low, high = t_interval(np.asarray(scores, np.float64), confidence)
+    return Estimate(value, min(low, value), max(high, value), confidence)
+
+
+def _is_binary(scores: NDArray[Any]) -> bool:
+    return bool(np.isin(scores, (0, 1)).all())
+
+
+def _changed(difference: NDArray[np.float64]) -> float:
+    """How many changes of equal size have the mean absolute value and the mean square that these have."""
+    square = float(np.sum(difference**2))
+    return float(np.sum(np.abs(difference))) ** 2 / square if square else 0.0
+
+
+def _changes_interval(difference: NDArray[np.float64], size: float, z: float) -> tuple[float, float]:
+    """Tango's interval of a mean difference; `size` is that of a change where there is none.
+
+    Infinite where neither changes nor scores differ: nothing tells the size of a change.
+    """
+    total = float(np.sum(np.abs(difference)))
+    if total:
+        size = float(np.sum(difference**2)) / total
+    if not size:
+        return -np.inf, np.inf
+    counts = difference / size
+    low, high = tango_interval(float(counts[counts > 0].sum()), float(-counts[counts < 0].sum()), len(difference), z)
+    return low * size, high * size
+
+
+def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Ends of Student's interval of a mean; infinite where there is one value, which does not tell its own error."""
+    mean = float(values.mean())
+    if len(values) < 2:
+        return -np.inf, np.inf
+    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return mean - half, mean + half

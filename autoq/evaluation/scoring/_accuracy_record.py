@@ -1,0 +1,32 @@
+"""What is known of the accuracy of one candidate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.core import Estimate, brief_repr
+from autoq.evaluation.scoring._racing import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Scores of a candidate beside the float model's on the same samples.
+
+    Attributes:
+        mean: Mean score, in the metric's unit; higher is better.
+        drop: Float mean minus candidate mean, paired, with its interval; positive is worse.
+        n: Samples scored.
+        scores: Scores by sample, float64, NaN where it was not scored; empty where the user's function gives none.
+        outcome: Why it was scored on so many samples.
+    """
+
+    mean: float
+    drop: Estimate
+    n: int
+    scores: NDArray[np.float64]
+    outcome: Outcome = Outcome.FINISHED
+
+    __repr__ = brief_repr

@@ -1,0 +1,168 @@
+"""Scores models of one task, on all of its labelled data or on some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import openvino as ov
+
+from autoq.core import MetricError, ResetState, RuntimePrecision, named_reason
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind
+from autoq.evaluation.scoring._accuracy import Scores, score_and_tell
+from autoq.evaluation.scoring._chosen import Chosen, Indices, item_count
+
+ValidationFn = Callable[[ov.CompiledModel, Any], Any]
+# The metric of the items with these numbers, of all without, and scores whose mean it is, if there are any.
+Score = Callable[[Indices | None], tuple[float, Scores]]
+
+# A user's metric need not be the mean of what it says of single items, which then says nothing about it.
+_MEAN_TOLERANCE = 1e-6
+
+
+class Scorer:
+    """Scores models by a metric, or by a user's own function.
+
+    Args:
+        validation: Labelled data; whatever `evaluate` takes as its second argument where that is given.
+        metric: Scores the outputs; None where `evaluate` is given.
+        evaluate: `(compiled_model, items) -> float`, or `(float | None, one score per item)`, or `(float, the outputs
+            of each item)`, which say nothing about single items; nor do scores whose mean is not the float.
+        runtime: Compile settings.
+        kind: Of the first output, where it is known; else the first model that is scored tells it for all others: the
+            float model.
+
+    Raises:
+        MetricError: There is neither a metric nor a function.
+    """
+
+    def __init__(
+        self,
+        validation: Any,  # labelled data, or whatever the user's function takes
+        *,
+        metric: Metric | CorpusMetric | None,
+        evaluate: ValidationFn | None,
+        runtime: RuntimeConfig,
+        kind: OutputKind | None = None,
+    ) -> None:
+        if metric is None and evaluate is None:
+            msg = "labelled data need a metric or an evaluate function."
+            raise MetricError(msg)
+        self._validation = validation
+        self._metric = metric
+        self._evaluate = evaluate
+        self._kind = kind
+        self._runtime = runtime.for_data()
+        # Where state is kept, what a sample scores depends on those before it.
+        self._apart = runtime.reset_state is not ResetState.NEVER
+        self._per_item = isinstance(metric, Metric) and self._apart
+
+    def __len__(self) -> int:
+        """Number of items; 0 where the user's own cannot tell."""
+        return item_count(self._validation)
+
+    @property
+    def per_item(self) -> bool:
+        """Whether scores are one per item and their mean is the metric, so that some items tell about all.
+
+        A user's function is known by what it returns: False until it has scored a model on all items.
+        """
+        return self._per_item
+
+    @property
+    def kind(self) -> OutputKind | None:
+        """Whether outputs are probabilities; None where no model was scored yet, or it makes no difference."""
+        return self._kind
+
+    @property
+    def divisible(self) -> bool:
+        """Whether some of its items can be scored for all: a user's function may want them as they are."""
+        return self._evaluate is None
+
+    def keep(self, indices: Indices) -> None:
+        """Scores on the items with these numbers alone from now on, which are all that there are."""
+        self._validation = _chosen(self._validation, indices)
+
+    def samples(self, scores: Scores) -> int:
+        """How many samples these scores of all items are of; 0 where the user's own function does not tell."""
+        return len(self) if isinstance(self._metric, CorpusMetric) or not scores.size else scores.size
+
+    def of(self, model: ov.Model, precision: RuntimePrecision) -> Score:
+        """Compiles a model once, for any number of scores.
+
+        Args:
+            model: The model.
+            precision: What its float layers run in.
+
+        Returns:
+            Scores it; the scores are empty where the user's function gives none whose mean is the metric.
+
+        Raises:
+            DeviceError: The device refuses the model.
+            MetricError: (The function returned) the metric raised, or returned something that is not a score.
+        """
+        runtime = self._runtime.with_precision(precision)
+        if self._evaluate is not None:
+            function, compiled = self._evaluate, runtime.compile(model).compiled_model
+
+            def by_function(indices: Indices | None) -> tuple[float, Scores]:
+                mean, scores = _user_score(function, compiled, _chosen(self._validation, indices))
+                if indices is None:
+                    self._per_item = self._apart and scores.size > 0 and len(self) in {0, scores.size}
+                return mean, scores
+
+            return by_function
+        metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
+        # Scoring wants throughput; settings that are made for one inference at a time would leave cores idle.
+        fast = runtime.with_hint("THROUGHPUT").compile(model)
+
+        def by_metric(indices: Indices | None) -> tuple[float, Scores]:
+            scores, kind = score_and_tell(fast, _chosen(self._validation, indices), metric, self._kind)
+            if indices is None:
+                self._kind = kind  # some of the items do not tell of all
+            return float(scores.mean()), scores
+
+        return by_metric
+
+
+def _chosen(items: Any, indices: Indices | None) -> Any:  # whatever the user's function takes
+    if indices is None:
+        return items
+    if hasattr(items, "__getitem__") and hasattr(items, "__len__"):
+        return Chosen(items, indices)
+    wanted = {int(index): place for place, index in enumerate(indices)}
+    found = sorted(
+        ((wanted[number], item) for number, item in enumerate(items) if number in wanted), key=lambda pair: pair[0]
+    )
+    return [item for _, item in found]
+
+
+def _user_score(function: ValidationFn, compiled: ov.CompiledModel, items: Any) -> tuple[float, Scores]:
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        returned = function(compiled, items)
+    except Exception as error:
+        msg = f"evaluate function {name!r} raised {named_reason(error)}"
+        raise MetricError(msg) from error
+    value, per_item = returned if isinstance(returned, tuple) else (returned, None)
+    try:
+        scores = np.empty(0) if per_item is None or _are_outputs(per_item) else np.asarray(per_item, np.float64)
+        scores = scores.reshape(-1)
+        mean = float(scores.mean()) if value is None and scores.size else float(value)
+    except (TypeError, ValueError):
+        msg = f"evaluate function {name!r} returned {returned!r}: a float, or (float, floats per item) is needed."
+        raise MetricError(msg) from None
+    if not np.isfinite(mean) or not np.isfinite(scores).all():
+        msg = f"evaluate function {name!r} returned {mean}, or a score that is not finite."
+        raise MetricError(msg)
+    if scores.size and abs(float(scores.mean()) - mean) > _MEAN_TOLERANCE * max(1.0, abs(mean)):
+        return mean, np.empty(0)
+    return mean, scores
+
+
+def _are_outputs(per_item: Any) -> bool:  # what a user's function returned
+    """Whether there are arrays for each item, its outputs, and not one number."""
+    first = next(iter(per_item), 0.0)
+    return isinstance(first, list | tuple | dict) or np.size(first) > 1

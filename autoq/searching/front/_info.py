@@ -1,0 +1,66 @@
+"""What is fixed for a whole search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoq.core import brief_repr
+from autoq.evaluation.latency import Latency
+from autoq.evaluation.scoring import Accuracy
+from autoq.searching.front._choice import Rule
+from autoq.searching.records import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchInfo:
+    """What is fixed for a whole search.
+
+    Attributes:
+        name: Of the study; resuming finds it again.
+        model_name: For people.
+        metric: Name of the metric.
+        device: OpenVINO device.
+        hardware: Fingerprint of the machine.
+        limits: What a model has to keep to be acceptable.
+        space: The search space as plain values.
+        groups: Names of the searchable groups.
+        float_accuracy: Of the f32 model.
+        float_latency: Baseline against itself: the A/A check.
+        n_trials: Trial budget, None without one.
+        timeout_s: Time budget, None without one.
+        seed: Of the sampler.
+        settings: Anything else that a person comparing two searches would want to see: the `level` and the number of
+            `units` that have one precision each, the number of `plans`, the `hardware`, name, shape and type of the
+            `inputs` of a sample, and what models are rebuilt by.
+        choose: Which model of the front is the chosen one, as `choose` takes it.
+        held_out: Labelled samples that the search never sees.
+        notes: What is to be known before the first trial: under "proof" what the labelled data cannot prove, and under
+            "timer" by how much the timer errs where the machine is busy.
+    """
+
+    name: str
+    model_name: str
+    metric: str
+    device: str
+    hardware: str
+    limits: Limits
+    space: Mapping[str, Any]
+    groups: Sequence[str]
+    float_accuracy: Accuracy
+    float_latency: Latency
+    n_trials: int | None
+    timeout_s: float | None
+    seed: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    choose: Rule = "fastest"
+    held_out: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    __repr__ = brief_repr
+
+    @property
+    def max_drop(self) -> float | None:
+        """Accuracy budget in the metric's unit, None without one."""
+        return self.limits.max_drop

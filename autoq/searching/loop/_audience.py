@@ -1,0 +1,64 @@
+"""All who are told of a search, as one observer that no other one can break."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from autoq._stopping import held
+from autoq.core import named_reason
+from autoq.searching.front import SearchInfo
+from autoq.searching.records import TrialRecord
+from autoq.searching.shown import ParetoFront, SearchObserver
+
+
+class Audience:
+    """A search observer that passes on what it is told.
+
+    An observer that raises is named in a warning, the first time that it does, and is told of the next event like the
+    others: a store may be back by then. Ctrl-C is no error, and is passed on.
+
+    Args:
+        observers: Told in this order.
+    """
+
+    def __init__(self, observers: Iterable[SearchObserver]) -> None:
+        self._observers = tuple(observers)
+        self._warned_of: set[int] = set()
+
+    def join(self, observer: SearchObserver) -> None:
+        """From now on it is told too."""
+        self._observers = (*self._observers, observer)
+
+    def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
+        """Preparation goes on."""
+        self._tell("on_stage", text, done, total)
+
+    def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
+        """The search starts, or goes on."""
+        self._tell("on_start", info, earlier)
+
+    def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
+        """A trial ended."""
+        self._tell("on_trial", record, front)
+
+    def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
+        """The search ended."""
+        self._tell("on_finish", records, front, files)
+
+    def _tell(self, event: str, *what: Any) -> None:  # as the event has it
+        # All are told of it, and each is told in whole: a store would keep a run that never ends.
+        with held():
+            for place, observer in enumerate(self._observers):
+                try:
+                    getattr(observer, event)(*what)
+                except Exception as error:  # noqa: BLE001  # of any kind: none ends the search
+                    if place not in self._warned_of:
+                        self._warned_of.add(place)
+                        warnings.warn(
+                            f"the observer {type(observer).__name__} failed in {event}, and the search goes on without "
+                            f"it: {named_reason(error)}",
+                            stacklevel=3,
+                        )

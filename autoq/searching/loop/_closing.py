@@ -1,0 +1,144 @@
+"""The closing session: what may be on the front is measured once more, all of it together.
+
+While a search goes on, each candidate is compiled once, timed for as long as telling it from the others takes, and
+perhaps not scored on all samples; and of many candidates, those look best that were lucky. So the last word is had by a
+session of its own, in which none is preferred: each is scored on all samples, compiled several times, and timed in turn
+with all others.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from autoq.evaluation.candidate import Finalist
+from autoq.evaluation.latency import burst_seconds
+from autoq.evaluation.scoring import Outcome
+from autoq.searching.loop._problem import Problem, Stage
+from autoq.searching.loop._run import Budget, Keep, evaluated, nothing_kept, why
+from autoq.searching.records import TrialRecord, evaluation_of
+from autoq.searching.shown import ParetoFront
+from autoq.searching.study import Study
+
+MOST_FINALISTS = 12
+# Compilations of a finalist, beside that of its trial, and bursts of all of them, at least.
+_EFFORT = 6.0
+_BURSTS = 32
+
+
+def close(
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    records: Sequence[TrialRecord],
+    seconds: float,
+    stage: Stage,
+    keep: Keep = nothing_kept,
+) -> list[TrialRecord]:
+    """Measures the finalists together, in several rounds where a round shows that others should have been among them.
+
+    A study whose trials have been closed, all of them, has had its last word.
+
+    Args:
+        problem: What is searched.
+        study: Keeps what is found.
+        budget: What is acceptable.
+        records: Of the study.
+        seconds: For the session; two finalists are measured in any case, unless the clock of the search is limited:
+            where two are too many then, there is none. Nor is there one of the float model alone.
+        stage: Told what happens.
+        keep: Keeps the scores of a finalist, before what was found is stored.
+
+    Returns:
+        The records, those of the finalists with their new evaluations.
+    """
+    if study.is_closed(records):
+        return list(records)
+    now, limited = budget.clock.now, budget.clock.is_limited
+    deadline, least = now() + seconds, 0 if limited else 2
+    current = {record.number: replace(record, remeasured=False) for record in records}
+    ended = False
+    while True:
+        # What an earlier round measured is not in question any more: the front is looked for among the others too.
+        front = ParetoFront([replace(record, remeasured=False) for record in current.values()])
+        waiting = [record for record in _by_importance(front) if not current[record.number].remeasured]
+        done = len([record for record in current.values() if record.remeasured])
+        finalists = waiting[: MOST_FINALISTS - done]
+        left_s = deadline - now()
+        count, spare_s = _affordable(finalists, problem, left_s, least=0 if done else least, exact=limited)
+        if not done and count < min(len(finalists), 2):
+            budget.clock.shorten("there was no time to measure the best models together once more.")
+            break
+        finalists = finalists[:count]
+        if all(record.is_baseline for record in finalists):
+            # The float model is what all are compared with.
+            current |= {record.number: replace(record, remeasured=bool(done)) for record in finalists}
+            ended = True
+            break
+        stage(f"measuring {len(finalists)} finalists together", 0, None)
+        try:
+            measured = problem.evaluator.remeasure([_finalist(problem, record) for record in finalists], spare_s)
+        except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
+            warnings.warn(f"the finalists could not be measured once more: {why(error)}", stacklevel=2)
+            break
+        for record, evaluation in zip(finalists, measured, strict=True):
+            current[record.number] = replace(evaluated(record, evaluation, budget.limits), remeasured=True)
+    found = list(current.values())
+    for record in found:
+        if record.remeasured:
+            keep(record)
+    study.close(found, ended=ended)
+    return found
+
+
+def _by_importance(front: ParetoFront) -> Iterator[TrialRecord]:
+    """The steps of the front, fastest first, then what is tied with them."""
+    yield from front.staircase
+    steps = {record.number for record in front.staircase}
+    yield from (record for record in front if record.number not in steps)
+
+
+def _affordable(
+    finalists: Sequence[TrialRecord], problem: Problem, seconds: float, *, least: int, exact: bool
+) -> tuple[int, float]:
+    """How many of the finalists, from the first, can be measured in some time, and what that leaves for their timing.
+
+    Args:
+        finalists: That there are.
+        problem: What is searched.
+        seconds: In all.
+        least: That are measured in any case.
+        exact: Count what scoring and the shortest timing take too, that of the float model as well.
+    """
+    if not finalists:
+        return 0, 0.0
+    left = spare = max(seconds, 0.0)
+    if exact:
+        left -= _timing_s(finalists[0], problem.evaluator.float_latency.baseline_p50_ms)
+    count = 0
+    for record in finalists:
+        before = _scoring_s(record, problem.evaluator.float_accuracy.n)
+        left -= before + _timing_s(record, evaluation_of(record).latency.p50_ms if exact else 0.0)
+        if left < 0 and count >= least:
+            break
+        spare -= before if exact else 0.0
+        count += 1
+    return count, max(spare, 0.0)
+
+
+def _scoring_s(record: TrialRecord, samples: int) -> float:
+    """Seconds that building a finalist, and scoring it on the samples that it was not scored on, will probably take."""
+    accuracy = evaluation_of(record).accuracy
+    scoring = record.seconds["accuracy"] * samples / accuracy.n if accuracy.outcome is not Outcome.FINISHED else 0.0
+    return record.seconds["build"] + scoring
+
+
+def _timing_s(record: TrialRecord, p50_ms: float) -> float:
+    """Seconds that compiling such a model several times, and timing each of them, will probably take at least."""
+    return _EFFORT * record.seconds["compile"] + _BURSTS * burst_seconds(p50_ms / 1e3)
+
+
+def _finalist(problem: Problem, record: TrialRecord) -> Finalist:
+    model = problem.builder.build(record.plan)
+    return Finalist(model, record.plan.recipe.runtime_precision, evaluation_of(record))

@@ -1,0 +1,52 @@
+"""What follows where the float model, as the device runs it by default, breaks the budget by itself.
+
+A device may compute in bf16 or f16 what is left in float, while drops are counted from the float model in f32. Where
+that alone loses too much, no choice of units helps: what is left in float has to run in f32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from autoq.core import RuntimePrecision
+from autoq.evaluation.device import supported_precisions
+from autoq.searching.loop._problem import Problem
+from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_of
+
+_F32 = str(RuntimePrecision.F32)
+
+
+def broken_by_default(records: Iterable[TrialRecord], limits: Limits) -> TrialRecord | None:
+    """The trial of the float model at the device's default precision, where its drop is beyond the budget.
+
+    None where it is not, or where the device computed in f32, or does not say in what.
+    """
+    for record in records:
+        if limits.max_drop is None or not record.is_baseline or record.state is not TrialState.COMPLETE:
+            continue
+        evaluation = evaluation_of(record)
+        if evaluation.accuracy.drop.value > limits.max_drop and _hint(record) not in {None, _F32}:
+            return record
+    return None
+
+
+def with_f32(problem: Problem, records: Iterable[TrialRecord], limits: Limits) -> Problem:
+    """The problem with f32 as the first choice for what is left in float, where the default breaks the budget.
+
+    Args:
+        problem: What is searched.
+        records: Of its trials so far.
+        limits: What is acceptable.
+    """
+    space, precision = problem.space, RuntimePrecision.F32
+    if broken_by_default(records, limits) is None or precision in space.runtime_precisions:
+        return problem
+    if precision not in supported_precisions(problem.evaluator.runtime.device):
+        return problem
+    wider = space.model_copy(update={"runtime_precisions": (precision, *space.runtime_precisions)})
+    return replace(problem, space=wider, dimensions=replace(problem.dimensions, recipe=wider.recipe_choices()))
+
+
+def _hint(record: TrialRecord) -> str | None:
+    return evaluation_of(record).runtime.get("INFERENCE_PRECISION_HINT")

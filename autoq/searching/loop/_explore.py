@@ -1,0 +1,147 @@
+"""All trials of a search, and what is found out between the first ones and the others."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from autoq.core import DeviceError, DeviceLostError
+from autoq.searching.loop._clock import Clock
+from autoq.searching.loop._default_precision import with_f32
+from autoq.searching.loop._learn import learn, recall
+from autoq.searching.loop._level import likely_trials
+from autoq.searching.loop._problem import Problem, Stage
+from autoq.searching.loop._proposals import first_plans
+from autoq.searching.loop._refusals import refused_before, without_refused
+from autoq.searching.loop._run import Budget, Keep, is_spent, nothing_kept, run, why
+from autoq.searching.loop._steer import steer
+from autoq.searching.records import TrialRecord
+from autoq.searching.sensitivity import Knowledge
+from autoq.searching.shown import SearchObserver
+from autoq.searching.study import Study
+
+# Of the time that trials would take, the share in which forward passes find out what is known beforehand.
+_PROBING_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """How the trials of a search went.
+
+    Attributes:
+        problem: What was searched in the end: f32 may have joined what is left in float can run in.
+        knowledge: What was found out beforehand; None where the search ended before that.
+        interrupted: Whether the user ended it.
+    """
+
+    problem: Problem
+    knowledge: Knowledge | None
+    interrupted: bool
+
+
+def explore(
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    observers: Sequence[SearchObserver],
+    *,
+    stage: Stage,
+    attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
+    seed: int,
+    keep: Keep = nothing_kept,
+) -> Explored:
+    """Runs trials until the budget is spent.
+
+    The float model and the model in int8 come first: whoever is content with one of them knows it before anything else
+    is found out. Where the float model breaks the budget at the device's default precision, what is left in float is
+    proposed in f32 from then on.
+
+    Args:
+        problem: What is searched.
+        study: Where trials are kept.
+        budget: When to stop.
+        observers: Told of every trial.
+        stage: Told what is found out.
+        attach: Gives records of earlier trials their scores back.
+        seed: Of the sampler.
+        keep: Keeps the scores of a trial, before its record is stored.
+
+    Raises:
+        DeviceLostError: The device does not even take the float model any more.
+    """
+
+    def trials(searched: Problem, allowed: Budget) -> bool:
+        return run(searched, study, allowed, observers, attach(study.records()), keep)
+
+    problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
+    if interrupted or not problem.groups or _is_over(problem, study, budget):
+        return Explored(problem, recall(problem, study), interrupted)
+    left_s = _seconds_left(problem, study, budget)
+    try:
+        with study.attempt("probing") as may_probe:
+            if not may_probe:
+                msg = "the process was killed four times while it went on"
+                raise DeviceError(msg)
+            knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
+        steer(problem, study, budget, knowledge, seed)
+    except KeyboardInterrupt:
+        return Explored(problem, None, interrupted=True)
+    except DeviceLostError:
+        raise
+    except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
+        warnings.warn(f"trials begin without knowing the model, since probing it failed: {why(error)}", stacklevel=3)
+        return Explored(problem, None, trials(problem, budget))
+    return Explored(problem, knowledge, trials(problem, budget))
+
+
+def _begun(
+    problem: Problem, study: Study, budget: Budget, trials: Callable[[Problem, Budget], bool], stage: Stage
+) -> tuple[Problem, bool]:
+    """Measures float and int8; where the device refuses this, as much of it as it takes.
+
+    Returns:
+        The problem without what is refused, and whether the user interrupted it.
+    """
+    for allowed in _ends(problem, study, budget):
+        if trials(problem, allowed):
+            return problem, True
+    problem = with_f32(problem, study.records(closed=False), budget.limits)
+    if _is_over(problem, study, budget):
+        return problem, False
+    with study.attempt("refusals") as may_ask:
+        taken = without_refused(problem, study, budget.clock, stage) if may_ask else problem
+    if taken is problem or not taken.groups:
+        return taken, False
+    study.enqueue(taken.dimensions.parameters(taken.whole(taken.space.default_recipe())), "int8")
+    return taken, trials(taken, replace(budget, n_trials=len(study.records()) + 1))
+
+
+def _is_over(problem: Problem, study: Study, budget: Budget) -> bool:
+    """Whether there is nothing left for a further trial."""
+    return is_spent(study.records(), budget, problem.evaluator.float_seconds if budget.clock.is_limited else 0.0)
+
+
+def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
+    """Enqueues the float model and the model in int8, and gives the budget of either.
+
+    Where the time is limited, int8 is the first, and is measured even where preparation took all of it; unless the
+    float model alone took more.
+    """
+    ends = list(first_plans(problem.groups, [problem.space.default_recipe()]))
+    clock, most = budget.clock, math.inf if budget.n_trials is None else budget.n_trials
+    if clock.is_limited:
+        ends.reverse()
+    for origin, plan in ends:
+        study.enqueue(problem.dimensions.parameters(plan), origin)
+    if clock.is_limited and (clock.left_s > 0 or problem.evaluator.float_seconds < clock.seconds):
+        yield replace(budget, n_trials=1, clock=Clock())
+    yield replace(budget, n_trials=int(min(len(ends), most)))
+
+
+def _seconds_left(problem: Problem, study: Study, budget: Budget) -> float:
+    """For trials, about."""
+    candidate_s = problem.evaluator.float_seconds
+    left = None if budget.n_trials is None else budget.n_trials - len(study.records())
+    return likely_trials(left, budget.trials_s, candidate_s) * candidate_s

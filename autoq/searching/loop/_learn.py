@@ -1,0 +1,211 @@
+"""What is found out about a problem without trials."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from autoq.core import DeviceError, DeviceLostError, Recipe
+from autoq.evaluation.distortion import distortion
+from autoq.graph import Comparable, neighbours
+from autoq.searching.loop._clock import Clock
+from autoq.searching.loop._patience import Patience
+from autoq.searching.loop._problem import Problem, Stage
+from autoq.searching.sensitivity import (
+    MOST_SECONDS,
+    Knowledge,
+    Pair,
+    Probes,
+    Sensitivities,
+    alike,
+    latency_gains,
+    measure_sensitivities,
+)
+from autoq.searching.space import plain_choices
+from autoq.searching.study import Study
+
+_RECIPE_INPUTS = 16
+# Seconds of inference that units, and recipes, may take in any search.
+_SHORTEST_S = 15.0
+_KNOWLEDGE = "knowledge"
+# What a model with switches takes beside one candidate, and how often a setting is run at least, warm-up included.
+_SWITCHED_MODELS, _SWITCHED_INFERENCES = 4, 2
+# What the two profiles take.
+_PROFILED_MODELS, _PROFILED_INFERENCES = 5, 300
+
+
+def learn(
+    problem: Problem, study: Study, stage: Stage, *, seconds: float = math.inf, clock: Clock | None = None
+) -> Knowledge:
+    """What is known of a problem, found out once per study.
+
+    Args:
+        problem: What is searched.
+        study: Keeps what is found, where all was found out that there is.
+        stage: Told what happens.
+        seconds: Of inference that this may take, about; half a minute in any case. Large models are run on fewer inputs
+            for that, and where one is too many, pairs of units are left out. Each unit and each recipe is run.
+        clock: Of the search; where its time is limited, the seconds are those of all of this, and what would probably
+            take longer is left out.
+
+    Raises:
+        DeviceError: The device fails to run the float model.
+    """
+    if (known := recall(problem, study)) is not None:
+        return known
+    clock = clock or Clock()
+    patience = Patience.of(problem, study, clock, seconds)
+    started = clock.now()
+    units = problem.dimensions.units
+    graph = problem.placements.reference
+    near = neighbours(problem.model, graph, units)
+    settings = 1 + len(units)
+    own = problem.space.unit_choices()
+    each_s = seconds / (2 + sum(len(choices) - 1 for choices in own.values()))
+    if not clock.is_limited:
+        each_s = max(each_s, _SHORTEST_S)
+    if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
+        clock.shorten("there was no time to find out beforehand what units and recipes distort.")
+        same = dict.fromkeys(units, 1.0)
+        return Knowledge(distortion=same, gains=dict.fromkeys(units, 0.0), whole=float(len(units)), neighbours=near)
+    stage(f"measuring the sensitivity of {len(units)} units", 0, None)
+    sensitivities = _sensitivities(problem, problem.space.default_recipe(), each_s, near, patience)
+    choices, own_probes = _own_choices(problem, own, sensitivities, each_s, stage, patience)
+    gains, profiles = dict.fromkeys(units, 0.0), 0
+    if patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
+        stage("profiling the float model and the model in int8", 0, None)
+        gains, profiles = _gains(problem)
+    whole, recipes, probes = _whole_models(problem, each_s, stage, patience)
+    found = Knowledge(
+        distortion=sensitivities.alone,
+        gains=gains,
+        whole=whole,
+        interactions=sensitivities.interactions,
+        recipes=recipes,
+        choices=choices,
+        neighbours=near,
+        probes=Probes(
+            models=probes.models + sensitivities.models + own_probes.models,
+            inferences=probes.inferences + sensitivities.inferences + own_probes.inferences,
+            profiles=profiles,
+            seconds=clock.now() - started,
+        ),
+    )
+    if patience.refused:
+        clock.shorten("there was not the time to find out beforehand all that can be known of units and recipes.")
+    else:
+        study.remember(_KNOWLEDGE, found.to_dict())
+    return found
+
+
+def recall(problem: Problem, study: Study) -> Knowledge | None:
+    """What `learn` has found out before; None where it has not run, or not to its end."""
+    if problem.knowledge is not None:
+        return problem.knowledge
+    stored = study.recall(_KNOWLEDGE)
+    return None if stored is None else Knowledge.from_dict(stored)
+
+
+def _sensitivities(
+    problem: Problem, recipe: Recipe, seconds: float, pairs: Sequence[Pair], patience: Patience
+) -> Sensitivities:
+    """Distortion of each unit by a recipe, and of pairs of them."""
+    return measure_sensitivities(
+        problem.builder,
+        problem.model,
+        problem.dimensions.units,
+        pairs,
+        recipe,
+        inputs=problem.inputs,
+        evaluator=problem.evaluator,
+        measure=problem.space.sensitivity,
+        max_seconds=min(seconds, MOST_SECONDS),
+        limit_s=seconds,
+        given_up_after_s=patience.left_s,
+        floats=problem.dimensions.floats,
+    )
+
+
+def _own_choices(
+    problem: Problem,
+    own: Mapping[str, Sequence[Any]],
+    usual: Sensitivities,
+    each_s: float,
+    stage: Stage,
+    patience: Patience,
+) -> tuple[dict[str, dict[Any, dict[str, float]]], Probes]:
+    """Distortion of each unit alone by each choice that it may make for itself, and what that took."""
+    default = problem.space.default_recipe()
+    total, models, inferences = sum(len(choices) - 1 for choices in own.values()), 0, 0
+    found: dict[str, dict[Any, dict[str, float]]] = {}
+    for name, choices in own.items():
+        first, *others = zip(choices, plain_choices(choices), strict=True)
+        found[name] = {first[1]: dict(usual.alone)}
+        for choice, plain in others:
+            if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * len(usual.alone)):
+                break
+            measured = _sensitivities(problem, replace(default, **{name: choice}), each_s, (), patience)
+            found[name][plain] = dict(measured.alone)
+            models, inferences = models + measured.models, inferences + measured.inferences
+            done = sum(map(len, found.values())) - len(found)
+            stage("measuring the sensitivity of units by their own choices", done, total)
+    return found, Probes(models=models, inferences=inferences)
+
+
+def _whole_models(
+    problem: Problem, seconds: float, stage: Stage, patience: Patience
+) -> tuple[float, dict[str, dict[Any, float]], Probes]:
+    """Distortion of the whole model in int8: with the default recipe, and with each that differs in one choice."""
+    default = problem.space.default_recipe()
+    varied = {name: choices for name, choices in problem.space.recipe_choices().items() if len(choices) > 1}
+    total = 1 + sum(len(choices) - 1 for choices in varied.values())
+    inputs = alike(problem.inputs, _RECIPE_INPUTS)
+    comparable = Comparable.of(problem.model)
+    reference = problem.evaluator.outputs(comparable.put_out_by(problem.model), inputs, seconds / (1 + total))
+    inputs = inputs[: len(reference)]
+    done = 0
+
+    def changed(**changes: Any) -> float:
+        nonlocal done
+        try:
+            outputs = problem.evaluator.outputs(
+                comparable.put_out_by(problem.builder.build(problem.whole(replace(default, **changes)))), inputs
+            )
+        except DeviceLostError:
+            raise
+        except DeviceError:
+            return math.inf
+        finally:
+            done += 1
+            stage("measuring the distortion by each recipe", done, total)
+        return distortion(reference, outputs, problem.space.sensitivity)
+
+    whole = changed()
+    recipes = {
+        name: {
+            plain: whole if choice == choices[0] else changed(**{name: choice})
+            for choice, plain in zip(choices, plain_choices(choices), strict=True)
+            if choice == choices[0] or patience.allows(models=1, inferences=len(inputs))
+        }
+        for name, choices in varied.items()
+    }
+    return whole, recipes, Probes(models=1 + done, inferences=(1 + done) * len(inputs))
+
+
+def _gains(problem: Problem) -> tuple[dict[str, float], int]:
+    """By how much the latency ratio should fall by unit, and from how many profiles; by nothing where none is."""
+    units = problem.dimensions.units
+    plan = problem.whole(problem.space.default_recipe())
+    graph = problem.placements.reference
+    try:
+        before = problem.evaluator.profile(problem.model, graph)
+        after = problem.evaluator.profile(problem.builder.build(plan), graph, plan)
+    except DeviceLostError:
+        raise
+    except DeviceError as error:
+        warnings.warn(f"the gain of each group is not known beforehand: {error}", stacklevel=2)
+        return dict.fromkeys(units, 0.0), 0
+    return latency_gains(before, after, units), 2

@@ -1,0 +1,70 @@
+"""How coarse a search is: what it gives one precision, by what its budget affords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autoq.core import Level
+from autoq.graph import units
+from autoq.searching.loop._problem import Problem
+from autoq.searching.study import Study
+
+# Trials beside one for each unit: float, int8, recipes, the predicted front, and some to combine what was learnt.
+_BESIDES = 20
+# Blocks by trial up to which blocks are taken: what is known of each beforehand, and the predicted front, rank many
+# from few trials, while types of operations mix the sensitive layers of a network with the others.
+_BLOCKS_BY_TRIAL = 4
+_LEVEL = "level"
+
+
+def settle_level(problem: Problem, study: Study, trials: float) -> Problem:
+    """The problem at the level that its space names, or that its study began with, or that the budget affords.
+
+    Args:
+        problem: What is searched.
+        study: Keeps the level, so that a search that goes on with another budget has the same units.
+        trials: That there will be, if the search begins.
+    """
+    if problem.space.precisions != "auto":
+        return problem
+    stored = study.recall(_LEVEL)
+    if stored is None:
+        graph = problem.placements.reference
+        choices = (Level.GROUP, Level.BLOCK, Level.TYPE, Level.MODEL)
+        stored = affordable_level({level: len(units(problem.model, graph, level)) for level in choices}, trials)
+        study.remember(_LEVEL, str(stored))
+    return problem.at(Level(stored))
+
+
+def affordable_level(units: Mapping[Level, int], trials: float) -> Level:
+    """The level of a search that chooses by its budget.
+
+    1. `group`, where there is a trial for each group and 20 besides.
+    2. `block`, likewise; and where there is at least a trial for every four of two blocks or more.
+    3. `type`, where there is a trial for each of two types or more.
+    4. `model`.
+
+    Args:
+        units: How many each of these levels has.
+        trials: That there will be; infinite where nothing ends them.
+    """
+    for level in (Level.GROUP, Level.BLOCK):
+        if units[level] + _BESIDES <= trials:
+            return level
+    for level, by_trial in ((Level.BLOCK, _BLOCKS_BY_TRIAL), (Level.TYPE, 1)):
+        if 2 <= units[level] <= by_trial * trials:
+            return level
+    return Level.MODEL
+
+
+def likely_trials(n_trials: int | None, seconds: float | None, candidate_s: float) -> float:
+    """How many candidates a search will measure.
+
+    Args:
+        n_trials: Its limit; None is none.
+        seconds: That are left for trials; None is no limit.
+        candidate_s: Of one candidate.
+    """
+    by_count = float("inf") if n_trials is None else float(n_trials)
+    by_time = float("inf") if seconds is None else max(seconds, 0.0) / max(candidate_s, 1e-3)
+    return min(by_count, by_time)

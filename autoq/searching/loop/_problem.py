@@ -1,0 +1,284 @@
+"""What a search needs before its first trial: graphs, statistics, the float model's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import openvino as ov
+
+from autoq.calibration import ModelInputs, collect, inputs_digest, statistics_digest
+from autoq.core import (
+    BiasCorrection,
+    Level,
+    ModelError,
+    ModelType,
+    Precision,
+    QuantizationPlan,
+    Recipe,
+    ResetState,
+    RuntimePrecision,
+    TargetDevice,
+)
+from autoq.evaluation.candidate import CandidateEvaluator
+from autoq.evaluation.device import hardware_fingerprint, supported_precisions
+from autoq.graph import Placements, model_digest, units
+from autoq.searching.loop._clock import Clock
+from autoq.searching.sensitivity import Knowledge, PlanBuilder
+from autoq.searching.space import Dimensions, SearchSpace
+from autoq.transform import CandidateBuilder
+
+# Name of the file that holds the statistics.
+STATISTICS = "statistics.npz"
+Stage = Callable[[str, int, int | None], None]
+
+# Of what is left of the first third of the time.
+_CALIBRATION_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A prepared search.
+
+    Attributes:
+        model: The float model.
+        inputs: Calibration inputs.
+        placements: Where quantizers stand under each ignored scope and preset.
+        builder: Makes candidates.
+        evaluator: Scores and times candidates.
+        space: As searched: runtime precisions that the device lacks are dropped.
+        dimensions: Of the space on this model.
+        level: Of the units of the dimensions.
+        hardware: Fingerprint of the machine.
+        digests: Of the model and of the calibration data, by what they are called.
+        digest: Of both together: the name of the folder in the cache that holds what was computed of them.
+        calibrated_on: Samples that the statistics are of, where there was no time for all; None is all.
+        knowledge: What is known without trials, if that is not to be found out.
+    """
+
+    model: ov.Model
+    inputs: ModelInputs
+    placements: Placements
+    builder: PlanBuilder
+    evaluator: CandidateEvaluator
+    space: SearchSpace
+    dimensions: Dimensions
+    hardware: str
+    digests: Mapping[str, str]
+    digest: str
+    calibrated_on: int | None = None
+    knowledge: Knowledge | None = None
+    level: Level = Level.GROUP
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the searchable groups."""
+        return tuple(group for groups in self.dimensions.units.values() for group in groups)
+
+    def without(self, groups: Collection[str]) -> Problem:
+        """The same problem with some groups in float for good."""
+        return replace(self, dimensions=self.dimensions.without(groups))
+
+    def whole(self, recipe: Recipe) -> QuantizationPlan:
+        """The plan with all searchable groups in int8."""
+        precisions = dict.fromkeys(self.groups, Precision.INT8)
+        return QuantizationPlan(recipe, precisions | dict.fromkeys(self.dimensions.floats, Precision.FLOAT))
+
+    def at(self, level: Level) -> Problem:
+        """The same problem with other units.
+
+        Raises:
+            PlanError: The names of the groups have no prefixes that make units.
+        """
+        found = units(self.model, self.placements.reference, level)
+        return replace(self, dimensions=Dimensions.of(self.space, found), level=level)
+
+
+def place(
+    model: ov.Model, space: SearchSpace, *, target_device: TargetDevice, model_type: ModelType | None
+) -> Placements:
+    """Placement under every ignored scope and preset of a space.
+
+    Raises:
+        ModelError: The model has nothing to quantize.
+        PlanError: A scope names something that the model does not have.
+    """
+    placements = Placements.of(model, space.scopes(), target_device=target_device, model_type=model_type)
+    if not placements.reference.groups:
+        kinds = ", ".join(sorted({decision.type for decision in placements.reference.decisions})[:8]) or "none"
+        msg = f"model {model.get_friendly_name()!r} has nothing to quantize: its operations are {kinds}."
+        raise ModelError(msg)
+    return placements
+
+
+def supported_space(space: SearchSpace, device: str, reset_state: ResetState = ResetState.SAMPLE) -> SearchSpace:
+    """The space without the runtime precisions that a device lacks; the default is always there.
+
+    Accurate bias correction, which runs samples apart, is left out where they are the steps of one sequence.
+    """
+    supported = supported_precisions(device)
+    kept = tuple(p for p in space.runtime_precisions if p in supported) or (RuntimePrecision.DEFAULT,)
+    corrections = space.bias_corrections
+    if reset_state is ResetState.NEVER:
+        corrections = tuple(c for c in corrections if c is not BiasCorrection.ACCURATE) or (BiasCorrection.FAST,)
+    return space.model_copy(update={"runtime_precisions": kept, "bias_corrections": corrections})
+
+
+def prepare(
+    model: ov.Model,
+    inputs: ModelInputs,
+    space: SearchSpace,
+    *,
+    make_evaluator: Callable[[], CandidateEvaluator],
+    device: str,
+    target_device: TargetDevice,
+    model_type: ModelType | None,
+    cache: Path | None,
+    stage: Stage,
+    reset_state: ResetState = ResetState.SAMPLE,
+    clock: Clock | None = None,
+    calibrated_on: int | None = None,
+) -> Problem:
+    """Places quantizers, collects statistics once, and measures the float model.
+
+    Where the space leaves the level to the budget, each group is a unit: see `settle_level`.
+
+    Args:
+        model: The float model; never modified.
+        inputs: Calibration inputs.
+        space: What to search.
+        make_evaluator: Makes the evaluator; called after the cheap checks, because it scores the float model.
+        device: OpenVINO device.
+        target_device: Hardware table for placement.
+        model_type: Family of the model.
+        cache: Folder in which what is computed of a model and its data has a folder of its own; None keeps that in
+            memory.
+        stage: Told what happens.
+        reset_state: When the state of the model is reset while samples are run.
+        clock: Of the search; where its time is short, statistics are of fewer samples.
+        calibrated_on: That an earlier session of the same search had time for; None leaves it to the clock.
+
+    Raises:
+        ModelError: The model has nothing to quantize.
+        PlanError: A scope names something that the model does not have, or the names of the groups have no prefixes
+            that make units where the space asks for them.
+    """
+    stage("placing quantizers", 0, None)
+    space = supported_space(space, device, reset_state)
+    placements = place(model, space, target_device=target_device, model_type=model_type)
+    level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
+    dimensions = Dimensions.of(space, units(model, placements.reference, level))
+    clock = clock or Clock()
+    asked = max(space.subset_sizes)
+    most = _most_samples(space, inputs)
+    if most < asked:
+        stage(f"calibration data hold {most} samples, of {asked} asked for: all are used", 0, None)
+    subset_size = min(calibrated_on or most, most)
+    of_model = model_digest(model)
+
+    def kept_as(samples: int) -> tuple[str, str, Path | None]:
+        """Digest of the data, of both, and what is computed of so many samples is kept in."""
+        of_data = inputs_digest(inputs, samples)
+        digest = statistics_digest(of_model, of_data, samples, "f32", reset_state)
+        if cache is not None:
+            (cache / digest).mkdir(parents=True, exist_ok=True)
+        return of_data, digest, None if cache is None else cache / digest
+
+    of_data, digest, folder = kept_as(subset_size)
+    statistics = collect(
+        model,
+        placements,
+        inputs,
+        needs=space.needs(),
+        subset_size=subset_size,
+        reset_state=reset_state,
+        max_seconds=math.inf if calibrated_on else clock.preparation_s(_CALIBRATION_SHARE),
+        path=None if folder is None else folder / STATISTICS,
+        progress=lambda done, total: stage("collecting calibration statistics", done, total),
+    )
+    if len(statistics) < subset_size:
+        # What is kept under the name of fewer samples is found again by a search that goes on with these.
+        calibrated_on = len(statistics)
+        of_data, digest, folder = kept_as(calibrated_on)
+        if folder is not None:
+            statistics.save(folder / STATISTICS)
+    if calibrated_on is not None:
+        clock.shorten(f"quantizers are calibrated on {calibrated_on:,} of {most:,} samples, for which there was time.")
+    builder = CandidateBuilder(model, placements, statistics, inputs, folder)
+    stage("scoring and timing the float model", 0, None)
+    evaluator = make_evaluator()
+    return Problem(
+        model=model,
+        inputs=inputs,
+        placements=placements,
+        builder=builder,
+        evaluator=evaluator,
+        space=space,
+        dimensions=dimensions,
+        hardware=hardware_fingerprint(device),
+        digests=_digests(of_model, of_data),
+        digest=digest,
+        calibrated_on=calibrated_on,
+        level=level,
+    )
+
+
+def digests_of(
+    model: ov.Model, inputs: ModelInputs, space: SearchSpace, calibrated_on: int | None = None
+) -> Mapping[str, str]:
+    """The digests of a problem, before it is prepared.
+
+    Args:
+        model: The float model.
+        inputs: Calibration inputs.
+        space: What is searched.
+        calibrated_on: Samples that an earlier session had time for; None is all.
+    """
+    most = _most_samples(space, inputs)
+    return _digests(model_digest(model), inputs_digest(inputs, min(calibrated_on or most, most)))
+
+
+def builder_again(
+    model: ov.Model,
+    inputs: ModelInputs,
+    space: SearchSpace,
+    *,
+    target_device: TargetDevice,
+    model_type: ModelType | None,
+    reset_state: ResetState,
+    folder: Path | None,
+    calibrated_on: int | None,
+) -> CandidateBuilder:
+    """What makes the candidates of a search that has ended, from the statistics that it kept, or from the data again.
+
+    Args:
+        model: The float model.
+        inputs: Calibration inputs, which the statistics are collected of where they are not kept.
+        space: As it was searched.
+        target_device: Hardware table for placement.
+        model_type: Family of the model.
+        reset_state: When the state of the model is reset while samples are run.
+        folder: That keeps what was computed of the model and its data; None without.
+        calibrated_on: Samples that the statistics are of; None is all.
+    """
+    placements = place(model, space, target_device=target_device, model_type=model_type)
+    statistics = collect(
+        model,
+        placements,
+        inputs,
+        needs=space.needs(),
+        subset_size=calibrated_on or _most_samples(space, inputs),
+        reset_state=reset_state,
+        path=None if folder is None else folder / STATISTICS,
+    )
+    return CandidateBuilder(model, placements, statistics, inputs, folder)
+
+
+def _most_samples(space: SearchSpace, inputs: ModelInputs) -> int:
+    return min(max(space.subset_sizes), len(inputs))
+
+
+def _digests(of_model: str, of_data: str) -> dict[str, str]:
+    return {"the model": of_model, "the calibration data": of_data}

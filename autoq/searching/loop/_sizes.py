@@ -1,0 +1,45 @@
+"""What plans take on disk, as far as it is known before a model is built: weights, and the scales of those in int8."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import openvino as ov
+
+from autoq.core import Precision
+from autoq.evaluation.candidate import size_bytes
+from autoq.graph import QuantizerSite, SiteKind
+from autoq.searching.loop._problem import Problem
+from autoq.searching.sampler import SizeLimit
+
+_BYTES_OF_SCALE = 4
+
+
+def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
+    """What the plans of a problem have to save for their models to take no more than some bytes.
+
+    Args:
+        problem: What is searched.
+        max_bytes: Of the weights.
+    """
+    graph = problem.placements.reference
+    ops = {op.get_friendly_name(): op for op in problem.model.get_ops()}
+    sites = {site.name: site for site in graph.sites if site.kind is SiteKind.WEIGHT}
+    by_group = {group.name: [sites[name] for name in group.sites if name in sites] for group in graph.groups}
+    saved = {
+        # A weight that several layers share has a site for each.
+        unit: sum({site.tensor: _saved(site, ops) for group in groups for site in by_group[group]}.values())
+        for unit, groups in problem.dimensions.units.items()
+    }
+    return SizeLimit(saved, size_bytes(problem.model) - max_bytes)
+
+
+def _saved(site: QuantizerSite, ops: Mapping[str, ov.Node]) -> float:
+    """Bytes that a weight saves; a constant in a narrower type is converted before it is read."""
+    node = ops.get(site.tensor.producer)
+    while node is not None and node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    width = int((ov.Type.f32 if node is None else node.get_output_element_type(0)).size)
+    channels = math.prod(site.shape[axis] for axis in site.channel_axes)
+    return math.prod(site.shape) * (width - Precision.INT8.bits // 8) - channels * _BYTES_OF_SCALE

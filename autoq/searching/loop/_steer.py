@@ -1,0 +1,140 @@
+"""What is tried first, and who proposes afterwards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from autoq.core import QuantizationPlan, Recipe
+from autoq.searching.loop._problem import Problem
+from autoq.searching.loop._proposals import first_plans, sweep_plans
+from autoq.searching.loop._run import Budget
+from autoq.searching.loop._sizes import size_limit
+from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
+from autoq.searching.sensitivity import Knowledge
+from autoq.searching.space import plain_choices, plan_of_units
+from autoq.searching.study import Study, noise_by_trial
+
+# Of the time of a search, the most that the walk of the predicted front takes.
+_PLANNING_SHARE = 0.05
+
+
+def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, seed: int) -> None:
+    """Enqueues the first plans of a search, and has the sampler that its space names propose the others.
+
+    The sampler "front" is told all that is known, and begins with a walk of the predicted front. The others learn from
+    trials alone: they begin with every recipe, and with the most sensitive units in float.
+
+    Args:
+        problem: What is searched.
+        study: Its study.
+        budget: What is acceptable.
+        knowledge: What is known beforehand.
+        seed: Of the sampler.
+    """
+    informed = problem.space.sampler == "front"
+    most = budget.limits.max_size_bytes
+    size = None if most is None else size_limit(problem, most)
+    plans = _informed_plans(problem, knowledge, size) if informed else _other_plans(problem, knowledge)
+    clock = budget.clock
+    latest = clock.now() + _PLANNING_SHARE * clock.seconds
+    for origin, plan in plans:
+        if clock.now() > latest:
+            break
+        study.enqueue(problem.dimensions.parameters(plan), origin)
+    if informed:
+        make = partial(
+            FrontSampler,
+            knowledge=knowledge,
+            reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
+            noise=noise_by_trial(problem.evaluator.float_accuracy.n),
+            is_known=partial(_is_measured, problem, study),
+            size=size,
+            needed=[name for name, choices in problem.dimensions.recipe.items() if len(choices) > 1],
+        )
+        study.use(lambda of_trial: make(seed=of_trial), seed)
+
+
+def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) -> bool:
+    """Whether these parameters make a model that the study has a trial of."""
+    return problem.builder.fingerprint(problem.dimensions.plan(parameters)) in study.fingerprints
+
+
+def _informed_plans(
+    problem: Problem, knowledge: Knowledge, size: SizeLimit | None
+) -> Iterator[tuple[str, QuantizationPlan]]:
+    """All-float, all-int8 by the default recipe and by the choices that distort least, and their predicted front."""
+    default = problem.space.default_recipe()
+    best, units, own = least_distorting(problem, knowledge), problem.dimensions.units, own_choices(problem, knowledge)
+    yield from first_plans(problem.groups, [default])
+    if (whole := plan_of_units(best, units, units, own)) != plan_of_units(default, units, units):
+        yield "recipe", whole
+    for int8 in predicted_front(_choosing(knowledge, own), problem.space.sweep, size):
+        yield "predicted", plan_of_units(best, units, int8, own)
+
+
+def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
+    """The recipe whose every choice, by itself, distorts the model in int8 least.
+
+    Args:
+        problem: What is searched.
+        knowledge: What is known beforehand.
+    """
+    chosen = {}
+    for name, choices in problem.space.recipe_choices().items():
+        known = knowledge.recipes.get(name, {})
+        plain = dict(zip(choices, plain_choices(choices), strict=True))
+        chosen[name] = min(choices, key=lambda choice: known.get(plain[choice], knowledge.whole))
+    # What layers in float run in has no distortion that quantization is to blame for.
+    return replace(Recipe(**chosen), runtime_precision=problem.space.runtime_precisions[0])
+
+
+def own_choices(problem: Problem, knowledge: Knowledge) -> dict[str, dict[str, Any]]:
+    """By unit and recipe field, the choices for themselves by which units, each by itself, distort least.
+
+    Args:
+        problem: What is searched.
+        knowledge: What is known beforehand.
+    """
+    return {
+        unit: {
+            name: min(choices, key=partial(_factor, knowledge, unit, name))
+            for name, choices in problem.dimensions.own.items()
+        }
+        for unit in problem.dimensions.units
+    }
+
+
+def _choosing(knowledge: Knowledge, own: Mapping[str, Mapping[str, Any]]) -> Knowledge:
+    """The knowledge with each unit's distortion by what it chooses for itself."""
+    distortion = {
+        unit: usual * math.prod(_factor(knowledge, unit, *choice) for choice in own[unit].items())
+        for unit, usual in knowledge.distortion.items()
+    }
+    return replace(knowledge, distortion=distortion)
+
+
+def _factor(knowledge: Knowledge, unit: str, name: str, choice: Any) -> float:  # any of a recipe's values
+    """How many times the distortion of a unit a choice for itself makes."""
+    (plain,) = plain_choices([choice])
+    return knowledge.factor(name, plain, unit)
+
+
+def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
+    """All-float, all-int8 with every recipe that differs in one choice, and the sensitivity-ordered sweep."""
+    default = problem.space.default_recipe()
+    variations = [
+        replace(default, **{name: choice})
+        for name, choices in problem.space.recipe_choices().items()
+        for choice in choices[1:]
+    ]
+    yield from first_plans(problem.groups, [default, *variations])
+    units = problem.dimensions.units
+    for name, choices in problem.dimensions.own.items():
+        for choice in choices[1:]:
+            yield "recipe", plan_of_units(default, units, units, {unit: {name: choice} for unit in units})
+    if len(problem.dimensions.units) > 1:
+        yield from sweep_plans(knowledge.ranking, problem.dimensions.units, default, problem.space.sweep)

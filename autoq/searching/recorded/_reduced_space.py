@@ -1,0 +1,107 @@
+"""A space so small that its plans can be numbered: few units and few recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from autoq.core import ConfigError, PlanError, Precision, QuantizationPlan, Recipe
+from autoq.searching.space import Dimensions, SearchSpace, plan_of_units
+
+# A table of more plans than this is not recorded in a day.
+_MOST_UNITS = 16
+
+
+@dataclass(frozen=True)
+class ReducedSpace:
+    """All plans over some units and recipes, in rows.
+
+    Row 0 is the float model, which is the same under every recipe. The plans of each recipe follow: where bit `k` of
+    the place among them, counted from 1, is set, the k-th unit is in int8.
+
+    Attributes:
+        space: Choices of the recipes.
+        units: Groups by unit; the groups of a unit share one precision.
+
+    Raises:
+        ConfigError: There are too many units, several runtime precisions, of which each has a float model, or
+            choices of single units.
+    """
+
+    space: SearchSpace
+    units: Mapping[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.units) <= _MOST_UNITS:
+            msg = f"all plans over {len(self.units)} units are too many, or none: 1 to {_MOST_UNITS} can be numbered."
+            raise ConfigError(msg)
+        if len(self.space.runtime_precisions) > 1:
+            names = ", ".join(map(str, self.space.runtime_precisions))
+            msg = f"a space whose plans are numbered has one runtime precision, not {names}."
+            raise ConfigError(msg)
+        if self.space.unit_choices():
+            names = ", ".join(self.space.per_unit)
+            msg = f"a space whose plans are numbered has no choices of single units: leave {names} out of per_unit."
+            raise ConfigError(msg)
+
+    def __len__(self) -> int:
+        return 1 + len(self.recipes) * self._plans
+
+    def __iter__(self) -> Iterator[QuantizationPlan]:
+        return (self.plan(row) for row in range(len(self)))
+
+    @property
+    def _plans(self) -> int:
+        """Plans of one recipe, all-float left out."""
+        return int(2 ** len(self.units)) - 1
+
+    @cached_property
+    def dimensions(self) -> Dimensions:
+        """As a search sees it."""
+        return Dimensions(self.space.recipe_choices(), self.units)
+
+    @cached_property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Every combination of choices, the default first."""
+        choices = self.space.recipe_choices()
+        return tuple(Recipe(**dict(zip(choices, chosen, strict=True))) for chosen in product(*choices.values()))
+
+    @cached_property
+    def _place_of(self) -> Mapping[Recipe, int]:
+        return {recipe: place for place, recipe in enumerate(self.recipes)}
+
+    def plan(self, row: int) -> QuantizationPlan:
+        """The plan of a row.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        if not 0 <= row < len(self):
+            msg = f"row {row} of a space of {len(self)} plans."
+            raise IndexError(msg)
+        place, bits = divmod(max(row - 1, 0), self._plans)
+        bits += min(row, 1)
+        int8 = {unit for k, unit in enumerate(self.units) if bits >> k & 1}
+        return plan_of_units(self.recipes[place], self.units, int8)
+
+    def row(self, plan: QuantizationPlan) -> int:
+        """The row of a plan.
+
+        Raises:
+            PlanError: It has a recipe that is not among the choices, or treats the groups of a unit differently.
+        """
+        bits = 0
+        for k, (unit, groups) in enumerate(self.units.items()):
+            precisions = {plan.precision(group) for group in groups}
+            if not precisions <= {Precision.FLOAT, Precision.INT8} or len(precisions) != 1:
+                found = ", ".join(sorted(map(str, precisions)))
+                msg = f"plan gives the groups of the unit {unit!r} {found}: all must be int8, or all float."
+                raise PlanError(msg)
+            bits |= (Precision.INT8 in precisions) << k
+        if plan.recipe not in self._place_of:
+            choices = {name: list(map(str, values)) for name, values in self.space.recipe_choices().items()}
+            msg = f"plan has a recipe that is not among the choices: {plan.recipe.to_dict()}; these are {choices}."
+            raise PlanError(msg)
+        return self._place_of[plan.recipe] * self._plans + bits if bits else 0

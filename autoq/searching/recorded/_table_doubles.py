@@ -1,0 +1,188 @@
+"""Doubles of a builder and an evaluator that look up in a table what a device would measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration import Feed
+from autoq.core import (
+    DeviceError,
+    Estimate,
+    PlanError,
+    QuantizationPlan,
+    Recipe,
+    RuntimePrecision,
+)
+from autoq.evaluation.candidate import Contest, Evaluation, Finalist, raced_accuracy
+from autoq.evaluation.device import Outputs, RuntimeConfig
+from autoq.evaluation.distortion import SwitchedRuns
+from autoq.evaluation.execution import ExecutionReport, Profile
+from autoq.evaluation.latency import Latency
+from autoq.evaluation.scoring import Accuracy, paired_drop, racing_order
+from autoq.graph import QuantizationGraph
+from autoq.searching.recorded._table import RecordedTable
+from autoq.transform import note_plan, read_plan
+
+
+def stand_in() -> ov.Model:
+    """A model of which there is nothing to quantize, in place of one that was recorded elsewhere."""
+    parameter = ov.opset13.parameter([1], ov.Type.f32)
+    return ov.Model([parameter], [parameter], "stand-in")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRow:
+    """What a table knows of a plan before it is measured.
+
+    Attributes:
+        fingerprint: Of the model that was recorded.
+        quantized_sites: Quantizers of that.
+    """
+
+    fingerprint: str
+    quantized_sites: int
+
+
+class TableBuilder:
+    """Builds stand-ins that bear a plan.
+
+    Args:
+        table: Has the plans.
+    """
+
+    def __init__(self, table: RecordedTable) -> None:
+        self._table = table
+
+    def resolve(self, plan: QuantizationPlan) -> ResolvedRow:
+        """What is known of a plan's model.
+
+        Raises:
+            PlanError: It was not recorded.
+        """
+        row = self._table.space.row(plan)
+        return ResolvedRow(str(self._table.fingerprints[row]), int(self._table.quantized_sites[row]))
+
+    def fingerprint(self, plan: QuantizationPlan) -> str:
+        """Of a plan's model; raises as `resolve` does."""
+        return self.resolve(plan).fingerprint
+
+    def build(self, plan: QuantizationPlan) -> ov.Model:
+        """A stand-in that bears the plan; raises as `resolve` does."""
+        self.resolve(plan)
+        model = stand_in()
+        note_plan(model, plan)
+        return model
+
+    @property
+    def unswitchable(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
+    def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
+        """Not recorded.
+
+        Raises:
+            PlanError: Always: a table has plans alone.
+        """
+        msg = f"table {self._table.name!r} has no model whose units are switched: its plans were measured one by one."
+        raise PlanError(msg)
+
+
+class TableEvaluator:
+    """Scores and times what a `TableBuilder` built, as an `Evaluator` does, from what was recorded.
+
+    A race asks for as many scores as it would of a device, and a brief timing is that of the first bursts. The seconds
+    are those that were recorded, the share of them that was used.
+
+    Args:
+        table: Has the recordings.
+    """
+
+    def __init__(self, table: RecordedTable) -> None:
+        self._table = table
+        self._order = racing_order(table.reference)
+        self._latencies: dict[tuple[int, bool], Latency] = {}
+        self.runtime = RuntimeConfig()
+        mean = float(table.reference.mean())
+        self.float_accuracy = Accuracy(mean, Estimate(0.0, 0.0, 0.0), len(table.reference), table.reference)
+        self.float_latency = table.latency(0)
+        self.float_seconds = sum(table.seconds_of(0).values())
+
+    def evaluate(
+        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """As `Evaluator.evaluate`, with the recorded seconds, those of `build` too.
+
+        Raises:
+            PlanError: The model bears no plan, or one that was not recorded.
+        """
+        row = self._row(model)
+        scores = self._table.scores[row]
+        briefly = False
+        if contest is None:
+            accuracy, latency = self._accuracy(row), self._latency(row)
+        else:
+            race = contest.race(lambda indices: scores[indices], self._table.reference, self._order)
+
+            def timed(is_brief: bool) -> Latency:
+                nonlocal briefly
+                briefly = is_brief
+                return self._latency(row, briefly=briefly)
+
+            latency = contest.compete(race, timed)
+            accuracy = raced_accuracy(race)
+        seconds = self._table.seconds_of(row, scored=accuracy.n / len(scores), timed_briefly=briefly)
+        return self._evaluation(row, accuracy, latency), seconds
+
+    def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
+        """Each finalist's whole recording; raises as `evaluate` does."""
+        rows = [self._row(finalist.model) for finalist in finalists]
+        return [self._evaluation(row, self._accuracy(row), self._latency(row)) for row in rows]
+
+    def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
+        """Not recorded.
+
+        Raises:
+            DeviceError: Always: what a search would learn from outputs is in the table's `knowledge`.
+        """
+        raise DeviceError(self._not_recorded("outputs"))
+
+    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+        """Not recorded; raises as `outputs` does."""
+        raise DeviceError(self._not_recorded("held-out data"))
+
+    def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
+        """Not recorded; raises as `outputs` does."""
+        raise DeviceError(self._not_recorded("distortions of single settings"))
+
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+        """Not recorded; raises as `outputs` does."""
+        raise DeviceError(self._not_recorded("profiles"))
+
+    def _not_recorded(self, what: str) -> str:
+        return f"table {self._table.name!r} holds no {what}; what they tell is its knowledge."
+
+    def _row(self, model: ov.Model) -> int:
+        plan = read_plan(model)
+        if plan is None:
+            msg = f"a model without a plan cannot be looked up in the table {self._table.name!r}."
+            raise PlanError(msg)
+        return self._table.space.row(plan)
+
+    def _accuracy(self, row: int) -> Accuracy:
+        scores = self._table.scores[row]
+        return Accuracy(float(scores.mean()), paired_drop(self._table.reference, scores), len(scores), scores)
+
+    def _latency(self, row: int, *, briefly: bool = False) -> Latency:
+        if (row, briefly) not in self._latencies:
+            self._latencies[row, briefly] = self._table.latency(row, briefly=briefly)
+        return self._latencies[row, briefly]
+
+    def _evaluation(self, row: int, accuracy: Accuracy, latency: Latency) -> Evaluation:
+        return Evaluation(accuracy, latency, int(self._table.size_bytes[row]), ExecutionReport(()), {})

@@ -1,0 +1,31 @@
+"""What one trial found, the limits that it keeps, and both as JSON."""
+
+from autoq.searching.records._limits import Limits
+from autoq.searching.records._records import PARTS, TrialRecord, TrialState, evaluation_of, preference
+from autoq.searching.records._serial import (
+    accuracy_from_dict,
+    accuracy_to_dict,
+    evaluation_from_dict,
+    evaluation_to_dict,
+    latency_from_dict,
+    latency_to_dict,
+    record_from_dict,
+    record_to_dict,
+)
+
+__all__ = [
+    "PARTS",
+    "Limits",
+    "TrialRecord",
+    "TrialState",
+    "accuracy_from_dict",
+    "accuracy_to_dict",
+    "evaluation_from_dict",
+    "evaluation_of",
+    "evaluation_to_dict",
+    "latency_from_dict",
+    "latency_to_dict",
+    "preference",
+    "record_from_dict",
+    "record_to_dict",
+]

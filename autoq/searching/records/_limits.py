@@ -1,0 +1,127 @@
+"""What a model has to keep to be acceptable: limits on its accuracy drop, its latency and its size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autoq.evaluation.candidate import Evaluation
+
+# Where a limit is crossed, what its user could allow.
+_ADVICE = {"drop": "a larger drop", "latency": "a higher latency", "size": "a larger model"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The largest acceptable values; None accepts any.
+
+    The absolute latency of a model changes with what else the machine does, while its ratio to the float model is
+    measured in alternating bursts. So a model's latency is its ratio times what the float model took when the search
+    began, in every trial, in the closing session, and in later sessions of the same search.
+
+    Attributes:
+        max_drop: Accuracy drop in the metric's unit.
+        max_latency_ms: Median of one inference.
+        max_size_bytes: Of the weights.
+        float_ms: Median of the float model as the search began, ms; needed where there is a limit of latency.
+
+    Raises:
+        ValueError: There is a limit of latency, but not what the float model took.
+    """
+
+    max_drop: float | None = None
+    max_latency_ms: float | None = None
+    max_size_bytes: int | None = None
+    float_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_latency_ms is not None and self.float_ms is None:
+            msg = f"a limit of latency needs the latency of the float model, but got {self.max_latency_ms=} alone."
+            raise ValueError(msg)
+
+    @property
+    def max_ratio(self) -> float | None:
+        """Largest acceptable latency ratio."""
+        if self.max_latency_ms is None or self.float_ms is None:
+            return None
+        return self.max_latency_ms / self.float_ms
+
+    @property
+    def text(self) -> str:
+        """As they are asked for: "max_drop = 0.01 and max_latency = 5 ms"; empty where there are none."""
+        drop = [] if self.max_drop is None else [self.drop_text]
+        latency = [] if self.max_latency_ms is None else [f"max_latency = {_ms(self.max_latency_ms)}"]
+        size = [] if self.max_size_bytes is None else [f"max_size = {_mb(self.max_size_bytes)}"]
+        return _joined([*drop, *latency, *size])
+
+    @property
+    def drop_text(self) -> str:
+        """The limit of the drop as it is asked for: "max_drop = 0.01"."""
+        return f"max_drop = {self.max_drop if self.max_drop is None else float(f'{self.max_drop:.6g}')}"
+
+    @property
+    def summary(self) -> str:
+        """For headings: "drop of at most 0.01, at most 5 ms"; empty where there are none."""
+        drop = [] if self.max_drop is None else [f"drop of at most {self.max_drop:g}"]
+        latency = [] if self.max_latency_ms is None else [f"at most {_ms(self.max_latency_ms)}"]
+        size = [] if self.max_size_bytes is None else [f"at most {_mb(self.max_size_bytes)}"]
+        return ", ".join([*drop, *latency, *size])
+
+    def latency_ms(self, evaluation: Evaluation) -> float:
+        """Latency of a model as it is judged: its ratio times what the float model took when the search began."""
+        float_ms = evaluation.latency.baseline_p50_ms if self.float_ms is None else self.float_ms
+        return evaluation.latency.ratio.value * float_ms
+
+    def constraints(self, evaluation: Evaluation) -> dict[str, float]:
+        """By how much each limit is crossed: in parts of the limit, of 1 where that is 0; kept at 0 and below.
+
+        Args:
+            evaluation: Of a model.
+
+        Returns:
+            By "drop", "latency" and "size", those that are limited.
+        """
+        compared = {
+            "drop": (evaluation.accuracy.drop.value, self.max_drop),
+            "latency": (self.latency_ms(evaluation), self.max_latency_ms),
+            "size": (evaluation.size_bytes, self.max_size_bytes),
+        }
+        return {
+            name: (value - limit) / (limit or 1.0) for name, (value, limit) in compared.items() if limit is not None
+        }
+
+    def keep(self, evaluation: Evaluation) -> bool:
+        """Whether a model keeps all limits, by its point estimates."""
+        return not self._crossed(evaluation)
+
+    def shortfall(self, evaluation: Evaluation) -> tuple[int, float]:
+        """How many limits a model crosses, and by how much; who has the least is the closest to acceptable."""
+        crossed = self._crossed(evaluation)
+        return len(crossed), sum(crossed.values())
+
+    def crossed(self, evaluation: Evaluation) -> str:
+        """What crosses a limit, as the rest of a sentence: "a drop of 0.02 [0.01, 0.03] and a latency of 7 ms"."""
+        values = {
+            "drop": f"a drop of {evaluation.accuracy.drop.shown(beside=self.max_drop)}",
+            "latency": f"a latency of {_ms(self.latency_ms(evaluation))}",
+            "size": f"a size of {_mb(evaluation.size_bytes)}",
+        }
+        return _joined([values[name] for name in self._crossed(evaluation)])
+
+    def advice(self, evaluation: Evaluation) -> str:
+        """What could be allowed for this model to be acceptable: "a larger drop and a higher latency"."""
+        return _joined([_ADVICE[name] for name in self._crossed(evaluation)])
+
+    def _crossed(self, evaluation: Evaluation) -> dict[str, float]:
+        return {name: value for name, value in self.constraints(evaluation).items() if value > 0}
+
+
+def _ms(value: float) -> str:
+    return f"{value:.4g} ms"
+
+
+def _mb(value: float) -> str:
+    return f"{value / 1e6:.4g} MB"
+
+
+def _joined(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,96 @@
+"""One trial of a search, as it is stored, shown and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from autoq.core import QuantizationPlan, brief_repr
+from autoq.evaluation.candidate import Evaluation
+from autoq.evaluation.scoring import Outcome
+
+# What the wall time of a trial is told of.
+PARTS = ("build", "compile", "accuracy", "latency")
+
+
+class TrialState(StrEnum):
+    """How a trial ended."""
+
+    COMPLETE = "complete"
+    FAILED = "failed"  # the device or the model refused; `TrialRecord.error` says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial. A proposal that builds the model of an earlier trial is none: see `Study.finish_as`.
+
+    Attributes:
+        number: Optuna's number of the trial.
+        state: How it ended.
+        origin: Who proposed the plan: "float", "int8", "sweep", "recipe" or the sampler's name.
+        plan: What was proposed.
+        fingerprint: Digest of the model that the plan builds; equal for plans that build the same model.
+        evaluation: None where the trial failed.
+        feasible: Whether the evaluation meets the budget.
+        quantized_sites: Quantizers that stand in the model.
+        hardware: Fingerprint of the machine that timed it.
+        seconds: Wall time by part: `build`, `compile`, `accuracy`, `latency`.
+        error: One sentence, for a failed trial.
+        remeasured: Whether the evaluation is that of the closing session, in which the best were measured together.
+    """
+
+    number: int
+    state: TrialState
+    origin: str
+    plan: QuantizationPlan
+    fingerprint: str
+    hardware: str
+    evaluation: Evaluation | None = None
+    feasible: bool = False
+    quantized_sites: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    remeasured: bool = False
+
+    __repr__ = brief_repr
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the float model as the device runs it by default."""
+        return self.fingerprint == "float"
+
+    @property
+    def remark(self) -> str:
+        """What there is to say beside its numbers; empty where that is nothing."""
+        if self.error is not None:
+            return self.error
+        if self.evaluation is None:
+            return ""
+        accuracy = self.evaluation.accuracy
+        remarks = {
+            Outcome.FEASIBLE: f"{accuracy.n} samples",
+            Outcome.INFEASIBLE: f"outside the budget, as {accuracy.n} samples show",
+            Outcome.DOMINATED: f"beaten in both, as {accuracy.n} samples show",
+            Outcome.FINISHED: "" if self.feasible else "outside the budget",
+        }
+        found = [remarks[accuracy.outcome], "timer disturbed" if self.evaluation.latency.disturbed else ""]
+        return "; ".join(text for text in found if text)
+
+
+def evaluation_of(record: TrialRecord) -> Evaluation:
+    """The evaluation of a trial that has one.
+
+    Raises:
+        ValueError: The trial was not evaluated.
+    """
+    if record.evaluation is None:
+        msg = f"trial {record.number} was not evaluated: {record.error}"
+        raise ValueError(msg)
+    return record.evaluation
+
+
+def preference(record: TrialRecord) -> tuple[float, float, int, int]:
+    """Drop, latency ratio, size and number of an evaluated trial: where records are equal in one, the next decides."""
+    evaluation = evaluation_of(record)
+    return evaluation.accuracy.drop.value, evaluation.latency.ratio.value, evaluation.size_bytes, record.number

@@ -1,0 +1,120 @@
+"""Trial records as plain JSON values and back; without single scores and bursts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from autoq.core import Estimate, QuantizationPlan, StoredFileError, mapping_of, typed
+from autoq.evaluation.candidate import Evaluation
+from autoq.evaluation.execution import ExecutionReport
+from autoq.evaluation.latency import Latency
+from autoq.evaluation.scoring import Accuracy
+from autoq.searching.records._records import TrialRecord, TrialState
+
+
+def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
+    """Mean, drop and count of an accuracy, without its scores."""
+    return {
+        "mean": accuracy.mean,
+        "drop": accuracy.drop.to_dict(),
+        "n": accuracy.n,
+        "outcome": str(accuracy.outcome),
+    }
+
+
+def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
+    """Reads what `accuracy_to_dict` wrote; the scores come back empty.
+
+    Raises:
+        StoredFileError: It wrote something else.
+    """
+    told = {**mapping_of(values, "an accuracy", StoredFileError), "scores": np.empty(0)}
+    return typed(Accuracy, told, "an accuracy", drop=Estimate.from_dict, scores=np.asarray)
+
+
+def latency_to_dict(latency: Latency) -> dict[str, Any]:
+    """All fields of a latency but its single bursts."""
+    plain = {name: value for name, value in asdict(latency).items() if name != "log_ratios"}
+    return plain | {"ratio": latency.ratio.to_dict()}
+
+
+def latency_from_dict(values: Mapping[str, Any]) -> Latency:
+    """Reads what `latency_to_dict` wrote.
+
+    Raises:
+        StoredFileError: It wrote something else.
+    """
+    found = typed(Latency, values, "a latency", ratio=Estimate.from_dict)
+    if found.ratio.value <= 0:
+        msg = f"a latency: ratio is {found.ratio.value}: it must be above 0."
+        raise StoredFileError(msg)
+    return found
+
+
+def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation without its per-sample scores."""
+    return {
+        "accuracy": accuracy_to_dict(evaluation.accuracy),
+        "latency": latency_to_dict(evaluation.latency),
+        "size_bytes": evaluation.size_bytes,
+        "execution": [asdict(layer) for layer in evaluation.execution.layers],
+        "runtime": dict(evaluation.runtime),
+    }
+
+
+def evaluation_from_dict(values: Mapping[str, Any]) -> Evaluation:
+    """Reads what `evaluation_to_dict` wrote; the scores come back empty.
+
+    Raises:
+        StoredFileError: It wrote something else.
+    """
+    return typed(
+        Evaluation,
+        values,
+        "an evaluation",
+        accuracy=accuracy_from_dict,
+        latency=latency_from_dict,
+        execution=lambda layers: typed(ExecutionReport, {"layers": layers}, "an execution report"),
+    )
+
+
+def record_to_dict(record: TrialRecord) -> dict[str, Any]:
+    """A record as plain JSON values."""
+    return {
+        "number": record.number,
+        "state": str(record.state),
+        "origin": record.origin,
+        "plan": record.plan.to_dict(),
+        "fingerprint": record.fingerprint,
+        "hardware": record.hardware,
+        "evaluation": None if record.evaluation is None else evaluation_to_dict(record.evaluation),
+        "feasible": record.feasible,
+        "quantized_sites": record.quantized_sites,
+        "seconds": dict(record.seconds),
+        "error": record.error,
+        "remeasured": record.remeasured,
+    }
+
+
+def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
+    """Reads what `record_to_dict` wrote.
+
+    Raises:
+        StoredFileError: It wrote something else.
+        PlanError: The plan is none.
+    """
+    record = typed(
+        TrialRecord,
+        values,
+        "a trial's record",
+        plan=QuantizationPlan.from_dict,
+        evaluation=lambda found: None if found is None else evaluation_from_dict(found),
+    )
+    if record.state is TrialState.COMPLETE and record.evaluation is None:
+        msg = f"a trial's record says that trial {record.number} is complete, and has no evaluation of it."
+        raise StoredFileError(msg)
+    return record

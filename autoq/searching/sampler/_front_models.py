@@ -1,0 +1,84 @@
+"""The models of both objectives, and how well they predict what they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.searching.sampler._additive_process import AdditiveProcess
+from autoq.searching.sampler._effects import DROP_PRIOR, LATENCY_PRIOR, Effects
+from autoq.searching.sampler._encoding import Points
+
+Floats = NDArray[np.float64]
+
+# Trials that the models are fitted to; of more, those nearest to the front.
+_MOST_FITTED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class FrontModels:
+    """The models of accuracy drop and latency ratio.
+
+    Attributes:
+        effects: How parameters act.
+        drop: Model of the first objective.
+        latency: Model of the second.
+    """
+
+    effects: Effects
+    drop: AdditiveProcess
+    latency: AdditiveProcess
+
+    @classmethod
+    def fit(cls, points: Points, values: Floats, noise: Floats, effects: Effects) -> FrontModels:
+        """Fits both models.
+
+        Args:
+            points: What was measured.
+            values: Drop and latency ratio, [n, 2].
+            noise: Their standard deviations, [n, 2].
+            effects: How parameters act.
+        """
+        if len(points) > _MOST_FITTED:
+            index = points_near(values, values.min(axis=0), _MOST_FITTED)
+            points, values, noise = points[index], values[index], noise[index]
+        drop, latency = effects.drop(points), effects.latency(points)
+        known = bool(effects.encoding.units)
+        return cls(
+            effects,
+            AdditiveProcess.fit(drop, values[:, 0], noise[:, 0], DROP_PRIOR, unit=_size(values[:, 0] - drop.mean)),
+            AdditiveProcess.fit(
+                latency,
+                values[:, 1],
+                noise[:, 1],
+                LATENCY_PRIOR if known else DROP_PRIOR,
+                unit=1.0 if known else _size(values[:, 1]),
+            ),
+        )
+
+    def predict(self, points: Points) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of both objectives, [n, 2] each."""
+        drop = self.drop.predict(self.effects.drop(points))
+        latency = self.latency.predict(self.effects.latency(points))
+        return np.column_stack([drop[0], latency[0]]), np.column_stack([drop[1], latency[1]])
+
+    def left_out(self) -> Floats:
+        """Errors of both objectives at the points fitted to, each predicted from all others, [n, 2]."""
+        return np.column_stack([self.drop.left_out(), self.latency.left_out()])
+
+
+def points_near(values: Floats, reference: Floats, most: int = 16) -> NDArray[np.intp]:
+    """Indices of the points on the front of those below the reference, or nearest to it, at most so many."""
+    extent = np.maximum(np.ptp(values, axis=0), 1e-12)
+    beaten = (values[None] <= values[:, None]).all(axis=2) & (values[None] < values[:, None]).any(axis=2)
+    excess = np.maximum(values - reference, 0.0) / extent
+    order = np.lexsort((values[:, 1], beaten.sum(axis=1), excess.sum(axis=1)))
+    return np.asarray(order[:most], np.intp)
+
+
+def _size(values: Sequence[float] | Floats) -> float:
+    """A typical size of values that may all be zero."""
+    return max(float(np.sqrt(np.mean(np.square(values)))), 1e-9)

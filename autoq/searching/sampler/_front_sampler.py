@@ -1,0 +1,248 @@
+"""An Optuna sampler for two objectives over categorical parameters: it proposes what promises most to widen the front.
+
+Both objectives have a Bayesian model that is fitted to all trials anew, so that few trials are enough where effects
+nearly add up, and what does not add up is learnt. Of many candidates, the one with the largest expected hypervolume
+improvement is proposed: one that is good by the models, or one of which they are unsure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna import Study
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from autoq.searching.front import staircase
+from autoq.searching.sampler._effects import Effects
+from autoq.searching.sampler._encoding import Encoding, Points
+from autoq.searching.sampler._expected_improvement import expected_improvement
+from autoq.searching.sampler._front_models import FrontModels, points_near
+from autoq.searching.sampler._observed import Observed
+from autoq.searching.sampler._size_limit import SizeLimit
+from autoq.searching.sampler._suspects import unsuspected
+from autoq.searching.sensitivity import Knowledge
+
+Floats = NDArray[np.float64]
+Parameters = Mapping[str, Any]
+
+_DRAWS = 24
+_CROSSED = 128
+_SCATTERED = 64
+_CLIMBERS = 8
+_CLIMBS = 6
+# Models that turn out to be measured already are passed over, so many times.
+_PASSED_OVER = 50
+
+
+def _no_noise(_: FrozenTrial) -> tuple[float, float]:
+    return 0.0, 0.0
+
+
+def _never(_: Parameters) -> bool:
+    return False
+
+
+class FrontSampler(BaseSampler):
+    """Proposes by expected hypervolume improvement under two additive Bayesian models.
+
+    The first objective is taken for an accuracy drop, the second for a latency ratio. Parameters that are not
+    categorical, and those of studies with another number of objectives, are drawn at random. Trials that run at the
+    same time count as if they had come out as expected, so that a batch is spread.
+
+    Args:
+        knowledge: What is known of the problem beforehand; None expects nothing.
+        reference: Values up to which an improvement counts, of both objectives; None is the worst one seen.
+        noise: Standard deviations of the values of a trial.
+        is_known: Whether parameters make a model that was measured already.
+        needed: Parameters that a trial has to have to be learnt from: others may have ended before these were searched.
+        size: What has to be saved; None is nothing. Where no candidate saves enough, those that save most are proposed.
+        seed: Of what is drawn at random.
+    """
+
+    def __init__(
+        self,
+        *,
+        knowledge: Knowledge | None = None,
+        reference: tuple[float | None, float | None] = (None, None),
+        noise: Callable[[FrozenTrial], tuple[float, float]] = _no_noise,
+        is_known: Callable[[Parameters], bool] = _never,
+        size: SizeLimit | None = None,
+        needed: Collection[str] = (),
+        seed: int | None = None,
+    ) -> None:
+        self._knowledge = knowledge
+        self._reference = reference
+        self._noise = noise
+        self._is_known = is_known
+        self._size = size
+        self._needed = frozenset(needed)
+        self._rng = np.random.default_rng(seed)
+        self._independent = RandomSampler(seed)
+
+    def reseed_rng(self) -> None:
+        """Draws differently from now on, as Optuna asks of the copies that work in parallel."""
+        self._rng = np.random.default_rng()
+        self._independent.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The categorical parameters that all trials so far have, but for those that lack what is needed.
+
+        None where there are not two objectives.
+        """
+        if len(study.directions) != 2:
+            return {}
+        ended = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+        spaces = [t.distributions for t in ended if self._needed <= t.distributions.keys()]
+        return {
+            name: distribution
+            for name, distribution in sorted(spaces[0].items() if spaces else ())
+            if isinstance(distribution, CategoricalDistribution)
+            and not distribution.single()
+            and all(space.get(name) == distribution for space in spaces)
+        }
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The parameters that promise most."""
+        if not search_space:
+            return {}
+        effects = Effects(Encoding.of(search_space), self._knowledge)
+        seen = Observed.of(study, trial, effects.encode, search_space, self._noise)
+        return {} if seen is None else self._propose(seen, effects)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """A parameter that the models do not cover, at random."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def _propose(self, seen: Observed, effects: Effects) -> dict[str, Any]:
+        models = FrontModels.fit(seen.points, seen.values, seen.noise, effects)
+        reference = self._reference_point(seen)
+        known = models.predict(seen.points)[0]
+        front = staircase(np.vstack([known, models.predict(seen.pending)[0]]), reference)
+        pool = _Pool(effects, seen, models, self._rng, self._size)
+
+        def promise(points: Points) -> Floats:
+            return expected_improvement(*models.predict(points), front, reference)
+
+        best = points_near(known, reference)
+        candidates = pool.fresh(pool.first(seen.points[best]))
+        if not len(candidates):
+            return {}
+        values = promise(candidates)
+        for _ in range(_CLIMBS):
+            top = np.argsort(-values, kind="stable")[:_CLIMBERS]
+            more = pool.fresh(pool.changed(candidates[top]))
+            if not len(more):
+                break
+            promised = promise(more)
+            if promised.max() <= values.max():
+                break
+            candidates, values = Points.concatenate([candidates, more]), np.concatenate([values, promised])
+        if values.max() <= 0:
+            # Nothing can be gained by all that is known: what is known least.
+            spreads = models.predict(candidates)[1]
+            values = (spreads / np.maximum(spreads.max(axis=0), 1e-30)).sum(axis=1)
+        order = np.argsort(-values, kind="stable")[:_PASSED_OVER]
+        proposals = map(partial(effects.encoding.decode, candidates), order.tolist())
+        return next((p for p in proposals if not self._is_known(p)), effects.encoding.decode(candidates, int(order[0])))
+
+    def _reference_point(self, seen: Observed) -> Floats:
+        worst = seen.values.max(axis=0) + 0.05 * np.ptp(seen.values, axis=0) + 1e-12
+        given = np.array([np.nan if value is None else value for value in self._reference], np.float64)
+        return np.where(np.isnan(given), worst, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Candidates worth a thought."""
+
+    effects: Effects
+    seen: Observed
+    models: FrontModels
+    rng: np.random.Generator
+    size: SizeLimit | None
+
+    def first(self, best: Points) -> Points:
+        """Fronts by models drawn from what the data leave possible, changes and mixtures of the best, and anything."""
+        return Points.concatenate(
+            [*self._drawn_fronts(best), self.changed(best), self._crossed(best), self._scattered()]
+        )
+
+    def changed(self, points: Points) -> Points:
+        """Each point with one parameter changed, in every way."""
+        parts = []
+        units = len(self.effects.encoding.units)
+        if units:
+            flips = points.int8[:, None, :] ^ np.eye(units, dtype=np.bool_)[None]
+            parts.append(Points(flips.reshape(-1, units), np.repeat(points.choices, units, axis=0)))
+        for field, choices in enumerate(self.effects.encoding.fields.values()):
+            for choice in range(len(choices)):
+                chosen = points.choices.copy()
+                chosen[:, field] = choice
+                parts.append(Points(points.int8, chosen))
+        return Points.concatenate(parts)
+
+    def fresh(self, points: Points) -> Points:
+        """Those that were not seen, each once; units that the device fails to run in int8 stay in float."""
+        runnable = Points(points.int8 & ~self.effects.forbidden, points.choices)
+        allowed = self._small(self.effects.settled(runnable))
+        seen = Points.concatenate([self.seen.points, self.seen.pending, self.seen.failed])
+        keys, first = np.unique(allowed.keys(), return_index=True)
+        return unsuspected(allowed[first[~np.isin(keys, seen.keys())]], self.seen.failed, self.seen.points)
+
+    def _small(self, points: Points) -> Points:
+        """Those that save enough, or else most."""
+        if self.size is None or not len(points):
+            return points
+        saved = points.int8 @ self.size.of(self.effects.encoding.units)
+        return points[saved >= min(self.size.needed, saved.max())]
+
+    def _drawn_fronts(self, best: Points) -> list[Points]:
+        units = len(self.effects.encoding.units)
+        if not units:
+            return []
+        trend, own, *_ = self.models.drop.draw_weights(self.rng, _DRAWS)
+        faster, own_faster, *_ = self.models.latency.draw_weights(self.rng, _DRAWS)
+        harm_shares, gain_shares = self.effects.shares
+        harm = trend[:, :1] * harm_shares[0] + own * harm_shares[1]
+        gain = self.effects.gain - faster[:, :1] * gain_shares[0] - own_faster * gain_shares[1]
+        prefixes = np.tri(units + 1, units, k=-1, dtype=np.bool_)
+        parts = []
+        for losses, wins in zip(harm, gain, strict=True):
+            # What is harmless first, most gained for the harm next, what gains nothing last.
+            worth = np.where(wins <= 0, -np.inf, wins / np.maximum(losses, 1e-3 * np.abs(losses).max() + 1e-30))
+            rank = np.empty(units, np.intp)
+            rank[np.argsort(-worth, kind="stable")] = np.arange(units)
+            recipe = best.choices[self.rng.integers(len(best))]
+            if self.rng.random() < 0.3:
+                recipe = self._any_choices(1)[0]
+            parts.append(Points(prefixes[:, rank], np.repeat(recipe[None], units + 1, axis=0)))
+        return parts
+
+    def _crossed(self, best: Points) -> Points:
+        """Mixtures of two of the best, parameter by parameter."""
+        one, other = (best[self.rng.integers(len(best), size=_CROSSED)] for _ in range(2))
+        units, fields = (self.rng.random(part.shape) < 0.5 for part in (one.int8, one.choices))
+        return Points(np.where(units, one.int8, other.int8), np.where(fields, one.choices, other.choices))
+
+    def _scattered(self) -> Points:
+        """Anything, with more or less in int8."""
+        share = self.rng.random((_SCATTERED, 1))
+        int8 = self.rng.random((_SCATTERED, len(self.effects.encoding.units))) < share
+        return Points(int8, self._any_choices(_SCATTERED))
+
+    def _any_choices(self, count: int) -> NDArray[np.intp]:
+        sizes = [len(choices) for choices in self.effects.encoding.fields.values()]
+        return np.column_stack(
+            [np.zeros((count, 0), np.intp), *(self.rng.integers(size, size=count) for size in sizes)]
+        ).astype(np.intp)

@@ -1,0 +1,62 @@
+"""Trials of an Optuna study as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from autoq.searching.sampler._encoding import Points
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Trials so far.
+
+    Attributes:
+        points: Those that ended, each set of parameters once.
+        values: Their two values, to be minimized, [n, 2].
+        noise: Standard deviations of the values, [n, 2].
+        pending: Those that run.
+        failed: Those that failed.
+    """
+
+    points: Points
+    values: Floats
+    noise: Floats
+    pending: Points
+    failed: Points
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        trial: FrozenTrial,
+        encode: Callable[[Sequence[Mapping[str, Any]]], Points],
+        search_space: Mapping[str, BaseDistribution],
+        noise: Callable[[FrozenTrial], tuple[float, float]],
+    ) -> Observed | None:
+        """None where no trial ended yet."""
+        trials = [t for t in study.get_trials(deepcopy=False) if search_space.keys() <= t.params.keys()]
+        ended = [t for t in trials if t.state is TrialState.COMPLETE and np.isfinite(t.values or [np.nan]).all()]
+        running = [t for t in trials if t.state is TrialState.RUNNING and t.number != trial.number]
+        failed = [t for t in trials if t.state is TrialState.FAIL]
+        if not ended:
+            return None
+        signs = [-1.0 if direction is StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
+        points = encode([t.params for t in ended])
+        values = np.array([t.values for t in ended]) * signs
+        # The same parameters count once: Optuna repeats them, and then they are not measured again.
+        _, first = np.unique(points.keys(), return_index=True)
+        noises = np.array([noise(ended[index]) for index in first], np.float64)
+        others = [encode([t.params for t in some]) for some in (running, failed)]
+        return cls(points[first], values[first], noises, *others)

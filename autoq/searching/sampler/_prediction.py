@@ -1,0 +1,124 @@
+"""What the models of a search predict, and how well they could have predicted its own trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.core import QuantizationPlan
+from autoq.searching.front import objectives
+from autoq.searching.records import TrialRecord, TrialState, evaluation_of
+from autoq.searching.sampler._effects import Effects
+from autoq.searching.sampler._encoding import Encoding, Points
+from autoq.searching.sampler._front_models import FrontModels
+from autoq.searching.sampler._noise import noise_of
+from autoq.searching.sensitivity import Knowledge
+from autoq.searching.space import Dimensions
+
+Floats = NDArray[np.float64]
+
+# With fewer, the error says more of the trials than of the models.
+_FEWEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionError:
+    """Errors of predictions of each trial from all others, root of the mean square.
+
+    Attributes:
+        drop: Of the accuracy drop, in the metric's unit.
+        drop_spread: Standard deviation of the drops: the error of who predicts their mean.
+        drop_noise: What measuring them alone contributes.
+        latency: Of the latency ratio.
+        latency_spread: Standard deviation of the ratios.
+        latency_noise: What measuring them alone contributes.
+        trials: How many were predicted.
+    """
+
+    drop: float
+    drop_spread: float
+    drop_noise: float
+    latency: float
+    latency_spread: float
+    latency_noise: float
+    trials: int
+
+    @property
+    def text(self) -> str:
+        """Both errors in a sentence."""
+        return (
+            f"The models predicted each of {self.trials} trials from the others with an error of {self.drop:.2g} in "
+            f"drop (spread {self.drop_spread:.2g}, noise {self.drop_noise:.2g}) and {self.latency:.2g} in latency "
+            f"ratio (spread {self.latency_spread:.2g}, noise {self.latency_noise:.2g})."
+        )
+
+
+def predict(
+    dimensions: Dimensions, knowledge: Knowledge, records: Sequence[TrialRecord], plans: Sequence[QuantizationPlan]
+) -> tuple[Floats, Floats]:
+    """Predicts plans from measured trials, by the models of the sampler "front".
+
+    Args:
+        dimensions: Of the search.
+        knowledge: What was known beforehand.
+        records: Of the search, the float model's among them.
+        plans: To predict.
+
+    Returns:
+        Mean and standard deviation of accuracy drop and latency ratio, [n, 2] each.
+    """
+    models = _Measured.of(dimensions, records).fit(knowledge)
+    return models.predict(models.effects.encode([dimensions.parameters(plan) for plan in plans]))
+
+
+def prediction_error(
+    dimensions: Dimensions, knowledge: Knowledge, records: Sequence[TrialRecord]
+) -> PredictionError | None:
+    """Predicts each measured trial from the others, by the models of the sampler "front".
+
+    Args:
+        dimensions: Of the search.
+        knowledge: What was known beforehand.
+        records: Of the search, the float model's among them.
+
+    Returns:
+        None where there are fewer than eight trials.
+    """
+    measured = _Measured.of(dimensions, records)
+    if len(measured.points) < _FEWEST:
+        return None
+    errors = measured.fit(knowledge).left_out()
+    drop, latency = np.sqrt(np.mean(errors**2, axis=0)).tolist()
+    drop_spread, latency_spread = np.std(measured.values, axis=0).tolist()
+    drop_noise, latency_noise = np.sqrt(np.mean(measured.noise**2, axis=0)).tolist()
+    return PredictionError(drop, drop_spread, drop_noise, latency, latency_spread, latency_noise, len(measured.points))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Trials that the models are fitted to: all that were measured, the float model left out."""
+
+    encoding: Encoding
+    points: Points
+    values: Floats
+    noise: Floats
+
+    @classmethod
+    def of(cls, dimensions: Dimensions, records: Sequence[TrialRecord]) -> Self:
+        complete = [record for record in records if record.state is TrialState.COMPLETE]
+        samples = max((evaluation_of(record).accuracy.n for record in complete), default=0)
+        measured = [record for record in complete if not record.is_baseline]
+        encoding = Encoding.of_dimensions(dimensions)
+        return cls(
+            encoding,
+            encoding.encode([dimensions.parameters(record.plan) for record in measured]),
+            np.array([objectives(record) for record in measured]).reshape(-1, 2),
+            np.array([noise_of(evaluation_of(record), samples) for record in measured]).reshape(-1, 2),
+        )
+
+    def fit(self, knowledge: Knowledge) -> FrontModels:
+        return FrontModels.fit(self.points, self.values, self.noise, Effects(self.encoding, knowledge))

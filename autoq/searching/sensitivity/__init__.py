@@ -1,0 +1,28 @@
+"""What is known of a model without trials: distortions and latency gains."""
+
+from autoq.searching.sensitivity._gains import latency_gains
+from autoq.searching.sensitivity._knowledge import Knowledge, Pair, Probes
+from autoq.searching.sensitivity._plan_builder import PlanBuilder
+from autoq.searching.sensitivity._restore import restoration_order, restore
+from autoq.searching.sensitivity._sensitivity import (
+    MOST_SECONDS,
+    Sensitivities,
+    alike,
+    measure_restorations,
+    measure_sensitivities,
+)
+
+__all__ = [
+    "MOST_SECONDS",
+    "Knowledge",
+    "Pair",
+    "PlanBuilder",
+    "Probes",
+    "Sensitivities",
+    "alike",
+    "latency_gains",
+    "measure_restorations",
+    "measure_sensitivities",
+    "restoration_order",
+    "restore",
+]

@@ -1,0 +1,184 @@
+"""What the picture of a front shows, and where: drawn by matplotlib in `_plot`, and as SVG in `_svg`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from autoq.core import Estimate
+from autoq.searching.front import Place, TrialRow, TrialTable
+
+# By so many times the extent of what is to be seen, other trials and limits may widen the picture: what lies farther
+# away would make the front a dot.
+_WIDENED = 1.0
+_PADDING = 0.06
+_TICKS = 8
+
+
+class Kind(StrEnum):
+    """What a mark stands for, as the legend calls it; what is drawn later lies above."""
+
+    OUTSIDE = "outside the budget"
+    WITHIN = "within the budget"
+    LIKE = "on the front, like a numbered one"
+    FRONT = "Pareto front, 95% intervals"
+    FLOAT = "float model"
+
+
+CHOSEN = "chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A trial in the picture.
+
+    Attributes:
+        row: The trial.
+        kind: What it is drawn as.
+        speedup: To the right.
+        drop: Upwards.
+        has_arms: Whether its intervals are drawn, and its number is written beside it.
+    """
+
+    row: TrialRow
+    kind: Kind
+    speedup: Estimate
+    drop: Estimate
+    has_arms: bool
+
+    @property
+    def point(self) -> tuple[float, float]:
+        """Speed-up and accuracy drop."""
+        return self.speedup.value, self.drop.value
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A limit in the picture.
+
+    Attributes:
+        axis: Along which it lies: "x" has one speed-up, "y" one accuracy drop.
+        value: That speed-up or drop.
+        text: Beside it.
+    """
+
+    axis: Literal["x", "y"]
+    value: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A front among the other trials: speed-up to the right, accuracy drop upwards, as in every picture of one.
+
+    Attributes:
+        marks: In the order in which they are drawn.
+        steps: Points of the front's steps, fastest first.
+        lines: Limits.
+        x: Ends of the speed-ups that are shown.
+        y: Ends of the accuracy drops that are shown.
+    """
+
+    marks: tuple[Mark, ...]
+    steps: tuple[tuple[float, float], ...]
+    lines: tuple[Line, ...]
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    @classmethod
+    def of(cls, table: TrialTable) -> Chart:
+        """The picture of a table."""
+        order = list(Kind)
+        marks = sorted(_marks(table), key=lambda mark: (order.index(mark.kind), mark.row.number))
+        lines = tuple(_lines(table))
+        front = {row.number: row for row in table.front if row.is_step}
+        steps = [mark.point for number in front for mark in marks if mark.row.number == number]
+        core = [mark for mark in marks if mark.row.place is Place.FRONT or mark.kind is Kind.FLOAT] or marks
+        ends = {
+            axis: _ends(
+                [value for mark in core for value in _reach(mark, axis)],
+                [*(mark.point[place] for mark in marks), *(line.value for line in lines if line.axis == axis)],
+            )
+            for place, axis in enumerate(("x", "y"))
+        }
+        return cls(tuple(marks), tuple(steps), lines, ends["x"], ends["y"])
+
+    @property
+    def chosen(self) -> Mark | None:
+        """The mark of what the search recommends."""
+        return next((mark for mark in self.marks if mark.row.chosen), None)
+
+    @property
+    def beyond(self) -> tuple[Mark, ...]:
+        """Marks that lie outside of what is shown."""
+        (left, right), (low, high) = self.x, self.y
+        return tuple(
+            mark for mark in self.marks if not (left <= mark.point[0] <= right and low <= mark.point[1] <= high)
+        )
+
+    def shows(self, line: Line) -> bool:
+        """Whether a limit lies within what is shown; otherwise its name stands at the edge beyond which it lies."""
+        low, high = self._ends(line)
+        return low <= line.value <= high
+
+    def name(self, line: Line) -> str:
+        """What stands beside a limit: along it, so that an arrow that points up points left beside an upright one."""
+        arrow = "" if self.shows(line) else " ↑" if (line.value < self._ends(line)[0]) is (line.axis == "x") else " ↓"
+        return line.text + arrow
+
+    def _ends(self, line: Line) -> tuple[float, float]:
+        return self.x if line.axis == "x" else self.y
+
+    @property
+    def note(self) -> str:
+        """What is not seen, in words; empty where that is nothing."""
+        count = len(self.beyond)
+        return f"{count} trial{'' if count == 1 else 's'} beyond the edges" if count else ""
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two ends, at most nine of them."""
+    raw = (high - low) / _TICKS
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= raw)
+    first = math.ceil(low / step - 1e-9)
+    return [round(number * step, 12) for number in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _marks(table: TrialTable) -> Iterable[Mark]:
+    for row in table.rows:
+        if row.place is Place.FAILED or (evaluation := row.record.evaluation) is None:
+            continue
+        kind = Kind.OUTSIDE if row.place is Place.OUTSIDE else Kind.WITHIN
+        if row.place is Place.FRONT:
+            kind = Kind.FRONT if row.is_head else Kind.LIKE
+        kind = Kind.FLOAT if row.record.is_baseline else kind
+        yield Mark(row, kind, evaluation.latency.speedup, evaluation.accuracy.drop, row.is_head)
+
+
+def _lines(table: TrialTable) -> Iterable[Line]:
+    limits = table.limits
+    if limits.max_drop is not None:
+        yield Line("y", limits.max_drop, f"drop of at most {limits.max_drop:g}")
+    if limits.max_ratio is not None:
+        yield Line("x", 1 / limits.max_ratio, f"at most {limits.max_latency_ms:.4g} ms")
+
+
+def _reach(mark: Mark, axis: str) -> tuple[float, ...]:
+    estimate = mark.speedup if axis == "x" else mark.drop
+    return (estimate.low, estimate.value, estimate.high) if mark.has_arms and estimate.known else (estimate.value,)
+
+
+def _ends(core: list[float], others: list[float]) -> tuple[float, float]:
+    """What is shown along an axis: all of the core, and of the others what is not far from that."""
+    if not core:
+        return 0.0, 1.0
+    low, high = min(core), max(core)
+    extent = (high - low) or abs(high) / 10 or 1.0
+    near = [value for value in others if low - _WIDENED * extent <= value <= high + _WIDENED * extent]
+    low, high = min([low, *near]), max([high, *near])
+    padding = _PADDING * ((high - low) or extent)
+    return low - padding, high + padding

@@ -1,0 +1,102 @@
+"""Why a model was chosen, and why others that are faster were not, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from autoq.evaluation.scoring import Outcome
+from autoq.searching.front import Front, PassedOver, Place, Rule, TrialRow, TrialTable, criteria_of, passed_over
+from autoq.searching.records import Limits, evaluation_of
+from autoq.searching.shown._texts import ACCURACY_DROP, SIZE, SPEED_UP
+
+_BEST = {"accuracy": "most accurate", "latency": "fastest", "size": "smallest"}
+_WORSE = {"accuracy": "less accurate", "latency": "slower", "size": "larger by more than 1%"}
+
+
+def why_chosen(front: Front, table: TrialTable, rule: Rule) -> tuple[str, ...]:
+    """Why the chosen model is the chosen one, and of those that are faster, why not; nothing where none was chosen.
+
+    Args:
+        front: Of the search.
+        table: Of the front.
+        rule: By which one was chosen.
+    """
+    if (chosen := table.chosen) is None:
+        return ()
+    over = passed_over(front, rule)
+    return _because(chosen, over, rule), *_faster_ones(chosen, over, table)
+
+
+def _because(chosen: TrialRow, over: Mapping[int, PassedOver], rule: Rule) -> str:
+    name = f"Trial {chosen.number} is chosen because"
+    if not over:
+        return f"{name} it is the only one on the front."
+    if not (criteria := criteria_of(rule)):
+        return f"{name} the front bends most there."
+    *before, last = criteria
+    # How many were left when the last criterion decided.
+    left = 1 + sum(not passed.shown for passed in over.values())
+    if not before or left == 1:
+        return f"{name} it is the {_BEST[criteria[0]]} one on the front."
+    equal = " or ".join(_WORSE[criterion] for criterion in before)
+    return f"{name}, of the {left} on the front that are not shown to be {equal}, it is the {_BEST[last]} one."
+
+
+def _faster_ones(chosen: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> Iterator[str]:
+    """A sentence for each kind of reason, of the fastest that has it; the fastest of all first."""
+    measured = [row for row in table.rows if row.place is not Place.FAILED]
+    faster = sorted((row for row in measured if _speed(row) > _speed(chosen)), key=_speed, reverse=True)
+    if not faster:
+        yield "No other one is faster."
+    by_kind: dict[str, list[TrialRow]] = {}
+    for row in faster:
+        by_kind.setdefault(_kind(row, over, table), []).append(row)
+    for first, *others in by_kind.values():
+        speed, why = SPEED_UP.text(first, table.limits), _why(first, chosen, over, table)
+        same = f" So it is with {len(others)} more." if others else ""
+        yield f"Trial {first.number} is faster (speed-up {speed}) and is not chosen because {why}.{same}"
+
+
+def _speed(row: TrialRow) -> float:
+    return evaluation_of(row.record).latency.speedup.value
+
+
+def _kind(row: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> str:
+    """Faster ones that are passed over for the same reason have the same."""
+    if row.place is Place.FRONT:
+        passed = over[row.number]
+        return f"{passed.criterion}, {passed.shown}"
+    if row.place is Place.OUTSIDE:
+        crossed = table.limits.constraints(evaluation_of(row.record))
+        return ", ".join(name for name, value in crossed.items() if value > 0)
+    return _beside(row, table)
+
+
+def _why(row: TrialRow, chosen: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> str:
+    if row.place is Place.FRONT:
+        return _worse(row, chosen, over[row.number], table.limits)
+    if row.place is Place.OUTSIDE:
+        return f"it has {table.limits.crossed(evaluation_of(row.record))}, and what is asked for is {table.limits.text}"
+    return _beside(row, table)
+
+
+def _worse(row: TrialRow, chosen: TrialRow, passed: PassedOver, limits: Limits) -> str:
+    """What a member of the front has against it, beside the chosen one."""
+    if passed.criterion not in _BEST:
+        return "the front bends less there"
+    column = {"accuracy": ACCURACY_DROP, "latency": SPEED_UP, "size": SIZE}[passed.criterion]
+    figures = f"{column.title} {column.text(row, limits)} beside {column.text(chosen, limits)}"
+    if passed.shown:
+        return f"it is shown to be {_WORSE[passed.criterion]}: {figures}"
+    unproven = "nothing shows that it is faster, and " if "latency" in passed.equal_by else ""
+    return f"{unproven}it is not the {_BEST[passed.criterion]}: {figures}"
+
+
+def _beside(row: TrialRow, table: TrialTable) -> str:
+    """Why a trial that keeps the limits is not on the front."""
+    accuracy = evaluation_of(row.record).accuracy
+    if accuracy.outcome in {Outcome.DOMINATED, Outcome.INFEASIBLE}:
+        return "it was given up when a part of the samples had shown that it cannot be on the front"
+    if table.is_closed and not row.record.remeasured:
+        return "it was not among the finalists, and only what was measured together at the end is compared"
+    return "another one is at least as good in both, and shown to be better in one"

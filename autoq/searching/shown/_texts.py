@@ -1,0 +1,178 @@
+"""The figures of a trial in words: columns of the tables of terminal and page, and the words that these use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from autoq.core import Estimate, shown
+from autoq.evaluation.candidate import Evaluation
+from autoq.searching.front import TrialRow, TrialTable
+from autoq.searching.records import Limits
+
+# One name each, in tables and along axes.
+DROP, SPEEDUP = "accuracy drop", "speed-up"
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """A column of a table for people.
+
+    Attributes:
+        title: Its name.
+        text: What it says of a trial; nothing where that was not measured.
+        is_word: Whether it holds words, which begin at the left.
+        is_long: Whether these may be a sentence.
+        interval: Whether its numbers have intervals, and it says so beside its title.
+    """
+
+    title: str
+    text: Callable[[TrialRow, Limits], str]
+    is_word: bool = False
+    is_long: bool = False
+    interval: bool = False
+
+
+def _of_evaluation(text: Callable[[Evaluation, Limits], str]) -> Callable[[TrialRow, Limits], str]:
+    def told(row: TrialRow, limits: Limits) -> str:
+        return "" if row.record.evaluation is None else text(row.record.evaluation, limits)
+
+    return told
+
+
+def drop_text(drop: Estimate, limits: Limits) -> str:
+    """An accuracy drop with its interval and its sign, told from the limit."""
+    return drop.shown(sign=True, beside=limits.max_drop)
+
+
+def speedup_text(speedup: Estimate) -> str:
+    """A speed-up with its interval."""
+    return speedup.shown(least=2)
+
+
+def _held_out(row: TrialRow, limits: Limits) -> str:
+    return "" if row.held_out is None else drop_text(row.held_out.drop, limits)
+
+
+def standing(row: TrialRow, _: Limits) -> str:
+    """Where a trial stands, in a few words that `legend` explains."""
+    words = [
+        "chosen" if row.chosen else "",
+        "tied" if row.tied else "",
+        f"+{len(row.stands_for)}" if row.stands_for else "",
+        f"like {row.like}" if row.like is not None and not row.is_head else "",
+    ]
+    return " ".join(filter(None, words))
+
+
+TRIAL = TextColumn("trial", lambda row, _: str(row.number))
+ORIGIN = TextColumn("origin", lambda row, _: row.record.origin, is_word=True)
+ACCURACY_DROP = TextColumn(DROP, _of_evaluation(lambda e, limits: drop_text(e.accuracy.drop, limits)), interval=True)
+HELD_OUT = TextColumn(f"held-out {DROP}", _held_out, interval=True)
+SPEED_UP = TextColumn(SPEEDUP, _of_evaluation(lambda e, _: speedup_text(e.latency.speedup)), interval=True)
+LATENCY = TextColumn("ms", _of_evaluation(lambda e, _: shown(e.latency.p50_ms, least=2, significant=3)))
+SIZE = TextColumn("MB", _of_evaluation(lambda e, _: shown(e.size_bytes / 1e6, least=2)))
+INT8_LAYERS = TextColumn("int8 layers", _of_evaluation(lambda e, _: str(e.execution.int8_layers)))
+FLOAT_GROUPS = TextColumn("float groups", lambda row, _: str(len(row.record.plan.float_groups)))
+STANDING = TextColumn("standing", standing, is_word=True)
+REMARK = TextColumn("remark", lambda row, _: row.record.remark, is_word=True, is_long=True)
+
+_COLUMNS = (
+    TRIAL,
+    ORIGIN,
+    ACCURACY_DROP,
+    HELD_OUT,
+    SPEED_UP,
+    LATENCY,
+    SIZE,
+    INT8_LAYERS,
+    FLOAT_GROUPS,
+    STANDING,
+    REMARK,
+)
+
+# What words mean that are not plain: of standing, and of origin.
+_STANDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "chosen": "what this search recommends",
+        "tied": "the evidence does not tell it from another one of the front",
+        "+": "more trials with its precisions and other recipes, not to be told from it",
+        "like": "as that trial, with another recipe, and not to be told from it",
+    }
+)
+_ORIGINS: Mapping[str, str] = MappingProxyType(
+    {
+        "float": "the model as it was given",
+        "int8": "all of it quantized, by the first recipe",
+        "recipe": "all of it quantized, with other ranges or bias correction",
+        "sweep": "what is most sensitive left in float",
+        "predicted": "expected on the front before the first trial, from what was measured",
+        "front": "proposed to improve the front, from what the trials taught",
+        "tpe": "proposed by Optuna's TPE sampler",
+        "nsga2": "proposed by Optuna's NSGA-II sampler",
+        "nsga3": "proposed by Optuna's NSGA-III sampler",
+        "random": "drawn at random",
+    }
+)
+
+
+def columns_of(rows: Iterable[TrialRow]) -> tuple[TextColumn, ...]:
+    """The columns that have something to say of some trials, in the order in which they are shown."""
+    rows = tuple(rows)
+    maybe = {id(column) for column in (HELD_OUT, STANDING, REMARK)}
+    return tuple(c for c in _COLUMNS if id(c) not in maybe or any(c.text(row, Limits()) for row in rows))
+
+
+def legend(rows: Iterable[TrialRow]) -> dict[str, str]:
+    """What the words in the columns of some trials mean, by word; of the words that occur alone."""
+    rows = tuple(rows)
+    found = {"Pareto front": "models that no other one is shown to beat"}
+    if any(row.chosen for row in rows):
+        found["chosen"] = _STANDINGS["chosen"]
+    if any(row.tied for row in rows):
+        found["tied"] = _STANDINGS["tied"]
+    if counts := sorted({len(row.stands_for) for row in rows if row.stands_for}):
+        found[f"+{counts[-1]}"] = f"{counts[-1]} {_STANDINGS['+']}"
+    if like := [row.like for row in rows if row.like is not None and not row.is_head]:
+        found[f"like {like[0]}"] = _STANDINGS["like"]
+    occurring = {row.record.origin for row in rows}
+    return found | {origin: meaning for origin, meaning in _ORIGINS.items() if origin in occurring}
+
+
+def recipe_text(row: TrialRow) -> str:
+    """What a trial was quantized by, in a line; what is as always is left out."""
+    recipe = row.record.plan.recipe
+    parts = [
+        str(recipe.mode),
+        f"preset {recipe.preset}",
+        f"ranges {recipe.range_estimator}",
+        f"of weights {recipe.weight_range_estimator}",
+        f"{recipe.subset_size} samples",
+        f"bias correction {recipe.bias_correction}",
+        *([] if recipe.smooth_quant_alpha is None else [f"SmoothQuant {recipe.smooth_quant_alpha:g}"]),
+        *([] if recipe.ignored_scope == "none" else [f"ignored scope {recipe.ignored_scope}"]),
+        *([] if str(recipe.runtime_precision) == "default" else [f"float runs in {recipe.runtime_precision}"]),
+    ]
+    return ", ".join(parts)
+
+
+def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:
+    """All that a person who points at a trial is told, in lines."""
+    figures = [f"{c.title} {c.text(row, limits)}" for c in (ACCURACY_DROP, HELD_OUT, SPEED_UP) if c.text(row, limits)]
+    latency = LATENCY.text(row, limits)
+    size = f"{SIZE.text(row, limits)} MB, {INT8_LAYERS.text(row, limits)} int8 layers"
+    lines = [
+        f"trial {row.number} ({row.record.origin})",
+        *figures,
+        f"{latency} ms, {size}" if latency else "",
+        f"recipe: {recipe_text(row)}",
+        f"{FLOAT_GROUPS.title}: {FLOAT_GROUPS.text(row, limits)}",
+        "; ".join(filter(None, (str(row.place), standing(row, limits), row.record.remark))),
+    ]
+    return tuple(filter(None, lines))
+
+
+def title_of(table: TrialTable) -> str:
+    """What a table of the front is headed with."""
+    return ", ".join(filter(None, ("Pareto front", table.limits.summary)))

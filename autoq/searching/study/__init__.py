@@ -1,0 +1,16 @@
+"""The Optuna study of a search: stored, locked, resumed."""
+
+from autoq.searching.study._identity import as_digest, plain
+from autoq.searching.study._storage import Storage
+from autoq.searching.study._study import STORAGE_ERRORS, Study, kept_before, noise_by_trial, quiet_optuna
+
+__all__ = [
+    "STORAGE_ERRORS",
+    "Storage",
+    "Study",
+    "as_digest",
+    "kept_before",
+    "noise_by_trial",
+    "plain",
+    "quiet_optuna",
+]

@@ -1,0 +1,42 @@
+"""The timer's check on itself."""
+
+import pytest
+
+import autoq.evaluation.scoring._gate as gates
+from autoq.core import Estimate
+from autoq.evaluation.scoring._gate import TimerGate
+
+
+def ratio(value):
+    return Estimate(value, 0.99 * value, 1.01 * value)
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(gates.time, "sleep", pauses.append)
+
+    def made(values):
+        found = iter(values)
+        return TimerGate(lambda: ratio(next(found)), ratio(1.02)), pauses, found
+
+    return made
+
+
+def test_it_measures_every_few_times(gate):
+    timer, pauses, found = gate([1.0, 1.04])
+    assert all(timer.check() for _ in range(24))
+    assert list(found) == []
+    assert set(pauses) == {0.0}
+
+
+def test_a_disturbance_that_passes_is_waited_for(gate):
+    timer, pauses, _ = gate([1.3, 1.03])
+    assert all(timer.check() for _ in range(9))
+    assert pauses[0] == 0.0 < pauses[1]
+
+
+def test_one_that_stays_flags_what_is_measured_until_it_ends(gate):
+    timer, _, found = gate([1.3] * 3 + [0.8] * 3 + [1.02])
+    assert [timer.check() for _ in range(12)] == [True] * 8 + [False] * 2 + [True] * 2
+    assert list(found) == []

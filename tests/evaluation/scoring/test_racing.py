@@ -1,0 +1,161 @@
+"""A race decides early what can be decided, and hardly ever wrongly."""
+
+import numpy as np
+import pytest
+
+from autoq.core import Estimate
+from autoq.evaluation.candidate import Contest, Evaluation
+from autoq.evaluation.execution import ExecutionReport
+from autoq.evaluation.latency import Conditions, Latency
+from autoq.evaluation.scoring import Accuracy, Outcome, Race, racing_order
+
+BUDGET = 0.01
+
+
+def candidate(rng, lost, total=2000):
+    """0/1 scores of a float model and of a candidate that loses some of what it had right."""
+    reference = (rng.random(total) < 0.9).astype(float)
+    scores = reference.copy()
+    flipped = rng.choice(np.flatnonzero(reference), int(lost * total), replace=False)
+    scores[flipped] = 0
+    return reference, scores
+
+
+def started(reference, scores, *, max_drop=BUDGET, seed=0):
+    asked = []
+
+    def score(indices):
+        asked.extend(indices)
+        assert len(set(asked)) == len(asked)
+        return scores[indices]
+
+    return Race(score, reference, racing_order(reference, seed), max_drop)
+
+
+def run(reference, scores, rival=None, further=lambda: True, **options):
+    race = started(reference, scores, **options)
+    race.run(rival=rival, further=further)
+    by_item = race.by_item
+    np.testing.assert_array_equal(by_item[~np.isnan(by_item)], scores[~np.isnan(by_item)])
+    assert len(race.scores) == (~np.isnan(by_item)).sum()
+    return race
+
+
+def test_a_hopeless_candidate_costs_a_fraction():
+    race = run(*candidate(np.random.default_rng(0), lost=0.2))
+    assert race.outcome is Outcome.INFEASIBLE
+    assert len(race.scores) <= 250
+
+
+def test_a_good_candidate_is_scored_on_everything_or_until_it_is_proven_good():
+    reference, scores = candidate(np.random.default_rng(0), lost=0.001)
+    race = run(reference, scores)
+    assert race.outcome is Outcome.FINISHED
+    assert race.drop == pytest.approx(reference.mean() - scores.mean())
+    assert race.drop_sd == 0
+    settled = run(reference, scores, further=lambda: False)
+    assert settled.outcome is Outcome.FEASIBLE
+    assert len(settled.scores) < 2000
+
+
+@pytest.mark.parametrize(
+    ("lost", "wrong", "rate"),
+    [(0.01, Outcome.INFEASIBLE, 0.01), (0.008, Outcome.INFEASIBLE, 0.01), (0.0105, Outcome.FEASIBLE, 0.05)],
+)
+def test_candidates_near_the_budget_are_hardly_ever_decided_wrongly(lost, wrong, rate):
+    rng = np.random.default_rng(1)
+    races = [run(*candidate(rng, lost), further=lambda: False, seed=seed) for seed in range(300)]
+    errors = sum(race.outcome is wrong for race in races)
+    assert errors <= 300 * rate + 3 * np.sqrt(300 * rate * (1 - rate))
+
+
+def test_one_that_keeps_the_budget_is_scored_until_enough_is_known_of_it():
+    reference, scores = candidate(np.random.default_rng(0), lost=0.001)
+    race = started(reference, scores)
+    race.run(further=lambda: race.drop_sd > 0.1 * BUDGET)
+    assert race.outcome is Outcome.FEASIBLE
+    settled = run(reference, scores, further=lambda: False)
+    assert len(settled.scores) < len(race.scores) < 2000
+    assert race.drop_sd <= 0.1 * BUDGET
+    errors = []
+    for seed in range(200):
+        half = started(*candidate(np.random.default_rng(seed), lost=0.02), max_drop=None, seed=seed)
+        half.run(share=0.5)
+        errors.append((half.drop - 0.02) / half.drop_sd)
+    assert np.std(errors) == pytest.approx(1, abs=0.2)
+
+
+def test_a_faster_rival_that_is_more_accurate_ends_a_race():
+    reference, scores = candidate(np.random.default_rng(0), lost=0.1)
+    rival = reference.copy()
+    rival[1500:] = np.nan  # the rival itself was not scored on all
+    assert run(reference, scores, rival, max_drop=None).outcome is Outcome.DOMINATED
+    assert run(reference, scores, scores, max_drop=None).outcome is Outcome.FINISHED
+
+
+def test_rivals_that_are_no_better_are_hardly_ever_taken_for_better():
+    rng = np.random.default_rng(2)
+    errors = 0
+    for seed in range(300):
+        reference, scores = candidate(rng, 0.02)
+        kept = np.flatnonzero(reference)
+        rival = reference.copy()
+        rival[rng.choice(kept, 40, replace=False)] = 0  # as many lost, others
+        errors += run(reference, scores, rival, max_drop=None, seed=seed).outcome is Outcome.DOMINATED
+    assert errors <= 300 * 0.01 + 3 * np.sqrt(300 * 0.01 * 0.99)
+
+
+def latency_of(ratio):
+    return Latency(Estimate(ratio, ratio - 0.01, ratio + 0.01), 0.0, 0.0, 0.0, 0.0, 1, 0.0, Conditions())
+
+
+@pytest.mark.parametrize(
+    ("ratio", "drop", "outcome"),
+    [
+        (0.45, 0.0, Outcome.FEASIBLE),  # faster, and as accurate: the candidate is behind
+        (0.50, 0.01, Outcome.FINISHED),  # as fast, but less accurate
+        (0.60, 0.0, Outcome.FINISHED),  # more accurate, but slower
+    ],
+)
+def test_what_may_be_on_the_front_is_scored_on_everything(ratio, drop, outcome):
+    reference, scores = candidate(np.random.default_rng(0), lost=0.001)
+    accuracy = Accuracy(0.9, Estimate(drop, drop, drop), 2000, np.empty(0))
+    contest = Contest(0.05, [Evaluation(accuracy, latency_of(ratio), 0, ExecutionReport(()), {})])
+    race = contest.race(lambda indices: scores[indices], reference, racing_order(reference))
+    contest.compete(race, lambda _: latency_of(0.5))
+    assert race.outcome is outcome
+    assert (len(race.scores) == 2000) == (outcome is Outcome.FINISHED)
+
+
+def test_of_few_items_a_contest_scores_all():
+    contest = Contest(
+        0.5, [Evaluation(Accuracy(1, Estimate(0, 0, 0), 32, np.empty(0)), latency_of(0.1), 0, ExecutionReport(()), {})]
+    )
+    race = contest.race(lambda indices: np.ones(len(indices)), np.ones(32), racing_order(np.ones(32)))
+    contest.compete(race, lambda _: latency_of(0.5))
+    assert race.outcome is Outcome.FINISHED
+
+
+def test_a_race_goes_on_where_it_stood():
+    reference, scores = candidate(np.random.default_rng(0), lost=0.012)
+    race = started(reference, scores)
+    assert race.run(share=0.25) is None
+    assert len(race.scores) == 500
+    assert race.run() is Outcome.FINISHED
+
+
+@pytest.mark.parametrize("total", [1, 5, 40, 33])
+def test_few_items_are_no_problem(total):
+    race = run(np.ones(total), np.ones(total), max_drop=0.0)
+    assert race.outcome is Outcome.FINISHED
+    assert race.drop == 0
+
+
+@pytest.mark.parametrize("total", [1, 2, 1000, 1024])
+def test_every_beginning_of_the_order_has_the_true_share_of_each_score(total):
+    reference = (np.random.default_rng(0).random(total) < 0.9).astype(float)
+    order = racing_order(reference)
+    assert sorted(order) == list(range(total))
+    for stop in (total // 16, total // 3, total // 2, total):
+        if stop:
+            assert reference[order[:stop]].sum() == pytest.approx(reference.mean() * stop, abs=6)

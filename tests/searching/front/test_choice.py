@@ -1,0 +1,101 @@
+"""Which member of a front is chosen, beside enumeration."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from records import evaluation, record
+
+from autoq.core import BudgetError, ConfigError
+from autoq.searching.front import choose, parse_rule
+from autoq.searching.shown import ParetoFront
+
+POINTS = st.lists(st.tuples(st.floats(-0.1, 1), st.floats(0.1, 2), st.integers(1000, 9000)), min_size=1, max_size=8)
+
+
+def sized(number, drop, ratio, size_bytes=1000, *, width=0.001, scores=None):
+    made = evaluation(drop, ratio, width=width)
+    accuracy = replace(made.accuracy, scores=np.empty(0) if scores is None else np.asarray(scores, float))
+    return record(number, evaluation=replace(made, accuracy=accuracy, size_bytes=size_bytes))
+
+
+@given(POINTS, st.floats(0, 0.2))
+def test_accurate_is_the_fastest_of_those_whose_drop_is_not_shown_to_be_larger(points, width):
+    front = ParetoFront([sized(i, *point, width=width) for i, point in enumerate(points)])
+    members = [points[made.number] for made in front]
+    least = min(drop for drop, _, _ in members)
+    expected = min(ratio for drop, ratio, _ in members if not least + width < drop - width)
+    assert points[choose(front, "accurate").number][1] == expected
+
+
+@given(POINTS)
+@example([(0.0, 1.0, 1001), (0.0, 1.0, 1000)])  # Equal but for the size.
+def test_fastest_and_knee_are_those_of_the_front(points):
+    front = ParetoFront([sized(i, *point) for i, point in enumerate(points)])
+    assert choose(front) == choose(front, "fastest") == choose(front, ("latency", "accuracy")) == front.fastest()
+    assert choose(front, "knee") == front.knee()
+
+
+@given(POINTS)
+def test_smallest_is_the_fastest_of_those_that_are_as_small_but_for_a_hundredth(points):
+    front = ParetoFront([sized(i, *point) for i, point in enumerate(points)])
+    members = [points[made.number] for made in front]
+    least = min(size for _, _, size in members)
+    expected = min(ratio for _, ratio, size in members if size <= 1.01 * least)
+    assert points[choose(front, "smallest").number][1] == expected
+
+
+def test_criteria_in_order():
+    width = 0.005
+    front = ParetoFront(
+        [
+            sized(0, 0.000, 1.000, 9000, width=width),
+            sized(1, 0.002, 0.500, 4000, width=width),
+            sized(2, 0.004, 0.495, 3000, width=width),
+            sized(3, 0.030, 0.300, 2000, width=width),
+        ]
+    )
+    assert len(front) == 4
+    assert choose(front, ("accuracy",)).number == 0
+    assert choose(front, ("accuracy", "latency")).number == 2
+    assert choose(front, ("accuracy", "size")).number == 2
+    assert choose(front, ("accuracy", "latency", "size")).number == 2
+    assert choose(front, ("latency", "accuracy", "size")).number == 3
+    assert choose(front, ("size", "accuracy")).number == 3
+
+
+def test_accuracies_are_compared_on_the_same_samples():
+    """Each alone differs from the float model by an interval that holds the other; sample by sample they differ."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(0, 1, 400)
+    better = sized(0, 0.00, 0.6, width=0.1, scores=base)
+    worse = sized(1, 0.05, 0.5, width=0.1, scores=base - 0.05 + rng.normal(0, 0.01, 400))
+    assert choose(ParetoFront([better, worse]), "accurate").number == 0
+    alone = ParetoFront([sized(0, 0.00, 0.6, width=0.1), sized(1, 0.05, 0.5, width=0.1)])
+    assert choose(alone, "accurate").number == 1
+    # Of samples that only one of them was scored on nothing is said.
+    partly = replace(worse.evaluation.accuracy, scores=np.where(np.arange(400) < 200, np.nan, base))
+    equal = replace(worse, evaluation=replace(worse.evaluation, accuracy=partly))
+    assert choose(ParetoFront([better, equal]), "accurate").number == 1
+
+
+def test_an_empty_front_has_no_choice():
+    for rule in ("fastest", "accurate", "smallest", "knee", ("size",)):
+        with pytest.raises(BudgetError, match="the front is empty"):
+            choose(ParetoFront([]), rule)
+
+
+def test_rules_as_users_write_them():
+    assert parse_rule("accurate") == "accurate"
+    assert parse_rule(["accuracy", "size"]) == ("accuracy", "size")
+
+
+@pytest.mark.parametrize("rule", ["best", "accuracy", [], ["accuracy", "accuracy"], ["speed"], ["fastest"]])
+def test_rules_that_are_none(rule):
+    message = (
+        r"choose is .*: write 'fastest', 'accurate', 'smallest' or 'knee', or a list of .*'accuracy', 'latency', 'si"
+    )
+    with pytest.raises(ConfigError, match=message):
+        parse_rule(rule)

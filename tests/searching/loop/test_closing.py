@@ -1,0 +1,122 @@
+"""The closing session: who is measured once more, and what becomes of it."""
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from records import evaluation, record
+
+from autoq.core import DeviceError
+from autoq.evaluation.scoring import Outcome
+from autoq.searching.loop import Budget, Clock, close
+from autoq.searching.records import Limits
+from autoq.searching.shown import ParetoFront
+from autoq.searching.study import Study
+
+BUDGET = Budget(n_trials=None, limits=Limits(max_drop=0.02))
+
+
+class Evaluator:
+    """Says what a finalist really does."""
+
+    def __init__(self, truth):
+        self.truth = truth
+        self.asked = []
+        self.float_accuracy, self.float_latency = SimpleNamespace(n=100), SimpleNamespace(baseline_p50_ms=1.0)
+
+    def remeasure(self, finalists, max_seconds):
+        self.asked.append([finalist.model for finalist in finalists])
+        return [evaluation(*self.truth.get(f.model, (0.01, 0.5))) for f in finalists]
+
+
+def measured(number, drop, ratio, **changes):
+    return record(number, drop, ratio, seconds={"build": 0.1, "compile": 0.1, "accuracy": 1.0}, **changes)
+
+
+def closed(records, truth, *, seconds=1000.0, budget=BUDGET):
+    evaluator = Evaluator(truth)
+    builder = SimpleNamespace(build=lambda plan: plan.recipe.subset_size - 100)  # the number, see `record`
+    problem = SimpleNamespace(evaluator=evaluator, builder=builder)
+    study = Study(None, "closing", sampler="random", seed=0, identity={})
+    told = []
+    result = close(problem, study, budget, records, seconds, lambda *stage: told.append(stage))
+    return {r.number: r for r in result}, evaluator.asked
+
+
+def test_what_is_tied_is_measured_and_the_front_is_of_these_alone():
+    records = [measured(0, 0.0, 1.0), measured(1, 0.010, 0.5), measured(2, 0.011, 0.5005), measured(3, 0.015, 0.8)]
+    found, asked = closed(records, {1: (0.012, 0.52), 2: (0.011, 0.51), 0: (0.0, 1.0)})
+    assert sorted(asked[0]) == [0, 1, 2]
+    assert not found[3].remeasured
+    assert [r.number for r in ParetoFront(found.values())] == [2, 0]
+
+
+def test_where_a_finalist_fails_the_next_ones_are_measured():
+    lucky = measured(1, 0.001, 0.4)
+    found, asked = closed([measured(0, 0.0, 1.0), lucky, measured(2, 0.010, 0.5)], {0: (0.0, 1.0), 1: (0.03, 0.4)})
+    assert [sorted(numbers) for numbers in asked] == [[0, 1], [2]]
+    assert not found[1].feasible
+    assert [r.number for r in ParetoFront(found.values())] == [2, 0]
+
+
+def test_little_time_is_spent_on_the_fastest():
+    records = [measured(number, 0.02 - 0.001 * number, 0.4 + 0.05 * number) for number in range(8)]
+    _, asked = closed(records, {}, seconds=0.0)
+    assert asked == [[0, 1]]
+
+
+def test_where_the_clock_is_limited_too_little_time_is_spent_on_none():
+    records = [measured(number, 0.02 - 0.001 * number, 0.4 + 0.05 * number) for number in range(8)]
+    limited = replace(BUDGET, clock=Clock(seconds=60.0))
+    found, asked = closed(records, {}, seconds=1.0, budget=limited)
+    assert asked == []
+    assert not any(r.remeasured for r in found.values())
+    assert limited.clock.shortened == ["there was no time to measure the best models together once more."]
+    _, asked = closed(records, {}, seconds=4.0, budget=limited)
+    assert 2 <= len(asked[0]) < 8
+
+
+@pytest.mark.parametrize("seconds", [math.inf, 60.0])
+def test_there_is_no_session_of_the_float_model_alone(seconds):
+    baseline = measured(0, 0.0, 1.0, fingerprint="float")
+    budget = replace(BUDGET, clock=Clock(seconds=seconds))
+    found, asked = closed([baseline], {}, budget=budget)
+    assert (asked, found[0].remeasured) == ([], False)
+    # With another that turns out to be worse, it is on the front as it was measured.
+    found, asked = closed([baseline, measured(1, 0.001, 0.4)], {1: (0.03, 0.4), 0: (0.0, 1.0)}, budget=budget)
+    assert len(asked) == 1
+    assert [r.number for r in ParetoFront(found.values())] == [0]
+
+
+def test_samples_that_were_left_out_count_as_time():
+    partly = measured(1, 0.0, 0.9)
+    accuracy = replace(partly.evaluation.accuracy, n=1, outcome=Outcome.FEASIBLE)
+    partly = replace(partly, evaluation=replace(partly.evaluation, accuracy=accuracy))
+    records = [measured(0, 0.015, 0.5), measured(2, 0.01, 0.6), partly]
+    assert closed(records, {}, seconds=3.0)[1][0] == [0, 2]
+    assert sorted(closed(records, {}, seconds=200.0)[1][0]) == [0, 1, 2]
+
+
+def test_a_device_that_fails_leaves_what_was_known():
+    evaluator = Evaluator({})
+
+    def fail(*_):
+        raise DeviceError("gone")
+
+    evaluator.remeasure = fail
+    problem = SimpleNamespace(evaluator=evaluator, builder=SimpleNamespace(build=lambda plan: None))
+    records = [measured(0, 0.0, 1.0), measured(1, 0.01, 0.5)]
+    study = Study(None, "closing", sampler="random", seed=0, identity={})
+    with pytest.warns(UserWarning, match="could not be measured once more: gone"):
+        assert close(problem, study, BUDGET, records, 10.0, lambda *_: None) == records
+
+
+def test_a_study_keeps_what_was_found():
+    study = Study(None, "closing", sampler="random", seed=0, identity={})
+    first = record(0, 0.01, 0.5)
+    study.finish(study.ask(), first, BUDGET.limits)
+    study.close([replace(record(0, 0.012, 0.52), remeasured=True)], ended=True)
+    (kept,) = study.records()
+    assert kept.remeasured
+    assert kept.evaluation.latency.ratio.value == 0.52

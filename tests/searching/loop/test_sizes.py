@@ -1,0 +1,43 @@
+"""What plans are reckoned to take, beside what the models that are built of them do."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from networks import conv_net
+
+from autoq.calibration import as_inputs, collect
+from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.evaluation.candidate import size_bytes
+from autoq.graph import Placements, read_model
+from autoq.searching.loop._sizes import size_limit
+from autoq.transform import CandidateBuilder
+
+ZOO = Path(__file__).parents[3] / "experiments" / "zoo"
+# Limits of activations, and biases, which are wider where they were shifted.
+FEW = 1024
+
+
+@pytest.mark.parametrize("name", ["conv_net", "cifar10_repvgg", "cifar10_mbv3"])
+def test_units_save_what_their_models_do(name):
+    model = conv_net() if name == "conv_net" else read_model(ZOO / name / "model.xml")
+    size = model.inputs[0].get_partial_shape()[2].get_length()
+    inputs = as_inputs(model, np.random.default_rng(0).random((2, 3, size, size), np.float32))
+    placements = Placements.of(model)
+    recipe = Recipe(subset_size=2)
+    builder = CandidateBuilder(model, placements, collect(model, placements, inputs, subset_size=2))
+    groups = [group.name for group in placements.reference.groups]
+    units = {group: (group,) for group in groups[:6]} | {"rest": tuple(groups[6:])}
+    problem = SimpleNamespace(model=model, placements=placements, dimensions=SimpleNamespace(units=units))
+
+    def saved(int8):
+        plan = QuantizationPlan(recipe, {g: Precision.INT8 if g in int8 else Precision.FLOAT for g in groups})
+        return size_bytes(model) - size_bytes(builder.build(plan))
+
+    limit = size_limit(problem, 1000)
+    assert limit.needed == size_bytes(model) - 1000
+    for unit, members in units.items():
+        assert limit.saved[unit] == pytest.approx(saved(members), rel=0.02, abs=FEW * len(members))
+    assert limit.of(list(units)).sum() == pytest.approx(saved(groups), rel=0.03, abs=FEW * 2)
+    assert limit.of(["unknown"]).tolist() == [0]
