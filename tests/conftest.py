@@ -35,7 +35,7 @@ def brief_timing():
 
     Small networks take microseconds, and how exactly those are known is tested with the timer alone.
     """
-    from autoq.api import _session, _shares
+    from autoq.api.searches import _session, _shares
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_session, "_TIMING_S", 0.05)
@@ -46,8 +46,8 @@ def brief_timing():
 @pytest.fixture(scope="session", autouse=True)
 def two_threads():
     """What is shared out among the cores is shared out among two, on whatever machine and core a test runs."""
-    from autoq.api import _accuracy_control
-    from autoq.calibration import _batches
+    from autoq.api.quantizing import _accuracy_control
+    from autoq.calibration.collecting import _batches
     from autoq.transform import _weight_ranges
 
     with pytest.MonkeyPatch.context() as patch:

@@ -98,4 +98,4 @@ def test_openvino_has_one_core():
         for call in calls(path)
         if isinstance(call.func, ast.Attribute) and call.func.attr == "Core"
     }
-    assert made == {"graph/_core.py", "tracking/_served.py"}
+    assert made == {"graph/form/_core.py", "tracking/_served.py"}

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 from autoq._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from autoq.api._accuracy_control import quantize_with_accuracy_control
-    from autoq.api._budget import absolute_drop
-    from autoq.api._candidate import Candidate
-    from autoq.api._folder import RunFolder
-    from autoq.api._measure import Comparison, Scoring, benchmark, evaluate
-    from autoq.api._profile import profile
-    from autoq.api._quantize import quantize
-    from autoq.api._result import SearchResult
-    from autoq.api._search import search
-    from autoq.api._sensitivity import sensitivity
-    from autoq.api._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
-    from autoq.api._sensitivity_report import SensitivityReport, UnitSensitivity
+    from autoq.api.measuring._budget import absolute_drop
+    from autoq.api.measuring._measure import Comparison, Scoring, benchmark, evaluate
+    from autoq.api.measuring._profile import profile
+    from autoq.api.quantizing._accuracy_control import quantize_with_accuracy_control
+    from autoq.api.quantizing._quantize import quantize
+    from autoq.api.results._candidate import Candidate
+    from autoq.api.results._folder import RunFolder
+    from autoq.api.results._result import SearchResult
+    from autoq.api.searches._search import search
+    from autoq.api.sensitivity._sensitivity import sensitivity
+    from autoq.api.sensitivity._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
+    from autoq.api.sensitivity._sensitivity_report import SensitivityReport, UnitSensitivity
 
 __all__ = [
     "Candidate",
@@ -43,17 +43,17 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "autoq.api._accuracy_control": ["quantize_with_accuracy_control"],
-        "autoq.api._budget": ["absolute_drop"],
-        "autoq.api._folder": ["RunFolder"],
-        "autoq.api._measure": ["Comparison", "Scoring", "benchmark", "evaluate"],
-        "autoq.api._profile": ["profile"],
-        "autoq.api._quantize": ["quantize"],
-        "autoq.api._candidate": ["Candidate"],
-        "autoq.api._result": ["SearchResult"],
-        "autoq.api._search": ["search"],
-        "autoq.api._sensitivity": ["sensitivity"],
-        "autoq.api._sensitivity_brief": ["sensitivity_columns", "sensitivity_rows", "sensitivity_summary"],
-        "autoq.api._sensitivity_report": ["SensitivityReport", "UnitSensitivity"],
+        "autoq.api.quantizing._accuracy_control": ["quantize_with_accuracy_control"],
+        "autoq.api.measuring._budget": ["absolute_drop"],
+        "autoq.api.results._folder": ["RunFolder"],
+        "autoq.api.measuring._measure": ["Comparison", "Scoring", "benchmark", "evaluate"],
+        "autoq.api.measuring._profile": ["profile"],
+        "autoq.api.quantizing._quantize": ["quantize"],
+        "autoq.api.results._candidate": ["Candidate"],
+        "autoq.api.results._result": ["SearchResult"],
+        "autoq.api.searches._search": ["search"],
+        "autoq.api.sensitivity._sensitivity": ["sensitivity"],
+        "autoq.api.sensitivity._sensitivity_brief": ["sensitivity_columns", "sensitivity_rows", "sensitivity_summary"],
+        "autoq.api.sensitivity._sensitivity_report": ["SensitivityReport", "UnitSensitivity"],
     },
 )

@@ -103,7 +103,7 @@ def _data() -> dict[str, Any]:
 
 def search_model(**given: Any) -> autoq.SearchResult:
     """A small network on its device: calibration, sensitivities, trials, closing session, held-out data."""
-    from autoq.api import _shares
+    from autoq.api.searches import _shares
 
     _shares.FINALIST_S = _FINALIST_S
     return autoq.search(
@@ -122,7 +122,7 @@ def search_table(**given: Any) -> autoq.SearchResult:
     """A network whose plans were all measured once: no device, and many trials in a short time."""
     from _courses import table_of
 
-    from autoq.api import _search
+    from autoq.api.searches import _search
     from autoq.searching.recorded._table_doubles import stand_in
 
     table = table_of(TABLE)

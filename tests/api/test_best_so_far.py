@@ -6,7 +6,7 @@ import pytest
 from records import record
 
 from autoq.api import RunFolder, SearchResult
-from autoq.api._best_so_far import BestSoFar
+from autoq.api.results._best_so_far import BestSoFar
 from autoq.core import BudgetError, OutputError, QuantizationPlan
 from autoq.searching.front import SearchInfo, objectives
 from autoq.searching.loop import Budget, learn, run, steer

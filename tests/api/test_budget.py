@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoq.api._budget import latency_amount, size_amount
+from autoq.api.measuring._budget import latency_amount, size_amount
 from autoq.core import ConfigError
 
 

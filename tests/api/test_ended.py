@@ -9,8 +9,9 @@ import pytest
 from networks import conv_net, images, run
 
 import autoq
-from autoq.api import SearchResult, _search
-from autoq.api._ended import _is_spent
+from autoq.api import SearchResult
+from autoq.api.searches import _search
+from autoq.api.searches._ended import _is_spent
 from autoq.searching.loop import Clock
 
 X = images(40, seed=2)
@@ -165,7 +166,7 @@ def test_a_damaged_note_of_its_end_is_made_again(tmp_path):
 @pytest.mark.slow
 def test_one_that_was_interrupted_has_not_ended(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("autoq.api._ending.close", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("autoq.api.searches._ending.close", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         assert search(tmp_path, n_trials=2).interrupted
     assert not search(tmp_path, n_trials=2).ended_before
 

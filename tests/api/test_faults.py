@@ -188,7 +188,7 @@ def test_a_device_that_fails_in_calibration_is_named_with_its_reason(monkeypatch
         (RuntimeError("Exception from a.cpp:1:\nout of memory\n\n"), "out of memory"),
         (RuntimeError(), "R"),
     ):
-        monkeypatch.setattr("autoq.calibration._collect.infer_all", fail(error))
+        monkeypatch.setattr("autoq.calibration.collecting._collect.infer_all", fail(error))
         with pytest.raises(DeviceError, match=f"'CPU' cannot run the model for calibration: {said}"):
             search()
 
@@ -251,7 +251,7 @@ def test_ctrl_c_in_a_trial_gives_out_those_before(monkeypatch):
 def test_ctrl_c_at_the_very_end(tmp_path, monkeypatch, last):
     given = {}
     if last == "save":
-        monkeypatch.setattr("autoq.api._result.write_report", fail(KeyboardInterrupt()))
+        monkeypatch.setattr("autoq.api.results._result.write_report", fail(KeyboardInterrupt()))
     else:
         given["observers"] = [type("Last", (Observer,), {"on_finish": fail(KeyboardInterrupt())})()]
     uri = f"sqlite:///{tmp_path / 't.db'}"
@@ -268,7 +268,7 @@ def test_ctrl_c_at_the_very_end(tmp_path, monkeypatch, last):
 
 
 def test_a_report_that_cannot_be_drawn_costs_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr("autoq.api._result.write_report", fail(ValueError("no such font")))
+    monkeypatch.setattr("autoq.api.results._result.write_report", fail(ValueError("no such font")))
     with told("the report could not be written: ValueError: no such font"):
         result = search(out=tmp_path / "run")
     assert not result.interrupted

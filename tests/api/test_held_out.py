@@ -8,7 +8,7 @@ import pytest
 from networks import conv_net, images
 from records import record
 
-from autoq.api._held_out import held_out_numbers, labelled, score_front, scoring_seconds
+from autoq.api.searches._held_out import held_out_numbers, labelled, score_front, scoring_seconds
 from autoq.core import DeviceError, Estimate
 from autoq.evaluation.scoring import Accuracy, ValidationSet
 from autoq.searching.loop import Clock

@@ -1,6 +1,6 @@
 """Observers that are opened while a search runs already."""
 
-from autoq.api._observing import OpenedLate
+from autoq.api.searches._observing import OpenedLate
 from autoq.searching.loop import Audience
 from autoq.searching.shown import ParetoFront
 

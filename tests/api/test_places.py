@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from autoq.api._folder import RunFolder
-from autoq.api._places import taken
+from autoq.api.results._folder import RunFolder
+from autoq.api.searches._places import taken
 from autoq.core import BusyError, StoredFileError
 
 

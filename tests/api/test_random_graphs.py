@@ -17,7 +17,7 @@ from openvino import opset1
 from openvino import opset13 as ops
 
 import autoq
-import autoq.calibration._batches as batches
+import autoq.calibration.collecting._batches as batches
 from autoq.calibration import as_inputs
 from autoq.core import Preset, QuantizationPlan, RangeEstimator, Recipe
 from autoq.graph import Placements, unique_names

@@ -162,7 +162,7 @@ def test_to_pandas_has_a_row_per_trial(finished):
 
 
 def test_run_again_it_gives_its_result_and_measures_nothing(finished, monkeypatch):
-    monkeypatch.setattr("autoq.api._search.problem_of", lambda *_: pytest.fail("prepared once more"))
+    monkeypatch.setattr("autoq.api.searches._search.problem_of", lambda *_: pytest.fail("prepared once more"))
     again = search(out=finished.folder, max_drop=0.2, holdout=(X[:40], Y[:40]))
     assert again.ended_before
     assert (again.verdict, again.holdout_verdict) == (finished.verdict, finished.holdout_verdict)

@@ -14,7 +14,7 @@ from scipy import special, stats
 
 import autoq
 from autoq.api import SensitivityReport, UnitSensitivity
-from autoq.api._settings import Settings
+from autoq.api.quantizing._settings import Settings
 from autoq.core import (
     ConfigError,
     DataError,

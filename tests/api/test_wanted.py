@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from autoq.api._wanted import Wanted
+from autoq.api.searches._wanted import Wanted
 from autoq.core import ConfigError
 from autoq.evaluation.candidate import size_bytes
 from autoq.searching.recorded import recorded_problem, synthetic_table

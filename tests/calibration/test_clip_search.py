@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoq.calibration import search_ranges
-from autoq.calibration._histograms import BINS, Spread, bin_edges, histogram
+from autoq.calibration.statistics._histograms import BINS, Spread, bin_edges, histogram
 from autoq.core import Aggregator, asymmetric_limits, fake_quantize, symmetric_limits
 
 RNG = np.random.default_rng(3)

@@ -22,8 +22,8 @@ from autoq.calibration import (
     required_taps,
     statistics_digest,
 )
-from autoq.calibration._batches import samples_together
-from autoq.calibration._histograms import histogram
+from autoq.calibration.collecting._batches import samples_together
+from autoq.calibration.statistics._histograms import histogram
 from autoq.core import DataError, DeviceError, ModelError, RangeEstimator, StoredFileError
 from autoq.graph import Tensor, analyze, unique_names
 
@@ -157,7 +157,7 @@ def test_a_subset_is_a_slice_and_the_largest_is_all_that_is_collected():
 @pytest.fixture
 def one_core(monkeypatch):
     """How many samples are run together depends on the machine."""
-    monkeypatch.setattr("autoq.calibration._batches.cpu_count", lambda: 1)
+    monkeypatch.setattr("autoq.calibration.collecting._batches.cpu_count", lambda: 1)
 
 
 @pytest.mark.usefixtures("one_core")
@@ -177,7 +177,7 @@ def test_samples_are_run_together_and_told_apart():
 @pytest.mark.parametrize(("cores", "together"), [(1, 16), (2, 15), (8, 8), (64, None)])
 def test_every_core_has_as_many_inferences_of_one_size(monkeypatch, cores, together):
     """Of 300 samples; 16 at a time would be 19 inferences, one core waiting while the other runs the last one."""
-    monkeypatch.setattr("autoq.calibration._batches.cpu_count", lambda: cores)
+    monkeypatch.setattr("autoq.calibration.collecting._batches.cpu_count", lambda: cores)
     model = conv_net()
     taps = required_taps([analyze(model)], Needs())
     assert samples_together(model, taps, (), {"image": (1, 3, 8, 8)}, 300) == together

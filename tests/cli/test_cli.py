@@ -18,7 +18,7 @@ from PIL import Image
 
 from autoq import api
 from autoq.api import RunFolder, SearchResult
-from autoq.api._best_so_far import BestSoFar
+from autoq.api.results._best_so_far import BestSoFar
 from autoq.cli import main
 from autoq.core import AutoqError
 from autoq.graph import IgnoredScope

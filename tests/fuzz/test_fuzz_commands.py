@@ -16,7 +16,7 @@ from fuzz_verdict import PASSWORD, deadline, each, inputs
 from hypothesis import strategies as st
 from networks import conv_net, images
 
-from autoq.api import _search
+from autoq.api.searches import _search
 from autoq.cli import main
 from autoq.cli._main import cli
 from autoq.core import AutoqError, printable

@@ -18,7 +18,8 @@ from records import record
 from rich.console import Console
 
 import autoq
-from autoq.api import RunFolder, SearchResult, _search
+from autoq.api import RunFolder, SearchResult
+from autoq.api.searches import _search
 from autoq.cli._show import print_table
 from autoq.config import load_scope, scope_as_yaml
 from autoq.core import AutoqError, Precision, QuantizationPlan, printable

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from networks import conv_net
 
 import autoq
-from autoq.api._asked import check_budget
-from autoq.api._budget import absolute_drop, latency_amount, size_amount
-from autoq.api._settings import Settings
+from autoq.api.measuring._budget import absolute_drop, latency_amount, size_amount
+from autoq.api.quantizing._settings import Settings
+from autoq.api.searches._asked import check_budget
 from autoq.core import AutoqError, QuantizationPlan, QuantizerScheme, RangeEstimator, Recipe
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import IgnoredScope
@@ -189,7 +189,7 @@ class StopError(AutoqError):
 @inputs(4, 300)
 def test_arguments_of_a_search(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All are checked before anything is run."""
-    from autoq.api import _search
+    from autoq.api.searches import _search
 
     def stop(*_: Any) -> None:
         raise StopError("the search would start")

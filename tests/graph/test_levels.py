@@ -11,8 +11,8 @@ from graph_models import MODELS, bias, built, conv, depthwise, image, linear, na
 
 from autoq.core import Level, PlanError
 from autoq.graph import QuantizationGraph, analyze, read_model, units
-from autoq.graph._flow import Flow
-from autoq.graph._sequential import LARGEST_BLOCK, sequential_subgraphs
+from autoq.graph.flow._flow import Flow
+from autoq.graph.flow._sequential import LARGEST_BLOCK, sequential_subgraphs
 
 ZOO = sorted((Path(__file__).parents[2] / "experiments" / "zoo").glob("*/model.xml"))
 WIDTH = 8

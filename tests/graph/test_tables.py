@@ -1,6 +1,6 @@
 import pytest
 
-from autoq.graph._tables import (
+from autoq.graph.operations._tables import (
     ACTIVATIONS,
     AGNOSTIC,
     ARITHMETIC,

@@ -129,7 +129,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from networks import conv_net, images, run
-from autoq.api import _session, _shares
+from autoq.api.searches import _session
+from autoq.api.searches import _shares
 import autoq
 
 if __name__ == "__main__":

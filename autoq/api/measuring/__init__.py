@@ -1,0 +1,1 @@
+"""Scores, times and profiles of one model."""

@@ -1,0 +1,221 @@
+"""`autoq.benchmark` and `autoq.evaluate`: one model, measured the way a search measures its candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autoq.api.measuring._metric import one_metric
+from autoq.api.measuring._sample import timing_sample
+from autoq.core import ConfigError, Estimate, brief_html, html_table, in_lines, intervals_svg, shown
+from autoq.evaluation.candidate import size_bytes
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.execution import ExecutionReport, execution_report
+from autoq.evaluation.latency import Latency, busy_note, compile_pairs, measure_latency, shown_faster
+from autoq.evaluation.metrics import AnyMetric
+from autoq.evaluation.scoring import Accuracy, Scorer, Scores, ValidationFn, ValidationSet, drop_between, mean_interval
+from autoq.graph import read_model
+
+# A model that is compiled again is a few percent faster or slower: this share of the time may go to compiling.
+_COMPILING = 0.5
+# Of the time for timing, what the timer's check on itself takes.
+_CHECKING = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A model timed beside another one.
+
+    Attributes:
+        latency: The model, and its ratio to the other one.
+        execution: What the device runs for the model.
+        runtime: Effective compile properties.
+        timer: Latency ratio of the other model to itself, by the same timer: its true value is 1.
+    """
+
+    latency: Latency
+    execution: ExecutionReport
+    runtime: dict[str, str]
+    timer: Estimate
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{count} {name}" for name, count in sorted(self.execution.precisions.items()))
+        return "\n".join(in_lines(f"Comparison: {self.verdict}; executed layers: {layers}"))
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in words."""
+        speedup, ratio = self.latency.speedup, self.latency.ratio
+        faster = shown_faster(self.latency, self.timer)
+        busy = "" if (note := busy_note(self.timer)) is None else f"; {note}"
+        if faster is None:
+            return f"no difference can be shown: speed-up {_with_interval(speedup)}{busy}"
+        value, interval = _with_interval(speedup if faster else ratio).split(", ")
+        return f"{value}x {'faster' if faster else 'slower'}, {interval}{busy}"
+
+
+def benchmark(
+    model: Any,  # whatever read_model reads
+    *,
+    against: Any = None,  # whatever read_model reads
+    against_runtime: Mapping[str, Any] | None = None,  # fields of RuntimeConfig
+    device: str = "CPU",
+    sample: Any = None,  # one model input
+    max_seconds: float = 10.0,
+    **runtime: Any,  # fields of RuntimeConfig
+) -> Comparison:
+    """Times a model beside another one, or beside itself under other settings, in alternating bursts.
+
+    Both are compiled several times, so that the interval holds for the models and not for one compilation of each; once
+    where memory has no room for more. The other model is timed beside itself too: nothing is called faster that this
+    check of the timer does not bear out.
+
+    Args:
+        model: What `autoq.read_model` reads.
+        against: The model to compare with; None compares the model with itself, which, under equal settings, shows the
+            timer's own error.
+        against_runtime: Fields of `RuntimeConfig` in which what it is compared with differs.
+        device: OpenVINO device.
+        sample: Input to time with; by default zeros of the model's static shape.
+        max_seconds: Of compiling and timing together; where the models are slow, six compilations of each and four
+            bursts of each compilation take longer.
+        **runtime: Fields of `RuntimeConfig`.
+
+    Returns:
+        Ratio with its interval, percentiles in ms, and which layers ran in which precision.
+
+    Raises:
+        ConfigError: A setting makes no sense, or the model cannot take the shapes.
+        DataError: No sample was given and the model's shape is dynamic, or the sample does not fit.
+        DeviceError: The device is unknown or refuses a model.
+    """
+    config = RuntimeConfig.from_dict({"device": device, **runtime})
+    network = read_model(model)
+    other = network if against is None else read_model(against)
+    other_config = RuntimeConfig.from_dict({"device": device, **runtime, **(against_runtime or {})})
+    if (config.batch, config.input_shapes) != (other_config.batch, other_config.input_shapes):
+        msg = "against_runtime changes batch or input_shapes, but both models get one sample: set them for both."
+        raise ConfigError(msg)
+    candidates, baselines = compile_pairs(
+        lambda: config.compile(network),
+        lambda: other_config.compile(other),
+        max_seconds=_COMPILING * max_seconds,
+        size_bytes=size_bytes(network) + size_bytes(other),
+    )
+    item, timing_s = timing_sample(network, config, sample), (1 - _COMPILING) * max_seconds
+    # One compilation beside itself, and the halves of several: either way the ratio is 1.
+    halves = (baselines[: len(baselines) // 2] or baselines), baselines[-(len(baselines) // 2) :]
+    check = measure_latency(*halves, item, max_seconds=_CHECKING * timing_s)
+    return Comparison(
+        latency=measure_latency(candidates, baselines, item, max_seconds=(1 - _CHECKING) * timing_s),
+        timer=check.ratio,
+        execution=execution_report(candidates[0], network),
+        runtime=dict(candidates[0].properties),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A model scored on labelled data, perhaps beside another one.
+
+    Attributes:
+        mean: The score with its 95% interval; without ends where nothing is known of it.
+        scores: Per-sample scores, [n], or those of a metric of all samples together by block; empty where the user's
+            function gives none.
+        drop: The other model's score minus this one's, on the same samples; None where there is no other.
+        n: Samples scored; 0 where the user's function does not tell.
+    """
+
+    mean: Estimate
+    scores: Scores
+    drop: Estimate | None
+    n: int
+
+    def __repr__(self) -> str:
+        return "\n".join(in_lines(f"Scoring: {self.verdict}"))
+
+    def _repr_html_(self) -> str:
+        rows = [("score", self.mean)] + ([] if self.drop is None else [("drop", self.drop)])
+        shown_rows = [(name, value, value.shown(sign=name == "drop")) for name, value in rows]
+        pictures = [
+            intervals_svg([row], label=f"{row[0]} with its interval", zero=row[0] == "drop") for row in shown_rows
+        ]
+        figures = [[name, text] for name, _, text in shown_rows] + [["samples", str(self.n or "not told")]]
+        return brief_html(f"Scoring: {self.verdict}", [*pictures, html_table(["", "value [95%]"], figures, words=(0,))])
+
+    @property
+    def verdict(self) -> str:
+        """The scores in words."""
+        text = self.mean.shown() + (f" on {self.n} samples" if self.n else "")
+        if self.drop is None:
+            return text
+        gain = Estimate(-self.drop.value, -self.drop.high, -self.drop.low, self.drop.confidence)
+        size, how = (self.drop, "worse") if self.drop.value > 0 else (gain, "better")
+        if not self.drop.known:
+            found = f"{shown(size.value)} {how}" if size.value else "the same"
+            return f"{text}: {found}, but without scores of single items nothing says how sure that is"
+        if size.low > 0:
+            value, interval = _with_interval(size, least=4, to=" to ").split(", ")
+            return f"{text}: {value} {how}, {interval}"
+        return f"{text}: no difference can be shown, drop {_with_interval(self.drop, least=4, to=' to ')}"
+
+
+def _with_interval(estimate: Estimate, *, least: int = 2, to: str = "-") -> str:
+    """A number and its interval: "2.21, 95% interval 2.12-2.30"."""
+    value, _, ends = estimate.shown(least=least).partition(" ")
+    return f"{value}, 95% interval {(ends or f'[{value}, {value}]')[1:-1].replace(', ', to)}"
+
+
+def evaluate(
+    model: Any,  # whatever read_model reads
+    validation: Any,  # whatever ValidationSet takes, or the items of `evaluate`
+    *,
+    metric: AnyMetric | None = None,
+    evaluate: ValidationFn | None = None,
+    against: Any = None,  # whatever read_model reads
+    device: str = "CPU",
+    **runtime: Any,  # fields of RuntimeConfig
+) -> Scoring:
+    """Scores a model on labelled data, and another one on the same samples.
+
+    Args:
+        model: What `autoq.read_model` reads.
+        validation: Pairs of (inputs, target), yielded by anything, or arrays (x, y), or rows as dicts in which one key
+            is no input. Inputs are what `autoq.quantize` takes, and samples are found as there: batches of a loader are
+            split with their targets, so that the score is the same whatever the batch. For `evaluate`, the items that
+            it takes, untouched.
+        metric: A name, autoq's or a scikit-learn scorer's; `(outputs, target) -> score` of one inference; an object
+            with `update` and `compute`; or a `CorpusMetric`, of all samples together. Higher is better.
+        evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
+            Without scores per item no interval is known.
+        against: The model to compare with.
+        device: OpenVINO device.
+        **runtime: Fields of `RuntimeConfig`, `reset_state` among them. A metric's inferences run for throughput
+            whatever the hint.
+
+    Returns:
+        The score, what its interval rests on, and how much lower it is than the other model's, paired.
+
+    Raises:
+        ConfigError: Neither or both of `metric` and `evaluate` are given.
+        DataError: The validation data do not fit the model.
+        DeviceError: The device is unknown or refuses a model.
+        MetricError: The metric is unknown, raised, or returned something that is not a score.
+    """
+    resolved = one_metric(metric, evaluate)
+    config = RuntimeConfig.from_dict({"device": device, **runtime})
+    network = read_model(model)
+    other = None if against is None else read_model(against)
+    items = ValidationSet.of(network, validation) if evaluate is None else validation
+    scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config)
+    # What a model is compared with comes first: it tells whether outputs are probabilities.
+    before = None if other is None else scorer.of(other, config.inference_precision)(None)
+    value, scores = scorer.of(network, config.inference_precision)(None)
+    mean = mean_interval(scores) if scores.size else Estimate.unknown(value)
+    drop = None if before is None else drop_between(before, (value, scores))
+    # What a user's function takes need not be a list of samples: without scores it does not tell how many there are.
+    return Scoring(mean, scores, drop, scorer.samples(scores) if scores.size else 0)
+
+
+__all__ = ["Accuracy", "Comparison", "Scoring", "benchmark", "evaluate"]

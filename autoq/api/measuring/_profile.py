@@ -1,0 +1,62 @@
+"""`autoq.profile`: where a model's time goes, and why a layer is not int8."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoq.api.measuring._sample import timing_sample
+from autoq.core import ConfigError
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.execution import Profile, profile_model
+from autoq.graph import analyze_original, read_model
+from autoq.transform import read_plan
+
+
+def profile(
+    model: Any,  # whatever read_model reads
+    *,
+    device: str = "CPU",
+    sample: Any = None,  # one model input
+    target_device: str = "ANY",
+    model_type: str | None = None,
+    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
+    bursts: int = 10,
+    **runtime: Any,  # fields of RuntimeConfig
+) -> Profile:
+    """Measures how long a device takes for each layer of a model, and says why a layer does not run in int8.
+
+    Times of layers are those that the device counts, which slows the model down; the wall time is that of another
+    compilation, without counting, in alternating bursts. Their difference is the residual, which may be negative.
+
+    Layers belong to the groups that the float model has, which a quantized model is found to have by taking its
+    quantizers away. Whether they are as they would be for a quantization is told by the parameters that it takes too.
+
+    Args:
+        model: What `autoq.read_model` reads: float, or quantized by whatever means.
+        device: OpenVINO device.
+        sample: Input to run; by default zeros of the model's static shape.
+        target_device: Hardware table for placement, as for `autoq.quantize`.
+        model_type: "transformer" for its placement rules.
+        ignored_scope: What the quantization leaves, or left, in float.
+        bursts: Pairs of bursts, each of 1 to some dozens of inferences, by how long one takes.
+        **runtime: Fields of `RuntimeConfig`.
+
+    Returns:
+        A row for each layer, totals by group, wall time and residual.
+
+    Raises:
+        ConfigError: `bursts` is below 1, or a field of `RuntimeConfig` is unknown.
+        DataError: No sample was given and the model's shape is dynamic, or the sample does not fit.
+        DeviceError: The device is unknown or refuses the model.
+        PlanError: The scope matches nothing, or a word is unknown.
+    """
+    if bursts < 1:
+        msg = f"bursts is {bursts}: it must be at least 1."
+        raise ConfigError(msg)
+    config = RuntimeConfig.from_dict({"device": device, **runtime})
+    network = read_model(model)
+    original = analyze_original(
+        network, target_device=target_device, model_type=model_type, ignored_scope=ignored_scope
+    )
+    item = timing_sample(network, config, sample)
+    return profile_model(network, config, item, original, plan=read_plan(network), bursts=bursts)

@@ -1,0 +1,173 @@
+"""`autoq.quantize_with_accuracy_control`: NNCF's parameters, one calibration, and few evaluations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Unpack
+
+import openvino as ov
+from joblib import cpu_count
+
+from autoq.api.measuring._budget import absolute_drop
+from autoq.api.measuring._metric import one_metric
+from autoq.api.quantizing._calibrated import calibrate, calibration_inputs
+from autoq.api.quantizing._control import Control
+from autoq.api.quantizing._settings import QuantizeOptions, Settings
+from autoq.api.searches._asked import check_budget
+from autoq.calibration import Needs
+from autoq.core import (
+    ConfigError,
+    Precision,
+    Preset,
+    QuantizationPlan,
+    RangeEstimator,
+    Recipe,
+    ResetState,
+    nearest,
+)
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import AnyMetric
+from autoq.evaluation.scoring import Scorer, ValidationFn, ValidationSet
+from autoq.graph import read_model
+from autoq.report import progress_bar
+
+_RESTORE_MODES = {"activations_and_weights": Precision.FLOAT, "only_activations": Precision.INT8_WEIGHTS}
+
+
+def quantize_with_accuracy_control(
+    model: Any,  # whatever read_model reads
+    calibration: Any,  # whatever as_inputs takes
+    validation: Any,  # whatever ValidationSet takes, or validation_fn
+    validation_fn: ValidationFn | None = None,
+    *,
+    metric: AnyMetric | None = None,
+    max_drop: float | str = 0.01,
+    drop_type: str = "absolute",
+    max_num_iterations: int | None = None,
+    num_ranking_workers: int | None = None,
+    tune_hyperparams: bool = True,
+    restore_mode: str = "activations_and_weights",
+    timeout_s: float | None = None,
+    device: str = "CPU",
+    strict: bool = False,
+    progress: bool = True,
+    **options: Unpack[QuantizeOptions],
+) -> ov.Model:
+    """Quantizes a model so far that its accuracy stays within a budget.
+
+    1. The model is quantized whole. If that meets the budget, it is the answer.
+    2. Other recipes are tried, as far as `options` leave them open: they cost no latency.
+    3. Groups of the best recipe are left in float, those that win back most for what they cost first, until the budget
+       is met; then those that turn out not to be needed are quantized again.
+
+    Statistics are collected once. Candidates are tried on the items that earlier ones got most wrong, and given up as
+    soon as a part of the validation data proves that they miss the budget; what is returned was scored on all of them.
+
+    Args:
+        model: What `autoq.read_model` reads; never modified.
+        calibration: Model inputs, as `autoq.quantize` takes them.
+        validation: Labelled data as `autoq.evaluate` takes them; for a `validation_fn`, the items that it takes.
+        validation_fn: `(compiled_model, items) -> float`, `(float | None, one score per item)` or `(float, the outputs
+            of each item)`, higher is better, as NNCF has it.
+        metric: Instead of `validation_fn`: what `autoq.evaluate` takes.
+        max_drop: Largest acceptable drop of the metric.
+        drop_type: "absolute", in the metric's unit, or "relative" to the float model's; so is `max_drop="1%"`.
+        max_num_iterations: Candidates scored at most.
+        num_ranking_workers: Groups that are ranked at a time, in threads, where a model is built for each of them:
+            with `restore_mode="only_activations"`, else they are switched within one. By default one for each core.
+        tune_hyperparams: Try other recipes before groups are left in float.
+        restore_mode: "activations_and_weights", or "only_activations", which keeps the weights of restored groups in 8
+            bits.
+        timeout_s: Seconds, after which the best candidate so far is returned.
+        device: What the model is scored on, and for.
+        strict: Raise where the device does not run the quantized model; else what it refuses stays in float, and a
+            warning names it.
+        progress: Show a bar on a terminal.
+        **options: Further parameters of `autoq.quantize`.
+
+    Returns:
+        A new model: the cheapest that was found to meet the budget; where the time was up before any was, the most
+        accurate one, with a warning. Its plan and its score are in its rt_info under "autoq".
+
+    Raises:
+        ModelError: The model does not read or has nothing to quantize.
+        DataError: The data do not fit the model.
+        DeviceError: The device does not run the float model, or, where that is strict, the quantized one.
+        MetricError: The metric raised, or returned something that is not a score.
+        PlanError: A parameter or scope names something that does not exist.
+        ConfigError: Neither or both of `metric` and `validation_fn` are given, or a budget makes no sense.
+    """
+    started = time.monotonic()
+    network = read_model(model)
+    restored = _RESTORE_MODES.get(restore_mode)
+    if restored is None:
+        msg = f"restore_mode {restore_mode!r} is unknown: {nearest(str(restore_mode), _RESTORE_MODES)}"
+        raise ConfigError(msg)
+    relative = _is_relative(drop_type)
+    absolute_drop(max_drop, 1.0)
+    check_budget(timeout_s=timeout_s)
+    settings = Settings.of(**options)
+    recipes = [settings.recipe, *(_variations(settings.recipe, options) if tune_hyperparams else ())]
+    apart = settings.reset_state is not ResetState.NEVER
+    measure_biases = tune_hyperparams and apart and _may_measure_biases(options)
+    runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
+    scorer = _scorer(network, validation, validation_fn, metric, runtime)
+    inputs = calibration_inputs(network, calibration, settings, again=True)
+    with progress_bar("collecting calibration statistics", shown=progress) as step:
+        calibrated = calibrate(
+            network, inputs, settings, needs=replace(Needs.of(recipes), output_means=measure_biases), progress=step
+        )
+    calibrated.check()
+    taken = calibrated.accepted(QuantizationPlan(settings.recipe), device, strict=strict)
+    with progress_bar("evaluating candidates", shown=progress) as step:
+        control = Control.of(
+            calibrated,
+            inputs,
+            scorer,
+            max_drop=max_drop,
+            relative=relative,
+            deadline=None if timeout_s is None else started + timeout_s,
+            most=max_num_iterations,
+            refused=frozenset(taken.refused),
+            step=step,
+        )
+        workers = num_ranking_workers or cpu_count()
+        control.run(recipes, restored, runtime, measure_biases=measure_biases, workers=workers)
+    return control.answer()
+
+
+def _is_relative(drop_type: str) -> bool:
+    if drop_type.lower() not in {"absolute", "relative"}:
+        msg = f"drop_type {drop_type!r} is unknown: use 'absolute' or 'relative'."
+        raise ConfigError(msg)
+    return drop_type.lower() == "relative"
+
+
+def _scorer(
+    network: ov.Model, validation: Any, function: ValidationFn | None, metric: Any, runtime: RuntimeConfig
+) -> Scorer:
+    resolved = one_metric(metric, function, called="validation_fn")
+    items = validation if resolved is None else ValidationSet.of(network, validation)
+    return Scorer(items, metric=resolved, evaluate=function, runtime=runtime)
+
+
+def _variations(recipe: Recipe, options: Mapping[str, Any]) -> Iterator[Recipe]:
+    """Recipes of the same latency that the user did not rule out, those most likely to help first."""
+    presets = [recipe.preset]
+    if options.get("preset") is None and recipe.mode.is_integer:
+        presets += [preset for preset in Preset if preset is not recipe.preset]
+    estimators = [recipe.range_estimator]
+    if options.get("range_estimator") is None:
+        estimators += [RangeEstimator.MIN_MAX, RangeEstimator.MEDIAN_MIN_MAX]
+    for estimator in estimators:
+        for preset in presets:
+            varied = replace(recipe, preset=preset, range_estimator=estimator)
+            if varied != recipe:
+                yield varied
+
+
+def _may_measure_biases(options: Mapping[str, Any]) -> bool:
+    """Whether the user leaves open how biases are corrected."""
+    return options.get("bias_correction") is None and options.get("fast_bias_correction") is None

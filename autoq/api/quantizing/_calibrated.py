@@ -1,0 +1,223 @@
+"""From a model and data to a builder of its candidates."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import openvino as ov
+
+from autoq.api.quantizing._settings import Settings
+from autoq.calibration import (
+    ModelInputs,
+    Needs,
+    Statistics,
+    as_inputs,
+    collect,
+    inputs_digest,
+    statistics_digest,
+    statistics_file,
+)
+from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice, made_folder
+from autoq.evaluation.device import RuntimeConfig, available_devices
+from autoq.evaluation.distortion import Accepted, accepted
+from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
+from autoq.transform import CandidateBuilder, align_channels, note_plan
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A model whose candidates can be built.
+
+    Attributes:
+        model: The float model, its channels aligned where that was asked for.
+        placements: Where its quantizers may stand.
+        builder: Makes candidates.
+        inputs: Calibration inputs; None where only statistics were given.
+        settings: What was asked for.
+        samples: Calibration samples that statistics were collected of.
+    """
+
+    model: ov.Model
+    placements: Placements
+    builder: CandidateBuilder
+    inputs: ModelInputs | None
+    settings: Settings
+    samples: int
+
+    def check(self) -> None:
+        """Checks that there is something to quantize.
+
+        Raises:
+            ModelError: There is not, neither in the model nor in its bodies.
+        """
+        if not self.placements.reference.groups:
+            name = self.model.get_friendly_name()
+            msg = f"model {name!r} has nothing to quantize; `autoq sites` says why for every operation."
+            raise ModelError(msg)
+
+    def under(self, scope: IgnoredScope) -> QuantizationGraph:
+        """Where quantizers would stand under another ignored scope; rules that match nothing are let pass."""
+        settings = replace(self.settings, ignored_scope=replace(scope, validate=False))
+        return _placements(self.model, settings).under(NO_SCOPE, settings.recipe.placement)
+
+    def build(self, plan: QuantizationPlan, *, fold_weights: bool = True) -> ov.Model:
+        """The candidate of a plan.
+
+        Raises:
+            ModelError: There is nothing to quantize, in the model and in its bodies.
+        """
+        self.check()
+        candidate = self.builder.build(plan, fold_weights=fold_weights)
+        note_plan(candidate, plan, min(self.samples, plan.recipe.subset_size))
+        return candidate
+
+    def accepted(self, plan: QuantizationPlan, device: str, *, fold_weights: bool = True, strict: bool) -> Accepted:
+        """The candidate of a plan, as much of it as a device compiles and runs on the first calibration sample.
+
+        Args:
+            plan: What to build.
+            device: OpenVINO device.
+            fold_weights: As of `CandidateBuilder.build`.
+            strict: Raise where groups have to stay in float; else a warning names them.
+
+        Raises:
+            ModelError: There is nothing to quantize, in the model and in its bodies.
+            DeviceError: The device does not take the float model, or, where that is strict, this candidate.
+        """
+        found = accepted(
+            plan,
+            [group.name for group in self.placements.reference.groups],
+            lambda part: self.build(part, fold_weights=fold_weights),
+            RuntimeConfig(device=device),
+            None if self.inputs is None else self.inputs[0],
+        )
+        if found.refused and strict:
+            msg = f"device {device!r} does not run the model with these groups in 8 bits: {found.refusal}"
+            raise DeviceError(msg)
+        if found.refused:
+            msg = f"left in float, since device {device!r} does not run the model with them in 8 bits: {found.refusal}"
+            warnings.warn(msg, stacklevel=3)
+        return found
+
+
+def device_at_hand(target: TargetDevice) -> str | None:
+    """The device here that models for a target are compiled for; None where there is none.
+
+    What is meant for a GPU or an NPU is not compiled for the CPU: what that takes says nothing about them.
+    """
+    device = str(target) if target in {TargetDevice.GPU, TargetDevice.NPU} else str(TargetDevice.CPU)
+    return device if device in available_devices() else None
+
+
+def calibration_inputs(network: ov.Model, data: Any, settings: Settings, *, again: bool) -> ModelInputs:
+    """Calibration data as one quantization reads them.
+
+    Args:
+        network: The float model.
+        data: What a user brings.
+        settings: What is asked for; no more samples are read than it says.
+        again: Whether samples are asked for again when statistics are collected: what can be read once only is kept.
+
+    Raises:
+        DataError: The data do not fit the model.
+    """
+    recipe = settings.recipe
+    again = again or settings.cache is not None or settings.channel_alignment
+    again = again or recipe.bias_correction is BiasCorrection.ACCURATE or any(True for _ in bodies_of(network))
+    return as_inputs(network, data, most=recipe.subset_size, keep=again)
+
+
+def calibrate(
+    network: ov.Model,
+    inputs: ModelInputs | None,
+    settings: Settings,
+    *,
+    statistics: Statistics | None = None,
+    needs: Needs | None = None,
+    progress: Progress | None = None,
+) -> Calibrated:
+    """Places quantizers and collects what they need.
+
+    Args:
+        network: The float model; never modified.
+        inputs: Calibration inputs; may be None where `statistics` are given.
+        settings: What is asked for.
+        statistics: Collected earlier, instead of running the model.
+        needs: What plans will ask for; by default what the settings' recipe does.
+        progress: Called with inferences done and inferences in all.
+
+    Raises:
+        DataError: There are neither inputs nor statistics.
+        PlanError: The ignored scope names something that the model does not have.
+    """
+    if settings.channel_alignment:
+        network = _aligned(network, _needed(inputs, "channel alignment"), settings, progress)
+    placements = _placements(network, settings)
+    if statistics is None:
+        needs = Needs.of([settings.recipe]) if needs is None else needs
+        statistics = _collected(network, placements, _needed(inputs, "quantization"), settings, needs, progress)
+        if len(statistics) < settings.samples_asked:
+            asked = f"of {settings.samples_asked} asked for"
+            warnings.warn(f"calibration data hold {len(statistics)} samples, {asked}: all are used.", stacklevel=3)
+    builder = CandidateBuilder(network, placements, statistics, inputs)
+    return Calibrated(network, placements, builder, inputs, settings, len(statistics))
+
+
+def _needed(inputs: ModelInputs | None, what: str) -> ModelInputs:
+    if inputs is None:
+        msg = f"calibration data are missing: {what} needs them."
+        raise DataError(msg)
+    return inputs
+
+
+def _placements(network: ov.Model, settings: Settings) -> Placements:
+    return Placements.of(
+        network,
+        {NO_SCOPE: settings.ignored_scope},
+        mode=settings.recipe.mode,
+        symmetric_weights=settings.recipe.weights.symmetric is not False,
+        target_device=settings.target_device,
+        model_type=settings.model_type,
+        quantize_outputs=settings.quantize_outputs,
+    )
+
+
+def _collected(
+    network: ov.Model,
+    placements: Placements,
+    inputs: ModelInputs,
+    settings: Settings,
+    needs: Needs,
+    progress: Progress | None,
+) -> Statistics:
+    size, path = settings.recipe.subset_size, None
+    if settings.cache is not None:
+        made_folder(settings.cache, "cache")
+        digests = model_digest(network), inputs_digest(inputs, size)
+        digest = statistics_digest(*digests, size, settings.precision, settings.reset_state)
+        path = settings.cache / statistics_file(digest)
+    return collect(
+        network,
+        placements,
+        inputs,
+        needs=needs,
+        subset_size=size,
+        precision=settings.precision,
+        reset_state=settings.reset_state,
+        path=path,
+        progress=progress,
+    )
+
+
+def _aligned(network: ov.Model, inputs: ModelInputs, settings: Settings, progress: Progress | None) -> ov.Model:
+    placements = _placements(network, settings)
+    if not placements.reference.alignable:
+        return network
+    needs = Needs(estimators=frozenset(), means=False, smoothing=False, alignment=True)
+    statistics = _collected(network, placements, inputs, settings, needs, progress)
+    return align_channels(network, placements.reference, statistics, settings.recipe.subset_size)

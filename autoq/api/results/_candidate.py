@@ -1,0 +1,69 @@
+"""A measured trial as the model that it stands for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import openvino as ov
+
+from autoq.api.results._verdict import describe
+from autoq.core import WIDTH, PlanError, check_not_inputs, cut
+from autoq.evaluation.candidate import Evaluation
+from autoq.export import check_model_path, save_candidate
+from autoq.graph import model_files
+from autoq.searching.records import TrialRecord
+
+Build = Callable[[TrialRecord], ov.Model]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One measured trial and the model that it stands for.
+
+    Attributes:
+        record: The trial.
+        build: Builds its model; a new one at each call.
+        source: Path of the float model, which is never written over; None where that is not known.
+    """
+
+    record: TrialRecord
+    build: Build
+    source: str | None = None
+
+    def __repr__(self) -> str:
+        said = f"failed: {self.record.error}" if self.record.evaluation is None else self.describe()
+        return cut(f"Candidate {said}", WIDTH)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Accuracy, latency, size and execution."""
+        if self.record.evaluation is None:
+            msg = f"trial {self.record.number} failed and has no evaluation: {self.record.error}"
+            raise PlanError(msg)
+        return self.record.evaluation
+
+    @cached_property
+    def model(self) -> ov.Model:
+        """The quantized model."""
+        return self.build(self.record)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Saves the model as IR, with plan and evaluation as model-level rt_info.
+
+        Args:
+            path: Of the `.xml`; the `.bin` stands beside it.
+
+        Raises:
+            OutputError: It cannot be written there, or the float model stands there.
+        """
+        target = check_model_path(Path(path))
+        check_not_inputs([target, target.with_suffix(".bin")], model_files(self.source))
+        return save_candidate(self.model, self.record, target)
+
+    def describe(self) -> str:
+        """Drop and speed-up with their intervals, in one line."""
+        return describe(self.record)

@@ -1,0 +1,40 @@
+"""What a search reads does not lie where it writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoq.api.results._folder import RunFolder
+from autoq.calibration import data_files
+from autoq.core import check_not_inputs
+from autoq.graph import model_files
+
+# What is replaced in the folder of a run.
+_WRITTEN = (
+    "best",
+    "best.json",
+    "cache",
+    "front.json",
+    "front.png",
+    "report.html",
+    "run.json",
+    "search.json",
+    "study.db",
+    "trials.csv",
+)
+
+
+def check_run_inputs(folder: RunFolder | None, model: object, *data: Any) -> None:  # whatever a user brings
+    """Checks that a search would not write over the files that it reads, as far as these are named by paths.
+
+    Args:
+        folder: Of the run; None where nothing is written.
+        model: As `read_model` takes it.
+        data: Calibration and labelled data.
+
+    Raises:
+        OutputError: It would.
+    """
+    if folder is not None:
+        read = [*model_files(model), *(file for part in data for file in data_files(part))]
+        check_not_inputs([folder.path / name for name in _WRITTEN], read)

@@ -1,0 +1,357 @@
+"""What a search returns."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoq.api.results._best_so_far import BEST_SO_FAR
+from autoq.api.results._candidate import Build, Candidate
+from autoq.api.results._folder import RunFolder
+from autoq.api.results._inputs import check_run_inputs
+from autoq.api.results._result_brief import result_html, result_lines
+from autoq.api.results._scores import ScoreKeeper
+from autoq.api.results._verdict import caveats, describe, sentences
+from autoq.core import (
+    BudgetError,
+    Estimate,
+    Format,
+    OutputError,
+    PlanError,
+    StoredFileError,
+    drafted_folder,
+    named_reason,
+    read_record,
+    removed,
+    typed,
+    write_record,
+    write_text,
+)
+from autoq.evaluation.scoring import Accuracy
+from autoq.export import save_candidate
+from autoq.report import write_report
+from autoq.searching.front import SearchInfo, TrialTable, closest, info_from_dict, info_to_dict
+from autoq.searching.records import (
+    TrialRecord,
+    TrialState,
+    accuracy_from_dict,
+    accuracy_to_dict,
+    evaluation_of,
+    record_from_dict,
+    record_to_dict,
+)
+from autoq.searching.sampler import PredictionError
+from autoq.searching.sensitivity import Probes
+from autoq.searching.shown import ParetoFront, row_values, table_csv, why_chosen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RUN = Format("the result of a search", advice="start the search again: it goes on, and writes it anew")
+_NUMBERS = Format("the numbers of a trial")
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Trials, front and chosen model of a search.
+
+    Attributes:
+        info: What was searched.
+        records: Every trial, by number.
+        build: Builds the model of a trial.
+        holdout_front: By trial number, scores of the models of the front on data that the search never saw; empty
+            without such data, and of the chosen model alone where there was no time for the others.
+        probes: What it took of the device to find out what is known without trials; None where the search has not come
+            so far.
+        prediction_error: How well the models of the sampler "front" could have predicted the trials; None where there
+            were too few.
+        interrupted: Whether the search ended, or was read, before its budget was spent.
+        shortened: What there was no time for, in sentences.
+        folder: Where it was written; None if nowhere.
+        ended_before: Whether an earlier call had ended the search, so that this one measured nothing.
+    """
+
+    info: SearchInfo
+    records: tuple[TrialRecord, ...]
+    build: Build
+    holdout_front: Mapping[int, Accuracy] = field(default_factory=dict)
+    probes: Probes | None = None
+    prediction_error: PredictionError | None = None
+    interrupted: bool = False
+    shortened: tuple[str, ...] = ()
+    folder: Path | None = None
+    ended_before: bool = False
+
+    def __repr__(self) -> str:
+        return "\n".join(result_lines(self))
+
+    def _repr_html_(self) -> str:
+        return result_html(self)
+
+    @cached_property
+    def front(self) -> ParetoFront:
+        """The feasible trials that none beats in both accuracy and latency."""
+        return ParetoFront(self.records)
+
+    @cached_property
+    def table(self) -> TrialTable:
+        """Every trial and where it stands: what all that is shown or written of them is made from."""
+        return TrialTable.of(self.front, self.info, self.holdout_front)
+
+    @property
+    def best(self) -> Candidate:
+        """The trial within the limits that `info.choose` prefers, by default the fastest, as `choose` tells.
+
+        It is the float model itself, where nothing within the limits is better.
+
+        Raises:
+            BudgetError: No trial but the float model keeps the limits; names the closest, and what that crosses.
+        """
+        if (chosen := self.chosen) is None:
+            msg = self._why_none()
+            raise BudgetError(msg)
+        return self._of(chosen)
+
+    @property
+    def chosen(self) -> TrialRecord | None:
+        """The trial of `best`; None where no trial but the float model keeps the limits."""
+        row = self.table.chosen
+        return None if row is None else row.record
+
+    @property
+    def holdout(self) -> Accuracy | None:
+        """Score of the chosen model on data that the search never saw; None without such data."""
+        return None if self.chosen is None else self.holdout_front.get(self.chosen.number)
+
+    @property
+    def gap(self) -> Estimate | None:
+        """By how much the chosen model's drop on held-out data is larger than in the search.
+
+        Of many candidates, those look best that were lucky with the samples of the search. None without held-out data.
+        """
+        if self.chosen is None or self.holdout is None:
+            return None
+        return self.holdout.drop.minus(evaluation_of(self.chosen).accuracy.drop)
+
+    @property
+    def holdout_verdict(self) -> str | None:
+        """What held-out data say of the chosen model, in a sentence; None without such data."""
+        if self.holdout is None or self.gap is None:
+            return None
+        gap, than = self.gap, "more"
+        if gap.value < 0:
+            gap, than = Estimate(-gap.value, -gap.high, -gap.low, gap.confidence), "less"
+        more = f"{gap.shown()} {than} than in the search"
+        data = f"{self.holdout.n:,} held-out samples" if self.holdout.n else "held-out data"
+        return f"on {data}: drop {self.holdout.drop.shown()}, {more}."
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What the search comes to, as metrics by name."""
+        found: dict[str, float] = {}
+        if self.holdout is not None and self.gap is not None:
+            found |= {"holdout/score": self.holdout.mean, "holdout/drop": self.holdout.drop.value}
+            found |= {"holdout/gap": self.gap.value, "holdout/gap_low": self.gap.low, "holdout/gap_high": self.gap.high}
+        if self.probes is not None:
+            found |= {f"probes/{name}": float(value) for name, value in asdict(self.probes).items()}
+        if self.prediction_error is not None:
+            errors = asdict(self.prediction_error)
+            found |= {f"prediction_error/{name}": float(value) for name, value in errors.items()}
+        return found
+
+    @property
+    def closest(self) -> Candidate | None:
+        """The quantized trial that keeps the limits or is closest to that; None where none was measured."""
+        record = closest(self.records, self.info.limits)
+        return None if record is None else self._of(record)
+
+    def candidate(self, number: int) -> Candidate:
+        """The trial with this number.
+
+        Raises:
+            PlanError: There is none, or it was not measured.
+        """
+        for record in self.records:
+            if record.number == number:
+                if record.evaluation is None:
+                    msg = f"trial {number} failed and builds no model: {record.error}"
+                    raise PlanError(msg)
+                return self._of(record)
+        last = max((record.number for record in self.records), default=0)
+        msg = f"there is no trial {number}: this search has trials 0 to {last}."
+        raise PlanError(msg)
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in a sentence, and in others what there is to say against it."""
+        try:
+            best = self.best
+        except BudgetError as error:
+            return str(error)
+        against = sentences(caveats(best.record, self.records, self.info))
+        if best.record.is_baseline:
+            best_by = {"fastest": "fastest", "accurate": "most accurate", "smallest": "smallest"}
+            rule = self.info.choose if isinstance(self.info.choose, str) else ", ".join(self.info.choose)
+            kept = f"the float model is already the {best_by.get(rule, f'best by {rule}')} within the budget: keep it."
+            return kept + against
+        return f"{describe(best.record, self.info)}.{against}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per trial, by number: where it stands, its figures with intervals, its recipe; as in trials.csv."""
+        import pandas as pd
+
+        return pd.DataFrame([row_values(row) for row in self.table.rows])
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes run.json, front.json, front.png, report.html and the folder of the chosen model, where there is one.
+
+        Each is written whole or not at all, run.json, from which all others can be made again, as the last.
+
+        Raises:
+            OutputError: The folder cannot be written to.
+        """
+        run = RunFolder.create(folder)
+        check_run_inputs(run, self.info.settings.get("model_path"))
+        self.front.save(run.path / "front.json")
+        write_text(run.path / "trials.csv", table_csv(self.table))
+        if self.chosen is None:
+            removed(run.best.parent)
+        else:
+            with drafted_folder(run.best.parent) as draft:
+                save_candidate(self.build(self.chosen), self.chosen, draft / run.best.name)
+                self.chosen.plan.save(draft / "plan.json")
+                write_record(draft / "numbers.json", _NUMBERS, record_to_dict(self.chosen))
+        try:
+            self.write_report(run.path)
+        except OutputError:
+            raise
+        except Exception as error:  # noqa: BLE001  # of any kind that drawing has: the rest is worth more
+            warnings.warn(f"the report could not be written: {named_reason(error)}", stacklevel=2)
+        write_record(run.run, _RUN, self.to_dict())
+        run.best_so_far.unlink(missing_ok=True)
+        return run.path
+
+    def write_report(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes report.html and front.png.
+
+        Raises:
+            OutputError: The folder cannot be written to.
+        """
+        probed = None if self.probes is None else self.probes.text
+        predicted = None if self.prediction_error is None else self.prediction_error.text
+        return write_report(
+            Path(folder),
+            self.info,
+            self.table,
+            verdict=self.verdict,
+            reasons=why_chosen(self.front, self.table, self.info.choose),
+            notes=[
+                *(note for note in (self.holdout_verdict, probed, predicted) if note is not None),
+                *(f"{note}." for note in self.info.notes.values()),
+                *self.shortened,
+            ],
+            model=self._saved_in(RunFolder(Path(folder))),
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], build: Build, folder: Path | None) -> SearchResult:
+        """Reads what `to_dict` gave, or the part of it that is there while a search goes on.
+
+        Args:
+            values: The JSON values.
+            build: Builds the model of a trial.
+            folder: Where they were written; None if nowhere.
+        """
+        held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
+        probes = values.get("probes")
+        return cls(
+            info=info_from_dict(values["info"]),
+            records=tuple(map(record_from_dict, values["records"])),
+            build=build,
+            holdout_front={int(number): accuracy_from_dict(scored) for number, scored in held_out.items()},
+            probes=None if probes is None else typed(Probes, probes, "probes"),
+            prediction_error=None if error is None else typed(PredictionError, error, "errors of prediction"),
+            interrupted=values.get("interrupted", True),
+            shortened=tuple(values.get("shortened", ())),
+            folder=folder,
+        )
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> SearchResult:
+        """Reads what a search wrote into its folder; models are built again from the statistics kept there.
+
+        While a search goes on, and after it was killed, this is its best so far, `interrupted`: its records are the
+        trials of the front, and where these are all float the quantized one that is closest to the limits.
+
+        Args:
+            folder: As `out` of the search.
+
+        Raises:
+            OutputError: The folder holds no search.
+            StoredFileError: What it holds is damaged, or of another version.
+        """
+        from autoq.api.results._rebuild import builder_of
+
+        run = RunFolder.open(folder)
+
+        def parse(values: dict[str, Any]) -> SearchResult:
+            return cls.from_dict(values, lambda record: builder_of(run, parsed.info).build(record.plan), run.path)
+
+        try:
+            parsed = read_record(run.best_so_far, BEST_SO_FAR, parse)
+        except StoredFileError:
+            if run.best_so_far.exists():
+                raise
+            # There is none, or the result took its place just now.
+            parsed = read_record(run.run, _RUN, parse)
+        keeper = ScoreKeeper(run.scores)
+        keeper.open(parsed.info)
+        return replace(parsed, records=keeper.attach(parsed.records))
+
+    def _of(self, record: TrialRecord) -> Candidate:
+        return Candidate(record, self.build, self.info.settings.get("model_path"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, all but what builds models, and scores of single samples."""
+        return {
+            "info": info_to_dict(self.info),
+            "records": [record_to_dict(record) for record in self.records],
+            "verdict": self.verdict,
+            "holdout": None if self.holdout is None else accuracy_to_dict(self.holdout),
+            "gap": None if self.gap is None else self.gap.to_dict(),
+            "holdout_front": {number: accuracy_to_dict(scored) for number, scored in self.holdout_front.items()},
+            "probes": None if self.probes is None else asdict(self.probes),
+            "prediction_error": None if self.prediction_error is None else asdict(self.prediction_error),
+            "interrupted": self.interrupted,
+            "shortened": list(self.shortened),
+        }
+
+    def _saved_in(self, run: RunFolder) -> Path | None:
+        """The chosen model as it is saved in a folder; None where there is none, or that of another trial."""
+        try:
+            fingerprint = read_record(run.best.parent / "numbers.json", _NUMBERS, lambda values: values["fingerprint"])
+        except StoredFileError:
+            return None
+        return run.best if self.chosen is not None and fingerprint == self.chosen.fingerprint else None
+
+    def _why_none(self) -> str:
+        nearest = self.closest
+        if nearest is None:
+            failed = next((r.error for r in self.records if r.state is TrialState.FAILED), "none was tried")
+            return f"no quantized candidate could be measured: {failed}"
+        limits, evaluation = self.info.limits, nearest.evaluation
+        if not limits.crossed(evaluation):
+            return (
+                f"no quantized candidate that keeps the limits was measured to the end: the closest is trial "
+                f"{nearest.record.number}, {nearest.record.remark}; search longer."
+            )
+        return (
+            f"no quantized candidate meets {limits.text}: the closest is trial {nearest.record.number} with "
+            f"{limits.crossed(evaluation)}; allow {limits.advice(evaluation)}, or search longer."
+            f"{sentences(caveats(None, self.records, self.info))}"
+        )

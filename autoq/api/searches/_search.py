@@ -1,0 +1,240 @@
+"""`autoq.search`: from a model, data and a metric to the front."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoq._stopping import HeldStack, held, stoppable
+from autoq.api.measuring._metric import one_metric
+from autoq.api.results._best_so_far import BestSoFar
+from autoq.api.results._folder import RunFolder
+from autoq.api.results._inputs import check_run_inputs
+from autoq.api.results._result import SearchResult
+from autoq.api.results._scores import ScoreKeeper
+from autoq.api.searches._advance import imported_in_advance
+from autoq.api.searches._asked import Asked, check_budget, check_texts, runtime_of, title_of
+from autoq.api.searches._ended import ended_before, forget_end, note_end, told_again
+from autoq.api.searches._ending import concluded, published, trials_of
+from autoq.api.searches._going_on import going_on
+from autoq.api.searches._held_out import labelled
+from autoq.api.searches._observing import SHORT_S, OpenedLate, needed_later, tables, trackers
+from autoq.api.searches._places import taken
+from autoq.api.searches._session import info_of, problem_of, study_of
+from autoq.api.searches._shares import budget_of
+from autoq.api.searches._wanted import Wanted
+from autoq.calibration import as_inputs
+from autoq.core import ModelType, ResetState, TargetDevice
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import AnyMetric
+from autoq.graph import read_model
+from autoq.searching.loop import Audience, Clock, likely_trials, settle_level
+from autoq.searching.shown import SearchObserver
+from autoq.searching.space import SearchSpace
+from autoq.searching.study import quiet_optuna
+
+
+def search(
+    model: Any,  # whatever read_model reads
+    *,
+    calibration: Any,  # whatever as_inputs takes
+    validation: Any = None,  # whatever ValidationSet takes
+    metric: AnyMetric | None = None,
+    evaluate: Callable[..., Any] | None = None,
+    max_drop: float | str | None = None,
+    max_latency: float | str | None = None,
+    max_size: float | str | None = None,
+    choose: str | Sequence[str] | None = None,
+    space: str | os.PathLike[str] | Mapping[str, Any] | SearchSpace | None = None,
+    device: str = "CPU",
+    n_trials: int | None = None,
+    timeout_s: float | None = None,
+    trial_timeout_s: float | None = None,
+    storage: str | None = None,
+    tracking_uri: str | None = None,
+    seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    experiment: str | None = None,
+    model_type: str | None = None,
+    target_device: str = "ANY",
+    runtime: RuntimeConfig | Mapping[str, Any] | None = None,
+    reset_state: str | None = None,
+    sample: Any = None,  # one model input
+    holdout: Any = None,  # whatever ValidationSet takes
+    isolate: bool = True,
+    progress: bool = True,
+    observers: Sequence[SearchObserver] = (),
+) -> SearchResult:
+    """Searches how a model can be quantized: the Pareto front of accuracy drop against measured latency.
+
+    Run again with the same `out` (or `storage` and `name`), it goes on where it was stopped, however it was stopped.
+    One that ended gives its result again, and measures nothing, unless it is asked for more: a larger `n_trials` or
+    `timeout_s` than it was given.
+    With `out`, its best so far is in best.json there after every trial that changes it, and `SearchResult.load` reads
+    that at any moment, from another process too.
+
+    Args:
+        model: What `autoq.read_model` reads: a path, an `ov.Model`, a `torch.nn.Module`. Never modified.
+        calibration: Model inputs, as `autoq.quantize` takes them.
+        validation: Labelled data, as `autoq.evaluate` takes them; with `evaluate`, the items that it takes.
+        metric: What `autoq.evaluate` takes: a name, a function, a `CorpusMetric`, or an object with `update` and
+            `compute`; higher is better.
+        evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
+        max_drop: Accuracy budget: absolute in the metric's unit, or relative to the float model's score as "1%".
+        max_latency: Limit of the median latency: in ms, as a number or "0.8 ms", or relative to the float model's as
+            "50%". What counts is the ratio to the float model, which is measured beside every candidate, times what
+            that took when the search began: the same model is slower while other programs run.
+        max_size: Limit of the size of the weights: in bytes, with a unit as "2 MB", or relative to the float model's
+            as "25%".
+        choose: Which model of the front is the best one: "fastest", "accurate", "smallest", "knee", or a list of the
+            criteria "accuracy", "latency" and "size", the most important first; each looks at those that the evidence
+            does not separate from the best by the one before. By default "accurate" where `max_latency` is given and
+            `max_drop` is not, else "fastest".
+        space: A shipped name ("cnn", "transformer", "quick"), a YAML path, plain values or a `SearchSpace`; by default
+            "cnn", or "transformer" for `model_type="transformer"`.
+        device: OpenVINO device that candidates are timed on.
+        n_trials: Candidates to measure, earlier sessions included; 60 where neither budget is given.
+        timeout_s: Seconds for this call, preparation included.
+        trial_timeout_s: Seconds until a candidate that the device does not finish is given up; by default 20 times
+            what the float model took, and a minute at least. The float model itself, which is measured several times,
+            has 10 times as long and a minute at least, by default no limit.
+        storage: Optuna storage URL, of a SQLite file or a server; by default a SQLite file in `out`, or memory.
+        tracking_uri: MLflow store; by default the one that `mlflow.set_tracking_uri` or `MLFLOW_TRACKING_URI` names,
+            else "sqlite:///mlflow.db"; "off" tracks nothing.
+        seed: Of the sampler.
+        out: Folder for the study, the statistics, the report and the chosen model. It is that of the first name that
+            is searched in it; others have folders of their own in its `searches`, as `SearchResult.folder` says.
+        name: Of the study and of the MLflow run; by default the folder's or the model's.
+        experiment: MLflow experiment; by default that of the run that you have active, else the one that
+            `mlflow.set_experiment` or the environment names, else "autoq". A run that you have active in the same store
+            is the parent of the search's.
+        model_type: "transformer" for its placement rules.
+        target_device: Hardware table for placement.
+        runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
+        reset_state: When the state of a model that has one is reset while samples are run: before each "sample", or
+            "never", where samples are the steps of one sequence: they then run in order, all of them, and nothing is
+            held out by default. By default as `runtime` says, and else "sample".
+        sample: Input to time with; by default the first of the calibration data.
+        holdout: Pairs that the search never sees; the models of the front are scored on them once, at the end. By
+            default a fifth of `validation` where that has 1,000 pairs or more: one of each five in a row, the same ones
+            in every search of as many pairs. False holds out nothing. With `evaluate`, items that it takes: nothing
+            is held out by default.
+        isolate: Score and time in a process of its own, so that a device that crashes or hangs is a failed trial with
+            its message. What you bring must then be picklable (functions of a script or a notebook are), and metrics
+            see a copy of it.
+        progress: Show a live table on the terminal.
+        observers: Told of every trial, besides the table and MLflow.
+
+    Returns:
+        The trials, the front, the chosen model within the limits.
+
+    Raises:
+        AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
+        BusyError: Another process is at work on the study, or in the folder; the message says which, and since when.
+    """
+    clock = Clock.of(timeout_s, time.monotonic())
+    check_budget(n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
+    check_texts(
+        seed, {"name": name, "experiment": experiment}, storage=storage, tracking_uri=tracking_uri, device=device
+    )
+    wanted = Wanted.of(max_drop, max_latency, max_size, choose)
+    folder = None if out is None else RunFolder.create(out)
+    kind = None if model_type is None else ModelType.parse(model_type)
+    target = TargetDevice.parse(target_device)
+    searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
+    scorer = one_metric(metric, evaluate)
+    settings = runtime_of(runtime, device, reset_state)
+    network = read_model(model)
+    inputs = as_inputs(network, calibration, most=max(searched.subset_sizes))
+    in_order = settings.reset_state is ResetState.NEVER
+    pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None, in_order=in_order)
+    asked = Asked(
+        network=network,
+        source=str(Path(model).absolute()) if isinstance(model, str | os.PathLike) else None,
+        inputs=inputs,
+        validation=pairs,
+        held_out=held_out,
+        metric=scorer,
+        evaluate=evaluate,
+        scored_by=metric if evaluate is None else evaluate,
+        in_memory=isinstance(validation, list | tuple | np.ndarray | Mapping),
+        space=searched,
+        wanted=wanted,
+        runtime=settings,
+        model_type=kind,
+        target_device=target,
+        sample=sample,
+        n_trials=n_trials,
+        clock=clock,
+        trial_timeout_s=trial_timeout_s,
+        isolate=isolate,
+        seed=seed,
+        title=name or title_of(model, network, folder),
+    )
+
+    with stoppable(), going_on(folder, storage, asked.title, shown=progress) as ending, HeldStack() as stack:
+        stack.enter_context(quiet_optuna())
+        folder, kept_in = taken(stack, folder, storage, asked.title)
+        check_run_inputs(folder, model, calibration, validation, holdout, sample)
+        keeper = ScoreKeeper(None if folder is None else folder.scores)
+        ended = ended_before(asked, folder, kept_in, keeper)
+        so_far = [] if folder is None or ended is not None else [BestSoFar(folder)]
+        audience = Audience([keeper, *so_far, *observers, *tables(stack, lambda: result.table, progress=progress)])
+        imported = imported_in_advance(*needed_later(tracking_uri, folder)) if clock.is_limited else _nothing
+
+        def opened() -> Iterator[SearchObserver]:
+            imported()
+            return trackers(
+                stack,
+                tracking_uri=tracking_uri,
+                experiment=experiment,
+                build=lambda record: result.candidate(record.number).model,
+                figures=lambda: result.figures,
+                table=lambda: result.table,
+                clock=clock,
+            )
+
+        def open_tracking() -> None:
+            """Beside the imports that statistics are collected with; in a short search, int8 comes before."""
+            with held():
+                for tracker in [OpenedLate(opened)] if clock.seconds < SHORT_S else opened():
+                    audience.join(tracker)
+
+        if ended is not None:
+            result = ended
+            return ending.of(told_again(ended, folder, audience, opened))
+        problem = problem_of(asked, folder, kept_in, stack, audience.on_stage, open_tracking)
+        if folder is not None:
+            folder.keep_float_model(network, problem.digest)
+        study = study_of(asked, problem, kept_in)
+        forget_end(study)
+        budget = budget_of(asked, problem, wanted.limits(problem, study))
+        likely = likely_trials(budget.n_trials, budget.trials_s, problem.evaluator.float_seconds)
+        problem = settle_level(problem, study, likely)
+        info = info_of(asked, problem, study, budget)
+        explored = trials_of(asked, problem, study, budget, info, audience, keeper)
+        result = SearchResult(
+            info=info,
+            records=keeper.attach(study.records()),
+            build=lambda record: problem.builder.build(record.plan),
+            probes=None if explored.knowledge is None else explored.knowledge.probes,
+            interrupted=explored.interrupted,
+            folder=None if folder is None else folder.path,
+        )
+        result = concluded(
+            asked, problem, study, budget, result, explored=explored, audience=audience, keep=keeper.keep
+        )
+        result = replace(result, shortened=tuple(clock.shortened))
+        note_end(asked, study, result)
+        return ending.of(published(result, folder, audience))
+
+
+def _nothing() -> None:
+    """There is nothing to wait for."""

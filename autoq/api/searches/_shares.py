@@ -1,0 +1,77 @@
+"""How the trials and the time of a search are shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autoq.api.searches._asked import Asked
+from autoq.api.searches._held_out import scoring_seconds
+from autoq.evaluation.scoring import item_count
+from autoq.searching.loop import MOST_FINALISTS, Budget, Clock, Problem
+from autoq.searching.records import Limits, TrialRecord
+from autoq.searching.shown import ParetoFront
+
+DEFAULT_TRIALS = 60
+# Of the time of a search, the share that the closing session gets, and the least by finalist where no time was given.
+CLOSING_SHARE = 0.15
+FINALIST_S = 1.5
+# Of the time that is left after the last trial, the most that scoring on held-out data takes from the closing session.
+HELD_OUT_SHARE = 0.5
+# What is kept for scoring one model on held-out data, beside the closing session.
+_HELD_OUT_KEPT = 0.1
+# What is kept for files, the report and tracking.
+_FILES_SHARE, _FILES_S = 0.1, 5.0
+
+
+def budget_of(asked: Asked, problem: Problem, limits: Limits) -> Budget:
+    """When the trials of a search stop, and what is acceptable."""
+    clock = asked.clock
+    held_out_s = (
+        0.0 if asked.held_out is None else 2 * _held_out_share(asked, problem) * problem.evaluator.float_seconds
+    )
+    return Budget(
+        n_trials=trials_asked(asked),
+        clock=clock,
+        ending_s=clock.part(CLOSING_SHARE) + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
+        limits=limits,
+    )
+
+
+def trials_asked(asked: Asked) -> int | None:
+    """Candidates to measure, where a user gives no budget too; None is no limit."""
+    return asked.n_trials if asked.n_trials is not None or asked.clock.is_limited else DEFAULT_TRIALS
+
+
+def files_s(clock: Clock) -> float:
+    """Seconds that are kept for files, the report and tracking."""
+    return clock.part(_FILES_SHARE, _FILES_S)
+
+
+def closing_seconds(
+    budget: Budget,
+    records: Sequence[TrialRecord],
+    held_out: Any,  # whatever the user's function takes, or pairs
+) -> float:
+    """Seconds for the closing session, that of scoring on held-out data left out.
+
+    Args:
+        budget: Of the search.
+        records: Of its trials, of which the seconds of all sessions count.
+        held_out: Data to score on afterwards; None without.
+    """
+    clock = budget.clock
+    if not clock.is_limited:
+        taken = sum(sum(record.seconds.values()) for record in records)
+        return max(FINALIST_S * min(len(ParetoFront(records)), MOST_FINALISTS), CLOSING_SHARE * taken)
+    left = clock.left_s - files_s(clock)
+    if held_out is None:
+        return left
+    models = len(ParetoFront(records)) + 1
+    return left - min(scoring_seconds(records, item_count(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
+
+
+def _held_out_share(asked: Asked, problem: Problem) -> float:
+    """How many times the samples of a trial the held-out ones are; once, where nobody can tell."""
+    held_out, scored = item_count(asked.held_out), problem.evaluator.float_accuracy.n
+    return held_out / scored if held_out and scored else 1.0

@@ -1,0 +1,84 @@
+"""What a user wants of the model that a search chooses: limits, and a preference among those that keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from autoq.api.measuring._budget import Amount, absolute_drop, latency_amount, size_amount
+from autoq.evaluation.candidate import size_bytes
+from autoq.searching.front import Rule, parse_rule
+from autoq.searching.loop import Problem
+from autoq.searching.records import Limits
+from autoq.searching.study import Study
+
+_FLOAT_MS = "float_ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Limits as they were written, and which model is preferred.
+
+    Attributes:
+        max_drop: As `absolute_drop` takes it.
+        max_latency: Absolute or relative, None without a limit.
+        max_size: Likewise.
+        rule: As `choose` takes it.
+    """
+
+    max_drop: float | str | None
+    max_latency: Amount | None
+    max_size: Amount | None
+    rule: Rule
+
+    @classmethod
+    def of(
+        cls,
+        max_drop: float | str | None,
+        max_latency: float | str | None,
+        max_size: float | str | None,
+        choose: str | Sequence[str] | None,
+    ) -> Self:
+        """Reads the arguments of a search; who limits the latency alone wants the most accurate model.
+
+        Raises:
+            ConfigError: One of them cannot be read.
+        """
+        absolute_drop(max_drop, 1.0)
+        latency = latency_amount(max_latency)
+        default = "accurate" if latency is not None and max_drop is None else "fastest"
+        return cls(max_drop, latency, size_amount(max_size), parse_rule(default if choose is None else choose))
+
+    def identity(self, float_mean: float) -> dict[str, Any]:
+        """What must be the same for a study to go on.
+
+        Args:
+            float_mean: Mean score of the float model.
+        """
+        return {
+            "max_drop": absolute_drop(self.max_drop, float_mean),
+            "max_latency": None if self.max_latency is None else str(self.max_latency),
+            "max_size": None if self.max_size is None else str(self.max_size),
+        }
+
+    def limits(self, problem: Problem, study: Study) -> Limits:
+        """The limits in absolute numbers.
+
+        What the float model took when the study began holds for all of its sessions: else a trial that kept the limits
+        in one would not in another.
+
+        Args:
+            problem: Has the float model.
+            study: Keeps its latency.
+        """
+        float_ms = study.recall(_FLOAT_MS)
+        if float_ms is None:
+            float_ms = problem.evaluator.float_latency.baseline_p50_ms
+            study.remember(_FLOAT_MS, float_ms)
+        return Limits(
+            max_drop=absolute_drop(self.max_drop, problem.evaluator.float_accuracy.mean),
+            max_latency_ms=None if self.max_latency is None else self.max_latency.of(float_ms),
+            max_size_bytes=None if self.max_size is None else int(self.max_size.of(size_bytes(problem.model))),
+            float_ms=float_ms,
+        )

@@ -1,0 +1,189 @@
+"""`autoq.sensitivity`: which parts of a model suffer from 8 bits."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+
+import openvino as ov
+
+from autoq.api.measuring._sample import timing_sample
+from autoq.api.quantizing._calibrated import Calibrated, calibrate, calibration_inputs
+from autoq.api.quantizing._settings import QuantizeOptions, Settings
+from autoq.api.sensitivity._sensitivity_report import SensitivityReport, UnitSensitivity
+from autoq.calibration import ModelInputs
+from autoq.core import (
+    ConfigError,
+    DeviceError,
+    DistortionMeasure,
+    Level,
+    PlanError,
+    QuantizationPlan,
+    nearest,
+)
+from autoq.evaluation.device import RuntimeConfig, check_device
+from autoq.evaluation.distortion import F32Runner
+from autoq.evaluation.execution import profile_model
+from autoq.graph import QuantizationGraph, neighbours, read_model
+from autoq.graph import units as units_at
+from autoq.report import progress_bar
+from autoq.searching.sensitivity import Sensitivities, latency_gains, measure_sensitivities
+
+_AUTO = "auto"
+_PROBABILITIES = frozenset({"Softmax", "LogSoftmax"})
+
+Units = Mapping[str, Sequence[str]]
+
+
+def sensitivity(
+    model: Any,  # whatever read_model reads
+    calibration: Any,  # whatever as_inputs takes
+    *,
+    level: str = "group",
+    measure: str = _AUTO,
+    samples: int = 30,
+    device: str = "CPU",
+    gains: bool = False,
+    progress: bool = True,
+    **options: Unpack[QuantizeOptions],
+) -> SensitivityReport:
+    """Measures how much each part of a model distorts its outputs where that part is quantized; no labels are needed.
+
+    A unit is a group of quantizers that must share a precision, or several groups. Each is quantized alone, as are
+    pairs of units that hand tensors to each other, and all of them together: forward passes in f32 of a single compiled
+    model, in which an input switches units between float and 8 bits. What is measured is what the quantizers round: not
+    what kernels of a device do besides, such as saturate where a CPU has no VNNI. Accurate bias correction, which
+    measures a candidate as a whole, is left out. Outputs whose shape depends on values, such as a detector's boxes, are
+    compared by what decides them: the floats that come before, and as far as both models have them where layers with
+    weights come behind.
+
+    Args:
+        model: What `autoq.read_model` reads; never modified.
+        calibration: Model inputs, as `autoq.quantize` takes them.
+        level: What makes a unit: "group", "block", "type", "prefix" or "model", as in a search.
+        measure: How far outputs are from the float model's: "nmse" (squared error over variance), "kl" (divergence
+            between the classes along the last axis, for classifiers: of logits, their softmax) or "cosine" (one minus
+            the cosine of the angle); the mean over outputs. "auto" is "kl" where every output of the model is a
+            Softmax over its last axis, else "nmse": a model does not say that its outputs are logits.
+        samples: Calibration inputs that are run, the first ones of the most frequent shape. The fewer, the faster, and
+            the more depends on which they are.
+        device: OpenVINO device that runs the model.
+        gains: Also profile the float model and the model in 8 bits on the device, for what each unit gains in latency.
+        progress: Show a bar on a terminal while statistics are collected, and while units are measured.
+        **options: Further parameters of `autoq.quantize`: how units are quantized.
+
+    Returns:
+        The units, most sensitive first; it draws them, and says which to leave in float.
+
+    Raises:
+        ModelError: The model does not read or has nothing to quantize.
+        DataError: The calibration data do not fit the model.
+        PlanError: A parameter or scope names something that does not exist.
+        DeviceError: The device is unknown or refuses the float model.
+        ConfigError: `samples` is below 1.
+    """
+    if samples < 1:
+        msg = f"samples is {samples}: it must be at least 1."
+        raise ConfigError(msg)
+    check_device(device)
+    network = read_model(model)
+    chosen, coarse = _measure(measure, network), Level.parse(level)
+    settings = Settings.of(**options)
+    inputs = calibration_inputs(network, calibration, settings, again=True)
+    with progress_bar("collecting calibration statistics", shown=progress) as step:
+        calibrated = calibrate(network, inputs, settings, progress=step)
+    calibrated.check()
+    graph = calibrated.placements.standing(settings.recipe.ignored_scope, settings.recipe.placement)
+    units = units_at(calibrated.model, graph, coarse)
+    runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
+    with progress_bar("measuring sensitivities", shown=progress) as step:
+        found = measure_sensitivities(
+            calibrated.builder,
+            calibrated.model,
+            units,
+            neighbours(calibrated.model, graph, units),
+            settings.recipe,
+            inputs=inputs,
+            evaluator=F32Runner(runtime, step),
+            measure=chosen,
+            samples=samples,
+            # A limit would make the ranking depend on what else the machine does.
+            max_seconds=math.inf,
+        )
+    gained = _gains(calibrated, inputs, units, runtime) if gains else {}
+    return SensitivityReport(
+        units=_ranked(found, units, graph, gained),
+        interactions=dict(sorted(found.interactions.items(), key=lambda item: -abs(item[1]))),
+        whole=found.whole,
+        inferences=found.inferences,
+        measure=chosen,
+        scope=settings.ignored_scope,
+        place=calibrated.under,
+    )
+
+
+def _measure(word: str, network: ov.Model) -> DistortionMeasure:
+    words = {str(member): member for member in DistortionMeasure}
+    asked = str(word).lower()
+    if asked == _AUTO:
+        known = all(map(_is_probabilities, network.get_results()))
+        return DistortionMeasure.KL if known else DistortionMeasure.NMSE
+    if asked not in words:
+        msg = f"measure {word!r} is unknown: {nearest(asked, [_AUTO, *words])}"
+        raise PlanError(msg)
+    return words[asked]
+
+
+def _is_probabilities(result: ov.Node) -> bool:
+    """Whether an output is a Softmax, or its logarithm, over the last axis."""
+    node = result.input_value(0).get_node()
+    if node.get_type_name() not in _PROBABILITIES:
+        return False
+    axis, rank = node.get_attributes()["axis"], node.get_output_partial_shape(0).rank
+    return bool(axis == -1 or (rank.is_static and axis == rank.get_length() - 1))
+
+
+def _gains(calibrated: Calibrated, inputs: ModelInputs, units: Units, runtime: RuntimeConfig) -> dict[str, float]:
+    """By how much the latency ratio should fall by unit; nothing where the device counts no times."""
+    model, graph, plan = calibrated.model, calibrated.placements.reference, QuantizationPlan(calibrated.settings.recipe)
+    sample = timing_sample(model, runtime, inputs[0])
+    try:
+        before = profile_model(model, runtime, sample, graph)
+        after = profile_model(calibrated.builder.build(plan), runtime, sample, graph, plan=plan)
+    except DeviceError as error:
+        warnings.warn(f"what units gain in latency is not known: {error}", stacklevel=3)
+        return {}
+    return latency_gains(before, after, units)
+
+
+def _ranked(
+    found: Sensitivities, units: Units, graph: QuantizationGraph, gains: Mapping[str, float]
+) -> tuple[UnitSensitivity, ...]:
+    ops = {group.name: group.ops for group in graph.groups}
+    types = {decision.op: decision.type for decision in graph.decisions}
+    ranking = found.ranking
+    rows = []
+    for number, unit in enumerate(ranking):
+        held = tuple(op for group in units[unit] for op in ops[group])
+        rows.append(
+            UnitSensitivity(
+                unit=unit,
+                groups=tuple(units[unit]),
+                ops=held,
+                types=tuple(dict.fromkeys(types[op] for op in held)),
+                distortion=found.alone[unit],
+                share=_share(found.alone[unit], found.whole),
+                left=_share(found.predicted(ranking[number + 1 :]), found.whole),
+                gain=gains.get(unit),
+            )
+        )
+    return tuple(rows)
+
+
+def _share(distortion: float, whole: float) -> float:
+    """Of the whole's; 1 where both are infinite, or the whole has none."""
+    if whole in {distortion, 0.0}:
+        return float(distortion > 0)
+    return distortion / whole

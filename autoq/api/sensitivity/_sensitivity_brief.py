@@ -1,0 +1,86 @@
+"""Sensitivities where a person looks at them: in a few lines of text, as a table, and as a notebook shows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from autoq.core import MOST_LINES, Bar, bars_svg, brief_html, ending, html_table, text_table
+
+if TYPE_CHECKING:
+    from autoq.api.sensitivity._sensitivity_report import SensitivityReport
+
+_WORDS = (0, 1)
+_LONGEST, _LONGEST_TYPES = 48, 24
+_IN_PICTURE = 15
+
+
+def sensitivity_columns(report: SensitivityReport) -> list[str]:
+    """Titles of what `sensitivity_rows` gives."""
+    return ["unit", "types", "ops", str(report.measure), "of the whole", "left", *(["gain"] if _gained(report) else [])]
+
+
+def sensitivity_rows(report: SensitivityReport, top: int) -> list[list[str]]:
+    """The most sensitive units, by `sensitivity_columns`."""
+    gained = _gained(report)
+    return [
+        [
+            unit.unit,
+            ", ".join(unit.types),
+            str(len(unit.ops)),
+            _distortion(unit.distortion),
+            f"{unit.share:.1%}" if math.isfinite(unit.share) else "",
+            f"{unit.left:.1%}" if math.isfinite(unit.left) else "",
+            *(["" if unit.gain is None else f"{unit.gain:+.1%}"] if gained else []),
+        ]
+        for unit in report.units[:top]
+    ]
+
+
+def sensitivity_summary(report: SensitivityReport) -> str:
+    """What was measured, in a line."""
+    return (
+        f"{len(report.units)} units, {report.measure} of all of them quantized {report.whole:.3e}, "
+        f"{report.inferences} inferences"
+    )
+
+
+def sensitivity_lines(report: SensitivityReport) -> Iterator[str]:
+    """A report as at most twenty lines of text."""
+    rows = sensitivity_rows(report, MOST_LINES - 3)
+    yield f"SensitivityReport: {sensitivity_summary(report)}"
+    if rows:
+        short = [[ending(row[0], _LONGEST), ending(row[1], _LONGEST_TYPES), *row[2:]] for row in rows]
+        yield from text_table(sensitivity_columns(report), short, words=_WORDS)
+    if left := len(report.units) - len(rows):
+        yield f"... and {left} more"
+
+
+def sensitivity_html(report: SensitivityReport) -> str:
+    """A report as a notebook shows it; units in red fail when they are quantized."""
+    rows = sensitivity_rows(report, MOST_LINES)
+    finite = [unit.distortion for unit in report.units if math.isfinite(unit.distortion)]
+    longest = max(finite, default=0.0)
+    bars = []
+    for unit in report.units[:_IN_PICTURE]:
+        fails = not math.isfinite(unit.distortion)
+        share = 1.0 if fails else unit.distortion / longest if longest else 0.0
+        bars.append(Bar(unit.unit, share, _distortion(unit.distortion), fails))
+    left = len(report.units) - len(rows)
+    return brief_html(
+        f"Sensitivity: {sensitivity_summary(report)}",
+        [
+            bars_svg(bars, label=f"Distortion ({report.measure}) with each unit alone quantized"),
+            html_table(sensitivity_columns(report), rows, words=_WORDS),
+            *([f"<p>... and {left} more</p>"] if left else []),
+        ],
+    )
+
+
+def _gained(report: SensitivityReport) -> bool:
+    return any(unit.gain is not None for unit in report.units)
+
+
+def _distortion(value: float) -> str:
+    return f"{value:.2e}" if math.isfinite(value) else "fails"

@@ -1,0 +1,108 @@
+"""The sensitivity of units as a picture."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from autoq.api.sensitivity._sensitivity_report import SensitivityReport
+
+_RED, _BLUE, _BLACK = "#d7603c", "#1f6fb4", "#202124"
+_ROW_INCHES, _REST_INCHES = 0.28, 1.6
+_LONGEST_NAME = 44
+# A unit without distortion has no place on a scale of logarithms, one that fails none on any.
+_DECADES = 6
+
+
+def plot_sensitivity(report: SensitivityReport, ax: Axes | None = None, *, top: int) -> Axes:
+    """Draws the most sensitive units as bars, and what is left of the whole distortion with them in float as a curve.
+
+    Args:
+        report: What to draw.
+        ax: Where to; new axes of a figure of its own where None.
+        top: How many units.
+
+    Returns:
+        The axes of the bars: distortion to the right in logarithms, the most sensitive unit on top. The curve has axes
+        of its own over them.
+    """
+    from matplotlib.ticker import NullFormatter
+
+    units = report.units[:top]
+    if ax is None:
+        ax = _figure(len(units)).add_subplot()
+    finite = [unit.distortion for unit in units if 0 < unit.distortion < math.inf]
+    highest = max(finite, default=1.0)
+    lowest = 10.0 ** math.floor(math.log10(max(min(finite, default=highest), highest * 10.0**-_DECADES) / 2))
+    places = range(len(units))
+    fails = [math.isinf(unit.distortion) for unit in units]
+    ax.barh(
+        places,
+        [highest * 2 if failed else unit.distortion for unit, failed in zip(units, fails, strict=True)],
+        color=[_RED if failed else _BLUE for failed in fails],
+        height=0.7,
+    )
+    for place, failed in enumerate(fails):
+        if failed:
+            ax.annotate("fails quantized", (lowest, place), xytext=(4, 0), textcoords="offset points", va="center")
+    if 0 < report.whole < math.inf:
+        ax.axvline(report.whole, color=_BLACK, linewidth=1, linestyle="--")
+        ax.annotate(
+            "all units quantized",
+            (report.whole, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3, 4),
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="bottom",
+            fontsize=8,
+        )
+        highest = max(highest, report.whole)
+    ax.set_xscale("log")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlim(lowest, highest * 2)
+    ax.set_yticks(places, [_short(unit.unit) for unit in units], fontsize=8)
+    ax.set_ylim(len(units) - 0.5, -0.5)
+    ax.set_xlabel(f"distortion of the outputs ({report.measure}) with the unit alone quantized")
+    ax.grid(visible=True, axis="x", alpha=0.25)
+
+    over = ax.twiny()
+    shares = [min(unit.left, 1.0) for unit in units]
+    over.plot(shares, places, color=_RED, marker="o", markersize=3, linewidth=1)
+    over.set_xlim(0, 1.05)
+    over.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    over.set_xlabel("predicted distortion left with the unit and those above it in float", color=_RED)
+    over.tick_params(axis="x", colors=_RED)
+    return ax
+
+
+def picture_of_sensitivity(report: SensitivityReport, kind: str, *, top: int) -> bytes:
+    """What `plot_sensitivity` draws as the content of a file.
+
+    Args:
+        report: What to draw.
+        kind: "png", "svg" or "pdf".
+        top: How many units.
+    """
+    figure = _figure(min(len(report.units), top))
+    plot_sensitivity(report, figure.add_subplot(), top=top)
+    content = io.BytesIO()
+    figure.savefig(content, format=kind, dpi=130)
+    return content.getvalue()
+
+
+def _figure(rows: int) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(9, _REST_INCHES + _ROW_INCHES * rows), layout="constrained")
+
+
+def _short(name: str) -> str:
+    """The name's end, which tells units apart, where it is long."""
+    return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"

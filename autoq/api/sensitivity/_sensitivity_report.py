@@ -1,0 +1,179 @@
+"""What `autoq.sensitivity` found: as a table, a picture and an ignored scope."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from autoq.core import ConfigError, DistortionMeasure, brief_repr
+from autoq.graph import IgnoredScope, QuantizationGraph
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+DEFAULT_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSensitivity:
+    """One unit of a model: a group of quantizers that must share a precision, or several.
+
+    Attributes:
+        unit: Its name.
+        groups: Names of its groups.
+        ops: Unique names of the operations that it quantizes, group by group.
+        types: Their OpenVINO types, each once.
+        distortion: Of the model's outputs where it alone is quantized; infinite where the device fails to run that.
+        share: Of the distortion of the whole model quantized. Those of all units need not add up to 1.
+        left: Share of that distortion that is predicted to be left where this unit and all that are more sensitive stay
+            in float.
+        gain: By how much the latency ratio should fall where it is quantized; None where that was not measured.
+    """
+
+    unit: str
+    groups: tuple[str, ...]
+    ops: tuple[str, ...]
+    types: tuple[str, ...]
+    distortion: float
+    share: float
+    left: float
+    gain: float | None
+
+    __repr__ = brief_repr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensitivityReport:
+    """Which parts of a model suffer from 8 bits.
+
+    Attributes:
+        units: Most sensitive first.
+        interactions: By pair of units that hand tensors to each other, distortion of both quantized less the sum of
+            each alone; largest size first.
+        whole: Distortion with every unit quantized.
+        inferences: Forward passes that it took at most.
+        measure: Of the distortions.
+        scope: What was left in float from the start.
+        place: Where quantizers stand under an ignored scope.
+    """
+
+    units: tuple[UnitSensitivity, ...]
+    interactions: Mapping[tuple[str, str], float]
+    whole: float
+    inferences: int
+    measure: DistortionMeasure
+    scope: IgnoredScope | None
+    place: Callable[[IgnoredScope], QuantizationGraph]
+
+    def __repr__(self) -> str:
+        from autoq.api.sensitivity._sensitivity_brief import sensitivity_lines
+
+        return "\n".join(sensitivity_lines(self))
+
+    def _repr_html_(self) -> str:
+        from autoq.api.sensitivity._sensitivity_brief import sensitivity_html
+
+        return sensitivity_html(self)
+
+    def most_sensitive(
+        self, *, share: float | None = None, count: int | None = None
+    ) -> tuple[tuple[UnitSensitivity, ...], float]:
+        """The units to leave in float, and the share of the distortion that is predicted to be left then.
+
+        Args:
+            share: As few units as leave at most this share of the whole model's distortion, by the prediction; 0.5
+                where neither is given.
+            count: So many units.
+
+        Raises:
+            ConfigError: Both are given, or one makes no sense.
+        """
+        if share is not None and count is not None:
+            msg = f"got both {share=} and {count=}: pass one of them."
+            raise ConfigError(msg)
+        # With the k most sensitive units in float, for k from 0.
+        left = [float(self.whole > 0), *(unit.left for unit in self.units)]
+        if count is None:
+            share = DEFAULT_SHARE if share is None else share
+            if not 0 <= share <= 1:
+                msg = f"share is {share}: it must be in [0, 1]."
+                raise ConfigError(msg)
+            count = next(k for k, value in enumerate(left) if value <= share)
+        elif not 0 <= count <= len(self.units):
+            msg = f"count is {count}: the model has {len(self.units)} units, of which 0 to all may stay in float."
+            raise ConfigError(msg)
+        return self.units[:count], left[count]
+
+    def ignored_scope(self, *, share: float | None = None, count: int | None = None) -> IgnoredScope:
+        """The most sensitive units as what `autoq.quantize(ignored_scope=...)` leaves in float.
+
+        What the sensitivity was measured with in float from the start is in it too. So are operations that would be
+        quantized only because a unit is not, such as what reads an embedding whose table stays in float: in the
+        measurements they are in float.
+
+        Args:
+            share: As `most_sensitive` has it, as is the other.
+            count: Units to leave in float.
+
+        Raises:
+            ConfigError: Both are given, or one makes no sense.
+        """
+        chosen, _ = self.most_sensitive(share=share, count=count)
+        base = self.scope or IgnoredScope()
+        known = {op for unit in self.units for op in unit.ops}
+        names = [op for unit in chosen for op in unit.ops]
+        while True:
+            scope = replace(base, names=(*base.names, *names))
+            new = [op for group in self.place(scope).groups for op in group.ops if op not in known]
+            if not new:
+                return scope
+            names += new
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per unit, most sensitive first."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(unit) for unit in self.units])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values: what is infinite, since the device fails to run it, is None."""
+        rows = [{key: _plain(value) for key, value in asdict(unit).items()} for unit in self.units]
+        return {
+            "measure": str(self.measure),
+            "whole": _plain(self.whole),
+            "inferences": self.inferences,
+            "units": rows,
+            "interactions": [[*pair, value] for pair, value in self.interactions.items()],
+        }
+
+    def plot(self, ax: Axes | None = None, *, top: int = 20) -> Axes:
+        """Draws the most sensitive units, and the distortion that is left where they stay in float.
+
+        Args:
+            ax: Where to; new axes of a figure of its own where None.
+            top: How many units.
+
+        Returns:
+            The axes of the bars.
+        """
+        from autoq.api.sensitivity._sensitivity_plot import plot_sensitivity
+
+        return plot_sensitivity(self, ax, top=top)
+
+    def picture(self, kind: str = "png", *, top: int = 20) -> bytes:
+        """The drawing of `plot` as the content of a file.
+
+        Args:
+            kind: "png", "svg" or "pdf".
+            top: How many units.
+        """
+        from autoq.api.sensitivity._sensitivity_plot import picture_of_sensitivity
+
+        return picture_of_sensitivity(self, kind, top=top)
+
+
+def _plain(value: Any) -> Any:  # any field of a unit
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,124 @@
+"""Several samples in one inference: small images leave a device idle, and each inference has a price of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+import openvino as ov
+from joblib import cpu_count
+
+from autoq.calibration.collecting._tapped import fetched_tensors
+from autoq.calibration.sources import Feed, Shape, give_shapes
+from autoq.calibration.statistics import Tap
+from autoq.graph import Tensor, samples_apart, unique_names
+
+# Each core has at least as many inferences, so that none of them waits long for the last one.
+_ROUNDS = 4
+# More does not pay. The largest tensor of a batch is bounded, and what leaves the device of it: memory grows with both.
+_MOST = 16
+_MOST_BYTES = 8 * 2**20
+
+
+def samples_together(
+    model: ov.Model, taps: Sequence[Tap], histograms: tuple[Tensor, ...], shapes: Mapping[str, Shape], count: int
+) -> int | None:
+    """How many samples to run in one inference.
+
+    Args:
+        model: The model; never modified.
+        taps: What is observed.
+        histograms: Tensors of which histograms are kept.
+        shapes: Of every input, of one inference.
+        count: Samples in all.
+
+    Returns:
+        At least 2; None where it does not pay, or the model is not known to keep samples apart.
+    """
+    if count < 2 * _ROUNDS * cpu_count() or model.get_sinks() or any(shape[:1] != (1,) for shape in shapes.values()):
+        return None
+    two, three = _reshaped(model, shapes, 2), _reshaped(model, shapes, 3)
+    if two is None or three is None:
+        return None
+    nodes = two[1]
+
+    def output(tensor: Tensor) -> ov.Output:
+        return nodes[tensor.producer].output(tensor.port)
+
+    def most(tensors: Iterable[Tensor]) -> int:
+        fetched = sum(_bytes(output(tensor)) for tensor in fetched_tensors(taps, histograms))
+        largest = max((_bytes(output(tensor)) for tensor in tensors), default=0)
+        return min(count // (_ROUNDS * int(cpu_count())), _MOST, _MOST_BYTES // max(largest, fetched, 1))
+
+    observed = {(tap.tensor, tap.axis) for tap in taps} | {(tensor, None) for tensor in histograms}
+    tensors = {tensor for tensor, _ in observed}
+    if any(_is_first(output(tensor), axis) for tensor, axis in observed) or most(tensors) < 2:
+        return None
+    apart = samples_apart(two[0], *three)
+    together = most(apart) if apart.issuperset(tensors) else 1
+    return _evenly(count, together) if together > 1 else None
+
+
+def rows_apart(model: ov.Model, shapes: Mapping[str, Shape]) -> bool:
+    """Whether every output is known to have a row for each row of the inputs, computed from it alone.
+
+    Args:
+        model: Never modified.
+        shapes: Of every input, of one row each.
+    """
+    two, three = _reshaped(model, shapes, 2), _reshaped(model, shapes, 3)
+    if two is None or three is None or model.get_sinks():
+        return False
+    apart = samples_apart(two[0], *three)
+    names = {node.get_name(): name for name, node in three[1].items()}
+    results = [result.input_value(0) for result in three[0].get_results()]
+    return all(Tensor(names[value.get_node().get_name()], value.get_index()) in apart for value in results)
+
+
+def _evenly(count: int, most: int) -> int:
+    """As many samples as make batches of one size, and as many of these for each core."""
+    cores = int(cpu_count())
+    rounds = -(-count // (most * cores))
+    return -(-count // (rounds * cores))
+
+
+def in_batches(feeds: Iterable[Feed], samples: int) -> Iterator[tuple[Feed, int]]:
+    """Samples of one shape joined along their first axes, and how many they are: the last ones are repeated."""
+    feeds = iter(feeds)
+    if samples == 1:
+        yield from ((feed, 1) for feed in feeds)
+    while taken := list(islice(feeds, samples)):
+        filled = taken + taken[-1:] * (samples - len(taken))
+        yield {name: np.concatenate([feed[name] for feed in filled]) for name in taken[0]}, len(taken)
+
+
+def several_samples(shapes: Mapping[str, Shape], samples: int) -> dict[str, Shape]:
+    """Shapes of so many samples of one each."""
+    return {name: (samples, *shape[1:]) for name, shape in shapes.items()}
+
+
+def _reshaped(
+    model: ov.Model, shapes: Mapping[str, Shape], samples: int
+) -> tuple[ov.Model, Mapping[str, ov.Node]] | None:
+    """A clone for so many samples, and its operations by the name that they have in the model."""
+    clone = model.clone()
+    nodes = unique_names(clone)
+    try:
+        give_shapes(clone, several_samples(shapes, samples))
+    except RuntimeError:  # a number in it speaks of one sample
+        return None
+    return clone, nodes
+
+
+def _is_first(output: ov.Output, axis: int | None) -> bool:
+    """Whether the channels of a tensor lie where the samples would."""
+    shape = output.get_partial_shape()
+    return shape.rank.is_dynamic or (axis is not None and axis % len(shape) == 0)
+
+
+def _bytes(output: ov.Output) -> int:
+    """Of one sample, where there are two."""
+    if output.get_partial_shape().is_dynamic:
+        return 0
+    return int(np.prod(output.shape)) * int(output.get_element_type().size) // 2

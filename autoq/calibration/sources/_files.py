@@ -1,0 +1,128 @@
+"""Data that lie in files, found by a path."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from autoq.calibration.sources._images import SUFFIXES, Images, images
+from autoq.calibration.sources._reader import Reader
+from autoq.calibration.sources._table import Table, of_frame, table
+from autoq.core import ConfigError, DataError, path_of, quoted, read_npy, read_npz, reason
+
+# What a mapping that names files has beside options.
+_KINDS: Mapping[str, Callable[..., Any]] = {"images": images, "csv": table}
+
+
+def names_files(data: object) -> bool:
+    """Whether data are named by a path, or by a mapping of a path and how its files are read."""
+    if isinstance(data, Mapping):
+        kinds = [kind for kind in _KINDS if isinstance(data.get(kind), str | os.PathLike)]
+        return len(kinds) == 1
+    if isinstance(data, list | tuple) and data and all(isinstance(part, str | os.PathLike) for part in data):
+        return all(Path(part).suffix.lower() in SUFFIXES for part in data)
+    return isinstance(data, str | os.PathLike)
+
+
+def data_files(data: Any) -> tuple[Path, ...]:  # whatever a user brings
+    """The files that data are read from, where these are named by paths; none of others, and of those not found."""
+    if isinstance(data, Images):
+        return data.files
+    if not names_files(data):
+        return ()
+    if isinstance(data, Mapping) and "csv" in data:
+        data = data["csv"]
+    if isinstance(data, str | os.PathLike) and Path(data).suffix.lower() in {".csv", ".npy", ".npz"}:
+        return (Path(data),)
+    try:
+        return images(data["images"] if isinstance(data, Mapping) else data).files
+    except (DataError, OSError, ValueError):
+        return ()
+
+
+def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> Any:  # whatever a user brings
+    """Data as a model takes them, where they lie in files or in a table; others as they are.
+
+    Args:
+        model: Takes them.
+        reader: Of its inputs.
+        data: What a user brings.
+        in_turn: Images of each class in turn.
+
+    Raises:
+        DataError: They do not read, or are not what the model takes.
+        ConfigError: How they are to be read makes no sense.
+    """
+    if names_files(data):
+        try:
+            data = read_files(data)
+        except DataError as error:
+            msg = f"{reader.noun} data: {error}"
+            raise DataError(msg) from None
+    data = of_frame(data)
+    if isinstance(data, Images):
+        found = data.for_model(model)
+        return found.in_turn() if in_turn else found
+    return data.for_ports(reader.ports) if isinstance(data, Table) else data
+
+
+def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything that yields items
+    """Data from files.
+
+    1. `.npy`: an array; `.npz`: arrays by name, of which `x` and `y` alone are inputs and targets.
+    2. `.csv`: rows, see `table`.
+    3. A folder, a pattern, an image file, a list of such files: images, see `images`.
+    4. A mapping {"images": path, ...} or {"csv": path, ...} with options of these.
+
+    Args:
+        data: The path, or the mapping.
+        folder: Where relative paths start.
+
+    Raises:
+        DataError: There is no such file, or it does not read.
+        ConfigError: An option is unknown or makes no sense.
+    """
+    if isinstance(data, Mapping):
+        (kind,) = (kind for kind in _KINDS if kind in data)
+        options = {str(key): value for key, value in data.items() if key != kind}
+        try:
+            return _KINDS[kind](folder / path_of(data[kind], kind, DataError), **options)
+        except TypeError as error:
+            msg = f"{kind} {str(data[kind])!r}: {reason(error)}."
+            raise ConfigError(msg) from None
+    if isinstance(data, list | tuple):
+        return images([folder / part for part in data])
+    path = folder / path_of(data, "data", DataError)
+    suffix = path.suffix.lower()
+    if suffix in {".npy", ".npz"}:
+        return _arrays(path)
+    if suffix == ".csv":
+        return table(path)
+    if path.is_dir() or glob.has_magic(str(path)) or suffix in SUFFIXES:
+        return images(path)
+    msg = (
+        f"{str(data)!r} names no data: there is no such folder, and it is no pattern of image files, "
+        "no .npy, .npz or .csv, and no image."
+    )
+    raise DataError(msg)
+
+
+def _arrays(path: Path) -> Any:  # an array, a dict, or a pair
+    try:
+        if path.suffix.lower() == ".npz":
+            arrays = read_npz(path)
+        else:
+            with path.open("rb") as file:
+                return read_npy(file, os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        msg = f"{quoted(str(path))} cannot be read: {error.strerror or reason(error)}."
+        raise DataError(msg) from None
+    except ValueError as error:
+        msg = f"{quoted(str(path))} holds no plain arrays: {reason(error)}"
+        raise DataError(msg) from None
+    return (arrays["x"], arrays["y"]) if set(arrays) == {"x", "y"} else arrays

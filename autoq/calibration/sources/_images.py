@@ -1,0 +1,277 @@
+"""Image files as samples: read when they are asked for, as a model takes them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration.sources._image_input import Scaling, channels_of
+from autoq.calibration.sources._ports import Port
+from autoq.core import ConfigError, DataError, brief_repr, is_number, path_of, quoted, reason
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+LAYOUTS = ("NCHW", "NHWC")
+_GREY, _COLOURS = 1, 3
+_LONGEST_SIDE = 65_535
+_FLOAT: np.dtype[Any] = np.dtype(np.float32)
+
+Path_ = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Images(Sequence[tuple[NDArray[Any], int | None]]):
+    """Image files, as pairs of (array of one image, number of its class); read anew whenever one is asked for.
+
+    Attributes:
+        files: In their order.
+        classes: Name of the folder of each class, sorted; their places are the numbers of the classes.
+        labels: Number of the class of each file; None where it lies in no such folder.
+        size: Height and width that images are resized to; None leaves them as they are.
+        mean: Subtracted from pixels of 0 to 255, for each channel or all.
+        scale: What they are then divided by.
+        layout: "NCHW" or "NHWC".
+        colors: "RGB" or "BGR".
+        channels: 3, or 1 for grey.
+        dtype: Of the arrays.
+    """
+
+    files: tuple[Path, ...]
+    classes: tuple[str, ...]
+    labels: tuple[int | None, ...]
+    size: tuple[int, int] | None = None
+    mean: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+    layout: str | None = None
+    colors: str | None = None
+    channels: int = _COLOURS
+    dtype: np.dtype[Any] = _FLOAT
+
+    __repr__ = brief_repr
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], int | None]:  # type: ignore[override]  # single items only
+        pixels: NDArray[Any] = _pixels(self.files[index], self.size, self.channels)
+        if self.colors == "BGR":
+            pixels = pixels[..., ::-1]
+        if self.mean is not None or self.scale is not None:
+            mean, scale = (np.array(given, np.float32) for given in (self.mean or (0.0,), self.scale or (1.0,)))
+            pixels = (pixels - mean) / scale
+        array = pixels if self.layout == "NHWC" else np.moveaxis(pixels, -1, 0)
+        return np.ascontiguousarray(array[None], self.dtype), self.labels[index]
+
+    def in_turn(self) -> Images:
+        """The same files, one of each class after the other, so that the first ones are of all classes."""
+        seen: dict[int | None, int] = {}
+        places = []
+        for number, label in enumerate(self.labels):
+            seen[label] = seen.get(label, 0) + 1
+            places.append((seen[label], number))
+        order = [number for _, number in sorted(places)]
+        return replace(self, files=tuple(self.files[n] for n in order), labels=tuple(self.labels[n] for n in order))
+
+    def for_model(self, model: ov.Model) -> Images:
+        """The same images as a model takes them, where it says how, and these do not.
+
+        1. Layout, size, channels and type are those of its input.
+        2. Mean, scale and order of colours are those under "model_info" in its rt_info, unless they are part of the
+           graph. Where neither that nor the graph says them, and the model takes floats, a warning says so.
+
+        Raises:
+            DataError: The model has several inputs, or none that is an image.
+        """
+        ports = tuple(Port.of(port, index) for index, port in enumerate(model.inputs))
+        if len(ports) != 1:
+            names = ", ".join(repr(port.name) for port in ports)
+            msg = f"images are for models of one input, but the model has {len(ports)}: {names}. Yield dicts by name."
+            raise DataError(msg)
+        (port,) = ports
+        axis, channels = channels_of(port, self.layout)
+        layout = "NHWC" if axis == -1 else "NCHW"
+        if port.dtype.kind not in "uif":
+            msg = f"input {port.name!r} takes {port.dtype}, which images are not."
+            raise DataError(msg)
+        sizes = [int(length.get_length()) if length.is_static else None for length in port.shape]
+        height, width = (sizes[-3:-1]) if axis == -1 else sizes[-2:]
+        size = self.size or ((height, width) if height and width else None)
+        if size is None and (height or width):
+            msg = f"input {port.name!r} has shape {port.shape}: pass images(..., size=(height, width))."
+            raise DataError(msg)
+        scaling = Scaling.of(model, port)
+        given = self.mean is not None or self.scale is not None
+        if not given and not scaling.told:
+            warnings.warn(
+                f"images are given to {port.name!r} as pixels of 0 to 255, since the model does not say how to scale "
+                "them: pass images(..., mean=, scale=), or scale=1 where that is right.",
+                stacklevel=2,
+            )
+        return replace(
+            self,
+            size=size,
+            layout=layout,
+            channels=channels,
+            dtype=port.dtype,
+            mean=self.mean if given else scaling.mean,
+            scale=self.scale if given else scaling.scale,
+            colors=self.colors or scaling.colors,
+        )
+
+
+def images(
+    source: Path_ | Iterable[Path_],
+    *,
+    size: int | Sequence[int] | None = None,
+    mean: float | Sequence[float] | None = None,
+    scale: float | Sequence[float] | None = None,
+    layout: str | None = None,
+    colors: str | None = None,
+) -> Images:
+    """Image files as calibration or validation data; the extra `images` (Pillow) reads them.
+
+    What is not given is read from the model that takes them: layout, size, channels and type from its input; mean,
+    scale and the order of colours from "model_info" in its rt_info, unless the graph has them.
+
+    Args:
+        source: A folder, a pattern such as "photos/*.jpg" ("**" goes into sub-folders), a file, or files. In a folder,
+            each sub-folder is a class, and holds its images at any depth; classes are numbered in the order of their
+            sorted names, which are the targets of validation. Files are in sorted order; calibration takes one of each
+            class in turn.
+        size: Height and width, or both in one number; images are resized to it.
+        mean: Subtracted from pixels of 0 to 255, for each channel in the order of `colors`, or all.
+        scale: What they are then divided by: 255 for pixels of 0 to 1. As OpenVINO's `mean_values`, `scale_values`.
+        layout: "NCHW" or "NHWC".
+        colors: "RGB" (default) or "BGR".
+
+    Returns:
+        A sequence of pairs (array [1, ...], number of the class or None), read when it is asked for.
+
+    Raises:
+        DataError: There are no such files.
+        ConfigError: An option makes no sense.
+    """
+    height_width = _height_width(size)
+    if height_width is None and size is not None:
+        msg = f"images: size is {quoted(size)}: write (height, width), or one number for both."
+        raise ConfigError(msg)
+    scales = _per_channel("scale", scale)
+    if scales is not None and any(value < 1 for value in scales):
+        how = "multiply mean and scale by 255, and pass scale >= 1"
+        msg = f"images: scale is {quoted(scale)}, but pixels are 0 to 255: {how}."
+        raise ConfigError(msg)
+    if layout is not None and not (isinstance(layout, str) and layout.upper() in {*LAYOUTS, "CHW", "HWC"}):
+        msg = f"images: layout is {quoted(layout)}: use 'NCHW' or 'NHWC'."
+        raise ConfigError(msg)
+    if colors is not None and not (isinstance(colors, str) and colors.upper() in {"RGB", "BGR"}):
+        msg = f"images: colors is {quoted(colors)}: use 'RGB' or 'BGR'."
+        raise ConfigError(msg)
+    files, classes, labels = _found(source)
+    return Images(
+        files,
+        classes,
+        labels,
+        height_width,
+        _per_channel("mean", mean),
+        scales,
+        None if layout is None else f"N{layout.upper().removeprefix('N')}",
+        None if colors is None else colors.upper(),
+    )
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def _found(source: Path_ | Iterable[Path_]) -> tuple[tuple[Path, ...], tuple[str, ...], tuple[int | None, ...]]:
+    """Files, the names of classes, and the class of each file."""
+    if not isinstance(source, str | os.PathLike):
+        files = tuple(path_of(path, "images:", DataError) for path in source)
+    elif (folder := path_of(source, "images:", DataError)).is_dir():
+        try:
+            return _in_folder(folder)
+        except OSError as error:
+            msg = f"images: folder {quoted(str(folder))} cannot be read: {error.strerror}."
+            raise DataError(msg) from None
+    elif glob.has_magic(str(source)):
+        matches = Path(folder.anchor).glob(str(folder.relative_to(folder.anchor)))
+        files = tuple(sorted(path for path in matches if is_image_file(path)))
+    else:
+        files = (folder,)
+    if not files:
+        msg = f"images: {str(source)!r} matches no image file."
+        raise DataError(msg)
+    for file in files:
+        if not file.is_file():
+            msg = f"images: {str(file)!r} does not exist."
+            raise DataError(msg)
+    return files, (), (None,) * len(files)
+
+
+def _in_folder(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...], tuple[int | None, ...]]:
+    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    classes = [path for path in visible if path.is_dir()]
+    files = [(path, None) for path in visible if is_image_file(path)]
+    labelled = [
+        (path, number)
+        for number, place in enumerate(classes)
+        for path in sorted(place.rglob("*"))
+        if is_image_file(path)
+    ]
+    found: list[tuple[Path, int | None]] = [*files, *labelled]
+    if not found:
+        msg = f"images: folder {str(folder)!r} holds no image: {', '.join(sorted(SUFFIXES))} are read."
+        raise DataError(msg)
+    return tuple(path for path, _ in found), tuple(path.name for path in classes), tuple(label for _, label in found)
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a path is a file with the suffix of an image."""
+    return path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+
+
+def _pixels(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:
+    """Pixels of a file, upright, [height, width, channels]."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        msg = "image files are read by Pillow, which is not there: pip install autoq[images]."
+        raise ConfigError(msg) from None
+    try:
+        with Image.open(file) as opened:
+            image = ImageOps.exif_transpose(opened).convert({_GREY: "L", 4: "RGBA"}.get(channels, "RGB"))
+            if size is not None and image.size != size[::-1]:
+                image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+            pixels = np.asarray(image)
+    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
+        msg = f"image {quoted(str(file))} cannot be read: {reason(error)}"
+        raise DataError(msg) from error
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _height_width(size: object) -> tuple[int, int] | None:
+    """Both lengths; None where they are none, or none that an array can have."""
+    lengths = size if isinstance(size, list | tuple) else (size, size)
+    if len(lengths) != 2 or not all(is_number(n) and 1 <= n <= _LONGEST_SIDE and n == int(n) for n in lengths):
+        return None
+    return int(lengths[0]), int(lengths[1])
+
+
+def _per_channel(what: str, value: float | Sequence[float] | None) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    try:
+        numbers = tuple(float(number) for number in (value if isinstance(value, Sequence) else (value,)))
+    except (TypeError, ValueError, OverflowError):
+        numbers = ()
+    if len(numbers) not in {1, 3, 4} or not np.isfinite(numbers).all():
+        msg = f"images: {what} is {quoted(value)}: write a number, or one for each channel."
+        raise ConfigError(msg)
+    return numbers

@@ -1,0 +1,138 @@
+"""Arrays that hold one sample in each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autoq.calibration.sources._arrays import as_array, is_array
+from autoq.calibration.sources._ports import Port
+from autoq.calibration.sources._reader import Feed, Reader
+from autoq.core import DataError
+
+
+class Rows(Sequence[Feed]):
+    """Rows of arrays, each an inference; or as many at a time as the model takes.
+
+    Attributes:
+        together: Rows of one inference; 0 where the arrays as a whole are one.
+        used: Rows that inferences are made of.
+    """
+
+    def __init__(self, reader: Reader, arrays: Mapping[str, Any], count: int, together: int) -> None:
+        self._reader = reader
+        self._arrays = arrays
+        self.together = together
+        self.used = count
+
+    @classmethod
+    def of(cls, reader: Reader, arrays: Mapping[str, Any]) -> Rows:
+        """Finds out what the rows of arrays are.
+
+        1. A row is an input as it is, or lacks just a first axis of one, or of open length: it is a sample.
+        2. The model takes several samples at a time, and has no layout that says otherwise: as many rows make an
+           inference, and those that remain are left out.
+        3. The arrays as a whole are one sample.
+
+        Args:
+            reader: Of the model's inputs.
+            arrays: By the name of the input; of any library, or read when they are indexed.
+
+        Raises:
+            DataError: None of these; or the arrays differ in their number of rows.
+        """
+        shapes = {name: tuple(map(int, array.shape)) for name, array in arrays.items()}
+        ports = [(port, shapes[port.name]) for port in reader.ports]
+        counts = {name: shape[0] for name, shape in shapes.items()}
+        if all(port.taken(shape[1:]) is not None for port, shape in ports):
+            together = 1
+        elif (
+            reader.together > 1
+            and all(port.first_is_batch is not False for port in reader.ports)
+            and all(port.takes((reader.together, *shape[1:])) for port, shape in ports)
+        ):
+            together = reader.together
+        elif all(port.taken(shape) is not None for port, shape in ports):
+            return cls(reader, arrays, 1, 0)
+        else:
+            # Of arrays without rows nothing is known but the shape that a row would have.
+            raise reader.misfit({name: np.broadcast_to(np.float32(0), shape[1:]) for name, shape in shapes.items()}, 0)
+        if len(set(counts.values())) > 1:
+            msg = f"{reader.noun} arrays differ in their number of samples: {counts}."
+            raise DataError(msg)
+        count = next(iter(counts.values()))
+        if 0 < count < together:
+            msg = f"{reader.noun} data have {count} samples, less than the model's batch of {together}."
+            raise DataError(msg)
+        return cls(reader, arrays, count - count % together, together)
+
+    def __len__(self) -> int:
+        return self.used // max(self.together, 1)
+
+    def __getitem__(self, index: int) -> Feed:  # type: ignore[override]  # single items only
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        where = f"{self._reader.noun} sample {index}"
+        return {port.name: port.array(self._part(port, index), where) for port in self._reader.ports}
+
+    def _part(self, port: Port, index: int) -> Any:  # of whatever library
+        array = self._arrays[port.name]
+        if self.together == 0:
+            return array
+        if self.together == 1:
+            return port.row(array, index)
+        return array[index * self.together : (index + 1) * self.together]
+
+
+def arrays_of(reader: Reader, data: Any) -> Mapping[str, Any] | None:
+    """Arrays by the name of the model's input, where data are arrays and not items; what is no input is left out.
+
+    1. An array, for a model of one input.
+    2. A mapping of arrays by name.
+    3. A tuple of arrays by place, perhaps with labels behind, where these could not be a sample.
+
+    Raises:
+        DataError: A mapping lacks an input, or holds something else than arrays; or whether the last array of a tuple
+            holds labels cannot be told.
+    """
+    ports = reader.ports
+    if is_array(data) and len(ports) == 1:
+        return {ports[0].name: _indexable(data)}
+    if is_array(data):
+        names = ", ".join(repr(port.name) for port in ports)
+        msg = (
+            f"{reader.noun} data are one array, but the model has {len(ports)} inputs: {names}. Pass a dict of arrays."
+        )
+        raise DataError(msg)
+    if isinstance(data, Mapping):
+        found = reader.by_name(data, f"{reader.noun} data")
+        for name, array in found.items():
+            if not (is_array(array) or isinstance(array, list)):
+                msg = f"{reader.noun} data hold a {type(array).__name__} for {name!r}: arrays [n, ...] are needed."
+                raise DataError(msg)
+        try:
+            return {name: _indexable(array) for name, array in found.items()}
+        except ValueError:
+            msg = f"{reader.noun} data hold lists of arrays of several shapes: yield a dict for each sample."
+            raise DataError(msg) from None
+    if isinstance(data, tuple) and len(data) >= len(ports) and len(data) > 1 and all(map(is_array, data)):
+        inputs, others = data[: len(ports)], data[len(ports) :]
+        by_rows = all(port.taken(tuple(array.shape)[1:]) is not None for port, array in zip(ports, inputs, strict=True))
+        as_many = len({len(array) for array in data}) == 1
+        could_be = as_many and len(others) == 1 and reader.could_be(ports[0], others[0])
+        if by_rows and could_be and len(data[0]) > 1:
+            msg = (
+                f"{reader.noun} data are a tuple of {len(data)} arrays of {len(data[0])} rows each, of which the last "
+                "one may be inputs too, or labels: pass the inputs alone, or a list of samples."
+            )
+            raise DataError(msg)
+        if by_rows and as_many and not could_be:
+            return {port.name: _indexable(array) for port, array in zip(ports, inputs, strict=True)}
+    return None
+
+
+def _indexable(array: Any) -> Any:
+    """An array whose rows can be read; tables of pandas are indexed by column."""
+    return as_array(array) if hasattr(array, "iloc") or isinstance(array, list) else array

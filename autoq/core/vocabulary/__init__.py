@@ -1,0 +1,31 @@
+"""The words that users choose by, and precisions as data."""
+
+from autoq.core.vocabulary._precision import PRECISIONS, NumberKind, Precision
+from autoq.core.vocabulary._vocabulary import (
+    BiasCorrection,
+    DistortionMeasure,
+    Level,
+    ModelType,
+    OverflowFix,
+    Preset,
+    ResetState,
+    RuntimePrecision,
+    TargetDevice,
+    Word,
+)
+
+__all__ = [
+    "PRECISIONS",
+    "BiasCorrection",
+    "DistortionMeasure",
+    "Level",
+    "ModelType",
+    "NumberKind",
+    "OverflowFix",
+    "Precision",
+    "Preset",
+    "ResetState",
+    "RuntimePrecision",
+    "TargetDevice",
+    "Word",
+]

@@ -1,0 +1,102 @@
+"""The small frozen vocabulary of the field, spelled as NNCF spells its enum values."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, StrEnum
+from typing import Self
+
+from autoq.core.words import PlanError, nearest, quoted
+
+
+class Word(StrEnum):
+    """A closed set of words; parsing an unknown one is a `PlanError` that suggests the nearest."""
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """Reads a word as a user writes it, in any case.
+
+        Raises:
+            PlanError: The word is not in the set.
+        """
+        words = {str(member).lower(): member for member in cls}
+        # Members of another library's enumerations count by what they print.
+        word = str(value).lower() if isinstance(value, str | Enum) else value
+        if not isinstance(word, str) or (member := words.get(word)) is None:
+            noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
+            msg = f"{noun} {quoted(value)} is unknown: {nearest(word, words)}"
+            raise PlanError(msg)
+        return member
+
+
+class ResetState(Word):
+    """When the state of a model is reset while samples are run."""
+
+    SAMPLE = "sample"  # before each of them
+    NEVER = "never"  # before the first alone: samples are the steps of one sequence, and run in order
+
+
+class Preset(Word):
+    """Scheme of the activations; weights are symmetric in both."""
+
+    PERFORMANCE = "performance"  # activations symmetric
+    MIXED = "mixed"  # activations asymmetric
+
+
+class TargetDevice(Word):
+    """The hardware table that placement reads."""
+
+    ANY = "ANY"
+    CPU = "CPU"
+    CPU_SPR = "CPU_SPR"
+    GPU = "GPU"
+    NPU = "NPU"
+
+
+class ModelType(Word):
+    """Families of models with placement rules of their own."""
+
+    TRANSFORMER = "transformer"
+
+
+class OverflowFix(Word):
+    """Which weights use 7 of their 8 bits, so that u8*i8 pairs cannot saturate 16 bits on CPUs without VNNI."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+    FIRST_LAYER = "first_layer_only"
+
+
+class BiasCorrection(Word):
+    """How the mean shift that quantization leaves behind a weighted layer is removed."""
+
+    NONE = "none"
+    FAST = "fast"
+    ACCURATE = "accurate"
+
+
+class Level(Word):
+    """What a search gives one precision, finest first."""
+
+    GROUP = "group"  # each group of quantizers that must go together
+    BLOCK = "block"  # what the network repeats: a residual block, a transformer layer
+    TYPE = "type"  # all groups whose first operation has one type
+    PREFIX = "prefix"  # all groups whose names begin alike
+    MODEL = "model"  # all groups
+
+
+class DistortionMeasure(Word):
+    """How the distance of a candidate's outputs from the float model's is measured."""
+
+    NMSE = "nmse"  # squared error over variance
+    KL = "kl"  # Kullback-Leibler divergence between the classes along the last axis
+    COSINE = "cosine"  # one minus the cosine of the angle between them
+
+
+class RuntimePrecision(Word):
+    """What layers left in float are executed in."""
+
+    DEFAULT = "default"  # whatever the device prefers: bf16 on an AMX CPU
+    F32 = "f32"
+    BF16 = "bf16"
+    F16 = "f16"

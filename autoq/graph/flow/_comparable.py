@@ -1,0 +1,165 @@
+"""What two models of one structure can be compared by, where the shape of an output depends on values.
+
+A detector puts out as many boxes as it finds, a speaker as many frames as its words last: a candidate's outputs have
+other shapes, or other rows in one place. What decides them can be compared: the floats that the first operation reads
+whose shape depends on values, such as boxes and scores before they are suppressed, or a length before it is rounded:
+what is rounded jumps.
+
+1. An output of a shape that no value decides is compared as it is.
+2. An output of another is replaced by what decides its shape.
+3. Where layers with weights lie behind that, it is compared besides, as far as both have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import openvino as ov
+from openvino import opset13 as ops
+
+from autoq.graph.operations import WEIGHT_PORTS, unique_names
+
+# Operations whose shape depends on the values that they read, and the inputs of others that give a shape.
+_SOURCES = frozenset(
+    {"GenerateProposals", "MatrixNms", "MulticlassNms", "NMSRotated", "NonMaxSuppression", "NonZero", "Unique"}
+)
+_SHAPE_PORTS: dict[str, tuple[int, ...]] = {
+    "BatchToSpace": (1, 2, 3),
+    "Broadcast": (1,),
+    "Eye": (0, 1),
+    "If": (0,),
+    "Interpolate": (1, 2),
+    "Loop": (0, 1),
+    "OneHot": (1,),
+    "Pad": (1, 2),
+    "Range": (0, 1, 2),
+    "Reshape": (1,),
+    "Slice": (1, 2, 3),
+    "SpaceToBatch": (1, 2, 3),
+    "StridedSlice": (1, 2, 3),
+    "Tile": (1,),
+    "TopK": (1,),
+    "VariadicSplit": (2,),
+}
+
+_ROUNDINGS = frozenset({"Ceiling", "Floor", "Round"})
+
+_WEIGHTED = WEIGHT_PORTS.keys() - {"Gather"}
+
+# The input of an operation, by unique name and port; or a result, by its number.
+Place = tuple[str, int] | int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """What of a model's candidates is compared with it.
+
+    Attributes:
+        places: What takes the place of the outputs, in their order; None where these are compared as they are.
+    """
+
+    places: tuple[Place, ...] | None
+
+    @classmethod
+    def of(cls, model: ov.Model) -> Self:
+        """What of a model can be compared; the model is never modified."""
+        shapes = _Shapes.of(model)
+        places: list[Place] = []
+        for number, result in enumerate(model.get_results()):
+            source = result.input_value(0).get_node()
+            if source.get_name() not in shapes.decided:
+                places.append(number)
+                continue
+            border, weighted = shapes.border(source)
+            places += dict.fromkeys([*border, *([number] if weighted or not border else [])])
+        if places == list(range(len(model.get_results()))):
+            return cls(None)
+        return cls(tuple(dict.fromkeys(places)))
+
+    def put_out_by(self, model: ov.Model) -> ov.Model:
+        """A model that puts out what is compared.
+
+        Args:
+            model: The model, or a candidate of it; never modified.
+        """
+        if self.places is None:
+            return model
+        clone = model.clone()
+        nodes, results = unique_names(clone), clone.get_results()
+        observed = [
+            results[place] if isinstance(place, int) else ops.result(nodes[place[0]].input_value(place[1]))
+            for place in self.places
+        ]
+        return ov.Model(observed, clone.get_sinks(), clone.get_parameters(), clone.get_friendly_name())
+
+
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Where values decide shapes; operations are called by OpenVINO's own names.
+
+    Attributes:
+        name_of: Unique name by own name.
+        flowing: Operations that an input reaches, and not its shape alone.
+        decided: Those whose shape depends on values that the model computes as floats.
+    """
+
+    name_of: dict[str, str]
+    flowing: frozenset[str]
+    decided: frozenset[str]
+
+    @classmethod
+    def of(cls, model: ov.Model) -> Self:
+        nodes = unique_names(model)
+        flowing: set[str] = set()
+        computed: set[str] = set()
+        decided: set[str] = set()
+        for op in nodes.values():
+            own, kind = op.get_name(), op.get_type_name()
+            sources = [value.get_node().get_name() for value in op.input_values()]
+            if kind == "ShapeOf":
+                if decided.issuperset(sources):
+                    flowing.add(own)
+                    computed.add(own)
+                continue
+            if kind not in {"Parameter", "ReadValue"} and flowing.isdisjoint(sources):
+                continue
+            flowing.add(own)
+            floats = any(output.get_element_type().is_real() for output in op.outputs())
+            if floats or not computed.isdisjoint(sources):
+                computed.add(own)
+            if all(output.get_partial_shape().is_static for output in op.outputs()):
+                continue
+            ports = _SHAPE_PORTS.get(kind, ())
+            deciding = any(source in computed for port, source in enumerate(sources) if port in ports)
+            if kind in _SOURCES or deciding or not decided.isdisjoint(sources):
+                decided.add(own)
+        names = {op.get_name(): name for name, op in nodes.items()}
+        return cls(names, frozenset(flowing), frozenset(decided))
+
+    def border(self, source: ov.Node) -> tuple[list[Place], bool]:
+        """What decides the shape of an operation, and whether it has layers with weights behind that."""
+        seen: set[str] = set()
+        found: list[Place] = []
+        weighted = False
+        pending = [source]
+        while pending:
+            op = pending.pop()
+            if op.get_name() in seen:
+                continue
+            seen.add(op.get_name())
+            weighted = weighted or (op.get_name() in self.decided and op.get_type_name() in _WEIGHTED)
+            for port, value in self._read(op):
+                other = value.get_node()
+                jumps = other.get_type_name() in _ROUNDINGS or not value.get_element_type().is_real()
+                if jumps or other.get_name() in self.decided:
+                    pending.append(other)
+                elif other.get_type_name() != "Parameter":
+                    found.append((self.name_of[op.get_name()], port))
+        return sorted(found, key=str), weighted
+
+    def _read(self, op: ov.Node) -> Iterator[tuple[int, ov.Output]]:
+        for port, value in enumerate(op.input_values()):
+            if value.get_node().get_name() in self.flowing:
+                yield port, value

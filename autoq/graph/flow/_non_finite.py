@@ -1,0 +1,90 @@
+"""What reads NaN or infinity, or numbers as good as that, or may: integers have none of these.
+
+Infinities, or the lowest numbers that a type has, are in masks that are added before a softmax, in rows of tables that
+nothing looks up, in what images are padded with before their largest values are taken; NaN and infinity are in weights
+whose training went wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import openvino as ov
+
+from autoq.graph.flow._flow import Flow
+from autoq.graph.operations import AGNOSTIC, ARITHMETIC, FLOAT_TYPES, QUANTIZABLE
+
+# What takes the largest of several values gives a finite one where one of them is finite.
+_OF_LARGEST = frozenset({"MaxPool", "AdaptiveMaxPool", "ReduceMax"})
+# What they read they give, infinities too.
+_CARRIERS = (AGNOSTIC - _OF_LARGEST) | ARITHMETIC | {"Convert", "Select", "FakeQuantize", "FakeConvert"}
+# All bits of the exponent, which only NaN and infinity have.
+_EXPONENT = {"f16": np.uint16(0x7C00), "bf16": np.uint16(0x7F80)}
+# Numbers up to this stand for minus infinity in masks; where types of two bytes have their bits: -65504, -1e8.
+_AS_GOOD_AS_INFINITE = -1e8
+_BITS_OF_THAT = {"f16": np.uint16(0xFBFF), "bf16": np.uint16(0xCCBE)}
+
+
+def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dict[str, str]:
+    """Operations that must not run on integers, since they read NaN or infinity, or may, each with the reason.
+
+    What operations compute themselves, a logarithm of zero, is not foreseen.
+
+    Args:
+        flow: The model.
+        weighted: Ports of the weights by operation.
+    """
+    constants = {name: op for name, op in flow.nodes.items() if op.get_type_name() == "Constant"}
+    infinite = {name: "NaN or infinity" for name, op in constants.items() if not is_finite(op)}
+    lowest = {name: "lowest numbers" for name, op in constants.items() if name not in infinite and _is_mask(op)}
+    held = infinite | lowest
+    if not held:
+        return {}
+    # The constant that an operation has such numbers from.
+    origin = {name: name for name in held}
+    bounded_above: set[str] = set()
+    found: dict[str, str] = {}
+    for name, op in flow.nodes.items():
+        kind = op.get_type_name()
+        sources = [flow.name_of(value.get_node()) for value in op.input_values()]
+        of_weight = {sources[port] for port in weighted.get(name, ()) if sources[port] in origin}
+        read = [s for s in sources if s in origin and (origin[s] in infinite or s not in of_weight)]
+        if not read:
+            continue
+        if kind in _CARRIERS:
+            origin[name] = origin[read[0]]
+        if kind == "Pad" and sources[0] not in origin:
+            # A quantizer goes up through it, past what it pads with.
+            bounded_above.add(name)
+        what = held[origin[read[0]]]
+        if broken := {origin[source] for source in of_weight}.intersection(infinite):
+            found[name] = f"its weight {min(broken)!r} holds {what}"
+        elif kind == "Maximum" and origin[read[0]] in lowest:
+            continue
+        elif kind in QUANTIZABLE or (kind in _OF_LARGEST and not bounded_above.issuperset(read)):
+            found[name] = f"may read the {what} of {origin[read[0]]!r}"
+    return {name: reason for name, reason in found.items() if name in flow.type}
+
+
+def _is_mask(constant: ov.Node) -> bool:
+    """Whether a Constant, which is finite, holds numbers as good as minus infinity."""
+    kind = constant.get_element_type().get_type_name()
+    if kind in _BITS_OF_THAT:
+        # Of negative numbers, which have the sign's bit set, the lower ones have the larger bits.
+        return bool((constant.data.view(np.uint16) >= _BITS_OF_THAT[kind]).any())
+    return kind in FLOAT_TYPES and constant.data.size > 0 and bool(constant.data.min() <= _AS_GOOD_AS_INFINITE)
+
+
+def is_finite(constant: ov.Node) -> bool:
+    """Whether a Constant holds neither NaN nor infinity."""
+    kind = constant.get_element_type().get_type_name()
+    if kind not in FLOAT_TYPES:
+        return True
+    if kind in _EXPONENT:
+        mask = _EXPONENT[kind]
+        return not bool(((constant.data.view(np.uint16) & mask) == mask).any())
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = constant.data.sum()
+    # A finite sum has finite terms only, and is found without another array as large as the weight.
+    return bool(np.isfinite(total) or np.isfinite(constant.data).all())

@@ -1,0 +1,16 @@
+"""Models read from any source, in one normal form."""
+
+from autoq.graph.form._core import core
+from autoq.graph.form._digest import model_digest
+from autoq.graph.form._model_files import model_files
+from autoq.graph.form._normal_form import bodies, normal_form
+from autoq.graph.form._read import read_model
+
+__all__ = [
+    "bodies",
+    "core",
+    "model_digest",
+    "model_files",
+    "normal_form",
+    "read_model",
+]

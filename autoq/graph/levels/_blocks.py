@@ -1,0 +1,94 @@
+"""Blocks: the parts that a network is made of by repeating them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autoq.graph.flow import LARGEST_BLOCK, Flow, sequential_subgraphs
+from autoq.graph.operations import ELEMENTWISE, QuantizationGraph, QuantizerGroup
+
+Block = tuple[QuantizerGroup, ...]
+Shape = tuple[str, ...]
+
+
+def blocks(flow: Flow, graph: QuantizationGraph) -> tuple[Block, ...]:
+    """Groups by block, in topological order; every group is in one.
+
+    1. A sequential sub-graph is a block.
+    2. A chain of groups that stand alone, of the same shape as a block of several, is one block: the inverted
+       bottleneck that changes the resolution, and therefore has no skip connection.
+    3. A sequence of different blocks that repeats is one block each time: the attention and the feed-forward half of a
+       transformer layer, the depthwise and the pointwise convolution of a chain without skip connections. Equal blocks
+       in a row stay apart.
+
+    The shape of a block is the types of its groups' first operations, those of elementwise arithmetic left out, so that
+    a residual block is like the one whose skip connection has a convolution.
+    """
+
+    def shape(block: Block) -> Shape:
+        types = tuple(flow.type[group.name] for group in block)
+        return tuple(type_ for type_ in types if type_ not in ELEMENTWISE) or types
+
+    found = sequential_subgraphs(flow, graph.groups)
+    found = _like_others(found, [shape(block) for block in found])
+    return _periods(found, [shape(block) for block in found])
+
+
+def _like_others(found: Sequence[Block], shapes: Sequence[Shape]) -> tuple[Block, ...]:
+    """Joins chains of single groups that have the shape of a block, from the end on: what is left over is the stem."""
+    wanted = sorted({s for s, block in zip(shapes, found, strict=True) if len(block) > 1 and len(s) > 1}, key=len)
+    joined: list[Block] = []
+    end = len(found)
+    while end > 0:
+        begin = end - 1
+        for candidate in reversed(wanted):
+            first = end - len(candidate)
+            alone = first >= 0 and all(len(block) == 1 for block in found[first:end])
+            if alone and sum(shapes[first:end], ()) == candidate:
+                begin = first
+                break
+        joined.append(_joined(found[begin:end]))
+        end = begin
+    return tuple(reversed(joined))
+
+
+def _periods(found: Sequence[Block], shapes: Sequence[Shape]) -> tuple[Block, ...]:
+    """Joins each repetition of a sequence of at least two different blocks."""
+    joined: list[Block] = []
+    begin = 0
+    while begin < len(found):
+        for period in range(2, LARGEST_BLOCK + 1):
+            word = found[begin : begin + period]
+            if not _is_period(word, shapes[begin : begin + period]):
+                continue
+            end = begin + period
+            while end < len(found) and shapes[end] == shapes[end - period]:
+                end += 1
+            times, rest = divmod(end - begin, period)
+            if times < 2:
+                continue
+            # Left over of a chain of single layers is the stem, in front; of blocks, the head, behind.
+            stem = rest if all(len(block) == 1 for block in word) else 0
+            joined += found[begin : begin + stem]
+            first = begin + stem
+            joined += [_joined(found[k : k + period]) for k in range(first, first + times * period, period)]
+            begin = first + times * period
+            break
+        else:
+            joined.append(found[begin])
+            begin += 1
+    return tuple(joined)
+
+
+def _is_period(word: Sequence[Block], shapes: Sequence[Shape]) -> bool:
+    """Whether a sequence may be one block: not too large, no repetition itself, and no block of several twice in it."""
+    several = [s for s, block in zip(shapes, word, strict=True) if len(block) > 1]
+    return (
+        sum(map(len, word)) <= LARGEST_BLOCK
+        and len(set(several)) == len(several)
+        and all(tuple(shapes) != (*shapes[k:], *shapes[:k]) for k in range(1, len(shapes)))
+    )
+
+
+def _joined(found: Sequence[Block]) -> Block:
+    return tuple(group for block in found for group in block)

@@ -1,0 +1,17 @@
+"""Where quantizers stand, and which of them share a precision."""
+
+from autoq.graph.placement._analyze import analyze
+from autoq.graph.placement._original import analyze_original
+from autoq.graph.placement._placements import NO_SCOPE, Placements
+from autoq.graph.placement._standing import OperandQuantizer, StandingQuantizer, standing_quantizers, varying_ops
+
+__all__ = [
+    "NO_SCOPE",
+    "OperandQuantizer",
+    "Placements",
+    "StandingQuantizer",
+    "analyze",
+    "analyze_original",
+    "standing_quantizers",
+    "varying_ops",
+]

@@ -1,0 +1,74 @@
+"""The quantization graph of the float model that a quantized one was made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from autoq.core import ModelType, TargetDevice
+from autoq.graph.flow import bodies_of, set_body
+from autoq.graph.operations import FAKES, QuantizationGraph, unique_names
+from autoq.graph.placement._analyze import analyze
+from autoq.graph.placement._standing import dequantized
+
+
+def analyze_original(
+    model: ov.Model,
+    *,
+    target_device: str | TargetDevice = TargetDevice.ANY,
+    model_type: str | ModelType | None = None,
+    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
+) -> QuantizationGraph:
+    """Decides where quantizers may stand in a model, its own quantizers taken away first.
+
+    So a quantized model has the groups, by name, that its float original has. What SmoothQuant put in is taken away
+    too.
+
+    Args:
+        model: A float model, or one that is quantized; never modified.
+        target_device: As for `analyze`.
+        model_type: As for `analyze`.
+        ignored_scope: As for `analyze`.
+
+    Raises:
+        PlanError: The scope matches nothing, or a word is unknown.
+    """
+    return analyze(
+        _without_quantizers(model), target_device=target_device, model_type=model_type, ignored_scope=ignored_scope
+    )
+
+
+def _without_quantizers(model: ov.Model) -> ov.Model:
+    """A clone in float whose stored weights are zeros: placement reads their shape alone."""
+    clone = model.clone()
+    nodes = unique_names(clone)
+    for body in bodies_of(model):
+        set_body(nodes[body.op], body.branch, _without_quantizers(body.model))
+    # From the outputs up, so that of a chain that dequantizes the end is met first.
+    for node in reversed(clone.get_ordered_ops()):
+        if node.get_type_name() in FAKES or _smooths(node):
+            _replace(node, node.input_value(0))
+        elif (stored := dequantized(node)) is not None:
+            _replace(node, _float_source(node, stored))
+    return clone
+
+
+def _float_source(node: ov.Node, stored: ov.Output) -> ov.Output:
+    """What a chain that dequantizes stands for: the values before they were rounded, or a weight."""
+    if stored.get_node().get_type_name() == "Convert":
+        return stored.get_node().input_value(0)
+    # Zeros in shared memory are never written, and so take none.
+    zeros = np.zeros(tuple(node.get_output_shape(0)), node.get_element_type().to_dtype())
+    return ops.constant(zeros, shared_memory=True).output(0)
+
+
+def _smooths(node: ov.Node) -> bool:
+    return node.get_type_name() == "Multiply" and "smooth_quant" in node.get_friendly_name().rpartition("/")[2]
+
+
+def _replace(node: ov.Node, value: ov.Output) -> None:
+    for target in node.output(0).get_target_inputs():
+        target.replace_source_output(value)

@@ -1,0 +1,179 @@
+"""The quantizers that a model has of its own: FakeQuantize, FakeConvert, and numbers stored in 8 bits or fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino.helpers import unpack_data
+
+from autoq.graph.operations import (
+    AGNOSTIC,
+    FAKES,
+    FLOAT_TYPES,
+    NARROW_TYPES,
+    QUANTIZABLE,
+    QUANTIZED_PORTS,
+    WEIGHT_PORTS,
+    WEIGHT_WRAPPERS,
+    unique_names,
+)
+from autoq.graph.placement._weights import stored_constant
+
+_SCALING = frozenset({"Multiply", "Subtract"})
+
+
+@dataclass(frozen=True, slots=True)
+class StandingQuantizer:
+    """A quantizer that a model has of its own.
+
+    Attributes:
+        levels: Numbers that it tells apart.
+        symmetric: Whether zero is the middle of its range in every channel.
+        per_channel: Whether channels have limits of their own.
+        is_float: Whether it rounds to floating point numbers of 8 bits or fewer.
+    """
+
+    levels: int
+    symmetric: bool
+    per_channel: bool
+    is_float: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OperandQuantizer:
+    """An input that quantization is about, and what stands on it.
+
+    Attributes:
+        port: Input of the operation.
+        source: Unique name of the operation that it reads.
+        is_weight: Whether it is a constant weight.
+        quantizer: None where there is none.
+    """
+
+    port: int
+    source: str
+    is_weight: bool
+    quantizer: StandingQuantizer | None
+
+
+def standing_quantizers(model: ov.Model) -> dict[str, tuple[OperandQuantizer, ...]]:
+    """What stands on the inputs of each operation that can be quantized; constants that are no weights left out."""
+    nodes = unique_names(model)
+    name_of = {str(node.get_name()): name for name, node in nodes.items()}
+    varying = varying_ops(nodes)
+    found = {}
+    for name, node in nodes.items():
+        kind = node.get_type_name()
+        if kind not in QUANTIZABLE | WEIGHT_PORTS.keys():
+            continue
+        operands = []
+        for port in QUANTIZED_PORTS.get(kind, range(node.get_input_size())):
+            value = node.input_value(port)
+            source = name_of[str(value.get_node().get_name())]
+            is_weight = source not in varying and port in WEIGHT_PORTS.get(kind, ())
+            is_data = source in varying and kind in QUANTIZABLE
+            if value.get_element_type().get_type_name() in FLOAT_TYPES and (is_data or is_weight):
+                quantizer = _above(value, varying, name_of)
+                operands.append(
+                    OperandQuantizer(port, source, is_weight, None if quantizer is None else _described(quantizer))
+                )
+        if operands:
+            found[name] = tuple(operands)
+    return found
+
+
+def varying_ops(nodes: Mapping[str, ov.Node]) -> set[str]:
+    """Operations whose values depend on a model input or on state; what is computed of shapes alone does not."""
+    own: dict[str, bool] = {}
+    for node in nodes.values():
+        kind = node.get_type_name()
+        reads = any(own[str(value.get_node().get_name())] for value in node.input_values())
+        own[str(node.get_name())] = kind in {"Parameter", "ReadValue"} or (reads and kind != "ShapeOf")
+    return {name for name, node in nodes.items() if own[str(node.get_name())]}
+
+
+def dequantized(node: ov.Node) -> ov.Output | None:
+    """What a chain of Convert, Subtract and Multiply that ends in a node turns into floats.
+
+    Returns:
+        Integers, or floating point numbers of 8 bits or fewer, that are stored, or that the model itself rounded to;
+        None where no such chain ends here.
+    """
+    while node.get_type_name() in _SCALING:
+        if stored_constant(node.input_value(1)) is None:
+            return None
+        node = node.input_value(0).get_node()
+    if node.get_type_name() != "Convert" or node.get_element_type().get_type_name() not in FLOAT_TYPES:
+        return None
+    value = node.input_value(0)
+    narrow = value.get_element_type().get_type_name() in NARROW_TYPES
+    return value if narrow and value.get_node().get_type_name() in {"Constant", "Convert"} else None
+
+
+def _above(value: ov.Output, varying: set[str], name_of: Mapping[str, str]) -> ov.Node | None:
+    """The quantizer whose numbers a value consists of, seen through operations that only move values."""
+    node = value.get_node()
+    kind = node.get_type_name()
+    if kind in FAKES or dequantized(node) is not None:
+        return node
+    if kind not in AGNOSTIC | WEIGHT_WRAPPERS:
+        return None
+    read = [v for v in node.input_values() if v.get_element_type().get_type_name() in FLOAT_TYPES]
+    moved = [v for v in read if kind == "Concat" or name_of[str(v.get_node().get_name())] in varying] or read[:1]
+    quantizers = [_above(v, varying, name_of) for v in moved]
+    return None if not quantizers or None in quantizers else quantizers[0]
+
+
+def _described(node: ov.Node) -> StandingQuantizer:
+    kind = node.get_type_name()
+    if kind == "FakeConvert":
+        scale = _constant(node.input_value(1))
+        levels = 2 ** getattr(ov.Type, node.get_attributes()["destination_type"]).bitwidth
+        per_channel = scale is not None and scale.size > 1
+        return StandingQuantizer(levels, symmetric=True, per_channel=per_channel, is_float=True)
+    if kind == "FakeQuantize":
+        return _fake_quantize(node)
+    return _dequantization(node)
+
+
+def _fake_quantize(node: ov.Node) -> StandingQuantizer:
+    levels = int(node.get_attributes()["levels"])
+    low, high = _constant(node.input_value(1)), _constant(node.input_value(2))
+    if low is None or high is None:
+        return StandingQuantizer(levels, symmetric=False, per_channel=False, is_float=False)
+    # Signed integers have one level more below zero than above it.
+    symmetric = bool(np.all(np.abs(low + high) <= 1.01 * (high - low) / (levels - 1)))
+    return StandingQuantizer(levels, symmetric, per_channel=max(low.size, high.size) > 1, is_float=False)
+
+
+def _dequantization(node: ov.Node) -> StandingQuantizer:
+    symmetric, channels = True, 1
+    stored = dequantized(node)
+    assert stored is not None  # noqa: S101  # it is what _above looks for
+    kind = stored.get_element_type()
+    middle = 0 if kind.is_signed() else 2 ** (kind.bitwidth - 1)
+    shifted = False
+    while node.get_type_name() in _SCALING:
+        constant = _constant(node.input_value(1))
+        assert constant is not None  # noqa: S101  # dequantized() says so
+        channels = max(channels, constant.size)
+        if node.get_type_name() == "Subtract":
+            shifted, symmetric = True, bool(np.all(constant == middle))
+        node = node.input_value(0).get_node()
+    is_float = kind.get_type_name().startswith(("f", "nf"))
+    symmetric = symmetric and (shifted or middle == 0 or is_float)
+    return StandingQuantizer(2**kind.bitwidth, symmetric, per_channel=channels > 1, is_float=is_float)
+
+
+def _constant(value: ov.Output) -> NDArray[np.float64] | None:
+    """The numbers of a constant; None where a value is none."""
+    node = stored_constant(value)
+    if node is None:
+        return None
+    kind = node.get_element_type()
+    data = node.data if kind.bitwidth >= 8 else unpack_data(node.data, kind, node.get_output_shape(0))
+    return np.asarray(data, np.float64)
