@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoq.core import OutputError, drafted, drafted_folder, drafted_once, drafted_together, sweep, write_text
-from autoq.core import _writing as writing
+from autoq.core.files import _writing as writing
 
 
 def names(folder: Path) -> set[str]:
@@ -97,7 +97,7 @@ with writing.drafted_together(here / "x", here / "y") as draft:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from autoq.core import _writing as writing
+from autoq.core.files import _writing as writing
 here, new, kill_at = Path(sys.argv[1]), "new", int(sys.argv[2])
 if sys.argv[3] == "no exchange":
     writing._exchanged = lambda one, other: False

@@ -19,10 +19,10 @@ from records import evaluation, record
 
 import autoq
 from autoq.api import RunFolder, SearchResult
-from autoq.api import _result as result_module
+from autoq.api.results import _result as result_module
 from autoq.api.results._scores import ScoreKeeper
 from autoq.calibration import Statistics
-from autoq.calibration import _statistics as statistics_module
+from autoq.calibration.statistics import _statistics as statistics_module
 from autoq.core import Estimate, QuantizationPlan, read_arrays, stamped, write_arrays, write_text
 from autoq.searching.front import SearchInfo
 from autoq.searching.loop import STATISTICS
