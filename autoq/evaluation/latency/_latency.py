@@ -15,7 +15,6 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from autoq.calibration import Feed
 from autoq.core import DeviceError, Estimate, reason
@@ -24,7 +23,7 @@ from autoq.evaluation.latency._compilations import in_turns
 from autoq.evaluation.latency._conditions import Conditions, Observed
 from autoq.evaluation.latency._latency_record import Latency
 from autoq.evaluation.latency._timed import Timed, quiet_collector
-from autoq.evaluation.statistics import trimmed_mean
+from autoq.evaluation.statistics import normal_quantile, trimmed_mean
 
 # Fewer pairs of bursts do not say how much they differ.
 MIN_PAIRS = 8
@@ -189,7 +188,7 @@ def ratio_of_pairs(
     drawn = log_ratios[rng.integers(0, len(log_ratios), (_RESAMPLES, len(log_ratios)))]
     tail = (1 - confidence) / 2
     ends = np.quantile(np.median(drawn, axis=1), [tail, 1 - tail]) - value
-    between = float(stats.norm.ppf(1 - tail)) * compilation_sd
+    between = normal_quantile(1 - tail) * compilation_sd
     low, high = value - np.hypot(min(ends[0], 0.0), between), value + np.hypot(max(ends[1], 0.0), between)
     return Estimate(float(np.exp(value)), float(np.exp(low)), float(np.exp(high)), confidence)
 

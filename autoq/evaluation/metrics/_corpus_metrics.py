@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from autoq.core import MetricError
 from autoq.evaluation.metrics._corpus import CorpusMetric, Kept
@@ -73,7 +72,9 @@ def pearson(outputs: Outputs, targets: NDArray[np.float64]) -> float:
 
 def spearman(outputs: Outputs, targets: NDArray[np.float64]) -> float:
     """Rank correlation of the first output, one number per sample, with the targets."""
-    return _correlation(stats.rankdata(outputs[0]), stats.rankdata(targets))
+    from scipy.stats import rankdata
+
+    return _correlation(rankdata(outputs[0]), rankdata(targets))
 
 
 def _log_likelihoods(

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from scipy import stats
 
 from autoq.calibration import Feed, infer_all
 from autoq.core import DeviceError, Estimate, MetricError, reason
@@ -25,7 +24,7 @@ from autoq.evaluation.metrics import (
     apply_metric,
     jackknife_scores,
 )
-from autoq.evaluation.statistics import tango_interval
+from autoq.evaluation.statistics import normal_quantile, t_quantile, tango_interval, wilson_interval
 
 Scores = NDArray[np.float64]
 
@@ -203,11 +202,11 @@ def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float
     difference = np.asarray(reference, np.float64) - np.asarray(scores, np.float64)
     value = float(difference.mean())
     if _is_binary(reference) and _is_binary(scores):
-        low, high = _changes_interval(difference, 1.0, float(stats.norm.ppf((1 + confidence) / 2)))
+        low, high = _changes_interval(difference, 1.0, normal_quantile((1 + confidence) / 2))
     elif len(difference) > 1 and _changed(difference) < _FEW * len(difference):
         # What a change would come to where there was none: about as much as scores differ among themselves.
         size = float(np.std(reference, ddof=1))
-        low, high = _changes_interval(difference, size, float(stats.t.ppf((1 + confidence) / 2, len(difference) - 1)))
+        low, high = _changes_interval(difference, size, t_quantile((1 + confidence) / 2, len(difference) - 1))
     else:
         low, high = t_interval(difference, confidence)
     return Estimate(value, min(low, value), max(high, value), confidence)
@@ -230,9 +229,9 @@ def mean_interval(scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
     """Mean score with its interval: Wilson's for scores of 0 and 1, the t interval for others."""
     value = float(np.mean(scores))
     if _is_binary(scores):
-        interval = stats.binomtest(int(np.sum(scores)), len(scores)).proportion_ci(confidence, method="wilson")
-        return Estimate(value, min(float(interval.low), value), max(float(interval.high), value), confidence)
-    low, high = t_interval(np.asarray(scores, np.float64), confidence)
+        low, high = wilson_interval(int(np.sum(scores)), len(scores), confidence)
+    else:
+        low, high = t_interval(np.asarray(scores, np.float64), confidence)
     return Estimate(value, min(low, value), max(high, value), confidence)
 
 
@@ -266,5 +265,5 @@ def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, f
     mean = float(values.mean())
     if len(values) < 2:
         return -np.inf, np.inf
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(t_quantile((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     return mean - half, mean + half

@@ -21,10 +21,10 @@ import bisect
 import math
 
 import numpy as np
-from scipy import stats
 
 from autoq.evaluation.scoring._accuracy import Scores
 from autoq.evaluation.scoring._accuracy_record import Accuracy
+from autoq.evaluation.statistics import normal_quantile, t_quantile
 
 # Changes of single scores, as a share of what scores differ by: a correlation of 0.9988 with the float model's.
 _SMALL_CHANGE = 0.05
@@ -45,11 +45,11 @@ def samples_to_prove(scores: Scores, max_drop: float, confidence: float = 0.95) 
         return math.inf
     level = (1 + confidence) / 2
     if np.isin(scores, (0, 1)).all():
-        return math.ceil(max(stats.norm.ppf(level) ** 2 * (1 / max_drop - 1), 1))
+        return math.ceil(max(normal_quantile(level) ** 2 * (1 / max_drop - 1), 1))
     ratio = _SMALL_CHANGE * float(np.std(scores)) / max_drop
 
     def proves(count: int) -> bool:
-        return bool(stats.t.ppf(level, count - 1) * ratio <= math.sqrt(count))
+        return bool(t_quantile(level, count - 1) * ratio <= math.sqrt(count))
 
     most = 2
     while not proves(most):

@@ -16,7 +16,6 @@ side where more did.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize
 
 # The statistic has no value at the observed difference itself where nothing, or everything, changed.
 _BESIDE = 1e-9
@@ -38,6 +37,8 @@ def tango_interval(lost: float, won: float, n: int, z: float) -> tuple[float, fl
 
 
 def _lower(lost: float, won: float, n: int, z: float) -> float:
+    from scipy.optimize import brentq
+
     def excess(d: float) -> float:
         b = -lost - won + (2 * n - lost + won) * d
         q = (np.sqrt(max(b**2 + 8 * n * won * d * (1 - d), 0.0)) - b) / (4 * n)
@@ -45,4 +46,4 @@ def _lower(lost: float, won: float, n: int, z: float) -> float:
         return float(lost - won - n * d - z * np.sqrt(max(variance, 0.0)))
 
     observed = (lost - won) / n - _BESIDE
-    return -1.0 if observed <= -1 else float(optimize.brentq(excess, -1.0, observed, xtol=1e-12))
+    return -1.0 if observed <= -1 else float(brentq(excess, -1.0, observed, xtol=1e-12))

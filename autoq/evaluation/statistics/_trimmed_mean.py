@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from autoq.evaluation.statistics._quantiles import t_quantile
 
 _TRIMMED = 0.2
 
@@ -25,6 +26,6 @@ def trimmed_mean(values: NDArray[np.float64], confidence: float) -> tuple[float,
     kept = ordered[cut : len(values) - cut]
     drawn_in = np.clip(values, kept[0], kept[-1])
     error = float(drawn_in.std(ddof=1)) * np.sqrt(len(values)) / len(kept)
-    half = float(stats.t.ppf((1 + confidence) / 2, len(kept) - 1)) * error
+    half = t_quantile((1 + confidence) / 2, len(kept) - 1) * error
     value = float(kept.mean())
     return value, value - half, value + half
