@@ -1,6 +1,9 @@
 """What stands around the package: its checks, the Pythons that it supports, and the links of its pages."""
 
+import ast
+import inspect
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 import yaml
 
 import autoq
+from autoq.cli._main import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
@@ -69,6 +73,37 @@ def test_what_a_page_links_to_is_there(page):
         if not target.exists() or (heading and heading not in headings(target.read_text("utf-8"))):
             missing.append(address)
     assert missing == []
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [text for word, text in fenced if word == language]
+
+
+def test_what_pages_call_in_python_is_there():
+    called = set()
+    for page in PAGES:
+        for block in blocks(page, "python"):
+            for call in ast.walk(ast.parse(block)):
+                if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("autoq."):
+                    name = call.func.attr
+                    called.add(name)
+                    keywords = {keyword.arg: None for keyword in call.keywords}
+                    inspect.signature(getattr(autoq, name)).bind(*call.args, **keywords)
+    assert called >= {"search", "quantize", "benchmark", "sensitivity", "images"}
+
+
+def test_what_pages_run_on_the_command_line_is_there():
+    commands = set()
+    for page in PAGES:
+        for block in blocks(page, ""):
+            for line in re.findall(r"^(?:\$ )?(autoq .*)", block.replace("\\\n", " "), re.MULTILINE):
+                name, *arguments = shlex.split(line.split("  #")[0])[1:]
+                command = cli.commands[name]
+                known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
+                assert {argument for argument in arguments if argument.startswith("-")} <= known, line
+                commands.add(name)
+    assert commands >= {"init", "search", "quantize", "profile", "sensitivity"}
 
 
 def headings(text: str) -> set[str]:
