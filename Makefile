@@ -1,8 +1,9 @@
 # make demo    search the default example, from nothing
+# make tiny    a smoke test of every layer, in half a minute
 # make test    the default tests
 # make check   lint, types, import contracts
 # make bench NAME=calibration    one benchmark beside its peer (QUICK=1: a smoke test of itself)
-.PHONY: demo test test-all check bench clean
+.PHONY: demo tiny test test-all check bench clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -33,6 +34,9 @@ $(STAMP)-pictures: $(STAMP)-base
 
 demo: $(STAMP)-base
 	@$(BIN)/python experiments/launch.py experiments/cifar10_repvgg.yaml $(if $(QUICK),--quick)
+
+tiny: $(STAMP)-dev
+	$(BIN)/python -m pytest -q tests/test_tiny.py
 
 test: $(STAMP)-dev
 	$(BIN)/python -m pytest $(TOGETHER) -m 'not peers and not slow and not cores'
