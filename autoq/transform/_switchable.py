@@ -21,15 +21,12 @@ from openvino import opset13 as ops
 from openvino.utils.node_factory import NodeFactory
 
 from autoq.core import FloatArray
-from autoq.graph import SiteKind, Tensor, WeightedLayer
+from autoq.graph import SiteKind, Tensor, WeightedLayer, operation
 from autoq.transform._bias_correction import by_channel
 from autoq.transform._fake_quantize import float_node, quantizer_node, readers_of
 from autoq.transform._resolved import ResolvedQuantizer
 
 SWITCHES = "autoq/switches"
-_LINEAR = frozenset(
-    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul", "Gather"}
-)
 
 
 class Switches:
@@ -115,7 +112,7 @@ def switch_weights(
         error = float_node(quantized - value, kind, f"{quantizer.name}/error").output(0)
         for op, port in quantizer.consumers:
             node = nodes[op]
-            if node.get_type_name() not in _LINEAR:
+            if not operation(node.get_type_name()).linear:
                 node.input(port).replace_source_output(switches.blend(units, weight, error))
                 continue
             node.input(port).replace_source_output(weight)

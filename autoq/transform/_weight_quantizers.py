@@ -8,18 +8,13 @@ import numpy as np
 
 from autoq.calibration import Statistic, Statistics, Tap
 from autoq.core import FloatArray, Fp8Scale, Limits, OverflowFix, Recipe
-from autoq.graph import QuantizationGraph, QuantizerSite, WeightedLayer
+from autoq.graph import QuantizationGraph, QuantizerSite, WeightedLayer, operation
 from autoq.transform._bias_correction import acceptable, bias_shift, channel_means
 from autoq.transform._fake_quantize import Folded
 from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
 from autoq.transform._smooth_quant import smoothed_weight, summed_axis
 from autoq.transform._weight_ranges import folded_weight, limits_rule, quantized_weight, weight_numbers
 from autoq.transform._weights import FloatWeights
-
-# What the overflow fix can halve: only these multiply u8 activations by i8 weights.
-_CAN_OVERFLOW = frozenset(
-    {"Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul"}
-)
 
 
 class WeightQuantizers:
@@ -73,7 +68,7 @@ class WeightQuantizers:
         kind = self._weights.node(site.consumers[0][0]).get_type_name()
         # A depthwise kernel sums too few products.
         depthwise = kind == "GroupConvolution" and site.shape[0] > 1 and site.shape[2] == 1
-        return kind in _CAN_OVERFLOW and not depthwise
+        return operation(kind).sums_products and not depthwise
 
     def smoothed_value(
         self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]

@@ -26,13 +26,12 @@ from autoq.core import (
 from autoq.evaluation.device import RuntimeConfig, check_device
 from autoq.evaluation.distortion import F32Runner
 from autoq.evaluation.execution import profile_model
-from autoq.graph import QuantizationGraph, neighbours, read_model
+from autoq.graph import QuantizationGraph, neighbours, operation, read_model
 from autoq.graph import units as units_at
 from autoq.report import progress_bar
 from autoq.searching.sensitivity import Sensitivities, latency_gains, measure_sensitivities
 
 _AUTO = "auto"
-_PROBABILITIES = frozenset({"Softmax", "LogSoftmax"})
 
 Units = Mapping[str, Sequence[str]]
 
@@ -139,7 +138,7 @@ def _measure(word: str, network: ov.Model) -> DistortionMeasure:
 def _is_probabilities(result: ov.Node) -> bool:
     """Whether an output is a Softmax, or its logarithm, over the last axis."""
     node = result.input_value(0).get_node()
-    if node.get_type_name() not in _PROBABILITIES:
+    if not operation(node.get_type_name()).probabilities:
         return False
     axis, rank = node.get_attributes()["axis"], node.get_output_partial_shape(0).rank
     return bool(axis == -1 or (rank.is_static and axis == rank.get_length() - 1))

@@ -9,6 +9,7 @@ import openvino as ov
 
 from autoq.calibration.sources._ports import Port
 from autoq.core import DataError
+from autoq.graph import Family, operation
 
 _YES = frozenset({"true", "yes", "1"})
 _COLOURS = 3
@@ -81,7 +82,7 @@ def _scales_inside(model: ov.Model) -> bool:
             return False
         node = readers[0]
         kind = node.get_type_name()
-        if kind in {"Subtract", "Multiply", "Divide", "Add", "BatchNormInference"}:
+        if operation(kind).family is Family.ARITHMETIC or kind == "BatchNormInference":
             return True
         if kind not in {"Convert", "Transpose", "Reshape", "Interpolate"}:
             return False

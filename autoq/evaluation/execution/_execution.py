@@ -15,12 +15,11 @@ from autoq.calibration import Feed
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.execution._executed import ExecutedLayer, ExecutionReport
 from autoq.evaluation.execution._executed_ops import executed_ops
-from autoq.graph import unique_names
+from autoq.graph import operation, unique_names
 
 T = TypeVar("T")
 
 _SILENT = frozenset({"Const", "Input", "Output", "Parameter", "Result", "Constant"})
-_CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
 _FLOATS = frozenset({"f32", "f16", "bf16"})
 _NARROW = frozenset({"u4", "u8", "i4", "i8", "nf4"})
 # HETERO numbers the parts of a model in its profile, though not in its execution graph.
@@ -69,7 +68,7 @@ def _computed_in(kind: str, reported: str, kernel: str) -> str:
     1. What runs a model inside of it is reported as it reads its condition; what is inside is not told.
     2. A layer with 8-bit weights alone is reported as int8; its kernel's name says that it computes in float.
     """
-    if kind in _CONTAINERS:
+    if operation(kind).has_bodies:
         return "unknown"
     suffix = kernel.rpartition("_")[2].lower()
     return suffix if reported in _NARROW and suffix in _FLOATS else reported

@@ -9,14 +9,19 @@ import openvino as ov
 
 from autoq.core import Precision, QuantizationPlan
 from autoq.evaluation.execution._executed import ExecutedLayer
-from autoq.graph import Decision, OperandQuantizer, QuantizationGraph, standing_quantizers, unique_names
+from autoq.graph import (
+    Decision,
+    Family,
+    OperandQuantizer,
+    QuantizationGraph,
+    operation,
+    standing_quantizers,
+    unique_names,
+)
 
 # The fewest levels of a weight that OpenVINO takes for 8 bits: those of a symmetric one.
 _LEVELS_OF_INT8_WEIGHT = 2 * Precision.INT8.highest + 1
 _INT8 = frozenset({"i8", "u8"})
-_CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
-_DENSE = frozenset({"Convolution", "ConvolutionBackpropData", "MatMul"})
-_CONVOLUTIONS = (_DENSE - {"MatMul"}) | {"GroupConvolution", "GroupConvolutionBackpropData"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def _special(layer: ExecutedLayer, ops: Sequence[str], computing: Sequence[str])
     """Cases 1 to 4."""
     if not ops:
         return "put in by the device: it names no operation of the model"
-    if layer.type in _CONTAINERS:
+    if operation(layer.type).has_bodies:
         return "runs what is inside of it, whose layers the device does not tell"
     if not computing:
         return "belongs to a quantizer, which reads floats"
@@ -142,8 +147,8 @@ def _special(layer: ExecutedLayer, ops: Sequence[str], computing: Sequence[str])
 
 def _peculiarities(kind: str, operands: Sequence[OperandQuantizer]) -> list[str]:
     """What of a layer's quantizers is known to keep it from int8 on a CPU; each was seen to do so."""
-    found = []
-    if kind in _CONVOLUTIONS and not any(operand.is_weight for operand in operands):
+    found, row = [], operation(kind)
+    if row.family is Family.CONVOLUTION and not any(operand.is_weight for operand in operands):
         found.append("its weights are no constant")
     for operand in operands:
         quantizer = operand.quantizer
@@ -157,6 +162,6 @@ def _peculiarities(kind: str, operands: Sequence[OperandQuantizer]) -> list[str]
             found.append(f"its weights have {quantizer.levels} levels, not {Precision.INT8.levels}")
         elif operand.is_weight and not quantizer.symmetric:
             found.append("its weights have zero points")
-        elif not operand.is_weight and quantizer.per_channel and kind in _DENSE:
+        elif not operand.is_weight and quantizer.per_channel and row.dense:
             found.append("its activations are quantized per channel")
     return list(dict.fromkeys(found))

@@ -19,34 +19,7 @@ from typing import Self
 import openvino as ov
 from openvino import opset13 as ops
 
-from autoq.graph.operations import WEIGHT_PORTS, unique_names
-
-# Operations whose shape depends on the values that they read, and the inputs of others that give a shape.
-_SOURCES = frozenset(
-    {"GenerateProposals", "MatrixNms", "MulticlassNms", "NMSRotated", "NonMaxSuppression", "NonZero", "Unique"}
-)
-_SHAPE_PORTS: dict[str, tuple[int, ...]] = {
-    "BatchToSpace": (1, 2, 3),
-    "Broadcast": (1,),
-    "Eye": (0, 1),
-    "If": (0,),
-    "Interpolate": (1, 2),
-    "Loop": (0, 1),
-    "OneHot": (1,),
-    "Pad": (1, 2),
-    "Range": (0, 1, 2),
-    "Reshape": (1,),
-    "Slice": (1, 2, 3),
-    "SpaceToBatch": (1, 2, 3),
-    "StridedSlice": (1, 2, 3),
-    "Tile": (1,),
-    "TopK": (1,),
-    "VariadicSplit": (2,),
-}
-
-_ROUNDINGS = frozenset({"Ceiling", "Floor", "Round"})
-
-_WEIGHTED = WEIGHT_PORTS.keys() - {"Gather"}
+from autoq.graph.operations import operation, unique_names
 
 # The input of an operation, by unique name and port; or a result, by its number.
 Place = tuple[str, int] | int
@@ -131,9 +104,9 @@ class _Shapes:
                 computed.add(own)
             if all(output.get_partial_shape().is_static for output in op.outputs()):
                 continue
-            ports = _SHAPE_PORTS.get(kind, ())
-            deciding = any(source in computed for port, source in enumerate(sources) if port in ports)
-            if kind in _SOURCES or deciding or not decided.isdisjoint(sources):
+            row = operation(kind)
+            deciding = any(source in computed for port, source in enumerate(sources) if port in row.shape_ports)
+            if row.shape_of_values or deciding or not decided.isdisjoint(sources):
                 decided.add(own)
         names = {op.get_name(): name for name, op in nodes.items()}
         return cls(names, frozenset(flowing), frozenset(decided))
@@ -149,10 +122,11 @@ class _Shapes:
             if op.get_name() in seen:
                 continue
             seen.add(op.get_name())
-            weighted = weighted or (op.get_name() in self.decided and op.get_type_name() in _WEIGHTED)
+            row = operation(op.get_type_name())
+            weighted = weighted or (op.get_name() in self.decided and row.quantized and bool(row.weight_ports))
             for port, value in self._read(op):
                 other = value.get_node()
-                jumps = other.get_type_name() in _ROUNDINGS or not value.get_element_type().is_real()
+                jumps = operation(other.get_type_name()).rounds or not value.get_element_type().is_real()
                 if jumps or other.get_name() in self.decided:
                     pending.append(other)
                 elif other.get_type_name() != "Parameter":

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import openvino as ov
 
-from autoq.graph.operations import FLOAT_TYPES, unique_names
+from autoq.graph.operations import FLOAT_TYPES, operation, unique_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _is_constant_lookup(op: ov.Node) -> bool:
     if op.get_type_name() != "Gather":
         return False
     source = op.input_value(0).get_node()
-    while source.get_type_name() in {"Convert", "Reshape", "FakeQuantize"}:
+    while operation(source.get_type_name()).wraps_weight or source.get_type_name() == "FakeQuantize":
         source = source.input_value(0).get_node()
     is_float = op.input_value(0).get_element_type().get_type_name() in FLOAT_TYPES
     return source.get_type_name() == "Constant" and is_float

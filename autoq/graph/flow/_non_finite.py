@@ -13,12 +13,8 @@ import numpy as np
 import openvino as ov
 
 from autoq.graph.flow._flow import Flow
-from autoq.graph.operations import AGNOSTIC, ARITHMETIC, FLOAT_TYPES, QUANTIZABLE
+from autoq.graph.operations import FLOAT_TYPES, Family, Operation, operation
 
-# What takes the largest of several values gives a finite one where one of them is finite.
-_OF_LARGEST = frozenset({"MaxPool", "AdaptiveMaxPool", "ReduceMax"})
-# What they read they give, infinities too.
-_CARRIERS = (AGNOSTIC - _OF_LARGEST) | ARITHMETIC | {"Convert", "Select", "FakeQuantize", "FakeConvert"}
 # All bits of the exponent, which only NaN and infinity have.
 _EXPONENT = {"f16": np.uint16(0x7C00), "bf16": np.uint16(0x7F80)}
 # Numbers up to this stand for minus infinity in masks; where types of two bytes have their bits: -65504, -1e8.
@@ -46,13 +42,13 @@ def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dic
     bounded_above: set[str] = set()
     found: dict[str, str] = {}
     for name, op in flow.nodes.items():
-        kind = op.get_type_name()
+        kind, row = op.get_type_name(), operation(op.get_type_name())
         sources = [flow.name_of(value.get_node()) for value in op.input_values()]
         of_weight = {sources[port] for port in weighted.get(name, ()) if sources[port] in origin}
         read = [s for s in sources if s in origin and (origin[s] in infinite or s not in of_weight)]
         if not read:
             continue
-        if kind in _CARRIERS:
+        if _carries(row):
             origin[name] = origin[read[0]]
         if kind == "Pad" and sources[0] not in origin:
             # A quantizer goes up through it, past what it pads with.
@@ -62,9 +58,14 @@ def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dic
             found[name] = f"its weight {min(broken)!r} holds {what}"
         elif kind == "Maximum" and origin[read[0]] in lowest:
             continue
-        elif kind in QUANTIZABLE or (kind in _OF_LARGEST and not bounded_above.issuperset(read)):
+        elif row.quantized or (row.largest and not bounded_above.issuperset(read)):
             found[name] = f"may read the {what} of {origin[read[0]]!r}"
     return {name: reason for name, reason in found.items() if name in flow.type}
+
+
+def _carries(row: Operation) -> bool:
+    """Whether an operation gives what it reads, infinities too."""
+    return row.carries or (row.moves and not row.largest) or row.family is Family.ARITHMETIC
 
 
 def _is_mask(constant: ov.Node) -> bool:

@@ -11,9 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autoq.graph.flow._flow import Flow
-from autoq.graph.operations import ACTIVATIONS, ARITHMETIC, ELEMENTWISE, LINEAR
+from autoq.graph.operations import Family, of_family
 
 ANY: frozenset[str] = frozenset()
+LINEAR = of_family(Family.CONVOLUTION, Family.PRODUCT)
+ARITHMETIC = of_family(Family.ARITHMETIC)
+ELEMENTWISE = of_family(Family.ARITHMETIC, Family.ELEMENTWISE)
+ACTIVATIONS = of_family(Family.ACTIVATION)
 _BATCH_NORM = frozenset({"BatchNormInference"})
 _SHIFT = frozenset({"Add", "Subtract", "Multiply"})
 

@@ -14,7 +14,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.graph.operations import ACTIVATIONS, CONVOLUTIONS, ELEMENTWISE, Tensor
+from autoq.graph.operations import Samples, Tensor, operation
 
 
 class _Content(Enum):
@@ -26,63 +26,6 @@ class _Content(Enum):
 
 
 _Inputs = Mapping[int, _Content]
-
-# Element by element, over several inputs with broadcasting.
-_EACH = (
-    ELEMENTWISE
-    | ACTIVATIONS
-    | {
-        "Abs",
-        "Ceiling",
-        "Convert",
-        "Erf",
-        "Exp",
-        "FakeQuantize",
-        "Floor",
-        "Gelu",
-        "LogicalNot",
-        "Log",
-        "Mish",
-        "Mod",
-        "Negative",
-        "Power",
-        "Round",
-        "Select",
-        "Sign",
-        "SoftPlus",
-        "SoftSign",
-        "Sqrt",
-        "SquaredDifference",
-        "Tanh",
-    }
-)
-# Image by image: the first output alone, since positions of maxima are counted through all images.
-_IMAGES = CONVOLUTIONS | {
-    "AdaptiveAvgPool",
-    "AvgPool",
-    "BatchNormInference",
-    "DepthToSpace",
-    "GroupNormalization",
-    "MaxPool",
-    "SpaceToDepth",
-}
-# Values keep their order in memory: the shapes tell the rest.
-_RESHAPES = frozenset({"Reshape", "Squeeze", "Unsqueeze"})
-_SPLITS = frozenset({"Split", "VariadicSplit"})
-# Along axes that their second input names.
-_ALONG_GIVEN_AXES = _SPLITS | {
-    "MVN",
-    "NormalizeL2",
-    "ReduceL1",
-    "ReduceL2",
-    "ReduceMax",
-    "ReduceMean",
-    "ReduceMin",
-    "ReduceProd",
-    "ReduceSum",
-}
-# Along the axis that is an attribute of theirs.
-_ALONG_AN_AXIS = frozenset({"Concat", "LogSoftmax", "Softmax"})
 
 
 def samples_apart(two: ov.Model, three: ov.Model, names: Mapping[str, ov.Node]) -> frozenset[Tensor]:
@@ -107,8 +50,9 @@ def samples_apart(two: ov.Model, three: ov.Model, names: Mapping[str, ov.Node]) 
         found = _content(op, inputs)
         if found is None:
             continue
+        splits = operation(op.get_type_name()).samples is Samples.SPLIT
         for port in range(op.get_output_size()):
-            told = (port == 0 or op.get_type_name() in _SPLITS) and _has_grown(fewer.output(port), op.output(port))
+            told = (port == 0 or splits) and _has_grown(fewer.output(port), op.output(port))
             content[op.get_name(), port] = _Content.MIXTURE if found is _Content.SAMPLES and not told else found
     return frozenset(
         Tensor(name, port)
@@ -144,8 +88,8 @@ def _content(op: ov.Node, inputs: _Inputs) -> _Content | None:
     shape_given = kind == "Reshape" and inputs.get(1) is _Content.COUNT
     samples_only = not kinds - {_Content.SAMPLES} or (shape_given and inputs[0] is _Content.SAMPLES)
     ranks_known = all(value.get_partial_shape().rank.is_static for value in op.input_values())
-    rule = _RULES.get(kind)
-    known = samples_only and ranks_known and rule is not None and rule(op, inputs)
+    samples = operation(kind).samples
+    known = samples_only and ranks_known and samples is not None and _RULES[samples](op, inputs)
     return _Content.SAMPLES if known else _Content.MIXTURE
 
 
@@ -230,13 +174,14 @@ def _constant(op: ov.Node, port: int) -> NDArray[np.int64] | None:
     return np.asarray(node.data, np.int64) if node.get_type_name() == "Constant" else None
 
 
-_RULES: Mapping[str, Callable[[ov.Node, _Inputs], bool]] = {
-    **dict.fromkeys(_EACH, _each),
-    **dict.fromkeys(_IMAGES, _first_input_alone),
-    **dict.fromkeys(_RESHAPES, _reshape),
-    **dict.fromkeys(_ALONG_GIVEN_AXES, _along_given_axes),
-    **dict.fromkeys(_ALONG_AN_AXIS, _along_an_axis),
-    "Gather": _gather,
-    "MatMul": _mat_mul,
-    "Transpose": _transpose,
+_RULES: Mapping[Samples, Callable[[ov.Node, _Inputs], bool]] = {
+    Samples.EACH: _each,
+    Samples.IMAGES: _first_input_alone,
+    Samples.ORDER: _reshape,
+    Samples.GIVEN_AXES: _along_given_axes,
+    Samples.SPLIT: _along_given_axes,
+    Samples.OWN_AXIS: _along_an_axis,
+    Samples.LOOKUP: _gather,
+    Samples.PRODUCT: _mat_mul,
+    Samples.TRANSPOSE: _transpose,
 }

@@ -42,15 +42,14 @@ from openvino.passes import ConstantFolding
 from openvino.passes import Manager as Passes
 
 from autoq.graph.operations import (
-    FAKES,
     FLOAT_TYPES,
     HALF_TYPES,
     NARROW_TYPES,
-    WEIGHT_PORTS,
     compute_in_single,
     float_constant,
     made_names,
     name_by_place,
+    operation,
 )
 
 # What OpenVINO's folding looks for on an operation that is not to be folded; Python has no function that puts it there.
@@ -58,22 +57,8 @@ _KEEP = "DisableConstantFolding_0"
 # What is on operations when it is done.
 _TRACES = (_KEEP, "can_be_folded", "requires_precision_conversion_0")
 
-_MOVES = frozenset(
-    {
-        "Concat",
-        "Gather",
-        "Reshape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "StridedSlice",
-        "Transpose",
-        "Unsqueeze",
-        "VariadicSplit",
-    }
-)
-# Never folded, whatever they read.
-_STANDING = FAKES | {"Result", "Assign", "ReadValue", "If", "Loop", "TensorIterator", "RandomUniform", "Multinomial"}
+# Never folded, whatever they read; nor are quantizers, and what has bodies.
+_STANDING = frozenset({"Result", "Assign", "ReadValue", "RandomUniform", "Multinomial"})
 
 _LARGE_BYTES = 2**20
 _MOST_GROWTH = 2
@@ -111,7 +96,7 @@ def bodies(op: ov.Node) -> Iterator[ov.Model]:
     kind = op.get_type_name()
     if kind == "If":
         yield from (op.get_function(branch) for branch in (0, 1))
-    elif kind in {"Loop", "TensorIterator"}:
+    elif operation(kind).has_bodies:
         yield op.get_function()
 
 
@@ -162,11 +147,17 @@ def _kept(model: ov.Model, released: Collection[str]) -> Iterator[ov.Node]:
     """Operations that are not folded, by themselves or with what they read."""
     order = model.get_ordered_ops()
     for op in order:
-        if op.get_type_name() in FAKES or (_lengthens(op) and op.get_name() not in released):
+        if operation(op.get_type_name()).quantizer or (_lengthens(op) and op.get_name() not in released):
             yield op  # cases 5 and 6
         elif op.get_type_name() == "ReadValue" and op.get_input_size():
             yield op.input_value(0).get_node()  # case 7
     yield from _large(order)  # case 8
+
+
+def _is_standing(op: ov.Node) -> bool:
+    kind = op.get_type_name()
+    row = operation(kind)
+    return kind in _STANDING or row.quantizer or row.has_bodies
 
 
 def _lengthens(op: ov.Node) -> bool:
@@ -186,7 +177,7 @@ def _large(order: Sequence[ov.Node]) -> Iterator[ov.Node]:
             made_of[op.get_name()] = _bytes(op)
         elif op.get_type_name() == "ShapeOf" and op.get_input_partial_shape(0).is_static:
             made_of[op.get_name()] = 0
-        elif sources and op.get_type_name() not in _STANDING and all(source in made_of for source in sources):
+        elif sources and not _is_standing(op) and all(source in made_of for source in sources):
             made_of[op.get_name()] = sum(made_of[source] for source in sources)
     large: set[str] = set()
     for op in reversed(order):
@@ -195,7 +186,7 @@ def _large(order: Sequence[ov.Node]) -> Iterator[ov.Node]:
             continue
         readers = [(t.get_node(), t.get_index()) for output in op.outputs() for t in output.get_target_inputs()]
         is_stored = any(reader.get_name() not in made_of or reader.get_name() in large for reader, _ in readers)
-        is_weight = any(port in WEIGHT_PORTS.get(reader.get_type_name(), ()) for reader, port in readers)
+        is_weight = any(port in operation(reader.get_type_name()).weight_ports for reader, port in readers)
         if name in made_of and is_stored and not is_weight:
             large.add(name)
             yield op
@@ -241,11 +232,12 @@ def _move_above_convert(model: ov.Model) -> set[str] | None:
             continue
         made = halves | moved | computed
         known = all(source.get_name() in made or source.get_type_name() == "Constant" for source in sources)
-        if op.get_type_name() in _STANDING or not known or made.isdisjoint(names):
+        if _is_standing(op) or not known or made.isdisjoint(names):
             continue
         data = range(len(names)) if op.get_type_name() == "Concat" else range(1)
         types = {(sources[port].get_input_element_type(0), sources[port].get_element_type()) for port in data}
-        if op.get_type_name() in _MOVES and len(types) == 1 and all(names[port] in halves | moved for port in data):
+        moves = operation(op.get_type_name()).moves_constants
+        if moves and len(types) == 1 and all(names[port] in halves | moved for port in data):
             moved |= _moved(op, data)
             continue
         computed.add(op.get_name())

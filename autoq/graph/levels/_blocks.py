@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autoq.graph.flow import LARGEST_BLOCK, Flow, sequential_subgraphs
-from autoq.graph.operations import ELEMENTWISE, QuantizationGraph, QuantizerGroup
+from autoq.graph.operations import QuantizationGraph, QuantizerGroup, operation
 
 Block = tuple[QuantizerGroup, ...]
 Shape = tuple[str, ...]
@@ -27,7 +27,7 @@ def blocks(flow: Flow, graph: QuantizationGraph) -> tuple[Block, ...]:
 
     def shape(block: Block) -> Shape:
         types = tuple(flow.type[group.name] for group in block)
-        return tuple(type_ for type_ in types if type_ not in ELEMENTWISE) or types
+        return tuple(type_ for type_ in types if not operation(type_).is_elementwise) or types
 
     found = sequential_subgraphs(flow, graph.groups)
     found = _like_others(found, [shape(block) for block in found])

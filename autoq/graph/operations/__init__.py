@@ -1,34 +1,13 @@
 """Operations: their tables, names, types and scopes."""
 
+from autoq.graph.operations._element_types import FLOAT_TYPES, HALF_TYPES, NARROW_TYPES
 from autoq.graph.operations._float_types import array_type, float_constant, with_float_ends
 from autoq.graph.operations._lengths import has_given_lengths
 from autoq.graph.operations._names import given_names, made_names, name_by_place, unique_names
+from autoq.graph.operations._operation import Family, Operation, Samples
+from autoq.graph.operations._operations import OPERATIONS, of_family, operation
 from autoq.graph.operations._scope import IgnoredScope, Subgraph
 from autoq.graph.operations._single import compute_in_single
-from autoq.graph.operations._tables import (
-    ACTIVATIONS,
-    AGNOSTIC,
-    ARITHMETIC,
-    CONVOLUTIONS,
-    ELEMENTWISE,
-    FAKES,
-    FLOAT_TYPES,
-    FP8_PORTS,
-    HALF_TYPES,
-    LINEAR,
-    NARROW_TYPES,
-    NON_NEGATIVE,
-    POST_PROCESSING,
-    QUANTIZABLE,
-    QUANTIZED_PORTS,
-    READERS_THAT_UNIFY,
-    STATE_PORTS,
-    SYMMETRIC,
-    TRANSFORMER_FLOAT,
-    WEIGHT_CHANNEL_AXES,
-    WEIGHT_PORTS,
-    WEIGHT_WRAPPERS,
-)
 from autoq.graph.operations._types import (
     BodyKey,
     Decision,
@@ -41,34 +20,19 @@ from autoq.graph.operations._types import (
 )
 
 __all__ = [
-    "ACTIVATIONS",
-    "AGNOSTIC",
-    "ARITHMETIC",
-    "CONVOLUTIONS",
-    "ELEMENTWISE",
-    "FAKES",
     "FLOAT_TYPES",
-    "FP8_PORTS",
     "HALF_TYPES",
-    "LINEAR",
     "NARROW_TYPES",
-    "NON_NEGATIVE",
-    "POST_PROCESSING",
-    "QUANTIZABLE",
-    "QUANTIZED_PORTS",
-    "READERS_THAT_UNIFY",
-    "STATE_PORTS",
-    "SYMMETRIC",
-    "TRANSFORMER_FLOAT",
-    "WEIGHT_CHANNEL_AXES",
-    "WEIGHT_PORTS",
-    "WEIGHT_WRAPPERS",
+    "OPERATIONS",
     "BodyKey",
     "Decision",
+    "Family",
     "IgnoredScope",
+    "Operation",
     "QuantizationGraph",
     "QuantizerGroup",
     "QuantizerSite",
+    "Samples",
     "SiteKind",
     "Subgraph",
     "Tensor",
@@ -80,6 +44,8 @@ __all__ = [
     "has_given_lengths",
     "made_names",
     "name_by_place",
+    "of_family",
+    "operation",
     "unique_names",
     "with_float_ends",
 ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import openvino as ov
 
-# Operations over sequences, and the input that holds the lengths.
-_LENGTHS = {"LSTMSequence": 3, "GRUSequence": 2, "RNNSequence": 2}
+from autoq.graph.operations._operations import operation
 
 
 def has_given_lengths(model: ov.Model) -> bool:
@@ -13,7 +12,8 @@ def has_given_lengths(model: ov.Model) -> bool:
 
     What such a layer gives past the length of a sequence is up to the device, and not the same where shapes are open.
     """
-    told = [op.input_value(_LENGTHS[kind]) for op in model.get_ops() if (kind := op.get_type_name()) in _LENGTHS]
+    ports = [(op, operation(op.get_type_name()).length_port) for op in model.get_ops()]
+    told = [op.input_value(port) for op, port in ports if port is not None]
     waiting, seen = [value.get_node() for value in told], set[str]()
     while waiting:
         node = waiting.pop()

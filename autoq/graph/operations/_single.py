@@ -18,7 +18,10 @@ from __future__ import annotations
 import openvino as ov
 from openvino import opset13 as ops
 
-_BOUND = frozenset({"Result", "Assign", "If", "Loop", "TensorIterator"})
+from autoq.graph.operations._operations import operation
+
+# Beside what has bodies.
+_BOUND = frozenset({"Result", "Assign"})
 
 
 def compute_in_single(model: ov.Model, other: ov.Type) -> bool:
@@ -37,7 +40,7 @@ def compute_in_single(model: ov.Model, other: ov.Type) -> bool:
     read = {op.get_name(): [value.get_element_type() for value in op.input_values()] for op in order}
     for op in order:
         kind = op.get_type_name()
-        if kind in _BOUND:
+        if kind in _BOUND or operation(kind).has_bodies:
             for port, wanted in enumerate(read[op.get_name()]):
                 _give(op.input(port), wanted, other)
         elif kind == "Convert" and op.get_element_type() in {other, ov.Type.f32}:

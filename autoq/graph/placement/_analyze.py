@@ -11,8 +11,6 @@ import openvino as ov
 from autoq.core import ModelType, Precision, Preset, TargetDevice
 from autoq.graph.flow import FUSED, Flow, bodies_of, check_scope, find
 from autoq.graph.operations import (
-    FP8_PORTS,
-    QUANTIZED_PORTS,
     BodyKey,
     IgnoredScope,
     QuantizationGraph,
@@ -119,7 +117,7 @@ def analyze_presets(
             floats,
             depthwise,
             preset=preset,
-            ports=QUANTIZED_PORTS if Precision.parse(mode).is_integer else FP8_PORTS,
+            numbers=Precision.parse(mode).kind,
             quantize_outputs=quantize_outputs,
         )
         placed = [p for p in map(not_yet_quantized, placed) if p.edges and not is_dequantized(flow, p.edges[0].source)]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from autoq.graph.flow import Flow, Match
-from autoq.graph.operations import AGNOSTIC, QUANTIZABLE, BodyKey, Decision, QuantizerGroup
+from autoq.graph.operations import BodyKey, Decision, QuantizerGroup, operation
 
 _SILENT = frozenset({"Parameter", "Result", "Constant"})
-
-_CONTAINERS = frozenset({"If", "Loop", "TensorIterator"})
 
 
 def explain(
@@ -33,7 +31,7 @@ def explain(
     inside = {op: match for match in fused for op in match.ops[1:]}
 
     def reason(name: str, kind: str) -> str:
-        match = inside.get(name)
+        match, row = inside.get(name), operation(kind)
         rules = (
             (match, match and f"runs fused into {match.ops[0]!r} ({match.pattern.name})"),
             (name in floats, floats.get(name)),
@@ -41,9 +39,9 @@ def explain(
             (kind == "FakeQuantize", "is a quantizer of the model's own"),
             (name not in flow.type, "computes a shape or a constant"),
             (name in containers, "what is inside of it is quantized"),
-            (kind in _CONTAINERS, "nothing inside of it can be quantized"),
-            (kind in AGNOSTIC, "only moves values: quantizers pass through it"),
-            (kind not in QUANTIZABLE, f"{kind} has no int8 kernel"),
+            (row.has_bodies, "nothing inside of it can be quantized"),
+            (row.moves, "only moves values: quantizers pass through it"),
+            (not row.quantized, f"{kind} has no int8 kernel"),
             (not any(edge.is_float for edge in flow.in_edges.get(name, ())), "has no float input"),
             (True, "a quantizer here would serve no int8 kernel"),
         )

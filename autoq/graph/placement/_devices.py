@@ -11,17 +11,15 @@ from collections.abc import Iterable
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph.flow import Flow, Pattern
-from autoq.graph.operations import CONVOLUTIONS, TRANSFORMER_FLOAT
+from autoq.graph.operations import operation
 from autoq.graph.placement._placement import Placed
 
-_PRODUCERS = CONVOLUTIONS | {"MatMul"}
 
-
-def float_types(model_type: ModelType | None, device: TargetDevice) -> frozenset[str]:
-    """Types of operations that stay in float in a family of models on a device."""
-    if model_type is not ModelType.TRANSFORMER:
-        return frozenset()
-    return TRANSFORMER_FLOAT - {"Multiply"} if device is TargetDevice.CPU_SPR else TRANSFORMER_FLOAT
+def stays_in_float(kind: str, model_type: ModelType | None, device: TargetDevice) -> bool:
+    """Whether operations of a type stay in float in a family of models on a device."""
+    if model_type is not ModelType.TRANSFORMER or (kind == "Multiply" and device is TargetDevice.CPU_SPR):
+        return False
+    return operation(kind).float_in_transformer
 
 
 def on_device(patterns: Iterable[Pattern], device: TargetDevice) -> list[Pattern]:
@@ -67,7 +65,7 @@ def _follows_producer(flow: Flow, name: str) -> bool:
         if len(above) != 1:
             return False
         (name,) = above
-        if flow.type[name] in _PRODUCERS:
+        if operation(flow.type[name]).sums_products:
             return True
 
 

@@ -8,8 +8,8 @@ import openvino as ov
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph.flow import IGNORED, IGNORED_IN_TRANSFORMER, Flow, find, reads_non_finite
-from autoq.graph.operations import POST_PROCESSING, STATE_PORTS, IgnoredScope
-from autoq.graph.placement._devices import float_types, on_device
+from autoq.graph.operations import IgnoredScope, operation
+from autoq.graph.placement._devices import on_device, stays_in_float
 
 
 def left_in_float(
@@ -49,15 +49,14 @@ def left_in_float(
     for name in flow.names:
         if flow.type[name] == "GRUSequence" and flow.nodes[name].get_attributes().get("linear_before_reset"):
             floats.setdefault(name, "a GRUSequence with linear_before_reset has no int8 kernel")
-        if flow.type[name] in STATE_PORTS and not _starts_from_constants(flow.nodes[name]):
+        if operation(flow.type[name]).state_ports and not _starts_from_constants(flow.nodes[name]):
             floats.setdefault(name, f"an integer {flow.type[name]} would round its state on the grid of its input")
         if is_dequantized(flow, name):
             floats.setdefault(name, "dequantizes values that the model already quantizes")
     for name in _post_processing(flow, weighted):
         floats.setdefault(name, "stays in float as part of the post-processing of detections")
-    types = float_types(model_type, device)
     for name in flow.names:
-        if flow.type[name] in types:
+        if stays_in_float(flow.type[name], model_type, device):
             floats.setdefault(name, f"{flow.type[name]} stays in float in a transformer")
     return floats
 
@@ -68,14 +67,14 @@ def _starts_from_constants(op: ov.Node) -> bool:
     The integer kernels of OpenVINO 2026.4 read input and state with one scale: where the first state is given or
     computed, they lose most of it. Of constant states nothing is left to dequantize, and no such kernel is chosen.
     """
-    sources = [op.input_value(port).get_node() for port in STATE_PORTS[op.get_type_name()]]
+    sources = [op.input_value(port).get_node() for port in operation(op.get_type_name()).state_ports]
     stored = [s.input_value(0).get_node() if s.get_type_name() == "Convert" else s for s in sources]
     return all(source.get_type_name() == "Constant" for source in stored)
 
 
 def is_dequantized(flow: Flow, name: str) -> bool:
     """A Subtract or Multiply by a constant, at the end of a chain from integers that the model itself rounded to."""
-    while flow.type[name] in {"Subtract", "Multiply"} and len(flow.in_edges[name]) == 1:
+    while operation(flow.type[name]).dequantizes and len(flow.in_edges[name]) == 1:
         name = flow.in_edges[name][0].source
         if flow.type[name] == "Convert":
             edge = flow.in_edges[name][0]
@@ -93,7 +92,7 @@ def _post_processing(flow: Flow, weighted: Collection[str]) -> set[str]:
     tail = _walk(
         [name for output in outputs for name in unweighted(flow.producers[output])], flow.producers, unweighted
     )
-    markers = [name for name in tail if flow.type[name] in POST_PROCESSING]
+    markers = [name for name in tail if operation(flow.type[name]).post_processing]
     above = _walk(markers, flow.producers, unweighted)
     below = _walk(markers, flow.readers, unweighted) & tail
     return above | below

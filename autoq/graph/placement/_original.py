@@ -10,7 +10,7 @@ from openvino import opset13 as ops
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph.flow import bodies_of, set_body
-from autoq.graph.operations import FAKES, QuantizationGraph, unique_names
+from autoq.graph.operations import QuantizationGraph, operation, unique_names
 from autoq.graph.placement._analyze import analyze
 from autoq.graph.placement._standing import dequantized
 
@@ -49,7 +49,7 @@ def _without_quantizers(model: ov.Model) -> ov.Model:
         set_body(nodes[body.op], body.branch, _without_quantizers(body.model))
     # From the outputs up, so that of a chain that dequantizes the end is met first.
     for node in reversed(clone.get_ordered_ops()):
-        if node.get_type_name() in FAKES or _smooths(node):
+        if operation(node.get_type_name()).quantizer or _smooths(node):
             _replace(node, node.input_value(0))
         elif (stored := dequantized(node)) is not None:
             _replace(node, _float_source(node, stored))

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from autoq.core import Preset
+from autoq.core import NumberKind, Preset
 from autoq.graph.flow import Edge, Flow, Match
-from autoq.graph.operations import AGNOSTIC, ELEMENTWISE, QUANTIZABLE, READERS_THAT_UNIFY, SYMMETRIC
+from autoq.graph.operations import operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def place(
     depthwise: frozenset[str],
     *,
     preset: Preset,
-    ports: Mapping[str, tuple[int, ...]],
+    numbers: NumberKind,
     quantize_outputs: bool,
 ) -> list[Placed]:
     """Places the activation quantizers of a model.
@@ -97,7 +97,7 @@ def place(
         floats: Operations that stay in float.
         depthwise: Convolutions whose input may have a range per channel.
         preset: Scheme of the quantizers, where an operation does not prescribe one.
-        ports: Input ports that ask for quantizers, by type; every float one of other types.
+        numbers: What is quantized to: operations may ask for other quantizers to integers than to other numbers.
         quantize_outputs: Whether the model's outputs ask for quantizers too.
 
     Returns:
@@ -109,10 +109,9 @@ def place(
         if blocks.head[name] != name:
             continue
         _settle(flow, blocks, floats, depthwise, name, pending, placed)
-        if name not in floats and (
-            flow.type[name] in QUANTIZABLE or (quantize_outputs and flow.type[name] == "Result")
-        ):
-            _ask(flow, depthwise, name, pending, preset, ports.get(flow.type[name]))
+        asks = operation(flow.type[name]).quantized or (quantize_outputs and flow.type[name] == "Result")
+        if name not in floats and asks:
+            _ask(flow, depthwise, name, pending, preset, numbers)
     kept = _needed(flow, placed)
     return sorted(kept, key=lambda p: (flow.order[p.edges[0].source], p.edges[0].target, p.edges[0].target_port))
 
@@ -128,11 +127,12 @@ def _ask(
     name: str,
     pending: dict[Edge, Quantizer],
     preset: Preset,
-    ports: tuple[int, ...] | None,
+    numbers: NumberKind,
 ) -> None:
     """Puts a new quantizer on every float input of an operation that runs on quantized inputs."""
-    kind = flow.type[name]
-    quantizer = Quantizer(frozenset({name}), name in depthwise, kind in SYMMETRIC or preset is Preset.PERFORMANCE)
+    row = operation(flow.type[name])
+    ports = row.ports(numbers)
+    quantizer = Quantizer(frozenset({name}), name in depthwise, row.symmetric or preset is Preset.PERFORMANCE)
     for edge in flow.in_edges[name]:
         if edge.is_float and (ports is None or edge.target_port in ports):
             pending[edge] = quantizer
@@ -158,9 +158,9 @@ def _settle(
         return
     merged = _merge([pending[edge] for edge in edges])
     inputs = [edge for edge in flow.in_edges[name] if edge.is_float]
-    if flow.type[name] in AGNOSTIC and name not in floats and inputs:
+    if operation(flow.type[name]).moves and name not in floats and inputs:
         moved = replace(merged, moved=True)
-        unify = any(flow.type[sink] in READERS_THAT_UNIFY for sink in merged.sinks - depthwise)
+        unify = any(operation(flow.type[sink]).unifies for sink in merged.sinks - depthwise)
         if flow.type[name] == "Concat" and len(inputs) > 1 and unify:
             moved = replace(moved, per_channel=False, unified=merged.unified | {name})
         pending.update(dict.fromkeys(inputs, moved))
@@ -188,6 +188,6 @@ def _needed(flow: Flow, placed: list[Placed]) -> list[Placed]:
         if len(p.quantizer.sinks) != 1 or p.quantizer.moved:
             return False
         (sink,) = p.quantizer.sinks
-        return flow.type[sink] in ELEMENTWISE and sum(edge.is_float for edge in flow.in_edges[sink]) == 1
+        return operation(flow.type[sink]).is_elementwise and sum(edge.is_float for edge in flow.in_edges[sink]) == 1
 
     return [p for p in placed if not idle(p)]

@@ -10,7 +10,7 @@ import openvino as ov
 
 from autoq.core import ModelType
 from autoq.graph.flow import Components, Flow
-from autoq.graph.operations import AGNOSTIC, NON_NEGATIVE, SYMMETRIC, QuantizerSite, SiteKind, Tensor
+from autoq.graph.operations import QuantizerSite, SiteKind, Tensor, operation
 from autoq.graph.placement._placement import Blocks, Placed
 from autoq.graph.placement._weights import channel_axes, reads_quantized_table
 
@@ -96,7 +96,7 @@ def activation_sites(
         weighted: Operations with a constant weight.
     """
     placed = list(placed)
-    symmetric = {name for name in flow.names if flow.type[name] in SYMMETRIC}
+    symmetric = {name for name in flow.names if operation(flow.type[name]).symmetric}
     if model_type is ModelType.TRANSFORMER:
         symmetric |= {name for name in flow.names if flow.type[name] == "MatMul" and name not in weighted}
     shared = _shared_ranges(placed)
@@ -136,11 +136,11 @@ def _shared_ranges(placed: Iterable[Placed]) -> dict[str, str]:
 
 def _is_non_negative(flow: Flow, name: str) -> bool:
     """Whether an output cannot be negative, as its producer's type says, seen through operations that move values."""
-    while flow.type[name] in AGNOSTIC - {"Pad", "Concat"} and len(flow.in_edges[name]) == 1:
+    while (row := operation(flow.type[name])).moves and not row.brings and len(flow.in_edges[name]) == 1:
         name = flow.in_edges[name][0].source
     if flow.type[name] == "Clamp":
         return float(flow.nodes[name].get_attributes()["min"]) >= 0
-    return flow.type[name] in NON_NEGATIVE
+    return row.non_negative
 
 
 def _first_convolutions(flow: Flow, weighted: Collection[str]) -> set[str]:

@@ -10,20 +10,14 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino.helpers import unpack_data
 
+from autoq.core import NumberKind
 from autoq.graph.operations import (
-    AGNOSTIC,
-    FAKES,
     FLOAT_TYPES,
     NARROW_TYPES,
-    QUANTIZABLE,
-    QUANTIZED_PORTS,
-    WEIGHT_PORTS,
-    WEIGHT_WRAPPERS,
+    operation,
     unique_names,
 )
 from autoq.graph.placement._weights import stored_constant
-
-_SCALING = frozenset({"Multiply", "Subtract"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +61,15 @@ def standing_quantizers(model: ov.Model) -> dict[str, tuple[OperandQuantizer, ..
     varying = varying_ops(nodes)
     found = {}
     for name, node in nodes.items():
-        kind = node.get_type_name()
-        if kind not in QUANTIZABLE | WEIGHT_PORTS.keys():
+        row = operation(node.get_type_name())
+        if not row.quantized and not row.weight_ports:
             continue
         operands = []
-        for port in QUANTIZED_PORTS.get(kind, range(node.get_input_size())):
+        for port in row.ports(NumberKind.INT) or range(node.get_input_size()):
             value = node.input_value(port)
             source = name_of[str(value.get_node().get_name())]
-            is_weight = source not in varying and port in WEIGHT_PORTS.get(kind, ())
-            is_data = source in varying and kind in QUANTIZABLE
+            is_weight = source not in varying and port in row.weight_ports
+            is_data = source in varying and row.quantized
             if value.get_element_type().get_type_name() in FLOAT_TYPES and (is_data or is_weight):
                 quantizer = _above(value, varying, name_of)
                 operands.append(
@@ -103,7 +97,7 @@ def dequantized(node: ov.Node) -> ov.Output | None:
         Integers, or floating point numbers of 8 bits or fewer, that are stored, or that the model itself rounded to;
         None where no such chain ends here.
     """
-    while node.get_type_name() in _SCALING:
+    while operation(node.get_type_name()).dequantizes:
         if stored_constant(node.input_value(1)) is None:
             return None
         node = node.input_value(0).get_node()
@@ -117,10 +111,10 @@ def dequantized(node: ov.Node) -> ov.Output | None:
 def _above(value: ov.Output, varying: set[str], name_of: Mapping[str, str]) -> ov.Node | None:
     """The quantizer whose numbers a value consists of, seen through operations that only move values."""
     node = value.get_node()
-    kind = node.get_type_name()
-    if kind in FAKES or dequantized(node) is not None:
+    kind, row = node.get_type_name(), operation(node.get_type_name())
+    if row.quantizer or dequantized(node) is not None:
         return node
-    if kind not in AGNOSTIC | WEIGHT_WRAPPERS:
+    if not row.moves and not row.wraps_weight:
         return None
     read = [v for v in node.input_values() if v.get_element_type().get_type_name() in FLOAT_TYPES]
     moved = [v for v in read if kind == "Concat" or name_of[str(v.get_node().get_name())] in varying] or read[:1]
@@ -157,7 +151,7 @@ def _dequantization(node: ov.Node) -> StandingQuantizer:
     kind = stored.get_element_type()
     middle = 0 if kind.is_signed() else 2 ** (kind.bitwidth - 1)
     shifted = False
-    while node.get_type_name() in _SCALING:
+    while operation(node.get_type_name()).dequantizes:
         constant = _constant(node.input_value(1))
         assert constant is not None  # noqa: S101  # dequantized() says so
         channels = max(channels, constant.size)

@@ -9,14 +9,11 @@ import openvino as ov
 
 from autoq.graph.flow import Flow, is_finite
 from autoq.graph.operations import (
-    CONVOLUTIONS,
     FLOAT_TYPES,
-    WEIGHT_CHANNEL_AXES,
-    WEIGHT_PORTS,
-    WEIGHT_WRAPPERS,
     QuantizerSite,
     Tensor,
     WeightedLayer,
+    operation,
 )
 
 
@@ -26,7 +23,7 @@ def weight_ports(flow: Flow, name: str) -> tuple[int, ...]:
     A constant that is already quantized (integers, or behind a FakeQuantize) is no weight to quantize.
     """
     op = flow.nodes[name]
-    ports = WEIGHT_PORTS.get(op.get_type_name(), ())
+    ports = operation(op.get_type_name()).weight_ports
     return tuple(port for port in ports if port < len(op.inputs()) and _is_float_constant(op.input_value(port)))
 
 
@@ -47,16 +44,16 @@ def _is_float_constant(output: ov.Output) -> bool:
 def stored_constant(output: ov.Output) -> ov.Node | None:
     """The Constant that a value is, behind what only wraps it; None where it is something else."""
     node = output.get_node()
-    while node.get_type_name() in WEIGHT_WRAPPERS:
+    while operation(node.get_type_name()).wraps_weight:
         node = node.input_value(0).get_node()
     return node if node.get_type_name() == "Constant" else None
 
 
 def channel_axes(op: ov.Node, port: int) -> tuple[int, ...]:
     """Axes of a weight that have a limit of their own each: all of MatMul's but the one that is summed over."""
-    kind = op.get_type_name()
-    if kind != "MatMul":
-        return WEIGHT_CHANNEL_AXES[kind]
+    axes = operation(op.get_type_name()).channel_axes
+    if axes is not None:
+        return axes
     rank = len(op.input_value(port).get_partial_shape())
     if rank == 1:
         return ()
@@ -89,16 +86,13 @@ def alignable_pairs(flow: Flow, layers: Iterable[WeightedLayer]) -> tuple[tuple[
     """
     layers = tuple(layers)
     readers = Counter(layer.weight for layer in layers)
-    first = {
-        layer.output: layer
-        for layer in layers
-        if layer.type in {"Convolution", "GroupConvolution"} and readers[layer.weight] == 1
-    }
+    first = {layer.output: layer for layer in layers if operation(layer.type).aligns and readers[layer.weight] == 1}
     return tuple(
         (first[layer.input], layer)
         for layer in layers
         if layer.input in first
-        and layer.type == "Convolution"
+        and operation(layer.type).aligns
+        and operation(layer.type).dense
         and readers[layer.weight] == 1
         and len(flow.out_edges[layer.input.producer]) == 1
         and _neither_pads_nor_skips(flow.nodes[layer.op])
@@ -116,7 +110,7 @@ def _weighted_layer(flow: Flow, name: str, site: str, port: int) -> WeightedLaye
     """None where the operation is not a convolution or MatMul of one activation."""
     op = flow.nodes[name]
     kind = op.get_type_name()
-    if kind not in CONVOLUTIONS and kind != "MatMul":
+    if not operation(kind).sums_products:
         return None
     data = [edge for edge in flow.in_edges[name] if edge.target_port != port]
     if len(data) != 1:
