@@ -3,6 +3,7 @@
 import json
 import socket
 from contextlib import nullcontext
+from dataclasses import replace
 
 import mlflow
 import numpy as np
@@ -41,9 +42,9 @@ def uri(store):
     return store
 
 
-def track(uri, records, *, earlier=(), finish=True, export=None, files=None):
+def track(uri, records, *, earlier=(), finish=True, export=None, files=None, info=INFO):
     observer = MlflowObserver(uri, "autoq", export=export)
-    observer.on_start(INFO, list(earlier))
+    observer.on_start(info, list(earlier))
     told = list(earlier)
     for made in records:
         told.append(made)
@@ -96,6 +97,22 @@ def test_what_a_search_comes_to_is_on_its_parent(uri):
     assert parent.data.params["choose"] == "fastest"
 
 
+def test_what_the_closing_session_measured_takes_the_place_of_what_the_search_did(uri):
+    observer = MlflowObserver(uri, "autoq")
+    observer.on_start(INFO, [])
+    for place, made in enumerate(RECORDS):
+        observer.on_trial(made, ParetoFront(RECORDS[: place + 1]))
+    again = [*RECORDS[:1], record(1, 0.005, 0.25, origin="int8", remeasured=True), *RECORDS[2:]]
+    observer.on_finish(again, ParetoFront(again), None)
+    client = MlflowClient(uri)
+    _, children = runs(client, observer)
+    metrics = children[1].data.metrics
+    assert (metrics["speedup"], metrics["accuracy_drop"]) == (4.0, 0.005)
+    before, after = client.get_metric_history(children[1].info.run_id, "speedup")
+    assert (before.value, after.value) == (2.0, 4.0)
+    assert len(client.get_metric_history(children[2].info.run_id, "speedup")) == 1
+
+
 def test_a_killed_search_goes_on_in_its_own_parent(uri):
     track(uri, RECORDS[:2], finish=False)
     # Trial 2 ended after the store was last written to; the search knows it from its own study.
@@ -135,7 +152,8 @@ def test_the_users_own_run_is_left_alone(uri, tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_members_of_the_front_are_models_that_predict(uri, capfd):
-    client, observer = track(uri, RECORDS[:3], export=lambda made, path: save_candidate(conv_net(), made, path))
+    info = replace(INFO, device="HETERO:CPU")
+    client, observer = track(uri, RECORDS[:3], export=lambda n, path: save_candidate(conv_net(), n, path), info=info)
     said = capfd.readouterr()
     assert said.out == said.err == ""
     found = client.search_logged_models([observer.experiment_id])
@@ -144,12 +162,15 @@ def test_members_of_the_front_are_models_that_predict(uri, capfd):
     mlflow.set_tracking_uri(uri)
     try:
         served = mlflow.pyfunc.load_model(found[0].model_uri)
+        with pytest.raises(RuntimeError, match="NOWHERE"):
+            mlflow.pyfunc.load_model(found[0].model_uri, model_config={"device": "NOWHERE"})
     finally:
         mlflow.set_tracking_uri(None)
     x = images(1)
     expected = ov.Core().compile_model(conv_net(), "CPU")(x)[0]  # at the device's default precision, as it is served
     np.testing.assert_allclose(served.predict(x)["logits"], expected, atol=1e-5)
     np.testing.assert_allclose(served.predict({"image": x})["logits"], expected, atol=1e-5)
+    assert served.model_config == {"device": "HETERO:CPU"}
     schema = served.metadata.signature
     assert schema.inputs.input_names() == ["image"]
     assert schema.outputs.input_names() == ["logits"]

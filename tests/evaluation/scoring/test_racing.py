@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from autoq.core import Estimate
 from autoq.evaluation.candidate import Contest, Evaluation
@@ -159,3 +160,28 @@ def test_every_beginning_of_the_order_has_the_true_share_of_each_score(total):
     for stop in (total // 16, total // 3, total // 2, total):
         if stop:
             assert reference[order[:stop]].sum() == pytest.approx(reference.mean() * stop, abs=6)
+
+
+# Of 512 items it is looked at 32, 64, 96, 128, 192 and 256, and each look has a sixth of the error that is allowed.
+@pytest.mark.parametrize(
+    ("end", "confidence", "beyond", "outcome"),
+    [("high", 0.95, 1.01, Outcome.FEASIBLE), ("low", 0.99, 0.99, Outcome.INFEASIBLE)],
+)
+def test_each_look_has_its_share_of_the_error(end, confidence, beyond, outcome):
+    losses = np.random.default_rng(3).normal(0.02, 0.01, 32)
+    arm = stats.t.ppf(1 - (1 - confidence) / 6, 31) * losses.std(ddof=1) / np.sqrt(32) * np.sqrt((512 - 32) / 511)
+    bound = losses.mean() + (arm if end == "high" else -arm)
+    for factor in (beyond, 2 - beyond):
+        race = Race(lambda items: 0.5 - losses, np.full(512, 0.5), np.arange(512), bound * factor)
+        assert race.run(share=1 / 16) is (outcome if factor == beyond else None)
+
+
+# That it keeps the budget is proven at the first look. The drop of n of 4096 items has the standard deviation
+# spread * budget * sqrt((4096 - n) / 4095 / n): a tenth of the budget or less at these numbers first.
+@pytest.mark.parametrize(("spread", "scored"), [(0.5, 256), (2.0, 512), (4.0, 1536), (6.0, 2048), (12.0, 4096)])
+def test_what_is_behind_is_scored_until_its_drop_is_known_to_a_tenth_of_the_budget(spread, scored):
+    rival = Evaluation(Accuracy(0.9, Estimate(-1, -1, -1), 1, np.empty(0)), latency_of(0.1), 0, ExecutionReport(()), {})
+    losses = np.tile([spread * BUDGET, -spread * BUDGET], 2048)
+    race = Contest(BUDGET, [rival]).race(lambda items: 0.5 - losses[items], np.full(4096, 0.5), np.arange(4096))
+    Contest(BUDGET, [rival]).compete(race, lambda _: latency_of(0.5))
+    assert len(race.scores) == scored

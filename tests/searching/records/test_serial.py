@@ -2,9 +2,12 @@ import dataclasses
 import json
 
 import pytest
-from records import record
+from records import evaluation, record
 
 from autoq.searching.records import TrialState, record_from_dict, record_to_dict
+
+MEASURED = evaluation()
+DISTURBED = dataclasses.replace(MEASURED, latency=dataclasses.replace(MEASURED.latency, disturbed=True))
 
 
 @pytest.mark.parametrize(
@@ -12,6 +15,8 @@ from autoq.searching.records import TrialState, record_from_dict, record_to_dict
     [
         record(3),
         record(4, state=TrialState.FAILED, evaluation=None, error="the device refused"),
+        record(5, evaluation=DISTURBED),
+        record(6, feasible=False, remeasured=True),
     ],
 )
 def test_a_record_survives_json(original):
