@@ -35,10 +35,10 @@ def brief_timing():
 
     Small networks take microseconds, and how exactly those are known is tested with the timer alone.
     """
-    from autoq.api.searches import _session, _shares
+    from autoq.api.searches import _prepare, _shares
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_session, "_TIMING_S", 0.05)
+        patch.setattr(_prepare, "_TIMING_S", 0.05)
         patch.setattr(_shares, "FINALIST_S", 0.1)
         yield
 

@@ -122,17 +122,17 @@ def search_table(**given: Any) -> autoq.SearchResult:
     """A network whose plans were all measured once: no device, and many trials in a short time."""
     from _courses import table_of
 
-    from autoq.api.searches import _search
+    from autoq.api.searches import _prepare
+    from autoq.api.searches._session import SearchSession
     from autoq.searching.recorded._table_doubles import stand_in
 
     table = table_of(TABLE)
 
-    def problem_of(*arguments: Any) -> Any:
-        *_, open_tracking = arguments
-        open_tracking()
+    def problem_of(session: SearchSession) -> Any:
+        session.open_tracking()
         return recorded_problem(table)
 
-    _search.problem_of = problem_of
+    _prepare.problem_of = problem_of
     inputs = np.zeros((4, 1), np.float32)
     return autoq.search(
         stand_in(),

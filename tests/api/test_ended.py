@@ -10,7 +10,7 @@ from networks import conv_net, images, run
 
 import autoq
 from autoq.api import SearchResult
-from autoq.api.searches import _search
+from autoq.api.searches import _prepare
 from autoq.api.searches._ended import _is_spent
 from autoq.searching.loop import Clock
 
@@ -44,7 +44,7 @@ def ended(tmp_path_factory):
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Whoever prepares a search calibrates and measures."""
-    monkeypatch.setattr(_search, "problem_of", lambda *_: pytest.fail("prepared once more"))
+    monkeypatch.setattr(_prepare, "problem_of", lambda *_: pytest.fail("prepared once more"))
 
 
 class Watcher:
@@ -110,7 +110,7 @@ def test_files_that_are_gone_are_written_again(ended, unmeasured):
 @pytest.mark.slow
 def test_another_choice_of_the_same_trials_needs_no_measurement(tmp_path, monkeypatch):
     before = search(tmp_path, holdout=False, n_trials=4)
-    monkeypatch.setattr(_search, "problem_of", lambda *_: pytest.fail("prepared once more"))
+    monkeypatch.setattr(_prepare, "problem_of", lambda *_: pytest.fail("prepared once more"))
     again = search(tmp_path, holdout=False, n_trials=4, choose="smallest")
     assert again.info.choose == "smallest"
     assert [record.number for record in again.front] == [record.number for record in before.front]
@@ -127,7 +127,7 @@ def test_another_choice_of_the_same_trials_needs_no_measurement(tmp_path, monkey
 def test_a_study_in_a_storage_of_its_own_needs_no_folder(tmp_path, monkeypatch):
     given = {"storage": f"sqlite:///{tmp_path / 'study.db'}", "name": "mine", "n_trials": 2}
     before = search(None, **given)
-    monkeypatch.setattr(_search, "problem_of", lambda *_: pytest.fail("prepared once more"))
+    monkeypatch.setattr(_prepare, "problem_of", lambda *_: pytest.fail("prepared once more"))
     again = search(None, **given)
     assert again.ended_before
     assert again.verdict == before.verdict
@@ -166,7 +166,7 @@ def test_a_damaged_note_of_its_end_is_made_again(tmp_path):
 @pytest.mark.slow
 def test_one_that_was_interrupted_has_not_ended(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("autoq.api.searches._ending.close", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("autoq.api.searches._conclude.close", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         assert search(tmp_path, n_trials=2).interrupted
     assert not search(tmp_path, n_trials=2).ended_before
 

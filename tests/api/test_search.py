@@ -28,7 +28,7 @@ from autoq.core import (
     PlanError,
     QuantizationPlan,
 )
-from autoq.evaluation.candidate import Evaluator
+from autoq.evaluation.candidate import Evaluator, size_bytes
 from autoq.searching.records import TrialState
 
 CALIBRATION = images(24, seed=1)
@@ -111,7 +111,7 @@ def test_a_fifth_of_many_pairs_is_held_out_by_itself(tmp_path):
 def test_limits_and_a_choice():
     result = search(max_latency="200%", max_size="90%", n_trials=4, isolate=False)
     assert result.info.choose == "accurate"
-    float_size = autoq.evaluation.size_bytes(conv_net())
+    float_size = size_bytes(conv_net())
     assert result.info.limits.max_size_bytes == int(0.9 * float_size)
     float_ms = result.info.float_latency.baseline_p50_ms
     assert result.info.limits.max_latency_ms == pytest.approx(2 * float_ms)
@@ -162,7 +162,7 @@ def test_to_pandas_has_a_row_per_trial(finished):
 
 
 def test_run_again_it_gives_its_result_and_measures_nothing(finished, monkeypatch):
-    monkeypatch.setattr("autoq.api.searches._search.problem_of", lambda *_: pytest.fail("prepared once more"))
+    monkeypatch.setattr("autoq.api.searches._prepare.problem_of", lambda *_: pytest.fail("prepared once more"))
     again = search(out=finished.folder, max_drop=0.2, holdout=(X[:40], Y[:40]))
     assert again.ended_before
     assert (again.verdict, again.holdout_verdict) == (finished.verdict, finished.holdout_verdict)

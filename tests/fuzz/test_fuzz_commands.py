@@ -16,7 +16,7 @@ from fuzz_verdict import PASSWORD, deadline, each, inputs
 from hypothesis import strategies as st
 from networks import conv_net, images
 
-from autoq.api.searches import _search
+from autoq.api.searches import _prepare
 from autoq.cli import main
 from autoq.cli._main import cli
 from autoq.core import AutoqError, printable
@@ -70,7 +70,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def stop(*_: Any) -> None:
         raise StopError("the search would start")
 
-    monkeypatch.setattr(_search, "problem_of", stop)
+    monkeypatch.setattr(_prepare, "problem_of", stop)
     # The server of the experiment's storage is not there, and never will be.
     monkeypatch.setattr(_patience, "LONGEST_WAIT_S", 0.0)
     inside = tmp_path / "inside"

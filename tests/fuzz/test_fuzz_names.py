@@ -19,7 +19,7 @@ from rich.console import Console
 
 import autoq
 from autoq.api import RunFolder, SearchResult
-from autoq.api.searches import _search
+from autoq.api.searches import _prepare
 from autoq.cli._show import print_table
 from autoq.config import load_scope, scope_as_yaml
 from autoq.core import AutoqError, Precision, QuantizationPlan, printable
@@ -65,7 +65,7 @@ def test_a_search_called_anything(count: int, tmp_path: Path, monkeypatch: pytes
         titles.append(asked.title)
         raise StopError("the search would start")
 
-    monkeypatch.setattr(_search, "problem_of", stop)
+    monkeypatch.setattr(_prepare, "problem_of", stop)
 
     def judge(name: str) -> None:
         asked = {"calibration": data, "validation": (data, np.zeros(4, int)), "metric": "accuracy"}

@@ -15,7 +15,7 @@ from networks import conv_net
 import autoq
 from autoq.api.measuring._budget import absolute_drop, latency_amount, size_amount
 from autoq.api.quantizing._settings import Settings
-from autoq.api.searches._asked import check_budget
+from autoq.api.searches._arguments import check_budget
 from autoq.core import AutoqError, QuantizationPlan, QuantizerScheme, RangeEstimator, Recipe
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import IgnoredScope
@@ -189,12 +189,12 @@ class StopError(AutoqError):
 @inputs(4, 300)
 def test_arguments_of_a_search(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All are checked before anything is run."""
-    from autoq.api.searches import _search
+    from autoq.api.searches import _prepare
 
     def stop(*_: Any) -> None:
         raise StopError("the search would start")
 
-    monkeypatch.setattr(_search, "problem_of", stop)
+    monkeypatch.setattr(_prepare, "problem_of", stop)
     model, data = conv_net(), np.zeros((4, 3, 8, 8), np.float32)
     asked = {"calibration": data, "validation": (data, np.zeros(4, int)), "metric": "accuracy"}
 

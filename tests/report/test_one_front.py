@@ -129,12 +129,12 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from networks import conv_net, images, run
-from autoq.api.searches import _session
+from autoq.api.searches import _prepare
 from autoq.api.searches import _shares
 import autoq
 
 if __name__ == "__main__":
-    _session._TIMING_S, _shares.FINALIST_S = 0.05, 0.1
+    _prepare._TIMING_S, _shares.FINALIST_S = 0.05, 0.1
     x = images(120, seed=2)
     y = run(conv_net(batch=120), x).argmax(axis=1)
     autoq.search(

@@ -15,7 +15,7 @@ from autoq.api.measuring._metric import one_metric
 from autoq.api.quantizing._calibrated import calibrate, calibration_inputs
 from autoq.api.quantizing._control import Control
 from autoq.api.quantizing._settings import QuantizeOptions, Settings
-from autoq.api.searches._asked import check_budget
+from autoq.api.searches._arguments import check_budget
 from autoq.calibration import Needs
 from autoq.core import (
     ConfigError,

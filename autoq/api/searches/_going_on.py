@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from autoq._stopping import Stopped, is_command
-from autoq.api.results._folder import RunFolder
 from autoq.api.results._result import SearchResult
+from autoq.api.searches._request import SearchRequest
 
 
 @dataclass
@@ -23,33 +23,33 @@ class Ending:
     interrupted: bool = False
 
     def of(self, result: SearchResult) -> SearchResult:
-        """The result, whose ending this is from then on."""
+        """Notes how the search of this result ended, and gives the result back."""
         self.interrupted = result.interrupted
         return result
 
 
 @contextmanager
-def going_on(folder: RunFolder | None, storage: str | None, name: str, *, shown: bool) -> Iterator[Ending]:
-    """Says at the end of a search that was stopped how it goes on, but for a command's, which does so itself.
+def going_on(request: SearchRequest) -> Iterator[Ending]:
+    """Says at the end of a search that was stopped how it goes on; a command does so itself.
+
+    Nothing is said to a user who wants to see nothing, unless another one asked the process to end.
 
     Args:
-        folder: Of the search.
-        storage: Of its study, as the user gave it.
-        name: Of its study.
-        shown: Whether the user wants to see anything; who asked the process to end may not be the user.
+        request: Of the search.
     """
     ending = Ending()
     try:
         yield ending
     except KeyboardInterrupt as error:
-        if (shown or isinstance(error, Stopped)) and not is_command():
-            _say(_sentence(folder, storage, name))
+        if (request.progress or isinstance(error, Stopped)) and not is_command():
+            _say(_sentence(request))
         raise
-    if ending.interrupted and shown and not is_command():
-        _say(_sentence(folder, storage, name))
+    if ending.interrupted and request.progress and not is_command():
+        _say(_sentence(request))
 
 
-def _sentence(folder: RunFolder | None, storage: str | None, name: str) -> str:
+def _sentence(request: SearchRequest) -> str:
+    folder, storage, name = request.folder, request.storage, request.title
     if folder is None and storage is None:
         return "The search was stopped; it would go on later if it had an `out` or a `storage`."
     given = [] if folder is None else [f"out={str(folder.path)!r}"]

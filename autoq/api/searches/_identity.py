@@ -9,52 +9,62 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from autoq.api.searches._asked import Asked
+from autoq.api.searches._request import SearchRequest
 from autoq.core import digest_of
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.scoring import ValidationSet
 from autoq.searching.space import SearchSpace
 from autoq.searching.study import as_digest
 
+# The study keeps how many samples an earlier session had time to calibrate and to score on, where it had not all.
+SAMPLES = "samples"
 # Samples whose inputs are looked at, evenly spread; of data that lie in memory, the labels of as many more.
 _MOST_READ = 512
 _MOST_HELD = 20_000
 
 
 def study_identity(
-    asked: Asked, *, digests: Mapping[str, str], space: SearchSpace, samples: int, float_mean: float, hardware: str
+    request: SearchRequest,
+    *,
+    digests: Mapping[str, str],
+    space: SearchSpace,
+    samples: int,
+    float_mean: float,
+    hardware: str,
 ) -> dict[str, Any]:
     """What must be the same for trials of two sessions to be comparable, as JSON values by what they are called.
 
     Args:
-        asked: Of the search.
+        request: Of the search.
         digests: Of the model and of the calibration data.
         space: As searched on the device.
         samples: That models are scored on.
         float_mean: Mean score of the float model.
         hardware: Fingerprint of the machine.
     """
-    code = "the metric's code" if asked.evaluate is None else "the evaluate function's code"
+    code = "the metric's code" if request.evaluate is None else "the evaluate function's code"
     return {
         **{name: as_digest(digest) for name, digest in digests.items()},
         "OpenVINO": ov.get_version(),
-        "model_type": None if asked.model_type is None else str(asked.model_type),
-        "target_device": str(asked.target_device),
+        "model_type": None if request.model_type is None else str(request.model_type),
+        "target_device": str(request.target_device),
         "space": space.to_dict(),
-        "metric": asked.metric_name,
-        code: as_digest(digest_of(asked.scored_by)),
+        "metric": request.metric_name,
+        code: as_digest(digest_of(request.scored_by)),
         "validation samples": samples,
-        **_data("the labels", "the validation inputs", asked.validation, asked),
-        **_data("the labels of the held-out data", "the held-out inputs", asked.held_out, asked),
-        **asked.wanted.identity(float_mean),
-        "device": asked.runtime.device,
-        "runtime": _plain_runtime(asked.runtime),
-        "the timing sample": None if asked.sample is None else as_digest(digest_of(asked.sample)),
+        **_data("the labels", "the validation inputs", request.validation, request),
+        **_data("the labels of the held-out data", "the held-out inputs", request.held_out, request),
+        **request.wanted.identity(float_mean),
+        "device": request.runtime.device,
+        "runtime": _plain_runtime(request.runtime),
+        "the timing sample": None if request.sample is None else as_digest(digest_of(request.sample)),
         "hardware": hardware,
     }
 
 
-def _data(labels: str, inputs: str, data: Any, asked: Asked) -> dict[str, Any]:  # pairs, or what a function takes
+def _data(
+    labels: str, inputs: str, data: Any, request: SearchRequest
+) -> dict[str, Any]:  # pairs, or what a function takes
     """Digests of labels and inputs; both are in one, where only the user's function knows which is which."""
     if data is None:
         return {labels: None, inputs: None}
@@ -62,7 +72,7 @@ def _data(labels: str, inputs: str, data: Any, asked: Asked) -> dict[str, Any]: 
         items = data if isinstance(data, Sequence) else list(data) if hasattr(data, "__len__") else [data]
         return {labels: as_digest(digest_of([digest_of(items[n]) for n in _spread(len(items), _MOST_READ)]))}
     looked_at = set(_spread(len(data), _MOST_READ))
-    read = _spread(len(data), _MOST_HELD) if asked.in_memory else sorted(looked_at)
+    read = _spread(len(data), _MOST_HELD) if request.in_memory else sorted(looked_at)
     targets, feeds = [], []
     for number in read:
         feed, target = data[number]

@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autoq._stopping import HeldStack, held, stoppable
+from autoq._stopping import HeldStack, stoppable
 from autoq.api.measuring._metric import one_metric
-from autoq.api.results._best_so_far import BestSoFar
 from autoq.api.results._folder import RunFolder
-from autoq.api.results._inputs import check_run_inputs
 from autoq.api.results._result import SearchResult
-from autoq.api.results._scores import ScoreKeeper
-from autoq.api.searches._advance import imported_in_advance
-from autoq.api.searches._asked import Asked, check_budget, check_texts, runtime_of, title_of
-from autoq.api.searches._ended import ended_before, forget_end, note_end, told_again
-from autoq.api.searches._ending import concluded, published, trials_of
+from autoq.api.searches._arguments import check_budget, check_texts, runtime_of, title_of
+from autoq.api.searches._conclude import conclude_search
+from autoq.api.searches._ended import ended_before, tell_again
+from autoq.api.searches._explore import explore_search
 from autoq.api.searches._going_on import going_on
 from autoq.api.searches._held_out import labelled
-from autoq.api.searches._observing import SHORT_S, OpenedLate, needed_later, tables, trackers
-from autoq.api.searches._places import taken
-from autoq.api.searches._session import info_of, problem_of, study_of
-from autoq.api.searches._shares import budget_of
+from autoq.api.searches._prepare import prepare_search
+from autoq.api.searches._request import SearchRequest
+from autoq.api.searches._session import SearchSession
 from autoq.api.searches._wanted import Wanted
 from autoq.calibration import as_inputs
 from autoq.core import ModelType, ResetState, TargetDevice
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import AnyMetric
 from autoq.graph import read_model
-from autoq.searching.loop import Audience, Clock, likely_trials, settle_level
+from autoq.searching.loop import Clock
 from autoq.searching.shown import SearchObserver
 from autoq.searching.space import SearchSpace
 from autoq.searching.study import quiet_optuna
@@ -155,9 +150,10 @@ def search(
     inputs = as_inputs(network, calibration, most=max(searched.subset_sizes))
     in_order = settings.reset_state is ResetState.NEVER
     pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None, in_order=in_order)
-    asked = Asked(
+    request = SearchRequest(
         network=network,
         source=str(Path(model).absolute()) if isinstance(model, str | os.PathLike) else None,
+        brought=(model, calibration, validation, holdout, sample),
         inputs=inputs,
         validation=pairs,
         held_out=held_out,
@@ -177,64 +173,19 @@ def search(
         isolate=isolate,
         seed=seed,
         title=name or title_of(model, network, folder),
+        folder=folder,
+        storage=storage,
+        tracking_uri=tracking_uri,
+        experiment=experiment,
+        progress=progress,
+        observers=observers,
     )
-
-    with stoppable(), going_on(folder, storage, asked.title, shown=progress) as ending, HeldStack() as stack:
+    with stoppable(), going_on(request) as ending, HeldStack() as stack:
         stack.enter_context(quiet_optuna())
-        folder, kept_in = taken(stack, folder, storage, asked.title)
-        check_run_inputs(folder, model, calibration, validation, holdout, sample)
-        keeper = ScoreKeeper(None if folder is None else folder.scores)
-        ended = ended_before(asked, folder, kept_in, keeper)
-        so_far = [] if folder is None or ended is not None else [BestSoFar(folder)]
-        audience = Audience([keeper, *so_far, *observers, *tables(stack, lambda: result.table, progress=progress)])
-        imported = imported_in_advance(*needed_later(tracking_uri, folder)) if clock.is_limited else _nothing
-
-        def opened() -> Iterator[SearchObserver]:
-            imported()
-            return trackers(
-                stack,
-                tracking_uri=tracking_uri,
-                experiment=experiment,
-                build=lambda record: result.candidate(record.number).model,
-                figures=lambda: result.figures,
-                table=lambda: result.table,
-                clock=clock,
-            )
-
-        def open_tracking() -> None:
-            """Beside the imports that statistics are collected with; in a short search, int8 comes before."""
-            with held():
-                for tracker in [OpenedLate(opened)] if clock.seconds < SHORT_S else opened():
-                    audience.join(tracker)
-
+        session = SearchSession.opened(stack, request)
+        ended = ended_before(session)
         if ended is not None:
-            result = ended
-            return ending.of(told_again(ended, folder, audience, opened))
-        problem = problem_of(asked, folder, kept_in, stack, audience.on_stage, open_tracking)
-        if folder is not None:
-            folder.keep_float_model(network, problem.digest)
-        study = study_of(asked, problem, kept_in)
-        forget_end(study)
-        budget = budget_of(asked, problem, wanted.limits(problem, study))
-        likely = likely_trials(budget.n_trials, budget.trials_s, problem.evaluator.float_seconds)
-        problem = settle_level(problem, study, likely)
-        info = info_of(asked, problem, study, budget)
-        explored = trials_of(asked, problem, study, budget, info, audience, keeper)
-        result = SearchResult(
-            info=info,
-            records=keeper.attach(study.records()),
-            build=lambda record: problem.builder.build(record.plan),
-            probes=None if explored.knowledge is None else explored.knowledge.probes,
-            interrupted=explored.interrupted,
-            folder=None if folder is None else folder.path,
-        )
-        result = concluded(
-            asked, problem, study, budget, result, explored=explored, audience=audience, keep=keeper.keep
-        )
-        result = replace(result, shortened=tuple(clock.shortened))
-        note_end(asked, study, result)
-        return ending.of(published(result, folder, audience))
-
-
-def _nothing() -> None:
-    """There is nothing to wait for."""
+            return ending.of(tell_again(session, ended))
+        prepared = prepare_search(session)
+        explored = explore_search(prepared)
+        return ending.of(conclude_search(prepared, explored))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autoq.api.searches._asked import Asked
 from autoq.api.searches._held_out import scoring_seconds
+from autoq.api.searches._request import SearchRequest
 from autoq.evaluation.scoring import item_count
 from autoq.searching.loop import MOST_FINALISTS, Budget, Clock, Problem
 from autoq.searching.records import Limits, TrialRecord
@@ -24,23 +24,23 @@ _HELD_OUT_KEPT = 0.1
 _FILES_SHARE, _FILES_S = 0.1, 5.0
 
 
-def budget_of(asked: Asked, problem: Problem, limits: Limits) -> Budget:
+def budget_of(request: SearchRequest, problem: Problem, limits: Limits) -> Budget:
     """When the trials of a search stop, and what is acceptable."""
-    clock = asked.clock
+    clock = request.clock
     held_out_s = (
-        0.0 if asked.held_out is None else 2 * _held_out_share(asked, problem) * problem.evaluator.float_seconds
+        0.0 if request.held_out is None else 2 * _held_out_share(request, problem) * problem.evaluator.float_seconds
     )
     return Budget(
-        n_trials=trials_asked(asked),
+        n_trials=trials_asked(request),
         clock=clock,
         ending_s=clock.part(CLOSING_SHARE) + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
         limits=limits,
     )
 
 
-def trials_asked(asked: Asked) -> int | None:
+def trials_asked(request: SearchRequest) -> int | None:
     """Candidates to measure, where a user gives no budget too; None is no limit."""
-    return asked.n_trials if asked.n_trials is not None or asked.clock.is_limited else DEFAULT_TRIALS
+    return request.n_trials if request.n_trials is not None or request.clock.is_limited else DEFAULT_TRIALS
 
 
 def files_s(clock: Clock) -> float:
@@ -71,7 +71,7 @@ def closing_seconds(
     return left - min(scoring_seconds(records, item_count(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
 
 
-def _held_out_share(asked: Asked, problem: Problem) -> float:
+def _held_out_share(request: SearchRequest, problem: Problem) -> float:
     """How many times the samples of a trial the held-out ones are; once, where nobody can tell."""
-    held_out, scored = item_count(asked.held_out), problem.evaluator.float_accuracy.n
+    held_out, scored = item_count(request.held_out), problem.evaluator.float_accuracy.n
     return held_out / scored if held_out and scored else 1.0

@@ -6,7 +6,6 @@ import openvino.opset13 as ops
 import pytest
 from networks import conv_net, images, token_net
 
-import autoq
 from autoq.api import profile, quantize
 from autoq.core import ConfigError, DataError, Precision, QuantizationPlan
 from autoq.evaluation.device import RuntimeConfig
@@ -127,7 +126,7 @@ def test_time_that_the_execution_graph_does_not_know_is_not_lost(monkeypatch):
     clock = execution.KernelClock(MODEL, RuntimeConfig())
     clock.run({"image": IMAGES[:1]}, 3)
     known = clock.layers()
-    monkeypatch.setattr(execution, "execution_report", lambda compiled, model: autoq.evaluation.ExecutionReport(()))
+    monkeypatch.setattr(execution, "execution_report", lambda compiled, model: execution.ExecutionReport(()))
     unknown = clock.layers()
     assert unknown
     assert sum(ms for _, ms in unknown) == pytest.approx(sum(ms for _, ms in known))

@@ -1,0 +1,81 @@
+"""The arguments of a search: each is checked, and read as what it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+
+from autoq.api.results._folder import RunFolder
+from autoq.core import ConfigError, ResetState, is_number, mapping_of, printable, quoted, whole_number
+from autoq.evaluation.device import RuntimeConfig
+
+# 31 years are the longest budget: the system refuses to wait for a time that is much longer.
+_LONGEST_S = 1e9
+# Characters of the name of a study or an experiment; Optuna and MLflow keep a few more.
+_LONGEST_NAME = 400
+
+
+def check_budget(n_trials: int | None = None, **seconds: float | None) -> None:
+    """Checks that what is given of a budget is a number above 0.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    if n_trials is not None:
+        whole_number(n_trials, "n_trials", least=1, error=ConfigError)
+    for key, value in seconds.items():
+        if value is not None and not (is_number(value) and 0 < value <= _LONGEST_S):
+            msg = f"{key} is {quoted(value)}: it must be above 0, in seconds."
+            raise ConfigError(msg)
+
+
+def check_texts(seed: int, names: Mapping[str, str | None], **given: object) -> None:
+    """Checks that a seed is a number, and that what names something is a text, where it is given.
+
+    Args:
+        seed: Of a search.
+        names: What people will look for by its name, which databases keep and terminals show.
+        given: Other texts.
+
+    Raises:
+        ConfigError: One is not; or a name is of spaces alone, too long, or has characters that cannot be printed.
+    """
+    whole_number(seed, "seed", least=0, error=ConfigError)
+    for key, value in {**names, **given}.items():
+        if value is not None and not isinstance(value, str):
+            msg = f"{key} is {quoted(value)}: it must be a text."
+            raise ConfigError(msg)
+    for key, name in names.items():
+        if name and (not name.strip() or printable(name) != name):
+            msg = f"{key} is {quoted(name)}: it must have characters that can be seen, and no others but spaces."
+            raise ConfigError(msg)
+        if name and len(name) > _LONGEST_NAME:
+            msg = f"{key} is {quoted(name)}: it has {len(name)} characters, of which it may have {_LONGEST_NAME}."
+            raise ConfigError(msg)
+
+
+def runtime_of(
+    runtime: RuntimeConfig | Mapping[str, Any] | None, device: str, reset_state: str | None
+) -> RuntimeConfig:
+    """How models are compiled and run, as a user gives it.
+
+    Raises:
+        ConfigError: A field is unknown, or its value makes no sense.
+    """
+    if not isinstance(runtime, RuntimeConfig):
+        runtime = RuntimeConfig.from_dict({"device": device, **mapping_of(runtime or {}, "runtime", ConfigError)})
+    return runtime if reset_state is None else replace(runtime, reset_state=ResetState.parse(reset_state))
+
+
+def title_of(model: object, network: ov.Model, folder: RunFolder | None) -> str:
+    """What a search is called where the user gives no name."""
+    if folder is not None:
+        name = folder.path.resolve().name
+    else:
+        name = Path(model).stem if isinstance(model, str | os.PathLike) else network.get_friendly_name()
+    return printable(name)[:_LONGEST_NAME].strip() or "search"

@@ -1,0 +1,102 @@
+"""What comes after the trials of a search. Whatever happens there, the result has what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from autoq.api.results._result import SearchResult
+from autoq.api.searches._ended import note_end
+from autoq.api.searches._held_out import score_front
+from autoq.api.searches._prepare import PreparedSearch
+from autoq.api.searches._publish import in_any_case, publish
+from autoq.api.searches._shares import closing_seconds, files_s
+from autoq.core import DeviceError
+from autoq.searching.loop import Explored, close
+from autoq.searching.sampler import prediction_error
+from autoq.searching.study import Study
+
+
+def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResult:
+    """Measures the best models together, scores them on held-out data, writes the result and tells all who watch.
+
+    1. The closing session measures the models of the front beside each other.
+    2. The front is scored on held-out data, where there are any.
+    3. The predictions of the sampler are compared with what was measured.
+
+    A search that was interrupted skips these three. If one of them fails, the result goes without it, with a warning.
+    """
+    session, problem, records = prepared.session, prepared.problem, prepared.study.records()
+    result = SearchResult(
+        info=prepared.info,
+        records=session.keeper.attach(records),
+        build=lambda record: problem.builder.build(record.plan),
+        probes=None if explored.knowledge is None else explored.knowledge.probes,
+        interrupted=explored.interrupted,
+        folder=None if session.folder is None else session.folder.path,
+    )
+    for part in () if result.interrupted else (_closed, _scored_on_held_out, _compared_with_predictions):
+        try:
+            result = part(prepared, explored, result)
+        except KeyboardInterrupt:
+            result = replace(result, interrupted=True)
+            break
+    result = replace(result, shortened=tuple(session.request.clock.shortened))
+    note_end(session.request, prepared.study, result)
+    return publish(session, result, session.folder)
+
+
+def _closed(prepared: PreparedSearch, _: Explored, result: SearchResult) -> SearchResult:
+    """With the models of the front measured together."""
+    session, study, budget = prepared.session, prepared.study, prepared.budget
+    with in_any_case("the closing session"), _unless_killed(study, "the closing session"):
+        seconds = closing_seconds(budget, result.records, session.request.held_out)
+        records = close(
+            prepared.problem, study, budget, result.records, seconds, session.audience.on_stage, session.keeper.keep
+        )
+        return replace(result, records=tuple(records))
+    return result
+
+
+def _scored_on_held_out(prepared: PreparedSearch, _: Explored, result: SearchResult) -> SearchResult:
+    """With the scores of the front on held-out data."""
+    session, clock = prepared.session, prepared.budget.clock
+    if session.request.held_out is None:
+        return result
+    with in_any_case("scoring on held-out data"), _unless_killed(prepared.study, "scoring on held-out data"):
+        scored = score_front(
+            prepared.problem,
+            result.front,
+            result.chosen,
+            session.request.held_out,
+            clock,
+            files_s(clock),
+            session.audience.on_stage,
+        )
+        return replace(result, holdout_front=scored)
+    return result
+
+
+def _compared_with_predictions(_: PreparedSearch, explored: Explored, result: SearchResult) -> SearchResult:
+    """With how well the sampler could have predicted the trials."""
+    if explored.knowledge is None:
+        return result
+    with in_any_case("telling how well trials were predicted"):
+        error = prediction_error(explored.problem.dimensions, explored.knowledge, result.records)
+        return replace(result, prediction_error=error)
+    return result
+
+
+@contextmanager
+def _unless_killed(study: Study, what: str) -> Iterator[None]:
+    """A block that follows the trials, unless the process was killed in it again and again.
+
+    Raises:
+        DeviceError: It was.
+    """
+    with study.attempt(what) as may_try:
+        if not may_try:
+            msg = "the process was killed four times while it went on"
+            raise DeviceError(msg)
+        yield
