@@ -39,11 +39,11 @@ class Metric:
 
 
 def _with_doubles() -> Metric:
-    from autoq.evaluation.candidate import _evaluator
+    from autoq.evaluation.candidate import _evaluator, _float_timer
 
-    if _evaluator.measure_latency is not _latency:
-        _evaluator.measure_latency = _latency
-        _evaluator.measure_latencies = lambda rows, *rest, **_: [_latency(row, *rest) for row in rows]
+    if _float_timer.measure_latency is not _latency:
+        _float_timer.measure_latency = _latency
+        _float_timer.measure_latencies = lambda rows, *rest, **_: [_latency(row, *rest) for row in rows]
         _evaluator.profile_model = _profiled_by(_evaluator.profile_model)
     return Metric()
 

@@ -55,11 +55,11 @@ def stranger(name: str, tmp_path: Path) -> Stranger:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Latencies are not what is tested here: bursts of a few inferences, of the fewest compilations, do."""
     monkeypatch.setattr("autoq.evaluation.latency._timed._SHORTEST_BURST_S", 1e-4)
-    monkeypatch.setattr("autoq.evaluation.candidate._evaluator._TWINS", 2)
-    monkeypatch.setattr("autoq.evaluation.candidate._evaluator._FEWEST_COMPILATIONS", 1)
-    monkeypatch.setattr("autoq.evaluation.candidate._evaluator._FINAL_HALF_WIDTH", 1.0)
+    monkeypatch.setattr("autoq.evaluation.candidate._float_timer._TWINS", 2)
+    monkeypatch.setattr("autoq.evaluation.candidate._float_timer._FEWEST_COMPILATIONS", 1)
+    monkeypatch.setattr("autoq.evaluation.candidate._float_timer._FINAL_HALF_WIDTH", 1.0)
     brief = functools.partial(measure_latency, target_half_width=1.0)
-    monkeypatch.setattr("autoq.evaluation.candidate._evaluator.measure_latency", brief)
+    monkeypatch.setattr("autoq.evaluation.candidate._float_timer.measure_latency", brief)
 
 
 def run(model: ov.Model, samples: Sequence[Any]) -> Outputs:

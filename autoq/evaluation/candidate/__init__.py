@@ -2,8 +2,9 @@
 
 from autoq.evaluation.candidate._candidate_evaluator import CandidateEvaluator, ModelRunner
 from autoq.evaluation.candidate._contest import Contest, raced_accuracy
-from autoq.evaluation.candidate._evaluation import Evaluation
-from autoq.evaluation.candidate._evaluator import Evaluator, Finalist, FloatResults, size_bytes
+from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
+from autoq.evaluation.candidate._evaluator import Evaluator, FloatResults
+from autoq.evaluation.candidate._size import size_bytes
 
 __all__ = [
     "CandidateEvaluator",

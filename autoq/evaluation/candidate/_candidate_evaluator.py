@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from autoq.calibration import Feed
 from autoq.core import QuantizationPlan, RuntimePrecision
 from autoq.evaluation.candidate._contest import Contest
-from autoq.evaluation.candidate._evaluation import Evaluation
-from autoq.evaluation.candidate._evaluator import Finalist
+from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import SwitchedRuns
 from autoq.evaluation.execution import Profile

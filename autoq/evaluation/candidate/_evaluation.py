@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autoq.core import brief_repr
+import openvino as ov
+
+from autoq.core import RuntimePrecision, brief_repr
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy
@@ -30,3 +32,18 @@ class Evaluation:
     runtime: Mapping[str, str]
 
     __repr__ = brief_repr
+
+
+@dataclass(frozen=True, slots=True)
+class Finalist:
+    """A candidate of the closing session, which measures it once more beside the others.
+
+    Attributes:
+        model: The candidate.
+        precision: What its float layers run in.
+        evaluation: What is known of it.
+    """
+
+    model: ov.Model
+    precision: RuntimePrecision
+    evaluation: Evaluation

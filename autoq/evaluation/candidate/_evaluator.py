@@ -1,4 +1,4 @@
-"""Scores and times candidates beside the float model, which is scored and pinned once."""
+"""Scores and times candidates beside the float model, which is scored and compiled once."""
 
 from __future__ import annotations
 
@@ -16,52 +16,26 @@ from numpy.typing import NDArray
 from autoq.calibration import Feed
 from autoq.core import Estimate, QuantizationPlan, RuntimePrecision
 from autoq.evaluation.candidate._contest import Contest, raced_accuracy
-from autoq.evaluation.candidate._evaluation import Evaluation
-from autoq.evaluation.device import Compiled, Outputs, RuntimeConfig
+from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
+from autoq.evaluation.candidate._float_timer import FloatTimer
+from autoq.evaluation.candidate._size import size_bytes
+from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, SwitchedRuns
 from autoq.evaluation.execution import Profile, execution_report, profile_model
-from autoq.evaluation.latency import (
-    Latency,
-    compilation_spread,
-    compilations_within,
-    measure_latencies,
-    measure_latency,
-    widened,
-)
+from autoq.evaluation.latency import Latency
 from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind
 from autoq.evaluation.scoring import (
     Accuracy,
     Outcome,
     Scorer,
     Scores,
-    TimerGate,
     ValidationFn,
     affordable_items,
     drawn_items,
     drop_between,
     racing_order,
 )
-from autoq.graph import QuantizationGraph, bodies
-
-# Pairs of compilations of the float model that tell how much compilations differ.
-_TWINS = 4
-_FEWEST_COMPILATIONS = 4
-_FINAL_HALF_WIDTH = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Finalist:
-    """A candidate that was measured in a contest, and is to be measured once more beside the others.
-
-    Attributes:
-        model: The candidate.
-        precision: What its float layers run in.
-        evaluation: What is known of it.
-    """
-
-    model: ov.Model
-    precision: RuntimePrecision
-    evaluation: Evaluation
+from autoq.graph import QuantizationGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +110,6 @@ class Evaluator:
         self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
         self._model = model
         self._sample = sample
-        self._max_latency_seconds = max_latency_seconds
         began = time.perf_counter()
         self._items = items if float_results is None else float_results.items
         if self._items is not None:
@@ -145,35 +118,26 @@ class Evaluator:
         self._held_out = None if holdout is None else scorer_of(holdout, kind=self._scorer.kind)
         self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
         self._order = racing_order(self._float_scores)
-        self._stage("compiling the float model")
-        self._baseline = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
+        self._timer = FloatTimer(model, runtime, sample, max_seconds=max_latency_seconds, stage=stage)
         scored_s = time.perf_counter() - began
-        self._stage("timing the float model")
-        first = time.perf_counter()
-        copy = runtime.with_precision(RuntimePrecision.DEFAULT).compile(model)
-        latency = self._briefly(copy)
-        timed_s = time.perf_counter() - first
-        self._gate = TimerGate(lambda: self._briefly(copy).ratio, latency.ratio)
         if float_results is not None:
-            self._compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
+            self._timer.start()
+            self._timer.compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
             self.float_seconds = float_results.seconds
             return
-        twin, compared = self._twins(model, until=began + patience_s)
-        self._compilation_sd = compilation_spread(compared, fewest=_TWINS)
-        if twin is None or time.perf_counter() > began + patience_s:
-            self.float_latency = widened(latency, self._compilation_sd)
-        else:
-            first = time.perf_counter()
-            self.float_latency = self._beside_baseline(twin)
-            timed_s = time.perf_counter() - first
+        self.float_latency, timed_s = self._timer.measure_float(until=began + patience_s)
         self.float_seconds = scored_s + timed_s
 
     @property
     def float_results(self) -> FloatResults:
         """What was measured of the float model."""
-        seconds, items = self.float_seconds, self._items
         return FloatResults(
-            self.float_accuracy, self.float_latency, self._compilation_sd, seconds, self._scorer.kind, items
+            accuracy=self.float_accuracy,
+            latency=self.float_latency,
+            compilation_sd=self._timer.compilation_sd,
+            seconds=self.float_seconds,
+            kind=self._scorer.kind,
+            items=self._items,
         )
 
     def evaluate(
@@ -204,7 +168,7 @@ class Evaluator:
             accuracy = self._accuracy(*score(None))
             marks.append(time.perf_counter())
             self._stage("timing the candidate")
-            latency = self._beside_baseline(compiled)
+            latency = self._timer.measure(compiled)
             marks.append(time.perf_counter())
         else:
             self._stage("scoring the candidate")
@@ -213,7 +177,7 @@ class Evaluator:
             def timed(briefly: bool) -> Latency:
                 marks.append(time.perf_counter())
                 self._stage("timing the candidate")
-                found = self._beside_baseline(compiled, briefly=briefly)
+                found = self._timer.measure(compiled, briefly=briefly)
                 marks.append(time.perf_counter())
                 self._stage("scoring the candidate")
                 return found
@@ -247,30 +211,9 @@ class Evaluator:
         """
         self._stage("scoring the finalists")
         accuracies = [self._whole(finalist) for finalist in finalists]
-        settings = [(f.model, self.runtime.with_precision(f.precision)) for f in finalists]
-        settings.append((self._model, self.runtime.with_precision(RuntimePrecision.DEFAULT)))
-        self._stage("compiling the finalists")
-        began = time.perf_counter()
-        *candidates, baselines = compilations_within(
-            [partial(runtime.compile, model) for model, runtime in settings],
-            max_seconds=max_seconds / 2,
-            size_bytes=sum(size_bytes(model) for model, _ in settings),
-            fewest=_FEWEST_COMPILATIONS,
-        )
-        self._stage("timing the finalists")
-        left_s = max_seconds - (time.perf_counter() - began)
-        trusted = self._gate.check()
-        latencies = measure_latencies(
-            candidates,
-            baselines,
-            self._sample,
-            max_seconds=min(left_s, max_seconds / 2),
-            target_half_width=_FINAL_HALF_WIDTH,
-            # Of large models there is one compilation each.
-            compilation_sd=self._compilation_sd,
-        )
+        latencies = self._timer.measure_together([(f.model, f.precision) for f in finalists], max_seconds)
         return [
-            replace(finalist.evaluation, accuracy=accuracy, latency=replace(latency, disturbed=not trusted))
+            replace(finalist.evaluation, accuracy=accuracy, latency=latency)
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
 
@@ -350,43 +293,3 @@ class Evaluator:
         return Accuracy(
             mean, drop_between((self._float_mean, self._float_scores), (mean, scores)), self.float_accuracy.n, scores
         )
-
-    def _twins(self, model: ov.Model, *, until: float) -> tuple[Compiled | None, list[Latency]]:
-        """The float model against copies of itself; the last of these, and what was measured.
-
-        It is the timer's own error on this machine, and how much a model's latency depends on where its memory happens
-        to lie.
-        """
-        runtime, last, found = self.runtime.with_precision(RuntimePrecision.DEFAULT), None, []
-        for index in range(_TWINS):
-            if time.perf_counter() > until:
-                break
-            twins = [runtime.compile(model) for _ in range(2)]
-            # What is compiled first finds other memory free; it is not always the same of the two.
-            last, other = twins if index % 2 == 0 else reversed(twins)
-            seconds = self._max_latency_seconds / _TWINS
-            found.append(measure_latency([last], [other], self._sample, max_seconds=seconds, seed=index))
-        return last, found
-
-    def _briefly(self, compiled: Compiled) -> Latency:
-        """The ratio of this compilation to that of the baseline."""
-        seconds = self._max_latency_seconds / _TWINS
-        return measure_latency([compiled], [self._baseline], self._sample, max_seconds=seconds)
-
-    def _beside_baseline(self, compiled: Compiled, *, briefly: bool = False) -> Latency:
-        trusted = briefly or self._gate.check()
-        latency = measure_latency(
-            [compiled],
-            [self._baseline],
-            self._sample,
-            max_seconds=0.0 if briefly else self._max_latency_seconds,
-            compilation_sd=self._compilation_sd,
-        )
-        return replace(latency, disturbed=not trusted)
-
-
-def size_bytes(model: ov.Model) -> int:
-    """Bytes of a model's constants, those of bodies included: what its weights take on disk."""
-    operations = model.get_ops()
-    own = sum(int(op.get_byte_size()) for op in operations if op.get_type_name() == "Constant")
-    return own + sum(size_bytes(body) for op in operations for body in bodies(op))

@@ -1,0 +1,177 @@
+"""Times models beside the float model, which is compiled once and stays as it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import openvino as ov
+
+from autoq.calibration import Feed
+from autoq.core import RuntimePrecision
+from autoq.evaluation.candidate._size import size_bytes
+from autoq.evaluation.device import Compiled, RuntimeConfig
+from autoq.evaluation.latency import (
+    Latency,
+    compilation_spread,
+    compilations_within,
+    measure_latencies,
+    measure_latency,
+    widened,
+)
+from autoq.evaluation.scoring import TimerGate
+
+# Pairs of compilations of the float model that tell how much compilations differ.
+_TWINS = 4
+_FEWEST_COMPILATIONS = 4
+_FINAL_HALF_WIDTH = 0.005
+
+
+class FloatTimer:
+    """Times models beside the float model at the device's default precision.
+
+    The float model is compiled when the timer is made, under the same settings as every candidate.
+
+    Args:
+        model: The float model.
+        runtime: Compile settings.
+        sample: Input to time with.
+        max_seconds: Cap on the timing of one model.
+        stage: Told what is done, as the rest of a sentence that starts with "while".
+
+    Attributes:
+        compilation_sd: Standard deviation of the logarithm of the latency ratio between compilations of the float
+            model. `measure_float` finds it.
+
+    Raises:
+        DeviceError: The device refuses the float model.
+    """
+
+    def __init__(
+        self,
+        model: ov.Model,
+        runtime: RuntimeConfig,
+        sample: Feed,
+        *,
+        max_seconds: float,
+        stage: Callable[[str], None],
+    ) -> None:
+        self._model, self._runtime, self._sample = model, runtime, sample
+        self._max_seconds, self._stage = max_seconds, stage
+        self.compilation_sd = 0.0
+        stage("compiling the float model")
+        self._baseline = self._compiled()
+        self._gate: TimerGate | None = None
+
+    def start(self) -> Latency:
+        """Times a copy of the float model briefly; later checks of the timer are compared with that."""
+        self._stage("timing the float model")
+        copy = self._compiled()
+        latency = self._briefly(copy)
+        self._gate = TimerGate(lambda: self._briefly(copy).ratio, latency.ratio)
+        return latency
+
+    def measure_float(self, *, until: float) -> tuple[Latency, float]:
+        """Times the float model beside itself, and finds out how much its compilations differ.
+
+        Args:
+            until: Moment of `time.perf_counter()`. Compilations are compared while it has not come; what takes longer
+                is known less well.
+
+        Returns:
+            The latency, and the seconds that timing one model takes.
+        """
+        began = time.perf_counter()
+        brief = self.start()
+        seconds = time.perf_counter() - began
+        twin, compared = self._twins(until=until)
+        self.compilation_sd = compilation_spread(compared, fewest=_TWINS)
+        if twin is None or time.perf_counter() > until:
+            return widened(brief, self.compilation_sd), seconds
+        began = time.perf_counter()
+        latency = self.measure(twin)
+        return latency, time.perf_counter() - began
+
+    def measure(self, compiled: Compiled, *, briefly: bool = False) -> Latency:
+        """Latency of a model beside the float model; `disturbed` where the timer fails its check.
+
+        Args:
+            compiled: The model.
+            briefly: Take the fewest bursts, and do not check the timer.
+        """
+        trusted = briefly or self._passes()
+        latency = measure_latency(
+            [compiled],
+            [self._baseline],
+            self._sample,
+            max_seconds=0.0 if briefly else self._max_seconds,
+            compilation_sd=self.compilation_sd,
+        )
+        return replace(latency, disturbed=not trusted)
+
+    def measure_together(
+        self, models: Sequence[tuple[ov.Model, RuntimePrecision]], max_seconds: float
+    ) -> list[Latency]:
+        """Latencies of models that are timed in turn, each compiled several times.
+
+        Args:
+            models: Each with the precision of its float layers.
+            max_seconds: Of compiling and timing, beyond what the fewest compilations and bursts take.
+
+        Raises:
+            DeviceError: The device refuses a model.
+        """
+        settings = [(model, self._runtime.with_precision(precision)) for model, precision in models]
+        settings.append((self._model, self._runtime.with_precision(RuntimePrecision.DEFAULT)))
+        self._stage("compiling the finalists")
+        began = time.perf_counter()
+        *candidates, baselines = compilations_within(
+            [partial(runtime.compile, model) for model, runtime in settings],
+            max_seconds=max_seconds / 2,
+            size_bytes=sum(size_bytes(model) for model, _ in settings),
+            fewest=_FEWEST_COMPILATIONS,
+        )
+        self._stage("timing the finalists")
+        left_s = max_seconds - (time.perf_counter() - began)
+        trusted = self._passes()
+        latencies = measure_latencies(
+            candidates,
+            baselines,
+            self._sample,
+            max_seconds=min(left_s, max_seconds / 2),
+            target_half_width=_FINAL_HALF_WIDTH,
+            # Large models are compiled once each.
+            compilation_sd=self.compilation_sd,
+        )
+        return [replace(latency, disturbed=not trusted) for latency in latencies]
+
+    def _compiled(self) -> Compiled:
+        return self._runtime.with_precision(RuntimePrecision.DEFAULT).compile(self._model)
+
+    def _passes(self) -> bool:
+        """Whether the timer passes its check, where that has started."""
+        return self._gate is None or self._gate.check()
+
+    def _briefly(self, compiled: Compiled) -> Latency:
+        """The ratio of this compilation to that of the baseline."""
+        seconds = self._max_seconds / _TWINS
+        return measure_latency([compiled], [self._baseline], self._sample, max_seconds=seconds)
+
+    def _twins(self, *, until: float) -> tuple[Compiled | None, list[Latency]]:
+        """The last copy of the float model, and the latencies of copies beside each other.
+
+        These latencies tell the timer's own error on this machine, and how much a model's latency depends on where its
+        memory happens to lie.
+        """
+        last, found = None, []
+        for index in range(_TWINS):
+            if time.perf_counter() > until:
+                break
+            twins = [self._compiled() for _ in range(2)]
+            # The first compilation finds other memory free than the second: each is the candidate in turn.
+            last, other = twins if index % 2 == 0 else reversed(twins)
+            seconds = self._max_seconds / _TWINS
+            found.append(measure_latency([last], [other], self._sample, max_seconds=seconds, seed=index))
+        return last, found
