@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from autoq.api.results._best_so_far import BEST_SO_FAR
 from autoq.api.results._candidate import Build, Candidate
+from autoq.api.results._chosen import keep_chosen, kept_chosen
 from autoq.api.results._folder import RunFolder
 from autoq.api.results._inputs import check_run_inputs
 from autoq.api.results._result_brief import result_html, result_lines
 from autoq.api.results._scores import ScoreKeeper
-from autoq.api.results._verdict import caveats, describe, sentences
+from autoq.api.results._verdict import held_out_text, outcome, why_none
 from autoq.core import (
     BudgetError,
     Estimate,
@@ -24,21 +25,17 @@ from autoq.core import (
     OutputError,
     PlanError,
     StoredFileError,
-    drafted_folder,
     named_reason,
     read_record,
-    removed,
     typed,
     write_record,
     write_text,
 )
 from autoq.evaluation.scoring import Accuracy
-from autoq.export import save_candidate
 from autoq.report import write_report
 from autoq.searching.front import SearchInfo, TrialTable, closest, info_from_dict, info_to_dict
 from autoq.searching.records import (
     TrialRecord,
-    TrialState,
     accuracy_from_dict,
     accuracy_to_dict,
     evaluation_of,
@@ -53,7 +50,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RUN = Format("the result of a search", advice="start the search again: it goes on, and writes it anew")
-_NUMBERS = Format("the numbers of a trial")
 
 
 @dataclass(frozen=True)
@@ -88,10 +84,10 @@ class SearchResult:
     ended_before: bool = False
 
     def __repr__(self) -> str:
-        return "\n".join(result_lines(self))
+        return "\n".join(result_lines(self.info, self.table, self.verdict, self.holdout_verdict))
 
     def _repr_html_(self) -> str:
-        return result_html(self)
+        return result_html(self.info, self.table, self.verdict, self.holdout_verdict)
 
     @cached_property
     def front(self) -> ParetoFront:
@@ -113,8 +109,7 @@ class SearchResult:
             BudgetError: No trial but the float model keeps the limits; names the closest, and what that crosses.
         """
         if (chosen := self.chosen) is None:
-            msg = self._why_none()
-            raise BudgetError(msg)
+            raise BudgetError(why_none(self.records, self.info))
         return self._of(chosen)
 
     @property
@@ -141,14 +136,7 @@ class SearchResult:
     @property
     def holdout_verdict(self) -> str | None:
         """What held-out data say of the chosen model, in a sentence; None without such data."""
-        if self.holdout is None or self.gap is None:
-            return None
-        gap, than = self.gap, "more"
-        if gap.value < 0:
-            gap, than = Estimate(-gap.value, -gap.high, -gap.low, gap.confidence), "less"
-        more = f"{gap.shown()} {than} than in the search"
-        data = f"{self.holdout.n:,} held-out samples" if self.holdout.n else "held-out data"
-        return f"on {data}: drop {self.holdout.drop.shown()}, {more}."
+        return None if self.holdout is None or self.gap is None else held_out_text(self.holdout, self.gap)
 
     @property
     def figures(self) -> dict[str, float]:
@@ -193,13 +181,7 @@ class SearchResult:
             best = self.best
         except BudgetError as error:
             return str(error)
-        against = sentences(caveats(best.record, self.records, self.info))
-        if best.record.is_baseline:
-            best_by = {"fastest": "fastest", "accurate": "most accurate", "smallest": "smallest"}
-            rule = self.info.choose if isinstance(self.info.choose, str) else ", ".join(self.info.choose)
-            kept = f"the float model is already the {best_by.get(rule, f'best by {rule}')} within the budget: keep it."
-            return kept + against
-        return f"{describe(best.record, self.info)}.{against}"
+        return outcome(best.record, self.records, self.info)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row per trial, by number: where it stands, its figures with intervals, its recipe; as in trials.csv."""
@@ -219,13 +201,7 @@ class SearchResult:
         check_run_inputs(run, self.info.settings.get("model_path"))
         self.front.save(run.path / "front.json")
         write_text(run.path / "trials.csv", table_csv(self.table))
-        if self.chosen is None:
-            removed(run.best.parent)
-        else:
-            with drafted_folder(run.best.parent) as draft:
-                save_candidate(self.build(self.chosen), self.chosen, draft / run.best.name)
-                self.chosen.plan.save(draft / "plan.json")
-                write_record(draft / "numbers.json", _NUMBERS, record_to_dict(self.chosen))
+        keep_chosen(run, self.chosen, self.build)
         try:
             self.write_report(run.path)
         except OutputError:
@@ -255,7 +231,7 @@ class SearchResult:
                 *(f"{note}." for note in self.info.notes.values()),
                 *self.shortened,
             ],
-            model=self._saved_in(RunFolder(Path(folder))),
+            model=kept_chosen(RunFolder(Path(folder)), self.chosen),
         )
 
     @classmethod
@@ -330,28 +306,3 @@ class SearchResult:
             "interrupted": self.interrupted,
             "shortened": list(self.shortened),
         }
-
-    def _saved_in(self, run: RunFolder) -> Path | None:
-        """The chosen model as it is saved in a folder; None where there is none, or that of another trial."""
-        try:
-            fingerprint = read_record(run.best.parent / "numbers.json", _NUMBERS, lambda values: values["fingerprint"])
-        except StoredFileError:
-            return None
-        return run.best if self.chosen is not None and fingerprint == self.chosen.fingerprint else None
-
-    def _why_none(self) -> str:
-        nearest = self.closest
-        if nearest is None:
-            failed = next((r.error for r in self.records if r.state is TrialState.FAILED), "none was tried")
-            return f"no quantized candidate could be measured: {failed}"
-        limits, evaluation = self.info.limits, nearest.evaluation
-        if not limits.crossed(evaluation):
-            return (
-                f"no quantized candidate that keeps the limits was measured to the end: the closest is trial "
-                f"{nearest.record.number}, {nearest.record.remark}; search longer."
-            )
-        return (
-            f"no quantized candidate meets {limits.text}: the closest is trial {nearest.record.number} with "
-            f"{limits.crossed(evaluation)}; allow {limits.advice(evaluation)}, or search longer."
-            f"{sentences(caveats(None, self.records, self.info))}"
-        )

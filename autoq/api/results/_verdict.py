@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autoq.core import RuntimePrecision, capitalized, shown_ms
+from autoq.core import Estimate, RuntimePrecision, capitalized, shown_ms
 from autoq.evaluation.latency import speed_text
-from autoq.searching.front import SearchInfo
+from autoq.evaluation.scoring import Accuracy
+from autoq.searching.front import SearchInfo, closest
 from autoq.searching.loop import broken_by_default
-from autoq.searching.records import TrialRecord, evaluation_of
+from autoq.searching.records import TrialRecord, TrialState, evaluation_of
 
 
 def describe(record: TrialRecord, info: SearchInfo | None = None) -> str:
@@ -26,6 +27,61 @@ def describe(record: TrialRecord, info: SearchInfo | None = None) -> str:
         name += f", the float model in {_precision(record)}"
     speed = "itself what the others are compared with" if record.is_baseline else speed_text(evaluation.latency, check)
     return f"{name}: drop {drop}, {speed}, {shown_ms(evaluation.latency.p50_ms)}"
+
+
+def outcome(best: TrialRecord, records: Sequence[TrialRecord], info: SearchInfo) -> str:
+    """The outcome of a search in a sentence, and what there is to say against it in further ones.
+
+    Args:
+        best: The trial that was chosen, which may be the float model.
+        records: Every trial.
+        info: Of the search.
+    """
+    against = _sentences(caveats(best, records, info))
+    if best.is_baseline:
+        best_by = {"fastest": "fastest", "accurate": "most accurate", "smallest": "smallest"}
+        rule = info.choose if isinstance(info.choose, str) else ", ".join(info.choose)
+        kept = f"the float model is already the {best_by.get(rule, f'best by {rule}')} within the budget: keep it."
+        return kept + against
+    return f"{describe(best, info)}.{against}"
+
+
+def why_none(records: Sequence[TrialRecord], info: SearchInfo) -> str:
+    """Why no quantized model was chosen, which came closest, and what would help.
+
+    Args:
+        records: Every trial.
+        info: Of the search.
+    """
+    nearest = closest(records, info.limits)
+    if nearest is None:
+        failed = next((r.error for r in records if r.state is TrialState.FAILED), "none was tried")
+        return f"no quantized candidate could be measured: {failed}"
+    limits, evaluation = info.limits, evaluation_of(nearest)
+    if not limits.crossed(evaluation):
+        return (
+            f"no quantized candidate that keeps the limits was measured to the end: the closest is trial "
+            f"{nearest.number}, {nearest.remark}; search longer."
+        )
+    return (
+        f"no quantized candidate meets {limits.text}: the closest is trial {nearest.number} with "
+        f"{limits.crossed(evaluation)}; allow {limits.advice(evaluation)}, or search longer."
+        f"{_sentences(caveats(None, records, info))}"
+    )
+
+
+def held_out_text(holdout: Accuracy, gap: Estimate) -> str:
+    """What held-out data say of a model, in a sentence.
+
+    Args:
+        holdout: Score of the model on data that the search never saw.
+        gap: By how much its drop on these data is larger than in the search.
+    """
+    than = "more"
+    if gap.value < 0:
+        gap, than = Estimate(-gap.value, -gap.high, -gap.low, gap.confidence), "less"
+    data = f"{holdout.n:,} held-out samples" if holdout.n else "held-out data"
+    return f"on {data}: drop {holdout.drop.shown()}, {gap.shown()} {than} than in the search."
 
 
 def caveats(chosen: TrialRecord | None, records: Sequence[TrialRecord], info: SearchInfo) -> Iterator[str]:
@@ -55,7 +111,7 @@ def caveats(chosen: TrialRecord | None, records: Sequence[TrialRecord], info: Se
         yield timer
 
 
-def sentences(parts: Iterator[str]) -> str:
+def _sentences(parts: Iterator[str]) -> str:
     """Each part as a sentence, after a space."""
     return "".join(f" {capitalized(part)}." for part in parts)
 
