@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from autoq.api.searches._search import search
     from autoq.api.sensitivity._sensitivity import sensitivity
     from autoq.api.sensitivity._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
-    from autoq.api.sensitivity._sensitivity_report import SensitivityReport, UnitSensitivity
+    from autoq.api.sensitivity._sensitivity_report import SensitivityReport
+    from autoq.api.sensitivity._unit_sensitivity import UnitSensitivity
 
 __all__ = [
     "Candidate",
@@ -54,6 +55,7 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api.searches._search": ["search"],
         "autoq.api.sensitivity._sensitivity": ["sensitivity"],
         "autoq.api.sensitivity._sensitivity_brief": ["sensitivity_columns", "sensitivity_rows", "sensitivity_summary"],
-        "autoq.api.sensitivity._sensitivity_report": ["SensitivityReport", "UnitSensitivity"],
+        "autoq.api.sensitivity._sensitivity_report": ["SensitivityReport"],
+        "autoq.api.sensitivity._unit_sensitivity": ["UnitSensitivity"],
     },
 )

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from autoq.api.sensitivity._unit_sensitivity import MeasuredUnits
 from autoq.core import MOST_LINES, Bar, bars_svg, brief_html, ending, html_table, text_table
-
-if TYPE_CHECKING:
-    from autoq.api.sensitivity._sensitivity_report import SensitivityReport
 
 _WORDS = (0, 1)
 _LONGEST, _LONGEST_TYPES = 48, 24
 _IN_PICTURE = 15
 
 
-def sensitivity_columns(report: SensitivityReport) -> list[str]:
+def sensitivity_columns(report: MeasuredUnits) -> list[str]:
     """Titles of what `sensitivity_rows` gives."""
     return ["unit", "types", "ops", str(report.measure), "of the whole", "left", *(["gain"] if _gained(report) else [])]
 
 
-def sensitivity_rows(report: SensitivityReport, top: int) -> list[list[str]]:
+def sensitivity_rows(report: MeasuredUnits, top: int) -> list[list[str]]:
     """The most sensitive units, by `sensitivity_columns`."""
     gained = _gained(report)
     return [
@@ -38,7 +35,7 @@ def sensitivity_rows(report: SensitivityReport, top: int) -> list[list[str]]:
     ]
 
 
-def sensitivity_summary(report: SensitivityReport) -> str:
+def sensitivity_summary(report: MeasuredUnits) -> str:
     """What was measured, in a line."""
     return (
         f"{len(report.units)} units, {report.measure} of all of them quantized {report.whole:.3e}, "
@@ -46,7 +43,7 @@ def sensitivity_summary(report: SensitivityReport) -> str:
     )
 
 
-def sensitivity_lines(report: SensitivityReport) -> Iterator[str]:
+def sensitivity_lines(report: MeasuredUnits) -> Iterator[str]:
     """A report as at most twenty lines of text."""
     rows = sensitivity_rows(report, MOST_LINES - 3)
     yield f"SensitivityReport: {sensitivity_summary(report)}"
@@ -57,7 +54,7 @@ def sensitivity_lines(report: SensitivityReport) -> Iterator[str]:
         yield f"... and {left} more"
 
 
-def sensitivity_html(report: SensitivityReport) -> str:
+def sensitivity_html(report: MeasuredUnits) -> str:
     """A report as a notebook shows it; units in red fail when they are quantized."""
     rows = sensitivity_rows(report, MOST_LINES)
     finite = [unit.distortion for unit in report.units if math.isfinite(unit.distortion)]
@@ -78,7 +75,7 @@ def sensitivity_html(report: SensitivityReport) -> str:
     )
 
 
-def _gained(report: SensitivityReport) -> bool:
+def _gained(report: MeasuredUnits) -> bool:
     return any(unit.gain is not None for unit in report.units)
 
 

@@ -6,11 +6,12 @@ import io
 import math
 from typing import TYPE_CHECKING
 
+from autoq.api.sensitivity._unit_sensitivity import MeasuredUnits
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from autoq.api.sensitivity._sensitivity_report import SensitivityReport
 
 _RED, _BLUE, _BLACK = "#d7603c", "#1f6fb4", "#202124"
 _ROW_INCHES, _REST_INCHES = 0.28, 1.6
@@ -19,7 +20,7 @@ _LONGEST_NAME = 44
 _DECADES = 6
 
 
-def plot_sensitivity(report: SensitivityReport, ax: Axes | None = None, *, top: int) -> Axes:
+def plot_sensitivity(report: MeasuredUnits, ax: Axes | None = None, *, top: int) -> Axes:
     """Draws the most sensitive units as bars, and what is left of the whole distortion with them in float as a curve.
 
     Args:
@@ -82,7 +83,7 @@ def plot_sensitivity(report: SensitivityReport, ax: Axes | None = None, *, top: 
     return ax
 
 
-def picture_of_sensitivity(report: SensitivityReport, kind: str, *, top: int) -> bytes:
+def picture_of_sensitivity(report: MeasuredUnits, kind: str, *, top: int) -> bytes:
     """What `plot_sensitivity` draws as the content of a file.
 
     Args:

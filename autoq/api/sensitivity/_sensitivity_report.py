@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autoq.core import ConfigError, DistortionMeasure, brief_repr
+from autoq.api.sensitivity._sensitivity_brief import sensitivity_html, sensitivity_lines
+from autoq.api.sensitivity._sensitivity_plot import picture_of_sensitivity, plot_sensitivity
+from autoq.api.sensitivity._unit_sensitivity import UnitSensitivity
+from autoq.core import ConfigError, DistortionMeasure
 from autoq.graph import IgnoredScope, QuantizationGraph
 
 if TYPE_CHECKING:
@@ -15,34 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DEFAULT_SHARE = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitSensitivity:
-    """One unit of a model: a group of quantizers that must share a precision, or several.
-
-    Attributes:
-        unit: Its name.
-        groups: Names of its groups.
-        ops: Unique names of the operations that it quantizes, group by group.
-        types: Their OpenVINO types, each once.
-        distortion: Of the model's outputs where it alone is quantized; infinite where the device fails to run that.
-        share: Of the distortion of the whole model quantized. Those of all units need not add up to 1.
-        left: Share of that distortion that is predicted to be left where this unit and all that are more sensitive stay
-            in float.
-        gain: By how much the latency ratio should fall where it is quantized; None where that was not measured.
-    """
-
-    unit: str
-    groups: tuple[str, ...]
-    ops: tuple[str, ...]
-    types: tuple[str, ...]
-    distortion: float
-    share: float
-    left: float
-    gain: float | None
-
-    __repr__ = brief_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +44,9 @@ class SensitivityReport:
     place: Callable[[IgnoredScope], QuantizationGraph]
 
     def __repr__(self) -> str:
-        from autoq.api.sensitivity._sensitivity_brief import sensitivity_lines
-
         return "\n".join(sensitivity_lines(self))
 
     def _repr_html_(self) -> str:
-        from autoq.api.sensitivity._sensitivity_brief import sensitivity_html
-
         return sensitivity_html(self)
 
     def most_sensitive(
@@ -159,8 +130,6 @@ class SensitivityReport:
         Returns:
             The axes of the bars.
         """
-        from autoq.api.sensitivity._sensitivity_plot import plot_sensitivity
-
         return plot_sensitivity(self, ax, top=top)
 
     def picture(self, kind: str = "png", *, top: int = 20) -> bytes:
@@ -170,8 +139,6 @@ class SensitivityReport:
             kind: "png", "svg" or "pdf".
             top: How many units.
         """
-        from autoq.api.sensitivity._sensitivity_plot import picture_of_sensitivity
-
         return picture_of_sensitivity(self, kind, top=top)
 
 

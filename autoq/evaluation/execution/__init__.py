@@ -2,7 +2,8 @@
 
 from autoq.evaluation.execution._executed import ExecutedLayer, ExecutionReport
 from autoq.evaluation.execution._execution import execution_report, layer_times
-from autoq.evaluation.execution._profile import LayerProfile, Profile, profile_model
+from autoq.evaluation.execution._layer_profile import LayerProfile
+from autoq.evaluation.execution._profile import Profile, profile_model
 from autoq.evaluation.execution._profile_brief import PROFILE_COLUMNS, profile_rows, profile_summary
 
 __all__ = [

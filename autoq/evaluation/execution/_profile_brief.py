@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from autoq.core import MOST_LINES, Bar, bars_svg, brief_html, ending, html_table, text_table
-
-if TYPE_CHECKING:
-    from autoq.evaluation.execution._profile import Profile
+from autoq.evaluation.execution._layer_profile import LayerProfile
 
 PROFILE_COLUMNS = ("layer", "type", "runs in", "ms", "share", "group", "why not int8")
 _WORDS = (0, 1, 2, 5, 6)
@@ -16,7 +14,31 @@ _IN_TEXT, _LONGEST = 5, 48
 _IN_PICTURE = 15
 
 
-def profile_rows(profile: Profile, top: int) -> list[list[str]]:
+class Profiled(Protocol):
+    """What a person is shown of a `Profile`."""
+
+    @property
+    def layers(self) -> Sequence[LayerProfile]:
+        """All layers."""
+
+    @property
+    def wall_ms(self) -> float:
+        """Median time of an inference without counting."""
+
+    @property
+    def kernels_ms(self) -> float:
+        """Sum of the times of all layers."""
+
+    @property
+    def int8_ms(self) -> float:
+        """Sum of the times of layers that compute in int8."""
+
+    @property
+    def residual_ms(self) -> float:
+        """Time of an inference less the sum of all layers."""
+
+
+def profile_rows(profile: Profiled, top: int) -> list[list[str]]:
     """The layers that take the longest, by `PROFILE_COLUMNS`."""
     layers = sorted(profile.layers, key=lambda layer: -layer.ms)
     return [
@@ -33,7 +55,7 @@ def profile_rows(profile: Profile, top: int) -> list[list[str]]:
     ]
 
 
-def profile_summary(profile: Profile) -> str:
+def profile_summary(profile: Profiled) -> str:
     """Where the time goes, in a line."""
     return (
         f"layers {profile.kernels_ms:.3f} ms ({profile.int8_ms:.3f} in int8), an inference without counting "
@@ -41,7 +63,7 @@ def profile_summary(profile: Profile) -> str:
     )
 
 
-def profile_lines(profile: Profile) -> Iterator[str]:
+def profile_lines(profile: Profiled) -> Iterator[str]:
     """A profile as at most twenty lines of text."""
     rows = profile_rows(profile, MOST_LINES - 3)
     yield f"Profile of {len(profile.layers)} layers: {profile_summary(profile)}"
@@ -52,7 +74,7 @@ def profile_lines(profile: Profile) -> Iterator[str]:
         yield f"... and {left} more"
 
 
-def profile_html(profile: Profile) -> str:
+def profile_html(profile: Profiled) -> str:
     """A profile as a notebook shows it; layers in red do not run in int8."""
     rows, layers = profile_rows(profile, MOST_LINES), sorted(profile.layers, key=lambda layer: -layer.ms)
     longest = layers[0].ms if layers else 0.0
