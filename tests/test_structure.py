@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import autoq
+import autoq.api
 
 PACKAGE = Path(autoq.__file__).parent
 MOST_MODULES = 20
@@ -64,3 +65,10 @@ def test_a_cycle_is_found_wherever_its_imports_stand(tmp_path, back):
 def test_no_level_has_more_modules_than_are_seen_at_once():
     levels = Counter(path.parent for path in PACKAGE.rglob("*.py"))
     assert {str(level): count for level, count in levels.items() if count > MOST_MODULES} == {}
+
+
+@pytest.mark.parametrize("package", [autoq, autoq.api])
+def test_no_public_name_is_hidden_by_a_module(package):
+    """Python gives a package each module that is imported inside of it as an attribute, in place of what was there."""
+    modules = {path.stem for path in Path(package.__file__).parent.iterdir()}
+    assert not modules & set(package.__all__)

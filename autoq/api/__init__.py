@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from autoq.api.results._folder import RunFolder
     from autoq.api.results._result import SearchResult
     from autoq.api.searches._search import search
-    from autoq.api.sensitivity._sensitivity import sensitivity
-    from autoq.api.sensitivity._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
-    from autoq.api.sensitivity._sensitivity_report import SensitivityReport
-    from autoq.api.sensitivity._unit_sensitivity import UnitSensitivity
+    from autoq.api.sensitivities._sensitivity import sensitivity
+    from autoq.api.sensitivities._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
+    from autoq.api.sensitivities._sensitivity_report import SensitivityReport
+    from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 
 __all__ = [
     "Candidate",
@@ -53,9 +53,13 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api.results._candidate": ["Candidate"],
         "autoq.api.results._result": ["SearchResult"],
         "autoq.api.searches._search": ["search"],
-        "autoq.api.sensitivity._sensitivity": ["sensitivity"],
-        "autoq.api.sensitivity._sensitivity_brief": ["sensitivity_columns", "sensitivity_rows", "sensitivity_summary"],
-        "autoq.api.sensitivity._sensitivity_report": ["SensitivityReport"],
-        "autoq.api.sensitivity._unit_sensitivity": ["UnitSensitivity"],
+        "autoq.api.sensitivities._sensitivity": ["sensitivity"],
+        "autoq.api.sensitivities._sensitivity_brief": [
+            "sensitivity_columns",
+            "sensitivity_rows",
+            "sensitivity_summary",
+        ],
+        "autoq.api.sensitivities._sensitivity_report": ["SensitivityReport"],
+        "autoq.api.sensitivities._unit_sensitivity": ["UnitSensitivity"],
     },
 )

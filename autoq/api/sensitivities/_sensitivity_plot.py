@@ -6,7 +6,7 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from autoq.api.sensitivity._unit_sensitivity import MeasuredUnits
+from autoq.api.sensitivities._unit_sensitivity import MeasuredUnits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

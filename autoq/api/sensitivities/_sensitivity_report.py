@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autoq.api.sensitivity._sensitivity_brief import sensitivity_html, sensitivity_lines
-from autoq.api.sensitivity._sensitivity_plot import picture_of_sensitivity, plot_sensitivity
-from autoq.api.sensitivity._unit_sensitivity import UnitSensitivity
+from autoq.api.sensitivities._sensitivity_brief import sensitivity_html, sensitivity_lines
+from autoq.api.sensitivities._sensitivity_plot import picture_of_sensitivity, plot_sensitivity
+from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 from autoq.core import ConfigError, DistortionMeasure
 from autoq.graph import IgnoredScope, QuantizationGraph
 

@@ -12,8 +12,8 @@ import openvino as ov
 from autoq.api.measuring._sample import timing_sample
 from autoq.api.quantizing._calibrated import Calibrated, calibrate, calibration_inputs
 from autoq.api.quantizing._settings import QuantizeOptions, Settings
-from autoq.api.sensitivity._sensitivity_report import SensitivityReport
-from autoq.api.sensitivity._unit_sensitivity import UnitSensitivity
+from autoq.api.sensitivities._sensitivity_report import SensitivityReport
+from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 from autoq.calibration import ModelInputs
 from autoq.core import (
     ConfigError,

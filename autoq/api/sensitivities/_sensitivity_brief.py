@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from autoq.api.sensitivity._unit_sensitivity import MeasuredUnits
+from autoq.api.sensitivities._unit_sensitivity import MeasuredUnits
 from autoq.core import MOST_LINES, Bar, bars_svg, brief_html, ending, html_table, text_table
 
 _WORDS = (0, 1)
