@@ -72,3 +72,31 @@ def test_no_public_name_is_hidden_by_a_module(package):
     """Python gives a package each module that is imported inside of it as an attribute, in place of what was there."""
     modules = {path.stem for path in Path(package.__file__).parent.iterdir()}
     assert not modules & set(package.__all__)
+
+
+# Arrays in most modules, sets of units that stay in float in the walk that restores them.
+TWO_MEANINGS = {"Floats"}
+
+
+def meanings(package: Path) -> dict[str, set[str]]:
+    """By public name of a class or a type alias, its definitions: a place for each class, the text of an alias."""
+    found: dict[str, set[str]] = {}
+    for path in package.rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            match node:
+                case ast.ClassDef(name=name):
+                    meaning = name_of(path, package)
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name[0].isupper() and not name.isupper():
+                    meaning = ast.unparse(value)
+                case _:
+                    continue
+            if not name.startswith("_"):
+                found.setdefault(name, set()).add(meaning)
+    return found
+
+
+def test_a_name_has_one_meaning():
+    found = meanings(PACKAGE)
+    assert found["SearchResult"] == {"autoq.api.results._result"}
+    assert found["Build"] == {"Callable[[TrialRecord], ov.Model]"}
+    assert {name: where for name, where in found.items() if len(where) > 1 and name not in TWO_MEANINGS} == {}

@@ -2,13 +2,13 @@
 
 from autoq.calibration.collecting import collect, infer_all, rows_apart
 from autoq.calibration.sources import (
+    ArrayRows,
     Feed,
     Form,
     Images,
     Items,
     ModelInputs,
     Reader,
-    Rows,
     Table,
     arrays_of,
     as_array,
@@ -45,6 +45,7 @@ from autoq.calibration.statistics import (
 )
 
 __all__ = [
+    "ArrayRows",
     "Feed",
     "Form",
     "Images",
@@ -52,7 +53,6 @@ __all__ = [
     "ModelInputs",
     "Needs",
     "Reader",
-    "Rows",
     "Statistic",
     "Statistics",
     "Table",

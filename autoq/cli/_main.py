@@ -16,7 +16,7 @@ from autoq.cli._report import report
 from autoq.cli._search import search
 from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
-from autoq.cli._trouble import Place, plain_words, told
+from autoq.cli._trouble import CommandPlace, plain_words, told
 from autoq.core import AutoqError, printable, reason
 
 
@@ -37,7 +37,7 @@ def run() -> int:
 
 
 def _run() -> int:
-    place = Place()
+    place = CommandPlace()
     try:
         cli(prog_name="autoq", standalone_mode=False, obj=place)
     except AutoqError as error:

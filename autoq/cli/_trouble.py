@@ -20,7 +20,7 @@ _FILE = "error.txt"
 
 
 @dataclass
-class Place:
+class CommandPlace:
     """Where a command writes.
 
     Attributes:
@@ -35,11 +35,11 @@ class Place:
 def writes_to(folder: str | os.PathLike[str] | None, *, goes_on: bool = False) -> None:
     """Tells where the command that runs writes, and whether it goes on there when it was stopped."""
     place = click.get_current_context().obj
-    if isinstance(place, Place) and folder is not None:
+    if isinstance(place, CommandPlace) and folder is not None:
         place.folder, place.goes_on = Path(folder), goes_on
 
 
-def told(error: BaseException, place: Place) -> str:
+def told(error: BaseException, place: CommandPlace) -> str:
     """An error nobody foresaw as a sentence, its traceback written to a file that this names."""
     trace = without_passwords("".join(traceback.format_exception(error)))
     written = quoted(shown_path(_written(trace, place.folder)))

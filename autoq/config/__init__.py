@@ -1,11 +1,11 @@
 """Experiment files: typed YAML, and the user's code that they name."""
 
 from autoq.config._code import load_data, load_function, load_metric
-from autoq.config._experiment import Budget, ExperimentConfig, Tracking
+from autoq.config._experiment import ExperimentBudget, ExperimentConfig, Tracking
 from autoq.config._scope import load_scope, scope_as_yaml
 
 __all__ = [
-    "Budget",
+    "ExperimentBudget",
     "ExperimentConfig",
     "Tracking",
     "load_data",

@@ -17,7 +17,7 @@ from autoq.core import ConfigError, mapping_of, parse_fields, read_yaml
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
-class Budget(BaseModel):
+class ExperimentBudget(BaseModel):
     """When a search stops.
 
     Attributes:
@@ -108,7 +108,7 @@ class ExperimentConfig(BaseModel):
     max_size: float | str | None = None
     choose: str | list[str] | None = None
     space: str | dict[str, Any] | None = None
-    budget: Budget = Budget()
+    budget: ExperimentBudget = ExperimentBudget()
     device: str = "CPU"
     model_type: str | None = None
     target_device: str = "ANY"

@@ -16,7 +16,7 @@ _RUN, _EXPERIMENT_ID, _EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunPlace:
     """Where the run of a search belongs.
 
     Attributes:
@@ -36,7 +36,7 @@ def active_run_id() -> str | None:
     return os.environ.get(_RUN) if active is None else str(active.info.run_id)
 
 
-def place_of(client: Any, store: str, experiment: str | None, run_id: str | None, *, make: bool = True) -> Place:
+def place_of(client: Any, store: str, experiment: str | None, run_id: str | None, *, make: bool = True) -> RunPlace:
     """Where the run of a search belongs.
 
     1. The experiment of this name, where one was named.
@@ -58,14 +58,14 @@ def place_of(client: Any, store: str, experiment: str | None, run_id: str | None
     """
     caller = None if run_id is None else _run_of(client, store, run_id)
     if experiment is not None:
-        return Place(experiment_of(client, store, experiment, make=make), caller)
+        return RunPlace(experiment_of(client, store, experiment, make=make), caller)
     if caller is not None:
-        return Place(str(caller.info.experiment_id), caller)
+        return RunPlace(str(caller.info.experiment_id), caller)
     if same_store(store):
         if (experiment_id := os.environ.get(_EXPERIMENT_ID)) is not None:
-            return Place(_known(client, store, experiment_id), None)
+            return RunPlace(_known(client, store, experiment_id), None)
         experiment = os.environ.get(_EXPERIMENT_NAME)
-    return Place(experiment_of(client, store, experiment or DEFAULT_EXPERIMENT, make=make), None)
+    return RunPlace(experiment_of(client, store, experiment or DEFAULT_EXPERIMENT, make=make), None)
 
 
 def _run_of(client: Any, store: str, run_id: str) -> Run | None:

@@ -24,7 +24,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from autoq.calibration import infer_all
+from autoq.calibration import Feed, infer_all
 from autoq.core import DeviceError, FloatArray, TargetDevice, reason
 from autoq.graph import WeightedLayer, core, with_float_ends
 from autoq.transform._bias_correction import acceptable, bias_of, channel_means, shift_biases
@@ -33,8 +33,8 @@ from autoq.transform._bias_correction import acceptable, bias_of, channel_means,
 SHARE_OF_SAMPLES = 0.2
 _MAX_MAGNITUDE = 1000.0
 
-Tensor = tuple[str, int]
-Feed = Mapping[str, NDArray[Any]]
+# An output of an operation: name of the operation, and index of the output.
+OutputKey = tuple[str, int]
 
 
 def corrected_shifts(
@@ -61,7 +61,7 @@ def corrected_shifts(
     """
     _read_reset_state(workbench)
     cut = _Cut.of(workbench, {nodes[layer.op].get_name() for layer in layers})
-    kept: dict[Tensor, list[NDArray[Any]]] = {
+    kept: dict[OutputKey, list[NDArray[Any]]] = {
         (parameter.get_name(), 0): [feed[_input_name(parameter)] for feed in feeds]
         for parameter in workbench.get_parameters()
     }
@@ -112,13 +112,13 @@ class _Cut:
 
     wave: dict[str, int]
     nodes: dict[str, ov.Node]
-    last_reader: dict[Tensor, int]
+    last_reader: dict[OutputKey, int]
 
     @classmethod
     def of(cls, model: ov.Model, corrected: set[str]) -> _Cut:
         wave: dict[str, int] = {}
         nodes: dict[str, ov.Node] = {}
-        last: dict[Tensor, int] = {}
+        last: dict[OutputKey, int] = {}
         for op in model.get_ordered_ops():
             name = op.get_name()
             values = [(value.get_node().get_name(), value.get_index()) for value in op.input_values()]
@@ -142,9 +142,9 @@ class _Cut:
             if self.wave[name] == wave < last and self.nodes[name].get_type_name() != "Parameter"
         ]
 
-    def detach(self, wave: int) -> dict[Tensor, ov.Node]:
+    def detach(self, wave: int) -> dict[OutputKey, ov.Node]:
         """Has a wave read parameters in place of what waves before it, and the model's inputs, give: one by tensor."""
-        found: dict[Tensor, ov.Node] = {}
+        found: dict[OutputKey, ov.Node] = {}
         for name, op in self.nodes.items():
             if self.wave[name] != wave:
                 continue
@@ -164,7 +164,7 @@ class _Cut:
         return found
 
 
-def _run(cut: _Cut, wave: int, kept: dict[Tensor, list[NDArray[Any]]], count: int) -> None:
+def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count: int) -> None:
     """Runs one wave over all samples, and puts the tensors that leave it beside the kept ones.
 
     What a corrected layer gives leaves it always: its bias comes in the next wave. Its mean is taken there and not in

@@ -11,7 +11,7 @@ from autoq.calibration import Statistics, channel_axis, estimate_range, estimato
 from autoq.core import (
     FloatArray,
     Fp8Scale,
-    Limits,
+    QuantizerLimits,
     Recipe,
     asymmetric_limits,
     fp8_scale,
@@ -32,7 +32,7 @@ class ActivationQuantizers:
 
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
-        self._numbers: dict[object, Limits | Fp8Scale] = {}
+        self._numbers: dict[object, QuantizerLimits | Fp8Scale] = {}
         self._searches: dict[object, dict[str, Range]] = {}
 
     def quantizers(
@@ -74,7 +74,7 @@ class ActivationQuantizers:
         site: QuantizerSite,
         sites: Mapping[str, QuantizerSite],
         recipes: Mapping[str, Recipe],
-    ) -> Limits | Fp8Scale:
+    ) -> QuantizerLimits | Fp8Scale:
         together = [site]
         if site.unified is not None:
             together = [s for s in sites.values() if s.unified == site.unified]
@@ -150,7 +150,7 @@ def _scheme(recipe: Recipe) -> tuple[object, ...]:
 
 def _numbers(
     low: FloatArray, high: FloatArray, recipe: Recipe, *, symmetric: bool, per_channel: bool
-) -> Limits | Fp8Scale:
+) -> QuantizerLimits | Fp8Scale:
     scheme, bits = recipe.activations, recipe.activations.width(recipe.mode)
     if not recipe.mode.is_integer:
         return fp8_scale(low, high, recipe.mode, per_channel=per_channel)

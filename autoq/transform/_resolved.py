@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autoq.core import FloatArray, Fp8Scale, Limits, RuntimePrecision
+from autoq.core import FloatArray, Fp8Scale, QuantizerLimits, RuntimePrecision
 from autoq.graph import BodyKey, QuantizerSite, SiteKind, Tensor
 
 FLOAT_FINGERPRINT = "float"
@@ -47,7 +47,7 @@ class ResolvedQuantizer:
     kind: SiteKind
     tensor: Tensor
     consumers: tuple[tuple[str, int], ...]
-    numbers: Limits | Fp8Scale
+    numbers: QuantizerLimits | Fp8Scale
     shape: tuple[int, ...]
     smoothed: bool = False
 
@@ -94,7 +94,7 @@ class ResolvedPlan:
         return digest.hexdigest()
 
 
-def resolve_site(site: QuantizerSite, numbers: Limits | Fp8Scale, *, per_tensor: bool) -> ResolvedQuantizer:
+def resolve_site(site: QuantizerSite, numbers: QuantizerLimits | Fp8Scale, *, per_tensor: bool) -> ResolvedQuantizer:
     """The quantizer that stands on a site with these numbers.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from autoq.calibration import Statistic, Statistics, Tap
-from autoq.core import FloatArray, Fp8Scale, Limits, OverflowFix, Recipe
+from autoq.core import FloatArray, Fp8Scale, OverflowFix, QuantizerLimits, Recipe
 from autoq.graph import QuantizationGraph, QuantizerSite, WeightedLayer, operation
 from autoq.transform._bias_correction import acceptable, bias_shift, channel_means
 from autoq.transform._fake_quantize import Folded
@@ -28,7 +28,7 @@ class WeightQuantizers:
     def __init__(self, weights: FloatWeights, statistics: Statistics) -> None:
         self._weights = weights
         self._statistics = statistics
-        self._numbers: dict[object, Limits | Fp8Scale] = {}
+        self._numbers: dict[object, QuantizerLimits | Fp8Scale] = {}
         self._folded: dict[object, Folded | None] = {}
         self._shifts: dict[object, FloatArray | None] = {}
 

@@ -21,8 +21,8 @@ from autoq.core import (
     Aggregator,
     FloatArray,
     Fp8Scale,
-    Limits,
     Precision,
+    QuantizerLimits,
     QuantizerScheme,
     RangeEstimator,
     SampleStatistic,
@@ -37,7 +37,7 @@ from autoq.core import (
 )
 from autoq.transform._fake_quantize import Folded
 
-Rule = Callable[[FloatArray, FloatArray], Limits]
+LimitsRule = Callable[[FloatArray, FloatArray], QuantizerLimits]
 
 # The squared error of a rounded weight has its least where few of the largest values are cut.
 _SHRINKS = np.linspace(1, 0.4, 49, dtype=np.float32)
@@ -46,7 +46,7 @@ _BLOCK = 2**17
 _MANY = 2**20
 
 
-def limits_rule(scheme: QuantizerScheme, bits: int, *, symmetric: bool, halved: bool, full_range: bool) -> Rule:
+def limits_rule(scheme: QuantizerScheme, bits: int, *, symmetric: bool, halved: bool, full_range: bool) -> LimitsRule:
     """How a range becomes the limits of a weight's quantizer.
 
     Args:
@@ -71,10 +71,10 @@ def weight_numbers(
     *,
     estimator: RangeEstimator,
     mode: Precision,
-    rule: Rule,
+    rule: LimitsRule,
     symmetric: bool,
     per_tensor: bool,
-) -> Limits | Fp8Scale:
+) -> QuantizerLimits | Fp8Scale:
     """Numbers of a weight's quantizer.
 
     Args:
@@ -113,7 +113,9 @@ def _statistics(value: FloatArray, axes: tuple[int, ...]) -> Callable[[SampleSta
     return of
 
 
-def _least_error(value: FloatArray, axes: tuple[int, ...], low: FloatArray, high: FloatArray, rule: Rule) -> Limits:
+def _least_error(
+    value: FloatArray, axes: tuple[int, ...], low: FloatArray, high: FloatArray, rule: LimitsRule
+) -> QuantizerLimits:
     """The limits that round each channel with the least squared error, of those of a shrunken range."""
     rows = np.moveaxis(value, axes, range(len(axes))).reshape(len(low), -1)
     # Of all channels at once: a rule may look at the largest of them.
@@ -125,10 +127,10 @@ def _least_error(value: FloatArray, axes: tuple[int, ...], low: FloatArray, high
     )
     best, channels = np.concatenate(errors, axis=1).argmin(axis=0), np.arange(len(rows))
     lows, highs = np.stack([tried.low for tried in limits]), np.stack([tried.high for tried in limits])
-    return Limits(lows[best, channels], highs[best, channels], limits[0].levels)
+    return QuantizerLimits(lows[best, channels], highs[best, channels], limits[0].levels)
 
 
-def _squared_errors(rows: FloatArray, limits: Sequence[Limits], part: slice) -> NDArray[np.float64]:
+def _squared_errors(rows: FloatArray, limits: Sequence[QuantizerLimits], part: slice) -> NDArray[np.float64]:
     """Of some channels of a weight [channels, size] by several limits, [limits, channels of the part]."""
     found = []
     for tried in limits:
@@ -139,7 +141,7 @@ def _squared_errors(rows: FloatArray, limits: Sequence[Limits], part: slice) -> 
     return np.array(found)
 
 
-def quantized_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple[int, ...]) -> FloatArray:
+def quantized_weight(value: FloatArray, numbers: QuantizerLimits | Fp8Scale, shape: tuple[int, ...]) -> FloatArray:
     """The weight that the operation multiplies by.
 
     Args:
@@ -156,7 +158,7 @@ def quantized_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple
     return fake_quantize(value, numbers.low.reshape(shape), numbers.high.reshape(shape), numbers.levels)
 
 
-def folded_weight(value: FloatArray, numbers: Limits | Fp8Scale, shape: tuple[int, ...]) -> Folded | None:
+def folded_weight(value: FloatArray, numbers: QuantizerLimits | Fp8Scale, shape: tuple[int, ...]) -> Folded | None:
     """A weight as it is stored, rounded as the quantizer rounds it; None where eight bits do not hold it.
 
     Args:

@@ -1,6 +1,6 @@
 """What is said and kept of an error that nobody foresaw."""
 
-from autoq.cli._trouble import Place, told
+from autoq.cli._trouble import CommandPlace, told
 
 
 def test_no_password_is_said_or_kept(tmp_path):
@@ -10,7 +10,7 @@ def test_no_password_is_said_or_kept(tmp_path):
         except OSError as error:
             raise ValueError("http://me:secret@host is away") from error
     except ValueError as error:
-        said = told(error, Place(tmp_path))
+        said = told(error, CommandPlace(tmp_path))
     (kept,) = tmp_path.iterdir()
     assert str(kept) in said
     assert "http://me:***@host is away" in said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,11 +21,9 @@ from autoq.calibration import (
 )
 from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice, made_folder
 from autoq.evaluation.device import RuntimeConfig, available_devices
-from autoq.evaluation.distortion import Accepted, accepted
+from autoq.evaluation.distortion import Accepted, Progress, accepted
 from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
 from autoq.transform import CandidateBuilder, align_channels, note_plan
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

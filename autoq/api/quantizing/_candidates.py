@@ -15,8 +15,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.api.quantizing._calibrated import Calibrated, Progress
+from autoq.api.quantizing._calibrated import Calibrated
 from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.evaluation.distortion import Progress
 from autoq.evaluation.scoring import Race, Score, Scorer, Scores, paired_drop, racing_order
 
 # Hard items: at most this share of all, and as many as hold this share of what the ancestor lost and won.

@@ -13,12 +13,12 @@ import numpy as np
 import openvino as ov
 
 from autoq.api.measuring._budget import absolute_drop
-from autoq.api.quantizing._calibrated import Calibrated, Progress
+from autoq.api.quantizing._calibrated import Calibrated
 from autoq.api.quantizing._candidates import Candidates
 from autoq.calibration import Feed
 from autoq.core import BiasCorrection, Estimate, Precision, QuantizationPlan, Recipe, RuntimePrecision, shown
 from autoq.evaluation.device import RuntimeConfig
-from autoq.evaluation.distortion import F32Runner
+from autoq.evaluation.distortion import F32Runner, Progress
 from autoq.evaluation.execution import layer_times
 from autoq.evaluation.scoring import Accuracy, Score, Scorer, power_note
 from autoq.searching.sensitivity import measure_restorations, restoration_order, restore

@@ -9,7 +9,7 @@ from typing import Any
 import openvino as ov
 
 from autoq.api.quantizing._calibrated import calibrate, calibration_inputs, device_at_hand
-from autoq.api.quantizing._settings import Estimator, Scheme, Settings
+from autoq.api.quantizing._settings import EstimatorOption, Scheme, Settings
 from autoq.calibration import Needs, Statistics
 from autoq.core import QuantizationPlan
 from autoq.graph import read_model
@@ -32,8 +32,8 @@ def quantize(
     quantize_outputs: bool = False,
     smooth_quant_alpha: float | str | None = "default",
     channel_alignment: bool = False,
-    range_estimator: Estimator | None = None,
-    weight_range_estimator: Estimator | None = None,
+    range_estimator: EstimatorOption | None = None,
+    weight_range_estimator: EstimatorOption | None = None,
     activations: Scheme | None = None,
     weights: Scheme | None = None,
     fold_weights: bool = True,

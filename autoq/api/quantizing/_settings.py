@@ -28,7 +28,7 @@ from autoq.core import (
 from autoq.graph import IgnoredScope
 
 Scheme = Mapping[str, Any] | QuantizerScheme
-Estimator = str | Mapping[str, Any] | RangeEstimator
+EstimatorOption = str | Mapping[str, Any] | RangeEstimator
 
 # NNCF's default migration strength for MatMul; it applies SmoothQuant to transformers only.
 _TRANSFORMER_ALPHA = 0.95
@@ -49,8 +49,8 @@ class QuantizeOptions(TypedDict, total=False):
     quantize_outputs: bool
     smooth_quant_alpha: float | str | None
     channel_alignment: bool
-    range_estimator: Estimator | None
-    weight_range_estimator: Estimator | None
+    range_estimator: EstimatorOption | None
+    weight_range_estimator: EstimatorOption | None
     activations: Scheme | None
     weights: Scheme | None
     precision: str
@@ -102,8 +102,8 @@ class Settings:
         quantize_outputs: bool = False,
         smooth_quant_alpha: float | str | None = "default",
         channel_alignment: bool = False,
-        range_estimator: Estimator | None = None,
-        weight_range_estimator: Estimator | None = None,
+        range_estimator: EstimatorOption | None = None,
+        weight_range_estimator: EstimatorOption | None = None,
         activations: Scheme | None = None,
         weights: Scheme | None = None,
         precision: str = "f32",
@@ -167,7 +167,7 @@ def _scheme(scheme: Scheme | None) -> QuantizerScheme:
     return QuantizerScheme.from_dict(scheme or {})
 
 
-def _estimator(estimator: Estimator | None, default: RangeEstimator) -> RangeEstimator:
+def _estimator(estimator: EstimatorOption | None, default: RangeEstimator) -> RangeEstimator:
     return default if estimator is None else RangeEstimator.parse(estimator)
 
 

@@ -108,7 +108,7 @@ class _Watched:
         for op in dict.fromkeys(body.op for body in bodies_of(model) if body.key in keys):
             node = nodes[op]
             inside = {
-                body.branch: _Observed.of(
+                body.branch: _ObservedBody.of(
                     body.model,
                     [graph.bodies[body.key] for graph in graphs if body.key in graph.bodies],
                     needs,
@@ -170,7 +170,7 @@ class _Driver:
     op: str
     count: int
     branches: bool
-    inside: dict[int, _Observed]
+    inside: dict[int, _ObservedBody]
     runs: Runs
     steps: int = 0
 
@@ -184,7 +184,7 @@ class _Driver:
 
 
 @dataclass(slots=True)
-class _Observed:
+class _ObservedBody:
     """A body that is run, and what was seen.
 
     Attributes:
@@ -208,7 +208,9 @@ class _Observed:
     seen: int = 0
 
     @classmethod
-    def of(cls, body: ov.Model, graphs: Sequence[QuantizationGraph], needs: Needs, compile_model: Compile) -> _Observed:
+    def of(
+        cls, body: ov.Model, graphs: Sequence[QuantizationGraph], needs: Needs, compile_model: Compile
+    ) -> _ObservedBody:
         tapped = TappedModel.of(body, required_taps(graphs, needs), required_histograms(graphs, needs))
         observed = bool(tapped.model.outputs)
         request = compile_model(tapped.model).create_infer_request() if observed else None

@@ -1,23 +1,24 @@
 """Calibration data as people hold them."""
 
 from autoq.calibration.sources._arrays import as_array, is_array
+from autoq.calibration.sources._cure import Shape
 from autoq.calibration.sources._files import data_files, for_model, names_files, read_files
 from autoq.calibration.sources._images import Images, images
-from autoq.calibration.sources._ports import Shape, give_shapes, port_name
+from autoq.calibration.sources._ports import give_shapes, port_name
 from autoq.calibration.sources._reader import Feed, Form, Reader, stacked
-from autoq.calibration.sources._rows import Rows, arrays_of
+from autoq.calibration.sources._rows import ArrayRows, arrays_of
 from autoq.calibration.sources._samples import ModelInputs, as_inputs
 from autoq.calibration.sources._sources import Items, items_of
 from autoq.calibration.sources._table import Table, table
 
 __all__ = [
+    "ArrayRows",
     "Feed",
     "Form",
     "Images",
     "Items",
     "ModelInputs",
     "Reader",
-    "Rows",
     "Shape",
     "Table",
     "arrays_of",

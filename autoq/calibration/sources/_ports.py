@@ -11,11 +11,9 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration.sources._arrays import as_array, is_picture
-from autoq.calibration.sources._cure import cure
+from autoq.calibration.sources._cure import Shape, cure
 from autoq.core import DataError
 from autoq.graph import array_type
-
-Shape = tuple[int, ...]
 
 # Modes of Pillow by the number of channels.
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}

@@ -13,7 +13,7 @@ from autoq.calibration.sources._reader import Feed, Reader
 from autoq.core import DataError
 
 
-class Rows(Sequence[Feed]):
+class ArrayRows(Sequence[Feed]):
     """Rows of arrays, each an inference; or as many at a time as the model takes.
 
     Attributes:
@@ -28,7 +28,7 @@ class Rows(Sequence[Feed]):
         self.used = count
 
     @classmethod
-    def of(cls, reader: Reader, arrays: Mapping[str, Any]) -> Rows:
+    def of(cls, reader: Reader, arrays: Mapping[str, Any]) -> ArrayRows:
         """Finds out what the rows of arrays are.
 
         1. A row is an input as it is, or lacks just a first axis of one, or of open length: it is a sample.

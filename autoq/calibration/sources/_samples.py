@@ -10,7 +10,7 @@ import openvino as ov
 
 from autoq.calibration.sources._files import for_model
 from autoq.calibration.sources._reader import Feed, Form, Reader, stacked
-from autoq.calibration.sources._rows import Rows, arrays_of
+from autoq.calibration.sources._rows import ArrayRows, arrays_of
 from autoq.calibration.sources._sources import Items, items_of
 from autoq.core import DataError
 
@@ -85,7 +85,7 @@ def as_inputs(
     reader = Reader.of(model, noun)
     data = for_model(model, reader, data, in_turn=True)
     if (arrays := arrays_of(reader, data)) is not None:
-        return ModelInputs(_Converted(reader, Rows.of(reader, arrays), None), noun=noun)
+        return ModelInputs(_Converted(reader, ArrayRows.of(reader, arrays), None), noun=noun)
     items = items_of(data, noun)
     if items.indexed is not None and len(items):
         arrays = reader.arrays(items[0], 0)
@@ -98,7 +98,7 @@ def as_inputs(
 class _Converted(Sequence[Feed]):
     """Samples that can be read again: each item is one."""
 
-    def __init__(self, reader: Reader, items: Items | Rows, form: Form | None) -> None:
+    def __init__(self, reader: Reader, items: Items | ArrayRows, form: Form | None) -> None:
         self._reader = reader
         self._items = items
         self._form = form

@@ -3,7 +3,7 @@
 from autoq.core.quantization._fp8 import Fp8Scale, fp8_bytes, fp8_scale, lowest_exponent, round_to_fp8
 from autoq.core.quantization._numerics import (
     FloatArray,
-    Limits,
+    QuantizerLimits,
     asymmetric_limits,
     fake_quantize,
     half_range_limits,
@@ -19,8 +19,8 @@ __all__ = [
     "Aggregator",
     "FloatArray",
     "Fp8Scale",
-    "Limits",
     "QuantizationPlan",
+    "QuantizerLimits",
     "QuantizerScheme",
     "RangeEnd",
     "RangeEstimator",

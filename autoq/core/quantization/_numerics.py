@@ -28,7 +28,7 @@ _ASYMMETRIC_FLOOR = 8e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class QuantizerLimits:
     """The numbers of one FakeQuantize; input and output limits are the same.
 
     Attributes:
@@ -49,7 +49,7 @@ class Limits:
 
 def symmetric_limits(
     minimum: FloatArray, maximum: FloatArray, *, bits: int = 8, narrow_range: bool = False, signed: bool | None = None
-) -> Limits:
+) -> QuantizerLimits:
     """Limits of a symmetric quantizer.
 
     `high = max(absmax, max(0.01 * max over channels of absmax, 8e-5))`; `low` is `-high` in narrow range (2^bits - 1
@@ -74,10 +74,10 @@ def symmetric_limits(
         low = -high
     else:
         low = (-high * np.float32(2 ** (bits - 1) / (2 ** (bits - 1) - 1))).astype(np.float32)
-    return Limits(low.astype(np.float32), high.astype(np.float32), levels)
+    return QuantizerLimits(low.astype(np.float32), high.astype(np.float32), levels)
 
 
-def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8) -> Limits:
+def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8) -> QuantizerLimits:
     """Limits of an asymmetric quantizer, moved so that zero is exactly one of the levels.
 
     Where zero is nearest to the lowest or highest level, but not on it, NNCF leaves the limits as they are; so do
@@ -91,7 +91,7 @@ def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8
     low, high = np.asarray(minimum, np.float64), np.asarray(maximum, np.float64)
     margin = np.where(high - low > _ASYMMETRIC_FLOOR, 0, _ASYMMETRIC_FLOOR)
     low, high = np.minimum(low - margin, 0.0), np.maximum(high + margin, 0.0)
-    return Limits(*_align_zero(low, high, 2**bits), levels=2**bits)
+    return QuantizerLimits(*_align_zero(low, high, 2**bits), levels=2**bits)
 
 
 def _align_zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int) -> tuple[FloatArray, FloatArray]:
@@ -108,7 +108,9 @@ def _align_zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int
     return aligned_low.astype(np.float32), aligned_high.astype(np.float32)
 
 
-def half_range_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8, narrow_range: bool = True) -> Limits:
+def half_range_limits(
+    minimum: FloatArray, maximum: FloatArray, *, bits: int = 8, narrow_range: bool = True
+) -> QuantizerLimits:
     """Signed symmetric limits that use one bit less: computed for it, then scaled to all levels.
 
     With 8 bits no product of a u8 activation and two adjacent weights can then saturate 16 bits, which it can on CPUs
@@ -123,7 +125,7 @@ def half_range_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8
     fewer = symmetric_limits(minimum, maximum, bits=bits - 1, narrow_range=narrow_range, signed=True)
     levels = 2**bits - 1 if narrow_range else 2**bits
     scale = np.float32((levels - 1) / (2 ** (bits - 1) - 1))
-    return Limits(fewer.low * scale, fewer.high * scale, levels)
+    return QuantizerLimits(fewer.low * scale, fewer.high * scale, levels)
 
 
 def fake_quantize(x: FloatArray, low: FloatArray, high: FloatArray, levels: int) -> FloatArray:

@@ -1,6 +1,6 @@
 """Distortion of outputs, and what a device refuses to run."""
 
-from autoq.evaluation.distortion._distortion import SwitchedRuns, distortion, switched_distortions
+from autoq.evaluation.distortion._distortion import Progress, SwitchedRuns, distortion, switched_distortions
 from autoq.evaluation.distortion._f32_runner import F32Runner
 from autoq.evaluation.distortion._halving import refused_groups
 from autoq.evaluation.distortion._refused import Accepted, accepted
@@ -8,6 +8,7 @@ from autoq.evaluation.distortion._refused import Accepted, accepted
 __all__ = [
     "Accepted",
     "F32Runner",
+    "Progress",
     "SwitchedRuns",
     "accepted",
     "distortion",

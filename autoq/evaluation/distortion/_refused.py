@@ -15,7 +15,7 @@ from autoq.evaluation.distortion._halving import refused_groups
 # Of refused groups, as many are named in a message.
 _NAMED = 8
 
-Build = Callable[[QuantizationPlan], ov.Model]
+PlanBuild = Callable[[QuantizationPlan], ov.Model]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Accepted:
 def accepted(
     plan: QuantizationPlan,
     groups: Sequence[str],
-    build: Build,
+    build: PlanBuild,
     runtime: RuntimeConfig,
     sample: Feed | None = None,
 ) -> Accepted:

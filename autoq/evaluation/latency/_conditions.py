@@ -29,7 +29,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservationStart:
     """The moment from which on a machine is observed.
 
     Attributes:

@@ -20,7 +20,7 @@ from autoq.calibration import Feed
 from autoq.core import DeviceError, Estimate, reason
 from autoq.evaluation.device import Compiled
 from autoq.evaluation.latency._compilations import in_turns
-from autoq.evaluation.latency._conditions import Conditions, Observed
+from autoq.evaluation.latency._conditions import Conditions, ObservationStart
 from autoq.evaluation.latency._latency_record import Latency
 from autoq.evaluation.latency._timed import Timed, quiet_collector
 from autoq.evaluation.statistics import normal_quantile, trimmed_mean
@@ -104,7 +104,7 @@ def measure_latencies(
         DeviceError: Inference fails.
     """
     rng = np.random.default_rng(seed)
-    observed = Observed.now()
+    observed = ObservationStart.now()
     try:
         made = in_turns(
             *([partial(Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))

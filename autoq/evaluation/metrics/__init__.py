@@ -2,7 +2,7 @@
 
 from autoq.evaluation.metrics._corpus import CorpusMetric, Kept, jackknife_scores
 from autoq.evaluation.metrics._corpus_metrics import CORPUS_METRICS
-from autoq.evaluation.metrics._metrics import METRICS, Metric, Outputs, apply_metric
+from autoq.evaluation.metrics._metrics import METRICS, InferenceOutputs, Metric, Scores, apply_metric
 from autoq.evaluation.metrics._output_kind import OutputKind, SeenOutputs
 from autoq.evaluation.metrics._resolve import AnyMetric, resolve_metric
 
@@ -11,10 +11,11 @@ __all__ = [
     "METRICS",
     "AnyMetric",
     "CorpusMetric",
+    "InferenceOutputs",
     "Kept",
     "Metric",
     "OutputKind",
-    "Outputs",
+    "Scores",
     "SeenOutputs",
     "apply_metric",
     "jackknife_scores",

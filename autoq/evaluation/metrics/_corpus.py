@@ -27,7 +27,7 @@ import numpy as np
 
 from autoq.core import MetricError, reason
 from autoq.evaluation.metrics._labels import as_sample
-from autoq.evaluation.metrics._metrics import Outputs, Scores
+from autoq.evaluation.metrics._metrics import InferenceOutputs, Scores
 from autoq.evaluation.metrics._output_kind import OutputKind
 
 # More blocks cost more and narrow the interval by a percent or two; fewer widen it.
@@ -35,10 +35,10 @@ _BLOCKS = 40
 _SEED = 0
 
 # Outputs of one inference, or what is kept of them, and the target.
-Kept = tuple[Outputs, Any]
+Kept = tuple[InferenceOutputs, Any]
 
 
-def as_rows(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data hold
+def as_rows(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the user's data hold
     """Outputs as they are, and the target with a first axis of as many samples.
 
     Raises:
@@ -55,7 +55,7 @@ def as_rows(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data 
     return outputs, array
 
 
-def as_they_are(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data hold
+def as_they_are(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the user's data hold
     """Outputs and target of one inference, unchanged."""
     return outputs, target
 
@@ -79,10 +79,10 @@ class CorpusMetric:
     name: str
     compute: Callable[[Any, Any], Any]
     joined: bool = True
-    keep: Callable[[Outputs, Any], Kept] | None = None
+    keep: Callable[[InferenceOutputs, Any], Kept] | None = None
     kinds: Callable[[OutputKind], CorpusMetric] | None = None
 
-    def kept(self, outputs: Outputs, target: Any, number: int) -> Kept:  # whatever the user's data hold
+    def kept(self, outputs: InferenceOutputs, target: Any, number: int) -> Kept:  # whatever the user's data hold
         """What is kept of an inference.
 
         Args:

@@ -12,21 +12,23 @@ from numpy.typing import NDArray
 from autoq.core import MetricError
 from autoq.evaluation.metrics._corpus import CorpusMetric, Kept
 from autoq.evaluation.metrics._labels import IGNORED, as_sample, class_numbers, predicted_and_true
-from autoq.evaluation.metrics._metrics import Outputs, log_probabilities
+from autoq.evaluation.metrics._metrics import InferenceOutputs, log_probabilities
 from autoq.evaluation.metrics._output_kind import OutputKind
 
 # A correlation of two numbers is 1 or -1, and each block of three is left out in turn.
 _FEWEST = 4
 
 
-def _classes(outputs: Outputs, target: Any, kind: OutputKind = OutputKind.LOGITS) -> Kept:  # class numbers in some form
+def _classes(
+    outputs: InferenceOutputs, target: Any, kind: OutputKind = OutputKind.LOGITS
+) -> Kept:  # class numbers in some form
     """Predicted and true class of each position that is scored, as `predicted_and_true` tells."""
     predicted, labels = predicted_and_true(as_sample(outputs[0], target), target, kind, ignored=IGNORED)
     scored = labels != IGNORED
     return [predicted[scored]], labels[scored]
 
 
-def f1_macro(outputs: Outputs, targets: NDArray[np.int64]) -> float:
+def f1_macro(outputs: InferenceOutputs, targets: NDArray[np.int64]) -> float:
     """Mean of the F1 of each class that is predicted or true somewhere."""
     predicted = outputs[0]
     if not len(targets):
@@ -39,7 +41,7 @@ def f1_macro(outputs: Outputs, targets: NDArray[np.int64]) -> float:
     return float((2 * both[found] / either[found]).mean())
 
 
-def _numbers(outputs: Outputs, target: Any) -> Kept:  # numbers in some form
+def _numbers(outputs: InferenceOutputs, target: Any) -> Kept:  # numbers in some form
     """One number per sample, and what it should be."""
     predicted, true = outputs[0].reshape(-1), np.asarray(target, np.float64).reshape(-1)
     if len(predicted) != len(outputs[0]) or len(predicted) != len(true):
@@ -65,12 +67,12 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def pearson(outputs: Outputs, targets: NDArray[np.float64]) -> float:
+def pearson(outputs: InferenceOutputs, targets: NDArray[np.float64]) -> float:
     """Linear correlation of the first output, one number per sample, with the targets."""
     return _correlation(outputs[0], targets)
 
 
-def spearman(outputs: Outputs, targets: NDArray[np.float64]) -> float:
+def spearman(outputs: InferenceOutputs, targets: NDArray[np.float64]) -> float:
     """Rank correlation of the first output, one number per sample, with the targets."""
     from scipy.stats import rankdata
 
@@ -78,7 +80,7 @@ def spearman(outputs: Outputs, targets: NDArray[np.float64]) -> float:
 
 
 def _log_likelihoods(
-    outputs: Outputs, target: Any, kind: OutputKind = OutputKind.LOGITS
+    outputs: InferenceOutputs, target: Any, kind: OutputKind = OutputKind.LOGITS
 ) -> Kept:  # token numbers in some form
     """Summed log-likelihood and number of the tokens that are scored."""
     values, labels = outputs[0], np.asarray(target)
@@ -97,7 +99,7 @@ def _log_likelihoods(
     return [np.array([found[scored].sum()])], np.array([scored.sum()])
 
 
-def negative_perplexity(outputs: Outputs, counts: NDArray[np.int64]) -> float:
+def negative_perplexity(outputs: InferenceOutputs, counts: NDArray[np.int64]) -> float:
     """Minus the exponential of the mean negative log-likelihood per token."""
     if not counts.sum():
         msg = f"all labels are {IGNORED}, which leaves none to score."

@@ -24,7 +24,8 @@ from autoq.core import MetricError, reason
 from autoq.evaluation.metrics._labels import as_sample, class_numbers, classes_last, predicted_and_true
 from autoq.evaluation.metrics._output_kind import OutputKind
 
-Outputs = Sequence[NDArray[Any]]
+# One array per output of the model.
+InferenceOutputs = Sequence[NDArray[Any]]
 Scores = NDArray[np.float64]
 
 _TOP = 5
@@ -49,13 +50,13 @@ class Metric:
     kinds: Callable[[OutputKind], Metric] | None = None
 
 
-def accuracy(outputs: Outputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
+def accuracy(outputs: InferenceOutputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
     """1 where the largest of the first output's classes is the target; where there is one number, where it says so."""
     predicted, labels = predicted_and_true(outputs[0], targets, kind)
     return _flat(predicted == labels)
 
 
-def top5(outputs: Outputs, targets: NDArray[Any]) -> Scores:
+def top5(outputs: InferenceOutputs, targets: NDArray[Any]) -> Scores:
     """1 where the target class is among the five largest of the first output's classes."""
     values = classes_last(outputs[0], int(np.size(targets)))
     classes = values.shape[-1]
@@ -67,7 +68,7 @@ def top5(outputs: Outputs, targets: NDArray[Any]) -> Scores:
     return _flat((best == labels[..., None]).any(axis=-1))
 
 
-def binary_accuracy(outputs: Outputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
+def binary_accuracy(outputs: InferenceOutputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
     """1 where the first output says what the target does, 0 or 1: each number by itself, or the larger one of two.
 
     A number says 1 above 0 where it is a logit, above 0.5 where it is a probability.
@@ -82,7 +83,7 @@ def binary_accuracy(outputs: Outputs, targets: NDArray[Any], kind: OutputKind = 
     return _flat(values.argmax(axis=-1) == class_numbers(targets, values.shape[:-1], 2))
 
 
-def log_likelihood(outputs: Outputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
+def log_likelihood(outputs: InferenceOutputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
     """Log probability of the target class by the first output, averaged over positions."""
     values = classes_last(outputs[0], int(np.size(targets)))
     labels = class_numbers(targets, values.shape[:-1], values.shape[-1])
@@ -119,12 +120,12 @@ def log_probabilities(
     return np.asarray(chosen - np.log(shifted.sum(axis=-1, dtype=np.float64)))
 
 
-def negative_mse(outputs: Outputs, targets: NDArray[Any]) -> Scores:
+def negative_mse(outputs: InferenceOutputs, targets: NDArray[Any]) -> Scores:
     """Minus the mean squared error of the first output."""
     return np.negative(_flat((outputs[0].astype(np.float64) - _numbers(outputs[0], targets)) ** 2))
 
 
-def cosine(outputs: Outputs, targets: NDArray[Any]) -> Scores:
+def cosine(outputs: InferenceOutputs, targets: NDArray[Any]) -> Scores:
     """Cosine of the angle between the first output and the target."""
     a = outputs[0].astype(np.float64).reshape(len(outputs[0]), -1)
     b = _numbers(outputs[0], targets).reshape(a.shape)
@@ -155,7 +156,7 @@ def _flat(values: NDArray[Any]) -> Scores:
     return np.asarray(np.asarray(values, np.float64).reshape(len(values), -1).mean(axis=1))
 
 
-METRICS: dict[str, Callable[[Outputs, NDArray[Any]], Scores]] = {
+METRICS: dict[str, Callable[[InferenceOutputs, NDArray[Any]], Scores]] = {
     "accuracy": accuracy,
     "top5": top5,
     "binary_accuracy": binary_accuracy,
@@ -174,7 +175,7 @@ def named_metric(name: str) -> Metric:
     return Metric(name, function, kinds=lambda kind: Metric(name, partial(function, kind=kind)))
 
 
-def apply_metric(metric: Metric, outputs: list[Outputs], targets: Sequence[Any], first: int) -> Scores:
+def apply_metric(metric: Metric, outputs: list[InferenceOutputs], targets: Sequence[Any], first: int) -> Scores:
     """Scores a run of inferences.
 
     Args:
@@ -217,13 +218,15 @@ def apply_metric(metric: Metric, outputs: list[Outputs], targets: Sequence[Any],
     return np.asarray(np.add.reduceat(scores, edges) / np.asarray(sizes, np.float64))
 
 
-def _runs_of_one_shape(outputs: list[Outputs], targets: Sequence[Any]) -> list[list[tuple[Outputs, Any]]]:
+def _runs_of_one_shape(
+    outputs: list[InferenceOutputs], targets: Sequence[Any]
+) -> list[list[tuple[InferenceOutputs, Any]]]:
     """Neighbouring inferences whose arrays can be joined."""
     pairs = zip(outputs, targets, strict=True)
     return [list(run) for _, run in groupby(pairs, key=lambda pair: [array.shape for array in pair[0]])]
 
 
-def _of_one_shape(metric: Metric, run: list[tuple[Outputs, Any]]) -> Any:  # what the function returned
+def _of_one_shape(metric: Metric, run: list[tuple[InferenceOutputs, Any]]) -> Any:  # what the function returned
     joined = [np.concatenate(parts, axis=0) for parts in zip(*(outputs for outputs, _ in run), strict=True)]
     rows = [_rows(target, len(outputs[0])) for outputs, target in run]
     if len({row.shape[1] for row in rows}) > 1:

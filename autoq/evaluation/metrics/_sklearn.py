@@ -15,7 +15,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from autoq.core import MetricError
 from autoq.evaluation.metrics._corpus import CorpusMetric, Kept, as_rows
 from autoq.evaluation.metrics._labels import class_numbers
-from autoq.evaluation.metrics._metrics import Outputs
+from autoq.evaluation.metrics._metrics import InferenceOutputs
 from autoq.evaluation.metrics._output_kind import OutputKind
 
 # scikit-learn does not say of a scorer whether it is for numbers or for classes; its names do.
@@ -46,7 +46,7 @@ def sklearn_metric(name: str) -> CorpusMetric:
     return replace(of(OutputKind.LOGITS), kinds=of)
 
 
-def _score(name: str, kind: OutputKind, outputs: Outputs, targets: NDArray[Any]) -> Any:  # a number
+def _score(name: str, kind: OutputKind, outputs: InferenceOutputs, targets: NDArray[Any]) -> Any:  # a number
     scorer = get_scorer(name)
     values = outputs[0].reshape(len(outputs[0]), -1)
     true = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
@@ -63,7 +63,7 @@ def _score(name: str, kind: OutputKind, outputs: Outputs, targets: NDArray[Any])
     return scorer(_Classes(columns, kind), values, true)
 
 
-def _first(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data hold
+def _first(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the user's data hold
     return as_rows(outputs[:1], target)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from autoq.evaluation.metrics._corpus import CorpusMetric, Kept, as_rows
-from autoq.evaluation.metrics._metrics import Outputs
+from autoq.evaluation.metrics._metrics import InferenceOutputs
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ def stateful_metric(metric: StatefulMetric) -> CorpusMetric:
     lower_is_better = getattr(own, "higher_is_better", None) is False
     convert = _tensor if _is_torch_module(own) else _unchanged
 
-    def compute(outputs: Sequence[Outputs], targets: Sequence[Any]) -> Any:  # one number
+    def compute(outputs: Sequence[InferenceOutputs], targets: Sequence[Any]) -> Any:  # one number
         current = own if forgets else copy.deepcopy(own)
         if forgets:
             current.reset()  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def stateful_metric(metric: StatefulMetric) -> CorpusMetric:
     return CorpusMetric(type(metric).__name__, compute, joined=False, keep=_first)
 
 
-def _first(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data hold
+def _first(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the user's data hold
     try:
         kept = as_rows(outputs[:1], target)
     except ValueError:
@@ -59,7 +59,7 @@ def _first(outputs: Outputs, target: Any) -> Kept:  # whatever the user's data h
     return kept if kept[1].dtype != object else (outputs[:1], target)
 
 
-def _batches(outputs: Sequence[Outputs], targets: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+def _batches(outputs: Sequence[InferenceOutputs], targets: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     """First outputs and targets: those of one shape joined, others one inference at a time."""
     alike: dict[Any, list[tuple[Any, Any]]] = defaultdict(list)
     for (array, *_), target in zip(outputs, targets, strict=True):

@@ -1,6 +1,7 @@
 """Accuracy: labelled data, paired drops with their intervals, and racing."""
 
-from autoq.evaluation.scoring._accuracy import Scores, drop_between, mean_interval, paired_drop, score
+from autoq.evaluation.metrics import Scores
+from autoq.evaluation.scoring._accuracy import drop_between, mean_interval, paired_drop, score
 from autoq.evaluation.scoring._accuracy_record import Accuracy
 from autoq.evaluation.scoring._affordable import affordable_items, drawn_items
 from autoq.evaluation.scoring._chosen import item_count

@@ -16,17 +16,16 @@ from autoq.core import DeviceError, Estimate, MetricError, reason
 from autoq.evaluation.device import Compiled
 from autoq.evaluation.metrics import (
     CorpusMetric,
+    InferenceOutputs,
     Kept,
     Metric,
     OutputKind,
-    Outputs,
+    Scores,
     SeenOutputs,
     apply_metric,
     jackknife_scores,
 )
 from autoq.evaluation.statistics import normal_quantile, t_quantile, tango_interval, wilson_interval
-
-Scores = NDArray[np.float64]
 
 # The t interval needs many changes: below this share of the scores it is too narrow, and has no width without any.
 _FEW = 0.25
@@ -85,7 +84,7 @@ def score_and_tell(
     variants = {possible: _scoring(metric.kinds(possible), len(validation)) for possible in OutputKind}
     failed: dict[OutputKind, MetricError] = {}
 
-    def take(outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+    def take(outputs: InferenceOutputs, target: Any) -> None:  # whatever the user's data hold
         seen.update(outputs[0])
         for possible in seen.possible - failed.keys():
             try:
@@ -104,7 +103,7 @@ def score_and_tell(
 class _Scoring(Protocol):
     """What takes the outputs of each inference with its target, in the order of the data, and scores them."""
 
-    def take(self, outputs: Outputs, target: Any) -> None: ...  # whatever the user's data hold
+    def take(self, outputs: InferenceOutputs, target: Any) -> None: ...  # whatever the user's data hold
 
     def result(self) -> Scores: ...
 
@@ -119,12 +118,12 @@ class _OfSamples:
 
     metric: Metric
     scores: Scores
-    kept: list[Outputs] = field(default_factory=list)
+    kept: list[InferenceOutputs] = field(default_factory=list)
     targets: list[Any] = field(default_factory=list)
     done: int = 0
     size: int = 0
 
-    def take(self, outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+    def take(self, outputs: InferenceOutputs, target: Any) -> None:  # whatever the user's data hold
         self.kept.append(outputs)
         self.targets.append(target)
         self.size += sum(array.nbytes for array in outputs)
@@ -146,14 +145,16 @@ class _OfCorpus:
     metric: CorpusMetric
     kept: list[Kept] = field(default_factory=list)
 
-    def take(self, outputs: Outputs, target: Any) -> None:  # whatever the user's data hold
+    def take(self, outputs: InferenceOutputs, target: Any) -> None:  # whatever the user's data hold
         self.kept.append(self.metric.kept(outputs, target, len(self.kept)))
 
     def result(self) -> Scores:
         return jackknife_scores(self.metric, self.kept)
 
 
-def _infer(compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Callable[[Outputs, Any], None]) -> None:
+def _infer(
+    compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Callable[[InferenceOutputs, Any], None]
+) -> None:
     """Hands over the outputs of each inference with its target, in the order of the data."""
     targets: deque[Any] = deque()
     done = 0

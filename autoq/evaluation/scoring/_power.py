@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from autoq.evaluation.scoring._accuracy import Scores
+from autoq.evaluation.metrics import Scores
 from autoq.evaluation.scoring._accuracy_record import Accuracy
 from autoq.evaluation.statistics import normal_quantile, t_quantile
 

@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.core import Estimate
-from autoq.evaluation.scoring._accuracy import Scores, paired_drop
+from autoq.evaluation.metrics import Scores
+from autoq.evaluation.scoring._accuracy import paired_drop
 
 # Of the items, after which a decision is looked for, and after which there is only asked whether to go on.
 _SHARES = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2)

@@ -10,8 +10,8 @@ import openvino as ov
 
 from autoq.core import MetricError, ResetState, RuntimePrecision, named_reason
 from autoq.evaluation.device import RuntimeConfig
-from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind
-from autoq.evaluation.scoring._accuracy import Scores, score_and_tell
+from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind, Scores
+from autoq.evaluation.scoring._accuracy import score_and_tell
 from autoq.evaluation.scoring._chosen import Chosen, Indices, item_count
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]

@@ -10,12 +10,12 @@ import numpy as np
 import openvino as ov
 
 from autoq.calibration import (
+    ArrayRows,
     Feed,
     Form,
     Images,
     Items,
     Reader,
-    Rows,
     arrays_of,
     for_model,
     is_array,
@@ -160,7 +160,7 @@ def _of_arrays(reader: Reader, inputs: Any, targets: Any) -> _Pairs:  # several 
     if arrays is None:
         msg = f"validation inputs are a {type(inputs).__name__}: pass an array or a dict of arrays."
         raise DataError(msg)
-    rows = Rows.of(reader, arrays)
+    rows = ArrayRows.of(reader, arrays)
     # A column of pandas is indexed by its labels.
     targets = np.asarray(targets) if hasattr(targets, "iloc") else targets
     given = len(next(iter(arrays.values())))

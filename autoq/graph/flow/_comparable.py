@@ -22,7 +22,7 @@ from openvino import opset13 as ops
 from autoq.graph.operations import operation, unique_names
 
 # The input of an operation, by unique name and port; or a result, by its number.
-Place = tuple[str, int] | int
+InputKey = tuple[str, int] | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Comparable:
         places: What takes the place of the outputs, in their order; None where these are compared as they are.
     """
 
-    places: tuple[Place, ...] | None
+    places: tuple[InputKey, ...] | None
 
     @classmethod
     def of(cls, model: ov.Model) -> Self:
         """What of a model can be compared; the model is never modified."""
         shapes = _Shapes.of(model)
-        places: list[Place] = []
+        places: list[InputKey] = []
         for number, result in enumerate(model.get_results()):
             source = result.input_value(0).get_node()
             if source.get_name() not in shapes.decided:
@@ -111,10 +111,10 @@ class _Shapes:
         names = {op.get_name(): name for name, op in nodes.items()}
         return cls(names, frozenset(flowing), frozenset(decided))
 
-    def border(self, source: ov.Node) -> tuple[list[Place], bool]:
+    def border(self, source: ov.Node) -> tuple[list[InputKey], bool]:
         """What decides the shape of an operation, and whether it has layers with weights behind that."""
         seen: set[str] = set()
-        found: list[Place] = []
+        found: list[InputKey] = []
         weighted = False
         pending = [source]
         while pending:

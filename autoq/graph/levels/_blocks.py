@@ -8,7 +8,7 @@ from autoq.graph.flow import LARGEST_BLOCK, Flow, sequential_subgraphs
 from autoq.graph.operations import QuantizationGraph, QuantizerGroup, operation
 
 Block = tuple[QuantizerGroup, ...]
-Shape = tuple[str, ...]
+BlockShape = tuple[str, ...]
 
 
 def blocks(flow: Flow, graph: QuantizationGraph) -> tuple[Block, ...]:
@@ -25,7 +25,7 @@ def blocks(flow: Flow, graph: QuantizationGraph) -> tuple[Block, ...]:
     a residual block is like the one whose skip connection has a convolution.
     """
 
-    def shape(block: Block) -> Shape:
+    def shape(block: Block) -> BlockShape:
         types = tuple(flow.type[group.name] for group in block)
         return tuple(type_ for type_ in types if not operation(type_).is_elementwise) or types
 
@@ -34,7 +34,7 @@ def blocks(flow: Flow, graph: QuantizationGraph) -> tuple[Block, ...]:
     return _periods(found, [shape(block) for block in found])
 
 
-def _like_others(found: Sequence[Block], shapes: Sequence[Shape]) -> tuple[Block, ...]:
+def _like_others(found: Sequence[Block], shapes: Sequence[BlockShape]) -> tuple[Block, ...]:
     """Joins chains of single groups that have the shape of a block, from the end on: what is left over is the stem."""
     wanted = sorted({s for s, block in zip(shapes, found, strict=True) if len(block) > 1 and len(s) > 1}, key=len)
     joined: list[Block] = []
@@ -52,7 +52,7 @@ def _like_others(found: Sequence[Block], shapes: Sequence[Shape]) -> tuple[Block
     return tuple(reversed(joined))
 
 
-def _periods(found: Sequence[Block], shapes: Sequence[Shape]) -> tuple[Block, ...]:
+def _periods(found: Sequence[Block], shapes: Sequence[BlockShape]) -> tuple[Block, ...]:
     """Joins each repetition of a sequence of at least two different blocks."""
     joined: list[Block] = []
     begin = 0
@@ -80,7 +80,7 @@ def _periods(found: Sequence[Block], shapes: Sequence[Shape]) -> tuple[Block, ..
     return tuple(joined)
 
 
-def _is_period(word: Sequence[Block], shapes: Sequence[Shape]) -> bool:
+def _is_period(word: Sequence[Block], shapes: Sequence[BlockShape]) -> bool:
     """Whether a sequence may be one block: not too large, no repetition itself, and no block of several twice in it."""
     several = [s for s, block in zip(shapes, word, strict=True) if len(block) > 1]
     return (

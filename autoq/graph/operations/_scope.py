@@ -125,11 +125,11 @@ class IgnoredScope:
                     found.setdefault(name, f"ignored by {rule.kind} {rule.text!r}")
         return found
 
-    def _rules(self, types: Mapping[str, str], readers: Mapping[str, Iterable[str]]) -> Iterator[_Rule]:
+    def _rules(self, types: Mapping[str, str], readers: Mapping[str, Iterable[str]]) -> Iterator[_ScopeRule]:
         ends = [name for subgraph in self.subgraphs for name in (*subgraph.inputs, *subgraph.outputs)]
         for kind, names in (("name", self.names), (_END, ends)):
             for name in names:
-                yield _Rule(kind, name, [name] * (name in types), partial(_nearest_names, name, types))
+                yield _ScopeRule(kind, name, [name] * (name in types), partial(_nearest_names, name, types))
         for pattern in self.patterns:
             try:
                 expression = re.compile(pattern)
@@ -137,13 +137,13 @@ class IgnoredScope:
                 msg = f"ignored scope: pattern {quoted(pattern)} is not a regular expression: {error}."
                 raise PlanError(msg) from None
             matches = [name for name in types if expression.match(name)]
-            yield _Rule("pattern", pattern, matches, partial(_nearest_to_pattern, expression, types))
+            yield _ScopeRule("pattern", pattern, matches, partial(_nearest_to_pattern, expression, types))
         for kind in self.types:
             matches = [name for name, found in types.items() if found == kind]
-            yield _Rule("type", kind, matches, partial(nearest, kind, types.values()))
+            yield _ScopeRule("type", kind, matches, partial(nearest, kind, types.values()))
         for subgraph in self.subgraphs:
             text = f"{', '.join(subgraph.inputs)} -> {', '.join(subgraph.outputs)}"
-            yield _Rule(
+            yield _ScopeRule(
                 "subgraph", text, _between(subgraph, readers), lambda: "no data flow from its inputs to its outputs."
             )
 
@@ -152,7 +152,7 @@ _END = "subgraph end"
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class _ScopeRule:
     """A part of a scope, what it matches, and what to say where that is nothing."""
 
     kind: str
