@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autoq.core import Estimate, Precision, QuantizationPlan, Recipe
+from autoq.core import Estimate, Plan, Precision, Recipe
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.execution import ExecutedLayer, ExecutionReport
 from autoq.evaluation.latency import Conditions, Latency
@@ -30,7 +30,7 @@ def record(
         "number": number,
         "state": TrialState.COMPLETE,
         "origin": "tpe",
-        "plan": QuantizationPlan(Recipe(subset_size=100 + number), {"a": Precision.FLOAT}),
+        "plan": Plan.quantized(Recipe(subset_size=100 + number), {"a": Precision.FLOAT}),
         "fingerprint": f"{number:016x}",
         "hardware": "here",
         "evaluation": evaluation(drop, ratio, width=width),

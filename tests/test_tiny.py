@@ -13,7 +13,7 @@ from openvino import opset13 as ops
 import autoq
 import autoq.cli
 from autoq.calibration import Statistic, Tap, as_inputs
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Plan, Precision, Recipe
 from autoq.graph import SiteKind, Tensor
 
 LAYERS = {folder.name for folder in Path(autoq.__file__).parent.iterdir() if (folder / "__init__.py").exists()}
@@ -89,8 +89,8 @@ def searched(tmp_path_factory):
 
 
 def test_a_plan_is_written_and_read():
-    plan = QuantizationPlan(Recipe(subset_size=8), {"stem": Precision.FLOAT})
-    assert QuantizationPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+    plan = Plan.quantized(Recipe(subset_size=8), {"stem": Precision.FLOAT})
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
 def test_quantizers_are_placed():

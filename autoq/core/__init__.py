@@ -29,6 +29,7 @@ from autoq.core.files import (
     write_text,
     yaml_value,
 )
+from autoq.core.plans import PART_KINDS, Plan, PlanPart
 from autoq.core.quantization import (
     GROUP_CHOICES,
     Aggregator,
@@ -99,6 +100,7 @@ from autoq.core.words import (
     DeviceLostError,
     MetricError,
     ModelError,
+    OtherVersionError,
     OutputError,
     PlanError,
     StoredFileError,
@@ -117,6 +119,7 @@ from autoq.core.words import (
 __all__ = [
     "GROUP_CHOICES",
     "MOST_LINES",
+    "PART_KINDS",
     "PRECISIONS",
     "WIDTH",
     "Aggregator",
@@ -139,9 +142,12 @@ __all__ = [
     "ModelError",
     "ModelType",
     "NumberKind",
+    "OtherVersionError",
     "OutputError",
     "OverflowFix",
+    "Plan",
     "PlanError",
+    "PlanPart",
     "Precision",
     "Preset",
     "QuantizationPlan",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def run_lines(model: Path, info: SearchInfo, chosen: TrialRow) -> str:
     if not inputs:
         return ""
     arguments = [repr(str(model.resolve())), repr(info.device)]
-    if (precision := chosen.record.plan.recipe.runtime_precision) is not RuntimePrecision.DEFAULT:
+    if (precision := chosen.record.plan.runtime_precision) is not RuntimePrecision.DEFAULT:
         arguments.append(repr({"INFERENCE_PRECISION_HINT": str(precision)}))
     feed = ", ".join(f"{_key(port, place)!r}: {_zeros(port)}" for place, port in enumerate(inputs))
     return (
@@ -39,21 +38,15 @@ def run_lines(model: Path, info: SearchInfo, chosen: TrialRow) -> str:
 def chosen_facts(chosen: TrialRow) -> dict[str, str]:
     """Recipe, precisions and times of the chosen model, by name."""
     record, evaluation = chosen.record, evaluation_of(chosen.record)
-    recipe, latency = record.plan.to_dict()["recipe"], evaluation.latency
+    recipe, latency = record.plan.settings, evaluation.latency
     precisions = ", ".join(f"{count} {name}" for name, count in sorted(evaluation.execution.precisions.items()))
     return {
         "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
-        "groups in float": ", ".join(sorted(record.plan.float_groups)) or "none",
-        **({"choices of groups": "; ".join(_own_choices(chosen))} if record.plan.choices else {}),
+        **record.plan.facts,
         "executed layers": precisions,
         "latency": " / ".join(map(shown_ms, (latency.p25_ms, latency.p50_ms, latency.p90_ms))) + " (p25 / p50 / p90)",
         "runtime": ", ".join(f"{key}={value}" for key, value in sorted(evaluation.runtime.items())),
     }
-
-
-def _own_choices(chosen: TrialRow) -> Iterator[str]:
-    for group, own in chosen.record.plan.to_dict()["choices"].items():
-        yield f"{group}: " + ", ".join(f"{name} {value}" for name, value in own.items())
 
 
 def _key(port: dict[str, Any], place: int) -> str | int:

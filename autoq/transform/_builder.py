@@ -11,7 +11,17 @@ import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed, Statistics, output_mean
-from autoq.core import BiasCorrection, DataError, FloatArray, PlanError, Precision, QuantizationPlan, Recipe, nearest
+from autoq.core import (
+    BiasCorrection,
+    DataError,
+    FloatArray,
+    Plan,
+    PlanError,
+    Precision,
+    QuantizationPlan,
+    Recipe,
+    nearest,
+)
 from autoq.graph import (
     Body,
     BodyKey,
@@ -74,16 +84,17 @@ class CandidateBuilder:
             if body.key in placements.bodies and len(_body_of(statistics, body))
         }
 
-    def resolve(self, plan: QuantizationPlan) -> ResolvedPlan:
+    def resolve(self, plan: Plan) -> ResolvedPlan:
         """The numbers of a plan.
 
         Raises:
             PlanError: The plan names a group or an ignored scope that does not exist.
         """
-        graph = self._graph(plan)
-        sites = {site.name: site for site in graph.sites if self._stands(plan, graph, site)}
-        recipe = plan.recipe
-        recipes = {name: self._recipe_of(plan, graph, name) for name in sites}
+        part = _quantization(plan)
+        graph = self._graph(part)
+        sites = {site.name: site for site in graph.sites if self._stands(part, graph, site)}
+        recipe = part.recipe
+        recipes = {name: self._recipe_of(part, graph, name) for name in sites}
         smoothed = self._smooth(graph, sites, recipes)
         layers = {layer.op: layer for layer in graph.layers if layer.weight in sites}
         quantizers = [
@@ -103,11 +114,11 @@ class CandidateBuilder:
         corrected_on = 0
         if recipe.bias_correction is BiasCorrection.ACCURATE and quantizers:
             corrected_on = max(int(self._statistics.rows(recipe.subset_size) * SHARE_OF_SAMPLES), 1)
-        found = {key: body.resolve(inside) for key, body, inside in self._inside(plan)}
+        found = {key: body.resolve(inside) for key, body, inside in self._inside(part)}
         bodies = {key: inside for key, inside in found.items() if inside.quantized_sites}
         return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision, corrected_on, bodies)
 
-    def fingerprint(self, plan: QuantizationPlan) -> str:
+    def fingerprint(self, plan: Plan) -> str:
         """Digest of the model that a plan builds; "float" for the float model at the device's default precision.
 
         Raises:
@@ -115,7 +126,7 @@ class CandidateBuilder:
         """
         return self.resolve(plan).fingerprint
 
-    def build(self, plan: QuantizationPlan, *, fold_weights: bool = True) -> ov.Model:
+    def build(self, plan: Plan, *, fold_weights: bool = True) -> ov.Model:
         """The model that a plan stands for; a new one at each call.
 
         Args:
@@ -125,11 +136,11 @@ class CandidateBuilder:
         Raises:
             PlanError: The plan names a group or an ignored scope that does not exist.
         """
-        resolved = self.resolve(plan)
-        graph = self._graph(plan)
+        resolved, part = self.resolve(plan), plan.quantization
+        graph = self._graph(part)
         layers = {layer.op: layer for layer in graph.layers}
-        candidate, nodes = self._assemble(resolved, graph, plan, fold_weights=fold_weights)
-        shifts = self._measured(resolved, graph, plan) if resolved.corrected_on else resolved.shifts
+        candidate, nodes = self._assemble(resolved, graph, part, fold_weights=fold_weights)
+        shifts = self._measured(resolved, graph, part) if resolved.corrected_on else resolved.shifts
         shift_biases(nodes, layers, shifts)
         candidate.validate_nodes_and_infer_types()
         return candidate
@@ -149,8 +160,8 @@ class CandidateBuilder:
         """
         held = {group: number for number, groups in enumerate(units) for group in groups}
         groups = [group.name for group in self._placements.reference.groups]
-        plan = QuantizationPlan(recipe, {g: recipe.mode if g in held else Precision.FLOAT for g in [*groups, *held]})
-        resolved, graph = self.resolve(plan), self._graph(plan)
+        plan = Plan.quantized(recipe, {g: recipe.mode if g in held else Precision.FLOAT for g in [*groups, *held]})
+        resolved, graph = self.resolve(plan), self._graph(plan.quantization)
 
         def units_of(quantizer: ResolvedQuantizer) -> frozenset[int]:
             # One behind SmoothQuant's division stands for those of all readers, and has a name of its own.
@@ -229,7 +240,7 @@ class CandidateBuilder:
         """Groups that `build_switchable` leaves in float: those of bodies."""
         return frozenset(op for op, _ in self._bodies)
 
-    def _inside(self, plan: QuantizationPlan) -> Iterator[tuple[BodyKey, CandidateBuilder, QuantizationPlan]]:
+    def _inside(self, plan: QuantizationPlan) -> Iterator[tuple[BodyKey, CandidateBuilder, Plan]]:
         """Bodies that a plan quantizes, who builds each, and its plan."""
         for key, body in self._bodies.items():
             precision, recipe = plan.precision(key[0]), plan.recipe_of(key[0])
@@ -238,7 +249,7 @@ class CandidateBuilder:
             if recipe.bias_correction is BiasCorrection.ACCURATE:
                 recipe = replace(recipe, bias_correction=BiasCorrection.FAST)
             groups = [group.name for group in body._placements.reference.groups]
-            yield key, body, QuantizationPlan(recipe, dict.fromkeys(groups, precision))
+            yield key, body, Plan.quantized(recipe, dict.fromkeys(groups, precision))
 
     # --- which sites stand -------------------------------------------------------------------------------------------
 
@@ -313,6 +324,18 @@ class CandidateBuilder:
         return self._smoothings[key]
 
 
+def _quantization(plan: Plan) -> QuantizationPlan:
+    """The part of a plan that is built here.
+
+    Raises:
+        PlanError: It has another part besides, or lacks this one.
+    """
+    if others := [kind for kind in plan.kinds if kind != QuantizationPlan.kind]:
+        msg = f"plan has a part of kind {others[0]!r}, which nothing builds: only {QuantizationPlan.kind!r} is built."
+        raise PlanError(msg)
+    return plan.quantization
+
+
 def _body_of(statistics: Statistics, body: Body) -> Statistics:
     """Statistics of a body.
 
@@ -328,7 +351,7 @@ def _body_of(statistics: Statistics, body: Body) -> Statistics:
 def quantize_model(
     model: ov.Model,
     placements: Placements,
-    plan: QuantizationPlan,
+    plan: Plan,
     statistics: Statistics,
     *,
     inputs: Sequence[Feed] | None = None,

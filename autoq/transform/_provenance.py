@@ -7,14 +7,14 @@ from importlib.metadata import version
 
 import openvino as ov
 
-from autoq.core import QuantizationPlan
+from autoq.core import Plan
 
 PLAN_NOTE = ["autoq", "plan"]
 VERSION_NOTE = ["autoq", "version"]
 SAMPLES_NOTE = ["autoq", "calibration_samples"]
 
 
-def note_plan(model: ov.Model, plan: QuantizationPlan, samples: int | None = None) -> None:
+def note_plan(model: ov.Model, plan: Plan, samples: int | None = None) -> None:
     """Notes autoq's version, the plan and, where it is known, how many samples it was calibrated on, in a model."""
     model.set_rt_info(version("autoq"), VERSION_NOTE)
     model.set_rt_info(plan.to_json(), PLAN_NOTE)
@@ -27,7 +27,7 @@ def noted_samples(model: ov.Model) -> int | None:
     return int(str(model.get_rt_info(SAMPLES_NOTE).value)) if model.has_rt_info(SAMPLES_NOTE) else None
 
 
-def read_plan(model: ov.Model) -> QuantizationPlan | None:
+def read_plan(model: ov.Model) -> Plan | None:
     """The plan that `note_plan` noted in a model; None where there is none.
 
     Raises:
@@ -35,4 +35,4 @@ def read_plan(model: ov.Model) -> QuantizationPlan | None:
     """
     if not model.has_rt_info(PLAN_NOTE):
         return None
-    return QuantizationPlan.from_dict(json.loads(str(model.get_rt_info(PLAN_NOTE).value)))
+    return Plan.from_dict(json.loads(str(model.get_rt_info(PLAN_NOTE).value)))

@@ -9,7 +9,7 @@ from itertools import count
 import numpy as np
 import optuna
 
-from autoq.core import Precision, QuantizationPlan
+from autoq.core import Plan, Precision
 from autoq.searching.loop import Budget, Problem, learn, least_distorting, run, steer
 from autoq.searching.recorded import RecordedTable, recorded_problem
 from autoq.searching.records import Limits, TrialRecord, TrialState
@@ -162,11 +162,11 @@ class _Asked:
         yield Evaluated(row, sum(self._table.seconds_of(row).values()))
 
 
-def _ends(problem: Problem) -> Iterator[QuantizationPlan]:
+def _ends(problem: Problem) -> Iterator[Plan]:
     """The float model, and the model in int8 by the default recipe."""
     recipe = problem.space.default_recipe()
     for precision in (Precision.FLOAT, Precision.INT8):
-        yield QuantizationPlan(recipe, dict.fromkeys(problem.groups, precision))
+        yield Plan.quantized(recipe, dict.fromkeys(problem.groups, precision))
 
 
 def predicted_ratios(known: Knowledge, units: Sequence[str], x: np.ndarray) -> np.ndarray:

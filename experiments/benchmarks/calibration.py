@@ -25,7 +25,7 @@ from _peer import quantize_with
 
 import autoq
 from autoq.calibration import ModelInputs, Needs, as_inputs, infer_all
-from autoq.core import Preset, QuantizationPlan, RangeEstimator, Recipe
+from autoq.core import Plan, Preset, RangeEstimator, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 
@@ -61,7 +61,7 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     model, samples = case.model, case.calibration(subset)
     inputs = as_inputs(model, samples)
     placements = Placements.of(model, model_type=case.model_type)
-    needs = Needs.of([plan(*COMBINATIONS[0], case, subset).recipe])
+    needs = Needs.of([plan(*COMBINATIONS[0], case, subset).quantization.recipe])
     ratios, per_sample = [], []
     for _ in range(4 * repeats):
         collecting = slope(lambda n: autoq.collect(model, placements, inputs, needs=needs, subset_size=n), subset)
@@ -76,24 +76,28 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
         ms_per_sample=round(statistics.median(per_sample), 3),
     )
 
-    recipes = [plan(*combination, case, subset).recipe for combination in COMBINATIONS]
+    recipes = [plan(*combination, case, subset).quantization.recipe for combination in COMBINATIONS]
     collected = autoq.collect(model, placements, inputs, needs=Needs.of(recipes), subset_size=subset)
     builder = CandidateBuilder(model, placements, collected)
     builder.build(plan(*COMBINATIONS[0], case, subset))
     chosen = COMBINATIONS[1:3] if quick else COMBINATIONS
     ours = sum(seconds(lambda c=c: builder.build(plan(*c, case, subset))) for c in chosen)
     theirs = sum(
-        seconds(lambda c=c: quantize_with(plan(*c, case, subset).recipe, model.clone(), samples, case.model_type))
+        seconds(
+            lambda c=c: quantize_with(
+                plan(*c, case, subset).quantization.recipe, model.clone(), samples, case.model_type
+            )
+        )
         for c in chosen
     )
     lines.figure(case.name, "further_combinations_s", ours, theirs, goal=None if quick else ">= 30", n=len(chosen))
 
 
-def plan(preset: Preset, choice: tuple[RangeEstimator, int], case: Case, subset: int) -> QuantizationPlan:
+def plan(preset: Preset, choice: tuple[RangeEstimator, int], case: Case, subset: int) -> Plan:
     """One combination; the smoothing that both tools apply to a transformer is a part of it."""
     estimator, size = choice
     alpha = 0.95 if case.model_type == "transformer" else None
-    return QuantizationPlan(
+    return Plan.quantized(
         Recipe(preset=preset, range_estimator=estimator, subset_size=min(size, subset), smooth_quant_alpha=alpha)
     )
 

@@ -17,7 +17,7 @@ from _peer import quantize as nncf_quantize
 
 import autoq
 from autoq.calibration import as_inputs
-from autoq.core import Precision, QuantizationPlan, RuntimePrecision
+from autoq.core import Plan, Precision, RuntimePrecision
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import Placements
@@ -49,7 +49,7 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     for k in range(candidates):
         kept = {group.name: Precision.FLOAT for group in placements.reference.groups[:k]}
         started = time.perf_counter()
-        candidate = builder.build(QuantizationPlan(precisions=kept))
+        candidate = builder.build(Plan.quantized(precisions=kept))
         build_s = time.perf_counter() - started
         _, seconds = evaluator.evaluate(candidate, RuntimePrecision.DEFAULT)
         ours.append({"build": build_s, **seconds})

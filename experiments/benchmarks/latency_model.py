@@ -23,7 +23,7 @@ from _judged import MAX_DROP
 from _lines import Lines
 from _methods import METHODS, predicted_ratios
 
-from autoq.core import RuntimePrecision
+from autoq.core import Precision, RuntimePrecision
 from autoq.searching.recorded import RecordedTable, recorded_problem
 from autoq.searching.records import TrialRecord, TrialState
 from autoq.searching.sampler import predict
@@ -39,7 +39,12 @@ def compare(name: str, lines: Lines, *, seeds: int) -> None:
     table = table_of(name)
     plans = list(table.space)
     units = list(table.space.units)
-    x = np.array([[plan.precision(table.space.units[unit][0]) == "int8" for unit in units] for plan in plans])
+    x = np.array(
+        [
+            [plan.quantization.precision(table.space.units[unit][0]) == Precision.INT8 for unit in units]
+            for plan in plans
+        ]
+    )
     ratios = table.ratios
     everything = records(table)
     of_first_recipe = len(plans) // len(table.space.recipes)

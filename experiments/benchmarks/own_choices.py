@@ -17,7 +17,7 @@ from _cases import Case, run
 from _lines import Lines
 
 import autoq
-from autoq.core import QuantizationPlan, Recipe
+from autoq.core import Plan, Recipe
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, distortion
 
@@ -55,15 +55,15 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     def whole(**recipe: str) -> Recipe:
         return Recipe.from_dict({"preset": preset, "subset_size": count} | recipe)
 
-    def judged(plan: QuantizationPlan) -> float:
+    def judged(plan: Plan) -> float:
         model = autoq.quantize(case.model, samples, plan=plan, **same)
         return distortion(reference, runner.outputs(model, feeds))
 
     recipes = [dict(zip(CHOICES, made, strict=True)) for made in product(*CHOICES.values())]
-    by_recipe = [judged(QuantizationPlan(whole(**recipe))) for recipe in recipes]
+    by_recipe = [judged(Plan.quantized(whole(**recipe))) for recipe in recipes]
     parsed = {group: Recipe.from_dict(made) for group, made in own.items()}
     choices = {group: {name: getattr(recipe, name) for name in CHOICES} for group, recipe in parsed.items()}
-    by_group = judged(QuantizationPlan(whole(**usual), choices=choices))
+    by_group = judged(Plan.quantized(whole(**usual), choices=choices))
     lines.figure(
         case.name,
         "distortion beside the best recipe",

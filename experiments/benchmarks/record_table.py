@@ -27,7 +27,7 @@ from autoq.core import (
     ConfigError,
     Estimate,
     ModelType,
-    QuantizationPlan,
+    Plan,
     RuntimePrecision,
     TargetDevice,
     nearest,
@@ -132,7 +132,7 @@ class Recorder:
         problem = replace(self.problem, dimensions=space.dimensions)
         return learn(problem, Study(None, "learn", sampler="random", seed=0, identity={}), nothing)
 
-    def record(self, plan: QuantizationPlan) -> Recording:
+    def record(self, plan: Plan) -> Recording:
         """What one plan does."""
         marks = [time.perf_counter()]
         resolved = self.problem.builder.resolve(plan)
@@ -154,7 +154,7 @@ class Recorder:
             seconds=dict(zip(parts, np.diff(marks).tolist(), strict=True)),
         )
 
-    def time_again(self, plan: QuantizationPlan, known: Recording) -> Recording:
+    def time_again(self, plan: Plan, known: Recording) -> Recording:
         """A recording with a new latency, if that is known better."""
         compiled = self.evaluator.runtime.compile(self.problem.builder.build(plan))
         started = time.perf_counter()

@@ -16,7 +16,7 @@ from _lines import Lines
 from scipy import stats
 
 from autoq.calibration import as_inputs, collect
-from autoq.core import ModelType, Precision, QuantizationPlan, Recipe, RuntimePrecision
+from autoq.core import ModelType, Plan, Precision, Recipe, RuntimePrecision
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.distortion import distortion
@@ -51,7 +51,7 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
     reference = evaluator.outputs(case.model, everything)
     alone = {}
     for unit in units:
-        plan = QuantizationPlan(recipe, {u: Precision.INT8 if u == unit else Precision.FLOAT for u in units})
+        plan = Plan.quantized(recipe, {u: Precision.INT8 if u == unit else Precision.FLOAT for u in units})
         alone[unit] = distortion(reference, evaluator.outputs(builder.build(plan), everything))
     marks.append(time.perf_counter())
     rank = stats.spearmanr([switched.alone[unit] for unit in units], [alone[unit] for unit in units]).statistic

@@ -52,8 +52,8 @@ def noted(model):
 
 
 def floats(model):
-    plan = json.loads(model.get_rt_info(["autoq", "plan"]).value)
-    return [group for group, precision in plan["precisions"].items() if precision != "int8"]
+    (part,) = json.loads(model.get_rt_info(["autoq", "plan"]).value)["parts"]
+    return [group for group, precision in part["precisions"].items() if precision != "int8"]
 
 
 def per_item(compiled, items):
@@ -154,7 +154,7 @@ def test_what_the_user_fixes_stays_fixed():
             progress=False,
             **COARSE,
         )
-    recipe = json.loads(tuned.get_rt_info(["autoq", "plan"]).value)["recipe"]
+    recipe = json.loads(tuned.get_rt_info(["autoq", "plan"]).value)["parts"][0]["recipe"]
     assert (recipe["preset"], recipe["range_estimator"], recipe["bias_correction"]) == (
         *("performance", "mean_min_max"),
         "fast",

@@ -7,7 +7,7 @@ from records import record
 
 from autoq.api import RunFolder, SearchResult
 from autoq.api.results._best_so_far import BestSoFar
-from autoq.core import BudgetError, OutputError, QuantizationPlan
+from autoq.core import BudgetError, OutputError, Plan
 from autoq.searching.front import SearchInfo, objectives
 from autoq.searching.loop import Budget, learn, run, steer
 from autoq.searching.recorded import recorded_problem, synthetic_table
@@ -52,7 +52,7 @@ class Reader:
             # Of those that are not shown to be slower than the fastest, the most accurate is the best.
             assert objectives(loaded.best.record)[0] <= best[0]
             written = json.loads((self.folder / "best.json").read_text())["best"]
-            assert QuantizationPlan.from_dict(written["plan"]) == loaded.best.record.plan
+            assert Plan.from_dict(written["plan"]) == loaded.best.record.plan
             assert (written["drop"]["value"], written["ratio"]["value"]) == objectives(loaded.best.record)
 
 

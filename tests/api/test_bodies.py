@@ -10,7 +10,7 @@ from peer import fakes
 
 import autoq
 from autoq.calibration import Statistics, Tap, as_inputs
-from autoq.core import DataError, PlanError, Precision, QuantizationPlan, Recipe
+from autoq.core import DataError, Plan, PlanError, Precision, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.graph import Placements, Tensor, analyze, bodies, bodies_of
 
@@ -297,7 +297,7 @@ def test_what_a_search_builds_is_what_its_plans_build(make, tmp_path):
         np.testing.assert_array_equal(outputs(mine), outputs(again))
         np.testing.assert_array_equal(outputs(mine), outputs(loaded.candidate(record.number).model))
         assert record.evaluation.size_bytes == size_bytes(mine)
-        quantized = record.plan.precision("if") is not Precision.FLOAT
+        quantized = record.plan.quantization.precision("if") is not Precision.FLOAT
         assert bool(body_fakes(mine, 1)) is quantized
         kinds.add(quantized)
     assert kinds == {False, True}
@@ -306,9 +306,9 @@ def test_what_a_search_builds_is_what_its_plans_build(make, tmp_path):
 def test_a_plan_of_the_float_model_leaves_bodies_in_float():
     network = autoq.read_model(model())
     groups = [group.name for group in Placements.of(network).reference.groups]
-    plan = QuantizationPlan(Recipe(), dict.fromkeys(groups, Precision.FLOAT))
+    plan = Plan.quantized(Recipe(), dict.fromkeys(groups, Precision.FLOAT))
     np.testing.assert_array_equal(outputs(autoq.quantize(network, list(DATA), plan=plan)), outputs(network))
-    weights_only = QuantizationPlan(Recipe(), {"if": Precision.INT8_WEIGHTS})
+    weights_only = Plan.quantized(Recipe(), {"if": Precision.INT8_WEIGHTS})
     found = autoq.quantize(network, list(DATA), plan=weights_only)
     assert not body_fakes(found, 1)
     assert size_bytes(found) < size_bytes(network) / 2
@@ -320,7 +320,7 @@ def test_sensitivities_are_of_the_bodies_too():
     report = autoq.sensitivity(network, list(DATA), bias_correction=False, progress=False)
     found = {unit.unit: unit.distortion for unit in report.units}
     groups = [group.name for group in Placements.of(network).reference.groups if group.name != "if"]
-    plan = QuantizationPlan(Recipe(bias_correction="none"), dict.fromkeys(groups, Precision.FLOAT))
+    plan = Plan.quantized(Recipe(bias_correction="none"), dict.fromkeys(groups, Precision.FLOAT))
     wanted, got = outputs(network), outputs(autoq.quantize(network, list(DATA), plan=plan))
     assert found["if"] == pytest.approx(np.mean((got - wanted) ** 2) / wanted.var(), rel=1e-3)
     assert set(groups) <= found.keys()

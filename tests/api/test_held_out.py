@@ -85,7 +85,9 @@ class Evaluator:
 
 def scored(evaluator, *, left_s=math.inf, divisible=True):
     """Scores a front on 200 items, of which each model takes 2 s."""
-    problem = SimpleNamespace(evaluator=evaluator, builder=SimpleNamespace(build=lambda p: p.recipe.subset_size - 100))
+    problem = SimpleNamespace(
+        evaluator=evaluator, builder=SimpleNamespace(build=lambda p: p.quantization.recipe.subset_size - 100)
+    )
     points = enumerate([(0.0, 1.0), (0.01, 0.7), (0.02, 0.5)])
     front = ParetoFront([record(number, *point, seconds={"accuracy": 1.0}) for number, point in points])
     clock = Clock(seconds=left_s + 3.0, now=lambda: 0.0)

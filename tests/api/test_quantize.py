@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score
 
 import autoq
 from autoq.calibration import as_inputs
-from autoq.core import ConfigError, DataError, ModelError, PlanError, Precision, QuantizationPlan, RangeEstimator
+from autoq.core import ConfigError, DataError, ModelError, Plan, PlanError, Precision, RangeEstimator
 from autoq.graph import Placements
 
 DATA = images(12)
@@ -76,14 +76,14 @@ def test_statistics_collected_once_serve_every_plan():
     model = conv_net()
     placements = Placements.of(model)
     statistics = autoq.collect(model, placements, as_inputs(model, DATA))
-    plan = QuantizationPlan(precisions={"conv_2": Precision.FLOAT})
+    plan = Plan.quantized(precisions={"conv_2": Precision.FLOAT})
     quantized = autoq.quantize(model, None, statistics=statistics, plan=plan)
     assert not any(name.startswith("conv_2/") for name in fakes(quantized))
     assert snapshot(autoq.quantize(model, None, statistics=statistics)) == snapshot(autoq.quantize(model, DATA))
 
 
 def test_what_groups_choose_is_collected_too():
-    plan = QuantizationPlan(choices={"conv_2": {"range_estimator": RangeEstimator.MSE}})
+    plan = Plan.quantized(choices={"conv_2": {"range_estimator": RangeEstimator.MSE}})
     quantized, usual = (_ranges(autoq.quantize(conv_net(), DATA, plan=given)) for given in (plan, None))
     every = _ranges(autoq.quantize(conv_net(), DATA, range_estimator="mse"))
     (sites,) = [group.sites for group in Placements.of(conv_net()).reference.groups if group.name == "conv_2"]
@@ -122,7 +122,7 @@ def test_what_else_a_model_may_be(tmp_path):
         ({"weights": {"bit": 4}}, PlanError, "quantizer scheme key 'bit' is unknown"),
         ({"precision": "int8"}, PlanError, "precision is 'int8': statistics are collected in 'f32'"),
         ({"ignored_scope": autoq.IgnoredScope(types=["Cnov"])}, PlanError, "'Cnov'"),
-        ({"plan": QuantizationPlan(precisions={"conv1": Precision.FLOAT})}, PlanError, "group 'conv1'.*'conv_1'"),
+        ({"plan": Plan.quantized(precisions={"conv1": Precision.FLOAT})}, PlanError, "group 'conv1'.*'conv_1'"),
         ({"calibration": []}, DataError, "calibration data are empty"),
         ({"calibration": None}, DataError, "calibration data"),
         ({"model": 7}, ModelError, "int"),

@@ -19,7 +19,7 @@ from openvino import opset13 as ops
 import autoq
 import autoq.calibration.collecting._batches as batches
 from autoq.calibration import as_inputs
-from autoq.core import Preset, QuantizationPlan, RangeEstimator, Recipe
+from autoq.core import Plan, Preset, RangeEstimator, Recipe
 from autoq.graph import Placements, unique_names
 
 CHANNELS = 4
@@ -189,7 +189,7 @@ def test_random_graphs(case, preset):
     # quantized it; the quantizers themselves are what is tested here.
     expected, actual = run(model, data), run(quantized, data, integers=False)
     placements = Placements.of(model)
-    plan = QuantizationPlan(
+    plan = Plan.quantized(
         Recipe(
             preset=preset,
             range_estimator=RangeEstimator.MIN_MAX,

@@ -12,7 +12,7 @@ from records import evaluation
 from records import record as whole_record
 
 from autoq.api import SearchResult
-from autoq.core import BudgetError, Estimate, QuantizationPlan, Recipe, RuntimePrecision
+from autoq.core import BudgetError, Estimate, Plan, Recipe, RuntimePrecision
 from autoq.evaluation.scoring import Accuracy
 from autoq.searching.front import SearchInfo
 from autoq.searching.records import Limits
@@ -190,7 +190,7 @@ def test_a_default_precision_that_breaks_the_budget_is_named():
     text = "The float model itself, at the device's default precision (bf16), has a drop of 0.0300 [0.0290, 0.0310], "
     with pytest.raises(BudgetError, match=re.escape(text)):
         _ = result((broken, failed)).best
-    plan = QuantizationPlan(Recipe(runtime_precision=RuntimePrecision.F32))
+    plan = Plan.quantized(Recipe(runtime_precision=RuntimePrecision.F32))
     found = result((broken, failed, record(2, 0.001, 2.0, plan=plan, quantized_sites=0)))
     assert found.verdict.startswith("trial 2, the float model in f32: drop 0.0010 [0.0000, 0.0020], 0.5000 [")
     assert text in found.verdict

@@ -25,8 +25,8 @@ from autoq.core import (
     MetricError,
     ModelError,
     OutputError,
+    Plan,
     PlanError,
-    QuantizationPlan,
 )
 from autoq.evaluation.candidate import Evaluator, size_bytes
 from autoq.searching.records import TrialState
@@ -133,7 +133,7 @@ def test_everything_is_written(finished):
     assert {file.name for file in best.iterdir()} == {"model.xml", "model.bin", "plan.json", "numbers.json"}
     saved = ov.Core().read_model(best / "model.xml")
     np.testing.assert_array_equal(run(saved, X[:1]), run(finished.best.model, X[:1]))
-    assert QuantizationPlan.load(best / "plan.json") == finished.best.record.plan
+    assert Plan.load(best / "plan.json") == finished.best.record.plan
     assert json.loads((best / "numbers.json").read_text())["number"] == finished.best.record.number
 
 
@@ -273,13 +273,13 @@ def test_units_choose_for_themselves(tmp_path):
     search(n_trials=6, **given)
     result = search(n_trials=14, **given)  # goes on
     assert not result.interrupted
-    mixed = [r for r in result.records if len({tuple(own.items()) for own in r.plan.choices.values()}) > 1]
+    mixed = [r for r in result.records if len({tuple(own.items()) for own in r.plan.quantization.choices.values()}) > 1]
     assert mixed
     assert result.probes.models >= 1 + 3  # switches by the default, and by each other choice of one unit
     for record in (*mixed[:2], result.best.record):
         again = autoq.api.SearchResult.load(tmp_path).candidate(record.number)
         np.testing.assert_array_equal(run(again.model, X[:1]), run(result.candidate(record.number).model, X[:1]))
-    assert QuantizationPlan.load(tmp_path / "best" / "plan.json") == result.best.record.plan
+    assert Plan.load(tmp_path / "best" / "plan.json") == result.best.record.plan
 
 
 def test_a_transformer_with_dynamic_shapes():
@@ -604,14 +604,14 @@ def test_a_float_model_that_breaks_the_budget_in_bf16_is_tried_in_f32():
     }
     result = search(max_drop=1e-9, n_trials=6, **given)
     assert not result.records[0].feasible
-    in_f32 = [r for r in result.records if r.plan.recipe.runtime_precision == "f32" and r.evaluation is not None]
+    in_f32 = [r for r in result.records if r.plan.runtime_precision == "f32" and r.evaluation is not None]
     assert {r.quantized_sites > 0 for r in in_f32} == {True, False}
     assert all(r.evaluation.runtime["INFERENCE_PRECISION_HINT"] == "f32" for r in in_f32)
     assert result.best.record in in_f32
     assert "the device's default precision (bf16), has a drop of 0.00" in result.verdict
     assert "compile it with INFERENCE_PRECISION_HINT=f32" in result.verdict
     again = search(max_drop=0.9, n_trials=4, **given)
-    assert {str(r.plan.recipe.runtime_precision) for r in again.records} == {"default"}
+    assert {str(r.plan.runtime_precision) for r in again.records} == {"default"}
 
 
 def test_a_search_of_few_samples_says_what_they_cannot_prove():

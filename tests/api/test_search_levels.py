@@ -62,7 +62,7 @@ def test_a_search_that_goes_on_keeps_its_units(tmp_path):
     assert again.info.settings["level"] == "block"
     assert len(again.records) == len(begun.records) + 4
     for record in again.records:
-        assert record.plan.precision("depthwise") is record.plan.precision("conv_2")
+        assert record.plan.quantization.precision("depthwise") is record.plan.quantization.precision("conv_2")
     with pytest.raises(ConfigError, match=r"changed were: .*space.precisions: group, was auto"):
         search(out=out, n_trials=4, space=SPACE | {"precisions": "group"})
 
@@ -70,7 +70,10 @@ def test_a_search_that_goes_on_keeps_its_units(tmp_path):
 def test_types_share_a_precision_where_they_are_asked_to():
     result = search(n_trials=9, stop=5, space=SPACE | {"precisions": "type"})
     assert result.info.settings["level"] == "type"
-    assert {record.plan.precision("conv_1") is record.plan.precision("conv_2") for record in result.records} == {True}
+    assert {
+        record.plan.quantization.precision("conv_1") is record.plan.quantization.precision("conv_2")
+        for record in result.records
+    } == {True}
 
 
 def test_names_without_a_hierarchy_are_refused_before_anything_is_measured():

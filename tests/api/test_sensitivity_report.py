@@ -21,9 +21,9 @@ from autoq.core import (
     DeviceError,
     DistortionMeasure,
     ModelError,
+    Plan,
     PlanError,
     Precision,
-    QuantizationPlan,
 )
 from autoq.graph import NO_SCOPE, Placements, analyze
 
@@ -58,7 +58,7 @@ def quantized(model, int8, **options):
     """With these groups in int8 and no others."""
     settings = Settings.of(**options)
     groups = [group.name for group in analyze(model).groups]
-    plan = QuantizationPlan(settings.recipe, {g: Precision.INT8 if g in int8 else Precision.FLOAT for g in groups})
+    plan = Plan.quantized(settings.recipe, {g: Precision.INT8 if g in int8 else Precision.FLOAT for g in groups})
     return autoq.quantize(model, DATA, plan=plan)
 
 

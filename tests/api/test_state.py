@@ -8,7 +8,7 @@ from openvino import opset13 as ops
 
 import autoq
 from autoq.calibration import Needs, as_inputs, collect, required_taps
-from autoq.core import QuantizationPlan, Recipe
+from autoq.core import Plan, Recipe
 from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.distortion import distortion
 from autoq.graph import Placements, analyze
@@ -83,7 +83,7 @@ def test_distortions_are_of_the_state_that_was_asked_for(reset_state):
     """All units at once by switches, beside the quantized model run by OpenVINO."""
     model = memory_net()
     report = autoq.sensitivity(model, DATA, reset_state=reset_state, samples=12, bias_correction=False, progress=False)
-    plan = QuantizationPlan(Recipe(bias_correction="none"))
+    plan = Plan.quantized(Recipe(bias_correction="none"))
     placements = Placements.of(model)
     statistics = collect(model, placements, as_inputs(model, DATA), reset_state=reset_state)
     quantized = quantize_model(model, placements, plan, statistics)

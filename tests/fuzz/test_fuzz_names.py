@@ -22,7 +22,7 @@ from autoq.api import RunFolder, SearchResult
 from autoq.api.searches import _prepare
 from autoq.cli._show import print_table
 from autoq.config import load_scope, scope_as_yaml
-from autoq.core import AutoqError, Precision, QuantizationPlan, printable
+from autoq.core import AutoqError, Plan, Precision, printable
 from autoq.export import save_model
 from autoq.graph import IgnoredScope, analyze, read_model
 from autoq.report import LiveTable
@@ -123,8 +123,8 @@ def test_operations_called_anything(name: str, tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "scope.yaml"
     path.write_text(scope_as_yaml(scope, "sensitive", "a scope"), "utf-8")
     assert load_scope(path) == scope
-    plan = QuantizationPlan(precisions={graph.groups[0].name: Precision.FLOAT})
-    assert QuantizationPlan.load(plan.save(tmp_path / "plan.json")) == plan
+    plan = Plan.quantized(precisions={graph.groups[0].name: Precision.FLOAT})
+    assert Plan.load(plan.save(tmp_path / "plan.json")) == plan
     quantized = judged(autoq.quantize, model, images(4), ignored_scope=scope, cache=tmp_path / "cache", progress=False)
     assert quantized is not None
     x = images(4)[:1]
@@ -194,7 +194,7 @@ def info_of(name: str) -> SearchInfo:
 
 
 def records_of(name: str) -> tuple[Any, ...]:
-    plan = QuantizationPlan(precisions={name: Precision.FLOAT})
+    plan = Plan.quantized(precisions={name: Precision.FLOAT})
     return (
         record(0, 0.0, 1.0, fingerprint="float", plan=plan),
         record(1, 0.001, 0.6, origin=name, plan=plan, error=None),

@@ -23,7 +23,7 @@ from autoq.api.results import _result as result_module
 from autoq.api.results._scores import ScoreKeeper
 from autoq.calibration import Statistics
 from autoq.calibration.statistics import _statistics as statistics_module
-from autoq.core import Estimate, QuantizationPlan, read_arrays, stamped, write_arrays, write_text
+from autoq.core import Estimate, Plan, read_arrays, stamped, write_arrays, write_text
 from autoq.searching.front import SearchInfo
 from autoq.searching.loop import STATISTICS
 from autoq.searching.records import (
@@ -104,7 +104,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = RunFolder.create(folder)
     run.keep_float_model(model, "abc")
     records = (record(0, 0.0, 1.0, fingerprint="float"), record(1, 0.001, 0.6), record(2, 0.008, 0.5, width=0.0004))
-    records = tuple(replace(one, plan=QuantizationPlan(replace(one.plan.recipe, subset_size=4))) for one in records)
+    records = tuple(
+        replace(one, plan=Plan.quantized(replace(one.plan.quantization.recipe, subset_size=4))) for one in records
+    )
     info = SearchInfo(
         name="net-1",
         model_name="net",
@@ -239,7 +241,7 @@ def test_plans_shifts_and_scores_of_any_bytes(count: int, whole: Path, tmp_path:
 
     def judge(strange: list[bytes]) -> None:
         (tmp_path / "plan.json").write_bytes(strange[0])
-        judged(QuantizationPlan.load, tmp_path / "plan.json")
+        judged(Plan.load, tmp_path / "plan.json")
         (tmp_path / "shifts-abc.npz").write_bytes(strange[1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)

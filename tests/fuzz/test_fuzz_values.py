@@ -16,7 +16,7 @@ import autoq
 from autoq.api.measuring._budget import absolute_drop, latency_amount, size_amount
 from autoq.api.quantizing._settings import Settings
 from autoq.api.searches._arguments import check_budget
-from autoq.core import AutoqError, QuantizationPlan, QuantizerScheme, RangeEstimator, Recipe
+from autoq.core import AutoqError, Plan, QuantizerScheme, RangeEstimator, Recipe
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import IgnoredScope
 from autoq.searching.front import parse_rule
@@ -40,11 +40,13 @@ RECIPE = {
     "ignored_scope": "none",
     "runtime_precision": "f32",
 }
-PLAN = {
+PART = {
+    "kind": "quantization",
     "recipe": RECIPE,
     "precisions": {"conv_1": "float", "conv_2": "int8"},
     "choices": {"conv_2": {"preset": "performance", "range_estimator": "min_max", "smooth_quant_alpha": 0.1}},
 }
+PLAN = {"version": 2, "parts": [PART]}
 SCOPE = {
     "names": ["a", "b"],
     "patterns": ["c.*", "(d|e)"],
@@ -87,8 +89,8 @@ READERS = {"conv_1": ["a"], "a": ["b"], "b": ["c"], "c": []}
 
 def plan_of(values: Any) -> None:
     """What is read is written as what is read again."""
-    plan = QuantizationPlan.from_dict(values)
-    assert QuantizationPlan.from_dict(plan.to_dict()) == plan
+    plan = Plan.from_dict(values)
+    assert Plan.from_dict(plan.to_dict()) == plan
     hash(plan)
 
 

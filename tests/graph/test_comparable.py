@@ -8,7 +8,7 @@ from networks import conv_net, snapshot, token_net
 from openvino import opset13 as ops
 
 import autoq
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Plan, Precision, Recipe
 from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.distortion import distortion
 from autoq.graph import Comparable, Placements
@@ -107,7 +107,7 @@ def test_sensitivities_of_a_detector_nearly_add_up():
     assert report.whole < 0.05
     assert sum(unit.distortion for unit in report.units) == pytest.approx(report.whole, rel=0.5)
     groups = [group.name for group in Placements.of(model).reference.groups]
-    plan = QuantizationPlan(
+    plan = Plan.quantized(
         Recipe(bias_correction="none"), {g: Precision.FLOAT for g in groups if g != report.units[0].unit}
     )
     comparable = Comparable.of(model)

@@ -11,7 +11,7 @@ from graph_models import bias, built, conv, image, named
 
 import autoq
 from autoq.calibration import Needs, as_inputs, collect
-from autoq.core import QuantizationPlan, Recipe
+from autoq.core import Plan, Recipe
 from autoq.graph import Placements, analyze
 from autoq.graph.flow._patterns import ACTIVATIONS, ARITHMETIC, ELEMENTWISE, LINEAR
 from autoq.graph.operations import Family, Operation, Samples
@@ -92,7 +92,7 @@ def test_one_more_operation_is_one_more_row(monkeypatch: pytest.MonkeyPatch) -> 
     assert next(d for d in placements.reference.decisions if d.op == "tanh").quantized
     feeds = as_inputs(model, [np.random.default_rng(n).normal(size=(1, 4, 8, 8)).astype(np.float32) for n in range(2)])
     statistics = collect(model, placements, feeds, needs=Needs())
-    candidate = CandidateBuilder(model, placements, statistics).build(QuantizationPlan(Recipe(subset_size=2)))
+    candidate = CandidateBuilder(model, placements, statistics).build(Plan.quantized(Recipe(subset_size=2)))
     (node,) = (op for op in candidate.get_ops() if op.get_type_name() == "Tanh")
     assert node.input_value(0).get_node().get_type_name() == "FakeQuantize"
 

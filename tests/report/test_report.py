@@ -12,7 +12,7 @@ from networks import conv_net, run
 from records import evaluation, record
 from rich.console import Console
 
-from autoq.core import Estimate, OutputError, Precision, QuantizationPlan, RangeEstimator, Recipe
+from autoq.core import Estimate, OutputError, Plan, Precision, RangeEstimator, Recipe
 from autoq.evaluation.scoring import Accuracy
 from autoq.report import LiveTable, front_table, write_report
 from autoq.searching.front import SearchInfo, TrialTable
@@ -87,7 +87,7 @@ def test_the_page_holds_every_trial_and_the_verdict(tmp_path):
 
 
 def test_the_page_says_what_groups_of_the_chosen_model_choose(tmp_path):
-    plan = QuantizationPlan(Recipe(), choices={"conv_1": {"preset": "mixed", "range_estimator": RangeEstimator.MSE}})
+    plan = Plan.quantized(Recipe(), choices={"conv_1": {"preset": "mixed", "range_estimator": RangeEstimator.MSE}})
     text = page_of(tmp_path, table_of([RECORDS[0], record(1, 0.004, 0.5, plan=plan)]))
     assert "<td>conv_1: preset mixed, range_estimator mse</td>" in text
 
@@ -120,11 +120,11 @@ def test_members_that_differ_in_their_recipes_alone_share_a_row():
 
 def test_a_front_of_many_rows_shows_its_steps_and_the_chosen_one():
     steps = [
-        record(i, 0.02 - 0.001 * i, 0.5 + 0.01 * i, plan=QuantizationPlan(Recipe(), {str(i): Precision.FLOAT}))
+        record(i, 0.02 - 0.001 * i, 0.5 + 0.01 * i, plan=Plan.quantized(Recipe(), {str(i): Precision.FLOAT}))
         for i in range(20)
     ]
     beside = [
-        record(20 + i, 0.0202 - 0.001 * i, 0.5 + 0.01 * i, plan=QuantizationPlan(Recipe(), {f"b{i}": Precision.FLOAT}))
+        record(20 + i, 0.0202 - 0.001 * i, 0.5 + 0.01 * i, plan=Plan.quantized(Recipe(), {f"b{i}": Precision.FLOAT}))
         for i in range(2)
     ]
     text = text_of(table_of([*steps, *beside], Limits()))
@@ -191,7 +191,7 @@ def test_the_lines_of_the_page_run_the_chosen_model(tmp_path, monkeypatch):
     ov.save_model(conv_net(), folder / "model.xml")
     inputs = [{"name": "image", "shape": [1, 3, 8, 8], "type": "float32"}]
     settings = {"plans": 8.0, "level": "group", "units": 2, "hardware": {"name": "a machine"}, "inputs": inputs}
-    plan = QuantizationPlan(Recipe(runtime_precision="f32"))
+    plan = Plan.quantized(Recipe(runtime_precision="f32"))
     table = table_of([RECORDS[0], record(1, 0.004, 0.5, plan=plan)])
     page = write_report(tmp_path, info(settings=settings), table, verdict="", model=folder / "model.xml").read_text(
         "utf-8"

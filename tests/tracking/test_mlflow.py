@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from networks import conv_net, images
 from records import record, search_info
 
-from autoq.core import ConfigError, QuantizationPlan
+from autoq.core import ConfigError, Plan
 from autoq.export import save_candidate
 from autoq.searching.records import TrialState
 from autoq.searching.shown import ParetoFront
@@ -82,7 +82,7 @@ def test_one_parent_and_a_child_per_trial(tmp_path):
     assert children[3].info.status == "FAILED"
     assert children[3].data.tags["autoq.error"] == "it does not compile"
     plan = client.download_artifacts(children[1].info.run_id, "plan.json", str(tmp_path))
-    assert QuantizationPlan.load(plan) == RECORDS[1].plan
+    assert Plan.load(plan) == RECORDS[1].plan
     curve = client.get_metric_history(parent.info.run_id, "search/hypervolume")
     assert [point.value for point in sorted(curve, key=lambda p: p.step)] == sorted(point.value for point in curve)
 

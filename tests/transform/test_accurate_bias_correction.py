@@ -9,12 +9,12 @@ from openvino import opset13 as ops
 from peer import one_sample
 
 from autoq.calibration import Needs, as_inputs, collect
-from autoq.core import BiasCorrection, OverflowFix, PlanError, Preset, QuantizationPlan, Recipe
+from autoq.core import BiasCorrection, OverflowFix, Plan, PlanError, Preset, Recipe
 from autoq.graph import Placements, unique_names
 from autoq.transform import CandidateBuilder
 
 TOKENS = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(3, 23)]
-PLAN = QuantizationPlan(
+PLAN = Plan.quantized(
     Recipe(bias_correction=BiasCorrection.ACCURATE, overflow_fix=OverflowFix.ENABLE, preset=Preset.MIXED)
 )
 
@@ -22,7 +22,7 @@ PLAN = QuantizationPlan(
 def builder_for(model, data, **settings):
     placements = Placements.of(model, **settings)
     inputs = as_inputs(model, data)
-    statistics = collect(model, placements, inputs, needs=Needs.of([PLAN.recipe]))
+    statistics = collect(model, placements, inputs, needs=Needs.of([PLAN.quantization.recipe]))
     return CandidateBuilder(model, placements, statistics, inputs), placements
 
 
@@ -91,7 +91,7 @@ def test_branches_are_cut_where_they_cross(name):
 def test_twice_the_same_bits_and_its_own_fingerprint():
     builder, _ = builder_for(conv_net(), images(20))
     assert snapshot(builder.build(PLAN)) == snapshot(builder.build(PLAN))
-    fast = QuantizationPlan(Recipe(**{**_fields(PLAN.recipe), "bias_correction": BiasCorrection.NONE}))
+    fast = Plan.quantized(Recipe(**{**_fields(PLAN.quantization.recipe), "bias_correction": BiasCorrection.NONE}))
     assert builder.fingerprint(PLAN) != builder.fingerprint(fast)
 
 
@@ -103,7 +103,7 @@ def test_what_was_measured_is_found_again_without_data(tmp_path):
     model = conv_net()
     placements = Placements.of(model)
     inputs = as_inputs(model, images(20))
-    statistics = collect(model, placements, inputs, needs=Needs.of([PLAN.recipe]))
+    statistics = collect(model, placements, inputs, needs=Needs.of([PLAN.quantization.recipe]))
     first = CandidateBuilder(model, placements, statistics, inputs, tmp_path).build(PLAN)
     again = CandidateBuilder(model, placements, statistics, cache=tmp_path).build(PLAN)
     assert snapshot(again) == snapshot(first)
@@ -112,7 +112,7 @@ def test_what_was_measured_is_found_again_without_data(tmp_path):
 def test_without_data_it_is_refused():
     model = conv_net()
     placements = Placements.of(model)
-    statistics = collect(model, placements, as_inputs(model, images(5)), needs=Needs.of([PLAN.recipe]))
+    statistics = collect(model, placements, as_inputs(model, images(5)), needs=Needs.of([PLAN.quantization.recipe]))
     with pytest.raises(PlanError, match="'accurate' runs the candidate on calibration data, which are not there"):
         CandidateBuilder(model, placements, statistics).build(PLAN)
 
@@ -122,7 +122,7 @@ def test_a_model_with_state_is_corrected_as_it_runs_after_a_reset():
     builder, _ = builder_for(model, list(data))
     count = builder.resolve(PLAN).corrected_on
     means = []
-    for network in (model, builder.build(PLAN), builder.build(QuantizationPlan(Recipe(bias_correction="none")))):
+    for network in (model, builder.build(PLAN), builder.build(Plan.quantized(Recipe(bias_correction="none")))):
         request = ov.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
         rows = []
         for x in data[:count]:

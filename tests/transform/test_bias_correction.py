@@ -10,7 +10,7 @@ from openvino import opset13 as ops
 
 import autoq
 from autoq.calibration import as_inputs, collect
-from autoq.core import BiasCorrection, OverflowFix, Precision, QuantizationPlan, RangeEstimator, Recipe
+from autoq.core import BiasCorrection, OverflowFix, Plan, Precision, RangeEstimator, Recipe
 from autoq.graph import Placements, Tensor, WeightedLayer, unique_names
 from autoq.transform import CandidateBuilder
 from autoq.transform._bias_correction import acceptable, bias_shift
@@ -167,7 +167,7 @@ def test_a_corrected_layer_has_the_mean_of_the_float_model():
             bias_correction=correction,
             overflow_fix=OverflowFix.ENABLE,
         )
-        built = builder.build(QuantizationPlan(recipe, others))
+        built = builder.build(Plan.quantized(recipe, others))
         gap[correction] = np.abs(layer_mean(built, data) - reference).mean()
     assert gap[BiasCorrection.FAST] < 0.3 * gap[BiasCorrection.NONE]
 

@@ -15,10 +15,10 @@ from autoq.core import (
     BiasCorrection,
     ModelType,
     OverflowFix,
+    Plan,
     PlanError,
     Precision,
     Preset,
-    QuantizationPlan,
     RangeEstimator,
     Recipe,
     RuntimePrecision,
@@ -50,7 +50,7 @@ def limits_of(fake):
 def test_quantizers_stand_where_the_graph_says():
     model = conv_net()
     builder, graph = builder_for(model)
-    built = builder.build(QuantizationPlan(PLAIN), fold_weights=False)
+    built = builder.build(Plan.quantized(PLAIN), fold_weights=False)
     assert set(fakes(built)) == {site.name for site in graph.sites}
     for site in graph.sites:
         fake = fakes(built)[site.name]
@@ -67,13 +67,13 @@ def test_the_model_is_left_as_it_was():
     model = conv_net()
     before = snapshot(model)
     builder, _ = builder_for(model)
-    builder.build(QuantizationPlan(Recipe(subset_size=12)))
+    builder.build(Plan.quantized(Recipe(subset_size=12)))
     assert snapshot(model) == before
 
 
 def test_building_twice_gives_the_same_bits():
     builder, _ = builder_for(conv_net())
-    plan = QuantizationPlan(Recipe(subset_size=12, preset=Preset.MIXED))
+    plan = Plan.quantized(Recipe(subset_size=12, preset=Preset.MIXED))
     assert snapshot(builder.build(plan)) == snapshot(builder.build(plan))
 
 
@@ -81,7 +81,7 @@ def test_building_twice_gives_the_same_bits():
 def test_folded_weights_are_the_same_numbers(overflow_fix):
     """Integers behind a scale are, to the last step, what OpenVINO's FakeQuantize makes of the floats."""
     builder, graph = builder_for(conv_net())
-    plan = QuantizationPlan(Recipe(subset_size=12, overflow_fix=overflow_fix))
+    plan = Plan.quantized(Recipe(subset_size=12, overflow_fix=overflow_fix))
     folded = {op.get_friendly_name(): op for op in builder.build(plan).get_ops()}
     unfolded = {op.get_friendly_name(): op for op in builder.build(plan, fold_weights=False).get_ops()}
     for site in graph.weights:
@@ -101,7 +101,7 @@ def _evaluated(node):
 
 def test_a_plan_without_quantizers_is_the_float_model():
     builder, graph = builder_for(conv_net())
-    plan = QuantizationPlan(PLAIN, dict.fromkeys([g.name for g in graph.groups], Precision.FLOAT))
+    plan = Plan.quantized(PLAIN, dict.fromkeys([g.name for g in graph.groups], Precision.FLOAT))
     assert builder.fingerprint(plan) == "float"
     np.testing.assert_array_equal(run(builder.build(plan), DATA[:1]), run(conv_net(), DATA[:1]))
 
@@ -113,7 +113,7 @@ def test_all_groups_in_float_are_the_float_model_under_every_preset(preset):
     placements = Placements.of(model)
     builder = CandidateBuilder(model, placements, collect(model, placements, inputs, subset_size=4))
     groups = [group.name for group in placements.reference.groups]
-    plan = QuantizationPlan(Recipe(preset=preset, subset_size=4), dict.fromkeys(groups, Precision.FLOAT))
+    plan = Plan.quantized(Recipe(preset=preset, subset_size=4), dict.fromkeys(groups, Precision.FLOAT))
     assert builder.fingerprint(plan) == "float"
 
 
@@ -121,19 +121,19 @@ def test_all_groups_in_float_are_the_float_model_under_every_preset(preset):
 def test_a_float_group_loses_all_its_quantizers_and_no_other(index):
     builder, graph = builder_for(conv_net())
     group = graph.groups[index]
-    built = builder.build(QuantizationPlan(PLAIN, {group.name: Precision.FLOAT}), fold_weights=False)
+    built = builder.build(Plan.quantized(PLAIN, {group.name: Precision.FLOAT}), fold_weights=False)
     assert set(fakes(built)) == {site.name for site in graph.sites} - set(group.sites)
 
 
 def test_plans_that_build_the_same_model_have_one_fingerprint():
     model = conv_net()
     builder, graph = builder_for(model, scopes={"head": IgnoredScope(names=["head"])})
-    one = builder.fingerprint(QuantizationPlan(PLAIN, {"head": Precision.FLOAT}))
-    other = builder.fingerprint(QuantizationPlan(Recipe(**{**_fields(PLAIN), "ignored_scope": "head"})))
+    one = builder.fingerprint(Plan.quantized(PLAIN, {"head": Precision.FLOAT}))
+    other = builder.fingerprint(Plan.quantized(Recipe(**{**_fields(PLAIN), "ignored_scope": "head"})))
     assert one == other
     assert "head" in {group.name for group in graph.groups}
-    same = builder.fingerprint(QuantizationPlan(Recipe(**{**_fields(PLAIN), "subset_size": 5000})))
-    assert same == builder.fingerprint(QuantizationPlan(PLAIN))
+    same = builder.fingerprint(Plan.quantized(Recipe(**{**_fields(PLAIN), "subset_size": 5000})))
+    assert same == builder.fingerprint(Plan.quantized(PLAIN))
 
 
 def _fields(recipe):
@@ -155,14 +155,14 @@ def _fields(recipe):
 def test_every_choice_that_changes_the_model_changes_the_fingerprint(change):
     builder, _ = builder_for(conv_net())
     changed = Recipe(**{**_fields(PLAIN), **change})
-    assert builder.fingerprint(QuantizationPlan(changed)) != builder.fingerprint(QuantizationPlan(PLAIN))
+    assert builder.fingerprint(Plan.quantized(changed)) != builder.fingerprint(Plan.quantized(PLAIN))
 
 
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        (QuantizationPlan(PLAIN, {"conv1": Precision.FLOAT}), "group 'conv1', which the model does not have: did you"),
-        (QuantizationPlan(Recipe(ignored_scope="heads")), "ignored scope 'heads', which is not defined"),
+        (Plan.quantized(PLAIN, {"conv1": Precision.FLOAT}), "group 'conv1', which the model does not have: did you"),
+        (Plan.quantized(Recipe(ignored_scope="heads")), "ignored scope 'heads', which is not defined"),
     ],
 )
 def test_a_plan_of_another_model_is_refused(plan, message):
@@ -186,7 +186,7 @@ def test_quantized_models_stay_close_to_float(channels, depthwise, seed, preset,
     placements = Placements.of(model)
     statistics = collect(model, placements, as_inputs(model, data))
     recipe = Recipe(preset=preset, range_estimator=RangeEstimator.MIN_MAX, overflow_fix=OverflowFix.ENABLE)
-    quantized = quantize_model(model, placements, QuantizationPlan(recipe), statistics, fold_weights=fold)
+    quantized = quantize_model(model, placements, Plan.quantized(recipe), statistics, fold_weights=fold)
     expected = rows(model, data)
     actual = rows(quantized, data)
     # Activations are of the order of 1, weights have 6 bits of magnitude, and four layers add up.
@@ -202,7 +202,7 @@ def test_every_estimator_gives_ranges_within_the_extremes(name, alpha):
     recipe = Recipe(range_estimator=RangeEstimator.parse(name), smooth_quant_alpha=alpha)
     widest = Recipe(range_estimator=RangeEstimator.MIN_MAX, smooth_quant_alpha=alpha)
     found, bounds = (
-        {q.name: q.numbers for q in builder.resolve(QuantizationPlan(r)).quantizers if q.kind is SiteKind.ACTIVATION}
+        {q.name: q.numbers for q in builder.resolve(Plan.quantized(r)).quantizers if q.kind is SiteKind.ACTIVATION}
         for r in (recipe, widest)
     )
     assert found.keys() == bounds.keys()
@@ -221,12 +221,12 @@ def test_smooth_quant_keeps_the_float_function_and_evens_out_the_channels():
         overflow_fix=OverflowFix.ENABLE,  # CPUs without VNNI saturate otherwise, whatever the scales
     )
     smooth = Recipe(**{**_fields(base), "smooth_quant_alpha": 0.5})
-    resolved = builder.resolve(QuantizationPlan(smooth))
+    resolved = builder.resolve(Plan.quantized(smooth))
     assert {s.tensor.producer for s in resolved.smoothings} == {"spread", "gelu"}
     reference = np.concatenate([run(model, x)[0] for x in data])
     errors = {}
     for name, recipe in (("plain", base), ("smooth", smooth)):
-        built = builder.build(QuantizationPlan(recipe))
+        built = builder.build(Plan.quantized(recipe))
         errors[name] = np.mean((np.concatenate([run(built, x)[0] for x in data]) - reference) ** 2)
     assert errors["smooth"] < errors["plain"]
 
@@ -239,7 +239,7 @@ def test_smoothing_alone_changes_nothing(tied):
     data = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(4, 8)]
     builder, _ = builder_for(model, data, model_type="transformer")
     built = builder.build(
-        QuantizationPlan(Recipe(smooth_quant_alpha=0.5, bias_correction=BiasCorrection.NONE)), fold_weights=False
+        Plan.quantized(Recipe(smooth_quant_alpha=0.5, bias_correction=BiasCorrection.NONE)), fold_weights=False
     )
     for fake in fakes(built).values():
         fake.output(0).replace(fake.input_value(0))
@@ -249,7 +249,7 @@ def test_smoothing_alone_changes_nothing(tied):
 def test_smoothing_keeps_out_of_what_is_ignored():
     model = token_net()
     data = [np.random.default_rng(n).integers(0, 16, (1, n)) for n in range(4, 8)]
-    plan = QuantizationPlan(Recipe(smooth_quant_alpha=0.5))
+    plan = Plan.quantized(Recipe(smooth_quant_alpha=0.5))
     smoothed = {}
     for scope in (None, IgnoredScope(names=["up"])):
         placements = Placements.of(model, {"none": scope}, model_type="transformer")
@@ -273,11 +273,11 @@ def test_a_group_that_chooses_for_itself_is_quantized_as_if_all_had_chosen_so(fi
     own = OWN if field is None else {field: OWN[field]}
     builder, graph = builder_for(conv_net())
     recipe = dataclasses.replace(PLAIN, range_estimator=estimator)
-    usual = builder.resolve(QuantizationPlan(recipe))
-    every = builder.resolve(QuantizationPlan(recipe, choices={g.name: own for g in graph.groups}))
+    usual = builder.resolve(Plan.quantized(recipe))
+    every = builder.resolve(Plan.quantized(recipe, choices={g.name: own for g in graph.groups}))
     by_name = [{q.name: q.numbers.identity for q in resolved.quantizers} for resolved in (usual, every)]
     for group in graph.groups:
-        resolved = builder.resolve(QuantizationPlan(recipe, choices={group.name: own}))
+        resolved = builder.resolve(Plan.quantized(recipe, choices={group.name: own}))
         for quantizer in resolved.quantizers:
             assert quantizer.numbers.identity == by_name[quantizer.name in group.sites][quantizer.name]
         expected = {op: shift for op, shift in every.shifts.items() if op in group.ops}
@@ -285,9 +285,9 @@ def test_a_group_that_chooses_for_itself_is_quantized_as_if_all_had_chosen_so(fi
         for op, shift in expected.items():
             np.testing.assert_array_equal(resolved.shifts[op], shift)
     if "preset" not in own:  # which as a recipe's moves quantizers
-        assert every.fingerprint == builder.fingerprint(QuantizationPlan(dataclasses.replace(recipe, **own)))
+        assert every.fingerprint == builder.fingerprint(Plan.quantized(dataclasses.replace(recipe, **own)))
     # What is resolved is what is built.
-    plan = QuantizationPlan(recipe, choices={graph.groups[0].name: own})
+    plan = Plan.quantized(recipe, choices={graph.groups[0].name: own})
     resolved = builder.resolve(plan)
     built = fakes(builder.build(plan, fold_weights=False))
     for quantizer in resolved.quantizers:
@@ -305,7 +305,7 @@ def test_a_matmul_is_smoothed_as_strongly_as_its_group_chooses():
     groups = [group.name for group in placements.reference.groups]
 
     def smoothed(alpha, **own):
-        plan = QuantizationPlan(dataclasses.replace(PLAIN, smooth_quant_alpha=alpha), choices=own)
+        plan = Plan.quantized(dataclasses.replace(PLAIN, smooth_quant_alpha=alpha), choices=own)
         return {s.layers: s.scale for s in builder.resolve(plan).smoothings}
 
     by_alpha = {alpha: smoothed(alpha) for alpha in (0.95, 0.3)}
@@ -325,4 +325,4 @@ def test_a_matmul_is_smoothed_as_strongly_as_its_group_chooses():
 def test_choices_of_a_group_that_does_not_exist():
     builder, _ = builder_for(conv_net())
     with pytest.raises(PlanError, match="names the group 'haed', which the model does not have: did you mean 'head'"):
-        builder.resolve(QuantizationPlan(PLAIN, choices={"haed": {"preset": Preset.MIXED}}))
+        builder.resolve(Plan.quantized(PLAIN, choices={"haed": {"preset": Preset.MIXED}}))

@@ -5,7 +5,7 @@ import pytest
 from networks import conv_net, images, token_net
 
 from autoq.calibration import Needs, as_inputs, collect
-from autoq.core import BiasCorrection, Preset, QuantizationPlan, RangeEstimator, Recipe
+from autoq.core import BiasCorrection, Plan, Preset, RangeEstimator, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 
@@ -80,7 +80,7 @@ def test_ranges(name, ends, preset):
     placements = Placements.of(model)
     statistics = collect(model, placements, as_inputs(model, data), needs=Needs(estimators=frozenset({estimator})))
     recipe = Recipe(preset=preset, range_estimator=estimator, bias_correction=BiasCorrection.NONE)
-    ours = limits(CandidateBuilder(model, placements, statistics).build(QuantizationPlan(recipe), fold_weights=False))
+    ours = limits(CandidateBuilder(model, placements, statistics).build(Plan.quantized(recipe), fold_weights=False))
     theirs = limits(peer(model, data, preset, *ENDS[ends]))
     assert ours.keys() == theirs.keys()
     different = {

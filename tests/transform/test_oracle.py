@@ -8,7 +8,7 @@ from graph_models import MODELS
 from peer import Fake, fakes, one_sample, quantize
 
 from autoq.calibration import Needs, as_inputs, collect
-from autoq.core import BiasCorrection, OverflowFix, Precision, Preset, QuantizationPlan, QuantizerScheme, Recipe
+from autoq.core import BiasCorrection, OverflowFix, Plan, Precision, Preset, QuantizerScheme, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 
@@ -38,7 +38,7 @@ def ours(model, preset, overflow_fix, model_type, target_device="ANY", **more) -
     )
     statistics = collect(model, placements, as_inputs(model, [one_sample(model)]), needs=Needs.of([recipe]))
     return fakes(
-        CandidateBuilder(model, placements, statistics).build(QuantizationPlan(recipe), fold_weights=False), model
+        CandidateBuilder(model, placements, statistics).build(Plan.quantized(recipe), fold_weights=False), model
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from networks import conv_net, images, token_net
 
 from autoq.calibration import as_inputs, collect, has_few_values
-from autoq.core import BiasCorrection, OverflowFix, Preset, QuantizationPlan, Recipe
+from autoq.core import BiasCorrection, OverflowFix, Plan, Preset, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 
@@ -79,7 +79,7 @@ def test_limits_levels_shapes_and_edges(name, preset, overflow_fix):
     placements = Placements.of(model, model_type="transformer" if transformer else None)
     builder = CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data)))
     recipe = Recipe(preset=preset, overflow_fix=overflow_fix, bias_correction=BiasCorrection.NONE)
-    built = builder.build(QuantizationPlan(recipe), fold_weights=False)
+    built = builder.build(Plan.quantized(recipe), fold_weights=False)
     ours = {op.get_friendly_name(): op for op in built.get_ops() if op.get_type_name() == "FakeQuantize"}
     assert set(ours) == set(theirs)
     few = {s.name for s in placements.under(recipe.ignored_scope, preset).activations if has_few_values(s.shape)}
@@ -103,7 +103,7 @@ def test_corrected_biases_where_the_constant_input_is_exact():
     theirs = {op.get_friendly_name(): op for op in their_model.get_ops()}
     placements = Placements.of(model)
     builder = CandidateBuilder(model, placements, collect(model, placements, as_inputs(model, data)))
-    plan = QuantizationPlan(Recipe(overflow_fix=OverflowFix.ENABLE))
+    plan = Plan.quantized(Recipe(overflow_fix=OverflowFix.ENABLE))
     resolved = builder.resolve(plan)
     assert resolved.shifts
     ours = {op.get_friendly_name(): op for op in builder.build(plan).get_ops()}

@@ -6,7 +6,7 @@ import pytest
 from networks import conv_net, images, snapshot
 
 from autoq.calibration import Needs, as_inputs, collect
-from autoq.core import OverflowFix, Precision, Preset, QuantizationPlan, QuantizerScheme, RangeEstimator, Recipe
+from autoq.core import OverflowFix, Plan, Precision, Preset, QuantizerScheme, RangeEstimator, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 
@@ -31,13 +31,13 @@ def test_each_group_has_the_numbers_of_a_plan_that_is_all_of_its_precision(mode)
     asked = {group.name: words[k % len(words)] for k, group in enumerate(graph.groups)}
     assert set(asked.values()) == set(words)
     recipe = Recipe(subset_size=8, mode=mode)
-    found = numbers(mixed, QuantizationPlan(recipe, asked))
+    found = numbers(mixed, Plan.quantized(recipe, asked))
     expected = {}
     for word in words[1:]:
         whole = Precision.parse(word)
         other, _ = builder(whole if whole.is_mode else Precision.INT8)
         of = dataclasses.replace(recipe, mode=whole if whole.is_mode else Precision.INT8)
-        every = QuantizationPlan(of, dict.fromkeys(asked, whole))
+        every = Plan.quantized(of, dict.fromkeys(asked, whole))
         alike = {site for site, group in graph.group_of.items() if asked[group.name] == word}
         expected |= {name: value for name, value in numbers(other, every).items() if name in alike}
     assert found == expected
@@ -55,8 +55,8 @@ def test_what_is_for_integers_does_not_reach_other_numbers():
         weight_range_estimator=RangeEstimator.MSE,
     )
     floats = {group.name: Precision.FLOAT for group in graph.groups}
-    one = QuantizationPlan(integers, floats | {first: Precision.FP8_E4M3})
-    plain = QuantizationPlan(Recipe(subset_size=8), floats | {first: Precision.FP8_E4M3})
+    one = Plan.quantized(integers, floats | {first: Precision.FP8_E4M3})
+    plain = Plan.quantized(Recipe(subset_size=8), floats | {first: Precision.FP8_E4M3})
     assert numbers(mixed, one) == numbers(mixed, plain)
     assert numbers(mixed, one)
 
@@ -67,9 +67,9 @@ def test_one_more_precision_is_one_more_value():
     recipe = Recipe(subset_size=8, overflow_fix=OverflowFix.DISABLE)
     scheme = QuantizerScheme(bits=4)
     prescribed = builder()[0].build(
-        QuantizationPlan(dataclasses.replace(recipe, activations=scheme, weights=scheme)), fold_weights=False
+        Plan.quantized(dataclasses.replace(recipe, activations=scheme, weights=scheme)), fold_weights=False
     )
     named = builder(toy)[0]
-    assert snapshot(named.build(QuantizationPlan(dataclasses.replace(recipe, mode=toy)), fold_weights=False)) == (
+    assert snapshot(named.build(Plan.quantized(dataclasses.replace(recipe, mode=toy)), fold_weights=False)) == (
         snapshot(prescribed)
     )

@@ -5,7 +5,7 @@ import pytest
 from networks import conv_net, images, token_net
 
 from autoq.calibration import Needs, as_inputs, collect
-from autoq.core import Precision, Preset, QuantizationPlan, Recipe
+from autoq.core import Plan, Precision, Preset, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
 from autoq.transform._switchable import SWITCHES
@@ -70,7 +70,7 @@ def test_switched_it_computes_what_the_candidates_compute(name, preset):
     cases = [np.zeros(len(groups)), np.ones(len(groups)), *np.eye(len(groups))[:3]]
     for switches in cases:
         int8 = {g: Precision.INT8 if on else Precision.FLOAT for g, on in zip(groups, switches, strict=True)}
-        candidate = builder.build(QuantizationPlan(recipe, int8))
+        candidate = builder.build(Plan.quantized(recipe, int8))
         found = outputs(switchable, {**inputs[0], SWITCHES: switches.astype(np.float32)})
         agree(found, outputs(candidate, inputs[0]))
     agree(outputs(switchable, {**inputs[0], SWITCHES: np.zeros(len(groups), np.float32)}), outputs(model, inputs[0]))
@@ -85,7 +85,7 @@ def test_units_switch_several_groups_and_the_rest_stays_in_float():
     recipe = Recipe(subset_size=4)
     switchable = builder.build_switchable(recipe, [[first, second]])
     int8 = dict.fromkeys(rest, Precision.FLOAT) | dict.fromkeys([first, second], Precision.INT8)
-    candidate = builder.build(QuantizationPlan(recipe, int8))
+    candidate = builder.build(Plan.quantized(recipe, int8))
     agree(outputs(switchable, {**inputs[0], SWITCHES: np.ones(1, np.float32)}), outputs(candidate, inputs[0]))
 
 
@@ -98,6 +98,6 @@ def test_smooth_quant_leaves_the_float_function_as_it_is():
     groups = [[group.name] for group in placements.reference.groups]
     recipe = Recipe(subset_size=3, smooth_quant_alpha=0.5)
     switchable = builder.build_switchable(recipe, groups)
-    for value, expected in ((0.0, model), (1.0, builder.build(QuantizationPlan(recipe)))):
+    for value, expected in ((0.0, model), (1.0, builder.build(Plan.quantized(recipe)))):
         switches = np.full(len(groups), value, np.float32)
         agree(outputs(switchable, {**inputs[0], SWITCHES: switches}), outputs(expected, inputs[0]))

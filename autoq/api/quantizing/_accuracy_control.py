@@ -19,9 +19,9 @@ from autoq.api.searches._arguments import check_budget
 from autoq.calibration import Needs
 from autoq.core import (
     ConfigError,
+    Plan,
     Precision,
     Preset,
-    QuantizationPlan,
     RangeEstimator,
     Recipe,
     ResetState,
@@ -120,7 +120,7 @@ def quantize_with_accuracy_control(
             network, inputs, settings, needs=replace(Needs.of(recipes), output_means=measure_biases), progress=step
         )
     calibrated.check()
-    taken = calibrated.accepted(QuantizationPlan(settings.recipe), device, strict=strict)
+    taken = calibrated.accepted(Plan.quantized(settings.recipe), device, strict=strict)
     with progress_bar("evaluating candidates", shown=progress) as step:
         control = Control.of(
             calibrated,

@@ -19,7 +19,7 @@ from autoq.calibration import (
     statistics_digest,
     statistics_file,
 )
-from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, QuantizationPlan, TargetDevice, made_folder
+from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, Plan, TargetDevice, made_folder
 from autoq.evaluation.device import RuntimeConfig, available_devices
 from autoq.evaluation.distortion import Accepted, Progress, accepted
 from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
@@ -62,7 +62,7 @@ class Calibrated:
         settings = replace(self.settings, ignored_scope=replace(scope, validate=False))
         return _placements(self.model, settings).under(NO_SCOPE, settings.recipe.placement)
 
-    def build(self, plan: QuantizationPlan, *, fold_weights: bool = True) -> ov.Model:
+    def build(self, plan: Plan, *, fold_weights: bool = True) -> ov.Model:
         """The candidate of a plan.
 
         Raises:
@@ -70,10 +70,10 @@ class Calibrated:
         """
         self.check()
         candidate = self.builder.build(plan, fold_weights=fold_weights)
-        note_plan(candidate, plan, min(self.samples, plan.recipe.subset_size))
+        note_plan(candidate, plan, min(self.samples, plan.quantization.recipe.subset_size))
         return candidate
 
-    def accepted(self, plan: QuantizationPlan, device: str, *, fold_weights: bool = True, strict: bool) -> Accepted:
+    def accepted(self, plan: Plan, device: str, *, fold_weights: bool = True, strict: bool) -> Accepted:
         """The candidate of a plan, as much of it as a device compiles and runs on the first calibration sample.
 
         Args:

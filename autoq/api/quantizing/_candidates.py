@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.api.quantizing._calibrated import Calibrated
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Plan, Precision, Recipe
 from autoq.evaluation.distortion import Progress
 from autoq.evaluation.scoring import Race, Score, Scorer, Scores, paired_drop, racing_order
 
@@ -38,7 +38,7 @@ class ScoredCandidate:
         scores: By item; NaN for items that were not scored.
     """
 
-    plan: QuantizationPlan
+    plan: Plan
     mean: float
     drop: float
     cost: float
@@ -102,11 +102,11 @@ class Candidates:
         drop = paired_drop(self.scores, chosen.scores)
         return [drop.low, drop.high] if drop.known else None
 
-    def plan(self, recipe: Recipe, restored: Mapping[str, Precision] = MappingProxyType({})) -> QuantizationPlan:
+    def plan(self, recipe: Recipe, restored: Mapping[str, Precision] = MappingProxyType({})) -> Plan:
         """A candidate, with some groups restored."""
-        return QuantizationPlan(recipe, {**restored, **dict.fromkeys(self.refused, Precision.FLOAT)})
+        return Plan.quantized(recipe, {**restored, **dict.fromkeys(self.refused, Precision.FLOAT)})
 
-    def meets(self, plan: QuantizationPlan) -> bool:
+    def meets(self, plan: Plan) -> bool:
         """Whether a candidate, scored on all items, meets the budget; one that would not is not scored on all."""
         if not self.scores.size:
             self.estimates.append(self.score(plan, self.prepared(plan)).drop)
@@ -118,12 +118,12 @@ class Candidates:
         self.estimates[-1] = candidate.drop
         return self.keeps(candidate)
 
-    def prepared(self, plan: QuantizationPlan) -> Score:
+    def prepared(self, plan: Plan) -> Score:
         """A candidate, built and compiled: it scores items."""
         self.step(len(self.estimates) + 1, len(self.estimates) + 1)
-        return self.scorer.of(self.calibrated.build(plan), plan.recipe.runtime_precision)
+        return self.scorer.of(self.calibrated.build(plan), plan.runtime_precision)
 
-    def score(self, plan: QuantizationPlan, score: Score) -> ScoredCandidate:
+    def score(self, plan: Plan, score: Score) -> ScoredCandidate:
         """Scores a candidate on all items, or until they prove that it misses the budget."""
         if self.scores.size:
             raced = Race(
@@ -138,24 +138,26 @@ class Candidates:
         else:
             mean, scores = score(None)[0], np.empty(0)
             drop = self.reference - mean
-        cost = sum(self.cost.get(group, 0.0) for group in plan.precisions if group not in self.refused)
+        cost = sum(self.cost.get(group, 0.0) for group in plan.quantization.precisions if group not in self.refused)
         self.found.append(ScoredCandidate(plan, mean, drop, cost, scores))
         return self.found[-1]
 
-    def estimate(self, plan: QuantizationPlan) -> tuple[float, Score]:
+    def estimate(self, plan: Plan) -> tuple[float, Score]:
         """Drop of a candidate by its scores on hard items and its ancestor's on the others, where there is one."""
         score = self.prepared(plan)
         drop = self._estimated_drop(plan, score)
         self.estimates.append(drop)
         return drop, score
 
-    def _estimated_drop(self, plan: QuantizationPlan, score: Score) -> float:
+    def _estimated_drop(self, plan: Plan, score: Score) -> float:
         if not self.found:
             return self.max_drop
         if not self.scores.size:
             return self.reference - score(None)[0]
-        whole = [candidate for candidate in self.found if self.refused.issuperset(candidate.plan.precisions)]
-        ancestor = min(whole, key=lambda c: (c.plan.recipe != plan.recipe, c.drop))
+        whole = [
+            candidate for candidate in self.found if self.refused.issuperset(candidate.plan.quantization.precisions)
+        ]
+        ancestor = min(whole, key=lambda c: (c.plan.quantization.recipe != plan.quantization.recipe, c.drop))
         known = ~np.isnan(ancestor.scores)
         lost = np.where(known, self.scores - np.nan_to_num(ancestor.scores), 0.0)
         hard = self._hard(known)

@@ -16,7 +16,7 @@ from autoq.api.measuring._budget import absolute_drop
 from autoq.api.quantizing._calibrated import Calibrated
 from autoq.api.quantizing._candidates import Candidates
 from autoq.calibration import Feed
-from autoq.core import BiasCorrection, Estimate, Precision, QuantizationPlan, Recipe, RuntimePrecision, shown
+from autoq.core import BiasCorrection, Estimate, Plan, Precision, Recipe, RuntimePrecision, shown
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, Progress
 from autoq.evaluation.execution import layer_times
@@ -139,14 +139,14 @@ class Control:
         """Leaves groups of the best whole model in float."""
         candidates = self.candidates
         best = min(candidates.found, key=lambda candidate: candidate.drop)
-        recipe = best.plan.recipe
+        recipe = best.plan.quantization.recipe
         standing = candidates.calibrated.placements.standing(recipe.ignored_scope, recipe.placement)
         groups = [group.name for group in standing.groups if group.name not in candidates.refused]
         if not groups:
             return
         candidates.cost = self._costs(runtime)
 
-        def plan(floats: Iterable[str]) -> QuantizationPlan:
+        def plan(floats: Iterable[str]) -> Plan:
             return candidates.plan(recipe, dict.fromkeys(floats, restored))
 
         blocks = {"|".join(block): block for block in _blocks(groups)}
@@ -235,7 +235,7 @@ class Control:
             "drop_interval": candidates.interval(chosen),
             "max_drop": candidates.max_drop,
             "evaluations": candidates.evaluations,
-            "runtime_precision": str(chosen.plan.recipe.runtime_precision),
+            "runtime_precision": str(chosen.plan.runtime_precision),
             "note": self.note,
         }
         model.set_rt_info(json.dumps(summary), ["autoq", "accuracy_control"])

@@ -11,7 +11,7 @@ import openvino as ov
 from autoq.api.quantizing._calibrated import calibrate, calibration_inputs, device_at_hand
 from autoq.api.quantizing._settings import EstimatorOption, Scheme, Settings
 from autoq.calibration import Needs, Statistics
-from autoq.core import QuantizationPlan
+from autoq.core import Plan, QuantizationPlan
 from autoq.graph import read_model
 from autoq.report import progress_bar
 
@@ -41,7 +41,7 @@ def quantize(
     reset_state: str = "sample",
     statistics: Statistics | None = None,
     cache: str | os.PathLike[str] | None = None,
-    plan: QuantizationPlan | None = None,
+    plan: Plan | QuantizationPlan | None = None,
     strict: bool = False,
     progress: bool = True,
 ) -> ov.Model:
@@ -95,7 +95,7 @@ def quantize(
             "sample", or "never", where samples are the steps of one sequence and run in order.
         statistics: Collected earlier by `autoq.collect`, instead of running the model over `calibration`.
         cache: Folder that keeps the statistics; the next call with this model and these data finds them there.
-        plan: Exactly this plan; overrides the recipe parameters above.
+        plan: Exactly this plan, or this part of one; overrides the recipe parameters above.
         strict: Raise where the device does not run the result, instead of leaving a part of it in float.
         progress: Show a bar on a terminal while statistics are collected.
 
@@ -131,15 +131,15 @@ def quantize(
         cache=cache,
     )
     if plan is not None:
-        settings = replace(settings, recipe=plan.recipe)
+        settings = replace(settings, recipe=Plan.of(plan).quantization.recipe)
     inputs = None
     if calibration is not None or statistics is None:
         inputs = calibration_inputs(network, calibration, settings, again=False)
     with progress_bar("collecting calibration statistics", shown=progress) as step:
-        plan = QuantizationPlan(settings.recipe) if plan is None else plan
-        needs = Needs.of(plan.recipes)
+        whole = Plan.quantized(settings.recipe) if plan is None else Plan.of(plan)
+        needs = Needs.of(whole.quantization.recipes)
         calibrated = calibrate(network, inputs, settings, statistics=statistics, needs=needs, progress=step)
     device = device_at_hand(settings.target_device)
     if device is None:
-        return calibrated.build(plan, fold_weights=fold_weights)
-    return calibrated.accepted(plan, device, fold_weights=fold_weights, strict=strict).model
+        return calibrated.build(whole, fold_weights=fold_weights)
+    return calibrated.accepted(whole, device, fold_weights=fold_weights, strict=strict).model

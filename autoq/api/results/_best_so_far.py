@@ -13,7 +13,9 @@ from autoq.searching.front import SearchInfo, choose, closest, info_to_dict
 from autoq.searching.records import TrialRecord, evaluation_of, evaluation_to_dict, record_to_dict
 from autoq.searching.shown import ParetoFront
 
-BEST_SO_FAR = Format("the best so far of a search", advice="start the search again: it goes on, and writes it anew")
+BEST_SO_FAR = Format(
+    "the best so far of a search", version=2, advice="start the search again: it goes on, and writes it anew"
+)
 
 
 class BestSoFar:

@@ -102,7 +102,7 @@ def caveats(chosen: TrialRecord | None, records: Sequence[TrialRecord], info: Se
             f"the float model itself, at the device's default precision ({_precision(broken)}), has a drop of {drop}, "
             f"beyond {info.limits.drop_text}"
         )
-    if chosen is not None and (precision := chosen.plan.recipe.runtime_precision) is not RuntimePrecision.DEFAULT:
+    if chosen is not None and (precision := chosen.plan.runtime_precision) is not RuntimePrecision.DEFAULT:
         yield (
             f"the chosen model was measured with what it leaves in float in {precision}: compile it with "
             f"INFERENCE_PRECISION_HINT={precision}, which a saved model cannot say"
@@ -128,4 +128,4 @@ def _unproven(chosen: TrialRecord, info: SearchInfo) -> str | None:
 
 def _precision(record: TrialRecord) -> str:
     """What its float layers ran in, as the device says."""
-    return evaluation_of(record).runtime.get("INFERENCE_PRECISION_HINT", str(record.plan.recipe.runtime_precision))
+    return evaluation_of(record).runtime.get("INFERENCE_PRECISION_HINT", str(record.plan.runtime_precision))

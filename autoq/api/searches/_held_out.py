@@ -122,7 +122,7 @@ def score_front(
         stage("scoring the front on held-out data", done, len(records))
         try:
             model = problem.builder.build(record.plan)
-            precision = record.plan.recipe.runtime_precision
+            precision = record.plan.runtime_precision
             found[record.number] = problem.evaluator.score_held_out(model, precision, items)
         except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
             said = f"trial {record.number} could not be scored on held-out data: {why(error)}"

@@ -20,8 +20,8 @@ from autoq.core import (
     DeviceError,
     DistortionMeasure,
     Level,
+    Plan,
     PlanError,
-    QuantizationPlan,
     nearest,
 )
 from autoq.evaluation.device import RuntimeConfig, check_device
@@ -147,7 +147,7 @@ def _is_probabilities(result: ov.Node) -> bool:
 
 def _gains(calibrated: Calibrated, inputs: ModelInputs, units: Units, runtime: RuntimeConfig) -> dict[str, float]:
     """By how much the latency ratio should fall by unit; nothing where the device counts no times."""
-    model, graph, plan = calibrated.model, calibrated.placements.reference, QuantizationPlan(calibrated.settings.recipe)
+    model, graph, plan = calibrated.model, calibrated.placements.reference, Plan.quantized(calibrated.settings.recipe)
     sample = timing_sample(model, runtime, inputs[0])
     try:
         before = profile_model(model, runtime, sample, graph)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from autoq.core.files._writing import drafted, write_text
 from autoq.core.values import is_deeper
-from autoq.core.words import AutoqError, StoredFileError, named_reason, reason
+from autoq.core.words import AutoqError, OtherVersionError, StoredFileError, named_reason, reason
 
 R = TypeVar("R")
 _HEADER = "autoq"
@@ -281,6 +281,9 @@ def _check(where: str, kind: Format, header: Any, digest: Callable[[], str]) -> 
 def _parsed(where: str, kind: Format, parse: Callable[[], R]) -> R:
     try:
         return parse()
+    except OtherVersionError as error:
+        msg = f"{where}, {kind.name}, was written by another version of autoq: {error}"
+        raise StoredFileError(msg) from None
     except AutoqError as error:
         raise _damaged(where, kind, str(error).rstrip(".")) from None
     except Exception as error:  # of any kind that values of the wrong type lead to

@@ -1,16 +1,13 @@
-"""What a candidate is: an immutable plan, written to and read from JSON."""
+"""How a candidate is quantized: a recipe, and the precision of every group."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from autoq.core.files import Format, read_record, stamped, write_record
 from autoq.core.quantization._range_estimator import Aggregator, RangeEstimator
 from autoq.core.quantization._scheme import QuantizerScheme
 from autoq.core.values import brief_repr, is_number, known_keys, mapping_of, whole_number
@@ -19,7 +16,6 @@ from autoq.core.words import PlanError, nearest, quoted
 
 # The divergence is taken between histograms of 2048 bins.
 _MOST_KL_BITS = 11
-_FORMAT = Format("a plan")
 # Fields of a recipe that a group may choose for itself.
 GROUP_CHOICES = (
     "preset",
@@ -177,7 +173,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class QuantizationPlan:
-    """A recipe and the precision of every group: all that is needed, besides statistics, to build one candidate.
+    """The part of a plan that quantizes: a recipe and the precision of every group.
 
     Attributes:
         recipe: The choices that hold for the whole model.
@@ -185,6 +181,8 @@ class QuantizationPlan:
         choices: Group name -> fields of the recipe that the group chooses for itself, of `GROUP_CHOICES`. What is as
             the recipe has it, and what a group in float chooses, is left out.
     """
+
+    kind: ClassVar[str] = "quantization"
 
     recipe: Recipe = Recipe()
     precisions: Mapping[str, Precision] = field(default_factory=dict)
@@ -212,7 +210,7 @@ class QuantizationPlan:
         return MappingProxyType({} if self.precision(group).is_float else own)
 
     def __hash__(self) -> int:
-        return hash(self.to_json())
+        return hash(json.dumps(self.to_dict(), sort_keys=True))
 
     def __reduce__(self) -> tuple[Any, ...]:
         choices = {group: dict(own) for group, own in self.choices.items()}
@@ -243,30 +241,44 @@ class QuantizationPlan:
         choices = {group: {name: _plain(own[name]) for name in own} for group, own in self.choices.items()}
         return {"recipe": self.recipe.to_dict(), "precisions": precisions} | ({"choices": choices} if choices else {})
 
-    def to_json(self) -> str:
-        """The plan as one line of JSON, equal for equal plans."""
-        return json.dumps(self.to_dict(), sort_keys=True)
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The recipe as plain values by name."""
+        return self.recipe.to_dict()
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the plan as JSON, whole or not at all.
+    @property
+    def summary(self) -> str:
+        """The recipe in a line; what is as always is left out."""
+        recipe = self.recipe
+        parts = [
+            str(recipe.mode),
+            f"preset {recipe.preset}",
+            f"ranges {recipe.range_estimator}",
+            f"of weights {recipe.weight_range_estimator}",
+            f"{recipe.subset_size} samples",
+            f"bias correction {recipe.bias_correction}",
+            *([] if recipe.smooth_quant_alpha is None else [f"SmoothQuant {recipe.smooth_quant_alpha:g}"]),
+            *([] if recipe.ignored_scope == "none" else [f"ignored scope {recipe.ignored_scope}"]),
+            *([] if str(recipe.runtime_precision) == "default" else [f"float runs in {recipe.runtime_precision}"]),
+        ]
+        return ", ".join(parts)
 
-        Raises:
-            OutputError: It cannot be written there.
-        """
-        return write_record(Path(path), _FORMAT, self.to_dict())
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What there is to say of single groups, by what it is."""
+        choices = "; ".join(
+            f"{group}: " + ", ".join(f"{name} {value}" for name, value in own.items())
+            for group, own in self.to_dict().get("choices", {}).items()
+        )
+        floats = {"groups in float": ", ".join(sorted(self.float_groups)) or "none"}
+        return floats | ({"choices of groups": choices} if choices else {})
 
-    def to_record(self) -> dict[str, Any]:
-        """The plan as plain values, as they stand in a file that `save` wrote."""
-        return stamped(_FORMAT, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads what `save` wrote.
-
-        Raises:
-            StoredFileError: It cannot be read, is damaged, or no plan of this version.
-        """
-        return read_record(Path(path), _FORMAT, cls.from_dict)
+    @property
+    def computes_in(self) -> Hashable:
+        """What a model computes in, however its ranges and biases are found."""
+        recipe = self.recipe
+        named = frozenset((group, own) for group, own in self.precisions.items() if own != recipe.mode)
+        return named, recipe.mode, recipe.ignored_scope, recipe.runtime_precision
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -46,6 +46,10 @@ class PlanError(AutoqError):
     """A plan, recipe or scope names something that the model or autoq does not have."""
 
 
+class OtherVersionError(PlanError):
+    """What is read is sound, but of another version of autoq: it says something that this one does not know."""
+
+
 class ConfigError(AutoqError):
     """A search space or an experiment file does not say something that autoq understands."""
 

@@ -11,7 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import QuantizationPlan, RuntimePrecision
+from autoq.core import Plan, RuntimePrecision
 from autoq.evaluation.candidate._contest import Contest
 from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.device import Outputs, RuntimeConfig
@@ -62,5 +62,5 @@ class CandidateEvaluator(ModelRunner, Protocol):
     def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
         """Scores a candidate on the held-out data, or on so many of them."""
 
-    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:
         """Where a model's time goes, as `profile_model` tells."""

@@ -14,7 +14,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import Estimate, QuantizationPlan, RuntimePrecision
+from autoq.core import Estimate, Plan, RuntimePrecision
 from autoq.evaluation.candidate._contest import Contest, raced_accuracy
 from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.candidate._float_timer import FloatTimer
@@ -261,7 +261,7 @@ class Evaluator:
         self._stage("measuring the distortion of a model's outputs")
         return F32Runner(self.runtime).switched_distortions(runs)
 
-    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:
         """Where a model's time goes, as `profile_model` tells.
 
         Raises:

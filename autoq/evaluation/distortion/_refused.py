@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import DeviceError, Precision, QuantizationPlan
+from autoq.core import DeviceError, Plan, Precision, QuantizationPlan
 from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.distortion._halving import refused_groups
 
 # Of refused groups, as many are named in a message.
 _NAMED = 8
 
-PlanBuild = Callable[[QuantizationPlan], ov.Model]
+PlanBuild = Callable[[Plan], ov.Model]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Accepted:
         reason: What the device says of the plan that was asked for; None where it takes it.
     """
 
-    plan: QuantizationPlan
+    plan: Plan
     model: ov.Model
     refused: tuple[str, ...] = ()
     reason: str | None = None
@@ -43,7 +43,7 @@ class Accepted:
 
 
 def accepted(
-    plan: QuantizationPlan,
+    plan: Plan,
     groups: Sequence[str],
     build: PlanBuild,
     runtime: RuntimeConfig,
@@ -66,11 +66,12 @@ def accepted(
     if reason is None:
         return Accepted(plan, model)
 
-    asked = [group for group in groups if not plan.precision(group).is_float]
+    part = plan.quantization
+    asked = [group for group in groups if not part.precision(group).is_float]
 
-    def without(refused: Collection[str]) -> QuantizationPlan:
+    def without(refused: Collection[str]) -> Plan:
         floats = dict.fromkeys(refused, Precision.FLOAT)
-        return QuantizationPlan(plan.recipe, {**plan.precisions, **floats}, plan.choices)
+        return plan.having(QuantizationPlan(part.recipe, {**part.precisions, **floats}, part.choices))
 
     best_plan = without(asked)
     best = build(best_plan)

@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import QuantizationPlan
+from autoq.core import Plan
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution._executed import ExecutedLayer
 from autoq.evaluation.execution._executed_ops import executed_ops
@@ -94,7 +94,7 @@ def profile_model(
     sample: Feed,
     original: QuantizationGraph,
     *,
-    plan: QuantizationPlan | None = None,
+    plan: Plan | None = None,
     bursts: int = 10,
 ) -> Profile:
     """Measures how long a device takes for each layer of a model, and tells why it is not int8.

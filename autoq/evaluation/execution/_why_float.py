@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import openvino as ov
 
-from autoq.core import Precision, QuantizationPlan
+from autoq.core import Plan, Precision
 from autoq.evaluation.execution._executed import ExecutedLayer
 from autoq.graph import (
     Decision,
@@ -40,10 +40,10 @@ class WhyFloat:
     standing: dict[str, tuple[OperandQuantizer, ...]]
     decisions: dict[str, Decision]
     group_of: dict[str, str]
-    plan: QuantizationPlan | None
+    plan: Plan | None
 
     @classmethod
-    def of(cls, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None) -> WhyFloat:
+    def of(cls, model: ov.Model, original: QuantizationGraph, plan: Plan | None) -> WhyFloat:
         """Reads what is known.
 
         Args:
@@ -129,7 +129,9 @@ class WhyFloat:
         return f"goes with {head}: {self.decisions[head].reason}"
 
     def _precision(self, op: str) -> Precision | None:
-        return None if self.plan is None or op not in self.group_of else self.plan.precision(self.group_of[op])
+        if self.plan is None or not self.plan.quantizes or op not in self.group_of:
+            return None
+        return self.plan.quantization.precision(self.group_of[op])
 
 
 def _special(layer: ExecutedLayer, ops: Sequence[str], computing: Sequence[str]) -> str | None:

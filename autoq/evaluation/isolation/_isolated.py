@@ -13,7 +13,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import AutoqError, ConfigError, DeviceLostError, QuantizationPlan, RuntimePrecision
+from autoq.core import AutoqError, ConfigError, DeviceLostError, Plan, RuntimePrecision
 from autoq.evaluation.candidate import Contest, Evaluation, Evaluator, Finalist, FloatResults
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import SwitchedRuns
@@ -130,7 +130,7 @@ class IsolatedEvaluator:
         besides_s = _SLOW * runs.max_seconds + (2 * runs.limit_s if math.isfinite(runs.limit_s) else 0.0)
         return cast("NDArray[np.float64]", self._ask("switched_distortions", runs, besides_s=besides_s))
 
-    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:
         """As `Evaluator.profile`; raises as `evaluate` does."""
         return cast("Profile", self._ask("profile", model, original, plan))
 

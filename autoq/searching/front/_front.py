@@ -74,7 +74,7 @@ class Front(Sequence[TrialRecord]):
         found: list[tuple[TrialRecord, ...]] = []
         while left:
             head, *others = left
-            like = [r for r in others if _precisions(r) == _precisions(head) and not _are_separate(r, head)]
+            like = [r for r in others if r.plan.computes_in == head.plan.computes_in and not _are_separate(r, head)]
             found.append((head, *like))
             numbers = {record.number for record in like}
             left = [record for record in others if record.number not in numbers]
@@ -129,13 +129,6 @@ def _is_eligible(record: TrialRecord) -> bool:
     if record.state is not TrialState.COMPLETE or not record.feasible:
         return False
     return evaluation_of(record).accuracy.outcome in {Outcome.FINISHED, Outcome.FEASIBLE}
-
-
-def _precisions(record: TrialRecord) -> tuple[object, ...]:
-    """What a model computes in, however its ranges and biases were found."""
-    plan, recipe = record.plan, record.plan.recipe
-    named = frozenset((group, precision) for group, precision in plan.precisions.items() if precision != recipe.mode)
-    return named, recipe.mode, recipe.ignored_scope, recipe.runtime_precision
 
 
 def _are_separate(one: TrialRecord, other: TrialRecord) -> bool:

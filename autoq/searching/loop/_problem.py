@@ -15,8 +15,8 @@ from autoq.core import (
     Level,
     ModelError,
     ModelType,
+    Plan,
     Precision,
-    QuantizationPlan,
     Recipe,
     ResetState,
     RuntimePrecision,
@@ -81,10 +81,10 @@ class Problem:
         """The same problem with some groups in float for good."""
         return replace(self, dimensions=self.dimensions.without(groups))
 
-    def whole(self, recipe: Recipe) -> QuantizationPlan:
+    def whole(self, recipe: Recipe) -> Plan:
         """The plan with all searchable groups in int8."""
         precisions = dict.fromkeys(self.groups, Precision.INT8)
-        return QuantizationPlan(recipe, precisions | dict.fromkeys(self.dimensions.floats, Precision.FLOAT))
+        return Plan.quantized(recipe, precisions | dict.fromkeys(self.dimensions.floats, Precision.FLOAT))
 
     def at(self, level: Level) -> Problem:
         """The same problem with other units.

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Plan, Precision, Recipe
 from autoq.searching.space import plan_of_units
 
 
-def first_plans(groups: Sequence[str], recipes: Sequence[Recipe]) -> Iterator[tuple[str, QuantizationPlan]]:
+def first_plans(groups: Sequence[str], recipes: Sequence[Recipe]) -> Iterator[tuple[str, Plan]]:
     """All-float, then all-int8 with every recipe worth a look; `(origin, plan)` each."""
-    yield "float", QuantizationPlan(recipes[0], dict.fromkeys(groups, Precision.FLOAT))
+    yield "float", Plan.quantized(recipes[0], dict.fromkeys(groups, Precision.FLOAT))
     for number, recipe in enumerate(recipes):
-        yield "int8" if number == 0 else "recipe", QuantizationPlan(recipe, dict.fromkeys(groups, Precision.INT8))
+        yield "int8" if number == 0 else "recipe", Plan.quantized(recipe, dict.fromkeys(groups, Precision.INT8))
 
 
 def sweep_plans(
     ranking: Sequence[str], units: Mapping[str, Sequence[str]], recipe: Recipe, count: int
-) -> Iterator[tuple[str, QuantizationPlan]]:
+) -> Iterator[tuple[str, Plan]]:
     """Plans that leave the k most sensitive units in float, for `count` values of k, doubling roughly.
 
     Args:

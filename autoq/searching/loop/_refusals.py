@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from autoq.core import DeviceLostError, Precision, QuantizationPlan
+from autoq.core import DeviceLostError, Plan, Precision
 from autoq.evaluation.candidate import Contest
 from autoq.evaluation.distortion import refused_groups
 from autoq.searching.loop._clock import Clock
@@ -78,7 +78,7 @@ def _found(problem: Problem, clock: Clock, stage: Stage) -> list[str]:
         floats = dict.fromkeys(problem.dimensions.floats, Precision.FLOAT)
         parts = {group: Precision.INT8 if group in int8 else Precision.FLOAT for group in groups}
         try:
-            model = problem.builder.build(QuantizationPlan(recipe, parts | floats))
+            model = problem.builder.build(Plan.quantized(recipe, parts | floats))
             problem.evaluator.outputs(model, sample)
             if thorough:
                 problem.evaluator.evaluate(model, recipe.runtime_precision, Contest(None))

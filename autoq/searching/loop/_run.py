@@ -173,7 +173,7 @@ def _measured(problem: Problem, record: TrialRecord, budget: Budget, front: Pare
         model = problem.builder.build(record.plan)
         build_s = time.perf_counter() - started
         evaluation, seconds = problem.evaluator.evaluate(
-            model, record.plan.recipe.runtime_precision, None if record.is_baseline else contest
+            model, record.plan.runtime_precision, None if record.is_baseline else contest
         )
     except DeviceLostError:
         raise

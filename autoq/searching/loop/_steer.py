@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from autoq.core import QuantizationPlan, Recipe
+from autoq.core import Plan, Recipe
 from autoq.searching.loop._problem import Problem
 from autoq.searching.loop._proposals import first_plans, sweep_plans
 from autoq.searching.loop._run import Budget
@@ -63,9 +63,7 @@ def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) 
     return problem.builder.fingerprint(problem.dimensions.plan(parameters)) in study.fingerprints
 
 
-def _informed_plans(
-    problem: Problem, knowledge: Knowledge, size: SizeLimit | None
-) -> Iterator[tuple[str, QuantizationPlan]]:
+def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | None) -> Iterator[tuple[str, Plan]]:
     """All-float, all-int8 by the default recipe and by the choices that distort least, and their predicted front."""
     default = problem.space.default_recipe()
     best, units, own = least_distorting(problem, knowledge), problem.dimensions.units, own_choices(problem, knowledge)
@@ -123,7 +121,7 @@ def _factor(knowledge: Knowledge, unit: str, name: str, choice: Any) -> float:  
     return knowledge.factor(name, plain, unit)
 
 
-def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, QuantizationPlan]]:
+def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, Plan]]:
     """All-float, all-int8 with every recipe that differs in one choice, and the sensitivity-ordered sweep."""
     default = problem.space.default_recipe()
     variations = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from autoq.core import ConfigError, PlanError, Precision, QuantizationPlan, Recipe
+from autoq.core import ConfigError, Plan, PlanError, Precision, Recipe
 from autoq.searching.space import Dimensions, SearchSpace, plan_of_units
 
 # A table of more plans than this is not recorded in a day.
@@ -49,7 +49,7 @@ class ReducedSpace:
     def __len__(self) -> int:
         return 1 + len(self.recipes) * self._plans
 
-    def __iter__(self) -> Iterator[QuantizationPlan]:
+    def __iter__(self) -> Iterator[Plan]:
         return (self.plan(row) for row in range(len(self)))
 
     @property
@@ -72,7 +72,7 @@ class ReducedSpace:
     def _place_of(self) -> Mapping[Recipe, int]:
         return {recipe: place for place, recipe in enumerate(self.recipes)}
 
-    def plan(self, row: int) -> QuantizationPlan:
+    def plan(self, row: int) -> Plan:
         """The plan of a row.
 
         Raises:
@@ -86,7 +86,7 @@ class ReducedSpace:
         int8 = {unit for k, unit in enumerate(self.units) if bits >> k & 1}
         return plan_of_units(self.recipes[place], self.units, int8)
 
-    def row(self, plan: QuantizationPlan) -> int:
+    def row(self, plan: Plan) -> int:
         """The row of a plan.
 
         Raises:
@@ -94,14 +94,15 @@ class ReducedSpace:
         """
         bits = 0
         for k, (unit, groups) in enumerate(self.units.items()):
-            precisions = {plan.precision(group) for group in groups}
+            precisions = {plan.quantization.precision(group) for group in groups}
             if not precisions <= {Precision.FLOAT, Precision.INT8} or len(precisions) != 1:
                 found = ", ".join(sorted(map(str, precisions)))
                 msg = f"plan gives the groups of the unit {unit!r} {found}: all must be int8, or all float."
                 raise PlanError(msg)
             bits |= (Precision.INT8 in precisions) << k
-        if plan.recipe not in self._place_of:
+        recipe = plan.quantization.recipe
+        if recipe not in self._place_of:
             choices = {name: list(map(str, values)) for name, values in self.space.recipe_choices().items()}
-            msg = f"plan has a recipe that is not among the choices: {plan.recipe.to_dict()}; these are {choices}."
+            msg = f"plan has a recipe that is not among the choices: {recipe.to_dict()}; these are {choices}."
             raise PlanError(msg)
-        return self._place_of[plan.recipe] * self._plans + bits if bits else 0
+        return self._place_of[recipe] * self._plans + bits if bits else 0

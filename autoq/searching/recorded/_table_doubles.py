@@ -14,8 +14,8 @@ from autoq.calibration import Feed
 from autoq.core import (
     DeviceError,
     Estimate,
+    Plan,
     PlanError,
-    QuantizationPlan,
     Recipe,
     RuntimePrecision,
 )
@@ -59,7 +59,7 @@ class TableBuilder:
     def __init__(self, table: RecordedTable) -> None:
         self._table = table
 
-    def resolve(self, plan: QuantizationPlan) -> ResolvedRow:
+    def resolve(self, plan: Plan) -> ResolvedRow:
         """What is known of a plan's model.
 
         Raises:
@@ -68,11 +68,11 @@ class TableBuilder:
         row = self._table.space.row(plan)
         return ResolvedRow(str(self._table.fingerprints[row]), int(self._table.quantized_sites[row]))
 
-    def fingerprint(self, plan: QuantizationPlan) -> str:
+    def fingerprint(self, plan: Plan) -> str:
         """Of a plan's model; raises as `resolve` does."""
         return self.resolve(plan).fingerprint
 
-    def build(self, plan: QuantizationPlan) -> ov.Model:
+    def build(self, plan: Plan) -> ov.Model:
         """A stand-in that bears the plan; raises as `resolve` does."""
         self.resolve(plan)
         model = stand_in()
@@ -161,7 +161,7 @@ class TableEvaluator:
         """Not recorded; raises as `outputs` does."""
         raise DeviceError(self._not_recorded("distortions of single settings"))
 
-    def profile(self, model: ov.Model, original: QuantizationGraph, plan: QuantizationPlan | None = None) -> Profile:
+    def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:
         """Not recorded; raises as `outputs` does."""
         raise DeviceError(self._not_recorded("profiles"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from autoq.core import QuantizationPlan, brief_repr
+from autoq.core import Plan, brief_repr
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.scoring import Outcome
 
@@ -43,7 +43,7 @@ class TrialRecord:
     number: int
     state: TrialState
     origin: str
-    plan: QuantizationPlan
+    plan: Plan
     fingerprint: str
     hardware: str
     evaluation: Evaluation | None = None

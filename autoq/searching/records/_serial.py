@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autoq.core import Estimate, QuantizationPlan, StoredFileError, mapping_of, typed
+from autoq.core import Estimate, Plan, StoredFileError, mapping_of, typed
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Latency
@@ -111,7 +111,7 @@ def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
         TrialRecord,
         values,
         "a trial's record",
-        plan=QuantizationPlan.from_dict,
+        plan=Plan.from_dict,
         evaluation=lambda found: None if found is None else evaluation_from_dict(found),
     )
     if record.state is TrialState.COMPLETE and record.evaluation is None:

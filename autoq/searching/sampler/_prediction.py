@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import QuantizationPlan
+from autoq.core import Plan
 from autoq.searching.front import objectives
 from autoq.searching.records import TrialRecord, TrialState, evaluation_of
 from autoq.searching.sampler._effects import Effects
@@ -58,7 +58,7 @@ class PredictionError:
 
 
 def predict(
-    dimensions: Dimensions, knowledge: Knowledge, records: Sequence[TrialRecord], plans: Sequence[QuantizationPlan]
+    dimensions: Dimensions, knowledge: Knowledge, records: Sequence[TrialRecord], plans: Sequence[Plan]
 ) -> tuple[Floats, Floats]:
     """Predicts plans from measured trials, by the models of the sampler "front".
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import openvino as ov
 
-from autoq.core import QuantizationPlan, Recipe
+from autoq.core import Plan, Recipe
 
 
 class Resolved(Protocol):
@@ -25,13 +25,13 @@ class Resolved(Protocol):
 class PlanBuilder(Protocol):
     """Makes the models that plans stand for."""
 
-    def resolve(self, plan: QuantizationPlan) -> Resolved:
+    def resolve(self, plan: Plan) -> Resolved:
         """What is known of a plan's model before it is built."""
 
-    def fingerprint(self, plan: QuantizationPlan) -> str:
+    def fingerprint(self, plan: Plan) -> str:
         """Of a plan's model."""
 
-    def build(self, plan: QuantizationPlan) -> ov.Model:
+    def build(self, plan: Plan) -> ov.Model:
         """The model that a plan stands for; a new one at each call."""
 
     @property

@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Precision, QuantizationPlan, Recipe
+from autoq.core import DeviceError, DeviceLostError, DistortionMeasure, Plan, Precision, Recipe
 from autoq.evaluation.candidate import ModelRunner
 from autoq.evaluation.distortion import SwitchedRuns, distortion
 from autoq.graph import Comparable
@@ -295,7 +295,7 @@ class _Runs:
             if time.monotonic() - started > given_up_after_s:
                 return math.nan
             int8 = [group for unit in np.flatnonzero(row).tolist() for group in self.units[unit]]
-            plan = QuantizationPlan(self.recipe, every | dict.fromkeys(int8, self.recipe.mode))
+            plan = Plan.quantized(self.recipe, every | dict.fromkeys(int8, self.recipe.mode))
             try:
                 model = comparable.put_out_by(self.builder.build(plan))
                 return distortion(reference, self.evaluator.outputs(model, self.feeds), self.measure)

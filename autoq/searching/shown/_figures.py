@@ -66,7 +66,7 @@ def row_metrics(row: TrialRow) -> dict[str, float | None]:
 
 def row_recipe(row: TrialRow) -> dict[str, Value]:
     """The recipe of a trial, by name; what is no single word or number is JSON."""
-    recipe = row.record.plan.to_dict()["recipe"]
+    recipe = row.record.plan.settings
     return {
         name: value if value is None or isinstance(value, str | float | int) else json.dumps(value)
         for name, value in recipe.items()

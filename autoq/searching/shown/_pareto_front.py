@@ -13,7 +13,7 @@ from autoq.searching.shown._brief import front_html, front_lines
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FORMAT = Format("a Pareto front")
+_FORMAT = Format("a Pareto front", version=2)
 
 
 class ParetoFront(Front):

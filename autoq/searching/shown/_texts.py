@@ -142,19 +142,7 @@ def legend(rows: Iterable[TrialRow]) -> dict[str, str]:
 
 def recipe_text(row: TrialRow) -> str:
     """What a trial was quantized by, in a line; what is as always is left out."""
-    recipe = row.record.plan.recipe
-    parts = [
-        str(recipe.mode),
-        f"preset {recipe.preset}",
-        f"ranges {recipe.range_estimator}",
-        f"of weights {recipe.weight_range_estimator}",
-        f"{recipe.subset_size} samples",
-        f"bias correction {recipe.bias_correction}",
-        *([] if recipe.smooth_quant_alpha is None else [f"SmoothQuant {recipe.smooth_quant_alpha:g}"]),
-        *([] if recipe.ignored_scope == "none" else [f"ignored scope {recipe.ignored_scope}"]),
-        *([] if str(recipe.runtime_precision) == "default" else [f"float runs in {recipe.runtime_precision}"]),
-    ]
-    return ", ".join(parts)
+    return row.record.plan.summary
 
 
 def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import optuna
 
-from autoq.core import Precision, QuantizationPlan, RangeEstimator, Recipe
+from autoq.core import Plan, Precision, RangeEstimator, Recipe
 from autoq.searching.space._space import SearchSpace
 
 PRECISION_PREFIX = "precision/"
@@ -56,7 +56,7 @@ class Dimensions:
         of_unit = 1 + math.prod(map(len, self.own.values()))
         return int(of_unit ** len(self.units)) * math.prod(map(len, self.recipe.values()))
 
-    def suggest(self, trial: optuna.trial.BaseTrial) -> QuantizationPlan:
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Plan:
         """Asks the sampler for one plan."""
         recipe = {
             name: trial.suggest_categorical(name, plain_choices(choices)) if len(choices) > 1 else choices[0]
@@ -77,7 +77,7 @@ class Dimensions:
             for unit in self.units
         }
         parsed = {unit: Recipe.from_dict(made) for unit, made in own.items()} if self.own else {}
-        return QuantizationPlan(
+        return Plan.quantized(
             Recipe.from_dict(recipe),
             precisions,
             {
@@ -88,22 +88,23 @@ class Dimensions:
             },
         )
 
-    def plan(self, parameters: Mapping[str, Any]) -> QuantizationPlan:
+    def plan(self, parameters: Mapping[str, Any]) -> Plan:
         """The plan of some parameters."""
         return self.suggest(optuna.trial.FixedTrial(dict(parameters)))
 
-    def parameters(self, plan: QuantizationPlan) -> dict[str, Any]:
+    def parameters(self, plan: Plan) -> dict[str, Any]:
         """The parameters that make `suggest` return this plan; a plan must treat the groups of a unit alike."""
+        part = plan.quantization
         recipe = {
-            name: plain_choices([getattr(plan.recipe, name)])[0]
+            name: plain_choices([getattr(part.recipe, name)])[0]
             for name, choices in self.recipe.items()
             if len(choices) > 1
         }
         precisions = {
-            PRECISION_PREFIX + unit: str(plan.precision(groups[0])) for unit, groups in self.units.items() if groups
+            PRECISION_PREFIX + unit: str(part.precision(groups[0])) for unit, groups in self.units.items() if groups
         }
         own = {
-            own_name(name, unit): plain_choices([getattr(plan.recipe_of(groups[0]), name)])[0]
+            own_name(name, unit): plain_choices([getattr(part.recipe_of(groups[0]), name)])[0]
             for unit, groups in self.units.items()
             if groups
             for name in self.own
@@ -121,7 +122,7 @@ def plan_of_units(
     units: Mapping[str, Sequence[str]],
     int8: Collection[str],
     own: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-) -> QuantizationPlan:
+) -> Plan:
     """The plan with some units in int8 and all others in float.
 
     Args:
@@ -134,7 +135,7 @@ def plan_of_units(
         group: Precision.INT8 if unit in int8 else Precision.FLOAT for unit, groups in units.items() for group in groups
     }
     choices = {group: own[unit] for unit, groups in units.items() if unit in own for group in groups}
-    return QuantizationPlan(recipe, precisions, choices)
+    return Plan.quantized(recipe, precisions, choices)
 
 
 def plain_choices(choices: Sequence[Any]) -> list[Any]:

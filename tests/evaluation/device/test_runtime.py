@@ -5,7 +5,7 @@ from networks import conv_net, images
 from openvino import PartialShape
 
 from autoq.calibration import as_inputs, collect
-from autoq.core import AutoqError, DeviceError, OverflowFix, Precision, QuantizationPlan, Recipe, RuntimePrecision
+from autoq.core import AutoqError, DeviceError, OverflowFix, Plan, Precision, Recipe, RuntimePrecision
 from autoq.evaluation.device import RuntimeConfig, describe_hardware, hardware_fingerprint, supported_precisions
 from autoq.evaluation.execution import execution_report
 from autoq.graph import Placements, core
@@ -85,8 +85,8 @@ def test_the_execution_graph_says_what_ran_in_int8():
         name: execution_report(config.compile(built), built)
         for name, built in (
             ("float", model),
-            ("int8", builder.build(QuantizationPlan(recipe))),
-            ("conv_2", builder.build(QuantizationPlan(recipe, floats))),
+            ("int8", builder.build(Plan.quantized(recipe))),
+            ("conv_2", builder.build(Plan.quantized(recipe, floats))),
         )
     }
     assert reports["float"].int8_layers == 0

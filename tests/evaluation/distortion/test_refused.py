@@ -11,7 +11,7 @@ from networks import conv_net, images
 
 import autoq
 from autoq.calibration import as_inputs, collect
-from autoq.core import DeviceError, Precision, QuantizationPlan, Recipe
+from autoq.core import DeviceError, Plan, Precision, Recipe
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.distortion import accepted
 from autoq.graph import Placements, unique_names
@@ -31,7 +31,7 @@ class Picky:
 
     def compile(self, plan):
         self.compiled += 1
-        int8 = {group for group in GROUPS if plan.precision(group) is not Precision.FLOAT}
+        int8 = {group for group in GROUPS if plan.quantization.precision(group) is not Precision.FLOAT}
         if any(refused <= int8 for refused in self.sets):
             msg = f"no kernel in compilation {self.compiled}"
             raise DeviceError(msg)
@@ -40,13 +40,13 @@ class Picky:
 
 def found(*sets, plan=None):
     device = Picky(*sets)
-    return device, accepted(plan or QuantizationPlan(Recipe()), GROUPS, lambda plan: plan, device)
+    return device, accepted(plan or Plan.quantized(Recipe()), GROUPS, lambda plan: plan, device)
 
 
 def test_what_is_taken_whole_is_compiled_once():
     device, result = found()
     assert (result.refused, result.reason, device.compiled) == ((), None, 1)
-    assert result.model == result.plan == QuantizationPlan(Recipe())
+    assert result.model == result.plan == Plan.quantized(Recipe())
 
 
 @given(st.sets(st.sampled_from(GROUPS), min_size=1, max_size=3))
@@ -64,15 +64,15 @@ def test_what_is_refused_together_is_parted_and_nothing_is_left_in_float_for_not
     assert device.compile(result.plan)
     for group in result.refused:
         with pytest.raises(DeviceError):
-            device.compile(QuantizationPlan(Recipe(), {**result.plan.precisions, group: Precision.INT8}))
+            device.compile(Plan.quantized(Recipe(), {**result.plan.quantization.precisions, group: Precision.INT8}))
 
 
 def test_what_the_user_left_in_float_stays_so_and_is_not_named():
-    plan = QuantizationPlan(Recipe(), {"g3": Precision.FLOAT, "g4": Precision.INT8_WEIGHTS})
+    plan = Plan.quantized(Recipe(), {"g3": Precision.FLOAT, "g4": Precision.INT8_WEIGHTS})
     _, result = found({"g3"}, {"g7"}, plan=plan)
     assert result.refused == ("g7",)
     assert result.plan.float_groups == {"g3", "g7"}
-    assert result.plan.precision("g4") is Precision.INT8_WEIGHTS
+    assert result.plan.quantization.precision("g4") is Precision.INT8_WEIGHTS
 
 
 def test_a_device_that_refuses_the_float_model_says_so():

@@ -7,7 +7,7 @@ import pytest
 from networks import conv_net, images, token_net
 
 from autoq.api import profile, quantize
-from autoq.core import ConfigError, DataError, Precision, QuantizationPlan
+from autoq.core import ConfigError, DataError, Plan, Precision
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import _execution as execution
 from autoq.evaluation.execution import execution_report
@@ -200,14 +200,14 @@ def test_an_ignored_layer():
 
 def test_a_plan_is_a_reason():
     precisions = {"head": Precision.FLOAT, "conv_2": Precision.INT8_WEIGHTS}
-    found = in_f32(int8(plan=QuantizationPlan(precisions=precisions)))
+    found = in_f32(int8(plan=Plan.quantized(precisions=precisions)))
     assert why(found, "head") == "the plan leaves its group in float"
     assert why(found, "conv_2") == "only its weights are quantized, as the plan asks: it computes in float"
     assert why(found, "conv_1") is None
 
 
 def test_weights_alone_are_not_taken_for_int8():
-    model = int8(plan=QuantizationPlan(precisions={g.name: Precision.INT8_WEIGHTS for g in analyze(MODEL).groups}))
+    model = int8(plan=Plan.quantized(precisions={g.name: Precision.INT8_WEIGHTS for g in analyze(MODEL).groups}))
     report = execution_report(RuntimeConfig.from_dict({"inference_precision": "f32"}).compile(model), model)
     assert report.int8_layers == 0
     assert why(in_f32(model), "head") == "only its weights are quantized, as the plan asks: it computes in float"

@@ -17,7 +17,7 @@ from networks import conv_net, images, rows, run, token_net
 
 from autoq import collect
 from autoq.calibration import as_inputs
-from autoq.core import ConfigError, DeviceError, DeviceLostError, MetricError, QuantizationPlan, RuntimePrecision
+from autoq.core import ConfigError, DeviceError, DeviceLostError, MetricError, Plan, RuntimePrecision
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.isolation import DeviceProcess, IsolatedEvaluator
@@ -45,7 +45,7 @@ def quantized(model):
     placements = Placements.of(model)
     inputs = as_inputs(model, X[:8])
     return CandidateBuilder(model, placements, collect(model, placements, inputs, subset_size=8), inputs).build(
-        QuantizationPlan()
+        Plan.quantized()
     )
 
 

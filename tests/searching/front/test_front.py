@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import record
 
-from autoq.core import BudgetError, Precision, QuantizationPlan, Recipe
+from autoq.core import BudgetError, Plan, Precision, Recipe
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.front import objectives
 from autoq.searching.records import TrialState
@@ -97,7 +97,7 @@ def test_fastest_within_a_drop():
 def test_alike_is_what_has_the_same_precisions_and_is_not_shown_to_differ(points, width, data):
     def plan(precision, number):
         # An int8 group that is named and one that is not are the same.
-        return QuantizationPlan(Recipe(subset_size=1 + number), {"a": precision, "b": Precision.INT8})
+        return Plan.quantized(Recipe(subset_size=1 + number), {"a": precision, "b": Precision.INT8})
 
     records = [
         record(i, drop, ratio, width=width, plan=plan(precision, i))
@@ -117,10 +117,10 @@ def test_alike_is_what_has_the_same_precisions_and_is_not_shown_to_differ(points
 
 def test_the_same_groups_in_float_by_other_means_are_not_alike():
     plans = [
-        QuantizationPlan(Recipe(), {"a": Precision.FLOAT}),
-        QuantizationPlan(Recipe(runtime_precision="f32"), {"a": Precision.FLOAT}),
-        QuantizationPlan(Recipe(), {"a": Precision.INT8_WEIGHTS}),
-        QuantizationPlan(Recipe(preset="mixed"), {"a": Precision.FLOAT, "b": Precision.INT8}),
+        Plan.quantized(Recipe(), {"a": Precision.FLOAT}),
+        Plan.quantized(Recipe(runtime_precision="f32"), {"a": Precision.FLOAT}),
+        Plan.quantized(Recipe(), {"a": Precision.INT8_WEIGHTS}),
+        Plan.quantized(Recipe(preset="mixed"), {"a": Precision.FLOAT, "b": Precision.INT8}),
     ]
     front = ParetoFront([record(number, plan=plan) for number, plan in enumerate(plans)])
     assert [[r.number for r in row] for row in front.alike()] == [[0, 3], [1], [2]]

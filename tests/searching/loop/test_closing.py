@@ -36,7 +36,7 @@ def measured(number, drop, ratio, **changes):
 
 def closed(records, truth, *, seconds=1000.0, budget=BUDGET):
     evaluator = Evaluator(truth)
-    builder = SimpleNamespace(build=lambda plan: plan.recipe.subset_size - 100)  # the number, see `record`
+    builder = SimpleNamespace(build=lambda plan: plan.quantization.recipe.subset_size - 100)  # the number, see `record`
     problem = SimpleNamespace(evaluator=evaluator, builder=builder)
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     told = []

@@ -68,8 +68,8 @@ def test_f32_comes_first_then_and_has_a_parameter():
             "precision/b": "float",
         }
     )
-    assert plan.recipe.runtime_precision is RuntimePrecision.F32
-    assert plan.precision("b") is Precision.FLOAT
+    assert plan.runtime_precision is RuntimePrecision.F32
+    assert plan.quantization.precision("b") is Precision.FLOAT
     assert with_f32(made, [baseline(0.02)], LIMITS) is made
     already = problem(runtime_precisions=("default", "f32"))
     assert with_f32(already, [baseline(0.02)], LIMITS) is already

@@ -8,7 +8,7 @@ import pytest
 from networks import conv_net
 
 from autoq.calibration import as_inputs, collect
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Plan, Precision, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.graph import Placements, read_model
 from autoq.searching.loop._sizes import size_limit
@@ -32,7 +32,7 @@ def test_units_save_what_their_models_do(name):
     problem = SimpleNamespace(model=model, placements=placements, dimensions=SimpleNamespace(units=units))
 
     def saved(int8):
-        plan = QuantizationPlan(recipe, {g: Precision.INT8 if g in int8 else Precision.FLOAT for g in groups})
+        plan = Plan.quantized(recipe, {g: Precision.INT8 if g in int8 else Precision.FLOAT for g in groups})
         return size_bytes(model) - size_bytes(builder.build(plan))
 
     limit = size_limit(problem, 1000)

@@ -12,10 +12,10 @@ from autoq.core import (
     DeviceError,
     DistortionMeasure,
     Estimate,
+    Plan,
     PlanError,
     Precision,
     Preset,
-    QuantizationPlan,
     Recipe,
     RuntimePrecision,
     StoredFileError,
@@ -82,21 +82,21 @@ def test_rows_and_plans_are_each_others_inverse():
     assert plans[0].float_groups == {"a1", "a2", "b1", "c1"}
     assert plans[1].float_groups == {"b1", "c1"}
     assert not plans[7].float_groups
-    assert [plan.recipe.preset for plan in plans[7:9]] == [Preset.PERFORMANCE, Preset.MIXED]
+    assert [plan.quantization.recipe.preset for plan in plans[7:9]] == [Preset.PERFORMANCE, Preset.MIXED]
 
 
 def test_the_float_model_is_one_row_under_every_recipe():
     reduced = ReducedSpace(space(), UNITS)
     for recipe in reduced.recipes:
-        assert reduced.row(QuantizationPlan(recipe, dict.fromkeys(["a1", "a2", "b1", "c1"], Precision.FLOAT))) == 0
+        assert reduced.row(Plan.quantized(recipe, dict.fromkeys(["a1", "a2", "b1", "c1"], Precision.FLOAT))) == 0
 
 
 def test_plans_that_are_no_rows():
     reduced = ReducedSpace(space(), UNITS)
     with pytest.raises(PlanError, match="unit 'a' float, int8"):
-        reduced.row(QuantizationPlan(reduced.recipes[0], {"a1": Precision.FLOAT}))
+        reduced.row(Plan.quantized(reduced.recipes[0], {"a1": Precision.FLOAT}))
     with pytest.raises(PlanError, match="not among the choices"):
-        reduced.row(QuantizationPlan(Recipe(subset_size=7)))
+        reduced.row(Plan.quantized(Recipe(subset_size=7)))
     with pytest.raises(IndexError):
         reduced.plan(15)
 
@@ -174,7 +174,7 @@ def test_without_a_contest_a_plan_has_all_of_its_scores(table):
     for row in (0, 1, 40, 100):
         plan = table.space.plan(row)
         assert problem.builder.fingerprint(plan) == table.fingerprints[row]
-        evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), plan.recipe.runtime_precision)
+        evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), plan.runtime_precision)
         assert np.array_equal(evaluation.accuracy.scores, table.scores[row])
         assert evaluation.accuracy.drop == paired_drop(table.reference, table.scores[row])
         assert evaluation.accuracy.drop.value == pytest.approx(table.drops[row])
@@ -197,7 +197,7 @@ def test_a_contest_asks_for_no_more_scores_than_it_needs(table):
     for row in range(len(table.space)):
         plan = table.space.plan(row)
         model = problem.builder.build(plan)
-        evaluation, seconds = problem.evaluator.evaluate(model, plan.recipe.runtime_precision, Contest(0.01, [rival]))
+        evaluation, seconds = problem.evaluator.evaluate(model, plan.runtime_precision, Contest(0.01, [rival]))
         evaluations[row] = evaluation
         asked = ~np.isnan(evaluation.accuracy.scores)
         assert asked.sum() == evaluation.accuracy.n
@@ -216,8 +216,8 @@ def test_a_plan_that_was_left_behind_is_measured_whole_in_the_end(table):
     problem = recorded_problem(table)
     plan = table.space.plan(63)
     model = problem.builder.build(plan)
-    raced, _ = problem.evaluator.evaluate(model, plan.recipe.runtime_precision, Contest(0.001))
-    (whole,) = problem.evaluator.remeasure([Finalist(model, plan.recipe.runtime_precision, raced)], 1.0)
+    raced, _ = problem.evaluator.evaluate(model, plan.runtime_precision, Contest(0.001))
+    (whole,) = problem.evaluator.remeasure([Finalist(model, plan.runtime_precision, raced)], 1.0)
     assert raced.accuracy.n < whole.accuracy.n == len(table.reference)
     assert whole.accuracy.drop.value == pytest.approx(table.drops[63])
 
@@ -227,7 +227,7 @@ def test_what_was_not_recorded(table):
     with pytest.raises(PlanError, match="without a plan"):
         problem.evaluator.evaluate(problem.model, Recipe().runtime_precision)
     with pytest.raises(PlanError, match="not among the choices"):
-        problem.builder.build(QuantizationPlan(Recipe(subset_size=7)))
+        problem.builder.build(Plan.quantized(Recipe(subset_size=7)))
     with pytest.raises(DeviceError, match="no outputs"):
         problem.evaluator.outputs(problem.model, [])
     with pytest.raises(PlanError, match="switched"):

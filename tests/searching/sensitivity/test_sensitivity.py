@@ -8,7 +8,7 @@ from networks import conv_net, images
 from openvino import opset13 as ops
 
 from autoq.calibration import as_inputs, collect
-from autoq.core import DeviceError, ModelType, OverflowFix, Precision, QuantizationPlan, Recipe
+from autoq.core import DeviceError, ModelType, OverflowFix, Plan, Precision, Recipe
 from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.distortion import distortion, switched_distortions
 from autoq.graph import Placements, neighbours
@@ -63,7 +63,7 @@ def restored(made, device, **options):
 
 def by_candidates(made, int8, others=Precision.FLOAT, runtime=RUNTIME):
     model, inputs, _, builder, units = made
-    plan = QuantizationPlan(RECIPE, {u: Precision.INT8 if u in int8 else others for u in units})
+    plan = Plan.quantized(RECIPE, {u: Precision.INT8 if u in int8 else others for u in units})
     reference = model_outputs(model, list(inputs), runtime)
     return distortion(reference, model_outputs(builder.build(plan), list(inputs), runtime))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from records import record
 
-from autoq.core import Precision, QuantizationPlan, Recipe
+from autoq.core import Plan, Precision, Recipe
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.front import TrialRow, TrialTable, choose
 from autoq.searching.records import Limits
@@ -14,7 +14,7 @@ from autoq.searching.shown import ParetoFront, why_chosen
 
 
 def made(number, drop, ratio, *, size=1000, outcome=Outcome.FINISHED, **changes):
-    one = record(number, drop, ratio, plan=QuantizationPlan(Recipe(), {str(number): Precision.FLOAT}), **changes)
+    one = record(number, drop, ratio, plan=Plan.quantized(Recipe(), {str(number): Precision.FLOAT}), **changes)
     accuracy = replace(one.evaluation.accuracy, outcome=outcome, scores=np.empty(0))
     return replace(one, evaluation=replace(one.evaluation, accuracy=accuracy, size_bytes=size))
 

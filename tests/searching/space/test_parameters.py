@@ -35,8 +35,8 @@ def test_parameters_make_the_plan_that_they_were_made_of(data):
     assert DIMENSIONS.plan(DIMENSIONS.parameters(plan)) == plan
     for unit, groups in UNITS.items():
         for group in groups:
-            own = plan.recipe_of(group)
-            if plan.precision(group) is Precision.INT8:
+            own = plan.quantization.recipe_of(group)
+            if plan.quantization.precision(group) is Precision.INT8:
                 assert str(own.range_estimator.to_plain()) == parameters[f"range_estimator/{unit}"]
                 assert own.smooth_quant_alpha == parameters[f"smooth_quant_alpha/{unit}"]
             assert own.preset == parameters["preset"]

@@ -5,7 +5,7 @@ import optuna
 import pytest
 from records import record
 
-from autoq.core import ConfigError, Precision, QuantizationPlan, Recipe, StoredFileError
+from autoq.core import ConfigError, Plan, Precision, Recipe, StoredFileError
 from autoq.searching.loop._proposals import first_plans, sweep_plans
 from autoq.searching.records import Limits, TrialState, record_from_dict, record_to_dict
 from autoq.searching.space import SearchSpace
@@ -54,7 +54,7 @@ def test_the_first_plans_are_float_then_int8_with_every_recipe():
     assert [origin for origin, _ in plans] == ["float", "int8", "recipe"]
     assert plans[0][1].float_groups == set(GROUPS)
     assert not plans[1][1].float_groups
-    assert plans[2][1].recipe.subset_size == 10
+    assert plans[2][1].quantization.recipe.subset_size == 10
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [1]), (3, [1, 2, 3]), (9, [1, 2, 3])])
@@ -66,7 +66,7 @@ def test_the_sweep_keeps_the_most_sensitive_groups_in_float(count, expected):
 def test_a_killed_trial_is_run_again_under_its_own_number(tmp_path):
     study = open_study(tmp_path)
     dimensions = Dimensions.of(SearchSpace(), EACH)
-    plan = QuantizationPlan(Recipe(), dict.fromkeys(GROUPS, Precision.FLOAT))
+    plan = Plan.quantized(Recipe(), dict.fromkeys(GROUPS, Precision.FLOAT))
     study.enqueue(dimensions.parameters(plan), "float")
     first = study.ask()
     assert study.begin(first)
@@ -140,7 +140,7 @@ def test_what_is_proposed_does_not_depend_on_how_often_a_search_is_started(sampl
                 (trial,) = study.settle(LIMITS)
             plan = dimensions.suggest(trial)
             found.append(plan)
-            drop = 0.002 * len(plan.float_groups) + 0.001 * (plan.recipe.subset_size == 100)
+            drop = 0.002 * len(plan.float_groups) + 0.001 * (plan.quantization.recipe.subset_size == 100)
             study.finish(trial, record(trial.number, drop, 1 - 10 * drop), LIMITS)
         return found
 
@@ -192,7 +192,7 @@ def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
 
 
 def test_enqueueing_again_adds_nothing(tmp_path):
-    parameters = Dimensions.of(SearchSpace(), EACH).parameters(QuantizationPlan())
+    parameters = Dimensions.of(SearchSpace(), EACH).parameters(Plan.quantized())
     for _ in range(2):
         open_study(tmp_path).enqueue(parameters, "int8")
     storage = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")

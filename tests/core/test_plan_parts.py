@@ -1,0 +1,111 @@
+"""Plans of parts by kind: what is written is read again, and what another autoq wrote is refused by name."""
+
+import json
+import pickle
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toy_part import Widths
+
+from autoq.core import OtherVersionError, Plan, PlanError, QuantizationPlan, Recipe, RuntimePrecision, StoredFileError
+from autoq.core.plans import _plan
+
+RECIPES = st.builds(Recipe, subset_size=st.integers(1, 9), runtime_precision=st.sampled_from(RuntimePrecision))
+PRECISIONS = st.dictionaries(st.text(max_size=4), st.sampled_from(["float", "int8", "int8_weights", "fp8_e5m2"]))
+PARTS = st.builds(QuantizationPlan, RECIPES, PRECISIONS)
+
+
+@pytest.fixture
+def two_kinds(monkeypatch):
+    """The toy is known beside quantization, and comes before it, as removing channels does."""
+    kinds = MappingProxyType({"widths": Widths.from_dict, **_plan.PART_KINDS})
+    monkeypatch.setattr(_plan, "PART_KINDS", kinds)
+
+
+@given(PARTS)
+def test_a_plan_of_one_part_survives_json_and_pickle(part):
+    plan = Plan.of(part)
+    written = json.loads(plan.to_json())
+    assert [found["kind"] for found in written["parts"]] == ["quantization"]
+    again = Plan.from_dict(written)
+    assert again == plan == pickle.loads(pickle.dumps(plan)) == Plan.of(plan)  # noqa: S301  # our own bytes
+    assert hash(again) == hash(plan)
+    assert again.quantization == part
+    assert plan.runtime_precision == part.recipe.runtime_precision
+    assert (plan.float_groups, plan.settings, plan.summary) == (part.float_groups, part.settings, part.summary)
+
+
+@pytest.mark.usefixtures("two_kinds")
+@given(PARTS, st.dictionaries(st.text(max_size=4), st.floats(0.1, 1)))
+def test_a_further_kind_is_written_and_read_beside_it(part, kept):
+    widths = Widths(tuple(sorted(kept.items())))
+    plan = Plan((part, widths))
+    assert plan == Plan((widths, part)) == Plan.from_dict(json.loads(plan.to_json())) == Plan.of(part).having(widths)
+    assert plan.kinds == ("widths", "quantization")
+    assert plan != Plan.of(part)
+    assert plan.computes_in != Plan.of(part).computes_in
+    # What it says of quantization is what that part says.
+    assert plan.quantization == part
+    assert plan.float_groups == part.float_groups
+    assert plan.runtime_precision == part.recipe.runtime_precision
+    assert plan.settings == {"criterion": "norm", **part.settings}
+    assert plan.facts == {"narrowed": "some", **part.facts}
+    assert plan.summary == f"narrowed, {part.summary}"
+    assert plan.having(Widths()).parts == (Widths(), part)
+
+
+@pytest.mark.usefixtures("two_kinds")
+def test_a_plan_that_does_not_quantize_has_nothing_of_it():
+    plan = Plan.of(Widths((("conv", 0.5),)))
+    assert not plan.quantizes
+    assert (plan.float_groups, plan.runtime_precision) == (frozenset(), RuntimePrecision.DEFAULT)
+    with pytest.raises(PlanError, match=r"no part of kind 'quantization'; it has \('widths',\)"):
+        _ = plan.quantization
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"version": 3, "parts": []}, "plan is of version 3, where this autoq reads version 2"),
+        ({"recipe": {}, "precisions": {}}, "plan says no version, where this autoq reads version 2"),
+        (
+            {"version": 2, "parts": [{"kind": "widths"}]},
+            "part of kind 'widths', which this autoq does not know: known: q",
+        ),
+        ({"version": 2, "parts": [{"kind": "quantisation"}]}, "did you mean 'quantization'"),
+        ({"version": 2, "parts": [{}]}, "part of kind None, which this autoq does not know"),
+    ],
+)
+def test_what_another_autoq_wrote_is_refused_by_name(values, message):
+    with pytest.raises(OtherVersionError, match=message):
+        Plan.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "a plan"),
+        ({"version": 2, "part": []}, "Plan key 'part' is unknown: did you mean 'parts'"),
+        ({"version": 2, "parts": {}}, "Plan key 'parts' is {}: it must be a list"),
+        ({"version": 2, "parts": ["quantization"]}, "a part of a plan"),
+        ({"version": 2, "parts": [{"kind": "quantization"}] * 2}, "2 parts of kind 'quantization'"),
+        ({"version": 2, "parts": [{"kind": "quantization", "recipes": {}}]}, "did you mean 'recipe'"),
+    ],
+)
+def test_what_is_no_plan_is_told(values, message):
+    with pytest.raises(PlanError, match=message):
+        Plan.from_dict(values)
+
+
+def test_a_file_of_a_further_kind_is_not_called_damaged(tmp_path, monkeypatch):
+    with monkeypatch.context() as newer:
+        newer.setattr(_plan, "PART_KINDS", {"widths": Widths.from_dict, **_plan.PART_KINDS})
+        path = Plan.of(Widths()).save(tmp_path / "plan.json")
+        assert Plan.load(path) == Plan.of(Widths())
+    with pytest.raises(StoredFileError, match=r"plan\.json', a plan, was written by another version.*kind 'widths'"):
+        Plan.load(path)
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    with pytest.raises(StoredFileError, match="written by an older autoq, as a plan of format version 1"):
+        Plan.load(path)
