@@ -9,8 +9,9 @@ import autoq
 
 
 def test_every_public_name_is_there():
-    for name in autoq.__all__:
-        assert getattr(autoq, name) is not None
+    made = {name: getattr(autoq, name) for name in autoq.__all__ if name != "__version__"}
+    assert {name for name, value in made.items() if not value.__module__.startswith("autoq.")} == set()
+    assert {"search", "quantize", "SearchResult"} <= made.keys()
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -9,7 +9,9 @@ from sklearn.metrics import f1_score
 
 import autoq
 from autoq.calibration import as_inputs
-from autoq.core import ConfigError, DataError, ModelError, Plan, PlanError, Precision, RangeEstimator
+from autoq.core import ConfigError, DataError, Estimate, ModelError, Plan, PlanError, Precision, RangeEstimator
+from autoq.evaluation.execution import ExecutionReport
+from autoq.evaluation.latency import Conditions, Latency
 from autoq.graph import Placements
 
 DATA = images(12)
@@ -142,7 +144,25 @@ def test_benchmark_compares_two_models():
         max_seconds=0.5,
     )
     assert comparison.execution.int8_layers > 0
-    assert "faster" in comparison.verdict or "slower" in comparison.verdict or "no difference" in comparison.verdict
+    ratio, timer = comparison.latency.ratio, comparison.timer
+    off = max(timer.low, 1 / timer.high, 1.0)
+    faster, slower = 1 / ratio.high > off, ratio.low > off
+    assert ("faster" in comparison.verdict, "slower" in comparison.verdict) == (faster, slower)
+    assert ("no difference" in comparison.verdict) == (not faster and not slower)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "timer", "words"),
+    [
+        ((0.5, 0.4, 0.625), (1.0, 0.9, 1.1), "2.00x faster, 95% interval 1.60-2.50"),
+        ((2.0, 1.6, 2.5), (1.0, 0.9, 1.1), "2.00x slower, 95% interval 1.60-2.50"),
+        ((0.8, 0.64, 1.0), (1.0, 0.9, 1.1), "no difference can be shown: speed-up 1.25, 95% interval 1.00-1.56"),
+        ((0.8, 0.75, 0.85), (1.3, 1.25, 1.35), "no difference can be shown: speed-up 1.25, 95% interval 1.18-1.33"),
+    ],
+)
+def test_a_comparison_in_words(ratio, timer, words):
+    latency = Latency(Estimate(*ratio), 0.9, 1.0, 1.2, 2.0, 12, 1000.0, Conditions())
+    assert words in autoq.Comparison(latency, ExecutionReport(()), {}, Estimate(*timer)).verdict
 
 
 def test_benchmark_needs_a_sample_for_dynamic_shapes():

@@ -295,7 +295,10 @@ def test_a_transformer_with_dynamic_shapes():
         space={"smooth_quant_alphas": [0.5, None], "subset_sizes": [12], "sweep": 1},
         n_trials=4,
     )
-    assert result.front.fastest() is not None
+    assert [record.state for record in result.records] == [TrialState.COMPLETE] * 4
+    assert {record.plan.recipe.smooth_quant_alpha for record in result.records[1:]} == {0.5, None}
+    ratios = {record.number: record.evaluation.latency.ratio.value for record in result.front.records}
+    assert ratios[result.front.fastest().number] == min(ratios.values())
 
 
 def test_what_is_found_out_is_counted(monkeypatch):

@@ -168,9 +168,11 @@ def test_a_locked_file_is_waited_for(tmp_path):
     fill(path)
     holder = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    timer = threading.Timer(0.3, lambda: holder.execute("ROLLBACK"))
+    freed = threading.Event()
+    timer = threading.Timer(0.3, lambda: (freed.set(), holder.execute("ROLLBACK")))
     timer.start()
     ensure(path)
+    assert freed.is_set()
     timer.join()
     holder.close()
 

@@ -183,4 +183,5 @@ def test_searches_that_begin_at_the_same_moment_do_not_fail_at_the_charts(tmp_pa
         raise MlflowException("UNIQUE constraint failed: experiment_tags.key")
 
     monkeypatch.setattr(MlflowClient, "set_experiment_tag", refused)
-    assert MlflowObserver(f"sqlite:///{tmp_path / 'mlflow.db'}", "autoq").experiment_id is not None
+    observer = MlflowObserver(f"sqlite:///{tmp_path / 'mlflow.db'}", "autoq")
+    assert MlflowClient(observer.tracking_uri).get_experiment(observer.experiment_id).name == "autoq"
