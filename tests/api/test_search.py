@@ -104,7 +104,7 @@ def test_a_fifth_of_many_pairs_is_held_out_by_itself(tmp_path):
     assert result.info.held_out == result.holdout.n == 200
     again = search(**given | {"seed": 5}, out=tmp_path / "run")
     assert again.holdout.n == 200
-    with pytest.raises(ConfigError, match=r"changed were: .*validation samples: 1000, was 800"):
+    with pytest.raises(ConfigError, match=r"have changed: .*validation samples: 1000, was 800"):
         search(**given, holdout=False, out=tmp_path / "run")
 
 
@@ -202,7 +202,7 @@ def test_a_study_is_not_continued_with_another_question(finished, changes, what)
     if what is None:
         assert search(**given).records
     else:
-        with pytest.raises(ConfigError, match=f"cannot go on, .*changed were: .*{what}"):
+        with pytest.raises(ConfigError, match=f"cannot go on, .*have changed: .*{what}"):
             search(**given)
 
 

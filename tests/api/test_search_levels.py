@@ -63,7 +63,7 @@ def test_a_search_that_goes_on_keeps_its_units(tmp_path):
     assert len(again.records) == len(begun.records) + 4
     for record in again.records:
         assert record.plan.quantization.precision("depthwise") is record.plan.quantization.precision("conv_2")
-    with pytest.raises(ConfigError, match=r"changed were: .*space.precisions: group, was auto"):
+    with pytest.raises(ConfigError, match=r"have changed: .*space.precisions: group, was auto"):
         search(out=out, n_trials=4, space=SPACE | {"precisions": "group"})
 
 

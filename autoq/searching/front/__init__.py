@@ -1,4 +1,4 @@
-"""Which trials are on the front, which of them is chosen, and the table that all outputs are made from."""
+"""The front of a search, the rule that chooses one of its models, and the table that all outputs are made from."""
 
 from autoq.searching.front._area import area, staircase
 from autoq.searching.front._choice import PassedOver, Rule, choose, closest, criteria_of, parse_rule, passed_over

@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def staircase(points: Floats, reference: Floats) -> Floats:
-    """The points below the reference that none beats, by their first objective, [k, 2]."""
+    """The points below the reference that no other point beats, sorted by their first objective, [k, 2]."""
     inside = points[(points < reference).all(axis=1)]
     ordered = inside[np.lexsort((inside[:, 1], inside[:, 0]))]
     lowest = np.minimum.accumulate(ordered[:, 1])

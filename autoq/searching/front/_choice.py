@@ -1,4 +1,4 @@
-"""Which model of a front is the chosen one."""
+"""The rules by which one model of a front is chosen."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 Rule = str | tuple[str, ...]
 
 CRITERIA = ("accuracy", "latency", "size")  # in the order of `preference`
-# What the names stand for.
+# The criteria of each name, the most important first.
 _ORDERS = {
     "fastest": ("latency", "accuracy"),
     "accurate": ("accuracy", "latency"),
     "smallest": ("size", "latency"),
 }
 _KNEE = "knee"
-# Sizes are known exactly; models that differ by less are equally large to whoever has to store them.
+# Sizes are known exactly. A difference below this share makes none to a person who stores the models.
 _SAME_SIZE = 0.01
 
 
@@ -50,19 +50,19 @@ def parse_rule(rule: str | Sequence[str]) -> Rule:
 def choose(front: Front, rule: Rule = "fastest") -> TrialRecord:
     """The model of a front that a rule prefers.
 
-    1. "fastest": the fastest; of those not shown to be slower, the most accurate.
-    2. "accurate": the most accurate; of those not shown to be less accurate, the fastest.
-    3. "smallest": the smallest; of those not larger by more than 1%, the fastest.
-    4. "knee": where the front bends most, as `Front.knee` tells.
-    5. Criteria in order: each looks at those that the evidence does not separate from the best by the one before, and
-       the last one decides by its point estimate.
+    1. "fastest": the fastest; among those not shown to be slower, the most accurate.
+    2. "accurate": the most accurate; among those not shown to be less accurate, the fastest.
+    3. "smallest": the smallest; among those not larger by more than 1%, the fastest.
+    4. "knee": the model where the front bends most, as `Front.knee` tells.
+    5. Criteria in order. Each criterion but the last removes the models that are shown to be worse than the best one.
+       The last criterion decides by its point estimate.
 
-    Two latencies are separate where their intervals do not overlap; two accuracies where the interval of their paired
-    difference, on the samples that both were scored on, does not hold 0, or without such samples as latencies are.
-    Where an interval is unknown, nothing is proven, and the point estimates decide.
+    Two latencies are separate if their intervals do not overlap. Two accuracies are separate if the interval of their
+    paired difference does not hold 0; it is taken on the samples that both were scored on. Without such samples,
+    accuracies are compared as latencies are. Where an interval is unknown, the point estimates decide.
 
     Args:
-        front: Its members are looked at, which keep the limits of the search.
+        front: The front. Its members keep the limits of the search.
         rule: As `parse_rule` gives it.
 
     Raises:
@@ -80,12 +80,12 @@ def choose(front: Front, rule: Rule = "fastest") -> TrialRecord:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """Where a member of a front was passed over.
+    """Why a member of a front was not chosen.
 
     Attributes:
-        criterion: The one by which it is worse than the chosen one; "knee" where that rule decided.
-        shown: Whether the evidence shows it; otherwise the point estimates decided.
-        equal_by: The criteria before, by which nothing shows it to be worse.
+        criterion: The criterion by which the member is worse than the chosen one; "knee" where that rule decided.
+        shown: Whether the evidence shows that it is worse; otherwise the point estimates decided.
+        equal_by: The criteria before this one. By none of them is the member shown to be worse.
     """
 
     criterion: str
@@ -94,7 +94,7 @@ class PassedOver:
 
 
 def passed_over(front: Front, rule: Rule = "fastest") -> dict[int, PassedOver]:
-    """Why a rule prefers another member, by number of each that is not the chosen one.
+    """Why each other member was not chosen, by its number.
 
     Raises:
         BudgetError: The front is empty.
@@ -107,14 +107,14 @@ def passed_over(front: Front, rule: Rule = "fastest") -> dict[int, PassedOver]:
 
 
 def criteria_of(rule: Rule) -> tuple[str, ...]:
-    """The criteria that a rule stands for, the most important first; none for "knee"."""
+    """The criteria of a rule, the most important first; none for "knee"."""
     if rule == _KNEE:
         return ()
     return _ORDERS[rule] if isinstance(rule, str) else rule
 
 
 def _narrowed(left: list[TrialRecord], criteria: Sequence[str]) -> tuple[TrialRecord, dict[int, PassedOver]]:
-    """What is left of some records when each criterion has looked at them, and where the others went."""
+    """The record that the criteria choose, and why each other record was not chosen, by its number."""
     gone: dict[int, PassedOver] = {}
     *narrowing, last = criteria
     for place, criterion in enumerate(narrowing):
@@ -128,9 +128,10 @@ def _narrowed(left: list[TrialRecord], criteria: Sequence[str]) -> tuple[TrialRe
 
 
 def closest(records: Iterable[TrialRecord], limits: Limits) -> TrialRecord | None:
-    """The quantized trial that keeps the limits or is closest to it: crosses the fewest, and those by least in parts.
+    """The quantized trial that is closest to keeping the limits, or the most accurate one that keeps them.
 
-    Of those that keep them, the most accurate. None where no quantized trial was measured.
+    The closest trial crosses the fewest limits; among equal ones, it exceeds them by the smallest share in sum. None
+    where no quantized trial was measured.
     """
     quantized = [record for record in records if record.state is TrialState.COMPLETE and not record.is_baseline]
     return min(
@@ -141,7 +142,7 @@ def closest(records: Iterable[TrialRecord], limits: Limits) -> TrialRecord | Non
 
 
 def _values(record: TrialRecord, criterion: str) -> tuple[float, ...]:
-    """What is to be small by a criterion, and by the others where that is equal."""
+    """Sort key of a record: its value by the criterion, then by all criteria, which decide between equal ones."""
     values = preference(record)
     return values[CRITERIA.index(criterion)], *values
 

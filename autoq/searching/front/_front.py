@@ -21,11 +21,11 @@ def objectives(record: TrialRecord) -> tuple[float, float]:
 class Front(Sequence[TrialRecord]):
     """Records that no other record is shown to beat, fastest first.
 
-    One record beats another if it is at least as good in both point estimates, and shown to be better in one: there the
-    intervals do not overlap. So records stay that are a little worse by their points, and perhaps not at all: they are
-    `tied`. `staircase` leaves them out.
+    One record beats another if it is at least as good in both point estimates and shown to be better in one of them,
+    where the intervals do not overlap. A record whose point estimates are a little worse may therefore stay: it is
+    `tied`. `staircase` leaves such records out.
 
-    Where some records were measured together in a closing session, only these are considered.
+    If some records were measured together in a closing session, only these records are considered.
 
     Args:
         records: Any trials; those that failed, miss the budget or were given up are not considered.
@@ -48,7 +48,7 @@ class Front(Sequence[TrialRecord]):
 
     @property
     def staircase(self) -> tuple[TrialRecord, ...]:
-        """Members that no other one beats by its point estimates, fastest first."""
+        """Members that no other member beats by its point estimates, fastest first."""
         steps: list[TrialRecord] = []
         for record in self._members:
             if not steps or objectives(record)[0] < objectives(steps[-1])[0]:
@@ -62,13 +62,13 @@ class Front(Sequence[TrialRecord]):
         return frozenset(r.number for r, row in zip(self._members, separated, strict=True) if row.sum() < len(self) - 1)
 
     def alike(self, first: TrialRecord | None = None) -> tuple[tuple[TrialRecord, ...], ...]:
-        """The members, those together that differ in their recipes alone and that the evidence does not separate.
+        """The members in groups. Members of a group differ only in their recipes, and are not shown to differ.
 
         Args:
-            first: Member that stands for its like; otherwise the most accurate does.
+            first: Member that stands for its group; otherwise the most accurate one does.
 
         Returns:
-            Members that are alike, the one that stands for them first; in the order of these.
+            The groups in the order of the front. In each, the member that stands for the group is the first.
         """
         left = sorted(self._members, key=lambda r: (first is None or r.number != first.number, *preference(r)))
         found: list[tuple[TrialRecord, ...]] = []
@@ -82,12 +82,12 @@ class Front(Sequence[TrialRecord]):
         return tuple(sorted(found, key=lambda like: places[like[0].number]))
 
     def fastest(self, max_drop: float | None = None) -> TrialRecord:
-        """The most accurate of the fastest: of the members that are not shown to be slower than the fastest one.
+        """The most accurate of the members that are not shown to be slower than the fastest one.
 
-        Of equally accurate ones the faster, then the smaller, then the earlier one.
+        Among equally accurate members, the faster one counts, then the smaller one, then the earlier one.
 
         Args:
-            max_drop: Only members whose drop is at most this are looked at.
+            max_drop: Largest drop of a member that is considered.
 
         Raises:
             BudgetError: No member meets it; the message names the closest.
@@ -132,12 +132,12 @@ def _is_eligible(record: TrialRecord) -> bool:
 
 
 def _are_separate(one: TrialRecord, other: TrialRecord) -> bool:
-    """Whether one is shown to be better than the other in an objective."""
+    """Whether one record is shown to be better than the other in an objective."""
     return any(bool(_shown_better(m).any()) for m in _intervals((one, other)))
 
 
 def _not_shown_worse(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
-    """Records that none is shown to beat, by latency ratio, then drop."""
+    """Records that no other is shown to beat, sorted by latency ratio, then by drop."""
     if not records:
         return ()
     intervals = _intervals(records)

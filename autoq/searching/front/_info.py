@@ -18,8 +18,8 @@ class SearchInfo:
     """What is fixed for a whole search.
 
     Attributes:
-        name: Of the study; resuming finds it again.
-        model_name: For people.
+        name: Name of the study, by which a search that goes on finds it again.
+        model_name: Name of the model for people.
         metric: Name of the metric.
         device: OpenVINO device.
         hardware: Fingerprint of the machine.
@@ -27,17 +27,17 @@ class SearchInfo:
         space: The search space as plain values.
         groups: Names of the searchable groups.
         float_accuracy: Of the f32 model.
-        float_latency: Baseline against itself: the A/A check.
+        float_latency: The baseline timed against itself: the A/A check.
         n_trials: Trial budget, None without one.
         timeout_s: Time budget, None without one.
         seed: Of the sampler.
-        settings: Anything else that a person comparing two searches would want to see: the `level` and the number of
-            `units` that have one precision each, the number of `plans`, the `hardware`, name, shape and type of the
-            `inputs` of a sample, and what models are rebuilt by.
-        choose: Which model of the front is the chosen one, as `choose` takes it.
-        held_out: Labelled samples that the search never sees.
-        notes: What is to be known before the first trial: under "proof" what the labelled data cannot prove, and under
-            "timer" by how much the timer errs where the machine is busy.
+        settings: Further settings, which a person who compares two searches wants to see: the `level`, the number of
+            `units` that have one precision each, the number of `plans`, the `hardware`, and name, shape and type of the
+            `inputs` of a sample. Also the settings by which models are built again.
+        choose: The rule by which a model of the front is chosen, as `choose` takes it.
+        held_out: Number of labelled samples that the search never sees.
+        notes: Warnings before the first trial: "proof" says what the labelled data cannot prove, and "timer" how large
+            the timer's error is on a busy machine.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a search was asked, as plain JSON values and back."""
+"""The fixed facts of a search as plain JSON values, and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoq.searching.records import Limits, accuracy_from_dict, accuracy_to_dict
 
 
 def info_to_dict(info: SearchInfo) -> dict[str, Any]:
-    """What a search was asked, as plain JSON values."""
+    """The fixed facts of a search as plain JSON values."""
     return asdict(info) | {
         "float_accuracy": accuracy_to_dict(info.float_accuracy),
         "float_latency": latency_to_dict(info.float_latency),

@@ -1,8 +1,8 @@
-"""The trials of a search as one table, which everything that is shown or written of them is made from.
+"""The trials of a search as one table. All outputs are made from this table.
 
-Terminal, picture, page, CSV, data frame and MLflow tell of the same members of the front, in the same order, with the
-same figures, because none of them asks the records anything: `_figures` has the numbers of a row by name, `_texts` its
-words for people, and `_chart` where it is drawn.
+Terminal, picture, page, CSV, data frame and MLflow show the same members of the front in the same order with the same
+figures, because none of them reads the records. The room `shown` makes them: `_figures` gives the numbers of a row by
+name, `_texts` its words for people, and `_chart` its place in the picture.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from autoq.searching.records import Limits, TrialRecord, TrialState
 
 
 class Place(StrEnum):
-    """Where a trial stands."""
+    """Where a trial stands among the others."""
 
     FRONT = "front"
     WITHIN = "within the budget"
@@ -32,19 +32,20 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRow:
-    """A trial and where it stands among the others.
+    """One trial, and where it stands among the others.
 
     Attributes:
         record: The trial.
-        place: On the front, within the budget beside it, outside of the budget, or nowhere.
-        rank: On the front, 1 is the fastest; None beside it.
-        chosen: Whether it is what the search recommends.
-        tied: Whether it is on the front and the evidence does not separate it from another member.
-        is_step: Whether it is on the front and no member beats it by its point estimates.
-        like: On the front, number of the member that stands for all with its precisions that the evidence does not
-            separate from it; its own where that is itself; None beside the front.
-        stands_for: Numbers of the others that it stands for.
-        held_out: Score on data that the search never saw; None without.
+        place: On the front, within the budget but not on the front, outside the budget, or failed.
+        rank: Rank on the front, 1 is the fastest; None for a trial that is not on the front.
+        chosen: Whether the search recommends this trial.
+        tied: Whether the trial is on the front, and the evidence does not separate it from another member.
+        is_step: Whether the trial is on the front, and no member beats it by its point estimates.
+        like: Number of the member that stands for this one: both have the same precisions, and the evidence does not
+            separate them. A member that stands for itself has its own number. None for a trial that is not on the
+            front.
+        stands_for: Numbers of the other members that this one stands for.
+        held_out: Score on data that the search never saw; None without such data.
     """
 
     record: TrialRecord
@@ -61,17 +62,17 @@ class TrialRow:
 
     @classmethod
     def alone(cls, record: TrialRecord) -> Self:
-        """A trial by itself, of which is not asked where it stands among others."""
+        """The row of one trial by itself, without its place among others."""
         return cls(record=record, place=_place(record, on_front=False))
 
     @property
     def number(self) -> int:
-        """Of the trial."""
+        """Number of the trial."""
         return self.record.number
 
     @property
     def is_head(self) -> bool:
-        """Whether it is on the front and stands for itself."""
+        """Whether the trial is on the front and stands for itself."""
         return self.like == self.number
 
 
@@ -80,7 +81,7 @@ class TrialTable:
     """All trials of a search.
 
     Attributes:
-        rows: By number.
+        rows: One for each trial, sorted by number.
         limits: Of the search.
     """
 
@@ -96,12 +97,12 @@ class TrialTable:
         info: SearchInfo | None = None,
         held_out: Mapping[int, Accuracy] = MappingProxyType({}),
     ) -> Self:
-        """The table of a front and of the records that it was made of.
+        """The table of a front, with all records that the front was made of.
 
         Args:
             front: The front.
-            info: Of the search; without it there are no limits, and no model is the chosen one.
-            held_out: By number, scores on data that the search never saw.
+            info: Of the search; None knows no limits and chooses no model.
+            held_out: Scores on data that the search never saw, by number of the trial.
         """
         chosen = None if info is None else chosen_of(front, info.choose)
         ranks = {record.number: rank for rank, record in enumerate(front, 1)}
@@ -131,24 +132,24 @@ class TrialTable:
 
     @property
     def heads(self) -> tuple[TrialRow, ...]:
-        """Of members of the front that differ in their recipes alone and are tied, the one that stands for them."""
+        """The members of the front that stand for themselves, and perhaps for others with other recipes."""
         return tuple(row for row in self.front if row.is_head)
 
     @property
     def chosen(self) -> TrialRow | None:
-        """What the search recommends; None where no quantized model keeps the limits."""
+        """The trial that the search recommends; None where no quantized model keeps the limits."""
         return next((row for row in self.rows if row.chosen), None)
 
     @property
     def is_closed(self) -> bool:
-        """Whether the figures of the front are those of the closing session."""
+        """Whether a closing session measured the front."""
         return any(row.record.remeasured for row in self.front)
 
 
 def chosen_of(front: Front, rule: Rule) -> TrialRecord | None:
     """The member of a front that a rule prefers; None where no quantized trial keeps the limits.
 
-    The float model alone is nothing to choose. It is the chosen one where others keep the limits, and none is better.
+    The float model is chosen only if quantized trials keep the limits too, and none of them is better.
     """
     within = any(r.state is TrialState.COMPLETE and r.feasible and not r.is_baseline for r in front.records)
     return choose(front, rule) if within and len(front) else None

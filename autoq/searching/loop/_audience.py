@@ -1,4 +1,4 @@
-"""All who are told of a search, as one observer that no other one can break."""
+"""All observers of a search as one, whose errors do not end the search."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from autoq.searching.shown import ParetoFront, SearchObserver
 
 
 class Audience:
-    """A search observer that passes on what it is told.
+    """A search observer that tells all others what it is told.
 
-    An observer that raises is named in a warning, the first time that it does, and is told of the next event like the
-    others: a store may be back by then. Ctrl-C is no error, and is passed on.
+    If an observer raises an error, a warning names it once. It is still told of later events: a store may be back by
+    then. Ctrl-C is no error, and is passed on.
 
     Args:
-        observers: Told in this order.
+        observers: The others, told in this order.
     """
 
     def __init__(self, observers: Iterable[SearchObserver]) -> None:
@@ -29,7 +29,7 @@ class Audience:
         self._warned_of: set[int] = set()
 
     def join(self, observer: SearchObserver) -> None:
-        """From now on it is told too."""
+        """From now on, this observer is told too."""
         self._observers = (*self._observers, observer)
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
@@ -49,7 +49,7 @@ class Audience:
         self._tell("on_finish", records, front, files)
 
     def _tell(self, event: str, *what: Any) -> None:  # as the event has it
-        # All are told of it, and each is told in whole: a store would keep a run that never ends.
+        # A signal waits until all are told of the event: otherwise a store would keep a run that never ends.
         with held():
             for place, observer in enumerate(self._observers):
                 try:

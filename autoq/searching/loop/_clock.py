@@ -1,4 +1,4 @@
-"""The time of a search: whoever begins something asks it what is left."""
+"""The time of a search: each part asks the clock how much is left before it begins."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# By then the model in int8 should have been measured; preparation shares what is left until then.
+# After this share of the time, the model in int8 should have been measured. The parts of preparation share what is left
+# until then.
 _FIRST_SHARE = 1 / 3
-# What a part of preparation gets of its share of the whole time, even where that is late.
+# A part of preparation gets at least this share of the whole time as its base, even if the search is late.
 _LEAST = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What is left of the time of a search, which passes from the call on.
+    """The time of a search. It passes from the call on.
 
     Attributes:
-        seconds: Of the whole search; infinite where nothing limits it.
-        started: When it was called, a moment of `now`.
-        now: Tells the moment, in seconds.
-        shortened: What there was no time for, in sentences.
+        seconds: Seconds of the whole search; infinite without a limit.
+        started: Moment of the call, as `now` gives it.
+        now: Gives the present moment, in seconds.
+        shortened: Sentences that say what there was no time for.
     """
 
     seconds: float = math.inf
@@ -31,7 +32,7 @@ class Clock:
 
     @classmethod
     def of(cls, timeout_s: float | None, started: float) -> Clock:
-        """A clock of so many seconds, None without a limit, for what began at a moment of `time.monotonic()`."""
+        """A clock for a search that began at a moment of `time.monotonic()`; `timeout_s` None is no limit."""
         return cls(math.inf if timeout_s is None else timeout_s, started)
 
     @property
@@ -41,32 +42,32 @@ class Clock:
 
     @property
     def ends(self) -> float:
-        """When the time is up, a moment of `now`."""
+        """Moment when the time is up, as `now` gives it."""
         return self.started + self.seconds
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left; below zero where the search is late, infinite where nothing limits it."""
+        """Seconds that are left; below zero if the search is late, infinite without a limit."""
         return self.ends - self.now()
 
     def preparation_s(self, share: float) -> float:
-        """Seconds for a part of preparation: this share of what is left of the first third of the time.
+        """Seconds for a part of preparation: this share of the rest of the first third of the time.
 
-        Where a busy machine has left little of that, it is this share of a fifth of the time.
+        On a busy machine little of it may be left. The part then gets this share of a fifth of the time.
         """
         left = self.started + _FIRST_SHARE * self.seconds - self.now()
         return share * max(left, _LEAST * self.seconds)
 
     def part(self, share: float, most: float = math.inf) -> float:
-        """So many seconds are this share of the time; none where nothing limits it.
+        """Seconds of a share of the time; 0 without a limit.
 
         Args:
-            share: Of the whole time.
-            most: Seconds.
+            share: Share of the whole time.
+            most: Most seconds.
         """
         return min(share * self.seconds, most) if self.is_limited else 0.0
 
     def shorten(self, what: str) -> None:
-        """Notes, in a sentence, what there was no time for."""
+        """Notes what there was no time for, as a sentence."""
         if what not in self.shortened:
             self.shortened.append(what)

@@ -1,9 +1,8 @@
-"""The closing session: what may be on the front is measured once more, all of it together.
+"""The closing session: all models that may be on the front are measured once more, together.
 
-While a search goes on, each candidate is compiled once, timed for as long as telling it from the others takes, and
-perhaps not scored on all samples; and of many candidates, those look best that were lucky. So the last word is had by a
-session of its own, in which none is preferred: each is scored on all samples, compiled several times, and timed in turn
-with all others.
+During a search, each candidate is compiled once, timed only until it differs from the others, and perhaps scored on a
+part of the samples. Among many candidates, lucky ones look best. So a session of its own decides, and prefers none:
+each model is scored on all samples, compiled several times, and timed in turn with all others.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study
 
 MOST_FINALISTS = 12
-# Compilations of a finalist, beside that of its trial, and bursts of all of them, at least.
+# Least number of compilations of a finalist, beside that of its trial, and of bursts of all of them.
 _EFFORT = 6.0
 _BURSTS = 32
 
@@ -36,22 +35,22 @@ def close(
     stage: Stage,
     keep: Keep = nothing_kept,
 ) -> list[TrialRecord]:
-    """Measures the finalists together, in several rounds where a round shows that others should have been among them.
+    """Measures the finalists together. If a round shows that others belong to them, another round follows.
 
-    A study whose trials have been closed, all of them, has had its last word.
+    If a closing session of all trials has ended before, nothing is measured.
 
     Args:
         problem: What is searched.
-        study: Keeps what is found.
+        study: Keeps the new records.
         budget: What is acceptable.
         records: Of the study.
-        seconds: For the session; two finalists are measured in any case, unless the clock of the search is limited:
-            where two are too many then, there is none. Nor is there one of the float model alone.
+        seconds: Seconds for the session. Without a limited clock, two finalists are measured in any case. With one,
+            there is no session if the time does not suffice for two. There is none of the float model alone either.
         stage: Told what happens.
-        keep: Keeps the scores of a finalist, before what was found is stored.
+        keep: Keeps the scores of a finalist, before its record is stored.
 
     Returns:
-        The records, those of the finalists with their new evaluations.
+        The records. Those of the finalists have their new evaluations.
     """
     if study.is_closed(records):
         return list(records)
@@ -60,7 +59,7 @@ def close(
     current = {record.number: replace(record, remeasured=False) for record in records}
     ended = False
     while True:
-        # What an earlier round measured is not in question any more: the front is looked for among the others too.
+        # Finalists of an earlier round are not measured again: the front is made of the other trials too.
         front = ParetoFront([replace(record, remeasured=False) for record in current.values()])
         waiting = [record for record in _by_importance(front) if not current[record.number].remeasured]
         done = len([record for record in current.values() if record.remeasured])
@@ -72,7 +71,7 @@ def close(
             break
         finalists = finalists[:count]
         if all(record.is_baseline for record in finalists):
-            # The float model is what all are compared with.
+            # All are compared with the float model.
             current |= {record.number: replace(record, remeasured=bool(done)) for record in finalists}
             ended = True
             break
@@ -93,7 +92,7 @@ def close(
 
 
 def _by_importance(front: ParetoFront) -> Iterator[TrialRecord]:
-    """The steps of the front, fastest first, then what is tied with them."""
+    """The steps of the front, fastest first, then the members that are tied with them."""
     yield from front.staircase
     steps = {record.number for record in front.staircase}
     yield from (record for record in front if record.number not in steps)
@@ -102,14 +101,14 @@ def _by_importance(front: ParetoFront) -> Iterator[TrialRecord]:
 def _affordable(
     finalists: Sequence[TrialRecord], problem: Problem, seconds: float, *, least: int, exact: bool
 ) -> tuple[int, float]:
-    """How many of the finalists, from the first, can be measured in some time, and what that leaves for their timing.
+    """How many of the finalists can be measured in some time, and the seconds that this leaves for their timing.
 
     Args:
-        finalists: That there are.
+        finalists: All finalists, the most important first.
         problem: What is searched.
-        seconds: In all.
-        least: That are measured in any case.
-        exact: Count what scoring and the shortest timing take too, that of the float model as well.
+        seconds: Seconds of the session.
+        least: Number of finalists that are measured in any case.
+        exact: Whether scoring and the shortest timing count too, also those of the float model.
     """
     if not finalists:
         return 0, 0.0
@@ -128,14 +127,14 @@ def _affordable(
 
 
 def _scoring_s(record: TrialRecord, samples: int) -> float:
-    """Seconds that building a finalist, and scoring it on the samples that it was not scored on, will probably take."""
+    """Expected seconds to build a finalist and to score it on the samples that it was not scored on."""
     accuracy = evaluation_of(record).accuracy
     scoring = record.seconds["accuracy"] * samples / accuracy.n if accuracy.outcome is not Outcome.FINISHED else 0.0
     return record.seconds["build"] + scoring
 
 
 def _timing_s(record: TrialRecord, p50_ms: float) -> float:
-    """Seconds that compiling such a model several times, and timing each of them, will probably take at least."""
+    """Expected least seconds to compile such a model several times, and to time each compilation."""
     return _EFFORT * record.seconds["compile"] + _BURSTS * burst_seconds(p50_ms / 1e3)
 
 

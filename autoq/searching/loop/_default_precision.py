@@ -1,7 +1,7 @@
-"""What follows where the float model, as the device runs it by default, breaks the budget by itself.
+"""The float model at the device's default precision may break the budget by itself: f32 is then proposed.
 
-A device may compute in bf16 or f16 what is left in float, while drops are counted from the float model in f32. Where
-that alone loses too much, no choice of units helps: what is left in float has to run in f32.
+A device may run float layers in bf16 or f16, but drops are counted from the float model in f32. If this alone loses too
+much accuracy, no choice of units helps: float layers have to run in f32.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _F32 = str(RuntimePrecision.F32)
 
 
 def broken_by_default(records: Iterable[TrialRecord], limits: Limits) -> TrialRecord | None:
-    """The trial of the float model at the device's default precision, where its drop is beyond the budget.
+    """The trial of the float model at the device's default precision, if its drop is beyond the budget.
 
-    None where it is not, or where the device computed in f32, or does not say in what.
+    None if it is not, if the device computed in f32, or if the device does not tell its precision.
     """
     for record in records:
         if limits.max_drop is None or not record.is_baseline or record.state is not TrialState.COMPLETE:
@@ -32,7 +32,7 @@ def broken_by_default(records: Iterable[TrialRecord], limits: Limits) -> TrialRe
 
 
 def with_f32(problem: Problem, records: Iterable[TrialRecord], limits: Limits) -> Problem:
-    """The problem with f32 as the first choice for what is left in float, where the default breaks the budget.
+    """The problem with f32 as the first choice for float layers, if the default precision breaks the budget.
 
     Args:
         problem: What is searched.

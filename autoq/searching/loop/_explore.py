@@ -1,4 +1,4 @@
-"""All trials of a search, and what is found out between the first ones and the others."""
+"""All trials of a search. The model is probed between the first trials and the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autoq.searching.sensitivity import Knowledge
 from autoq.searching.shown import SearchObserver
 from autoq.searching.study import Study
 
-# Of the time that trials would take, the share in which forward passes find out what is known beforehand.
+# Share of the time for trials in which forward passes probe the model.
 _PROBING_SHARE = 0.2
 
 
@@ -31,8 +31,8 @@ class Explored:
     """How the trials of a search went.
 
     Attributes:
-        problem: What was searched in the end: f32 may have joined what is left in float can run in.
-        knowledge: What was found out beforehand; None where the search ended before that.
+        problem: The problem at the end; f32 may have become a choice for float layers.
+        knowledge: Results of probing the model; None if the search ended before that.
         interrupted: Whether the user ended it.
     """
 
@@ -54,16 +54,15 @@ def explore(
 ) -> Explored:
     """Runs trials until the budget is spent.
 
-    The float model and the model in int8 come first: whoever is content with one of them knows it before anything else
-    is found out. Where the float model breaks the budget at the device's default precision, what is left in float is
-    proposed in f32 from then on.
+    The float model and the model in int8 come first, before the model is probed: one of them may satisfy the user. If
+    the float model breaks the budget at the device's default precision, float layers are proposed in f32 from then on.
 
     Args:
         problem: What is searched.
         study: Where trials are kept.
         budget: When to stop.
         observers: Told of every trial.
-        stage: Told what is found out.
+        stage: Told what happens.
         attach: Gives records of earlier trials their scores back.
         seed: Of the sampler.
         keep: Keeps the scores of a trial, before its record is stored.
@@ -99,10 +98,10 @@ def explore(
 def _begun(
     problem: Problem, study: Study, budget: Budget, trials: Callable[[Problem, Budget], bool], stage: Stage
 ) -> tuple[Problem, bool]:
-    """Measures float and int8; where the device refuses this, as much of it as it takes.
+    """Measures float and int8. If the device refuses int8, the refused groups stay in float.
 
     Returns:
-        The problem without what is refused, and whether the user interrupted it.
+        The problem without the refused groups, and whether the user interrupted it.
     """
     for allowed in _ends(problem, study, budget):
         if trials(problem, allowed):
@@ -119,15 +118,15 @@ def _begun(
 
 
 def _is_over(problem: Problem, study: Study, budget: Budget) -> bool:
-    """Whether there is nothing left for a further trial."""
+    """Whether the budget allows no further trial."""
     return is_spent(study.records(), budget, problem.evaluator.float_seconds if budget.clock.is_limited else 0.0)
 
 
 def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
-    """Enqueues the float model and the model in int8, and gives the budget of either.
+    """Enqueues the float model and the model in int8, and gives the budget of each.
 
-    Where the time is limited, int8 is the first, and is measured even where preparation took all of it; unless the
-    float model alone took more.
+    If the time is limited, int8 comes first. It is measured even if preparation took all of the time, unless the float
+    model alone took more.
     """
     ends = list(first_plans(problem.groups, [problem.space.default_recipe()]))
     clock, most = budget.clock, math.inf if budget.n_trials is None else budget.n_trials
@@ -141,7 +140,7 @@ def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
 
 
 def _seconds_left(problem: Problem, study: Study, budget: Budget) -> float:
-    """For trials, about."""
+    """Approximate seconds that are left for trials."""
     candidate_s = problem.evaluator.float_seconds
     left = None if budget.n_trials is None else budget.n_trials - len(study.records())
     return likely_trials(left, budget.trials_s, candidate_s) * candidate_s

@@ -1,4 +1,4 @@
-"""How coarse a search is: what it gives one precision, by what its budget affords."""
+"""The level of a search: how large its units are, so that the budget suffices for them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from autoq.graph import units
 from autoq.searching.loop._problem import Problem
 from autoq.searching.study import Study
 
-# Trials beside one for each unit: float, int8, recipes, the predicted front, and some to combine what was learnt.
+# Trials beside one for each unit: float, int8, recipes, the predicted front, and some for combinations.
 _BESIDES = 20
-# Blocks by trial up to which blocks are taken: what is known of each beforehand, and the predicted front, rank many
-# from few trials, while types of operations mix the sensitive layers of a network with the others.
+# Most blocks by trial. Probing and the predicted front rank many blocks with few trials, while types of operations mix
+# the sensitive layers of a network with the others.
 _BLOCKS_BY_TRIAL = 4
 _LEVEL = "level"
 
@@ -23,7 +23,7 @@ def settle_level(problem: Problem, study: Study, trials: float) -> Problem:
     Args:
         problem: What is searched.
         study: Keeps the level, so that a search that goes on with another budget has the same units.
-        trials: That there will be, if the search begins.
+        trials: Expected number of trials, if the search begins.
     """
     if problem.space.precisions != "auto":
         return problem
@@ -39,14 +39,15 @@ def settle_level(problem: Problem, study: Study, trials: float) -> Problem:
 def affordable_level(units: Mapping[Level, int], trials: float) -> Level:
     """The level of a search that chooses by its budget.
 
-    1. `group`, where there is a trial for each group and 20 besides.
-    2. `block`, likewise; and where there is at least a trial for every four of two blocks or more.
-    3. `type`, where there is a trial for each of two types or more.
+    1. `group`, if there is a trial for each group and 20 more.
+    2. `block`, if there is a trial for each block and 20 more; or if there are two blocks or more, and a trial for
+       every four.
+    3. `type`, if there are two types or more, and a trial for each.
     4. `model`.
 
     Args:
-        units: How many each of these levels has.
-        trials: That there will be; infinite where nothing ends them.
+        units: Number of units of each level.
+        trials: Expected number of trials; infinite without a limit.
     """
     for level in (Level.GROUP, Level.BLOCK):
         if units[level] + _BESIDES <= trials:
@@ -58,12 +59,12 @@ def affordable_level(units: Mapping[Level, int], trials: float) -> Level:
 
 
 def likely_trials(n_trials: int | None, seconds: float | None, candidate_s: float) -> float:
-    """How many candidates a search will measure.
+    """Expected number of candidates that a search measures.
 
     Args:
-        n_trials: Its limit; None is none.
-        seconds: That are left for trials; None is no limit.
-        candidate_s: Of one candidate.
+        n_trials: Limit of trials; None is no limit.
+        seconds: Seconds that are left for trials; None is no limit.
+        candidate_s: Seconds of one candidate.
     """
     by_count = float("inf") if n_trials is None else float(n_trials)
     by_time = float("inf") if seconds is None else max(seconds, 0.0) / max(candidate_s, 1e-3)

@@ -1,4 +1,4 @@
-"""How long finding something out may take, where the time of a search is limited."""
+"""The time that probing a model may take, if the time of the search is limited."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from autoq.searching.loop._problem import Problem
 from autoq.searching.records import TrialState
 from autoq.searching.study import Study
 
-# By how much an inference in f32 is slower than one as the device likes it, at most.
+# Largest ratio of an inference in f32 to one at the device's default precision.
 _IN_F32 = 4.0
 
 
 @dataclass(slots=True)
 class Patience:
-    """What is left of the time for some work, and what models and inferences take of it.
+    """The time for some work, and how much of it models and inferences take.
 
     Attributes:
         clock: Of the search.
-        ends: Moment of the clock; infinite where the search has all the time.
+        ends: Moment of the clock; infinite without a limit.
         model_s: Seconds to build and compile a candidate.
         inference_s: Seconds of an inference in f32.
-        refused: Whether something was found to take too long.
+        refused: Whether some work was refused, since it would take too long.
     """
 
     clock: Clock
@@ -35,7 +35,7 @@ class Patience:
 
     @classmethod
     def of(cls, problem: Problem, study: Study, clock: Clock, seconds: float) -> Self:
-        """So many seconds, as long as the time of the search is limited at all; what things take, trials have told."""
+        """A patience of so many seconds, without a limit if the search has none. Trials tell how long models take."""
         told = [r.seconds for r in study.records() if r.state is TrialState.COMPLETE and not r.is_baseline]
         compiled = [each.get("build", 0.0) + each.get("compile", 0.0) for each in told]
         return cls(
@@ -51,7 +51,7 @@ class Patience:
         return self.ends - self.clock.now()
 
     def allows(self, *, models: float, inferences: float) -> bool:
-        """Whether there is time to compile so many models, and to run them so often in all."""
+        """Whether there is time to compile so many models, and for so many inferences in all."""
         enough = models * self.model_s + inferences * self.inference_s <= self.left_s
         self.refused |= not enough
         return enough

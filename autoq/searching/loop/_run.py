@@ -1,4 +1,4 @@
-"""The loop: ask for a plan, build it, measure it, tell; stop at the budget, at Ctrl-C, or when nothing new is left."""
+"""The loop: ask for a plan, build it, measure it, tell. It ends at the budget, at Ctrl-C, or without new plans."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from autoq.searching.records import Limits, TrialRecord, TrialState
 from autoq.searching.shown import ParetoFront, SearchObserver
 from autoq.searching.study import STORAGE_ERRORS, Study
 
-# So many proposals in a row that build a model already measured mean that the sampler has nothing new to offer.
+# After so many proposals in a row whose models are already measured, the sampler has nothing new to offer.
 _STALE_PROPOSALS = 100
-# A trial probably takes no longer than the longest of so many before it.
+# A trial probably takes no longer than the longest of this many trials before it.
 _LATEST = 4
 
 Keep = Callable[[TrialRecord], None]
@@ -38,9 +38,9 @@ class Budget:
 
     Attributes:
         n_trials: Candidates measured, earlier sessions included. None is no limit.
-        clock: Of the search; a trial that would probably end when its time is up is not begun.
-        ending_s: Seconds before that which are kept for what comes after the trials.
-        limits: What a model has to keep to be acceptable.
+        clock: Clock of the search. A trial that would probably end too late is not begun.
+        ending_s: Seconds at the end that are kept for what follows the trials.
+        limits: Limits of an acceptable model.
     """
 
     n_trials: int | None
@@ -50,7 +50,7 @@ class Budget:
 
     @property
     def trials_s(self) -> float:
-        """Seconds that are left for trials; infinite where nothing limits them."""
+        """Seconds that are left for trials; infinite without a limit."""
         return self.clock.left_s - self.ending_s
 
     @property
@@ -74,16 +74,16 @@ def run(
         study: Where trials are kept; its finished trials count towards the budget.
         budget: When to stop.
         observers: Told of every trial.
-        earlier: Records of the study, with their scores where those were kept.
-        keep: Keeps the scores of a trial; called before its record is stored, which is not without them then.
+        earlier: Records of the study, with their scores if these were kept.
+        keep: Keeps the scores of a trial. It is called before the record is stored, so that no record lacks its scores.
 
     Returns:
-        Whether it ended early: the user interrupted it, or its study could no longer be stored.
+        Whether it ended early: the user interrupted it, or the study could no longer be stored.
 
     Raises:
         DeviceLostError: The device does not even take the float model any more.
     """
-    # What an earlier session closed with is a measurement like any other now.
+    # The results of an earlier closing session are now ordinary measurements.
     records = [replace(record, remeasured=False) for record in earlier]
     measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
     again = study.settle(budget.limits)
@@ -125,7 +125,7 @@ def run(
 
 @contextmanager
 def _put_back(study: Study, trial: optuna.Trial) -> Iterator[None]:
-    """A trial that is interrupted, or whose device is lost to another one, is run again as if it had not begun."""
+    """Puts a trial back that is interrupted, or whose device is lost: it is run again as if it had not begun."""
     try:
         yield
     except BaseException:
@@ -134,14 +134,14 @@ def _put_back(study: Study, trial: optuna.Trial) -> Iterator[None]:
 
 
 def is_spent(records: Sequence[TrialRecord], budget: Budget, next_seconds: float = 0.0) -> bool:
-    """Whether a budget has nothing left for a further trial that takes so long."""
+    """Whether a budget allows no further trial that takes so long."""
     if budget.n_trials is not None and len(records) >= budget.n_trials:
         return True
     return budget.trials_s < next_seconds
 
 
 def _proposed(problem: Problem, study: Study, trial: optuna.Trial) -> TrialRecord:
-    """What a trial proposes, and which model that builds; with an error where it is not to be measured."""
+    """The record of a proposal and of the model that it builds; with an error if it is not to be measured."""
     may_run = study.begin(trial)
     plan = problem.dimensions.suggest(trial)
     record = TrialRecord(
@@ -166,7 +166,7 @@ def _proposed(problem: Problem, study: Study, trial: optuna.Trial) -> TrialRecor
 
 
 def _measured(problem: Problem, record: TrialRecord, budget: Budget, front: ParetoFront) -> TrialRecord:
-    """Builds what was proposed, scores and times it; a record of the failure where one of these fails."""
+    """Builds the proposed model, scores and times it; if one of these fails, the record says so."""
     contest = Contest(budget.max_drop, [member.evaluation for member in front if member.evaluation is not None])
     try:
         started = time.perf_counter()
@@ -184,14 +184,14 @@ def _measured(problem: Problem, record: TrialRecord, budget: Budget, front: Pare
 
 
 def why(error: Exception) -> str:
-    """What an error says, with its type where it is none of autoq's own."""
+    """The message of an error, with its type if it is none of autoq's own."""
     return reason(error) if isinstance(error, AutoqError) else named_reason(error)
 
 
 def evaluated(record: TrialRecord, evaluation: Evaluation, limits: Limits) -> TrialRecord:
     """A record with its evaluation, and whether that keeps the limits."""
     if record.is_baseline:
-        # The ratio of the baseline to itself is one by definition; what was measured is the timer's own error.
+        # The ratio of the baseline to itself is one by definition. The measured ratio is the timer's own error.
         latency = replace(evaluation.latency, ratio=Estimate(1.0, 1.0, 1.0))
         evaluation = replace(evaluation, latency=latency)
     return replace(record, evaluation=evaluation, feasible=limits.keep(evaluation))

@@ -1,4 +1,4 @@
-"""What one trial found, the limits that it keeps, and both as JSON."""
+"""The record of one trial, the limits of a search, and both as JSON."""
 
 from autoq.searching.records._limits import Limits
 from autoq.searching.records._records import PARTS, TrialRecord, TrialState, evaluation_of, preference

@@ -1,4 +1,4 @@
-"""What a model has to keep to be acceptable: limits on its accuracy drop, its latency and its size."""
+"""The limits of an acceptable model: on its accuracy drop, its latency and its size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autoq.evaluation.candidate import Evaluation
 
-# Where a limit is crossed, what its user could allow.
+# What a user could allow where a limit is crossed.
 _ADVICE = {"drop": "a larger drop", "latency": "a higher latency", "size": "a larger model"}
 
 
@@ -14,18 +14,18 @@ _ADVICE = {"drop": "a larger drop", "latency": "a higher latency", "size": "a la
 class Limits:
     """The largest acceptable values; None accepts any.
 
-    The absolute latency of a model changes with what else the machine does, while its ratio to the float model is
-    measured in alternating bursts. So a model's latency is its ratio times what the float model took when the search
-    began, in every trial, in the closing session, and in later sessions of the same search.
+    The absolute latency of a model changes when other programs run. Its ratio to the float model does not, because both
+    are measured in alternating bursts. So the latency of a model is its ratio times the latency of the float model when
+    the search began. This holds for every trial, for the closing session, and for later sessions of the same search.
 
     Attributes:
         max_drop: Accuracy drop in the metric's unit.
-        max_latency_ms: Median of one inference.
-        max_size_bytes: Of the weights.
-        float_ms: Median of the float model as the search began, ms; needed where there is a limit of latency.
+        max_latency_ms: Median time of one inference.
+        max_size_bytes: Size of the weights.
+        float_ms: Median time of the float model when the search began, ms; a limit of latency needs it.
 
     Raises:
-        ValueError: There is a limit of latency, but not what the float model took.
+        ValueError: There is a limit of latency, but no latency of the float model.
     """
 
     max_drop: float | None = None
@@ -47,7 +47,7 @@ class Limits:
 
     @property
     def text(self) -> str:
-        """As they are asked for: "max_drop = 0.01 and max_latency = 5 ms"; empty where there are none."""
+        """The limits as a user writes them: "max_drop = 0.01 and max_latency = 5 ms"; empty where there are none."""
         drop = [] if self.max_drop is None else [self.drop_text]
         latency = [] if self.max_latency_ms is None else [f"max_latency = {_ms(self.max_latency_ms)}"]
         size = [] if self.max_size_bytes is None else [f"max_size = {_mb(self.max_size_bytes)}"]
@@ -55,30 +55,32 @@ class Limits:
 
     @property
     def drop_text(self) -> str:
-        """The limit of the drop as it is asked for: "max_drop = 0.01"."""
+        """The limit of the drop as a user writes it: "max_drop = 0.01"."""
         return f"max_drop = {self.max_drop if self.max_drop is None else float(f'{self.max_drop:.6g}')}"
 
     @property
     def summary(self) -> str:
-        """For headings: "drop of at most 0.01, at most 5 ms"; empty where there are none."""
+        """The limits for headings: "drop of at most 0.01, at most 5 ms"; empty where there are none."""
         drop = [] if self.max_drop is None else [f"drop of at most {self.max_drop:g}"]
         latency = [] if self.max_latency_ms is None else [f"at most {_ms(self.max_latency_ms)}"]
         size = [] if self.max_size_bytes is None else [f"at most {_mb(self.max_size_bytes)}"]
         return ", ".join([*drop, *latency, *size])
 
     def latency_ms(self, evaluation: Evaluation) -> float:
-        """Latency of a model as it is judged: its ratio times what the float model took when the search began."""
+        """Latency by which a model is judged: its ratio times the latency of the float model when the search began."""
         float_ms = evaluation.latency.baseline_p50_ms if self.float_ms is None else self.float_ms
         return evaluation.latency.ratio.value * float_ms
 
     def constraints(self, evaluation: Evaluation) -> dict[str, float]:
-        """By how much each limit is crossed: in parts of the limit, of 1 where that is 0; kept at 0 and below.
+        """By how much each limit is crossed, relative to the limit. A value of 0 or less means that the limit is kept.
+
+        A limit of 0 has no relative values: there the value is the absolute excess.
 
         Args:
             evaluation: Of a model.
 
         Returns:
-            By "drop", "latency" and "size", those that are limited.
+            The values by "drop", "latency" and "size", of those that have a limit.
         """
         compared = {
             "drop": (evaluation.accuracy.drop.value, self.max_drop),
@@ -94,12 +96,12 @@ class Limits:
         return not self._crossed(evaluation)
 
     def shortfall(self, evaluation: Evaluation) -> tuple[int, float]:
-        """How many limits a model crosses, and by how much; who has the least is the closest to acceptable."""
+        """How many limits a model crosses, and by how much in sum; the smallest value is closest to acceptable."""
         crossed = self._crossed(evaluation)
         return len(crossed), sum(crossed.values())
 
     def crossed(self, evaluation: Evaluation) -> str:
-        """What crosses a limit, as the rest of a sentence: "a drop of 0.02 [0.01, 0.03] and a latency of 7 ms"."""
+        """The figures that cross a limit, within a sentence: "a drop of 0.02 [0.01, 0.03] and a latency of 7 ms"."""
         values = {
             "drop": f"a drop of {evaluation.accuracy.drop.shown(beside=self.max_drop)}",
             "latency": f"a latency of {_ms(self.latency_ms(evaluation))}",
@@ -108,7 +110,7 @@ class Limits:
         return _joined([values[name] for name in self._crossed(evaluation)])
 
     def advice(self, evaluation: Evaluation) -> str:
-        """What could be allowed for this model to be acceptable: "a larger drop and a higher latency"."""
+        """What a user could allow to accept this model: "a larger drop and a higher latency"."""
         return _joined([_ADVICE[name] for name in self._crossed(evaluation)])
 
     def _crossed(self, evaluation: Evaluation) -> dict[str, float]:

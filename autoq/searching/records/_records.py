@@ -10,7 +10,7 @@ from autoq.core import Plan, brief_repr
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.scoring import Outcome
 
-# What the wall time of a trial is told of.
+# The parts of a trial whose wall time is told.
 PARTS = ("build", "compile", "accuracy", "latency")
 
 
@@ -23,21 +23,23 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One trial. A proposal that builds the model of an earlier trial is none: see `Study.finish_as`.
+    """One trial.
+
+    A proposal that builds the model of an earlier trial has no record of its own: see `Study.finish_as`.
 
     Attributes:
         number: Optuna's number of the trial.
         state: How it ended.
         origin: Who proposed the plan: "float", "int8", "sweep", "recipe" or the sampler's name.
-        plan: What was proposed.
+        plan: The plan that was proposed.
         fingerprint: Digest of the model that the plan builds; equal for plans that build the same model.
         evaluation: None where the trial failed.
         feasible: Whether the evaluation meets the budget.
-        quantized_sites: Quantizers that stand in the model.
+        quantized_sites: Number of quantizers in the model.
         hardware: Fingerprint of the machine that timed it.
         seconds: Wall time by part: `build`, `compile`, `accuracy`, `latency`.
         error: One sentence, for a failed trial.
-        remeasured: Whether the evaluation is that of the closing session, in which the best were measured together.
+        remeasured: Whether the evaluation comes from the closing session, which measures the best models together.
     """
 
     number: int
@@ -62,7 +64,7 @@ class TrialRecord:
 
     @property
     def remark(self) -> str:
-        """What there is to say beside its numbers; empty where that is nothing."""
+        """A remark beside the numbers of the trial; empty where there is nothing to say."""
         if self.error is not None:
             return self.error
         if self.evaluation is None:
@@ -91,6 +93,6 @@ def evaluation_of(record: TrialRecord) -> Evaluation:
 
 
 def preference(record: TrialRecord) -> tuple[float, float, int, int]:
-    """Drop, latency ratio, size and number of an evaluated trial: where records are equal in one, the next decides."""
+    """Sort key of an evaluated trial: drop, latency ratio, size and number."""
     evaluation = evaluation_of(record)
     return evaluation.accuracy.drop.value, evaluation.latency.ratio.value, evaluation.size_bytes, record.number

@@ -1,4 +1,4 @@
-"""Trial records as plain JSON values and back; without single scores and bursts."""
+"""Trial records as plain JSON values, and back, without single scores and bursts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
 
 
 def latency_to_dict(latency: Latency) -> dict[str, Any]:
-    """All fields of a latency but its single bursts."""
+    """All fields of a latency except its single bursts."""
     plain = {name: value for name, value in asdict(latency).items() if name != "log_ratios"}
     return plain | {"ratio": latency.ratio.to_dict()}
 
@@ -105,7 +105,7 @@ def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
 
     Raises:
         StoredFileError: It wrote something else.
-        PlanError: The plan is none.
+        PlanError: The plan cannot be read.
     """
     record = typed(
         TrialRecord,
@@ -115,6 +115,6 @@ def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
         evaluation=lambda found: None if found is None else evaluation_from_dict(found),
     )
     if record.state is TrialState.COMPLETE and record.evaluation is None:
-        msg = f"a trial's record says that trial {record.number} is complete, and has no evaluation of it."
+        msg = f"the record of trial {record.number} says that the trial is complete, but has no evaluation."
         raise StoredFileError(msg)
     return record

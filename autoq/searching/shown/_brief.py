@@ -11,14 +11,14 @@ from autoq.searching.shown._svg import chart_svg
 from autoq.searching.shown._texts import ACCURACY_DROP, LATENCY, ORIGIN, SIZE, SPEED_UP, STANDING, TRIAL, title_of
 
 _COLUMNS = (TRIAL, ORIGIN, ACCURACY_DROP, SPEED_UP, LATENCY, SIZE, STANDING)
-# Where more are alike than this, the steps of the front alone are shown.
+# If the front has more rows than this, only its steps are shown.
 _MOST_ROWS = 16
-# Trials beside the front that are drawn, so that a notebook stays small.
+# Number of trials drawn beside the front, so that a notebook stays small.
 _MOST_BESIDE = 100
 
 
 def front_lines(table: TrialTable, most: int = MOST_LINES) -> Iterator[str]:
-    """The front as lines of text, one for members that differ in their recipes alone and are tied.
+    """The front as lines of text; tied members that differ only in their recipes share a line.
 
     Args:
         table: Of a search.
@@ -36,7 +36,7 @@ def front_lines(table: TrialTable, most: int = MOST_LINES) -> Iterator[str]:
 
 
 def front_html(table: TrialTable, *, name: str = "Pareto front") -> Iterator[str]:
-    """The front as parts of HTML: picture, table, and what its words mean.
+    """The front as parts of HTML: picture, table, and the meaning of its words.
 
     Args:
         table: Of a search.
@@ -58,7 +58,7 @@ def _rows(table: TrialTable) -> tuple[TrialRow, ...]:
 
 
 def _drawn(table: TrialTable) -> TrialTable:
-    """The table with the front, and of the other trials as many as a notebook can bear, evenly spread."""
+    """The table with the front, and with as many other trials, evenly spread, as a notebook can bear."""
     beside = [row for row in table.rows if row.rank is None and not row.record.is_baseline]
     if len(beside) <= _MOST_BESIDE:
         return table

@@ -1,4 +1,4 @@
-"""What the picture of a front shows, and where: drawn by matplotlib in `_plot`, and as SVG in `_svg`."""
+"""The marks and lines in the picture of a front: `_plot` draws them by matplotlib, `_svg` as SVG."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Literal
 from autoq.core import Estimate
 from autoq.searching.front import Place, TrialRow, TrialTable
 
-# By so many times the extent of what is to be seen, other trials and limits may widen the picture: what lies farther
-# away would make the front a dot.
+# Other trials and limits may widen the picture by so many times the extent of the front. A picture of all that lies
+# farther away would show the front as a dot.
 _WIDENED = 1.0
 _PADDING = 0.06
 _TICKS = 8
 
 
 class Kind(StrEnum):
-    """What a mark stands for, as the legend calls it; what is drawn later lies above."""
+    """The kind of a mark, by its name in the legend. Later kinds are drawn above earlier ones."""
 
     OUTSIDE = "outside the budget"
     WITHIN = "within the budget"
@@ -37,10 +37,10 @@ class Mark:
 
     Attributes:
         row: The trial.
-        kind: What it is drawn as.
-        speedup: To the right.
-        drop: Upwards.
-        has_arms: Whether its intervals are drawn, and its number is written beside it.
+        kind: The kind of the mark.
+        speedup: Place along the axis to the right.
+        drop: Place along the axis upwards.
+        has_arms: Whether the intervals are drawn, with the number of the trial beside them.
     """
 
     row: TrialRow
@@ -60,9 +60,9 @@ class Line:
     """A limit in the picture.
 
     Attributes:
-        axis: Along which it lies: "x" has one speed-up, "y" one accuracy drop.
-        value: That speed-up or drop.
-        text: Beside it.
+        axis: "x" for a limit of the speed-up, "y" for one of the accuracy drop.
+        value: The speed-up or drop of the limit.
+        text: Written beside the line.
     """
 
     axis: Literal["x", "y"]
@@ -72,10 +72,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A front among the other trials: speed-up to the right, accuracy drop upwards, as in every picture of one.
+    """A front among the other trials: speed-up to the right, accuracy drop upwards, as in every picture of a front.
 
     Attributes:
-        marks: In the order in which they are drawn.
+        marks: All marks, in the order in which they are drawn.
         steps: Points of the front's steps, fastest first.
         lines: Limits.
         x: Ends of the speed-ups that are shown.
@@ -108,24 +108,24 @@ class Chart:
 
     @property
     def chosen(self) -> Mark | None:
-        """The mark of what the search recommends."""
+        """The mark of the trial that the search recommends."""
         return next((mark for mark in self.marks if mark.row.chosen), None)
 
     @property
     def beyond(self) -> tuple[Mark, ...]:
-        """Marks that lie outside of what is shown."""
+        """Marks that lie outside the picture."""
         (left, right), (low, high) = self.x, self.y
         return tuple(
             mark for mark in self.marks if not (left <= mark.point[0] <= right and low <= mark.point[1] <= high)
         )
 
     def shows(self, line: Line) -> bool:
-        """Whether a limit lies within what is shown; otherwise its name stands at the edge beyond which it lies."""
+        """Whether a limit lies within the picture; otherwise its name stands at the edge that is closest to it."""
         low, high = self._ends(line)
         return low <= line.value <= high
 
     def name(self, line: Line) -> str:
-        """What stands beside a limit: along it, so that an arrow that points up points left beside an upright one."""
+        """The text beside a limit. It is written along the line: its arrow up points left beside an upright line."""
         arrow = "" if self.shows(line) else " ↑" if (line.value < self._ends(line)[0]) is (line.axis == "x") else " ↓"
         return line.text + arrow
 
@@ -134,7 +134,7 @@ class Chart:
 
     @property
     def note(self) -> str:
-        """What is not seen, in words; empty where that is nothing."""
+        """A note on the trials that are not seen; empty where all are."""
         count = len(self.beyond)
         return f"{count} trial{'' if count == 1 else 's'} beyond the edges" if count else ""
 
@@ -173,7 +173,7 @@ def _reach(mark: Mark, axis: str) -> tuple[float, ...]:
 
 
 def _ends(core: list[float], others: list[float]) -> tuple[float, float]:
-    """What is shown along an axis: all of the core, and of the others what is not far from that."""
+    """The ends of an axis: it shows all core values, and the others that are not far away."""
     if not core:
         return 0.0, 1.0
     low, high = min(core), max(core)

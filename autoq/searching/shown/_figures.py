@@ -17,7 +17,7 @@ Value = str | float | None
 
 
 def row_values(row: TrialRow) -> dict[str, Value]:
-    """All that is known of a trial, by column; None where that is nothing. The columns are the same for every trial."""
+    """All values of a trial, by column; None where there is no value. The columns are the same for every trial."""
     record = row.record
     return {
         "trial": record.number,
@@ -38,7 +38,7 @@ def row_values(row: TrialRow) -> dict[str, Value]:
 
 
 def row_metrics(row: TrialRow) -> dict[str, float | None]:
-    """What was measured of a trial, by name; None where it was not, or where the end of an interval is not known."""
+    """The measurements of a trial, by name; None for a missing one, and for an unknown end of an interval."""
     record, evaluation = row.record, row.record.evaluation
     drop = speedup = accuracy = latency = conditions = None
     if evaluation is not None:
@@ -65,7 +65,7 @@ def row_metrics(row: TrialRow) -> dict[str, float | None]:
 
 
 def row_recipe(row: TrialRow) -> dict[str, Value]:
-    """The recipe of a trial, by name; what is no single word or number is JSON."""
+    """The recipe of a trial, by name; values that are no single word or number are JSON."""
     recipe = row.record.plan.settings
     return {
         name: value if value is None or isinstance(value, str | float | int) else json.dumps(value)
@@ -74,7 +74,7 @@ def row_recipe(row: TrialRow) -> dict[str, Value]:
 
 
 def table_csv(table: TrialTable) -> str:
-    """A line for each trial under one with the names of the columns; nothing stands where there is no value."""
+    """CSV: a line with the names of the columns, then a line for each trial. A missing value is left empty."""
     text = io.StringIO()
     rows = [row_values(row) for row in table.rows]
     if rows:

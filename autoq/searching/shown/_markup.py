@@ -11,12 +11,12 @@ from autoq.searching.shown._texts import TextColumn, columns_of, legend
 
 
 def trials_html(rows: Sequence[TrialRow], limits: Limits, *, label: str) -> str:
-    """A table with a line for each of some trials.
+    """A table of HTML with a line for each trial.
 
     Args:
         rows: The trials, in the order in which they are shown.
         limits: Of the search.
-        label: What screen readers call it.
+        label: Name of the table for screen readers.
     """
     columns = columns_of(rows)
     head = "".join(f'<th scope="col"{_side(column)}>{html.escape(heading(column))}</th>' for column in columns)
@@ -28,7 +28,7 @@ def trials_html(rows: Sequence[TrialRow], limits: Limits, *, label: str) -> str:
 
 
 def legend_html(rows: Sequence[TrialRow]) -> str:
-    """What the words in such a table mean; those that occur in it alone."""
+    """The meaning of the words that occur in such a table."""
     words = "".join(
         f"<div><dt>{html.escape(word)}</dt> <dd>{html.escape(meaning)}</dd></div>"
         for word, meaning in legend(rows).items()
@@ -37,7 +37,7 @@ def legend_html(rows: Sequence[TrialRow]) -> str:
 
 
 def heading(column: TextColumn) -> str:
-    """Title of a column, and that its numbers have intervals."""
+    """Title of a column; it says where the numbers have intervals."""
     return f"{column.title} [95%]" if column.interval else column.title
 
 

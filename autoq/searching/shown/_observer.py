@@ -1,4 +1,4 @@
-"""How a search tells the outside world what happens."""
+"""Observers: a search tells them what happens."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from autoq.searching.shown._pareto_front import ParetoFront
 
 
 class SearchObserver(Protocol):
-    """Implemented by tracking and report. No method may change the search; an exception in one costs a warning."""
+    """Told what happens in a search; tracking and report implement it.
+
+    No method may change the search. An exception in a method becomes a warning.
+    """
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Preparation goes on: what happens now and how far it is."""
+        """Preparation goes on: `text` says what happens now, `done` of `total` how far it is."""
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
         """The search starts, or goes on after the `earlier` trials."""

@@ -17,7 +17,7 @@ _FORMAT = Format("a Pareto front", version=2)
 
 
 class ParetoFront(Front):
-    """The Pareto front of a search: see `Front` for what is on it.
+    """The Pareto front of a search; `Front` says which trials are on it.
 
     Args:
         records: Any trials; those that failed, miss the budget or were given up are not considered.
@@ -34,8 +34,8 @@ class ParetoFront(Front):
         """Draws every evaluated trial and the front, with intervals, on matplotlib axes.
 
         Args:
-            ax: Where to; new axes of a figure of its own where None.
-            behind: The front of another search of the same model, a longer one, to compare with.
+            ax: The axes; None makes new axes in a figure of their own.
+            behind: The front of another, longer search of the same model, for comparison.
         """
         from autoq.searching.shown._plot import plot_table
 

@@ -24,8 +24,8 @@ def plot_table(table: TrialTable, ax: Axes | None = None, *, behind: Front | Non
 
     Args:
         table: Of the search.
-        ax: Where to; new axes of a figure of its own where None.
-        behind: The front of another search of the same model, a longer one, to compare with.
+        ax: The axes; None makes new axes in a figure of their own.
+        behind: The front of another, longer search of the same model, for comparison.
 
     Returns:
         The axes: speed-up over the float model to the right, accuracy drop upwards.
@@ -60,7 +60,7 @@ def plot_table(table: TrialTable, ax: Axes | None = None, *, behind: Front | Non
             )
     _draw_limits(ax, chart)
     if behind is None:
-        # Another front would have to be seen as well.
+        # With another front behind it, the picture has to show both.
         ax.set_xlim(*chart.x)
         ax.set_ylim(*chart.y)
         ax.set_title(chart.note, loc="right", fontsize=9, color=_GREY)
@@ -68,7 +68,7 @@ def plot_table(table: TrialTable, ax: Axes | None = None, *, behind: Front | Non
     ax.set_ylabel(DROP)
     ax.grid(visible=True, alpha=0.25)
     handles, labels = ax.get_legend_handles_labels()
-    # Below the axes it hides nothing.
+    # Below the axes, the legend hides nothing.
     below = (0.5, -0.12)
     ax.legend(handles[::-1], labels[::-1], loc="upper center", bbox_to_anchor=below, ncols=3, frameon=False, fontsize=9)
     return ax
@@ -90,14 +90,14 @@ def _draw_marks(ax: Axes, kind: Kind, marks: Sequence[Mark]) -> None:
     if armed:
         xs, ys = zip(*(mark.point for mark in armed), strict=True)
         speedups, drops = [mark.speedup for mark in armed], [mark.drop for mark in armed]
-        # Its points are drawn already.
+        # The points are drawn already.
         ax.errorbar(
             xs, ys, xerr=_arms(speedups), yerr=_arms(drops), fmt="none", ecolor=color, elinewidth=1, capsize=2, zorder=3
         )
 
 
 def _draw_limits(ax: Axes, chart: Chart) -> None:
-    """Lines with their names at the ends that are far from the fast and accurate models."""
+    """Draws each limit as a line. Its name stands at the end that is far from the fast and accurate models."""
     for line in chart.lines:
         text, (low, high) = chart.name(line), chart.x if line.axis == "x" else chart.y
         at = min(max(line.value, low), high)
@@ -113,7 +113,7 @@ def _draw_limits(ax: Axes, chart: Chart) -> None:
 
 
 def _arms(estimates: Sequence[Estimate]) -> list[list[float]]:
-    """Lengths below and above the points; none where an interval is not known."""
+    """Lengths of the intervals below and above the points; 0 where an interval is unknown."""
     return [
         [e.value - e.low if e.known else 0.0 for e in estimates],
         [e.high - e.value if e.known else 0.0 for e in estimates],

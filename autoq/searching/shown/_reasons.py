@@ -1,4 +1,4 @@
-"""Why a model was chosen, and why others that are faster were not, in sentences."""
+"""Sentences that say why a model was chosen, and why faster ones were not."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _WORSE = {"accuracy": "less accurate", "latency": "slower", "size": "larger by m
 
 
 def why_chosen(front: Front, table: TrialTable, rule: Rule) -> tuple[str, ...]:
-    """Why the chosen model is the chosen one, and of those that are faster, why not; nothing where none was chosen.
+    """Why the chosen model was chosen, and why the faster ones were not; empty where no model was chosen.
 
     Args:
         front: Of the search.
         table: Of the front.
-        rule: By which one was chosen.
+        rule: The rule by which the model was chosen.
     """
     if (chosen := table.chosen) is None:
         return ()
@@ -34,16 +34,16 @@ def _because(chosen: TrialRow, over: Mapping[int, PassedOver], rule: Rule) -> st
     if not (criteria := criteria_of(rule)):
         return f"{name} the front bends most there."
     *before, last = criteria
-    # How many were left when the last criterion decided.
+    # The number of members that were left when the last criterion decided.
     left = 1 + sum(not passed.shown for passed in over.values())
     if not before or left == 1:
         return f"{name} it is the {_BEST[criteria[0]]} one on the front."
     equal = " or ".join(_WORSE[criterion] for criterion in before)
-    return f"{name}, of the {left} on the front that are not shown to be {equal}, it is the {_BEST[last]} one."
+    return f"{name} it is the {_BEST[last]} of the {left} on the front that are not shown to be {equal}."
 
 
 def _faster_ones(chosen: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> Iterator[str]:
-    """A sentence for each kind of reason, of the fastest that has it; the fastest of all first."""
+    """A sentence for each reason, about the fastest trial that has it; the fastest of all trials comes first."""
     measured = [row for row in table.rows if row.place is not Place.FAILED]
     faster = sorted((row for row in measured if _speed(row) > _speed(chosen)), key=_speed, reverse=True)
     if not faster:
@@ -53,7 +53,7 @@ def _faster_ones(chosen: TrialRow, over: Mapping[int, PassedOver], table: TrialT
         by_kind.setdefault(_kind(row, over, table), []).append(row)
     for first, *others in by_kind.values():
         speed, why = SPEED_UP.text(first, table.limits), _why(first, chosen, over, table)
-        same = f" So it is with {len(others)} more." if others else ""
+        same = f" The same holds for {len(others)} more." if others else ""
         yield f"Trial {first.number} is faster (speed-up {speed}) and is not chosen because {why}.{same}"
 
 
@@ -62,7 +62,7 @@ def _speed(row: TrialRow) -> float:
 
 
 def _kind(row: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> str:
-    """Faster ones that are passed over for the same reason have the same."""
+    """A text that is equal for trials that were not chosen for the same reason."""
     if row.place is Place.FRONT:
         passed = over[row.number]
         return f"{passed.criterion}, {passed.shown}"
@@ -76,12 +76,12 @@ def _why(row: TrialRow, chosen: TrialRow, over: Mapping[int, PassedOver], table:
     if row.place is Place.FRONT:
         return _worse(row, chosen, over[row.number], table.limits)
     if row.place is Place.OUTSIDE:
-        return f"it has {table.limits.crossed(evaluation_of(row.record))}, and what is asked for is {table.limits.text}"
+        return f"it has {table.limits.crossed(evaluation_of(row.record))}, but the limits are {table.limits.text}"
     return _beside(row, table)
 
 
 def _worse(row: TrialRow, chosen: TrialRow, passed: PassedOver, limits: Limits) -> str:
-    """What a member of the front has against it, beside the chosen one."""
+    """Why a member of the front was not chosen, with its figure beside that of the chosen one."""
     if passed.criterion not in _BEST:
         return "the front bends less there"
     column = {"accuracy": ACCURACY_DROP, "latency": SPEED_UP, "size": SIZE}[passed.criterion]
@@ -96,7 +96,7 @@ def _beside(row: TrialRow, table: TrialTable) -> str:
     """Why a trial that keeps the limits is not on the front."""
     accuracy = evaluation_of(row.record).accuracy
     if accuracy.outcome in {Outcome.DOMINATED, Outcome.INFEASIBLE}:
-        return "it was given up when a part of the samples had shown that it cannot be on the front"
+        return "it was given up: a part of the samples had shown that it cannot be on the front"
     if table.is_closed and not row.record.remeasured:
-        return "it was not among the finalists, and only what was measured together at the end is compared"
-    return "another one is at least as good in both, and shown to be better in one"
+        return "it was not among the finalists, and only models that were measured together at the end are compared"
+    return "another one is at least as good in accuracy and latency, and is shown to be better in one of them"

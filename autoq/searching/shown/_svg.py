@@ -1,4 +1,4 @@
-"""The picture of a front as SVG: it needs nothing but itself, and is read by screen readers too."""
+"""The picture of a front as SVG. It needs no other file, and screen readers can read it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autoq.searching.shown._texts import DROP, SPEEDUP, told
 
 _WIDTH, _HEIGHT = 880.0, 460.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 18.0, 18.0, 56.0
-# Of more trials than this, those beside the front are drawn without what a pointer is told of them.
+# In a picture of more trials than this, only the front tells a pointer about itself.
 _MOST_TOLD = 1500
 _CLASSES = {
     Kind.OUTSIDE: "outside",
@@ -23,7 +23,7 @@ _CLASSES = {
 }
 _RADII = {Kind.OUTSIDE: 3.5, Kind.WITHIN: 3.5, Kind.LIKE: 3.5, Kind.FRONT: 5.5, Kind.FLOAT: 5.5}
 _FONT = 13.0
-# Where the number of a mark may stand beside it: offsets, and which end of it is there.
+# Places of a number beside its mark: offsets, and which end of the number stands there.
 _PLACES = (
     (9, -8, "start"),
     (9, 17, "start"),
@@ -65,12 +65,12 @@ STYLE = """
 def chart_svg(table: TrialTable, *, title: str = "Pareto front") -> str:
     """The front among all trials, with its legend, as a figure of HTML.
 
-    A trial tells a pointer that rests on it what is known of it, without any script. Light and dark colours are those
-    of what it stands in: a part of class "autoq-dark" follows the reader's preference, otherwise it is light.
+    A pointer that rests on a trial shows its figures, without any script. The colours are light; inside a part of class
+    "autoq-dark", they follow the reader's preference for light or dark.
 
     Args:
         table: Of the search.
-        title: What screen readers call it.
+        title: Name of the picture for screen readers.
     """
     chart = Chart.of(table)
     body = "\n".join(
@@ -125,7 +125,7 @@ def _axes(chart: Chart) -> Iterator[str]:
 
 
 def _limits(chart: Chart) -> Iterator[str]:
-    """Lines with their names at the ends that are far from the fast and accurate models."""
+    """Each limit as a line. Its name stands at the end that is far from the fast and accurate models."""
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     for line in chart.lines:
         text = _text(chart.name(line))
@@ -147,7 +147,7 @@ def _limits(chart: Chart) -> Iterator[str]:
 def _steps(chart: Chart) -> Iterator[str]:
     points = [(_x(chart, x), _y(chart, y)) for x, y in chart.steps]
     if len(points) > 1:
-        # From the fastest to the slowest: to the left at one drop, then down.
+        # The line goes from the fastest to the slowest step: to the left at one drop, then down.
         path = f"M{points[0][0]:.1f} {points[0][1]:.1f}" + "".join(f"H{x:.1f}V{y:.1f}" for x, y in points[1:])
         yield f'<path class="steps" d="{path}"/>'
 
@@ -200,10 +200,10 @@ def _shape(kind: Kind, x: float, y: float) -> str:
 
 
 def _numbers(chart: Chart, marks: Sequence[Mark]) -> Iterator[str]:
-    """The number of each mark with intervals, beside it where it hides the least of other marks and numbers."""
+    """The numbers of the marks with intervals, each where it hides the least of other marks and numbers."""
     points = {mark.row.number: _place(chart, mark) for mark in marks}
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in points.values()]
-    # What is recommended has the first choice of a place.
+    # The recommended trial has the first choice of a place.
     for mark in sorted((mark for mark in marks if mark.has_arms), key=lambda mark: not mark.row.chosen):
         x, y = points[mark.row.number]
         width = 0.62 * _FONT * len(str(mark.row.number))

@@ -1,4 +1,4 @@
-"""The figures of a trial in words: columns of the tables of terminal and page, and the words that these use."""
+"""The figures of a trial in words: the columns of the tables in terminal and page, and the meaning of their words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoq.evaluation.candidate import Evaluation
 from autoq.searching.front import TrialRow, TrialTable
 from autoq.searching.records import Limits
 
-# One name each, in tables and along axes.
+# The names of figures, in tables and along axes.
 DROP, SPEEDUP = "accuracy drop", "speed-up"
 
 
@@ -21,10 +21,10 @@ class TextColumn:
 
     Attributes:
         title: Its name.
-        text: What it says of a trial; nothing where that was not measured.
-        is_word: Whether it holds words, which begin at the left.
-        is_long: Whether these may be a sentence.
-        interval: Whether its numbers have intervals, and it says so beside its title.
+        text: The entry of a trial; empty where nothing was measured.
+        is_word: Whether the column holds words, which begin at the left.
+        is_long: Whether the words may be a sentence.
+        interval: Whether the numbers have intervals, which the title then says.
     """
 
     title: str
@@ -42,7 +42,7 @@ def _of_evaluation(text: Callable[[Evaluation, Limits], str]) -> Callable[[Trial
 
 
 def drop_text(drop: Estimate, limits: Limits) -> str:
-    """An accuracy drop with its interval and its sign, told from the limit."""
+    """An accuracy drop with its interval and its sign, with enough digits to differ from the limit."""
     return drop.shown(sign=True, beside=limits.max_drop)
 
 
@@ -92,23 +92,23 @@ _COLUMNS = (
     REMARK,
 )
 
-# What words mean that are not plain: of standing, and of origin.
+# The meaning of the words in the columns of standing and origin.
 _STANDINGS: Mapping[str, str] = MappingProxyType(
     {
-        "chosen": "what this search recommends",
-        "tied": "the evidence does not tell it from another one of the front",
-        "+": "more trials with its precisions and other recipes, not to be told from it",
-        "like": "as that trial, with another recipe, and not to be told from it",
+        "chosen": "the model that this search recommends",
+        "tied": "not shown to differ from another one of the front",
+        "+": "more trials with its precisions and other recipes, not shown to differ from it",
+        "like": "same precisions as that trial with another recipe, not shown to differ from it",
     }
 )
 _ORIGINS: Mapping[str, str] = MappingProxyType(
     {
         "float": "the model as it was given",
-        "int8": "all of it quantized, by the first recipe",
-        "recipe": "all of it quantized, with other ranges or bias correction",
-        "sweep": "what is most sensitive left in float",
-        "predicted": "expected on the front before the first trial, from what was measured",
-        "front": "proposed to improve the front, from what the trials taught",
+        "int8": "the whole model quantized, by the first recipe",
+        "recipe": "the whole model quantized, with other ranges or bias correction",
+        "sweep": "the most sensitive parts left in float",
+        "predicted": "expected on the front before the first trial, from measured sensitivities and gains",
+        "front": "proposed to improve the front, by a model of the trials so far",
         "tpe": "proposed by Optuna's TPE sampler",
         "nsga2": "proposed by Optuna's NSGA-II sampler",
         "nsga3": "proposed by Optuna's NSGA-III sampler",
@@ -118,14 +118,14 @@ _ORIGINS: Mapping[str, str] = MappingProxyType(
 
 
 def columns_of(rows: Iterable[TrialRow]) -> tuple[TextColumn, ...]:
-    """The columns that have something to say of some trials, in the order in which they are shown."""
+    """The columns that have an entry for one of the trials, in the order in which they are shown."""
     rows = tuple(rows)
     maybe = {id(column) for column in (HELD_OUT, STANDING, REMARK)}
     return tuple(c for c in _COLUMNS if id(c) not in maybe or any(c.text(row, Limits()) for row in rows))
 
 
 def legend(rows: Iterable[TrialRow]) -> dict[str, str]:
-    """What the words in the columns of some trials mean, by word; of the words that occur alone."""
+    """The meaning of each word that occurs in the columns of these trials."""
     rows = tuple(rows)
     found = {"Pareto front": "models that no other one is shown to beat"}
     if any(row.chosen for row in rows):
@@ -141,12 +141,12 @@ def legend(rows: Iterable[TrialRow]) -> dict[str, str]:
 
 
 def recipe_text(row: TrialRow) -> str:
-    """What a trial was quantized by, in a line; what is as always is left out."""
+    """The plan of a trial in a line."""
     return row.record.plan.summary
 
 
 def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:
-    """All that a person who points at a trial is told, in lines."""
+    """Lines that a person sees who points at a trial."""
     figures = [f"{c.title} {c.text(row, limits)}" for c in (ACCURACY_DROP, HELD_OUT, SPEED_UP) if c.text(row, limits)]
     latency = LATENCY.text(row, limits)
     size = f"{SIZE.text(row, limits)} MB, {INT8_LAYERS.text(row, limits)} int8 layers"
@@ -162,5 +162,5 @@ def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:
 
 
 def title_of(table: TrialTable) -> str:
-    """What a table of the front is headed with."""
+    """The heading of a table of the front."""
     return ", ".join(filter(None, ("Pareto front", table.limits.summary)))

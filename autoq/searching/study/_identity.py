@@ -1,4 +1,4 @@
-"""What makes two sessions one search, and how two that are not differ, in words."""
+"""The identity of a search: sessions with equal identities are one search. Differences are told in words."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _DIGEST = "digest:"
 
 
 def as_digest(digest: str) -> str:
-    """A digest as a value of an identity: where it differs, it is no use to a person."""
+    """A digest as a value of an identity; its text is not shown to a person, to whom it says nothing."""
     return f"{_DIGEST}{digest}"
 
 
 def plain(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """An identity as it comes back from where it is stored."""
+    """An identity as it comes back from the storage."""
     return dict(json.loads(json.dumps(identity)))
 
 
 def differences(stored: Mapping[str, Any], given: Mapping[str, Any], inside: str = "") -> Iterator[str]:
-    """In words, each thing that is not as it was stored: "the labels", "runtime.num_threads: 1, was 2"."""
+    """Each difference from the stored identity, in words: "the labels", "runtime.num_threads: 1, was 2"."""
     for key in {**given, **stored}:
         old, new = stored.get(key), given.get(key)
         if old == new:

@@ -1,4 +1,4 @@
-"""What a study keeps, with a format and a digest: the database itself does not notice a value that was damaged."""
+"""Values of a study, each with a format and a digest, since the database does not notice a damaged value."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def unsealed(kept: Any, where: str) -> Any:  # any JSON value
 
     Args:
         kept: What `sealed` gave, None where there is nothing.
-        where: It stands, for errors.
+        where: The place of the value, for errors.
 
     Raises:
-        StoredFileError: It is damaged, or of another version.
+        StoredFileError: The value is damaged, or of another version.
     """
     return None if kept is None else unstamped(kept, _FORMAT, where)[_VALUE]

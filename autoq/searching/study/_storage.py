@@ -1,4 +1,4 @@
-"""The Optuna storage of a search: its tables are there, and this process alone changes the study."""
+"""The Optuna storage of a search. Its tables exist, and only this process changes the study."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from optuna.storages._cached_storage import _CachedStorage
 from autoq.core import AutoqError, ConfigError, file_name, reason
 from autoq.stores import Database, FileLease, ServerLease, Tables, ensure_complete, leased, making_tables, patiently
 
-# Of Optuna's storage, what only reads, and what changes something: both may be done again after they failed.
+# Methods of Optuna's storage that only read, and methods that change something. Both may be called again after an
+# error.
 _READS = (
     *("get_study_id_from_name", "get_study_name_from_id", "get_study_directions", "get_study_user_attrs"),
     *("get_study_system_attrs", "get_all_studies", "get_trial_id_from_study_id_trial_number", "get_trial"),
@@ -30,7 +31,7 @@ _FILE_WAIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where studies are kept, opened.
+    """An opened storage of studies.
 
     Attributes:
         kept: Optuna's storage.
@@ -40,20 +41,20 @@ class Storage:
 
     @classmethod
     def in_memory(cls) -> Storage:
-        """One that ends with the process."""
+        """A storage that ends with the process."""
         return cls(InMemoryStorage())
 
     @classmethod
     @contextmanager
     def opened(cls, url: str | None, study: str) -> Iterator[Storage]:
-        """Opens a storage to work on one study of it, which no other process may do at that time.
+        """Opens a storage to work on one of its studies; no other process may work on the study at the same time.
 
         Args:
-            url: Of Optuna's storage; None keeps the study in memory.
-            study: Its name.
+            url: Optuna storage URL; None keeps the study in memory.
+            study: Name of the study.
 
         Raises:
-            ConfigError: It cannot be opened, or holds something else.
+            ConfigError: The storage cannot be opened, or holds something else.
             BusyError: Another process is at work on the study.
         """
         if url is None:
@@ -70,11 +71,11 @@ class Storage:
 
 
 class SteadyStorage(RDBStorage):
-    """Optuna's storage in a database that may be away for a while, and whose study may be taken over meanwhile.
+    """Optuna's storage in a database that may be out of reach for a while; another process may then take the study.
 
     Args:
-        database: Its tables are there.
-        check: Called before anything is changed; raises where this process may not.
+        database: The database; its tables exist.
+        check: Called before each change; raises an error if this process may not change the study.
     """
 
     def __init__(self, database: Database, check: Callable[[], None] | None = None) -> None:
@@ -101,7 +102,7 @@ class SteadyStorage(RDBStorage):
         def store() -> bool:
             nonlocal tries
             tries += 1
-            # What was stored before the answer was lost would be refused now.
+            # If the value was stored and only the answer was lost, Optuna would now refuse it.
             if tries > 1 and super(SteadyStorage, self).get_trial(trial_id).state is state:
                 return True
             return super(SteadyStorage, self).set_trial_state_values(trial_id, state, values)
@@ -134,7 +135,7 @@ for _method in _WRITES:
 
 @contextmanager
 def _said(database: Database) -> Iterator[None]:
-    """Errors of those who open a storage, as one that names it."""
+    """Turns errors of opening a storage into one that names the storage."""
     try:
         yield
     except ConfigError:
@@ -148,7 +149,7 @@ def _said(database: Database) -> Iterator[None]:
 
 @contextmanager
 def _opened(database: Database, study: str) -> Iterator[Callable[[], None] | None]:
-    """The tables are there, and the study is this process's until the end."""
+    """Makes the tables, and holds the study for this process until the end of the context."""
     what, advice = f"study {study!r} in {database.name}", "wait for it, end it, or give this search another name"
     if database.file is not None:
         ensure_complete(database.file, optuna_tables(), database.name)
@@ -170,7 +171,7 @@ def _opened(database: Database, study: str) -> Iterator[Callable[[], None] | Non
 
 
 def optuna_tables() -> Tables:
-    """What Optuna keeps in a SQLite file."""
+    """The tables that Optuna keeps in a SQLite file."""
     from alembic.script import ScriptDirectory
     from optuna.storages._rdb import models
 

@@ -1,4 +1,4 @@
-"""The Optuna study behind a search: opened or resumed, and the records that it holds."""
+"""The Optuna study of a search, opened or resumed, with the records of its trials."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _IDENTITY = "autoq/identity"
 _RECORD = "autoq/record"
 _TWIN = "autoq/twin"
 _ATTEMPTS = "attempts"
-# The first, and three more where the process was killed: a model that kills it each time may be to blame.
+# The first attempt, and three more after the process was killed: the model itself may be what kills it.
 _MOST_ATTEMPTS = 4
-# What Optuna's storages raise where a disk is full, a file is gone, a database is busy for too long.
+# Errors of Optuna's storages: the disk is full, the file is gone, or the database is busy for too long.
 STORAGE_ERRORS = (optuna.exceptions.StorageInternalError, OSError)
 _CLOSING = "closing"
-# What a closing session found by trial number, and after how many trials it came to its end.
+# The records that a closing session found, by trial number, and the number of trials when it ended.
 _FOUND, _AFTER = "found", "after"
 
 
 def make_sampler(name: str, seed: int) -> BaseSampler:
-    """Sampler by the name that a search space uses."""
+    """The sampler of a name that search spaces use."""
     samplers: dict[str, Callable[..., BaseSampler]] = {
         "front": FrontSampler,
         "tpe": TPESampler,
@@ -50,13 +50,13 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
 
 
 def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float, float]:
-    """What `noise_of` says of a trial of a search that was evaluated."""
+    """Noise of an evaluated trial, as `noise_of` gives it."""
     values = _of_trial(trial, _RECORD) or _of_trial(trial, _TWIN)
     return noise_of(evaluation_from_dict(values["evaluation"]), samples)
 
 
 def noise_by_trial(samples: int) -> Callable[[optuna.trial.FrozenTrial], tuple[float, float]]:
-    """`measured_noise` of trials that ended, each of which is read once: a sampler asks for all at every proposal."""
+    """`measured_noise` that reads each trial once: a sampler asks for all trials at every proposal."""
     known: dict[int, tuple[float, float]] = {}
 
     def noise(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
@@ -68,10 +68,10 @@ def noise_by_trial(samples: int) -> Callable[[optuna.trial.FrozenTrial], tuple[f
 
 
 def kept_before(storage: Storage, name: str) -> Callable[[str], Any]:  # any JSON value
-    """Reads what the study of this name keeps, before it is opened to go on.
+    """Reads the values that the study of this name keeps, before the study is opened.
 
     Returns:
-        What was kept under a key; None where there is none of it.
+        Gives the value of a key; None where there is none.
     """
     try:
         attributes = optuna.load_study(storage=storage.kept, study_name=name).user_attrs
@@ -94,7 +94,7 @@ def _of_trial(trial: optuna.trial.FrozenTrial | optuna.Trial, key: str) -> Any: 
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Keeps Optuna's log to warnings while a search runs, and gives the user's level back afterwards."""
+    """Limits Optuna's log to warnings in this context, and restores the user's level afterwards."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -104,23 +104,23 @@ def quiet_optuna() -> Iterator[None]:
 
 
 class Study:
-    """An Optuna study whose trials carry `TrialRecord`s, safe to kill at any moment.
+    """An Optuna study whose trials carry `TrialRecord`s. Its process may be killed at any moment.
 
-    A trial's record is stored before Optuna is told its values, so a trial found running on reopening either has its
-    record already, and is told, or is run again under its own number. A trial that builds the model of an earlier one
-    has no record: it is known to the sampler alone.
+    The record of a trial is stored before Optuna is told its values. When the study is opened again, a trial may still
+    be marked as running. If it has a record, Optuna is told its values; otherwise it is run again under its own number.
+    A trial that builds the model of an earlier one has no record: only the sampler knows it.
 
     Args:
-        storage: Where it is kept; None keeps it in memory.
+        storage: Storage of the study; None keeps it in memory.
         name: Of the study.
         sampler: Name of the sampler.
         seed: Of the sampler.
-        identity: What must be the same for trials to be comparable, by what people call it: model, data, space,
-            metric, budget, hardware. Values are plain; digests as `as_digest` writes them.
+        identity: Facts that must be equal for trials to be comparable, by their names for people: model, data, space,
+            metric, budget, hardware. Values are plain; digests are as `as_digest` writes them.
 
     Raises:
-        ConfigError: The storage holds a study of this name with another identity, or does not take one of it.
-        StoredFileError: What the study keeps is damaged, or of another version.
+        ConfigError: The storage holds a study of this name with another identity, or refuses a study of this name.
+        StoredFileError: A value of the study is damaged, or of another version.
     """
 
     def __init__(
@@ -147,29 +147,29 @@ class Study:
             return
         if changed := list(differences(stored, plain(identity))):
             msg = (
-                f"study {name!r} cannot go on, since its trials would not be comparable; changed were: "
-                f"{'; '.join(changed)}. Choose another name or output folder, or go on with what it was started with."
+                f"study {name!r} cannot go on, since its trials would not be comparable. These have changed: "
+                f"{'; '.join(changed)}. Choose another name or output folder, or take the former ones again."
             )
             raise ConfigError(msg)
 
     @property
     def size(self) -> int:
-        """Trials, of whatever state."""
+        """Number of trials in any state."""
         return len(self._study.get_trials(deepcopy=False))
 
     @property
     def fingerprints(self) -> frozenset[str]:
-        """Of all models that trials ended with."""
+        """Fingerprints of the models of all trials that ended."""
         return frozenset(record.fingerprint for record in self.records(closed=False))
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What the study was started with."""
+        """The identity that the study was started with."""
         return dict(self._read(_IDENTITY))
 
     @property
     def stale(self) -> int:
-        """Proposals in a row, the latest ones, that built models which had been measured."""
+        """Number of the latest proposals in a row that built models which were already measured."""
         count = 0
         for trial in reversed(self._study.get_trials(deepcopy=False)):
             if _RECORD in trial.user_attrs:
@@ -178,10 +178,10 @@ class Study:
         return count
 
     def use(self, make: Callable[[int], BaseSampler], seed: int) -> None:
-        """Has other samplers propose from now on, one for each trial.
+        """From now on, other samplers propose, one for each trial.
 
         Args:
-            make: Makes a sampler of a seed.
+            make: Makes a sampler from a seed.
             seed: Of the search.
         """
         self._study.sampler = SeededByTrial(make, seed)
@@ -191,17 +191,17 @@ class Study:
         self._study.set_user_attr(_kept(key), sealed(value))
 
     def recall(self, key: str) -> Any:  # any JSON value
-        """What `remember` kept under this key, None before."""
+        """The value that `remember` kept under this key; None before."""
         return self._read(_kept(key))
 
     def _read(self, key: str) -> Any:  # any JSON value
         return _of_study(self._study.user_attrs, self._study.study_name, key)
 
     def records(self, *, closed: bool = True) -> list[TrialRecord]:
-        """Records of all trials that ended, by number; also those that the storage could not take.
+        """Records of all trials that ended, sorted by number, with those that the storage could not take.
 
         Args:
-            closed: With what a closing session found; else as the trials ended.
+            closed: Whether records have the values of the closing session; otherwise they are as the trials ended.
         """
         try:
             trials = self._study.get_trials(deepcopy=False)
@@ -214,7 +214,7 @@ class Study:
         return [known[number] for number in sorted(known)]
 
     def close(self, records: Sequence[TrialRecord], *, ended: bool) -> None:
-        """Stores what a closing session found; Optuna lets nobody change the trials themselves.
+        """Stores the records of a closing session beside the trials, which Optuna does not allow to change.
 
         Args:
             records: Of all trials.
@@ -225,7 +225,7 @@ class Study:
         self.remember(_CLOSING, closing)
 
     def is_closed(self, records: Sequence[TrialRecord]) -> bool:
-        """Whether a closing session of these trials, which are all of the study, came to its end."""
+        """Whether a closing session came to its end after these trials, which are all of the study."""
         return bool(self._closing[_AFTER] == len(records))
 
     @property
@@ -237,21 +237,21 @@ class Study:
         self._study.enqueue_trial(dict(parameters), user_attrs={"origin": origin}, skip_if_exists=True)
 
     def ask(self) -> optuna.Trial:
-        """A new trial: an enqueued one first, else what the sampler proposes."""
+        """A new trial: an enqueued one first, otherwise one that the sampler proposes."""
         return self._study.ask()
 
     def settle(self, limits: Limits) -> list[optuna.Trial]:
-        """Deals with the trials that a killed session left running.
+        """Settles the trials that a killed session left running.
 
         Args:
             limits: What a model has to keep to be acceptable.
 
         Returns:
-            Those to run again, under their own numbers.
+            The trials to run again, under their own numbers.
         """
         again = []
         for frozen in self._study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
-            # Optuna has no public way to go on with a trial.
+            # Optuna has no public way to continue a trial.
             trial = optuna.Trial(self._study, frozen._trial_id)
             if (stored := _of_trial(frozen, _RECORD) or _of_trial(frozen, _TWIN)) is not None:
                 self._tell(trial, record_from_dict(stored), limits)
@@ -261,13 +261,13 @@ class Study:
 
     @contextmanager
     def attempt(self, what: str) -> Iterator[bool]:
-        """Counts how often the process was killed in this block.
+        """Counts how often the process was killed inside this context.
 
         Args:
-            what: Tells the block from others.
+            what: Name of the context, which differs from other names.
 
         Yields:
-            Whether to do it; not where the process was killed four times while it was done.
+            Whether to try it; False after the process was killed in it four times.
         """
         key = f"{_ATTEMPTS}/{what}"
         attempts = int(self.recall(key) or 0)
@@ -275,19 +275,19 @@ class Study:
         try:
             yield attempts < _MOST_ATTEMPTS
         finally:
-            # However it ends, it was not killed.
+            # The process was not killed, however the block ends.
             with suppress(*STORAGE_ERRORS):
                 self.remember(key, attempts)
 
     def begin(self, trial: optuna.Trial) -> bool:
-        """Counts an attempt at a trial; False where its process was killed four times while it ran."""
+        """Counts an attempt at a trial; gives False if the process was killed in it four times."""
         attempts = int(_of_trial(trial, _kept(_ATTEMPTS)) or 0)
         trial.set_user_attr(_kept(_ATTEMPTS), sealed(attempts + 1))
         return attempts < _MOST_ATTEMPTS
 
     def put_back(self, trial: optuna.Trial) -> None:
-        """Takes back an attempt at a trial that was given up for a reason of another kind; it is run when resumed."""
-        # What cannot be stored counts as an attempt.
+        """Takes back an attempt at a trial that ended early for another reason. A later session runs the trial."""
+        # If this cannot be stored, the attempt counts.
         with suppress(*STORAGE_ERRORS):
             trial.set_user_attr(_kept(_ATTEMPTS), sealed(int(_of_trial(trial, _kept(_ATTEMPTS)) or 1) - 1))
 
@@ -307,7 +307,7 @@ class Study:
     def _tell(self, trial: optuna.Trial, record: TrialRecord, limits: Limits) -> None:
         if record.evaluation is not None:
             for name, crossed in limits.constraints(record.evaluation).items():
-                # One that is there was set just before its session was killed.
+                # A constraint that exists was set just before its session was killed.
                 if name not in trial.constraints:
                     trial.set_constraint(name, crossed)
         if record.evaluation is None or record.state is TrialState.FAILED:

@@ -50,12 +50,12 @@ def test_each_kind_of_faster_one_has_its_reason():
     drops = "+0.0050 [+0.0040, +0.0060] beside +0.0040 [+0.0030, +0.0050]"
     because, *others = reasons(records)
     assert because == (
-        "Trial 1 is chosen because, of the 2 on the front that are not shown to be slower, it is the most accurate one."
+        "Trial 1 is chosen because it is the most accurate of the 2 on the front that are not shown to be slower."
     )
     assert [text.split(" because ")[1] for text in others] == [
-        "it has a drop of 0.0300 [0.0290, 0.0310], and what is asked for is max_drop = 0.01. So it is with 1 more.",
-        "it was not among the finalists, and only what was measured together at the end is compared.",
-        "it was given up when a part of the samples had shown that it cannot be on the front.",
+        "it has a drop of 0.0300 [0.0290, 0.0310], but the limits are max_drop = 0.01. The same holds for 1 more.",
+        "it was not among the finalists, and only models that were measured together at the end are compared.",
+        "it was given up: a part of the samples had shown that it cannot be on the front.",
         f"nothing shows that it is faster, and it is not the most accurate: accuracy drop {drops}.",
     ]
     assert [text.split(" is faster")[0] for text in others] == ["Trial 3", "Trial 5", "Trial 6", "Trial 2"]

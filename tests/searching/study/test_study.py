@@ -201,7 +201,7 @@ def test_enqueueing_again_adds_nothing(tmp_path):
 
 def test_a_study_of_something_else_is_refused(tmp_path):
     open_study(tmp_path)
-    with pytest.raises(ConfigError, match=r"study 's' cannot go on, .*changed were: max_drop: 0.02, was 0.01. Choose"):
+    with pytest.raises(ConfigError, match=r"study 's' cannot go on, .*have changed: max_drop: 0.02, was 0.01. Choose"):
         open_study(tmp_path, identity=IDENTITY | {"max_drop": 0.02})
 
 
@@ -246,5 +246,5 @@ def test_a_trial_that_builds_an_earlier_model_is_told_and_is_no_record(tmp_path,
 
 def test_a_trial_that_is_complete_and_was_not_evaluated_is_no_record():
     values = record_to_dict(record(3, 0.01, 0.7)) | {"evaluation": None}
-    with pytest.raises(StoredFileError, match="trial 3 is complete, and has no evaluation"):
+    with pytest.raises(StoredFileError, match="the trial is complete, but has no evaluation"):
         record_from_dict(values)
