@@ -1,4 +1,4 @@
-"""What a search, or a part of one, asks of an evaluator, in whatever process it works."""
+"""The interface of evaluators, in whichever process they work."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from autoq.graph import QuantizationGraph
 
 
 class ModelRunner(Protocol):
-    """Runs models for what they put out."""
+    """Runs models for their outputs."""
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
-        """Output arrays of a model in f32, per input; of as many inputs as are run in this time, two in any case."""
+        """Output arrays of a model in f32, per input: of the inputs that are run in this time, and of two at least."""
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """Distortion in f32 under each setting of a model's switches, as `switched_distortions` tells."""
@@ -45,7 +45,7 @@ class CandidateEvaluator(ModelRunner, Protocol):
 
     @property
     def float_latency(self) -> Latency:
-        """The float model beside itself."""
+        """Latency of the float model, timed beside itself."""
 
     @property
     def float_seconds(self) -> float:
@@ -54,13 +54,13 @@ class CandidateEvaluator(ModelRunner, Protocol):
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:
-        """Scores and times a candidate whose float layers run in this precision; wall seconds of each part."""
+        """Scores and times a candidate whose float layers run in this precision; also gives wall seconds by part."""
 
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples, and times them together."""
 
     def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
-        """Scores a candidate on the held-out data, or on so many of them."""
+        """Scores a candidate on the held-out data, or on so many of its items."""
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:
         """Where a model's time goes, as `profile_model` tells."""

@@ -1,4 +1,4 @@
-"""What is known about one candidate after it was scored and timed."""
+"""The evaluation of one candidate."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Evaluation:
     """Accuracy, latency, size and execution of one candidate on one device.
 
     Attributes:
-        accuracy: Beside the f32 model.
-        latency: Beside the float model at the device's default precision.
-        size_bytes: Of the weights, as saved.
-        execution: Which layers really ran in which precision.
+        accuracy: Accuracy beside the float model in f32.
+        latency: Latency beside the float model at the device's default precision.
+        size_bytes: Size of the weights, as saved.
+        execution: The layers and the precisions in which they really ran.
         runtime: Effective compile properties, read back from the device.
     """
 
@@ -40,8 +40,8 @@ class Finalist:
 
     Attributes:
         model: The candidate.
-        precision: What its float layers run in.
-        evaluation: What is known of it.
+        precision: Precision of its float layers.
+        evaluation: The evaluation of its trial.
     """
 
     model: ov.Model

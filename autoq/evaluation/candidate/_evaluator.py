@@ -40,15 +40,15 @@ from autoq.graph import QuantizationGraph
 
 @dataclass(frozen=True, slots=True)
 class FloatResults:
-    """What candidates are compared with.
+    """Results of the float model, which candidates are compared with.
 
     Attributes:
-        accuracy: Of the float model in f32.
-        latency: Of the float model beside itself.
-        compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
-        seconds: Wall time that it took to score it, to compile it once and to time it: about that of a candidate.
-        kind: Whether its outputs are probabilities, where that makes a difference.
-        items: Labelled items that it was scored on, as candidates are; None is all.
+        accuracy: Accuracy in f32.
+        latency: Latency of the float model, timed beside itself.
+        compilation_sd: Standard deviation of the logarithm of the latency ratio between its compilations.
+        seconds: Wall time of scoring it, compiling it once and timing it: about that of a candidate.
+        kind: Whether its outputs are probabilities; None where this makes no difference.
+        items: Number of labelled items that it and candidates are scored on; None is all.
     """
 
     accuracy: Accuracy
@@ -67,19 +67,20 @@ class Evaluator:
 
     Args:
         model: The float model.
-        validation: Labelled data; whatever `evaluate` takes as its second argument where that is given.
+        validation: Labelled data; with `evaluate`, its second argument.
         metric: Scores the outputs; None where `evaluate` is given.
         evaluate: `(compiled_model, items) -> float`, or `(float, scores)` with one score per item or None. Without
             scores the interval of a drop is unknown.
-        holdout: Likewise, data that candidates are scored on by `score_held_out` alone.
+        holdout: Further labelled data, which only `score_held_out` uses.
         runtime: Compile settings.
         sample: Input to time with.
         max_latency_seconds: Cap on the timing of one candidate.
-        patience_s: Seconds for the float model. Where scoring it once takes more than half of them, all models are
-            scored on as many items as fit into that; and how much compilations differ is measured while there is time.
-        items: Score on so many items, those of an earlier search whose time was short; None leaves it to `patience_s`.
-        float_results: Of an earlier evaluator with these arguments; measured where not given.
-        stage: Told what is done, as the rest of a sentence that starts with "while".
+        patience_s: Seconds for the float model. If scoring it once takes more than half of them, all models are scored
+            on as many items as fit into that half. Compilations are compared while time is left.
+        items: Number of items to score on, as in an earlier session that had little time; None leaves it to
+            `patience_s`.
+        float_results: Results of an earlier evaluator with these arguments; None measures them.
+        stage: Told what is done, in words that can follow "while".
 
     Raises:
         MetricError: The metric fails on the float model.
@@ -104,7 +105,7 @@ class Evaluator:
     ) -> None:
         self.runtime = runtime
         self._stage = stage
-        # What outputs mean is told by the float model on the validation data, for all candidates and all data.
+        # The outputs of the float model on the validation data tell what outputs mean, for all candidates and all data.
         scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime)
         self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)
         self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
@@ -130,7 +131,7 @@ class Evaluator:
 
     @property
     def float_results(self) -> FloatResults:
-        """What was measured of the float model."""
+        """The results of the float model."""
         return FloatResults(
             accuracy=self.float_accuracy,
             latency=self.float_latency,
@@ -148,8 +149,7 @@ class Evaluator:
         Args:
             model: The candidate.
             precision: What its float layers run in.
-            contest: What lets it be scored on less than all samples, where single samples have scores; None scores it
-                on all.
+            contest: May end the scoring early, if single samples have scores; None scores the candidate on all samples.
 
         Returns:
             The evaluation, and wall seconds of `compile`, `accuracy` and `latency`.
@@ -200,10 +200,11 @@ class Evaluator:
 
         Args:
             finalists: The candidates.
-            max_seconds: Of compiling and timing, beyond what scoring, and the fewest compilations and bursts take.
+            max_seconds: Seconds for compiling and timing. Scoring does not count, and the least number of compilations
+                and bursts is run in any case.
 
         Returns:
-            Their evaluations, whose intervals hold for the models and not for one compilation of each.
+            Their evaluations. The intervals hold for the models, not for one compilation of each.
 
         Raises:
             MetricError: The metric fails on a candidate.
@@ -218,12 +219,12 @@ class Evaluator:
         ]
 
     def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
-        """Scores a candidate on the held-out data, and the float model too where that was not done yet.
+        """Scores a candidate on the held-out data; the first call also scores the float model.
 
         Args:
             model: The candidate.
             precision: What its float layers run in.
-            items: Of the data, drawn at random, the same at each call; None is all.
+            items: Number of items, drawn at random, the same ones at each call; None is all.
 
         Raises:
             ValueError: There are no held-out data.
@@ -244,7 +245,7 @@ class Evaluator:
         return Accuracy(mean, drop, items or scorer.samples(scores), scores)
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
-        """Output arrays of a model in f32, per input; of as many inputs as are run in this time, two in any case.
+        """Output arrays of a model in f32, per input: of the inputs that are run in this time, and of two at least.
 
         Raises:
             DeviceError: The device refuses the model.
@@ -283,7 +284,7 @@ class Evaluator:
         return Accuracy(mean, Estimate(0.0, 0.0, 0.0), self._scorer.samples(scores), scores)
 
     def _whole(self, finalist: Finalist) -> Accuracy:
-        """Its accuracy on all samples, scored again only where that is not known."""
+        """Accuracy of a finalist on all samples; it is scored again only if that is not known."""
         known = finalist.evaluation.accuracy
         if known.outcome is Outcome.FINISHED:
             return known

@@ -1,4 +1,4 @@
-"""Times models beside the float model, which is compiled once and stays as it is."""
+"""Times models beside one compilation of the float model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from autoq.evaluation.latency import (
 )
 from autoq.evaluation.scoring import TimerGate
 
-# Pairs of compilations of the float model that tell how much compilations differ.
+# Number of pairs of compilations of the float model, which tell how much compilations differ.
 _TWINS = 4
 _FEWEST_COMPILATIONS = 4
 _FINAL_HALF_WIDTH = 0.005
@@ -39,7 +39,7 @@ class FloatTimer:
         runtime: Compile settings.
         sample: Input to time with.
         max_seconds: Cap on the timing of one model.
-        stage: Told what is done, as the rest of a sentence that starts with "while".
+        stage: Told what is done, in words that can follow "while".
 
     Attributes:
         compilation_sd: Standard deviation of the logarithm of the latency ratio between compilations of the float
@@ -66,7 +66,7 @@ class FloatTimer:
         self._gate: TimerGate | None = None
 
     def start(self) -> Latency:
-        """Times a copy of the float model briefly; later checks of the timer are compared with that."""
+        """Times a copy of the float model briefly, as the reference of later checks of the timer."""
         self._stage("timing the float model")
         copy = self._compiled()
         latency = self._briefly(copy)
@@ -77,11 +77,11 @@ class FloatTimer:
         """Times the float model beside itself, and finds out how much its compilations differ.
 
         Args:
-            until: Moment of `time.perf_counter()`. Compilations are compared while it has not come; what takes longer
-                is known less well.
+            until: Moment of `time.perf_counter()`. Compilations are compared until then. If it comes early, the
+                intervals are wider.
 
         Returns:
-            The latency, and the seconds that timing one model takes.
+            The latency, and the seconds of timing one model.
         """
         began = time.perf_counter()
         brief = self.start()
@@ -118,7 +118,8 @@ class FloatTimer:
 
         Args:
             models: Each with the precision of its float layers.
-            max_seconds: Of compiling and timing, beyond what the fewest compilations and bursts take.
+            max_seconds: Seconds for compiling and timing. The least number of compilations and bursts is run in any
+                case.
 
         Raises:
             DeviceError: The device refuses a model.
@@ -151,11 +152,11 @@ class FloatTimer:
         return self._runtime.with_precision(RuntimePrecision.DEFAULT).compile(self._model)
 
     def _passes(self) -> bool:
-        """Whether the timer passes its check, where that has started."""
+        """Whether the timer passes its check; True before `start`."""
         return self._gate is None or self._gate.check()
 
     def _briefly(self, compiled: Compiled) -> Latency:
-        """The ratio of this compilation to that of the baseline."""
+        """Latency of this compilation beside the baseline, in a short measurement."""
         seconds = self._max_seconds / _TWINS
         return measure_latency([compiled], [self._baseline], self._sample, max_seconds=seconds)
 

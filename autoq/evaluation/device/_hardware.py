@@ -1,4 +1,4 @@
-"""Which machine a latency belongs to."""
+"""The machine that a latency belongs to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CAPABILITY = {RuntimePrecision.F32: "FP32", RuntimePrecision.BF16: "BF16", Runt
 
 
 def hardware_fingerprint(device: str) -> str:
-    """Equal on machines whose latencies may be compared, as far as can be told.
+    """A text that is equal on machines whose latencies may be compared, as far as can be told.
 
     Raises:
         DeviceError: The device is not there.
@@ -50,7 +50,7 @@ def describe_hardware(device: str) -> dict[str, str]:
 
 
 def supported_precisions(device: str) -> tuple[RuntimePrecision, ...]:
-    """What a device can run float layers in; DEFAULT comes first.
+    """Precisions of float layers that a device offers; DEFAULT comes first.
 
     Raises:
         DeviceError: The device is not there.
@@ -61,7 +61,7 @@ def supported_precisions(device: str) -> tuple[RuntimePrecision, ...]:
 
 
 def _base(device: str) -> str:
-    """The first real device of a name such as HETERO:GPU,CPU; the first one here where AUTO or another names none."""
+    """The first real device in a name such as HETERO:GPU,CPU; the first one here if the name (AUTO) has none."""
     base, _, rest = device.partition(":")
     if rest:
         return rest.split(",")[0]

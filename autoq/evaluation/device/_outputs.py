@@ -1,4 +1,4 @@
-"""What a model puts out."""
+"""The outputs of a model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def model_outputs(
         model: The model.
         inputs: Each as OpenVINO takes it.
         runtime: Compile settings.
-        max_seconds: Of inference: as many of the inputs, the first ones, as are run in this time; two in any case.
+        max_seconds: Seconds of inference. Inputs that are not run in this time are left out; two are run in any case.
 
     Raises:
         DeviceError: The device refuses the model, or inference fails.

@@ -1,4 +1,4 @@
-"""How a model is compiled: explicit, frozen, and read back, because a device's defaults are not what they seem."""
+"""Compile settings. They are explicit and frozen, and read back, because the defaults of a device may surprise."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from autoq.core import (
 )
 from autoq.graph import core, with_float_ends
 
-# Devices that are made of others, which may follow a colon.
+# Devices that are made of other devices. Their names may follow a colon.
 META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
-# What exceptions of a plugin arrive as in Python.
+# The types that exceptions of a plugin have in Python.
 _NATIVE_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError)
 _HINTS = ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT")
 
@@ -39,7 +39,7 @@ def check_device(device: str) -> None:
     """Checks that a device can be named here.
 
     Raises:
-        DeviceError: It is not there; names those that are.
+        DeviceError: The device is not there; the message names those that are.
     """
     available = core().available_devices
     base, _, rest = device.partition(":")
@@ -53,12 +53,12 @@ def check_device(device: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A model on a device.
+    """A model that is compiled for a device.
 
     Attributes:
-        compiled_model: As OpenVINO has it.
+        compiled_model: OpenVINO's object.
         properties: Effective settings, read back after compilation.
-        reset_state: When its state is reset while samples are run.
+        reset_state: When its state is reset between samples.
     """
 
     compiled_model: ov.CompiledModel
@@ -68,19 +68,19 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeConfig:
-    """How a model is compiled and run.
+    """Settings by which a model is compiled and run.
 
     Attributes:
         device: OpenVINO device.
         performance_hint: "LATENCY", "THROUGHPUT" or "CUMULATIVE_THROUGHPUT".
-        num_threads: Of the CPU; None leaves it to the device.
-        num_streams: Parallel inferences; None leaves it to the hint.
-        inference_precision: What float layers run in.
-        batch: First dimension of every input; None leaves the model's.
+        num_threads: Threads of the CPU; None leaves the number to the device.
+        num_streams: Parallel inferences; None leaves the number to the hint.
+        inference_precision: Precision of float layers.
+        batch: First dimension of every input; None keeps that of the model.
         input_shapes: Shape by input name, as OpenVINO writes it: [1, 3, 224, 224], "?,3,?,?", "1..8,3,224,224".
         properties: Further OpenVINO properties by name.
-        reset_state: When the state of a model that has one is reset while samples are run: before each "sample", or
-            "never", where samples are the steps of one sequence, which then run in order.
+        reset_state: When the state of a model is reset, if it has one: before each "sample", or "never", if samples are
+            the steps of one sequence. Such samples run in order.
     """
 
     device: str = "CPU"
@@ -106,7 +106,7 @@ class RuntimeConfig:
             if (value := getattr(self, key)) is not None:
                 whole_number(value, f"runtime {key}", least=1, error=ConfigError)
         if not isinstance(self.device, str):
-            msg = f"runtime device is {quoted(self.device)}: it must be the name of one."
+            msg = f"runtime device is {quoted(self.device)}: it must be the name of a device."
             raise ConfigError(msg)
 
     @classmethod
@@ -130,11 +130,11 @@ class RuntimeConfig:
         return replace(self, performance_hint=performance_hint, num_streams=None)
 
     def for_data(self) -> RuntimeConfig:
-        """The same settings for inputs as they are: shapes are for timing."""
+        """The same settings without shapes and batch, which are for timing only."""
         return replace(self, batch=None, input_shapes={})
 
     def shaped(self, model: ov.Model) -> ov.Model:
-        """The model with these shapes; the model itself where there are none.
+        """The model with these shapes; the same object if there are none.
 
         Raises:
             ConfigError: The model cannot take them.
@@ -167,7 +167,8 @@ class RuntimeConfig:
     def to_properties(self) -> dict[str, str]:
         """The settings as OpenVINO takes them.
 
-        Further properties hold but for the precision: what is asked to run in f32 runs in f32.
+        Further properties hold, except that they cannot change the precision: a model that is asked to run in f32 runs
+        in f32.
         """
         found = {"PERFORMANCE_HINT": self.performance_hint}
         if self.num_threads is not None:
@@ -195,7 +196,7 @@ class RuntimeConfig:
 
 
 def _by_name(key: str, values: object) -> dict[str, Any]:
-    """Values by name; whether the device takes them, it says."""
+    """Values by name; the device decides whether it accepts them."""
     if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
         msg = f"runtime {key} is {quoted(values)}: it must be a mapping of names."
         raise ConfigError(msg)

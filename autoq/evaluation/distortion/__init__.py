@@ -1,4 +1,4 @@
-"""Distortion of outputs, and what a device refuses to run."""
+"""Distortion of outputs, and the groups that a device refuses to run in 8 bits."""
 
 from autoq.evaluation.distortion._distortion import Progress, SwitchedRuns, distortion, switched_distortions
 from autoq.evaluation.distortion._f32_runner import F32Runner

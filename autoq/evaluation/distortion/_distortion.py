@@ -1,4 +1,4 @@
-"""How far a candidate's outputs are from the float model's, without labels."""
+"""Distortion: the distance of a candidate's outputs from those of the float model, without labels."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure 
 
     Args:
         reference: Per input, the float model's output arrays.
-        outputs: Likewise for the candidate; where shapes differ, what both have is compared, and what only one has
+        outputs: Per input, the candidate's output arrays. If shapes differ, the common part is compared, and the rest
             counts as distortion.
-        measure: What is measured, averaged over outputs.
+        measure: The measure; it is averaged over outputs.
     """
     classes = _classes(reference)
     parts = np.array([_parts(a, b, measure, classes) for a, b in zip(reference, outputs, strict=True)])
@@ -41,18 +41,19 @@ def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchedRuns:
-    """What is to be run of one model with switches.
+    """The runs of one model with switches.
 
     Attributes:
-        model: With switches, see `CandidateBuilder.build_switchable`.
-        inputs: Without the switches.
-        switches: Settings, [n, units].
-        name: Of the input that takes them.
+        model: Model with switches, see `CandidateBuilder.build_switchable`.
+        inputs: Inputs without the switches.
+        switches: Settings of the switches, [n, units].
+        name: Name of the input for the switches.
         measure: What is measured.
-        needed: The first so many settings are those that matter.
-        max_seconds: As many of the inputs are used, the first ones, as fit into this time; four in any case.
-        limit_s: What even four inputs may take: as many as fit, one in any case, and where that one does not, the
-            settings that matter alone.
+        needed: Number of settings that are needed; they are the first ones.
+        max_seconds: Seconds for the runs. Inputs that do not fit into this time are left out; four are used in any
+            case.
+        limit_s: Limit of the time, even of four inputs: as many as fit are used, but at least one. If that one does not
+            fit, only the needed settings are run.
     """
 
     model: ov.Model
@@ -65,7 +66,7 @@ class SwitchedRuns:
     limit_s: float = math.inf
 
     def affordable(self, each_s: float) -> tuple[int, int]:
-        """How many settings are run, and on how many inputs, where one inference takes so many seconds."""
+        """Numbers of settings and of inputs that are run, if one inference takes so many seconds."""
         settings, each_s = len(self.switches), max(each_s, 1e-9)
         if self.limit_s < settings * each_s:
             settings = self.needed
@@ -74,15 +75,15 @@ class SwitchedRuns:
 
 
 def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: Progress | None = None) -> Floats:
-    """Distortion of one model under each setting of its switches, beside all switches at 0.
+    """Distortion of one model under each setting of its switches, compared with all switches at 0.
 
     Args:
         runs: The model, its inputs and settings.
         runtime: Compile settings.
-        progress: Called with the settings that are done, and all of them.
+        progress: Called with the number of settings that are done, and of all.
 
     Returns:
-        [n], or of the settings that matter where there is no time for the others.
+        Distortions [n]; only those of the needed settings if there is no time for the others.
 
     Raises:
         DeviceError: The device refuses the model, or inference fails.
@@ -130,16 +131,16 @@ def _parts(
     measure: DistortionMeasure,
     classes: Sequence[SeenOutputs],
 ) -> list[float]:
-    """What one input contributes to the distortion of each output."""
+    """The contribution of one input to the distortion of each output."""
     pairs = zip(reference, outputs, classes, strict=True)
     return [_part(a, b, measure, seen) for a, b, seen in pairs]
 
 
 def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure, classes: SeenOutputs) -> float:
-    """What one output contributes.
+    """The contribution of one output.
 
-    Where shapes differ, as of a detector that finds one box less, what both have is compared: what only one has counts
-    as if the other had zeros there, and as classes that are all alike.
+    If shapes differ, because a detector finds one box less for example, the common part is compared. For the rest, the
+    other output counts as zeros, or as classes that are equally likely.
     """
     common, candidate = (truth, actual) if truth.shape == actual.shape else _common(truth, actual)
     if measure is DistortionMeasure.NMSE:
@@ -158,7 +159,7 @@ def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure,
 
 
 def _common(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The beginnings of two arrays that have one shape."""
+    """The beginnings of two arrays, cut to one shape."""
     if first.ndim != second.ndim:
         first, second = first.ravel(), second.ravel()
     shared = tuple(slice(min(sizes)) for sizes in zip(first.shape, second.shape, strict=True))
@@ -166,7 +167,7 @@ def _common(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], ND
 
 
 def _floats(values: NDArray[Any]) -> NDArray[Any]:
-    """Values to reckon with; those of float32 as they are, since the logits of a language model are millions."""
+    """Values to compute with. Those of float32 are not copied: a language model has millions of logits."""
     return values if values.dtype == np.float32 else np.asarray(values, np.float64)
 
 
@@ -176,7 +177,7 @@ def _sum_of_squares(values: NDArray[Any]) -> float:
 
 
 def _classes(reference: Outputs) -> list[SeenOutputs]:
-    """What the float model's outputs are, decided on all of them, by port."""
+    """The kind of the float model's outputs, decided on all of them, by port."""
     found = []
     for arrays in zip(*reference, strict=True):
         seen = SeenOutputs()
@@ -196,14 +197,14 @@ def _row_count(values: NDArray[Any], classes: SeenOutputs) -> int:
 def log_probabilities_of(values: NDArray[Any], classes: SeenOutputs) -> Floats:
     """Logarithms of the probabilities that an output gives to its classes, [..., classes].
 
-    1. Probabilities that add up to one, along whichever axis, are these.
-    2. Other numbers in [0, 1] are each the probability of yes, beside no.
-    3. A single number is the logit of yes.
-    4. Else, numbers along the last axis are logits.
+    1. Values that add up to one along some axis are probabilities.
+    2. Other values in [0, 1] are probabilities of yes or no, one for each value.
+    3. A single value is the logit of yes.
+    4. Otherwise, the values along the last axis are logits.
 
     Args:
         values: The output, of the float model or of a candidate.
-        classes: What the float model's are.
+        classes: The kind of the float model's outputs.
     """
     numbers = np.atleast_1d(np.asarray(values, np.float64))
     if classes.kind is OutputKind.PROBABILITIES:

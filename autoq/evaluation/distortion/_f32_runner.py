@@ -1,4 +1,4 @@
-"""Runs models for what they put out, without labels and without a clock."""
+"""Runs models in f32 for their outputs, without labels and without timing."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from autoq.evaluation.distortion._distortion import Progress, SwitchedRuns, swit
 
 @dataclass(frozen=True, slots=True)
 class F32Runner:
-    """Runs models in f32 on inputs as they are.
+    """Runs models in f32 on inputs of any shape.
 
     Attributes:
-        runtime: Compile settings; precision and shapes of it are not used.
-        progress: Told of settings of switches that are done, and of all.
+        runtime: Compile settings; their precision and shapes are not used.
+        progress: Called with the number of settings of switches that are done, and of all.
     """
 
     runtime: RuntimeConfig
     progress: Progress | None = None
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
-        """Output arrays of a model, per input; of as many inputs as are run in this time, two in any case.
+        """Output arrays of a model, per input: of the inputs that are run in this time, and of two at least.
 
         Raises:
             DeviceError: The device refuses the model.

@@ -1,8 +1,8 @@
-"""Which groups a device refuses, by halves.
+"""Finds the groups that a device refuses, by halves.
 
-What is taken is kept in 8 bits, what is refused is halved until one group is left (group testing: Hwang, "A method for
-detecting all defective members in a population by group testing", 1972). One refused group among n takes about
-2 log2(n) questions.
+Groups that the device accepts stay in 8 bits. Refused ones are halved until one group is left (group testing: Hwang, "A
+method for detecting all defective members in a population by group testing", 1972). To find one refused group among n
+takes about 2 log2(n) questions.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ def refused_groups(groups: Sequence[str], takes: Callable[[frozenset[str]], bool
     """Groups that have to stay in float, in their order.
 
     Args:
-        groups: Which all together are refused, and none of which is taken.
-        takes: Whether these groups are taken in 8 bits, while the others are float.
+        groups: Groups that are refused together, and accepted if all are float.
+        takes: Whether the device accepts these groups in 8 bits, while the others are float.
     """
     kept: set[str] = set()
     refused: set[str] = set()

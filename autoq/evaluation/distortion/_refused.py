@@ -1,4 +1,4 @@
-"""What of a plan a device refuses: the groups that have to stay in float so that the rest compiles and runs."""
+"""The groups of a plan that a device refuses: they have to stay in float so that the rest compiles and runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autoq.core import DeviceError, Plan, Precision, QuantizationPlan
 from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.distortion._halving import refused_groups
 
-# Of refused groups, as many are named in a message.
+# A message names so many of the refused groups.
 _NAMED = 8
 
 PlanBuild = Callable[[Plan], ov.Model]
@@ -20,13 +20,13 @@ PlanBuild = Callable[[Plan], ov.Model]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A plan that a device takes.
+    """A plan that a device accepts.
 
     Attributes:
-        plan: What was asked for, refused groups in float.
-        model: Its model.
-        refused: Groups that the device does not run in 8 bits, in the order in which they were given.
-        reason: What the device says of the plan that was asked for; None where it takes it.
+        plan: The requested plan, with refused groups in float.
+        model: The model of the plan.
+        refused: Groups that the device does not run in 8 bits, in their given order.
+        reason: The device's error with the requested plan; None where it accepts the plan.
     """
 
     plan: Plan
@@ -36,7 +36,7 @@ class Accepted:
 
     @property
     def refusal(self) -> str:
-        """What is refused, and why."""
+        """The refused groups, and why."""
         some = ", ".join(map(repr, self.refused[:_NAMED]))
         more = f" and {len(self.refused) - _NAMED} more" if len(self.refused) > _NAMED else ""
         return f"{some}{more}: {self.reason}"
@@ -49,14 +49,14 @@ def accepted(
     runtime: RuntimeConfig,
     sample: Feed | None = None,
 ) -> Accepted:
-    """The plan, as much of it as a device compiles and runs.
+    """The plan with as many groups in 8 bits as a device compiles and runs.
 
     Args:
-        plan: What is asked for.
-        groups: Of the model, in topological order.
+        plan: The requested plan.
+        groups: Groups of the model, in topological order.
         build: Builds the model of a plan.
-        runtime: What it is compiled for.
-        sample: What it is run on; None compiles it only.
+        runtime: Compile settings.
+        sample: Input to run; None only compiles the model.
 
     Raises:
         DeviceError: The device is not there, or does not take the float model either.
@@ -93,7 +93,7 @@ def accepted(
 
 
 def _refusal(model: ov.Model, runtime: RuntimeConfig, sample: Feed | None) -> str | None:
-    """What a device says against a model; None where it takes it."""
+    """The device's error with a model; None where it accepts the model."""
     try:
         if sample is None:
             runtime.compile(model)

@@ -1,4 +1,4 @@
-"""What the device ran: layers, precisions, profiles."""
+"""The layers that the device ran, their precisions and their times."""
 
 from autoq.evaluation.execution._executed import ExecutedLayer, ExecutionReport
 from autoq.evaluation.execution._execution import execution_report, layer_times

@@ -1,4 +1,4 @@
-"""What the device ran: the layers of one compiled model."""
+"""The layers of one compiled model, as the device runs them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class ExecutedLayer:
     """One node of the execution graph.
 
     Attributes:
-        name: Of the node.
+        name: Name of the node.
         type: The plugin's layer type (`Convolution`, `FullyConnected`, ...).
-        precision: What it computes in (`u8`, `i8`, `bf16`, `f32`, ...).
+        precision: Precision that it computes in (`u8`, `i8`, `bf16`, `f32`, ...).
         kernel: The plugin's primitive (`brgconv_avx512_amx_i8`, ...).
         ops: Friendly names of the model's operations that it executes.
-        on_floats: Whether any of them reads what are floats in the model. Others move or compare the integers of the
-            model's own: an image of bytes, a condition.
+        on_floats: Whether one of the operations reads floats of the model. Others move or compare integers of the model
+            itself: an image of bytes, a condition.
     """
 
     name: str
@@ -32,16 +32,16 @@ class ExecutedLayer:
 
     @property
     def is_int8(self) -> bool:
-        """Whether it computes in 8-bit integers what are floats in the model."""
+        """Whether it computes floats of the model in 8-bit integers."""
         return self.precision in {"i8", "u8"} and self.on_floats
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
-    """What the device really runs, read from its execution graph.
+    """The layers that the device really runs, read from its execution graph.
 
     Attributes:
-        layers: Nodes that compute; constants, inputs and outputs left out.
+        layers: Nodes that compute, without constants, inputs and outputs.
     """
 
     layers: tuple[ExecutedLayer, ...]

@@ -1,4 +1,4 @@
-"""Which operations of a model a device executes in which layer."""
+"""The operations of a model that each layer of a device executes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import openvino as ov
 from autoq.evaluation.execution._executed import ExecutedLayer
 from autoq.graph import unique_names, varying_ops
 
-# What OpenVINO appends where it moves the dequantization of an operation behind it, and has that take its place.
+# The suffix that OpenVINO appends to the name of an operation when it moves the dequantization behind it.
 _MOVED = ("/DequantizationMultiply", "/DequantizationSubtract")
 _ENDS = frozenset({"Parameter", "Result"})
 
@@ -19,16 +19,17 @@ def executed_ops(model: ov.Model, layers: Sequence[ExecutedLayer]) -> tuple[tupl
     """The operations of a model that each layer executes; every operation belongs to one layer at most.
 
     1. A layer executes the operations that it names.
-    2. It executes those of which it names the dequantization alone.
-    3. An operation that no layer names was merged into what reads it, or, behind all that is named, into what it reads.
-       What is computed of constants, or of shapes alone, was not merged but computed when the model was compiled.
+    2. A layer executes the operations of which it names only the dequantization.
+    3. An operation that no layer names was merged into the operation that reads it; if no named one follows, into the
+       one that it reads. Operations on constants or shapes alone were not merged, but computed when the model was
+       compiled.
 
     Args:
-        model: What was compiled.
-        layers: What runs, in order.
+        model: The model that was compiled.
+        layers: The layers that run, in order.
 
     Returns:
-        Unique names for each layer, in topological order.
+        Unique names of operations for each layer, in topological order.
     """
     nodes = unique_names(model)
     owner = _named(nodes, layers)
@@ -64,7 +65,7 @@ def _named(nodes: Mapping[str, ov.Node], layers: Sequence[ExecutedLayer]) -> dic
 
 
 def _compiled_names(nodes: Mapping[str, ov.Node]) -> dict[str, str]:
-    """Operation by the name that it has when it is compiled: OpenVINO numbers those that repeat another's."""
+    """Operations by their names in the compiled model: OpenVINO numbers names that occur twice."""
     taken = {node.get_friendly_name() for node in nodes.values()}
     repeats: Counter[str] = Counter()
     called: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What a device really runs, read from its execution graph, and how long each part takes."""
+"""The layers that a device really runs, read from its execution graph, and the time of each."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ T = TypeVar("T")
 _SILENT = frozenset({"Const", "Input", "Output", "Parameter", "Result", "Constant"})
 _FLOATS = frozenset({"f32", "f16", "bf16"})
 _NARROW = frozenset({"u4", "u8", "i4", "i8", "nf4"})
-# HETERO numbers the parts of a model in its profile, though not in its execution graph.
+# HETERO numbers the parts of a model in its profile, but not in its execution graph.
 _PART = re.compile(r"^subgraph\d+: ")
 
 
 def execution_report(compiled: Compiled, model: ov.Model) -> ExecutionReport:
-    """Lists the nodes of the execution graph that compute, in order, with their precision and what they execute.
+    """Lists the nodes of the execution graph that compute, in order, with their precisions and operations.
 
     Args:
-        compiled: The model on a device.
+        compiled: The compiled model.
         model: What was compiled.
     """
     layers: list[tuple[int, ExecutedLayer]] = []
@@ -63,10 +63,11 @@ def _reads_floats(op: ov.Node) -> bool:
 
 
 def _computed_in(kind: str, reported: str, kernel: str) -> str:
-    """What a layer computes in.
+    """The precision that a layer computes in.
 
-    1. What runs a model inside of it is reported as it reads its condition; what is inside is not told.
-    2. A layer with 8-bit weights alone is reported as int8; its kernel's name says that it computes in float.
+    1. A layer that runs a model inside it is reported with the precision of its condition; the device does not list the
+       layers inside.
+    2. A layer with only 8-bit weights is reported as int8; the name of its kernel says that it computes in float.
     """
     if operation(kind).has_bodies:
         return "unknown"
@@ -96,7 +97,7 @@ class KernelClock:
         self._ms: dict[tuple[str, int], list[float]] = defaultdict(list)
 
     def run(self, sample: Feed, count: int) -> None:
-        """Runs the model, and once more before, since the first inference finds cold caches."""
+        """Runs the model. One more inference comes first, since it finds cold caches."""
         self._request.reset_state()
         self._request.infer(sample)
         for _ in range(count):
@@ -107,10 +108,10 @@ class KernelClock:
                 self._ms[key].append(1e3 * info.real_time.total_seconds())
 
     def layers(self) -> tuple[tuple[ExecutedLayer, float], ...]:
-        """What ran, in order, with the median of its times in ms.
+        """The layers that ran, in order, each with the median of its times in ms.
 
-        Nodes that the profile does not list were computed when the model was compiled. What the profile lists with a
-        time, but the execution graph does not, comes last.
+        Nodes that the profile does not list were computed when the model was compiled. Nodes with a time that only the
+        profile lists come last.
         """
         times = {key: float(np.median(values)) for key, values in self._ms.items()}
         report = execution_report(self._compiled, self._model).layers
@@ -125,7 +126,7 @@ class KernelClock:
 
 
 def _numbered(named: Iterable[tuple[str, T]]) -> Iterator[tuple[tuple[str, int], T]]:
-    """Values by name and how often the name occurred before: a model may use a name twice."""
+    """Values by name and number of earlier occurrences of the name: a model may use a name twice."""
     seen: Counter[str] = Counter()
     for name, value in named:
         yield (name, seen[name]), value
@@ -135,14 +136,14 @@ def _numbered(named: Iterable[tuple[str, T]]) -> Iterator[tuple[tuple[str, int],
 def layer_times(model: ov.Model, runtime: RuntimeConfig, sample: Feed, repeats: int = 20) -> dict[str, float]:
     """Milliseconds that a device spends on each operation, from its own profile.
 
-    Where several operations run as one kernel, its time counts for the first of them. The model is compiled for this
-    alone: counting slows it down, so that shares are telling and sums are not.
+    If several operations run as one kernel, its time counts for the first of them. The model is compiled for this
+    measurement alone. Counting slows it down, so that shares are meaningful and sums are not.
 
     Args:
         model: The model.
         runtime: Compile settings.
         sample: Input to run.
-        repeats: Inferences; the median of each kernel's times counts.
+        repeats: Number of inferences; the median time of each kernel counts.
 
     Raises:
         DeviceError: The device refuses the model.

@@ -1,4 +1,4 @@
-"""Where a model's time goes on a device: by layer, and by the quantizer groups that plans speak of."""
+"""The time of a model on a device, by layer and by quantizer group."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Where a model's time goes on a device.
+    """The time of a model on a device, by layer.
 
     Attributes:
-        layers: What runs, in order.
+        layers: The layers that run, in order.
         wall_ms: Median time of an inference without counting, from a compilation of its own.
-        runtime: Effective compile properties of that.
+        runtime: Effective properties of that compilation.
     """
 
     layers: tuple[LayerProfile, ...]
@@ -54,10 +54,10 @@ class Profile:
     def residual_ms(self) -> float:
         """Wall time less the sum over the layers.
 
-        That is what the device does between layers, the call, and what the counters miss: a CPU's count whole
-        microseconds. On a busy machine it is large: each layer's median leaves out the inferences in which that layer
-        was disturbed, but hardly an inference passes undisturbed. It is below zero where counting slows layers down by
-        more, where the device runs layers at the same time, or since two compilations of one model differ by a few
+        It is the time between layers, the time of the call, and the time that the counters miss: a CPU counts whole
+        microseconds. On a busy machine it is large: the median of a layer leaves out the inferences in which this layer
+        was disturbed, but in most inferences some layer is disturbed. It is below zero if counting slows layers down by
+        more, or if the device runs layers at the same time; or because two compilations of one model differ by a few
         percent.
         """
         return self.wall_ms - self.kernels_ms
@@ -99,17 +99,17 @@ def profile_model(
 ) -> Profile:
     """Measures how long a device takes for each layer of a model, and tells why it is not int8.
 
-    The model is compiled twice, with and without counting. Both run in alternating bursts, so that what disturbs the
-    one disturbs the other.
+    The model is compiled twice, with and without counting. Both run in alternating bursts, so that a disturbance
+    affects both.
 
     Args:
-        model: Float, or with quantizers.
+        model: The model, in float or with quantizers.
         runtime: Compile settings.
         sample: Input to run.
-        original: The graph of the float model that `model` was made of, whose groups the layers are given to; its own,
-            where it is float.
-        plan: What the model was quantized by, if that is known.
-        bursts: Pairs of bursts.
+        original: The graph of the float model that `model` was made of. Layers belong to its groups. For a float model,
+            its own graph.
+        plan: The plan of the model, if it is known.
+        bursts: Number of pairs of bursts.
 
     Raises:
         DeviceError: The device refuses the model.
@@ -145,7 +145,7 @@ def _profiled(
 
 
 def _site(op: str) -> str:
-    """The site that a quantizer stands at: a FakeConvert is named `fc`, a part of a weight's `{site}/subtract`."""
+    """The site of a quantizer. A FakeConvert is named `fc`, and a part of a quantizer of weights `{site}/subtract`."""
     name = op.rpartition("/")[0] if op.rpartition("/")[2] in {"convert", "subtract"} else op
     return name.replace("/fc_", "/fq_")
 

@@ -15,7 +15,7 @@ _IN_PICTURE = 15
 
 
 class Profiled(Protocol):
-    """What a person is shown of a `Profile`."""
+    """The part of a `Profile` that people see."""
 
     @property
     def layers(self) -> Sequence[LayerProfile]:
@@ -39,7 +39,7 @@ class Profiled(Protocol):
 
 
 def profile_rows(profile: Profiled, top: int) -> list[list[str]]:
-    """The layers that take the longest, by `PROFILE_COLUMNS`."""
+    """The layers that take the longest, in the columns of `PROFILE_COLUMNS`."""
     layers = sorted(profile.layers, key=lambda layer: -layer.ms)
     return [
         [
@@ -56,7 +56,7 @@ def profile_rows(profile: Profiled, top: int) -> list[list[str]]:
 
 
 def profile_summary(profile: Profiled) -> str:
-    """Where the time goes, in a line."""
+    """The sums of the times, in a line."""
     return (
         f"layers {profile.kernels_ms:.3f} ms ({profile.int8_ms:.3f} in int8), an inference without counting "
         f"{profile.wall_ms:.3f} ms, residual {profile.residual_ms:+.3f} ms"

@@ -1,4 +1,4 @@
-"""Why a layer is not int8: from what stands on its inputs, what the placement says, and what the device runs."""
+"""Why a layer is not int8, from the quantizers on its inputs, from the placement, and from the kernels that run."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from autoq.graph import (
     unique_names,
 )
 
-# The fewest levels of a weight that OpenVINO takes for 8 bits: those of a symmetric one.
+# The least number of levels that OpenVINO takes for 8 bits: those of a symmetric weight.
 _LEVELS_OF_INT8_WEIGHT = 2 * Precision.INT8.highest + 1
 _INT8 = frozenset({"i8", "u8"})
 
 
 @dataclass(frozen=True)
 class WhyFloat:
-    """What is known of a model, to say why a layer of it is not int8.
+    """Facts about a model that explain why a layer is not int8.
 
     Attributes:
         types: OpenVINO type by operation.
-        standing: What stands on the inputs of operations that have an int8 kernel.
-        decisions: Why operations of the float model get quantizers, or none.
+        standing: Quantizers on the inputs of operations that have an int8 kernel.
+        decisions: The reasons why operations of the float model get quantizers or none.
         group_of: Name of the group by operation.
-        plan: What the model was quantized by; None where it does not say.
+        plan: The plan of the model; None where it is not known.
     """
 
     types: dict[str, str]
@@ -44,12 +44,12 @@ class WhyFloat:
 
     @classmethod
     def of(cls, model: ov.Model, original: QuantizationGraph, plan: Plan | None) -> WhyFloat:
-        """Reads what is known.
+        """Reads the facts.
 
         Args:
             model: What was compiled.
-            original: The graph of the float model that it was made of; of itself, where it is float.
-            plan: What it was quantized by.
+            original: The graph of the float model that it was made of; for a float model, its own graph.
+            plan: The plan of the model; None where it is not known.
         """
         return cls(
             types={name: node.get_type_name() for name, node in unique_names(model).items()},
@@ -67,16 +67,16 @@ class WhyFloat:
     def explain(self, layer: ExecutedLayer, ops: Sequence[str]) -> str | None:
         """Why a layer does not run in int8, in one sentence; None where it does.
 
-        1. It names no operation of the model: the device put it in, or made it of one that it took apart.
-        2. It runs a model inside of it, an If or a loop.
-        3. It executes quantizers alone, which read floats.
-        4. It runs on integers that are no quantized floats.
-        5. An operation that has an int8 kernel stands on quantizers, on all, on some, or on the weights' alone.
-        6. It stands on none, though the placement has some for it.
-        7. The placement has none for any of its operations.
+        1. It names no operation of the model: the device inserted it, or made it of a part of an operation.
+        2. It runs a model inside it: an If or a loop.
+        3. It executes only quantizers, which read floats.
+        4. It runs on integers that are not quantized floats.
+        5. An operation with an int8 kernel has quantizers on all inputs, on some, or only on its weights.
+        6. It has no quantizers, although the placement has some for it.
+        7. The placement has no quantizers for any of its operations.
 
         Args:
-            layer: What runs.
+            layer: The layer.
             ops: The operations that it executes, in topological order.
         """
         if layer.is_int8:
@@ -89,7 +89,7 @@ class WhyFloat:
                 return self._on_quantizers(layer, op)
             if self.decisions[op].quantized:
                 return self._left_out(op)
-        # Of what is merged into one kernel, the first that can be quantized at all is what it is about.
+        # In a kernel of several operations, the first one that can be quantized decides.
         return self._not_placed(layer, next((op for op in computing if op in self.standing), computing[0]))
 
     def _on_quantizers(self, layer: ExecutedLayer, op: str) -> str:
@@ -148,7 +148,7 @@ def _special(layer: ExecutedLayer, ops: Sequence[str], computing: Sequence[str])
 
 
 def _peculiarities(kind: str, operands: Sequence[OperandQuantizer]) -> list[str]:
-    """What of a layer's quantizers is known to keep it from int8 on a CPU; each was seen to do so."""
+    """Properties of a layer's quantizers that keep it from int8 on a CPU; each of them was observed."""
     found, row = [], operation(kind)
     if row.family is Family.CONVOLUTION and not any(operand.is_weight for operand in operands):
         found.append("its weights are no constant")

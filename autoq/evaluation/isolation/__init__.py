@@ -1,4 +1,4 @@
-"""The same in a process of its own, which a crash of the device does not take with it."""
+"""An evaluator in a process of its own, so that a crash of the device does not end this process."""
 
 from autoq.evaluation.isolation._isolated import IsolatedEvaluator
 from autoq.evaluation.isolation._process import DeviceProcess

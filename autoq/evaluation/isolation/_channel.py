@@ -9,9 +9,9 @@ import struct
 import time
 from collections.abc import Sequence
 
-# Bytes of the message, and files that come with it.
+# Number of bytes of the message, and of files that come with it.
 _HEAD = struct.Struct("!QI")
-# What Linux lets one message carry.
+# Most files that Linux allows in one message.
 _MOST_FILES = 253
 
 Message = bytes | bytearray | memoryview
@@ -21,7 +21,7 @@ class Channel:
     """One end of a connection.
 
     Args:
-        end: A connected local stream socket, owned from here on.
+        end: A connected local stream socket; the channel owns it from now on.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -31,7 +31,7 @@ class Channel:
         """Sends a message.
 
         Args:
-            message: Of any length.
+            message: The message, of any length.
             files: Descriptors that the other side receives copies of.
             deadline: Moment of `time.monotonic()`.
 
@@ -54,7 +54,7 @@ class Channel:
         Raises:
             TimeoutError: It does not arrive in time.
             EOFError: The other side is gone.
-            OSError: Likewise.
+            OSError: The other side is gone.
         """
         self._wait_until(deadline)
         start, files, _, _ = socket.recv_fds(self._socket, _HEAD.size, _MOST_FILES)
@@ -87,5 +87,5 @@ class Channel:
             view = view[count:]
 
     def _wait_until(self, deadline: float) -> None:
-        # A timeout of 0 would mean not to wait for anything, not even for what is there.
+        # A timeout of 0 would not even wait for bytes that have arrived.
         self._socket.settimeout(None if deadline == math.inf else max(deadline - time.monotonic(), 0.001))

@@ -1,4 +1,4 @@
-"""What crosses from one process to another: a user's objects by value, models as unnamed files in OpenVINO's format."""
+"""Objects on their way to another process: a user's objects by value, models as unnamed files of OpenVINO's format."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def packed(value: Any) -> Iterator[tuple[Message, Sequence[int]]]:  # anything t
         value: The object; models may stand anywhere in it.
 
     Yields:
-        Bytes, and descriptors of the files that belong to them, open until the end of the block.
+        Bytes, and descriptors of the files that belong to them; the files are open until the end of the context.
 
     Raises:
-        PicklingError: It cannot be pickled.
+        PicklingError: The object cannot be pickled.
         ModelError: A model cannot be written.
     """
     with ExitStack() as stack:
@@ -49,10 +49,10 @@ def packed(value: Any) -> Iterator[tuple[Message, Sequence[int]]]:  # anything t
 
 
 def unpacked(message: Message, files: Sequence[int]) -> Any:  # what was packed
-    """The object of a message; its files are closed.
+    """Reads the object of a message, and closes its files.
 
     Raises:
-        Exception: (Importing its modules raised, or the object did) it cannot be made here.
+        Exception: Importing its modules or making the object failed; errors of any type are passed on.
     """
     try:
         return _Unpickler(io.BytesIO(message), files).load()
@@ -62,16 +62,16 @@ def unpacked(message: Message, files: Sequence[int]) -> Any:  # what was packed
 
 
 def files_of_modules() -> dict[str, str]:
-    """Modules of this process by name, with the files they were read from.
+    """Files of the modules of this process, by name of the module.
 
-    A module can have been read from a file that no import path leads to.
+    No import path may lead to such a file.
     """
     specs = {name: getattr(module, "__spec__", None) for name, module in list(sys.modules.items()) if "." not in name}
     return {name: spec.origin for name, spec in specs.items() if spec and spec.origin and spec.origin.endswith(".py")}
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
-    """Keeps the files of the models it meets."""
+    """A pickler that keeps the files of the models that it meets."""
 
     def __init__(self, buffer: io.BytesIO, stack: ExitStack) -> None:
         super().__init__(buffer)

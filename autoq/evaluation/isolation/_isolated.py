@@ -1,4 +1,4 @@
-"""An evaluator in a process of its own: a device that crashes or hangs is a failed candidate, not a failed search."""
+"""An evaluator in a process of its own: if the device crashes or hangs, a candidate fails, and not the search."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy, item_count
 from autoq.graph import QuantizationGraph
 
-# Without a limit of the user's, a candidate has as much time as this many float models, but no less than so long.
+# If the user sets no limit, a candidate has the time of so many float models, and at least so many seconds.
 _FLOAT_MODELS = 20
 _SHORTEST_S = 60.0
-# The float model is scored in f32, compiled and timed several times; starting the process is no candidate's fault.
+# The float model is scored in f32, and compiled and timed several times. The start of the process counts for no
+# candidate.
 _TRIALS_OF_FLOAT_MODEL = 10
 _SLOW = 20
-# What is asked for shortly before the end of a search has as long as the longest candidate, twice.
+# Near the end of a search, a call has so many times the time of the longest candidate.
 _LATE = 2.0
 _LEAST_LATE_S = 2.0
 
@@ -38,22 +39,23 @@ _LEAST_LATE_S = 2.0
 class IsolatedEvaluator:
     """An `Evaluator` in a process of its own, under a watchdog.
 
-    A process that ends or hangs is started anew for the next candidate; what is known of the float model is carried
-    over. To be closed, or used as a context.
+    If the process ends or hangs, a new one is started for the next candidate. It takes over the results of the float
+    model. The caller closes the evaluator, or uses it as a context.
 
     Args:
         model: The float model.
         runtime: Compile settings.
-        timeout_s: For one candidate; by default 20 times what the float model took, and a minute at least. The float
-            model, which is measured several times, has 10 times as long and a minute at least; without it no limit.
-        ends: Moment of `time.monotonic()` from which on nothing has more time than the longest candidate took, twice.
-        process: Started in advance, owned from here on; by default one is started now.
-        arguments: The others that `Evaluator` takes.
+        timeout_s: Seconds for one candidate; by default 20 times those of the float model, and at least a minute. The
+            float model is measured several times: it has 10 times `timeout_s`, and at least a minute; without
+            `timeout_s` it has no limit.
+        ends: Moment of `time.monotonic()`. After it, no call has more than twice the time of the longest candidate.
+        process: A process that was started in advance; the evaluator owns it from now on. None starts one now.
+        arguments: Further arguments of `Evaluator`.
 
     Raises:
         ConfigError: Data or a function cannot be sent to another process.
         DeviceError: The float model crashes the process, or gives no answer.
-        AutoqError: As `Evaluator` raises it.
+        AutoqError: Errors of `Evaluator`.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class IsolatedEvaluator:
 
     @property
     def float_latency(self) -> Latency:
-        """The float model beside itself."""
+        """Latency of the float model, timed beside itself."""
         return self._float_results.latency
 
     @property
@@ -99,7 +101,7 @@ class IsolatedEvaluator:
         """As `Evaluator.evaluate`.
 
         Raises:
-            DeviceError: The candidate crashes the process, or gives no answer; or as `Evaluator` raises it.
+            DeviceError: The candidate crashes the process or gives no answer, or `Evaluator` raises this error.
             DeviceLostError: The process could not be started again after an earlier candidate.
         """
         found = cast("tuple[Evaluation, dict[str, float]]", self._ask("evaluate", model, precision, contest))
@@ -115,7 +117,7 @@ class IsolatedEvaluator:
 
     def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
         """As `Evaluator.score_held_out`; raises as `evaluate` does."""
-        # The float model is scored too, and the data may be more than a candidate is usually scored on.
+        # The float model is scored too, and there may be more data than in a trial.
         samples = self.float_accuracy.n, item_count(self._arguments.get("holdout"))
         count = 2 * (1 + samples[1] // max(samples[0], 1))
         return cast("Accuracy", self._ask("score_held_out", model, precision, items, candidates=count))
@@ -126,7 +128,7 @@ class IsolatedEvaluator:
 
     def switched_distortions(self, runs: SwitchedRuns) -> NDArray[np.float64]:
         """As `Evaluator.switched_distortions`; raises as `evaluate` does."""
-        # The fewest inputs may take longer than the time. What long searches allow them is no patience with a hang.
+        # The least number of inputs may take longer than the given time. A hang must not use up a long time either.
         besides_s = _SLOW * runs.max_seconds + (2 * runs.limit_s if math.isfinite(runs.limit_s) else 0.0)
         return cast("NDArray[np.float64]", self._ask("switched_distortions", runs, besides_s=besides_s))
 
@@ -147,7 +149,7 @@ class IsolatedEvaluator:
     def _ask(
         self, name: str, *arguments: Any, candidates: int = 1, besides_s: float = 0.0, **keywords: Any
     ) -> Any:  # whatever Evaluator gives
-        """Calls a method of the evaluator, or reads an attribute; it has the time of so many candidates, and more."""
+        """Calls a method of the evaluator, or reads an attribute, within the time of so many candidates."""
         if not self._process.alive:
             self._start_again()
         late_s = max(self._ends - time.monotonic(), 0.0) + _LATE * self._longest_s
@@ -174,8 +176,8 @@ def _made(process: DeviceProcess, arguments: Mapping[str, Any], *, timeout_s: fl
         process.make(Evaluator, arguments, timeout_s=timeout_s)
     except pickle.PicklingError as error:
         msg = (
-            f"{_unsendable(arguments)} cannot be sent to the device process: {error}; pass what can be pickled, or "
-            "isolate=False to evaluate in this process."
+            f"{_unsendable(arguments)} cannot be sent to the device process: {error}; pass objects that can be "
+            "pickled, or isolate=False to evaluate in this process."
         )
         raise ConfigError(msg) from error
     return process

@@ -1,4 +1,4 @@
-"""An object in a process of its own, so that what kills or hangs that process takes nothing else along."""
+"""An object in a process of its own, so that a crash or a hang stays within that process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from autoq.core import ConfigError, DeviceError, named_reason
 from autoq.evaluation.isolation._channel import Channel
 from autoq.evaluation.isolation._crossing import files_of_modules, packed, unpacked
 
-# The parent's import path comes first: what it can import, its worker can. Its main module is not run again.
-# Who ends a whole job by a signal leaves it to the parent to end this one in order; what it forks is ended as ever.
+# The parent's import path comes first, so that the worker can import all that the parent can. The parent's main module
+# is not run again. A signal to a whole job ends the parent, which ends this process in order. Processes that this one
+# forks obey signals as usual.
 _ENTRY = """
 import os, signal, sys
 usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -29,21 +30,22 @@ sys.path[:] = sys.argv[3:]
 from autoq.evaluation.isolation._worker import serve
 serve(int(sys.argv[1]), int(sys.argv[2]))
 """
-# A death is noticed at once, or after so long where children of the dead keep the connection open.
+# The end of the process is noticed at once, or after so many seconds if its children keep the connection open.
 _LOOK_S = 1.0
-# What a process that is to end has for it until it is killed.
+# A process has so many seconds to end by itself before it is killed.
 _PATIENCE_S = 5.0
-# Who kills all processes of a job gets to the parent by then: what looks like a fault of the model is none.
+# A signal that kills all processes of a job reaches the parent within this time. The end of this process is then no
+# fault of the model.
 _KILLED_TOO_S = 0.2
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
 
 
 class DeviceProcess:
-    """A new process, in which one object is made, and its methods are called by name.
+    """A new process that makes one object, and whose methods are called by name.
 
-    It starts at once, and imports what it will need while the parent does other things. It is in a session of its own,
-    so that Ctrl-C reaches the parent alone, and it ends with the parent. What it prints goes where the parent prints.
-    To be closed.
+    The process starts at once, and imports its modules while the parent does other things. It has a session of its own,
+    so that Ctrl-C reaches only the parent, and it ends with the parent. Its output goes where that of the parent goes.
+    The caller closes it.
     """
 
     def __init__(self) -> None:
@@ -60,18 +62,20 @@ class DeviceProcess:
             )
 
     def make(self, make: Callable[..., Any], arguments: Mapping[str, Any], *, timeout_s: float | None) -> None:
-        """Makes the object; to be called once, before anything else. A process in which that fails is gone.
+        """Makes the object. It is called once, before anything else. If it fails, the process ends.
 
         Args:
-            make: Makes it; takes `arguments`, and `stage: Callable[[str], None]` to tell what it is doing.
-            arguments: By name.
-            timeout_s: Until it must be made, what is left of the start of the process included; None is no limit.
+            make: Makes the object. It takes `arguments`, and `stage: Callable[[str], None]`, which is told what
+                happens.
+            arguments: Arguments by name.
+            timeout_s: Seconds until the object must be made, with the rest of the start of the process; None is no
+                limit.
 
         Raises:
             ConfigError: An argument cannot be unpickled in the process.
             DeviceError: The process ends or does not answer.
-            Exception: (Pickling raised) an argument cannot be pickled; (what makes the object raised) any error, with
-                the traceback of the process as its cause.
+            Exception: An argument cannot be pickled, or `make` failed: any error, with the traceback of the process as
+                its cause.
         """
         try:
             self._exchange(files_of_modules(), (make, (), arguments), timeout_s=timeout_s)
@@ -81,27 +85,27 @@ class DeviceProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked something."""
-        # Nothing arrives that was not asked for but the end of the connection.
+        """Whether the process can answer."""
+        # Without a request, only the end of the connection arrives.
         return self._process.poll() is None and not self._channel.arrives(0)
 
     def call(self, name: str, *arguments: Any, timeout_s: float | None, **keywords: Any) -> Any:  # of any object
         """Calls a method, or reads an attribute.
 
         Args:
-            name: Of the method or attribute.
-            arguments: Of the method.
-            timeout_s: Until the process is killed; None is no limit.
-            keywords: Of the method.
+            name: Name of the method or attribute.
+            arguments: Arguments of the method.
+            timeout_s: Seconds until the process is killed; None is no limit.
+            keywords: Keyword arguments of the method.
 
         Raises:
-            DeviceError: The process ended or did not answer; it is gone.
-            Exception: (Pickling or the method raised) as for `make`.
+            DeviceError: The process ended or did not answer. It is gone then.
+            Exception: Pickling or the method failed, as for `make`.
         """
         return self._exchange((name, arguments, keywords), timeout_s=timeout_s)
 
     def close(self) -> None:
-        """Ends the process: by itself, or by force where it does not, or has made nothing yet."""
+        """Asks the process to end; kills it if it does not, or if it has made nothing yet."""
         if self._doing == "starting":
             self._kill()
             return
@@ -113,10 +117,10 @@ class DeviceProcess:
             self._kill()
 
     def _exchange(self, *values: Any, timeout_s: float | None) -> Any:  # of any object
-        """Sends these and waits for the answer to the last."""
+        """Sends these values, and waits for the answer to the last one."""
         deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         if self._doing != "starting":
-            self._doing = "reading what it was sent"
+            self._doing = "reading a request"
         for value in values:
             with packed(value) as (message, files), self._watched(timeout_s):
                 self._channel.send(message, files, deadline=deadline)
@@ -127,7 +131,7 @@ class DeviceProcess:
         error, trace = answer
         if kind == "unreadable":
             msg = (
-                f"the device process cannot load what it is sent: {named_reason(error)}; make it importable "
+                f"the device process cannot load an argument: {named_reason(error)}; make it importable "
                 "there, or pass isolate=False to evaluate in this process."
             )
             raise ConfigError(msg) from _RemoteError(trace)
@@ -147,7 +151,7 @@ class DeviceProcess:
 
     @contextmanager
     def _watched(self, timeout_s: float | None) -> Iterator[None]:
-        """Ends the process where the exchange with it fails, or is interrupted, and says what it was doing."""
+        """Ends the process if the exchange with it fails or is interrupted; the error says what it was doing."""
         try:
             yield
         except TimeoutError:
@@ -162,7 +166,7 @@ class DeviceProcess:
             raise
 
     def _end(self) -> str:
-        """How it ended."""
+        """Ends the process, and says how it ended."""
         try:
             status = self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -178,10 +182,10 @@ class DeviceProcess:
         return f"was killed by {name}{' (out of memory?)' if -status == signal.SIGKILL else ''}"
 
     def _kill(self) -> None:
-        """Kills the process, and those it started."""
+        """Kills the process and its children."""
         with held(firmly=True):
             self._channel.close()
-            # One that was waited for no longer owns its number.
+            # After the process was waited for, its number may belong to another one.
             if self._process.poll() is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()

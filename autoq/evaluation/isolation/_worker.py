@@ -1,4 +1,4 @@
-"""The other side of `_process.DeviceProcess`: makes one object, and calls what it is asked to call."""
+"""The other side of `_process.DeviceProcess`: makes one object, and calls its methods on request."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _PR_SET_PDEATHSIG = 1
 def serve(descriptor: int, parent: int) -> None:
     """Answers requests until the connection ends.
 
-    A request is `(what, arguments, keyword arguments)`: something that makes the object, which is given a `stage`
-    function besides; afterwards a name of a method or an attribute. Answers are `("value", value)` or `("error",
-    (exception, traceback))`, or `("unreadable", ...)` where the request itself cannot be unpickled here; before them,
-    any number of `("stage", text)`.
+    A request is `(what, arguments, keyword arguments)`. In the first one, `what` makes the object, and gets a `stage`
+    function too. In later ones, it is the name of a method or an attribute. An answer is `("value", value)` or
+    `("error", (exception, traceback))`; or `("unreadable", ...)` if the request cannot be unpickled here. Any number of
+    `("stage", text)` may come before an answer.
 
     Args:
-        descriptor: Of the socket to the parent.
-        parent: Its process id.
+        descriptor: Descriptor of the socket to the parent.
+        parent: Process id of the parent.
     """
     _end_with(parent)
     try:
         server = _Server(Channel(socket.socket(fileno=descriptor)))
     except (EOFError, ConnectionError):
-        return  # it was started in advance, and not needed
+        return  # the process was started in advance, and was not needed
     while server.answer():
         pass
 
@@ -51,7 +51,7 @@ class _Server:
         sys.meta_path.append(_LoadedFiles(unpacked(*channel.receive())))
 
     def answer(self) -> bool:
-        """Answers one request; False where there will be no more."""
+        """Answers one request; False if there will be no more."""
         try:
             message, files = self._channel.receive()
         except (EOFError, ConnectionError):
@@ -59,7 +59,7 @@ class _Server:
         failed = "unreadable"
         try:
             what, arguments, keywords = unpacked(message, files)
-            # Not to be held while it is worked on: it can be as large as the data.
+            # The request can be as large as the data: it is not held while it is worked on.
             del message
             failed = "error"
             self._send("value", self._call(what, arguments, keywords))
@@ -83,7 +83,7 @@ class _Server:
 
 
 class _LoadedFiles(MetaPathFinder):
-    """Finds modules that the parent read from files to which no import path leads; asked last."""
+    """Finds modules that the parent read from files to which no import path leads. It is asked last."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self._files = files
@@ -96,7 +96,7 @@ class _LoadedFiles(MetaPathFinder):
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or one that says the same where its class does not survive pickling."""
+    """The error; or one with the same message, if its class cannot be pickled."""
     try:
         with packed(error) as (message, _):
             pickle.loads(message)  # noqa: S301  # made in the line above
@@ -106,10 +106,10 @@ def _portable(error: Exception) -> Exception:
 
 
 def _end_with(parent: int) -> None:
-    """Has the kernel kill this process when the parent's thread that started it ends, hung in native code or not."""
+    """Has the kernel kill this process when the thread that started it ends, even if this process hangs."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     if os.getppid() != parent:
-        # It ended before it could be watched.
+        # The parent ended before it could be watched.
         sys.exit(1)

@@ -1,6 +1,6 @@
-"""Several compilations of one model: compiled again, it is a few percent faster or slower.
+"""Several compilations of one model. They differ in speed by a few percent.
 
-What differs is where its memory happens to lie. It is the largest error of a latency that is measured in quiet, and
+The reason is where the memory of each happens to lie. On a quiet machine this is the largest error of a latency, and
 more bursts do not make it smaller.
 """
 
@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 _FEWEST, _MOST = 6, 16
 _MOST_BYTES = 2 << 30
-# Of the memory that is left, what compilations may take.
+# Share of the free memory that compilations may take.
 _MEMORY_SHARE = 0.5
-# By how much the logarithm of the ratio of two compilations differs on the machines that this was tried on.
+# Usual standard deviation of the logarithm of the ratio of two compilations, on the machines that this was tried on.
 _USUAL_SPREAD = 0.03
 
 
@@ -34,17 +34,17 @@ def compile_pairs(
     size_bytes: int,
     fewest: int = _FEWEST,
 ) -> tuple[list[Compiled], list[Compiled]]:
-    """Compiles two models several times each, for `measure_latency`: the more, the narrower its interval.
+    """Compiles two models several times each, for `measure_latency`. More compilations give a narrower interval.
 
     Args:
         candidate: Compiles the model to be timed.
         baseline: Compiles the model to compare with.
-        max_seconds: As many are compiled, up to sixteen, as this time seems to allow.
-        size_bytes: What one of each takes; the more that is, the fewer are compiled.
-        fewest: So many are compiled in any case, or one of each where memory has no room for them.
+        max_seconds: Seconds for compiling; there are as many compilations as this allows, sixteen at most.
+        size_bytes: Memory of one compilation of each model; larger models are compiled fewer times.
+        fewest: Least number of compilations; one of each if the memory does not suffice.
 
     Raises:
-        DeviceError: (The function raised) a device refuses a model.
+        DeviceError: A device refuses a model.
     """
     candidates, baselines = compilations_within(
         [candidate, baseline], max_seconds=max_seconds, size_bytes=size_bytes, fewest=fewest
@@ -57,16 +57,17 @@ def compilations_within(
 ) -> list[list[Compiled]]:
     """Compiles several models several times each, as `compile_pairs` does two.
 
-    They take turns: what is compiled first finds other memory free, which would make all compilations of one of the
-    models a little slower.
+    The models take turns. The first compilation finds other memory free than the next ones, which would make all
+    compilations of one model a little slower.
 
     Args:
-        models: Each compiles one.
-        max_seconds: As in `compile_pairs`, as are the others.
-        size_bytes: Of one compilation of each model.
-        fewest: Of each model.
+        models: One function for each model, which compiles it.
+        max_seconds: As in `compile_pairs`.
+        size_bytes: Memory of one compilation of each model.
+        fewest: Least number of compilations of each model.
     """
-    # The very first of all lies better or worse than every later one: it takes the gaps that earlier models left.
+    # The very first compilation lies better or worse in memory than all later ones: it takes the gaps of earlier
+    # models.
     started = time.perf_counter()
     before = psutil.virtual_memory().available
     spare = [compile_model() for compile_model in models]
@@ -82,10 +83,10 @@ def compilations_within(
 
 
 def in_turns(*rows: Sequence[Callable[[], T]]) -> list[list[T]]:
-    """What rows of functions return, called one of each row at a time: in any order, then in the reverse, and so on.
+    """Results of rows of functions. One of each row is called at a time, in a random order and then in its reverse.
 
-    The order is drawn anew each time. A fixed one, such as forwards, backwards, is a pattern that memory can have too:
-    the allocator of one machine made what came first and fourth of every four faster by 0.15%.
+    The order is drawn anew each time. A fixed order, such as forwards and backwards, is a pattern that memory can have
+    too: on one machine, the allocator made the first and the fourth of every four compilations faster by 0.15%.
     """
     rng = np.random.default_rng()
     made: list[list[T]] = [[] for _ in rows]
@@ -98,11 +99,11 @@ def in_turns(*rows: Sequence[Callable[[], T]]) -> list[list[T]]:
 
 
 def compilation_spread(latencies: Iterable[Latency], *, fewest: int = 0) -> float:
-    """How much the logarithm of the ratio differs between pairs of compilations of one model.
+    """Standard deviation of the logarithm of the ratio between pairs of compilations of one model.
 
     Args:
-        latencies: A model beside itself, each compiled anew.
-        fewest: Where they are fewer than that, each that is missing counts as what is usual.
+        latencies: Latencies of a model beside itself, each of new compilations.
+        fewest: If there are fewer latencies, the usual value stands for each missing one.
 
     Returns:
         The standard deviation; the mean is known to be 0.

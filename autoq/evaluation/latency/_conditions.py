@@ -1,4 +1,4 @@
-"""What a machine did while something was timed on it."""
+"""The conditions of a machine during a measurement."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-# Place of the time that a hypervisor gave to others, in the first line of /proc/stat (proc(5)).
+# Place of the steal time (time that a hypervisor gave to other machines) in the first line of /proc/stat (proc(5)).
 _STEAL = 7
 _COUNTED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Of a machine, over the time of a measurement; None where it does not tell.
+    """Conditions of a machine during a measurement; None where the machine does not tell.
 
     Attributes:
-        load_average: Processes that wanted a core, over the last minute.
-        steal: Share of the cores' time that a hypervisor gave to others.
-        mhz: Clock of the cores at the end, their mean.
+        load_average: Mean number of processes that wanted a core, over the last minute.
+        steal: Share of the cores' time that a hypervisor gave to other machines.
+        mhz: Mean clock rate of the cores at the end.
     """
 
     load_average: float | None = None
@@ -30,10 +30,10 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class ObservationStart:
-    """The moment from which on a machine is observed.
+    """The moment at which the observation of a machine starts.
 
     Attributes:
-        ticks: What the cores had done by then; empty where the machine does not tell.
+        ticks: Ticks that the cores had counted by then; empty where the machine does not tell.
     """
 
     ticks: tuple[int, ...]
@@ -44,7 +44,7 @@ class ObservationStart:
         return cls(_ticks())
 
     def conditions(self) -> Conditions:
-        """What the machine did since then."""
+        """Conditions since that moment."""
         done = [after - before for before, after in zip(self.ticks, _ticks(), strict=False)]
         steal = done[_STEAL] / sum(done) if len(done) > _STEAL and sum(done) > 0 else None
         clocks = [float(text) for text in re.findall(r"cpu MHz\s*: ([\d.]+)", _read("/proc/cpuinfo"))]

@@ -1,9 +1,9 @@
-"""Latency of a candidate beside one pinned baseline, on a machine that does other things too.
+"""Latency of a candidate beside one compiled baseline, on a machine that also runs other programs.
 
-Candidate and baseline run in alternating bursts, so that what disturbs the one disturbs the other. The first inference
-of a burst warms the caches that the other model left cold, and is dropped. A pair of bursts gives one ratio of
-medians; pairs, not inferences, are resampled, because inferences of one burst are not independent. What is compiled for
-throughput is kept as busy as it wants to be, and its ratio is that of the time per inference.
+Candidate and baseline run in alternating bursts, so that a disturbance affects both. The first inference of a burst
+warms the caches that the other model left cold, and is dropped. A pair of bursts gives one ratio of medians. Pairs are
+resampled, not inferences, because the inferences of one burst are not independent. A model that is compiled for
+throughput runs as many inferences at a time as it wants; its ratio is that of the time per inference.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from autoq.evaluation.latency._latency_record import Latency
 from autoq.evaluation.latency._timed import Timed, quiet_collector
 from autoq.evaluation.statistics import normal_quantile, trimmed_mean
 
-# Fewer pairs of bursts do not say how much they differ.
+# With fewer pairs of bursts, their spread is not known.
 MIN_PAIRS = 8
 _MIN_ROUNDS = 4
 _RESAMPLES = 2000
@@ -44,21 +44,21 @@ def measure_latency(
 ) -> Latency:
     """Times a candidate beside a baseline until the ratio is known well enough or the time is up.
 
-    A model that is compiled again is a few percent faster or slower, by where its memory happens to lie. So what holds
-    for the model, and not for one compilation of it, takes several compilations of both, or the spread among them that
-    was measured before.
+    A model that is compiled again is a few percent faster or slower, depending on where its memory happens to lie. An
+    interval that holds for the model, and not only for one compilation, needs several compilations of both models, or
+    their spread from an earlier measurement.
 
     Args:
         candidates: Compilations of the model to be timed.
-        baselines: As many of the model to compare with.
-        sample: Input of both.
-        max_seconds: Cap on the measurement, warm-up not counted; eight pairs of bursts, and four for each of several
-            compilations, are always run.
-        target_half_width: Stop once the interval of the ratio, `compilation_sd` left out, is this narrow, relative to
-            the ratio, and as many bursts again have been run.
+        baselines: As many compilations of the model to compare with.
+        sample: Input of both models.
+        max_seconds: Cap on the measurement without the warm-up. Eight pairs of bursts are always run, and four for each
+            of several compilations.
+        target_half_width: The measurement stops when the half width of the interval, relative to the ratio and without
+            `compilation_sd`, is this small, and as many bursts again have been run.
         confidence: Nominal coverage of the interval.
-        compilation_sd: Where there is one compilation of each, by how much the logarithm of the ratio differs from one
-            pair of compilations to the next; 0 gives the interval of these two.
+        compilation_sd: Standard deviation of the logarithm of the ratio between pairs of compilations, used if there is
+            one compilation of each model; 0 gives the interval of these two compilations.
         seed: Of the bootstrap.
 
     Raises:
@@ -88,16 +88,16 @@ def measure_latencies(
     compilation_sd: float = 0.0,
     seed: int = 0,
 ) -> list[Latency]:
-    """Times several candidates in turn beside one baseline, so that they can be compared with each other too.
+    """Times several candidates in turn beside one baseline, so that they are comparable with each other too.
 
     Args:
-        candidates: Compilations of each model to be timed, as many of each as of the baseline.
+        candidates: Compilations of each candidate, as many as of the baseline.
         baselines: Compilations of the model to compare with.
-        sample: As in `measure_latency`, as are all others.
-        max_seconds: For all of them together.
-        target_half_width: Of each.
-        confidence: Of each.
-        compilation_sd: Of each.
+        sample: As in `measure_latency`, as are all other arguments.
+        max_seconds: Seconds for all candidates together.
+        target_half_width: For each candidate.
+        confidence: For each candidate.
+        compilation_sd: For each candidate.
         seed: Of the bootstrap.
 
     Raises:
@@ -123,17 +123,17 @@ def measure_latencies(
                     continue
                 if done + 1 == last or time.perf_counter() > deadline:
                     break
-                # More bursts do not narrow what compilations differ by.
+                # More bursts do not reduce the spread of compilations.
                 if (
                     not last
                     and (done + 1 - rounds) % 4 == 0
                     and all(_narrow(_ratio(row, made[0], rng, confidence, 0.0), target_half_width) for row in made[1:])
                 ):
-                    # An interval that is looked at until it is narrow is narrow by chance too: as many bursts again,
-                    # whatever they say.
+                    # An interval that is checked until it is narrow may be narrow by chance. So as many bursts again
+                    # are run, whatever they give.
                     last = 2 * (done + 1)
     except RuntimeError as error:
-        msg = f"inference fails while it is timed: {reason(error)}"
+        msg = f"inference fails while the model is timed: {reason(error)}"
         raise DeviceError(msg) from error
     conditions = observed.conditions()
     return [
@@ -142,10 +142,10 @@ def measure_latencies(
 
 
 def widened(latency: Latency, compilation_sd: float) -> Latency:
-    """The latency of one compilation as one of its model: the interval holds for other compilations too.
+    """The latency with a wider interval, which holds for other compilations of the model too.
 
     Args:
-        latency: Measured with one compilation of each model, and no `compilation_sd`.
+        latency: Latency of one compilation of each model, measured without `compilation_sd`.
         compilation_sd: As in `measure_latency`.
     """
     logs, confidence = np.array(latency.log_ratios), latency.ratio.confidence
@@ -154,13 +154,13 @@ def widened(latency: Latency, compilation_sd: float) -> Latency:
 
 
 def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable[[int], object]) -> NDArray[np.float64]:
-    """Times one compilation in bursts, something else run after each of them.
+    """Times one compilation in bursts, and calls a function after each burst.
 
     Args:
         compiled: The compilation.
         sample: Its input.
-        bursts: How many.
-        between: Called after each burst with the inferences that it counted.
+        bursts: Number of bursts.
+        between: Called after each burst with the number of inferences that it counted.
 
     Returns:
         Milliseconds of each inference, [n].
@@ -176,11 +176,11 @@ def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable
 def ratio_of_pairs(
     log_ratios: NDArray[np.float64], rng: np.random.Generator, *, confidence: float = 0.95, compilation_sd: float = 0.0
 ) -> Estimate:
-    """The ratio that pairs of bursts of one compilation say: their median, with its bootstrap interval.
+    """The ratio from pairs of bursts of one compilation: their median, with its bootstrap interval.
 
     Args:
         log_ratios: Logarithm of the ratio of each pair, [pairs].
-        rng: Of the bootstrap.
+        rng: Generator of the bootstrap.
         confidence: Nominal coverage of the interval.
         compilation_sd: As in `measure_latency`.
     """
@@ -194,7 +194,7 @@ def ratio_of_pairs(
 
 
 def _latency(own: Sequence[Timed], other: Sequence[Timed], ratio: Estimate, conditions: Conditions) -> Latency:
-    """What the bursts of a candidate's compilations and the baseline's come to."""
+    """The latency from all bursts of the candidate's and the baseline's compilations."""
     times, baseline = (1e3 * np.concatenate([t for timed in row for t in timed.latencies]) for row in (own, other))
     p25, p50, p90 = (float(value) for value in np.percentile(times, [25, 50, 90]))
     return Latency(
@@ -229,7 +229,7 @@ def _ratio(
     logs = _log_ratios(own, other)
     if len(logs) == 1:
         return ratio_of_pairs(logs[0], rng, confidence=confidence, compilation_sd=compilation_sd)
-    # What bursts of one compilation differ by is in what the compilations differ by.
+    # The spread of compilations includes that of the bursts of one compilation.
     value, low, high = trimmed_mean(np.array([np.median(values) for values in logs]), confidence)
     return Estimate(float(np.exp(value)), float(np.exp(low)), float(np.exp(high)), confidence)
 

@@ -1,4 +1,4 @@
-"""What is known of the latency of one candidate."""
+"""The latency of one candidate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoq.evaluation.latency._conditions import Conditions
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Time of one inference beside the pinned float baseline's, measured in alternating bursts.
+    """Time of one inference beside that of the float baseline, measured in alternating bursts.
 
     Attributes:
         ratio: Candidate over baseline, with its interval; below 1 is faster.
@@ -19,11 +19,11 @@ class Latency:
         p50_ms: Median of the candidate.
         p90_ms: 90th percentile of the candidate.
         baseline_p50_ms: Median of the baseline in the same bursts.
-        bursts: Pairs of bursts that the interval rests on.
-        per_second: Inferences a second of the candidate, as many at a time as it was compiled for.
-        conditions: What the machine did meanwhile.
-        disturbed: Whether the timer failed its check against itself, so that the interval may be too narrow.
-        log_ratios: Logarithm of the ratio of each pair of bursts; not kept in what is stored of a trial.
+        bursts: Number of pairs of bursts behind the interval.
+        per_second: Inferences of the candidate by second, with as many at a time as it was compiled for.
+        conditions: Conditions of the machine meanwhile.
+        disturbed: Whether the timer failed its check; the interval may then be too narrow.
+        log_ratios: Logarithm of the ratio of each pair of bursts; the record of a trial does not store them.
     """
 
     ratio: Estimate
@@ -43,5 +43,5 @@ class Latency:
     def speedup(self) -> Estimate:
         """Baseline over candidate: how many times faster."""
         ratio = self.ratio
-        # An interval that is not known, or holds models that take no time, has no upper end here.
+        # If the interval is unknown or holds a ratio of 0, the speed-up has no upper end.
         return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low if ratio.low > 0 else math.inf, ratio.confidence)

@@ -18,7 +18,8 @@ from autoq.evaluation.device import Compiled
 
 Seconds = NDArray[np.float64]
 
-# A burst is long enough for the clock and, beyond five inferences, no longer; fewer where one takes long itself.
+# A burst is long enough for the clock. It has more than five inferences only if the clock needs them, and fewer if one
+# takes long.
 _BURST = 5
 _SHORTEST_BURST_S = 0.003
 _LONGEST_BURST_S = 0.25
@@ -31,9 +32,9 @@ class Timed:
     """One compilation and its bursts.
 
     Attributes:
-        requests: Run it: one, or as many at a time as a model that is compiled for throughput wants.
-        size: Inferences of a burst that are counted.
-        bursts: Seconds that each inference of a burst took the device; of several requests their common mean.
+        requests: Requests that run it: one, or as many as a model wants that is compiled for throughput.
+        size: Number of inferences of a burst that count.
+        bursts: Seconds of each inference of a burst; with several requests, their common mean.
         latencies: Seconds from the start to the end of each inference.
     """
 
@@ -46,7 +47,7 @@ class Timed:
     def warm(cls, compiled: Compiled, sample: Feed) -> Timed:
         """Runs a model until two bursts in a row agree."""
         requests = [compiled.compiled_model.create_infer_request() for _ in range(_requests(compiled))]
-        # Each request runs in every burst: one that is left running is refused by the next burst.
+        # Each request runs in every burst: a request that is still running would be refused in the next burst.
         made = cls(requests, size=len(requests))
         now = made._burst(sample)
         for _ in range(_MAX_WARM_UP):
@@ -60,9 +61,9 @@ class Timed:
         return made
 
     def run(self, sample: Feed) -> None:
-        """Adds a burst, the first inference of each request not counted."""
+        """Runs a burst and adds it. The first inference of each request does not count."""
         for request in self.requests:
-            # What a state collects would make one burst slower than the one before.
+            # A state that grows would make each burst slower than the one before.
             request.reset_state()
         if len(self.requests) == 1:
             burst = _one_by_one(self.requests[0], sample, self.size)
@@ -90,7 +91,7 @@ def quiet_collector() -> Iterator[None]:
 
 
 def _requests(compiled: Compiled) -> int:
-    """How many inferences at a time a compilation is made for."""
+    """Number of inferences at a time that a compilation is made for."""
     if compiled.properties.get("PERFORMANCE_HINT", "LATENCY") == "LATENCY":
         return 1
     return int(compiled.properties.get("OPTIMAL_NUMBER_OF_INFER_REQUESTS", 1))
@@ -128,7 +129,7 @@ def _all_at_once(requests: Sequence[ov.InferRequest], sample: Feed, size: int) -
 
 
 def burst_seconds(seconds: float) -> float:
-    """What a burst takes of a model that takes so long by inference, the first one included."""
+    """Seconds of a burst of inferences that take so long each, with the first one."""
     return (1 + _burst_size(seconds)) * seconds if seconds > 0 else 0.0
 
 

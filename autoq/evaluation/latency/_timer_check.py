@@ -1,7 +1,7 @@
-"""What may be said of a speed: no more than the timer's own check bears out.
+"""Statements about a speed, which go no further than the timer's own check allows.
 
-The check is a model timed beside itself, whose true ratio is 1: its interval says by how much the timer errs on this
-machine, at this time.
+The check times a model beside itself. The true ratio is 1, so its interval shows the timer's error on this machine at
+this time.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from autoq.core import Estimate
 from autoq.evaluation.latency._latency_record import Latency
 
-# Of a quiet machine, the timer errs by a few percent, and by some ten with the smallest models.
+# On a quiet machine, the timer errs by a few percent, and by about ten percent with the smallest models.
 _BUSY = 0.15
 
 
 def timer_error(check: Estimate) -> float:
-    """By how much, as a share, a model may seem faster or slower than it is.
+    """The timer's error: the share by which a model may seem faster or slower than it is.
 
     Args:
         check: Latency ratio of a model to itself.
@@ -23,7 +23,7 @@ def timer_error(check: Estimate) -> float:
 
 
 def busy_note(check: Estimate) -> str | None:
-    """What there is to say where the timer errs by much; None where it does not.
+    """A warning if the timer's error is large; otherwise None.
 
     Args:
         check: Latency ratio of a model to itself.
@@ -37,12 +37,12 @@ def busy_note(check: Estimate) -> str | None:
 def shown_faster(latency: Latency, check: Estimate | None = None) -> bool | None:
     """Whether a model is shown to be faster than its baseline; False where it is shown to be slower, else None.
 
-    Its interval has to lie beyond 1, and beyond the ratio that the check is off by, and the timer must not have failed
-    while it was timed.
+    Three conditions must hold: its interval lies beyond 1, it lies beyond the error of the check, and the timer did not
+    fail its check meanwhile.
 
     Args:
-        latency: Of the model.
-        check: Latency ratio of a model to itself; None where there was no check.
+        latency: Latency of the model.
+        check: Latency ratio of a model to itself; None without a check.
     """
     off = 1.0 if check is None else max(check.low, 1 / check.high, 1.0)
     if latency.disturbed:
@@ -53,11 +53,11 @@ def shown_faster(latency: Latency, check: Estimate | None = None) -> bool | None
 
 
 def speed_text(latency: Latency, check: Estimate | None = None) -> str:
-    """A speed in words: "1.95 [1.93, 1.97] times as fast as the float model", where that is shown.
+    """A speed in words: "1.95 [1.93, 1.97] times as fast as the float model", if the difference is shown.
 
     Args:
-        latency: As in `shown_faster`, as is the other.
-        check: Likewise.
+        latency: As in `shown_faster`.
+        check: As in `shown_faster`.
     """
     speed = latency.speedup.shown(least=2)
     if shown_faster(latency, check) is None:

@@ -1,4 +1,4 @@
-"""Intervals and means: pure numbers."""
+"""Intervals and means of plain numbers."""
 
 from autoq.evaluation.statistics._quantiles import normal_quantile, t_quantile, wilson_interval
 from autoq.evaluation.statistics._tango import tango_interval

@@ -24,8 +24,8 @@ def wilson_interval(count: int, n: int, confidence: float) -> tuple[float, float
     """Score interval of a share (Wilson 1927; Newcombe 1998, method 3).
 
     Args:
-        count: How many of them, 0 to n.
-        n: Of how many, 1 or more.
+        count: Number of hits, 0 to n.
+        n: Number of all, 1 or more.
         confidence: Nominal coverage.
 
     Returns:

@@ -8,16 +8,16 @@
 | d    | difference of the proportions                                       |
 | q    | likeliest share of pairs won under d (Tango 1998, equation 8)       |
 
-The ends are those d that the score test would just not reject; at d = 0 that is McNemar's test. With few changes it
-covers what the intervals of Wald and of Agresti and Min do not: it has a width where nothing changed, and leans to the
-side where more did.
+The ends are the values of d that the score test would just not reject; at d = 0 that is McNemar's test. With few
+changes, this interval covers better than those of Wald and of Agresti and Min: it has a width if nothing changed, and
+leans to the side with more changes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-# The statistic has no value at the observed difference itself where nothing, or everything, changed.
+# If nothing changed, or everything did, the statistic has no value at the observed difference itself.
 _BESIDE = 1e-9
 
 
@@ -25,9 +25,9 @@ def tango_interval(lost: float, won: float, n: int, z: float) -> tuple[float, fl
     """Score interval of `(lost - won) / n` (Tango, "Equivalence test and confidence interval...", 1998).
 
     Args:
-        lost: Pairs lost, or what stands for their number.
-        won: Pairs won.
-        n: All pairs, at least `lost + won`.
+        lost: Number of pairs lost; it need not be whole.
+        won: Number of pairs won.
+        n: Number of all pairs, at least `lost + won`.
         z: Quantile of the level: 1.96 for 95%.
 
     Returns:

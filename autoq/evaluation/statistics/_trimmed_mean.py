@@ -1,4 +1,4 @@
-"""A mean that a few disturbed values do not move, with its interval."""
+"""A mean that few disturbed values cannot move, with its interval."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _TRIMMED = 0.2
 def trimmed_mean(values: NDArray[np.float64], confidence: float) -> tuple[float, float, float]:
     """Mean without the largest and the smallest fifth, and the ends of its interval.
 
-    The interval is that of Tukey and McLaughlin (1963; Yuen 1974): the spread is that of the values with each end drawn
-    in to the last one that counts, the degrees of freedom are those of the values that count. Below five values it is
-    Student's.
+    The interval is that of Tukey and McLaughlin (1963; Yuen 1974). For the spread, each trimmed value is replaced by
+    the nearest value that counts; the degrees of freedom are those of the values that count. Below five values, the
+    interval is Student's.
 
     Args:
         values: [n], two or more.

@@ -150,7 +150,7 @@ def test_it_says_what_an_evaluator_says(evaluator, candidate):
         (["int8 compile SIGSEGV"], "was killed by SIGSEGV while compiling the candidate"),
         (["int8 compile exit"], "ended with exit status 3 while compiling the candidate"),
         (["int8 compile hang in native code"], f"gave no answer for {TRIAL_S} s while compiling the candidate"),
-        (["int8 infer raise"], "inference fails while it is timed: the double does not like this model"),
+        (["int8 infer raise"], "inference fails while the model is timed: the double does not like this model"),
         (["int8 infer abort"], "was killed by SIGABRT while timing the candidate"),
         (["int8 compile ok", "int8 infer SIGKILL"], r"was killed by SIGKILL \(out of memory\?\) while scoring the"),
     ],
@@ -225,7 +225,7 @@ def test_what_cannot_be_loaded_is_said_and_the_metric_fails_as_it_does_here():
         def __reduce__(self):
             return int, ("no number",)
 
-    with pytest.raises(ConfigError, match=r"cannot load what it is sent: ValueError: .*'no number'.*isolate=False"):
+    with pytest.raises(ConfigError, match=r"cannot load an argument: ValueError: .*'no number'.*isolate=False"):
         IsolatedEvaluator(model, **arguments(model, validation=[Unloadable()]))
 
     def broken(outputs, target):

@@ -282,7 +282,7 @@ def test_inference_that_fails(machine):
     m = machine()
     broken = m.model(0.001)
     broken.compiled_model.create_infer_request = Broken
-    with pytest.raises(DeviceError, match="inference fails while it is timed: out of luck"):
+    with pytest.raises(DeviceError, match="inference fails while the model is timed: out of luck"):
         measure_latency([broken], [m.model(0.001)], {})
 
 
