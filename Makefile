@@ -2,8 +2,9 @@
 # make tiny    a smoke test of every layer, in half a minute
 # make test    the default tests
 # make check   lint, types, import contracts
+# make mutants NAME=core    how many changes of a part's code its tests notice (tests/mutants.py has the parts)
 # make bench NAME=calibration    one benchmark beside its peer (QUICK=1: a smoke test of itself)
-.PHONY: demo tiny test test-all check bench clean
+.PHONY: demo tiny test test-all check mutants bench clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -50,6 +51,9 @@ check: $(STAMP)-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+mutants: $(STAMP)-dev
+	@$(BIN)/python tests/mutants.py $(NAME)
 
 bench: $(STAMP)-peers
 	@$(BIN)/python experiments/benchmarks/$(NAME).py $(if $(QUICK),--quick)

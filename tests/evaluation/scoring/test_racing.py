@@ -1,5 +1,7 @@
 """A race decides early what can be decided, and hardly ever wrongly."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,7 +10,7 @@ from autoq.core import Estimate
 from autoq.evaluation.candidate import Contest, Evaluation
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Conditions, Latency
-from autoq.evaluation.scoring import Accuracy, Outcome, Race, racing_order
+from autoq.evaluation.scoring import Accuracy, Outcome, Race, finite_population_factor, racing_order
 
 BUDGET = 0.01
 
@@ -185,3 +187,46 @@ def test_what_is_behind_is_scored_until_its_drop_is_known_to_a_tenth_of_the_budg
     race = Contest(BUDGET, [rival]).race(lambda items: 0.5 - losses[items], np.full(4096, 0.5), np.arange(4096))
     Contest(BUDGET, [rival]).compete(race, lambda _: latency_of(0.5))
     assert len(race.scores) == scored
+
+
+@pytest.mark.parametrize(
+    ("total", "stops"),
+    [
+        (512, [32, 64, 96, 128, 192, 256, 384, 512]),
+        (3200, [200, 400, 600, 800, 1200, 1600, 2400, 3200]),
+        (100, [32, 37, 50, 75, 100]),
+        (20, [20]),
+    ],
+)
+def test_where_it_stops_to_look(total, stops):
+    """After 1, 2, 3, 4, 6 and 8 sixteenths; after 12 there is only asked whether to go on."""
+    scored = []
+    race = Race(lambda items: scored.append(len(items)) or np.ones(len(items)), np.ones(total), np.arange(total), None)
+    assert race.run() is Outcome.FINISHED
+    assert np.cumsum(scored).tolist() == stops
+
+
+@pytest.mark.parametrize("known", [31, 32])
+def test_a_rival_is_known_on_some_items_that_were_scored(known):
+    reference = np.random.default_rng(0).normal(0.5, 0.1, 512)
+    rival = np.full(512, np.nan)
+    rival[:known] = reference[:known]
+    race = Race(lambda items: reference[items] - 0.4, reference, np.arange(512), None)
+    assert race.run(rival=rival, share=0.5) is (Outcome.DOMINATED if known == 32 else None)
+
+
+@pytest.mark.parametrize("total", [2, 3, 5, 8, 9, 17, 100])
+def test_beginnings_of_the_order_are_spread_over_the_ranks(total):
+    """The ranks are taken as van der Corput takes numbers: by their bits, read backwards, from wherever it begins."""
+    ranks = racing_order(np.arange(total)[::-1].astype(float))
+    bits = len(f"{total - 1:b}")
+    spread = sorted(range(total), key=lambda place: f"{place:0{bits}b}"[::-1])
+    assert ((ranks[0] - ranks) % total).tolist() == spread
+    assert len({int(racing_order(np.arange(100.0), seed)[0]) for seed in range(20)}) > 10
+
+
+@pytest.mark.parametrize(("scored", "total"), [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5), (1, 2)])
+def test_the_mean_of_some_of_few_items_varies_by_so_much_less(scored, total):
+    values = np.arange(total) ** 2.0
+    means = [np.mean(drawn) for drawn in itertools.combinations(values, scored)]
+    assert np.std(means) == pytest.approx(values.std() / np.sqrt(scored) * finite_population_factor(scored, total))
