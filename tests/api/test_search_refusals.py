@@ -67,7 +67,7 @@ def test_what_fails_only_when_it_is_scored_is_found_too(monkeypatch):
 
     def failing(self, model, *rest):
         if any(op.get_friendly_name().startswith("conv_2/fq_weights") for op in model.get_ops()):
-            msg = "inference fails on validation samples from 0: no kernel"
+            msg = "inference fails on validation samples from number 0: no kernel"
             raise DeviceError(msg)
         return evaluate(self, model, *rest)
 

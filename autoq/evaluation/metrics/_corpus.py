@@ -1,4 +1,4 @@
-"""Metrics of a whole data set, such as F1, perplexity or a rank correlation, which are no mean over samples.
+"""Metrics of a whole data set, such as F1, perplexity or a rank correlation. They are no mean over samples.
 
 | name  | meaning                                                                  | shape  |
 |-------|--------------------------------------------------------------------------|--------|
@@ -8,13 +8,13 @@
 | t_k   | the metric of all but those of block k                                    | [K]    |
 | s_k   | scores: t + (K - 1) (mean(t_k) - t_k)                                     | [K]    |
 
-The scores' mean is t, and their t interval is that of the delete-a-block jackknife (Shao and Wu, "A general theory for
-jackknife variance estimation", 1989), so that everything that takes scores per sample takes these, paired differences
-of two models above all. Where the metric is a mean and K is n, they are the samples' own scores.
+The mean of the scores is t, and their t interval is that of the delete-a-block jackknife (Shao and Wu, "A general
+theory for jackknife variance estimation", 1989). So they can take the place of scores per sample, above all in paired
+differences of two models. If the metric is a mean and K is n, they are the scores of the samples.
 
-A bootstrap would ask for a thousand evaluations of the metric or more, this for K + 1, of any metric, however it is
-computed; `make bench NAME=coverage` holds the intervals to their level. Where they are too short, a metric that rests
-on few events in few samples, a percentile bootstrap is so too.
+A bootstrap needs a thousand evaluations of the metric or more, the jackknife K + 1, for any metric. `make bench
+NAME=coverage` holds the intervals to their level. They are too short for a metric that depends on few events in few
+samples, but so are those of a percentile bootstrap.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from autoq.evaluation.metrics._output_kind import OutputKind
 _BLOCKS = 40
 _SEED = 0
 
-# Outputs of one inference, or what is kept of them, and the target.
+# Outputs of one inference, or the part of them that is kept, and the target.
 Kept = tuple[InferenceOutputs, Any]
 
 
@@ -42,7 +42,7 @@ def as_rows(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the use
     """Outputs as they are, and the target with a first axis of as many samples.
 
     Raises:
-        ValueError: The target is not of as many samples.
+        ValueError: The target has another number of samples.
     """
     outputs = [as_sample(outputs[0], target), *outputs[1:]]
     count = len(outputs[0])
@@ -50,7 +50,7 @@ def as_rows(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the use
     if array.ndim == 0 or (count == 1 and len(array) != 1):
         array = array[None]
     if len(array) != count:
-        msg = f"the target has the shape {np.shape(target)}, but the first output is of {count} samples."
+        msg = f"the target has the shape {np.shape(target)}, but the first output has {count} samples."
         raise ValueError(msg)
     return outputs, array
 
@@ -62,18 +62,18 @@ def as_they_are(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the
 
 @dataclass(frozen=True, slots=True)
 class CorpusMetric:
-    """A metric of all samples together: one number that is not the mean of what single samples score.
+    """A metric of all samples together: one number that is not the mean of scores of single samples.
 
-    It is computed anew without each of up to forty blocks of the samples, which is what its interval rests on.
+    For its interval, it is computed again without each of up to forty blocks of the samples.
 
     Attributes:
-        name: For people and for the identity of a search.
+        name: Name for people, and for the identity of a search.
         compute: `(outputs, targets) -> float`, higher is better. Outputs is a list with one array per output of the
             model, and targets an array, each joined over samples, [n, ...]; the order of the samples is arbitrary.
         joined: False gives `compute` two lists instead, of the outputs and of the target of each inference, whose
             shapes may differ.
-        keep: `(outputs, target)` of one inference -> what `compute` is given of it, where that is less than all.
-        kinds: The metric for first outputs of a kind, where that makes a difference.
+        keep: Takes `(outputs, target)` of one inference, and gives the part that `compute` needs; None keeps all.
+        kinds: The metric for each kind of the first output, if the kind makes a difference.
     """
 
     name: str
@@ -83,15 +83,15 @@ class CorpusMetric:
     kinds: Callable[[OutputKind], CorpusMetric] | None = None
 
     def kept(self, outputs: InferenceOutputs, target: Any, number: int) -> Kept:  # whatever the user's data hold
-        """What is kept of an inference.
+        """The part of an inference that is kept.
 
         Args:
             outputs: Its output arrays.
             target: Its target.
-            number: Of the inference, for errors.
+            number: Number of the inference, for errors.
 
         Raises:
-            MetricError: They do not fit the metric.
+            MetricError: Outputs and target do not fit the metric.
         """
         try:
             return (self.keep or (as_rows if self.joined else as_they_are))(outputs, target)
@@ -108,7 +108,7 @@ def jackknife_scores(metric: CorpusMetric, kept: Sequence[Kept]) -> Scores:
 
     Args:
         metric: The metric.
-        kept: What was kept of each inference.
+        kept: The kept part of each inference.
 
     Returns:
         One score per block, [K]: 40, or as many as there are inferences.
@@ -118,7 +118,7 @@ def jackknife_scores(metric: CorpusMetric, kept: Sequence[Kept]) -> Scores:
             inferences.
     """
     number = min(_BLOCKS, len(kept))
-    # The blocks depend on nothing but the number of inferences: scores of two models pair block by block.
+    # The blocks depend only on the number of inferences, so that scores of two models pair block by block.
     block = np.random.default_rng(_SEED).permutation(len(kept)) % number
     members = [[kept[i] for i in np.flatnonzero(block == k).tolist()] for k in range(number)]
     parts = [_joined(metric, part) for part in members] if metric.joined else members
@@ -132,13 +132,13 @@ def jackknife_scores(metric: CorpusMetric, kept: Sequence[Kept]) -> Scores:
 
 
 def _joined(metric: CorpusMetric, kept: Sequence[Kept]) -> list[Kept]:
-    """One part that holds all of them."""
+    """All parts joined to one."""
     outputs, targets = zip(*kept, strict=True)
     try:
         return [([np.concatenate(arrays) for arrays in zip(*outputs, strict=True)], np.concatenate(targets))]
     except ValueError as error:
         msg = (
-            f"metric {metric.name!r} takes samples joined, but they differ in shape: {error}; a CorpusMetric with "
+            f"metric {metric.name!r} takes joined samples, but they differ in shape: {error}; a CorpusMetric with "
             "joined=False takes them one by one."
         )
         raise MetricError(msg) from error

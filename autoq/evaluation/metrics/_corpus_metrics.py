@@ -1,4 +1,4 @@
-"""Metrics of a whole data set by name; of each inference no more is kept than they need."""
+"""Metrics of a whole data set by name. Only the numbers that they need are kept of each inference."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from autoq.evaluation.metrics._labels import IGNORED, as_sample, class_numbers, 
 from autoq.evaluation.metrics._metrics import InferenceOutputs, log_probabilities
 from autoq.evaluation.metrics._output_kind import OutputKind
 
-# A correlation of two numbers is 1 or -1, and each block of three is left out in turn.
+# A correlation of two samples is always 1 or -1, and of three samples each is left out in turn.
 _FEWEST = 4
 
 
 def _classes(
     outputs: InferenceOutputs, target: Any, kind: OutputKind = OutputKind.LOGITS
 ) -> Kept:  # class numbers in some form
-    """Predicted and true class of each position that is scored, as `predicted_and_true` tells."""
+    """Predicted and true class of each scored position, as `predicted_and_true` gives them."""
     predicted, labels = predicted_and_true(as_sample(outputs[0], target), target, kind, ignored=IGNORED)
     scored = labels != IGNORED
     return [predicted[scored]], labels[scored]
 
 
 def f1_macro(outputs: InferenceOutputs, targets: NDArray[np.int64]) -> float:
-    """Mean of the F1 of each class that is predicted or true somewhere."""
+    """Mean of the F1 of all classes that are predicted or true somewhere."""
     predicted = outputs[0]
     if not len(targets):
         msg = f"all labels are {IGNORED}, which leaves none to score."
@@ -42,7 +42,7 @@ def f1_macro(outputs: InferenceOutputs, targets: NDArray[np.int64]) -> float:
 
 
 def _numbers(outputs: InferenceOutputs, target: Any) -> Kept:  # numbers in some form
-    """One number per sample, and what it should be."""
+    """One output number per sample, and its target."""
     predicted, true = outputs[0].reshape(-1), np.asarray(target, np.float64).reshape(-1)
     if len(predicted) != len(outputs[0]) or len(predicted) != len(true):
         msg = (
@@ -62,7 +62,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
             msg = f"all {name} are {values[0]:.6g}: a correlation needs numbers that differ."
             raise MetricError(msg)
     if len(one) < _FEWEST - 1:
-        msg = f"a correlation needs at least {_FEWEST} samples: of two it is 1 or -1, whatever they are."
+        msg = f"a correlation needs at least {_FEWEST} samples: with two, it is always 1 or -1."
         raise MetricError(msg)
     return float(np.corrcoef(one, other)[0, 1])
 
@@ -91,7 +91,7 @@ def _log_likelihoods(
         )
         raise MetricError(msg)
     if values.shape[-1] == 1:
-        msg = f"logits of the shape {values.shape} are of one token alone, whose probability is always 1."
+        msg = f"logits of the shape {values.shape} have one token only, whose probability is always 1."
         raise MetricError(msg)
     tokens = class_numbers(labels, values.shape[:-1], values.shape[-1], ignored=IGNORED)
     scored = tokens != IGNORED
@@ -108,7 +108,7 @@ def negative_perplexity(outputs: InferenceOutputs, counts: NDArray[np.int64]) ->
 
 
 def _of_kinds(name: str, compute: Callable[..., float], keep: Callable[..., Kept]) -> CorpusMetric:
-    """A metric that keeps other numbers of outputs of another kind."""
+    """A metric that keeps different numbers for outputs of each kind."""
     return CorpusMetric(
         name, compute, keep=keep, kinds=lambda kind: CorpusMetric(name, compute, keep=partial(keep, kind=kind))
     )

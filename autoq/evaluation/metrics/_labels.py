@@ -1,4 +1,4 @@
-"""Class numbers beside outputs: read where their meaning is clear, else refused in a sentence."""
+"""Class numbers beside outputs: they are read if their meaning is clear, and otherwise refused in a sentence."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from autoq.core import MetricError
 from autoq.evaluation.metrics._output_kind import OutputKind
 
-# A position with this label is not scored, by the metrics that say so: padding, a prompt.
+# Some metrics do not score positions with this label: padding, or a prompt.
 IGNORED = -100
-# Whole numbers this wide are class numbers, that a model puts out itself; narrower ones are quantized logits.
+# Integers of this width are class numbers that a model gives itself; narrower ones are quantized logits.
 _WIDE = 4
 _ANY = np.iinfo(np.int64).max
 
 
 def as_sample(output: NDArray[Any], target: Any) -> NDArray[Any]:  # whatever the user's data hold
-    """An output with a first axis of samples: one of a single target may lack it."""
+    """An output with a first axis of samples, which the output of a single target may lack."""
     if output.ndim == 0 or (output.ndim == 1 and len(output) > 1 and np.size(target) == 1):
         return output[None]
     return output
@@ -58,12 +58,12 @@ def class_numbers(
 
     Args:
         targets: Class numbers, as integers or floats; or rows of zeros with one 1, of as many numbers as classes.
-        shape: Of the labels.
-        classes: How many there are; one number says yes or no, 1 or 0.
-        ignored: A label beside the class numbers.
+        shape: Shape of the labels.
+        classes: Number of classes; one output number means yes or no, 1 or 0.
+        ignored: A label that is allowed beside the class numbers.
 
     Raises:
-        MetricError: They are no class numbers, or not of these classes.
+        MetricError: The targets are no class numbers, or not of these classes.
     """
     labels = np.asarray(targets)
     if labels.dtype.kind not in "biuf":
@@ -87,20 +87,20 @@ def class_numbers(
 def predicted_and_true(
     outputs: NDArray[Any], targets: Any, kind: OutputKind, *, ignored: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Predicted and true class of each position: the largest of several, or whether the only number says yes.
+    """Predicted and true class of each position. The prediction is the largest of several numbers, or yes or no of one.
 
     Args:
-        outputs: Of a model; whole numbers, as many as there are labels, are classes that it predicts itself.
+        outputs: Outputs of a model. Integers, as many as there are labels, are classes that the model predicts itself.
         targets: As `class_numbers` takes them.
-        kind: Of the outputs.
-        ignored: Likewise.
+        kind: Kind of the outputs.
+        ignored: As `class_numbers` takes it.
 
     Raises:
         MetricError: The labels do not fit the outputs.
     """
     count = int(np.size(targets))
     if outputs.dtype.kind in "iu" and outputs.dtype.itemsize >= _WIDE and count == outputs.size:
-        # How many classes there are is not known: any number is one.
+        # The number of classes is not known: any number is a class.
         return outputs.astype(np.int64), class_numbers(targets, outputs.shape, _ANY, ignored=ignored)
     values = classes_last(outputs, count)
     labels = class_numbers(targets, values.shape[:-1], values.shape[-1], ignored=ignored)

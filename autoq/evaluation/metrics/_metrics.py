@@ -6,7 +6,7 @@
 | targets | what the user gave beside the inputs                   | [n, ...]       |
 | scores  | one number per sample                                  | [n]            |
 
-A metric that would say the same of any model, or something else than its name says, refuses outputs and targets.
+A metric refuses outputs and targets for which it would be equal for every model, or would not mean what its name says.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ class Metric:
     """A named metric.
 
     Attributes:
-        name: For people and for the identity of a search.
-        function: `(outputs, targets) -> scores [n]`; outputs are the arrays of n inferences of one sample or batch
-            each.
-        joined: The function takes arrays joined over samples; else it is called for one inference at a time.
-        kinds: The metric for first outputs of a kind, where that makes a difference.
+        name: Name for people, and for the identity of a search.
+        function: `(outputs, targets) -> scores [n]`; outputs are the arrays of n inferences, each of one sample or
+            batch.
+        joined: Whether the function takes arrays joined over samples; otherwise it is called for one inference at a
+            time.
+        kinds: The metric for each kind of the first output, if the kind makes a difference.
     """
 
     name: str
@@ -51,17 +52,17 @@ class Metric:
 
 
 def accuracy(outputs: InferenceOutputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
-    """1 where the largest of the first output's classes is the target; where there is one number, where it says so."""
+    """1 where the largest class of the first output is the target, 0 elsewhere. A single number means yes or no."""
     predicted, labels = predicted_and_true(outputs[0], targets, kind)
     return _flat(predicted == labels)
 
 
 def top5(outputs: InferenceOutputs, targets: NDArray[Any]) -> Scores:
-    """1 where the target class is among the five largest of the first output's classes."""
+    """1 where the target is among the five largest classes of the first output, 0 elsewhere."""
     values = classes_last(outputs[0], int(np.size(targets)))
     classes = values.shape[-1]
     if classes <= _TOP:
-        msg = f"of {classes} class{'es' * (classes > 1)} the target is always among the five largest: use 'accuracy'."
+        msg = f"the target is always among the five largest of {classes} class{'es' * (classes > 1)}: use 'accuracy'."
         raise MetricError(msg)
     labels = class_numbers(targets, values.shape[:-1], classes)
     best = np.argpartition(values, -_TOP, axis=-1)[..., -_TOP:]
@@ -69,16 +70,18 @@ def top5(outputs: InferenceOutputs, targets: NDArray[Any]) -> Scores:
 
 
 def binary_accuracy(outputs: InferenceOutputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
-    """1 where the first output says what the target does, 0 or 1: each number by itself, or the larger one of two.
+    """1 where the first output agrees with the target, which is 0 or 1; 0 elsewhere.
 
-    A number says 1 above 0 where it is a logit, above 0.5 where it is a probability.
+    Each output number is a prediction of its own, or the larger one of two is.
+
+    A logit above 0 means 1, and so does a probability above 0.5.
     """
     values, count = outputs[0], int(np.size(targets))
     if count == values.size:
         return _flat((values > kind.threshold) == class_numbers(targets, values.shape, 1))
     values = classes_last(values, count)
     if values.shape[-1] != 2:
-        msg = f"outputs of {values.shape[-1]} classes say more than 0 or 1: use 'accuracy'."
+        msg = f"outputs of {values.shape[-1]} classes do not mean 0 or 1: use 'accuracy'."
         raise MetricError(msg)
     return _flat(values.argmax(axis=-1) == class_numbers(targets, values.shape[:-1], 2))
 
@@ -95,15 +98,15 @@ def log_probabilities(
 ) -> NDArray[np.float64]:
     """Log probability of each label.
 
-    1. Probabilities: the label's share of those of its row, 1e-12 at least.
-    2. One number: that of class 1, or its logit.
-    3. Else the label's share in the softmax of the last axis. A language model's logits are large: no copy of them is
-       made in double precision.
+    1. Probabilities: the label's share of the sum of its row, at least 1e-12.
+    2. One number: the probability of class 1, or its logit.
+    3. Otherwise the label's share in the softmax of the last axis. A language model has many logits: they are not
+       copied in double precision.
 
     Args:
         values: [..., classes].
         labels: [...].
-        kind: Of the values.
+        kind: Kind of the values.
     """
     values = np.asarray(values, np.result_type(values.dtype, np.float32))
     if kind is OutputKind.PROBABILITIES:
@@ -130,10 +133,10 @@ def cosine(outputs: InferenceOutputs, targets: NDArray[Any]) -> Scores:
     a = outputs[0].astype(np.float64).reshape(len(outputs[0]), -1)
     b = _numbers(outputs[0], targets).reshape(a.shape)
     if a.shape[1] == 1:
-        msg = "the cosine of one number is its sign alone: use 'negative_mse', or 'pearson'."
+        msg = "the cosine of one number is only its sign: use 'negative_mse' or 'pearson'."
         raise MetricError(msg)
     if not b.any(axis=1).all():
-        msg = "a target is zero everywhere, so that it has no angle with an output."
+        msg = "a target is zero everywhere and has no angle with an output."
         raise MetricError(msg)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return np.asarray(np.einsum("nd,nd->n", a, b) / np.maximum(norms, np.finfo(np.float64).tiny))
@@ -152,7 +155,7 @@ def _numbers(outputs: NDArray[Any], targets: Any) -> NDArray[np.float64]:  # num
 
 
 def _flat(values: NDArray[Any]) -> Scores:
-    """Mean over all axes but the first."""
+    """Mean over all axes except the first."""
     return np.asarray(np.asarray(values, np.float64).reshape(len(values), -1).mean(axis=1))
 
 
@@ -179,7 +182,7 @@ def apply_metric(metric: Metric, outputs: list[InferenceOutputs], targets: Seque
     """Scores a run of inferences.
 
     Args:
-        metric: What scores them.
+        metric: The metric.
         outputs: Per inference, the output arrays.
         targets: Per inference, the target.
         first: Number of the first inference, for errors.
@@ -188,7 +191,7 @@ def apply_metric(metric: Metric, outputs: list[InferenceOutputs], targets: Seque
         One score per inference: the mean over the batch where an inference holds several samples.
 
     Raises:
-        MetricError: The metric raised, or returned something other than one finite number per sample.
+        MetricError: The metric raised an error, or did not return one finite number per sample.
     """
     if metric.joined:
         outputs = [[as_sample(first, t), *others] for (first, *others), t in zip(outputs, targets, strict=True)]

@@ -1,7 +1,6 @@
-"""Whether a model's outputs are probabilities: decided once, by the float model, on all that it puts out.
+"""The kind of a model's outputs: logits or probabilities. All outputs of the float model decide it, once.
 
-Of single samples, or of an int8 model whose outputs leave [0, 1] by a little, it would be decided now one way, now the
-other.
+Single samples would not decide it reliably, nor would an int8 model, whose outputs may leave [0, 1] by a little.
 """
 
 from __future__ import annotations
@@ -14,30 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TOLERANCE = 1e-6
-# Rows that add up to one this closely are probabilities; a Softmax in f16 is off by so much.
+# Rows whose sum differs from one by at most this are probabilities; a Softmax in f16 may be off by that much.
 _SUM_TOLERANCE = 5e-3
 
 
 class OutputKind(StrEnum):
-    """What the numbers of an output mean."""
+    """The meaning of the numbers of an output."""
 
-    LOGITS = "logits"  # any numbers: the larger, the likelier
-    SHARES = "shares"  # each in [0, 1], a probability of its own, as behind a Sigmoid
-    PROBABILITIES = "probabilities"  # those of a row add up to one, as behind a Softmax
+    LOGITS = "logits"  # any numbers; larger ones are likelier
+    SHARES = "shares"  # each is a probability of its own, as behind a Sigmoid
+    PROBABILITIES = "probabilities"  # a row adds up to one, as behind a Softmax
 
     @property
     def threshold(self) -> float:
-        """Above it, a number by itself says yes."""
+        """The threshold above which a single number means yes."""
         return 0.0 if self is OutputKind.LOGITS else 0.5
 
 
 @dataclass(slots=True)
 class SeenOutputs:
-    """What all values of an output so far have in common.
+    """Properties that all values of an output have so far.
 
     Attributes:
-        in_unit: Each lies in [0, 1]; False before any.
-        axes: Along these, values add up to one: the last, the second of several.
+        in_unit: Whether each value lies in [0, 1]; False before any value.
+        axes: Axes along which values add up to one, among the last and the second.
         any: Whether there were values.
     """
 
@@ -56,20 +55,20 @@ class SeenOutputs:
 
     @property
     def kind(self) -> OutputKind:
-        """What the values are, as far as they have been seen; further ones can only make it less special."""
+        """The kind of the values so far; further values can only make it more general."""
         if not (self.any and self.in_unit):
             return OutputKind.LOGITS
         return OutputKind.PROBABILITIES if self.axes else OutputKind.SHARES
 
     @property
     def possible(self) -> frozenset[OutputKind]:
-        """What they may still turn out to be."""
+        """The kinds that are still possible."""
         kinds = list(OutputKind)
         return frozenset(kinds[: kinds.index(self.kind) + 1]) if self.any else frozenset(kinds)
 
     @property
     def axis(self) -> int:
-        """Along which classes lie: the last, but where values add up along the second alone."""
+        """The axis of classes: the last one, or the second if values add up to one only along that."""
         return 1 if self.axes == {1} and self.kind is OutputKind.PROBABILITIES else -1
 
 

@@ -1,4 +1,4 @@
-"""What a user may bring as a metric, and the metric that it is."""
+"""The metric that a user's argument means."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ AnyMetric = str | Metric | CorpusMetric | StatefulMetric | Callable[..., Any]
 
 
 def resolve_metric(metric: AnyMetric) -> Metric | CorpusMetric:
-    """A metric by name, or what a user brings as one.
+    """The metric of a name, or of an object or function that a user brings.
 
     Args:
         metric: One of
 
-            1. a name: autoq's own, or of a scorer of scikit-learn; where both have it, it means the same;
+            1. a name of autoq's own, or of a scorer of scikit-learn; a name that both have means the same;
             2. an object with `update(preds, target)` and `compute()`, as torchmetrics has them;
             3. a function `(outputs, target) -> score`, called with the list of output arrays and the target of one
                inference;
             4. a `CorpusMetric`, computed from all samples together, or a `Metric`.
 
     Raises:
-        MetricError: The name is unknown, or it is none of these.
+        MetricError: The name is unknown, or the argument is none of these.
     """
     if isinstance(metric, Metric | CorpusMetric):
         return metric

@@ -1,4 +1,4 @@
-"""Scorers of scikit-learn by name, on a model's outputs. Imported only where such a name is asked for."""
+"""Scorers of scikit-learn by name, on a model's outputs. Imported only when such a name is used."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from autoq.evaluation.metrics._labels import class_numbers
 from autoq.evaluation.metrics._metrics import InferenceOutputs
 from autoq.evaluation.metrics._output_kind import OutputKind
 
-# scikit-learn does not say of a scorer whether it is for numbers or for classes; its names do.
+# scikit-learn does not say whether a scorer is for numbers or for classes, but the names tell.
 _OF_NUMBERS = ("r2", "explained_variance")
 _OF_NUMBERS_PARTS = ("_error", "_deviance")
-# Those that compare two ways of grouping, whatever the groups are called.
+# Scorers that compare two clusterings, in which the numbers of clusters are arbitrary.
 _OF_GROUPS = ("rand_score", "mutual_info", "completeness", "homogeneity", "v_measure", "fowlkes")
 _TOP = 2
 
@@ -34,10 +34,10 @@ def sklearn_names() -> list[str]:
 def sklearn_metric(name: str) -> CorpusMetric:
     """A scorer as a metric of the first output.
 
-    Scorers of classes are given the largest logit, its index, or probabilities, whichever they ask for. Several outputs
-    are the logits or the probabilities of as many classes, a single one those of class 1. Where the targets have one
-    column per output, each column is a label of its own; but where the outputs of a sample are probabilities that add
-    up to one, its targets are one-hot.
+    Scorers of classes get the largest logit, its index, or probabilities, as they need. Several outputs are the logits
+    or the probabilities of as many classes, and a single one belongs to class 1. If the targets have one column per
+    output, each column is a label of its own; if the outputs of a sample are probabilities that add up to one, the
+    targets are one-hot.
     """
 
     def of(kind: OutputKind) -> CorpusMetric:
@@ -56,7 +56,7 @@ def _score(name: str, kind: OutputKind, outputs: InferenceOutputs, targets: NDAr
     if true.ndim == 2 and kind is not OutputKind.PROBABILITIES:
         return scorer(_MultiLabel(columns, kind), values, true)
     if name == "top_k_accuracy" and columns <= _TOP:
-        msg = f"of {max(columns, 2)} classes the target is always among the two likeliest: use 'accuracy'."
+        msg = f"the target is always among the two likeliest of {max(columns, 2)} classes: use 'accuracy'."
         raise MetricError(msg)
     if not any(part in name for part in _OF_GROUPS):
         true = class_numbers(true, (len(values),), columns)
@@ -68,14 +68,14 @@ def _first(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the user
 
 
 class _Numbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """Outputs are what is predicted."""
+    """The outputs are the predictions."""
 
     def predict(self, outputs: NDArray[Any]) -> NDArray[Any]:
         return outputs
 
 
 class _Classes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Outputs [n, columns] are logits or probabilities of classes, or of class 1 where there is one column."""
+    """Outputs [n, columns] are logits or probabilities of classes; a single column belongs to class 1."""
 
     def __init__(self, columns: int, kind: OutputKind) -> None:
         self.columns = columns
@@ -93,7 +93,7 @@ class _Classes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             one = special.expit(values[:, 0]) if self.kind is OutputKind.LOGITS else np.clip(values[:, 0], 0, 1)
             return np.stack([1 - one, one], axis=1)
         if self.kind is OutputKind.PROBABILITIES:
-            # Those of an int8 model leave [0, 1] by a little, and miss a sum of one.
+            # Probabilities of an int8 model may leave [0, 1] by a little, and may not add up to one.
             shares = np.maximum(values, 0)
             return np.asarray(shares / shares.sum(axis=1, keepdims=True))
         return np.asarray(special.softmax(values, axis=1))

@@ -16,9 +16,9 @@ from autoq.evaluation.metrics._metrics import InferenceOutputs
 
 @runtime_checkable
 class StatefulMetric(Protocol):
-    """What is told of samples, and then asked for their metric.
+    """An object that is told of samples, and then computes their metric.
 
-    It may have `reset()`, which forgets them, and `higher_is_better`; False turns the sign round.
+    It may have `reset()`, which forgets the samples, and `higher_is_better`: False changes the sign of the metric.
     """
 
     def update(self, preds: Any, target: Any) -> Any:
@@ -29,11 +29,11 @@ class StatefulMetric(Protocol):
 
 
 def stateful_metric(metric: StatefulMetric) -> CorpusMetric:
-    """An object as a metric of the whole corpus; the object itself is left as it is.
+    """An object as a metric of the whole corpus. The object itself is not changed.
 
-    It is given numpy arrays, or tensors where it is a `torch.nn.Module`: those of all inferences of one shape joined.
+    It gets numpy arrays, or tensors if it is a `torch.nn.Module`. Arrays of one shape are joined over inferences.
     """
-    # Its state is forgotten, if it can forget, else it is copied anew for every evaluation.
+    # An object with `reset` is reset for every evaluation; another one is copied.
     own = copy.deepcopy(metric)
     forgets = hasattr(own, "reset")
     lower_is_better = getattr(own, "higher_is_better", None) is False
@@ -60,7 +60,7 @@ def _first(outputs: InferenceOutputs, target: Any) -> Kept:  # whatever the user
 
 
 def _batches(outputs: Sequence[InferenceOutputs], targets: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """First outputs and targets: those of one shape joined, others one inference at a time."""
+    """First outputs and targets: those of one shape joined, the others one inference at a time."""
     alike: dict[Any, list[tuple[Any, Any]]] = defaultdict(list)
     for (array, *_), target in zip(outputs, targets, strict=True):
         if isinstance(target, np.ndarray) and target.shape[:1] == array.shape[:1]:
@@ -73,7 +73,7 @@ def _batches(outputs: Sequence[InferenceOutputs], targets: Sequence[Any]) -> Ite
 
 
 def _is_torch_module(metric: object) -> bool:
-    """Whether it is one; who has such an object has imported torch."""
+    """Whether an object is a module of torch; torch is imported already if there is such an object."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(metric, torch.nn.Module)
 

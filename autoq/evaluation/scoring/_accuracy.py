@@ -1,4 +1,4 @@
-"""Per-sample scores, and what they say about a candidate beside the float model on the same samples."""
+"""Scores per sample, and the accuracy drop of a candidate against the float model on the same samples."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from autoq.evaluation.metrics import (
 )
 from autoq.evaluation.statistics import normal_quantile, t_quantile, tango_interval, wilson_interval
 
-# The t interval needs many changes: below this share of the scores it is too narrow, and has no width without any.
+# The t interval needs many changed scores. If a smaller share has changed, it is too narrow, and without any it has no
+# width.
 _FEW = 0.25
-# Outputs are scored and dropped in runs of so many inferences or bytes, so that memory does not grow with the data.
+# Outputs are scored and dropped after so many inferences or bytes, so that memory does not grow with the data.
 _RUN = 256
 _RUN_BYTES = 64 * 2**20
 
@@ -45,16 +46,16 @@ def score(
     Args:
         compiled: The model.
         validation: Pairs of inputs and targets.
-        metric: What scores them.
-        kind: Of the first output, as the float model tells; None has this model tell.
+        metric: The metric.
+        kind: Kind of the first output, as the float model tells it; None lets this model tell it.
 
     Returns:
-        Scores whose mean is the metric: one per inference, in the order of the data, [n]; for a metric of the whole
-        corpus one per block of inferences, the same blocks for every model.
+        Scores whose mean is the metric, [n]: one per inference, in the order of the data. A metric of the whole corpus
+        gives one per block of inferences, with the same blocks for every model.
 
     Raises:
         DataError: An item does not fit the model.
-        MetricError: The metric raised, or returned something that is not a score.
+        MetricError: The metric raised an error, or returned something that is not a score.
         DeviceError: Inference fails.
     """
     return score_and_tell(compiled, validation, metric, kind)[0]
@@ -66,12 +67,12 @@ def score_and_tell(
     metric: Metric | CorpusMetric,
     kind: OutputKind | None = None,
 ) -> tuple[Scores, OutputKind | None]:
-    """Scores a model, and tells the kind of its first output where the metric has to know it and that is not given.
+    """Scores a model, and tells the kind of its first output, if the metric needs it and it is not given.
 
-    The outputs are read once: what they may still turn out to be is scored side by side.
+    The outputs are read once: scores for all kinds that are still possible are computed side by side.
 
     Args:
-        compiled: As in `score`, as are the others.
+        compiled: As in `score`.
         validation: Likewise.
         metric: Likewise.
         kind: Likewise.
@@ -101,7 +102,7 @@ def score_and_tell(
 
 
 class _Scoring(Protocol):
-    """What takes the outputs of each inference with its target, in the order of the data, and scores them."""
+    """Takes the outputs and the target of each inference, in the order of the data, and scores them."""
 
     def take(self, outputs: InferenceOutputs, target: Any) -> None: ...  # whatever the user's data hold
 
@@ -140,7 +141,7 @@ class _OfSamples:
 
 @dataclass(slots=True)
 class _OfCorpus:
-    """What a metric needs of each inference, and the scores of them all."""
+    """Keeps the parts of inferences that a metric needs, and scores them all."""
 
     metric: CorpusMetric
     kept: list[Kept] = field(default_factory=list)
@@ -155,7 +156,7 @@ class _OfCorpus:
 def _infer(
     compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Callable[[InferenceOutputs, Any], None]
 ) -> None:
-    """Hands over the outputs of each inference with its target, in the order of the data."""
+    """Passes on the outputs and the target of each inference, in the order of the data."""
     targets: deque[Any] = deque()
     done = 0
 
@@ -172,19 +173,18 @@ def _infer(
     try:
         infer_all(compiled.compiled_model, feeds(), copied, reset_state=compiled.reset_state)
     except RuntimeError as error:
-        msg = f"inference fails on validation samples from {done}: {reason(error)}"
+        msg = f"inference fails on validation samples from number {done}: {reason(error)}"
         raise DeviceError(msg) from error
 
 
 def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float = 0.95) -> Estimate:
-    """How much lower a candidate scores than the float model, on the same samples.
+    """Accuracy drop of a candidate: its mean score below that of the float model, on the same samples.
 
-    1. Scores of 0 and 1: Tango's score interval for paired proportions, the one that McNemar's test belongs to.
-    2. Scores few of which changed: the same, of changes all of one size that come to the same mean and variance.
-    3. Else the t interval of the mean difference.
+    1. Scores of 0 and 1: Tango's score interval for paired proportions, which belongs to McNemar's test.
+    2. Other scores, if few have changed: the same interval, for changes of one size with the same mean and variance.
+    3. Otherwise the t interval of the mean difference.
 
-    Nothing is known, and the ends are infinite, where there is one sample, or where all samples score the same and none
-    changed.
+    The ends are infinite if there is only one sample, or if all scores are equal and none has changed.
 
     Args:
         reference: Scores of the float model, [n].
@@ -198,14 +198,14 @@ def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float
         ValueError: The arrays differ in length or are empty.
     """
     if len(reference) != len(scores) or not len(scores):
-        msg = f"paired scores must be as many and not none, but got {len(reference)=} and {len(scores)=}."
+        msg = f"paired scores must be equal in number, and at least one, but got {len(reference)=} and {len(scores)=}."
         raise ValueError(msg)
     difference = np.asarray(reference, np.float64) - np.asarray(scores, np.float64)
     value = float(difference.mean())
     if _is_binary(reference) and _is_binary(scores):
         low, high = _changes_interval(difference, 1.0, normal_quantile((1 + confidence) / 2))
     elif len(difference) > 1 and _changed(difference) < _FEW * len(difference):
-        # What a change would come to where there was none: about as much as scores differ among themselves.
+        # The size of a change if there was none: about the spread of the scores.
         size = float(np.std(reference, ddof=1))
         low, high = _changes_interval(difference, size, t_quantile((1 + confidence) / 2, len(difference) - 1))
     else:
@@ -214,7 +214,7 @@ def paired_drop(reference: NDArray[Any], scores: NDArray[Any], confidence: float
 
 
 def drop_between(reference: tuple[float, Scores], candidate: tuple[float, Scores]) -> Estimate:
-    """How much lower a candidate scores than the float model; how sure that is, is unknown without scores to pair.
+    """Accuracy drop of a candidate against the float model; without scores to pair, its interval is unknown.
 
     Args:
         reference: Mean and scores of the float model.
@@ -241,15 +241,15 @@ def _is_binary(scores: NDArray[Any]) -> bool:
 
 
 def _changed(difference: NDArray[np.float64]) -> float:
-    """How many changes of equal size have the mean absolute value and the mean square that these have."""
+    """Number of changes of equal size that have the same mean absolute value and mean square as these."""
     square = float(np.sum(difference**2))
     return float(np.sum(np.abs(difference))) ** 2 / square if square else 0.0
 
 
 def _changes_interval(difference: NDArray[np.float64], size: float, z: float) -> tuple[float, float]:
-    """Tango's interval of a mean difference; `size` is that of a change where there is none.
+    """Tango's interval of a mean difference; `size` is the size of a change if there is none.
 
-    Infinite where neither changes nor scores differ: nothing tells the size of a change.
+    The ends are infinite if neither changes nor scores differ, since nothing tells the size of a change.
     """
     total = float(np.sum(np.abs(difference)))
     if total:
@@ -262,7 +262,7 @@ def _changes_interval(difference: NDArray[np.float64], size: float, z: float) ->
 
 
 def t_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    """Ends of Student's interval of a mean; infinite where there is one value, which does not tell its own error."""
+    """Ends of Student's interval of a mean; infinite for a single value, which does not tell its own error."""
     mean = float(values.mean())
     if len(values) < 2:
         return -np.inf, np.inf

@@ -1,4 +1,4 @@
-"""What is known of the accuracy of one candidate."""
+"""The accuracy of one candidate."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Accuracy:
     Attributes:
         mean: Mean score, in the metric's unit; higher is better.
         drop: Float mean minus candidate mean, paired, with its interval; positive is worse.
-        n: Samples scored.
-        scores: Scores by sample, float64, NaN where it was not scored; empty where the user's function gives none.
-        outcome: Why it was scored on so many samples.
+        n: Number of samples scored.
+        scores: Scores by sample, float64; NaN for samples that were not scored, empty if the user's function gives
+            none.
+        outcome: How its scoring ended.
     """
 
     mean: float

@@ -1,4 +1,4 @@
-"""How many labelled items a model is scored on where there is no time for all of them."""
+"""The number of labelled items that models are scored on if there is no time for all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autoq.core import MetricError
 from autoq.evaluation.scoring._scorer import Score, Scorer
 
 _FEWEST = 32
-# What is scored to find out how long all takes: so many times more, until it takes a part of the time.
+# To find out how long all items take, so many times more items are scored, until they take a part of the time.
 _GROWTH = 4
 _TELLING_SHARE = 1 / 8
 
@@ -20,12 +20,12 @@ _TELLING_SHARE = 1 / 8
 def affordable_items(
     scorer: Scorer, score: Score, seconds: float, now: Callable[[], float] = time.perf_counter
 ) -> int | None:
-    """How many items can be scored in some time, 32 at least; None is all of them.
+    """Number of items that can be scored in some time, at least 32; None is all of them.
 
     Args:
-        scorer: Has the items; those of a user's function are not divided.
-        score: Of one model by that scorer.
-        seconds: For scoring them once.
+        scorer: Has the items. The items of a user's function are not divided.
+        score: Scores one model on items of that scorer.
+        seconds: Seconds for scoring the items once.
         now: A clock.
     """
     total, count = len(scorer), _FEWEST
@@ -36,7 +36,7 @@ def affordable_items(
         try:
             score(drawn_items(total, count))
         except MetricError:
-            return None  # a metric of a corpus may have no value on so little; what is wrong with it, all items say
+            return None  # a metric of a corpus may have no value on so few items; a real error shows with all items
         taken = max(now() - began, 1e-9)
         affordable = int(count * seconds / taken)
         if affordable >= total:
@@ -48,5 +48,5 @@ def affordable_items(
 
 
 def drawn_items(total: int, count: int) -> NDArray[np.int64]:
-    """Numbers of so many items at random, in their order; more of them include fewer, and they are always the same."""
+    """Numbers of so many random items, sorted. They are always the same, and more of them include fewer."""
     return np.sort(np.random.default_rng(total).permutation(total)[:count])

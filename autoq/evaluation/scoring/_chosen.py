@@ -11,7 +11,7 @@ Indices = Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]
 
 
 def item_count(items: Any) -> int:  # anything
-    """Number of items; 0 where they cannot tell, and of None."""
+    """Number of items; 0 if it is not known, and for None."""
     return len(items) if hasattr(items, "__len__") else 0
 
 

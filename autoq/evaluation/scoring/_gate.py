@@ -1,4 +1,4 @@
-"""The timer's check on itself, now and then during a search."""
+"""The timer's check of itself, now and then during a search."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 
 from autoq.core import Estimate
 
-# Measurements between two checks.
+# Number of measurements between two checks.
 _EVERY = 8
 _PAUSES_S = (0.5, 2.0)
-# By how much two measurements of the same may differ beyond what their intervals say.
+# Two measurements of the same ratio may differ by this much beyond their intervals.
 _TOLERANCE = 0.03
 
 
 @dataclass(slots=True)
 class TimerGate:
-    """Times the baseline beside a copy of itself now and then: it must say what it said at first.
+    """Times the baseline beside a copy of itself now and then: the ratio must be as it was at first.
 
-    Where it does not, it waits and tries again; if that is of no use, what is measured until the next check is flagged.
+    If it is not, the gate waits and tries again. If this fails too, all measurements until the next check are flagged.
 
     Attributes:
-        measure: Times the copy beside the baseline: the ratio of these two compilations.
-        expected: What that was at first.
-        since: Measurements since the last check.
+        measure: Times the copy beside the baseline, and gives the ratio of these two compilations.
+        expected: The ratio at first.
+        since: Number of measurements since the last check.
         disturbed: Whether the last check failed.
     """
 
@@ -36,7 +36,7 @@ class TimerGate:
     disturbed: bool = False
 
     def check(self) -> bool:
-        """Called before each measurement; whether it may be trusted."""
+        """Called before each measurement; gives whether the measurement may be trusted."""
         if self.since >= _EVERY or self.disturbed:
             self.since = 0
             self.disturbed = not self._passes()

@@ -1,4 +1,4 @@
-"""What labelled data can prove of an accuracy drop, known before any candidate is scored.
+"""The accuracy drop that labelled data can prove, known before any candidate is scored.
 
 | name | meaning                                                                     |
 |------|-----------------------------------------------------------------------------|
@@ -8,11 +8,11 @@
 | s    | standard deviation of the float model's scores                              |
 | c    | that of the changes of single scores, as a share of s                       |
 
-1. Scores of 0 and 1: no candidate is easier to prove good than one of which no sample changed. The upper end of Tango's
-   interval then is z^2 / (n + z^2) (Statistics in Medicine 17, 1998, equation 8 without discordant pairs), so that it
-   takes n = z^2 (1 / d - 1) samples, and more where some change.
-2. Other scores change a little everywhere, and by how much is not known before. With changes of c s, the half-width of
-   the t interval is t c s / sqrt(n). That is asked of a small c, which careful quantization comes to.
+1. Scores of 0 and 1: the easiest proof is that of a candidate whose scores have not changed. The upper end of Tango's
+   interval is then z^2 / (n + z^2) (Statistics in Medicine 17, 1998, equation 8 without discordant pairs). So it takes
+   n = z^2 (1 / d - 1) samples, and more if some scores have changed.
+2. Other scores change a little everywhere, by an amount that is not known before. With changes of c s, the half width
+   of the t interval is t c s / sqrt(n). The value of c is a small one, which careful quantization reaches.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from autoq.evaluation.metrics import Scores
 from autoq.evaluation.scoring._accuracy_record import Accuracy
 from autoq.evaluation.statistics import normal_quantile, t_quantile
 
-# Changes of single scores, as a share of what scores differ by: a correlation of 0.9988 with the float model's.
+# Changes of single scores, as a share of the spread of scores: a correlation of 0.9988 with those of the float model.
 _SMALL_CHANGE = 0.05
 
 
 def samples_to_prove(scores: Scores, max_drop: float, confidence: float = 0.95) -> float:
-    """The fewest samples that can prove a drop of at most so much, by scores such as these.
+    """The least number of samples that can prove a drop of at most `max_drop`, with scores such as these.
 
     Args:
-        scores: Of the float model by sample, [n].
+        scores: Scores of the float model by sample, [n].
         max_drop: The budget, 0 or more.
-        confidence: Nominal coverage of the interval that has to stay within it.
+        confidence: Nominal coverage of the interval that has to stay within the budget.
 
     Returns:
-        A whole number; infinite where no number of samples can.
+        A whole number; infinite if no number of samples can prove it.
     """
     if not max_drop > 0:
         return math.inf
@@ -58,10 +58,10 @@ def samples_to_prove(scores: Scores, max_drop: float, confidence: float = 0.95) 
 
 
 def power_note(accuracy: Accuracy, max_drop: float | None, confidence: float = 0.95) -> str | None:
-    """What the labelled data cannot prove, and how many could, in a sentence; None where there is nothing to say.
+    """A sentence that says what the labelled data cannot prove, and how many samples could; None if they can.
 
     Args:
-        accuracy: Of the float model, with its scores.
+        accuracy: Accuracy of the float model, with its scores.
         max_drop: The budget; None needs no proof.
         confidence: As `samples_to_prove` has it.
     """
@@ -77,11 +77,11 @@ def power_note(accuracy: Accuracy, max_drop: float | None, confidence: float = 0
         return "no number of samples can prove that nothing is lost: point estimates decide what keeps a drop of 0"
     needed = samples_to_prove(accuracy.scores, max_drop, confidence)
     if accuracy.scores.size != accuracy.n:
-        # Scores of blocks: what they differ by shrinks with the root of the samples in each.
+        # The spread of scores of blocks shrinks with the root of the number of samples in each.
         needed = math.ceil(needed / accuracy.scores.size * accuracy.n)
     if needed <= accuracy.n:
         return None
     binary = bool(np.isin(accuracy.scores, (0, 1)).all())
     whom = "a model that loses none of them" if binary else "a model that changes single scores by little"
     samples = f"{accuracy.n:,} validation sample{' ' if accuracy.n == 1 else 's '}"
-    return f"{samples}cannot prove {limit}, not even of {whom}: that takes {needed:,} or more"
+    return f"{samples}cannot prove {limit}, not even for {whom}: that takes {needed:,} or more"

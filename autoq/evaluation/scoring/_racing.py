@@ -1,17 +1,17 @@
-"""Racing: a candidate is scored on growing shares of the data, until they prove what there is to decide about it.
+"""Racing: a candidate is scored on growing shares of the data, until they prove enough for a decision.
 
 | name      | meaning                                                                | shape   |
 |-----------|------------------------------------------------------------------------|---------|
 | n, N      | items scored so far, items in all                                      | scalars |
 | drop      | mean of the float model's scores minus the candidate's, paired         | scalar  |
 
-Items are drawn without replacement from the set on which the decision is to hold, so that the interval of the mean is
-narrower by sqrt((N - n) / (N - 1)) than that of an endless population (Cochran, "Sampling Techniques", 1977, equation
-2.12), and has no width at the end. They are spread evenly over the float model's scores, which only narrows the mean
-further. Each look at the data gets an equal share of the error that is allowed (Bonferroni).
+Items are drawn without replacement from the set for which the decision must hold. So the interval of the mean is
+narrower by sqrt((N - n) / (N - 1)) than that of an infinite population (Cochran, "Sampling Techniques", 1977, equation
+2.12), and has no width at the end. The items are spread evenly over the float model's scores, which narrows the mean
+further. Each look at the data gets an equal share of the allowed error (Bonferroni).
 
-What is given up is gone, so that this takes a proof at 99%. That a candidate keeps the budget is taken for proven at
-95%: whatever is chosen in the end is scored on all items first.
+A candidate that is given up is lost, so this takes a proof at 99%. A proof at 95% is enough for keeping the budget,
+because the chosen candidate is scored on all items in the end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from autoq.core import Estimate
 from autoq.evaluation.metrics import Scores
 from autoq.evaluation.scoring._accuracy import paired_drop
 
-# Of the items, after which a decision is looked for, and after which there is only asked whether to go on.
+# Shares of the items: after the first ones a decision is possible, after the others only whether to go on.
 _SHARES = (1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2)
 _RESTS = (3 / 4,)
 _FEWEST = 32
@@ -56,10 +56,10 @@ class Race:
         reference: Scores of the float model, [N].
         order: Numbers of the items, in the order in which they are scored, [N].
         max_drop: The budget; None accepts any drop.
-        confidence: That a candidate that is given up deserves it on all items.
-        confidence_kept: That one that is proven to keep the budget keeps it on all items.
-        scores: Of the items scored so far, in their order.
-        outcome: None while nothing is decided. One that keeps the budget may be scored further.
+        confidence: Confidence of giving up a candidate, with regard to all items.
+        confidence_kept: Confidence that a candidate keeps the budget on all items, if it is proven to keep it.
+        scores: Scores of the items so far, in the order of scoring.
+        outcome: None while nothing is decided. A candidate that keeps the budget may be scored further.
     """
 
     score: Callable[[NDArray[np.int64]], Scores]
@@ -77,13 +77,13 @@ class Race:
         """Scores items until something is decided.
 
         Args:
-            share: Of the items, the most that are scored.
-            rival: Scores by item of a faster candidate, [N], NaN where it was not scored: where it is proven to be more
-                accurate too, the race is over.
+            share: Largest share of the items that is scored.
+            rival: Scores by item of a faster candidate, [N], NaN for items that were not scored. If the rival is proven
+                to be more accurate too, the race is over.
             further: Whether a candidate that is proven to keep the budget is scored further.
 
         Returns:
-            What was decided, None where nothing was.
+            The decision; None without one.
         """
         total = len(self.reference)
         looks, rests = _stops(_SHARES, total), _stops(_RESTS, total)
@@ -104,7 +104,7 @@ class Race:
     def _decide(self, looks: int, rival: Scores | None) -> Outcome | None:
         if len(self.scores) == len(self.reference):
             return Outcome.FINISHED
-        # Of an interval of which one end is asked.
+        # Only one end of the interval is used.
         level = 1 - 2 * (1 - self.confidence) / looks
         if self.max_drop is not None and self.outcome is None:
             if self._behind(self.reference, level).low > self.max_drop:
@@ -116,7 +116,7 @@ class Race:
         return self.outcome
 
     def _behind(self, other: Scores, confidence: float) -> Estimate:
-        """How much lower it scores than another one, with the interval of the mean over all items."""
+        """How much lower it scores than the rival, with the interval of the mean over all items."""
         asked = self.order[: len(self.scores)]
         both = ~np.isnan(other[asked])
         if both.sum() < min(_FEWEST, len(asked)):
@@ -136,12 +136,12 @@ class Race:
 
     @property
     def drop_sd(self) -> float:
-        """Standard deviation of that as an estimate of the mean drop of all items."""
+        """Standard deviation of `drop` as an estimate of the mean drop of all items."""
         return self._behind(self.reference, 0.95).sd
 
     @property
     def by_item(self) -> Scores:
-        """Scores by item, NaN where it was not scored, [N]."""
+        """Scores by item, NaN for items that were not scored, [N]."""
         scores = np.full(len(self.reference), np.nan)
         scores[self.order[: len(self.scores)]] = self.scores
         return scores
@@ -153,25 +153,25 @@ def _stops(shares: Sequence[float], total: int) -> set[int]:
 
 
 def finite_population_factor(scored: int, total: int) -> float:
-    """What the error of a mean of n of N items is multiplied with, where N are all there are: sqrt((N - n) / (N - 1)).
+    """Finite population correction: the factor of the error of a mean of n of N items, sqrt((N - n) / (N - 1)).
 
     Cochran, "Sampling Techniques", 1977, equation 2.12.
 
     Args:
-        scored: Items in the mean, n; all where they are more.
-        total: Items in all, N.
+        scored: Number of items in the mean, n; a larger number counts as all.
+        total: Number of all items, N.
     """
     return math.sqrt(max(total - scored, 0) / max(total - 1, 1))
 
 
 def racing_order(reference: Scores, seed: int = 0) -> NDArray[np.int64]:
-    """An order of items, any beginning of which has low and high scores of the float model in their true shares.
+    """An order of items. Each beginning of it has low and high scores of the float model in their true shares.
 
-    Items are sorted by score, equal ones at random, and taken at the places of van der Corput's sequence.
+    Items are sorted by score, those with equal scores at random, and taken at the places of van der Corput's sequence.
 
     Args:
         reference: Scores of the float model, [N].
-        seed: Of the order among equal ones, and of where it begins.
+        seed: Seed of the order among equal scores, and of the first place.
 
     Returns:
         Numbers of the items, [N].

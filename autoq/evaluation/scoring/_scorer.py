@@ -15,10 +15,10 @@ from autoq.evaluation.scoring._accuracy import score_and_tell
 from autoq.evaluation.scoring._chosen import Chosen, Indices, item_count
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
-# The metric of the items with these numbers, of all without, and scores whose mean it is, if there are any.
+# Takes numbers of items (None is all), and gives their metric, and the scores whose mean it is; these may be empty.
 Score = Callable[[Indices | None], tuple[float, Scores]]
 
-# A user's metric need not be the mean of what it says of single items, which then says nothing about it.
+# A user's metric need not be the mean of the scores of single items. Such scores tell nothing about it.
 _MEAN_TOLERANCE = 1e-6
 
 
@@ -26,13 +26,13 @@ class Scorer:
     """Scores models by a metric, or by a user's own function.
 
     Args:
-        validation: Labelled data; whatever `evaluate` takes as its second argument where that is given.
+        validation: Labelled data; with `evaluate`, its second argument.
         metric: Scores the outputs; None where `evaluate` is given.
         evaluate: `(compiled_model, items) -> float`, or `(float | None, one score per item)`, or `(float, the outputs
-            of each item)`, which say nothing about single items; nor do scores whose mean is not the float.
+            of each item)`. Outputs tell no scores of single items, and scores whose mean is not the float are not used.
         runtime: Compile settings.
-        kind: Of the first output, where it is known; else the first model that is scored tells it for all others: the
-            float model.
+        kind: Kind of the first output, if it is known. Otherwise the first model that is scored, the float model, tells
+            it for all others.
 
     Raises:
         MetricError: There is neither a metric nor a function.
@@ -55,38 +55,38 @@ class Scorer:
         self._evaluate = evaluate
         self._kind = kind
         self._runtime = runtime.for_data()
-        # Where state is kept, what a sample scores depends on those before it.
+        # With a state that is not reset, the score of a sample depends on earlier samples.
         self._apart = runtime.reset_state is not ResetState.NEVER
         self._per_item = isinstance(metric, Metric) and self._apart
 
     def __len__(self) -> int:
-        """Number of items; 0 where the user's own cannot tell."""
+        """Number of items; 0 if the user's items do not tell it."""
         return item_count(self._validation)
 
     @property
     def per_item(self) -> bool:
-        """Whether scores are one per item and their mean is the metric, so that some items tell about all.
+        """Whether there is one score per item whose mean is the metric, so that some items tell about all.
 
-        A user's function is known by what it returns: False until it has scored a model on all items.
+        For a user's function, its results tell this: False until it has scored a model on all items.
         """
         return self._per_item
 
     @property
     def kind(self) -> OutputKind | None:
-        """Whether outputs are probabilities; None where no model was scored yet, or it makes no difference."""
+        """Whether outputs are probabilities; None before the first score, or if it makes no difference."""
         return self._kind
 
     @property
     def divisible(self) -> bool:
-        """Whether some of its items can be scored for all: a user's function may want them as they are."""
+        """Whether some items can be scored instead of all; a user's function may need its items as they are."""
         return self._evaluate is None
 
     def keep(self, indices: Indices) -> None:
-        """Scores on the items with these numbers alone from now on, which are all that there are."""
+        """From now on, the items with these numbers are all items."""
         self._validation = _chosen(self._validation, indices)
 
     def samples(self, scores: Scores) -> int:
-        """How many samples these scores of all items are of; 0 where the user's own function does not tell."""
+        """Number of samples behind scores of all items; 0 if the user's function does not tell."""
         return len(self) if isinstance(self._metric, CorpusMetric) or not scores.size else scores.size
 
     def of(self, model: ov.Model, precision: RuntimePrecision) -> Score:
@@ -97,11 +97,13 @@ class Scorer:
             precision: What its float layers run in.
 
         Returns:
-            Scores it; the scores are empty where the user's function gives none whose mean is the metric.
+            A function that scores the model. Its scores are empty if the user's function gives none whose mean is the
+            metric.
 
         Raises:
             DeviceError: The device refuses the model.
-            MetricError: (The function returned) the metric raised, or returned something that is not a score.
+            MetricError: The returned function raises this if the metric fails, or returns something that is not a
+                score.
         """
         runtime = self._runtime.with_precision(precision)
         if self._evaluate is not None:
@@ -115,13 +117,13 @@ class Scorer:
 
             return by_function
         metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
-        # Scoring wants throughput; settings that are made for one inference at a time would leave cores idle.
+        # Scoring needs throughput: settings for one inference at a time would leave cores idle.
         fast = runtime.with_hint("THROUGHPUT").compile(model)
 
         def by_metric(indices: Indices | None) -> tuple[float, Scores]:
             scores, kind = score_and_tell(fast, _chosen(self._validation, indices), metric, self._kind)
             if indices is None:
-                self._kind = kind  # some of the items do not tell of all
+                self._kind = kind  # some of the items do not tell the kind of all
             return float(scores.mean()), scores
 
         return by_metric
@@ -163,6 +165,6 @@ def _user_score(function: ValidationFn, compiled: ov.CompiledModel, items: Any) 
 
 
 def _are_outputs(per_item: Any) -> bool:  # what a user's function returned
-    """Whether there are arrays for each item, its outputs, and not one number."""
+    """Whether there are arrays for each item, which are its outputs, instead of one number."""
     first = next(iter(per_item), 0.0)
     return isinstance(first, list | tuple | dict) or np.size(first) > 1

@@ -1,4 +1,4 @@
-"""Targets of a batch, apart."""
+"""Splits the targets of a batch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from autoq.core import DataError
 def target_rows(target: Any, size: int, where: str, *, parts: bool | None = None) -> list[Any]:  # the user's own
     """The targets of the samples of a batch.
 
-    1. An array with as many rows: its rows.
-    2. A mapping: a mapping of each of its values' targets.
-    3. A list or tuple of parts, each of which has as many rows: a tuple of each part's targets.
-    4. A list or tuple of as many: its elements.
+    1. An array with one row per sample: its rows.
+    2. A mapping: for each sample, a mapping of the targets in its values.
+    3. A list or tuple of parts with one row per sample each: for each sample, a tuple of the targets in the parts.
+    4. A list or tuple with one element per sample: its elements.
 
     Args:
-        target: Of the batch.
-        size: Samples in it.
-        where: Names it in errors.
-        parts: Whether lists hold parts (3) or targets (4), where that is known.
+        target: Target of the batch.
+        size: Number of samples in the batch.
+        where: Names the batch in errors.
+        parts: Whether lists hold parts (3) or targets (4); None if this is not known.
 
     Raises:
-        DataError: None of these, or two of these.
+        DataError: The target is none of these, or two of them.
     """
     if is_array(target) and len(target) == size:
         return [target[row] for row in range(size)]
@@ -55,7 +55,7 @@ def target_rows(target: Any, size: int, where: str, *, parts: bool | None = None
 
 
 def kept(target: Any) -> Any:  # the user's own
-    """A target of which nothing changes when the arrays in it are filled anew."""
+    """A copy of a target, which stays as it is when the user fills the arrays of the target again."""
     if isinstance(target, Mapping):
         return {key: kept(value) for key, value in target.items()}
     if type(target) in {list, tuple}:

@@ -27,7 +27,7 @@ from autoq.core import DataError
 from autoq.evaluation.scoring._chosen import Chosen
 from autoq.evaluation.scoring._targets import has_rows, kept, target_rows
 
-# Keys of rows that hold a target, where several keys are no inputs.
+# Keys of a row that hold its target, if several keys are no inputs.
 _TARGET_KEYS = ("label", "labels", "target", "targets", "y")
 
 
@@ -43,21 +43,21 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
 
     @classmethod
     def of(cls, model: ov.Model, data: Any) -> ValidationSet:  # several kinds
-        """Makes labelled data of what a user brings.
+        """Makes labelled data of a user's data.
 
         Samples are found in the inputs as `as_inputs` finds them, with the targets beside them. Batches are split into
-        samples, a last short one too, so that the score is the same whatever the batch. Where nothing but as many
-        targets as rows says that an item is a batch, the model has to be known to keep rows apart.
+        samples, also a last short one, so that the score does not depend on the batch. If only the number of targets
+        tells that an item is a batch, the model must be known to keep rows apart.
 
         Args:
             model: Takes the inputs.
-            data: Two arrays (x, y), two lists, or a dict of arrays and y, with one sample a row, whose targets come as
-                many at a time as the model's batch; a dict of arrays of which one is no input; or anything that yields
-                pairs of (inputs, target), or rows as dicts in which one key is no input; or where such lie in files,
-                images in a sub-folder for each class.
+            data: Two arrays (x, y), two lists, or a dict of arrays and y, with one sample in each row, and as many
+                targets at a time as the model's batch. Or a dict of arrays of which one is no input. Or anything that
+                yields pairs of (inputs, target), or rows as dicts in which one key is no input. Or the path of such
+                data in files, or of images with a sub-folder for each class.
 
         Raises:
-            DataError: It is empty, does not consist of pairs, or the inputs do not fit the model.
+            DataError: The data are empty or do not consist of pairs, or the inputs do not fit the model.
         """
         if isinstance(data, ValidationSet):
             return data
@@ -83,7 +83,7 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
         return cls(pairs)
 
     def split(self, held_out: Sequence[int]) -> tuple[ValidationSet, ValidationSet]:
-        """The pairs but those with these numbers, and those with them; each is read when it is asked for.
+        """Splits the pairs into those without these numbers and those with them. Pairs are read when they are used.
 
         Args:
             held_out: Numbers of pairs.
@@ -108,8 +108,8 @@ class _Pairs(Sequence[tuple[Feed, Any]]):
 
     Args:
         reader: Of the inputs.
-        samples: Arrays of each sample, or what they are made of.
-        targets: As many.
+        samples: Arrays of each sample, or data that are converted to them.
+        targets: One for each sample.
     """
 
     def __init__(self, reader: Reader, samples: Sequence[Feed], targets: Sequence[Any]) -> None:
@@ -128,7 +128,7 @@ class _Pairs(Sequence[tuple[Feed, Any]]):
 
 
 def _as_arrays(reader: Reader, data: Any) -> tuple[Any, Any] | None:  # several kinds
-    """Inputs and targets, where both are arrays."""
+    """Inputs and targets, if both are arrays."""
     if isinstance(data, tuple | list) and len(data) == 2:
         inputs, targets = data
         if isinstance(inputs, tuple | list) and len(reader.ports) == len(inputs) > 1 and all(map(is_array, inputs)):
@@ -144,7 +144,7 @@ def _as_arrays(reader: Reader, data: Any) -> tuple[Any, Any] | None:  # several 
 
 
 def _are_lists(data: Any) -> bool:  # several kinds
-    """Whether data are a list of inputs and one of targets; of two each, they may as well be two pairs."""
+    """Whether data are a list of inputs and one of targets. Two lists of two may as well be two pairs."""
     if not (isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, list) for part in data)):
         return False
     return len(data[0]) == len(data[1]) != 2
@@ -161,7 +161,7 @@ def _of_arrays(reader: Reader, inputs: Any, targets: Any) -> _Pairs:  # several 
         msg = f"validation inputs are a {type(inputs).__name__}: pass an array or a dict of arrays."
         raise DataError(msg)
     rows = ArrayRows.of(reader, arrays)
-    # A column of pandas is indexed by its labels.
+    # A column of pandas would be indexed by its labels.
     targets = np.asarray(targets) if hasattr(targets, "iloc") else targets
     given = len(next(iter(arrays.values())))
     # An array as a whole can be one sample.
@@ -186,7 +186,7 @@ def _warn_of_rest(rest: int, together: int) -> None:
 
 
 def _of_items(model: ov.Model, reader: Reader, items: Items) -> Sequence[tuple[Feed, Any]]:
-    """Pairs that are read when they are asked for where each item is one, and kept where they are not."""
+    """Pairs that are read when they are used, if each item is a sample; otherwise they are kept."""
     if items.indexed is None:
         return _kept(model, reader, items)
     if not len(items):
@@ -200,7 +200,7 @@ def _of_items(model: ov.Model, reader: Reader, items: Items) -> Sequence[tuple[F
 
 
 class _Indexed(Sequence[tuple[Feed, Any]]):
-    """Pairs that are read again whenever they are asked for: each item is one."""
+    """Pairs that are read again at each use: each item is a pair."""
 
     def __init__(self, reader: Reader, items: Items, form: Form) -> None:
         self._reader = reader
@@ -220,7 +220,7 @@ class _Indexed(Sequence[tuple[Feed, Any]]):
 
 
 def _kept(model: ov.Model, reader: Reader, items: Items) -> _Pairs:
-    """Samples of items that are read once; batches are split, as the first item is."""
+    """Samples of items that are read once. If the first item is a batch, all are split."""
     form = None
     samples: list[Feed] = []
     targets: list[Any] = []
@@ -230,7 +230,7 @@ def _kept(model: ov.Model, reader: Reader, items: Items) -> _Pairs:
         arrays = reader.arrays(given, number)
         form = _form(model, reader, items, arrays, target) if form is None else form
         found = list(reader.split(arrays, form, number))
-        # Copies: who yields samples may fill one buffer again and again.
+        # Copies: the user's code may fill one buffer again and again.
         samples += [{name: np.array(array) for name, array in sample.items()} for sample in found]
         target = kept(target)
         if form is Form.SAMPLE or (form is Form.ROWS and len(found) == 1 and not has_rows(target, 1)):
@@ -247,7 +247,7 @@ def _kept(model: ov.Model, reader: Reader, items: Items) -> _Pairs:
 
 
 def _form(model: ov.Model, reader: Reader, items: Items, arrays: Feed, target: Any) -> Form:  # the user's target
-    """What an item holds: by its inputs, and by its targets, of which a batch has as many as samples."""
+    """The form of an item, by its inputs and its targets: a batch has one target per sample."""
     form = reader.form(arrays, 0, batched=items.batched)
     if form is not Form.SAMPLE or not reader.is_batch(arrays) or not (size := reader.size(arrays)) > 1:
         return form
@@ -275,7 +275,7 @@ def _pair(reader: Reader, item: Any, number: int) -> tuple[Any, Any]:  # as the 
 
 
 def _row_and_target(reader: Reader, row: Mapping[Any, Any], where: str) -> tuple[Mapping[Any, Any], Any]:
-    """A row's inputs, and the one other key; where there are several, the one that is called a target."""
+    """The inputs of a row, and its one other key; of several, the one that is called a target."""
     used = [key for key in row if any(key in port.aliases for port in reader.ports)]
     inputs: Mapping[Any, Any] = {key: row[key] for key in used}
     if len(reader.ports) == 1 and not used:

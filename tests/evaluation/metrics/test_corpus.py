@@ -94,7 +94,7 @@ def test_inferences_of_unequal_shape_are_taken_one_by_one():
 
     scores = score(compiled, data, CorpusMetric("length", mean_length, joined=False))
     assert sorted(scores) == pytest.approx([3, 4, 5, 9])
-    with pytest.raises(MetricError, match=r"takes samples joined, but they differ in shape.*joined=False takes them"):
+    with pytest.raises(MetricError, match=r"takes joined samples, but they differ in shape.*joined=False takes them"):
         score(compiled, data, CorpusMetric("length", mean_length))
 
 

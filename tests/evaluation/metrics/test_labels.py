@@ -114,8 +114,8 @@ def test_log_likelihood_of_logits_and_of_probabilities(activation, width, labels
 @pytest.mark.parametrize(
     ("width", "labels", "metric", "message"),
     [
-        (4, LABELS, "top5", "of 4 classes the target is always among the five largest: use 'accuracy'"),
-        (1, YES, "top5", "of 1 class the target is always among"),
+        (4, LABELS, "top5", "the target is always among the five largest of 4 classes: use 'accuracy'"),
+        (1, YES, "top5", "the target is always among the five largest of 1 class:"),
         (
             4,
             LABELS + 1,
@@ -135,8 +135,8 @@ def test_log_likelihood_of_logits_and_of_probabilities(activation, width, labels
         (4, np.zeros((200, 3), int), "accuracy", r"3 labels beside outputs of the shape \(1, 4\)|600 labels beside"),
         (4, np.array(["cat", "dog"])[YES], "accuracy", "a label is '(cat|dog)': class numbers are needed, 0 to 3"),
         (4, LABELS + 1, "f1_macro", "a label is 4, but outputs of 4 classes"),
-        (4, YES, "binary_accuracy", "outputs of 4 classes say more than 0 or 1: use 'accuracy'"),
-        (1, LABELS, "cosine", "the cosine of one number is its sign alone"),
+        (4, YES, "binary_accuracy", "outputs of 4 classes do not mean 0 or 1: use 'accuracy'"),
+        (1, LABELS, "cosine", "the cosine of one number is only its sign"),
         (4, np.zeros((200, 4)), "cosine", "a target is zero everywhere"),
         (4, LABELS, "negative_mse", r"200 target numbers beside outputs of the shape \(200, 4\)"),
         (1, np.where(LABELS, 1.0, np.nan), "negative_mse", "a target is nan: finite numbers are needed"),

@@ -120,8 +120,8 @@ def test_what_an_int8_model_puts_out_is_read_as_the_float_models():
 @pytest.mark.parametrize(
     ("name", "outputs", "targets", "message"),
     [
-        ("top_k_accuracy", TWO, BINARY, "of 2 classes the target is always among the two likeliest"),
-        ("top_k_accuracy", LOGIT, BINARY, "of 2 classes the target is always among the two likeliest"),
+        ("top_k_accuracy", TWO, BINARY, "the target is always among the two likeliest of 2 classes"),
+        ("top_k_accuracy", LOGIT, BINARY, "the target is always among the two likeliest of 2 classes"),
         (
             "balanced_accuracy",
             LOGITS,

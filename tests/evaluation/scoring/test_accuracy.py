@@ -139,5 +139,5 @@ def test_inference_that_fails_is_a_device_error():
     model = ov.Model([ops.result(ops.reshape(data, ops.constant(np.array([1, 8])), False))], [data])
     data.output(0).tensor.set_names({"x"})
     bad = ValidationSet.of(model, [(np.zeros((3, 4), np.float32), 0)])
-    with pytest.raises(DeviceError, match="inference fails on validation samples from 0"):
+    with pytest.raises(DeviceError, match="inference fails on validation samples from number 0"):
         score(RuntimeConfig().compile(model), bad, resolve_metric("accuracy"))

@@ -41,7 +41,7 @@ def test_of_other_scores_small_changes_have_an_interval_that_keeps_the_budget(ma
 def test_twelve_samples():
     note = power_note(accuracy([1, 0] * 6), 0.01)
     assert note == (
-        "12 validation samples cannot prove a drop of at most 0.01, not even of a model that loses none of them: that "
+        "12 validation samples cannot prove a drop of at most 0.01, not even for a model that loses none of them: that "
         "takes 381 or more"
     )
     assert power_note(accuracy([1, 0] * 200), 0.01) is None
