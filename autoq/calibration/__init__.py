@@ -1,4 +1,4 @@
-"""One pass over the data: statistics, and the ranges that follow from them."""
+"""Calibration: one pass over the data collects statistics, which give the ranges of quantizers."""
 
 from autoq.calibration.collecting import collect, infer_all, rows_apart
 from autoq.calibration.sources import (

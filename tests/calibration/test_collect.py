@@ -327,7 +327,7 @@ def test_a_file_that_is_none_is_named_and_what_is_damaged_is_collected_anew(tmp_
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(StoredFileError, match=r"s\.npz', calibration statistics, is damaged: it is no \.npz file"):
         Statistics.load(path)
-    with pytest.warns(UserWarning, match=r"statistics are collected anew: .*s\.npz.* is damaged"):
+    with pytest.warns(UserWarning, match=r"statistics are collected again: .*s\.npz.* is damaged"):
         _, again = collected(conv_net(), images(3), path=path)
     np.testing.assert_array_equal(again.table, statistics.table)
     np.testing.assert_array_equal(Statistics.load(path).table, statistics.table)

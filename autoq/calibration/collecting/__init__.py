@@ -1,4 +1,4 @@
-"""One pass over the data."""
+"""One pass over the calibration data collects all statistics."""
 
 from autoq.calibration.collecting._batches import rows_apart
 from autoq.calibration.collecting._collect import collect

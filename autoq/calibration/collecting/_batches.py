@@ -1,4 +1,4 @@
-"""Several samples in one inference: small images leave a device idle, and each inference has a price of its own."""
+"""Several samples in one inference: small images do not fill a device, and each inference has a fixed cost."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from autoq.calibration.sources import Feed, Shape, give_shapes
 from autoq.calibration.statistics import Tap
 from autoq.graph import Tensor, samples_apart, unique_names
 
-# Each core has at least as many inferences, so that none of them waits long for the last one.
+# Each core gets at least so many inferences, so that none waits long for the last one.
 _ROUNDS = 4
-# More does not pay. The largest tensor of a batch is bounded, and what leaves the device of it: memory grows with both.
+# More samples bring no gain. The largest tensor of a batch and the outputs are bounded, since memory grows with both.
 _MOST = 16
 _MOST_BYTES = 8 * 2**20
 
@@ -24,17 +24,17 @@ _MOST_BYTES = 8 * 2**20
 def samples_together(
     model: ov.Model, taps: Sequence[Tap], histograms: tuple[Tensor, ...], shapes: Mapping[str, Shape], count: int
 ) -> int | None:
-    """How many samples to run in one inference.
+    """Number of samples to run in one inference.
 
     Args:
         model: The model; never modified.
-        taps: What is observed.
+        taps: Taps on the model.
         histograms: Tensors of which histograms are kept.
-        shapes: Of every input, of one inference.
-        count: Samples in all.
+        shapes: Shape of each input, for one sample.
+        count: Number of all samples.
 
     Returns:
-        At least 2; None where it does not pay, or the model is not known to keep samples apart.
+        At least 2; None if it brings no gain, or the model is not known to keep samples apart.
     """
     if count < 2 * _ROUNDS * cpu_count() or model.get_sinks() or any(shape[:1] != (1,) for shape in shapes.values()):
         return None
@@ -61,11 +61,11 @@ def samples_together(
 
 
 def rows_apart(model: ov.Model, shapes: Mapping[str, Shape]) -> bool:
-    """Whether every output is known to have a row for each row of the inputs, computed from it alone.
+    """Whether each output is known to have one row for each row of the inputs, computed from that row alone.
 
     Args:
         model: Never modified.
-        shapes: Of every input, of one row each.
+        shapes: Shape of each input, with one row.
     """
     two, three = _reshaped(model, shapes, 2), _reshaped(model, shapes, 3)
     if two is None or three is None or model.get_sinks():
@@ -77,14 +77,14 @@ def rows_apart(model: ov.Model, shapes: Mapping[str, Shape]) -> bool:
 
 
 def _evenly(count: int, most: int) -> int:
-    """As many samples as make batches of one size, and as many of these for each core."""
+    """Number of samples that gives batches of one size, and the same number of batches for each core."""
     cores = int(cpu_count())
     rounds = -(-count // (most * cores))
     return -(-count // (rounds * cores))
 
 
 def in_batches(feeds: Iterable[Feed], samples: int) -> Iterator[tuple[Feed, int]]:
-    """Samples of one shape joined along their first axes, and how many they are: the last ones are repeated."""
+    """Samples joined along their first axes, and their number. The last ones are repeated to fill a batch."""
     feeds = iter(feeds)
     if samples == 1:
         yield from ((feed, 1) for feed in feeds)
@@ -94,31 +94,31 @@ def in_batches(feeds: Iterable[Feed], samples: int) -> Iterator[tuple[Feed, int]
 
 
 def several_samples(shapes: Mapping[str, Shape], samples: int) -> dict[str, Shape]:
-    """Shapes of so many samples of one each."""
+    """Shapes of so many samples together."""
     return {name: (samples, *shape[1:]) for name, shape in shapes.items()}
 
 
 def _reshaped(
     model: ov.Model, shapes: Mapping[str, Shape], samples: int
 ) -> tuple[ov.Model, Mapping[str, ov.Node]] | None:
-    """A clone for so many samples, and its operations by the name that they have in the model."""
+    """A clone for so many samples, and its operations by their names in the model."""
     clone = model.clone()
     nodes = unique_names(clone)
     try:
         give_shapes(clone, several_samples(shapes, samples))
-    except RuntimeError:  # a number in it speaks of one sample
+    except RuntimeError:  # a constant in it depends on there being one sample
         return None
     return clone, nodes
 
 
 def _is_first(output: ov.Output, axis: int | None) -> bool:
-    """Whether the channels of a tensor lie where the samples would."""
+    """Whether the channels of a tensor lie along the axis of samples."""
     shape = output.get_partial_shape()
     return shape.rank.is_dynamic or (axis is not None and axis % len(shape) == 0)
 
 
 def _bytes(output: ov.Output) -> int:
-    """Of one sample, where there are two."""
+    """Size of one sample of a tensor that holds two."""
     if output.get_partial_shape().is_dynamic:
         return 0
     return int(np.prod(output.shape)) * int(output.get_element_type().size) // 2

@@ -1,8 +1,8 @@
-"""Statistics of what is inside of operations: the branches of an If, and what a Loop or a TensorIterator repeats.
+"""Statistics of bodies: the branches of an If, and the repeated part of a Loop or a TensorIterator.
 
-The model runs up to what such an operation reads, and the body then runs by itself on that: a branch once for each
-sample that takes it; a loop step by step, as the operation would run it. No sample is kept. What several runs give of
-one sample is one row, as if their tensors were one.
+The model computes the inputs of such an operation, and then the body runs by itself on them: a branch once for each
+sample that takes it, a loop step by step, as in the operation. No sample is kept. Several runs of one sample give one
+row, as if their tensors were one.
 
 | statistic | of a sample         |
 |-----------|---------------------|
@@ -42,7 +42,7 @@ from autoq.graph import BodyKey, QuantizationGraph, bodies_of, unique_names
 Values = list[NDArray[Any]]
 Compile = Callable[[ov.Model], ov.CompiledModel]
 
-# Steps of one loop over all samples: samples that are begun later are not run through it.
+# Most steps of one loop over all samples. Later samples are not run through it.
 _MOST_STEPS = 10_000
 _BRANCHES = ("then", "else")
 
@@ -56,18 +56,18 @@ def collect_bodies(
     compile_model: Compile,
     reset_state: ResetState,
 ) -> dict[BodyKey, Statistics]:
-    """Statistics of all bodies in which something may be quantized, inner ones included.
+    """Statistics of all bodies, also inner ones, in which something may be quantized.
 
     Args:
         model: The float model; never modified.
         graphs: Placements of the model.
-        feeds: What single inferences take, read once.
-        needs: What plans will ask for.
-        compile_model: Compiles a model as for statistics.
+        feeds: Inputs of single inferences, read once.
+        needs: The statistics that plans need.
+        compile_model: Compiles a model for statistics.
         reset_state: When the state of the model is reset.
 
     Returns:
-        By body; those that no sample runs have no rows, and a warning names them.
+        Statistics by body. Those of a body that no sample runs have no rows, and a warning names it.
 
     Raises:
         ModelError: A body computes NaN or infinity.
@@ -88,11 +88,11 @@ def collect_bodies(
 
 @dataclass(slots=True)
 class _Watched:
-    """A model whose operations with bodies are run by hand.
+    """A model whose operations with bodies are run one by one.
 
     Attributes:
-        compiled: Gives what each of them reads, in their order.
-        drivers: Run them, in the same order.
+        compiled: Gives the inputs of each of these operations, in their order.
+        drivers: Run the operations, in the same order.
     """
 
     compiled: ov.CompiledModel
@@ -126,14 +126,14 @@ class _Watched:
         return cls(compile_model(watched), drivers)
 
     def run(self, values: Values, sample: int) -> None:
-        """Runs all operations with bodies on what they read of a sample."""
+        """Runs all operations with bodies on their inputs of a sample."""
         start = 0
         for driver in self.drivers:
             driver.run(values[start : start + driver.count], sample)
             start += driver.count
 
     def unused(self) -> Iterator[str]:
-        """Bodies that nothing was run through."""
+        """Bodies that no sample has run."""
         for driver in self.drivers:
             for branch, observed in driver.inside.items():
                 if not observed.rows:
@@ -142,7 +142,7 @@ class _Watched:
                     yield from observed.watched[0].unused()
 
     def statistics(self) -> dict[BodyKey, Statistics]:
-        """Of the bodies of all of them."""
+        """Statistics of the bodies of all these operations."""
         return {
             (driver.op, branch): observed.statistics()
             for driver in self.drivers
@@ -150,7 +150,7 @@ class _Watched:
         }
 
 
-# What an operation runs: branch, and the inputs of the body by their numbers.
+# The runs of an operation: the branch, and the inputs of the body by their numbers.
 Runs = Callable[[Values], Iterator[tuple[int, dict[int, NDArray[Any]]]]]
 
 
@@ -159,12 +159,12 @@ class _Driver:
     """One operation with bodies.
 
     Attributes:
-        op: Its unique name.
+        op: Unique name of the operation.
         count: Number of its inputs.
         branches: Whether its bodies are those of an If.
-        inside: Its bodies by branch, those in which something is quantized.
-        runs: What it runs for some inputs.
-        steps: Runs so far.
+        inside: Its bodies by branch, if something is quantized in them.
+        runs: Gives the runs of its bodies for some inputs.
+        steps: Number of runs so far.
     """
 
     op: str
@@ -185,17 +185,17 @@ class _Driver:
 
 @dataclass(slots=True)
 class _ObservedBody:
-    """A body that is run, and what was seen.
+    """A body that is run, and its statistics so far.
 
     Attributes:
-        tapped: The body, giving its statistics.
-        graphs: Its placements.
-        request: Runs it; None where nothing is observed in it but what is inside of its own operations.
-        watched: What runs the operations in it that have bodies, and the request for it; None without any.
+        tapped: The body, which gives its statistics.
+        graphs: Placements of the body.
+        request: Request that runs it; None if only bodies inside it are observed.
+        watched: Runs the operations inside it that have bodies, with its request; None without such operations.
         rows: One for each sample, [columns].
-        histograms: Likewise, float32 [tensors, 2, BINS].
-        sample: Number of the last one.
-        seen: Its runs.
+        histograms: One for each sample, float32 [tensors, 2, BINS].
+        sample: Number of the last sample.
+        seen: Number of runs of that sample.
     """
 
     tapped: TappedModel
@@ -242,7 +242,7 @@ class _ObservedBody:
             watched.run([np.array(tensor.data) for tensor in request.output_tensors], sample)
 
     def _join(self, row: FloatArray, histograms: NDArray[np.float16]) -> None:
-        """Takes one more run of the last sample into its row."""
+        """Adds one more run to the row of the last sample."""
         known = self.rows[-1]
         for tap, (start, stop) in self.tapped.columns.items():
             part = slice(start, stop)
@@ -256,7 +256,7 @@ class _ObservedBody:
         self.histograms[-1] = (mean + (histograms.astype(np.float32) - mean) / self.seen).astype(np.float16)
 
     def statistics(self) -> Statistics:
-        """What was seen, one row a sample."""
+        """The statistics, one row for each sample."""
         tapped = self.tapped
         shape = (len(self.rows), len(tapped.histograms), 2, BINS)
         return Statistics(
@@ -282,7 +282,7 @@ def _branch_runner(node: ov.Node) -> Runs:
 
 
 def _loop_runner(node: ov.Node, compile_model: Compile) -> Runs:
-    """Runs the body for what it hands to itself, between the steps that are observed."""
+    """Runs the body for the values that it passes to its next step."""
     body = node.get_function()
     is_loop = node.get_type_name() == "Loop"
     counter, condition = node.get_special_body_ports() if is_loop else (-1, -1)
@@ -333,6 +333,6 @@ def _slice(value: NDArray[Any], part: Any, step: int) -> NDArray[Any]:  # likewi
 
 
 def _ends(value: NDArray[Any], part: Any) -> tuple[int, int]:  # likewise
-    """First and last place along the axis, counted from zero."""
+    """First and last place along the axis, from zero."""
     size = value.shape[part.axis]
     return part.start % size, part.end % size

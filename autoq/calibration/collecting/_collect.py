@@ -25,9 +25,9 @@ from autoq.calibration.statistics import BINS, Needs, Statistics, check_finite, 
 from autoq.core import DeviceError, FloatArray, ResetState, StoredFileError, TargetDevice, reason
 from autoq.graph import BodyKey, QuantizationGraph, core, has_given_lengths, with_float_ends
 
-# So many samples are run, however little time there is.
+# At least so many samples are run, even with little time.
 _FEWEST = 8
-# As many samples are looked at before they are run, to tell whether all have one shape.
+# So many samples are read before the first run, to tell whether all have one shape.
 _PEEKED = 8
 
 
@@ -45,25 +45,24 @@ def collect(
     path: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Statistics:
-    """Runs the model once over the calibration data and keeps what quantization needs.
+    """Runs the model once over the calibration data, and keeps the statistics that quantization needs.
 
-    Samples of one shape are run several at a time where the model is known to keep them apart.
+    Several samples of one shape are run at a time if the model is known to keep them apart.
 
     Args:
         model: The float model, as `read_model` gives it; never modified.
-        graphs: Placements that plans will be resolved for.
+        graphs: Placements of the plans.
         inputs: Calibration inputs.
-        needs: What plans will ask for; by default all that needs no quantile and no histogram.
-        subset_size: Samples used, counted from the first; all of them where there are fewer. No more are read, one
-            after the other.
+        needs: The statistics that plans need; by default all without quantiles and histograms.
+        subset_size: Number of samples used, from the first one; all if there are fewer. No more are read.
         device: OpenVINO device.
         precision: "f32" is exact; "bf16" is faster on devices that have it.
-        reset_state: When the state of a model that has one is reset: before each "sample", or "never", where samples
-            are the steps of one sequence.
-        max_seconds: As many of the samples, the first ones, as are run in this time are used; eight in any case.
-        path: File that keeps the statistics of all samples; where it exists and holds all that is needed, the model is
-            not run.
-        progress: Called with samples done and samples in all; where several are run together, after these.
+        reset_state: When the state of a model is reset, if it has one: before each "sample", or "never", if samples are
+            the steps of one sequence.
+        max_seconds: Seconds for the runs. Samples that are not run in this time are left out; eight are used in any
+            case.
+        path: File for the statistics of all samples. If it exists and holds all that is needed, the model is not run.
+        progress: Called with the numbers of samples done and of all samples, after each inference.
 
     Returns:
         Statistics, one row per sample.
@@ -80,7 +79,7 @@ def collect(
     count = inputs.at_most(subset_size)
     feeds = _Feeds(_in_time(islice(inputs, count), max_seconds))
     resets = ResetState.parse(reset_state)
-    # What runs in two models would lose its state between them.
+    # The state would be lost between the two models that run several samples and single ones.
     in_one = resets is ResetState.NEVER and bool(model.get_sinks())
     as_it_is = in_one or (model.is_dynamic() and has_given_lengths(model))
     shapes = None if as_it_is else feeds.common_shapes(_PEEKED if model.is_dynamic() else 1)
@@ -123,28 +122,28 @@ def collect(
 
 
 def _kept(path: Path | None) -> Statistics | None:
-    """What an earlier session collected; None where there is nothing, or nothing that can be used."""
+    """Statistics of an earlier session; None if there are none that can be used."""
     if path is None or not path.exists():
         return None
     try:
         return Statistics.load(path)
     except StoredFileError as error:
-        warnings.warn(f"statistics are collected anew: {error}", stacklevel=3)
+        warnings.warn(f"statistics are collected again: {error}", stacklevel=3)
         return None
 
 
 @dataclass(slots=True)
 class _Collection:
-    """The statistics that were taken so far.
+    """The statistics that were collected so far.
 
     Attributes:
         table: float32 [samples, columns].
         histograms: float16 [samples, tensors, 2, BINS].
         device: OpenVINO device.
-        settings: What models are compiled with.
+        settings: Compile settings.
         reset_state: When the state of a model is reset.
-        progress: Called with samples done and samples in all.
-        done: Rows that are filled.
+        progress: Called with the numbers of samples done and of all samples.
+        done: Number of filled rows.
     """
 
     table: FloatArray
@@ -165,18 +164,18 @@ class _Collection:
         reset_state: ResetState,
         progress: Callable[[int, int], None] | None,
     ) -> Self:
-        """Room for so many samples."""
+        """Empty rows for so many samples."""
         histograms = np.empty((count, len(tapped.histograms), 2, BINS), np.float16)
         return cls(np.empty((count, tapped.width), np.float32), histograms, device, settings, reset_state, progress)
 
     def taken(self, count: int) -> tuple[FloatArray, NDArray[np.float16]]:
-        """The rows of so many samples: there may be fewer than there was room for."""
+        """The filled rows, which may be fewer than the expected samples."""
         if count >= len(self.table):
             return self.table, self.histograms
         return self.table[:count].copy(), self.histograms[:count].copy()
 
     def run(self, source: TappedModel, batches: Iterable[tuple[Feed, int]]) -> None:
-        """Takes the statistics of samples, and how many of these each feed holds."""
+        """Collects the statistics of feeds, each with the number of samples that it holds."""
         sizes: deque[int] = deque()
 
         def feeds() -> Iterator[Feed]:
@@ -196,7 +195,7 @@ class _Collection:
 
 
 def _in_time(feeds: Iterable[Feed], seconds: float) -> Iterator[Feed]:
-    """Samples that are read before a time is over."""
+    """Yields samples until a moment has passed."""
     end = time.monotonic() + seconds
     for number, feed in enumerate(feeds):
         if number >= _FEWEST and time.monotonic() >= end:
@@ -205,7 +204,7 @@ def _in_time(feeds: Iterable[Feed], seconds: float) -> Iterator[Feed]:
 
 
 class _Feeds:
-    """Samples that are read once, by several readers in turn."""
+    """Samples that are read once, by several readers one after the other."""
 
     def __init__(self, feeds: Iterator[Feed]) -> None:
         # Unlike a generator, this is not closed by a reader that stops.
@@ -218,19 +217,19 @@ class _Feeds:
         yield from self._feeds
 
     def common_shapes(self, looked_at: int) -> dict[str, Shape] | None:
-        """Shapes that the samples seem to share: a model that leaves them open runs faster when told."""
+        """Shapes that all samples seem to have. A model with open shapes runs faster with them."""
         self._next += islice(self._feeds, looked_at)
         first, *others = map(_shapes, self._next)
         return first if all(shapes == first for shapes in others) else None
 
     def any_left(self) -> bool:
-        """Whether there are samples that no reader took."""
+        """Whether samples are left that no reader took."""
         if not self._next:
             self._next += islice(self._feeds, 1)
         return bool(self._next)
 
     def of_shapes(self, shapes: Mapping[str, Shape]) -> Iterator[Feed]:
-        """Samples up to the first of other shapes, which is kept for the next reader."""
+        """Samples up to the first one of another shape, which is kept for the next reader."""
         for feed in self:
             if _shapes(feed) != shapes:
                 self._next.appendleft(feed)

@@ -10,7 +10,7 @@ import openvino as ov
 
 from autoq.core import ResetState
 
-# Beyond what the device works on at a time, so that none of it waits while a result is taken.
+# Requests beyond the number that the device works on at a time, so that it need not wait while a result is taken.
 _AHEAD = 2
 
 
@@ -21,15 +21,16 @@ def infer_all(
     *,
     reset_state: ResetState = ResetState.SAMPLE,
 ) -> None:
-    """Runs inferences and hands over each finished request, in the order of the inputs.
+    """Runs inferences, and passes on each finished request in the order of the inputs.
 
-    One thread starts and takes: callbacks would run in threads of the device's, and fight with it for the interpreter.
+    One thread starts requests and takes results. Callbacks would run in the device's threads, which would then wait for
+    the interpreter.
 
     Args:
         compiled: The model.
-        feeds: Inputs, each as OpenVINO takes it; read as they are needed.
-        take: Is given a finished request, and copies what it wants to keep.
-        reset_state: When a model with state forgets it; where it never does, one inference runs at a time.
+        feeds: Inputs, each as OpenVINO takes it. They are read when they are needed.
+        take: Gets a finished request, and copies the results that it keeps.
+        reset_state: When the state of a model is reset; if never, only one inference runs at a time.
 
     Raises:
         RuntimeError: An inference fails.

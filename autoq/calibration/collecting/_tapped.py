@@ -1,8 +1,8 @@
 """A model that gives statistics of its activations instead of its outputs.
 
-Extremes and means are reductions inside the graph, and all of them leave it as one vector per inference: the device
-never writes an activation out, and Python sees one small array per sample. Only what has no such reduction, a quantile
-or a histogram, is computed from the activation itself. What lies behind the last tap is not computed.
+Extremes and means are reductions inside the graph, and leave it as one vector per inference. So the device does not
+write activations out, and Python gets one small array per sample. Only quantiles and histograms, which have no such
+reduction, are computed from the activation itself. Operations after the last tap are not computed.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ class TappedModel:
     """A clone of a model that gives statistics instead of its outputs.
 
     Attributes:
-        model: Its first output is the vector of all statistics that are reduced in the graph, the others are tensors.
-        columns: First column and one past the last of every tap; none where its channels are not known before a run.
+        model: The model. Its first output is the vector of all statistics that the graph reduces; further outputs are
+            tensors.
+        columns: First column of each tap and one past its last; empty if the channels are not known before a run.
         reduced: Length of the first output.
-        fetched: Output by tensor.
-        in_numpy: Taps that are computed from fetched tensors, the channel axis counted from the first.
-        histograms: Tensors that a histogram is kept of.
-        samples: How many one inference takes and tells apart, along the first axis of everything; None where what is
-            run at once is one sample.
+        fetched: Number of the output by tensor.
+        in_numpy: Taps that are computed from fetched tensors, with the channel axis counted from the first.
+        histograms: Tensors with a histogram.
+        samples: Number of samples of one inference, along the first axis of all tensors; None if an inference is one
+            sample.
     """
 
     model: ov.Model
@@ -73,10 +74,10 @@ class TappedModel:
 
         Args:
             model: Never modified.
-            taps: What is observed.
-            histograms: Tensors that a histogram is kept of.
-            shapes: Shape of every input, where all inferences share one; the columns are the same without.
-            samples: How many these shapes hold, where what is observed tells them apart.
+            taps: The statistics to collect.
+            histograms: Tensors with a histogram.
+            shapes: Shape of each input, if all inferences have the same; the columns do not depend on it.
+            samples: Number of samples in these shapes, if each has its own statistics.
         """
         clone = model.clone()
         nodes = unique_names(clone)
@@ -84,8 +85,8 @@ class TappedModel:
         def output(tensor: Tensor) -> ov.Output:
             return nodes[tensor.producer].output(tensor.port)
 
-        # In the order in which the model computes them: the device runs a reduction while its tensor is still in cache,
-        # and drops the tensor.
+        # Taps stand in the order in which the model computes them: the device then runs a reduction while its tensor is
+        # still in cache, and drops the tensor.
         order = {name: position for position, name in enumerate(nodes)}
         taps = sorted(taps, key=lambda tap: order[tap.tensor.producer])
         in_graph = [tap for tap in taps if tap.statistic not in _IN_NUMPY]
@@ -113,8 +114,8 @@ class TappedModel:
 
         Args:
             request: A finished request.
-            rows: Is filled, [samples, columns]; there may be fewer than were run.
-            histograms: Is filled, [samples, tensors, 2, BINS].
+            rows: Rows to fill, [samples, columns]; there may be fewer than samples in the inference.
+            histograms: Histograms to fill, [samples, tensors, 2, BINS].
         """
         if self.reduced:
             rows[:, : self.reduced] = request.get_output_tensor(0).data[: len(rows)]
@@ -129,7 +130,7 @@ class TappedModel:
 
 
 def fetched_tensors(taps: Iterable[Tap], histograms: Iterable[Tensor]) -> tuple[Tensor, ...]:
-    """Tensors that leave the device whole, since what is asked of them has no reduction in the graph."""
+    """Tensors that leave the device whole, since one of their statistics has no reduction in the graph."""
     in_numpy = (tap.tensor for tap in taps if tap.statistic in _IN_NUMPY)
     return tuple(dict.fromkeys([*in_numpy, *histograms]))
 
@@ -137,14 +138,14 @@ def fetched_tensors(taps: Iterable[Tap], histograms: Iterable[Tensor]) -> tuple[
 def _as_f32(output: ov.Output) -> ov.Output:
     """An output in f32.
 
-    One that is f32 is left as it is: of an input that is converted to its own type, OpenVINO 2026.4 hands out the
-    memory that the next inference writes its input to.
+    An output in f32 is not converted: if an input is converted to its own type, OpenVINO 2026.4 returns the memory to
+    which the next inference writes its input.
     """
     return output if output.get_element_type() == ov.Type.f32 else ops.convert(output, "f32").output(0)
 
 
 def _per_channel(tap: Tap, taps: Iterable[Tap]) -> Tap | None:
-    """The extreme per channel that the same extreme of the whole tensor follows from, where there is one."""
+    """The tap of an extreme per channel from which the extreme of the whole tensor follows; None without one."""
     if tap.axis is not None or tap.statistic is Statistic.MEAN:
         return None
     return next(

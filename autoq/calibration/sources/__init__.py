@@ -1,4 +1,4 @@
-"""Calibration data as people hold them."""
+"""The forms of a user's data, and their samples as a model takes them."""
 
 from autoq.calibration.sources._arrays import as_array, is_array
 from autoq.calibration.sources._cure import Shape

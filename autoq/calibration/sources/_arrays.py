@@ -1,4 +1,4 @@
-"""What people hold arrays in, as numpy arrays."""
+"""Arrays of several libraries as numpy arrays."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 
 def is_array(value: object) -> bool:
-    """Whether a value is an array of one axis at least, numpy's or another library's.
+    """Whether a value is an array of numpy or another library, with at least one axis.
 
-    Lists of numbers are none, nor are arrays of objects, which are lists of these.
+    Lists of numbers do not count, nor do arrays of objects, which are lists.
     """
     if isinstance(value, np.ndarray):
         return value.ndim > 0 and value.dtype != object
@@ -29,16 +29,16 @@ def is_picture(value: object) -> bool:
 
 
 def as_array(value: Any) -> NDArray[Any]:  # whatever the user brought
-    """An array of any library, on any of its devices, or nested lists of numbers, as a numpy array.
+    """A numpy array of an array of any library on any device, or of nested lists of numbers.
 
     Raises:
-        TypeError, ValueError: It is none.
+        TypeError, ValueError: The value is no array.
     """
     if isinstance(value, ov.Tensor):
         return np.asarray(value.data)
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         value = value.detach().cpu()
-        # A type that numpy does not have.
+        # numpy does not have this type.
         value = value.float() if "bfloat16" in str(value.dtype) else value
     if not isinstance(value, np.ndarray) and hasattr(value, "numpy"):
         value = value.numpy()

@@ -1,4 +1,4 @@
-"""What probably mends an array whose shape a model does not take."""
+"""Advice for an array whose shape a model does not take."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Axes = tuple[int | None, ...]
 
 
 def cure(wanted: ov.PartialShape, shape: Shape) -> str | None:
-    """Says how an array is made one that fits, as the tail of an error message; None where nothing is likely.
+    """Says how to change an array so that it fits, as the end of an error message; None without a likely way.
 
-    1. There is nothing but a number: a label.
-    2. It is a batch of samples, or the model takes several at a time.
-    3. Its axes are in another order, channels last for channels first above all.
-    4. Axes of one are missing, or too many.
+    1. The array is a single number: a label.
+    2. The array is a batch of samples, or the model takes several samples at a time.
+    3. Its axes are in another order, mostly with channels last instead of first.
+    4. Axes of length one are missing, or there are too many.
     5. It has another number of channels, or another size.
     6. It is flattened.
 
     Args:
-        wanted: What the model takes.
-        shape: What there is.
+        wanted: Shape that the model takes.
+        shape: Shape of the array.
     """
     if wanted.rank.is_dynamic:
         return None
@@ -59,12 +59,12 @@ def _reordered(axes: Axes, shape: Shape) -> str | None:
 
 
 def _reshaped(axes: Axes, shape: Shape) -> str | None:
-    """The same but for axes of one."""
+    """Advice for a shape that fits except for axes of length one."""
     sizes = iter([size for size in shape if size != 1])
     filled = [axis if axis == 1 else next(sizes, 1) for axis in axes]
     if next(sizes, None) is None and _fits(axes, tuple(filled)):
         what = "lacks an axis" if len(filled) > len(shape) else "has an axis too many"
-        return f"it {what} of one: reshape it to {filled}"
+        return f"it {what} of length one: reshape it to {filled}"
     return None
 
 

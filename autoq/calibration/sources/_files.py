@@ -1,4 +1,4 @@
-"""Data that lie in files, found by a path."""
+"""Data in files, found by a path."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from autoq.calibration.sources._reader import Reader
 from autoq.calibration.sources._table import Table, of_frame, table
 from autoq.core import ConfigError, DataError, path_of, quoted, read_npy, read_npz, reason
 
-# What a mapping that names files has beside options.
+# Keys of a mapping that names files.
 _KINDS: Mapping[str, Callable[..., Any]] = {"images": images, "csv": table}
 
 
 def names_files(data: object) -> bool:
-    """Whether data are named by a path, or by a mapping of a path and how its files are read."""
+    """Whether data are a path, or a mapping of a path and options for reading its files."""
     if isinstance(data, Mapping):
         kinds = [kind for kind in _KINDS if isinstance(data.get(kind), str | os.PathLike)]
         return len(kinds) == 1
@@ -30,7 +30,7 @@ def names_files(data: object) -> bool:
 
 
 def data_files(data: Any) -> tuple[Path, ...]:  # whatever a user brings
-    """The files that data are read from, where these are named by paths; none of others, and of those not found."""
+    """The files of data that are named by paths; empty for other data, and for files that do not exist."""
     if isinstance(data, Images):
         return data.files
     if not names_files(data):
@@ -46,17 +46,17 @@ def data_files(data: Any) -> tuple[Path, ...]:  # whatever a user brings
 
 
 def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> Any:  # whatever a user brings
-    """Data as a model takes them, where they lie in files or in a table; others as they are.
+    """Reads data in files or in a table as a model takes them; other data are given back.
 
     Args:
-        model: Takes them.
-        reader: Of its inputs.
-        data: What a user brings.
-        in_turn: Images of each class in turn.
+        model: The model.
+        reader: Reader of its inputs.
+        data: The user's data.
+        in_turn: Whether images of all classes come in turn.
 
     Raises:
-        DataError: They do not read, or are not what the model takes.
-        ConfigError: How they are to be read makes no sense.
+        DataError: The data cannot be read, or the model does not take them.
+        ConfigError: An option makes no sense.
     """
     if names_files(data):
         try:
@@ -74,17 +74,17 @@ def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> A
 def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything that yields items
     """Data from files.
 
-    1. `.npy`: an array; `.npz`: arrays by name, of which `x` and `y` alone are inputs and targets.
+    1. `.npy`: an array; `.npz`: arrays by name. If these are only `x` and `y`, they are inputs and targets.
     2. `.csv`: rows, see `table`.
     3. A folder, a pattern, an image file, a list of such files: images, see `images`.
-    4. A mapping {"images": path, ...} or {"csv": path, ...} with options of these.
+    4. A mapping {"images": path, ...} or {"csv": path, ...} with options of `images` or `table`.
 
     Args:
         data: The path, or the mapping.
-        folder: Where relative paths start.
+        folder: Folder of relative paths.
 
     Raises:
-        DataError: There is no such file, or it does not read.
+        DataError: There is no such file, or it cannot be read.
         ConfigError: An option is unknown or makes no sense.
     """
     if isinstance(data, Mapping):

@@ -1,4 +1,4 @@
-"""What a model says of the images that it takes: by its input, by its graph, and by notes in its rt_info."""
+"""How a model takes images, as its input, its graph and notes in its rt_info tell."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _COLOURS = 3
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What is done to pixels of 0 to 255 before they are an input.
+    """How pixels of 0 to 255 are changed before they are an input.
 
     Attributes:
-        mean: Subtracted, for each channel or all; None is nothing.
-        scale: What they are then divided by; None is nothing.
+        mean: Subtracted from pixels, one for each channel or for all; None subtracts nothing.
+        scale: Divides pixels afterwards; None divides by nothing.
         colors: "RGB" or "BGR".
-        told: Whether the model says any of it, or does it by itself.
+        told: Whether the model says any of this, or its graph does it.
     """
 
     mean: tuple[float, ...] | None
@@ -33,7 +33,7 @@ class Scaling:
 
     @classmethod
     def of(cls, model: ov.Model, port: Port) -> Self:
-        """Reads what OpenVINO's tools note under "model_info", unless they say that the graph does it."""
+        """Reads the notes of OpenVINO's tools under "model_info", unless they say that the graph does it."""
         if _noted(model, "embedded_processing") in _YES:
             return cls(None, None, "RGB", told=True)
         mean, scale = _numbers(_noted(model, "mean_values")), _numbers(_noted(model, "scale_values"))
@@ -43,7 +43,7 @@ class Scaling:
 
 
 def channels_of(port: Port, layout: str | None) -> tuple[int, int]:
-    """Axis of the channels, -1 for the last one, and how many there are."""
+    """Axis of the channels, -1 for the last one, and the number of channels."""
     rank = len(port.shape) if port.shape.rank.is_static else 0
     if rank != 4:
         msg = f"input {port.name!r} has shape {port.shape}, which is no image of four axes: yield arrays instead."
@@ -68,13 +68,13 @@ def _noted(model: ov.Model, name: str) -> str:
 
 
 def _numbers(text: str) -> tuple[float, ...] | None:
-    """Numbers that are separated by spaces or commas, in brackets or not."""
+    """Numbers of a text, separated by spaces or commas, with or without brackets."""
     words = text.strip("[]()").replace(",", " ").split()
     return tuple(map(float, words)) or None
 
 
 def _scales_inside(model: ov.Model) -> bool:
-    """Whether the first thing that a model does with its input is arithmetic with constants, as scaling is."""
+    """Whether the first operation on an input is arithmetic with constants, as scaling is."""
     node = model.inputs[0].get_node()
     for _ in range(3):
         readers = [target.get_node() for target in node.output(0).get_target_inputs()]

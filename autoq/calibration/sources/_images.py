@@ -1,4 +1,4 @@
-"""Image files as samples: read when they are asked for, as a model takes them."""
+"""Image files as samples. They are read when they are used, as a model takes them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ Path_ = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class Images(Sequence[tuple[NDArray[Any], int | None]]):
-    """Image files, as pairs of (array of one image, number of its class); read anew whenever one is asked for.
+    """Image files as pairs of (array of one image, number of its class). A file is read at each use.
 
     Attributes:
-        files: In their order.
-        classes: Name of the folder of each class, sorted; their places are the numbers of the classes.
-        labels: Number of the class of each file; None where it lies in no such folder.
-        size: Height and width that images are resized to; None leaves them as they are.
-        mean: Subtracted from pixels of 0 to 255, for each channel or all.
-        scale: What they are then divided by.
+        files: The files, in their order.
+        classes: Sorted names of the folders of classes; the place of a name is the number of the class.
+        labels: Number of the class of each file; None for a file in no such folder.
+        size: Height and width that images are resized to; None does not resize them.
+        mean: Subtracted from pixels of 0 to 255, one for each channel or for all.
+        scale: Divides pixels afterwards.
         layout: "NCHW" or "NHWC".
         colors: "RGB" or "BGR".
         channels: 3, or 1 for grey.
-        dtype: Of the arrays.
+        dtype: Type of the arrays.
     """
 
     files: tuple[Path, ...]
@@ -71,7 +71,7 @@ class Images(Sequence[tuple[NDArray[Any], int | None]]):
         return np.ascontiguousarray(array[None], self.dtype), self.labels[index]
 
     def in_turn(self) -> Images:
-        """The same files, one of each class after the other, so that the first ones are of all classes."""
+        """The same files, one of each class in turn, so that the first ones show all classes."""
         seen: dict[int | None, int] = {}
         places = []
         for number, label in enumerate(self.labels):
@@ -81,14 +81,14 @@ class Images(Sequence[tuple[NDArray[Any], int | None]]):
         return replace(self, files=tuple(self.files[n] for n in order), labels=tuple(self.labels[n] for n in order))
 
     def for_model(self, model: ov.Model) -> Images:
-        """The same images as a model takes them, where it says how, and these do not.
+        """The same images as a model takes them. Options that are not set are read from the model.
 
         1. Layout, size, channels and type are those of its input.
         2. Mean, scale and order of colours are those under "model_info" in its rt_info, unless they are part of the
-           graph. Where neither that nor the graph says them, and the model takes floats, a warning says so.
+           graph. If neither tells them, and the model takes floats, a warning says so.
 
         Raises:
-            DataError: The model has several inputs, or none that is an image.
+            DataError: The model has several inputs, or its input is no image.
         """
         ports = tuple(Port.of(port, index) for index, port in enumerate(model.inputs))
         if len(ports) != 1:
@@ -138,8 +138,8 @@ def images(
 ) -> Images:
     """Image files as calibration or validation data; the extra `images` (Pillow) reads them.
 
-    What is not given is read from the model that takes them: layout, size, channels and type from its input; mean,
-    scale and the order of colours from "model_info" in its rt_info, unless the graph has them.
+    Options that are not given are read from the model: layout, size, channels and type from its input; mean, scale and
+    order of colours from "model_info" in its rt_info, unless the graph has them.
 
     Args:
         source: A folder, a pattern such as "photos/*.jpg" ("**" goes into sub-folders), a file, or files. In a folder,
@@ -147,13 +147,14 @@ def images(
             sorted names, which are the targets of validation. Files are in sorted order; calibration takes one of each
             class in turn.
         size: Height and width, or both in one number; images are resized to it.
-        mean: Subtracted from pixels of 0 to 255, for each channel in the order of `colors`, or all.
-        scale: What they are then divided by: 255 for pixels of 0 to 1. As OpenVINO's `mean_values`, `scale_values`.
+        mean: Subtracted from pixels of 0 to 255, one for each channel in the order of `colors`, or for all.
+        scale: Divides pixels afterwards: 255 gives pixels of 0 to 1. Both are as OpenVINO's `mean_values` and
+            `scale_values`.
         layout: "NCHW" or "NHWC".
         colors: "RGB" (default) or "BGR".
 
     Returns:
-        A sequence of pairs (array [1, ...], number of the class or None), read when it is asked for.
+        A sequence of pairs (array [1, ...], number of the class or None). Each is read when it is used.
 
     Raises:
         DataError: There are no such files.
@@ -191,7 +192,7 @@ def images(
 
 
 def _found(source: Path_ | Iterable[Path_]) -> tuple[tuple[Path, ...], tuple[str, ...], tuple[int | None, ...]]:
-    """Files, the names of classes, and the class of each file."""
+    """All files, the names of the classes, and the class of each file."""
     if not isinstance(source, str | os.PathLike):
         files = tuple(path_of(path, "images:", DataError) for path in source)
     elif (folder := path_of(source, "images:", DataError)).is_dir():
@@ -242,7 +243,7 @@ def _pixels(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[
     try:
         from PIL import Image, ImageOps
     except ImportError:
-        msg = "image files are read by Pillow, which is not there: pip install autoq[images]."
+        msg = "Pillow reads image files, but is not installed: pip install autoq[images]."
         raise ConfigError(msg) from None
     try:
         with Image.open(file) as opened:
@@ -250,14 +251,14 @@ def _pixels(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[
             if size is not None and image.size != size[::-1]:
                 image = image.resize(size[::-1], Image.Resampling.BILINEAR)
             pixels = np.asarray(image)
-    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
+    except Exception as error:  # Pillow's readers raise errors of any type for damaged files
         msg = f"image {quoted(str(file))} cannot be read: {reason(error)}"
         raise DataError(msg) from error
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def _height_width(size: object) -> tuple[int, int] | None:
-    """Both lengths; None where they are none, or none that an array can have."""
+    """Height and width; None if they are no lengths of an array."""
     lengths = size if isinstance(size, list | tuple) else (size, size)
     if len(lengths) != 2 or not all(is_number(n) and 1 <= n <= _LONGEST_SIDE and n == int(n) for n in lengths):
         return None

@@ -1,4 +1,4 @@
-"""One input of a model, and what fits it."""
+"""One input of a model, and the values that fit it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Port:
     """One input of a model.
 
     Attributes:
-        name: What feeds call it.
-        aliases: What users may call it, its number included.
-        shape: As the model has it.
-        dtype: Of its values; of texts, that of strings.
-        first_is_batch: Whether its layout says that samples lie along its first axis; None where it has no layout.
-        channels: Axis of the channels of an image, and how many there are; None where neither layout nor shape say.
+        name: Name of the input in feeds.
+        aliases: Names that users may give it, with its number.
+        shape: Shape of the input.
+        dtype: Type of its values; that of strings for texts.
+        first_is_batch: Whether its layout says that samples lie along its first axis; None without a layout.
+        channels: Axis of the channels of an image, and their number; None if neither layout nor shape tell it.
     """
 
     name: str
@@ -54,31 +54,31 @@ class Port:
 
     @property
     def leading(self) -> int | None:
-        """Length of the first axis; None where it is open, or there is none."""
+        """Length of the first axis; None for an open one, and without axes."""
         if self.shape.rank.is_dynamic or not len(self.shape) or self.shape[0].is_dynamic:
             return None
         return int(self.shape[0].get_length())
 
     def takes(self, shape: Shape) -> bool:
-        """Whether an array of this shape is an input as it is."""
+        """Whether an array of this shape fits as it is."""
         return bool(self.shape.compatible(ov.PartialShape(list(shape))))
 
     def taken(self, shape: Shape) -> Shape | None:
-        """The shape in which a sample is an input: as it is, or with a first axis of one, if that is what it lacks."""
+        """The shape in which a sample fits: its own, or with a first axis of one if only that is missing."""
         if self.takes(shape):
             return shape
         lacks_first = self.first_is_batch is not False or self.leading == 1
         return (1, *shape) if lacks_first and self.takes((1, *shape)) else None
 
     def row(self, array: NDArray[Any], number: int) -> NDArray[Any]:
-        """One row of an array; of an input of open rank, which fits anything, one with a first axis of one."""
+        """One row of an array. For an input of open rank, which any shape fits, it has a first axis of one."""
         return array[number : number + 1] if self.shape.rank.is_dynamic else array[number]
 
     def array(self, value: Any, where: str) -> NDArray[Any]:  # whatever the user brought
-        """A value as an array, not yet of the model's type.
+        """A value as an array, before it gets the model's type.
 
         Raises:
-            DataError: It is none, or not one of numbers (or texts, where the model takes these).
+            DataError: The value is no array, or not one of numbers (or of texts, if the model takes these).
         """
         try:
             array = self._pixels(value) if is_picture(value) else as_array(value)
@@ -98,7 +98,7 @@ class Port:
         """A copy of a sample as the model takes it.
 
         Raises:
-            DataError: Its shape, its type or its numbers do not fit.
+            DataError: The shape, the type or the numbers of the sample do not fit.
         """
         shape = self.taken(array.shape)
         if shape is None:
@@ -109,7 +109,7 @@ class Port:
             hint = ": pass pixels of 0 to 255, before they are scaled" if self.dtype == np.uint8 else ""
             msg = f"{where}: input {self.name!r} has type {array.dtype}, but the model takes {self.dtype}{hint}."
             raise DataError(msg)
-        # A mask of attention may be made of minus infinity.
+        # A mask of attention may hold minus infinity.
         if array.dtype.kind == "f" and not (array < np.inf).all():
             msg = f"{where}: input {self.name!r} holds NaN or infinity."
             raise DataError(msg)
@@ -122,7 +122,7 @@ class Port:
                 )
                 raise DataError(msg)
         with np.errstate(over="ignore"):
-            # A copy: who yields samples may fill one buffer again and again.
+            # A copy: the user's code may fill one buffer again and again.
             converted = np.array(array, dtype=self.dtype, order="C").reshape(shape)
         if (
             self.dtype.kind == "f"
@@ -134,7 +134,7 @@ class Port:
         return converted
 
     def misfit(self, shape: Shape, where: str) -> DataError:
-        """What is wrong with an array of a shape that the model does not take, and what probably mends it."""
+        """The error for an array whose shape the model does not take, with advice."""
         found = cure(self.shape, shape)
         hint = f": {found}" if found else ""
         return DataError(
@@ -142,7 +142,7 @@ class Port:
         )
 
     def _pixels(self, image: Any) -> NDArray[Any]:  # of Pillow
-        """Pixels of an image, with as many channels as the model takes, where it has them."""
+        """Pixels of an image, with as many channels as the model takes, if that is possible."""
         axis, count = self.channels or (-1, len(image.getbands()))
         pixels = np.asarray(image.convert(_MODES.get(count, "RGB")))
         pixels = pixels[..., None] if pixels.ndim == 2 else pixels
@@ -150,7 +150,7 @@ class Port:
 
 
 def port_name(port: ov.Output) -> str:
-    """What feeds call an input, which need not have a name of its own."""
+    """The name of an input in feeds; an input need not have a name of its own."""
     return str(min(port.get_names(), default=port.get_node().get_friendly_name()))
 
 
@@ -158,7 +158,7 @@ def give_shapes(model: ov.Model, shapes: Mapping[str, Shape]) -> None:
     """Gives a model the shapes of feeds.
 
     Args:
-        model: Is changed.
+        model: The model; it is changed.
         shapes: Shape by the name that feeds have for the input.
 
     Raises:
@@ -168,7 +168,7 @@ def give_shapes(model: ov.Model, shapes: Mapping[str, Shape]) -> None:
 
 
 def _channels(shape: ov.PartialShape, layout: ov.Layout) -> tuple[int, int] | None:
-    """Where an image has its channels, -1 for the last axis, and how many."""
+    """Axis of the channels of an image, -1 for the last one, and their number."""
     if shape.rank.is_dynamic or len(shape) not in {3, 4}:
         return None
     sizes = [axis.get_length() if axis.is_static else None for axis in shape]

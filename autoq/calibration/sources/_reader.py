@@ -1,4 +1,4 @@
-"""Items of a user's data as inputs of a model: which part is an input, and how many samples an item holds."""
+"""Items of a user's data as inputs of a model: the parts that are inputs, and the samples in an item."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Feed = dict[str, NDArray[Any]]
 
 
 class Form(Enum):
-    """What an item holds."""
+    """The form of an item."""
 
     SAMPLE = auto()  # one inference
     BATCH = auto()  # samples along the first axis, one inference each
-    ROWS = auto()  # one or several of the samples that the model takes at a time
+    ROWS = auto()  # samples for a model that takes several at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Reader:
 
     Attributes:
         ports: The model's inputs.
-        noun: What the data are called in errors.
+        noun: Name of the data in errors.
     """
 
     ports: tuple[Port, ...]
@@ -46,15 +46,15 @@ class Reader:
     # --- which parts of an item are inputs ---------------------------------------------------------------------------
 
     def arrays(self, item: Any, number: int) -> Feed:  # whatever the user brought
-        """The arrays of an item by the name of the model's input; what is no input, as a label, is left out.
+        """The arrays of an item by the name of the model's input, without parts such as labels that are no input.
 
         Args:
-            item: An array, nested lists of numbers, an image; a mapping by name; a tuple or list by place, perhaps with
-                labels behind.
-            number: Of the item, for errors.
+            item: An array, nested lists of numbers or an image; a mapping by name; or a tuple or list by place, perhaps
+                with labels at the end.
+            number: Number of the item, for errors.
 
         Raises:
-            DataError: Inputs are missing, or which part is one cannot be told.
+            DataError: Inputs are missing, or it is not clear which part is an input.
         """
         where = f"{self.noun} sample {number}"
         values = self._values(item, where)
@@ -83,7 +83,7 @@ class Reader:
             if len(could_be) == 1:
                 return {missing[0].name: item[could_be[0]]}
         keys = ", ".join(repr(key) for key in item) or "none"
-        msg = f"{where} lacks the model's input {missing[0].name!r}: its keys are {keys}; rename the one that holds it."
+        msg = f"{where} lacks the model's input {missing[0].name!r}: its keys are {keys}; rename the right one."
         raise DataError(msg)
 
     def _by_place(self, parts: Sequence[Any], where: str) -> Mapping[str, Any]:
@@ -110,7 +110,7 @@ class Reader:
         return {port.name: first}
 
     def could_be(self, port: Port, value: Any) -> bool:
-        """Whether a value may be an input, or a batch of it."""
+        """Whether a value may be an input or a batch."""
         if not (is_array(value) or is_picture(value) or isinstance(value, list | tuple)):
             return False
         try:
@@ -126,22 +126,22 @@ class Reader:
 
     @property
     def together(self) -> int:
-        """How many samples a model takes at a time, if the first axis of its inputs is one of samples."""
+        """Number of samples that a model takes at a time, if the first axis of its inputs counts samples."""
         leading = {port.leading for port in self.ports}
         return next(iter(leading)) or 1 if len(leading) == 1 else 1
 
     def form(self, arrays: Feed, number: int, *, batched: bool) -> Form:
-        """What an item holds.
+        """The form of an item.
 
-        1. The data say that it is a batch, and what lies along its first axis fits: it is one.
-        2. It fits as it is, or lacks just a first axis of one: it is a sample. But where the model leaves its first
-           axis open, and says by its layout that it is one of samples, it is a batch.
-        3. What lies along its first axis fits: it is a batch.
-        4. The model takes several samples at a time, and the data or its layout say so: it is some of these.
+        1. The data say that the item is a batch, and the parts along its first axis fit: it is a batch.
+        2. The item fits as it is, or lacks only a first axis of one: it is a sample. But it is a batch if the first
+           axis of the model is open, and its layout says that it counts samples.
+        3. The parts along its first axis fit: it is a batch.
+        4. The model takes several samples at a time, and the data or its layout say so: the item is some of these.
 
         Args:
-            arrays: Of the item.
-            number: Of the item, for errors.
+            arrays: Arrays of the item.
+            number: Number of the item, for errors.
             batched: Whether the data say that their items are batches.
 
         Raises:
@@ -160,18 +160,18 @@ class Reader:
         raise self.misfit(arrays, number)
 
     def is_batch(self, arrays: Feed) -> bool:
-        """Whether what lies along the first axes of an item is a sample each, as many of every input."""
+        """Whether the parts along the first axes of an item are samples, equally many for each input."""
         shapes = [arrays[port.name].shape for port in self.ports]
         if not all(shapes) or len({shape[0] for shape in shapes}) > 1:
             return False
         return all(port.taken(shape[1:]) is not None for port, shape in zip(self.ports, shapes, strict=True))
 
     def size(self, arrays: Feed) -> int:
-        """Samples in a batch."""
+        """Number of samples in a batch."""
         return len(arrays[self.ports[0].name])
 
     def misfit(self, arrays: Feed, number: int) -> DataError:
-        """What is wrong with an item that does not fit."""
+        """The error for an item that does not fit."""
         port = next((p for p in self.ports if p.taken(arrays[p.name].shape) is None), self.ports[0])
         return port.misfit(arrays[port.name].shape, f"{self.noun} sample {number}")
 
@@ -179,12 +179,12 @@ class Reader:
         """The samples of an item, views of its arrays.
 
         Args:
-            arrays: Of the item.
-            form: What the item holds.
-            number: Of its first sample, for errors.
+            arrays: Arrays of the item.
+            form: Form of the item.
+            number: Number of its first sample, for errors.
 
         Raises:
-            DataError: It is not of this form.
+            DataError: The item does not have this form.
         """
         if form is Form.SAMPLE:
             yield arrays
@@ -201,7 +201,7 @@ class Reader:
             yield {port.name: port.row(arrays[port.name], row) for port in self.ports}
 
     def _rows(self, arrays: Feed) -> list[Feed] | None:
-        """Samples of a model that takes several at a time."""
+        """The samples of an item, for a model that takes several at a time."""
         shapes = [(port, arrays[port.name].shape) for port in self.ports]
         if all(port.takes((self.together, *shape)) for port, shape in shapes):
             return [arrays]
@@ -222,24 +222,24 @@ class Reader:
 
 
 def _is_part(value: object) -> bool:
-    """Whether a value is something of its own in a tuple, and not one of many numbers."""
+    """Whether a value in a tuple is a part of its own, and not one of many numbers."""
     if isinstance(value, tuple | list):
         return any(map(_is_part, value))
     return is_array(value) or is_picture(value) or isinstance(value, Mapping)
 
 
 def _is_mixed(parts: Sequence[Any]) -> bool:
-    """Whether there are lists of numbers beside something else, as an input beside its label."""
+    """Whether there are lists of numbers beside other values, as an input beside its label."""
     return 0 < sum(isinstance(part, list | tuple) for part in parts) < len(parts)
 
 
 def _joined(parts: Sequence[Any]) -> tuple[int, ...] | None:
-    """Shape of arrays of one shape, as one array."""
+    """Shape of one array that holds all these arrays, which have one shape."""
     if not all(map(is_array, parts)) or len({tuple(part.shape) for part in parts}) != 1:
         return None
     return (len(parts), *map(int, parts[0].shape))
 
 
 def stacked(samples: Sequence[Feed]) -> Feed:
-    """Samples as one inference of a model that takes several at a time."""
+    """Samples joined to one inference, for a model that takes several at a time."""
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}

@@ -14,11 +14,11 @@ from autoq.core import DataError
 
 
 class ArrayRows(Sequence[Feed]):
-    """Rows of arrays, each an inference; or as many at a time as the model takes.
+    """Rows of arrays. Each row is an inference, or as many rows as the model takes at a time.
 
     Attributes:
-        together: Rows of one inference; 0 where the arrays as a whole are one.
-        used: Rows that inferences are made of.
+        together: Number of rows of one inference; 0 if the whole arrays are one inference.
+        used: Number of rows that are used.
     """
 
     def __init__(self, reader: Reader, arrays: Mapping[str, Any], count: int, together: int) -> None:
@@ -29,19 +29,19 @@ class ArrayRows(Sequence[Feed]):
 
     @classmethod
     def of(cls, reader: Reader, arrays: Mapping[str, Any]) -> ArrayRows:
-        """Finds out what the rows of arrays are.
+        """Finds out what the rows of arrays mean.
 
-        1. A row is an input as it is, or lacks just a first axis of one, or of open length: it is a sample.
-        2. The model takes several samples at a time, and has no layout that says otherwise: as many rows make an
-           inference, and those that remain are left out.
-        3. The arrays as a whole are one sample.
+        1. A row fits as it is, or lacks only a first axis of one or of open length: it is a sample.
+        2. The model takes several samples at a time, and no layout says otherwise: so many rows are an inference, and
+           remaining rows are left out.
+        3. The whole arrays are one sample.
 
         Args:
-            reader: Of the model's inputs.
-            arrays: By the name of the input; of any library, or read when they are indexed.
+            reader: Reader of the model's inputs.
+            arrays: Arrays by the name of the input. They are of any library, or are read when they are indexed.
 
         Raises:
-            DataError: None of these; or the arrays differ in their number of rows.
+            DataError: The rows are none of these, or the arrays differ in their number of rows.
         """
         shapes = {name: tuple(map(int, array.shape)) for name, array in arrays.items()}
         ports = [(port, shapes[port.name]) for port in reader.ports]
@@ -57,7 +57,7 @@ class ArrayRows(Sequence[Feed]):
         elif all(port.taken(shape) is not None for port, shape in ports):
             return cls(reader, arrays, 1, 0)
         else:
-            # Of arrays without rows nothing is known but the shape that a row would have.
+            # Arrays without rows tell only the shape that a row would have.
             raise reader.misfit({name: np.broadcast_to(np.float32(0), shape[1:]) for name, shape in shapes.items()}, 0)
         if len(set(counts.values())) > 1:
             msg = f"{reader.noun} arrays differ in their number of samples: {counts}."
@@ -87,15 +87,15 @@ class ArrayRows(Sequence[Feed]):
 
 
 def arrays_of(reader: Reader, data: Any) -> Mapping[str, Any] | None:
-    """Arrays by the name of the model's input, where data are arrays and not items; what is no input is left out.
+    """Arrays by the name of the model's input, if data are arrays and not items, without those that are no input.
 
     1. An array, for a model of one input.
     2. A mapping of arrays by name.
-    3. A tuple of arrays by place, perhaps with labels behind, where these could not be a sample.
+    3. A tuple of arrays by place, perhaps with labels at the end, if these cannot be a sample.
 
     Raises:
-        DataError: A mapping lacks an input, or holds something else than arrays; or whether the last array of a tuple
-            holds labels cannot be told.
+        DataError: A mapping lacks an input or holds other things than arrays; or it is not clear whether the last array
+            of a tuple holds labels.
     """
     ports = reader.ports
     if is_array(data) and len(ports) == 1:
@@ -134,5 +134,5 @@ def arrays_of(reader: Reader, data: Any) -> Mapping[str, Any] | None:
 
 
 def _indexable(array: Any) -> Any:
-    """An array whose rows can be read; tables of pandas are indexed by column."""
+    """An array whose rows can be read by number; a table of pandas itself is indexed by column."""
     return as_array(array) if hasattr(array, "iloc") or isinstance(array, list) else array

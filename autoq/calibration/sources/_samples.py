@@ -1,4 +1,4 @@
-"""Model inputs as a user brings them, as the model takes them: checked, one inference each."""
+"""A user's inputs as a model takes them: checked, and one inference each."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from autoq.core import DataError
 
 
 class ModelInputs(Sequence[Feed]):
-    """Inputs for single inferences, each of which is a sample; converted and checked when they are read.
+    """Samples as inputs of single inferences. They are converted and checked when they are read.
 
     Items are dicts by the name of the model's input, with arrays of the type that the model takes.
 
     Args:
-        feeds: Read again when they are asked for again, or read once.
-        noun: What they are called in errors.
+        feeds: The inputs; they are read at each use, or only once.
+        noun: Name of the data in errors.
     """
 
     def __init__(self, feeds: Sequence[Feed], *, noun: str = "calibration") -> None:
@@ -43,7 +43,7 @@ class ModelInputs(Sequence[Feed]):
         return iter(self._feeds)
 
     def at_most(self, count: int) -> int:
-        """How many samples there are, up to so many: as far as is known without reading them."""
+        """Number of samples, up to a limit, as far as it is known without reading them."""
         return min(count, self._feeds.bound if isinstance(self._feeds, _ReadOnce) else len(self._feeds))
 
 
@@ -55,30 +55,30 @@ def as_inputs(
     most: int | None = None,
     keep: bool = True,
 ) -> ModelInputs:
-    """Makes model inputs of what a user brings.
+    """Makes model inputs of a user's data.
 
-    A sample is what the user yields: an item of an iterable, a row of an array. A sample that lacks just the model's
-    first axis of one, or of open length, is given it. The first axis is one of samples only
+    A sample is one item of an iterable, or one row of an array. If a sample lacks only the model's first axis of one or
+    of open length, it gets this axis. The first axis counts samples only
 
-    - where the model says so by its layout ("N..."), or takes one sample at a time and an item holds several;
-    - where the data say so: a DataLoader with a batch size, a data set of TensorFlow that makes batches;
-    - in arrays [n, ...] whose rows fit. A model that takes B samples at a time is given B rows at a time.
+    - if the layout of the model says so ("N..."), or the model takes one sample at a time and an item holds several;
+    - if the data say so: a DataLoader with a batch size, or a data set of TensorFlow that makes batches;
+    - in arrays [n, ...] whose rows fit. A model that takes B samples at a time gets B rows at a time.
 
     Args:
         model: Takes the inputs.
-        data: An array [n, ...] or a dict of arrays [n, ...] by input name; or anything that yields samples, each an
-            array of any library, nested lists of numbers, an image of Pillow, a dict by input name, or a tuple by
-            place; or where such lie in files, see `read_files`. Labels behind the inputs, and keys that are no inputs,
-            are left out.
+        data: An array [n, ...] or a dict of arrays [n, ...] by input name. Or anything that yields samples: an array of
+            any library, nested lists of numbers, an image of Pillow, a dict by input name, or a tuple by place. Or the
+            path of such data in files, see `read_files`. Labels after the inputs, and keys that are no inputs, are left
+            out.
         noun: What the data are called in errors.
-        most: Samples that are read of data which can be read once only; None reads all.
-        keep: Whether what can be read once only is kept, so that it can be asked for again; else the first sample is.
+        most: Most samples that are read of data which can be read only once; None reads all.
+        keep: Whether data that can be read only once are kept for further use; otherwise only the first sample is.
 
     Returns:
         A sequence of feeds.
 
     Raises:
-        DataError: The data are empty or do not fit the model; an item is checked when it is read.
+        DataError: The data are empty or do not fit the model. Each item is checked when it is read.
     """
     if isinstance(data, ModelInputs):
         return data
@@ -96,7 +96,7 @@ def as_inputs(
 
 
 class _Converted(Sequence[Feed]):
-    """Samples that can be read again: each item is one."""
+    """Samples that can be read again: each item is a sample."""
 
     def __init__(self, reader: Reader, items: Items | ArrayRows, form: Form | None) -> None:
         self._reader = reader
@@ -121,7 +121,7 @@ class _Converted(Sequence[Feed]):
 
 
 def feeds_of(reader: Reader, items: Items) -> Iterator[Feed]:
-    """Samples of items that are read one after the other; batches are split, as the first item is."""
+    """Samples of items that are read in order. If the first item is a batch, all are split."""
     form, number = None, 0
     rows: list[Feed] = []
     for item in items:
@@ -139,12 +139,12 @@ def feeds_of(reader: Reader, items: Items) -> Iterator[Feed]:
 
 
 class _ReadOnce(Sequence[Feed]):
-    """Samples that are read one after the other, no sooner than they are asked for.
+    """Samples that are read in order, each when it is used.
 
     Args:
-        feeds: Are read once.
-        most: As many at the most; None is no limit.
-        keep: Keep what was read; else all but the first sample is forgotten as it is iterated over.
+        feeds: The inputs, which are read once.
+        most: Most samples; None is no limit.
+        keep: Whether samples are kept; otherwise only the first one is.
     """
 
     def __init__(self, feeds: Iterable[Feed], most: int | None, *, keep: bool) -> None:
@@ -158,7 +158,7 @@ class _ReadOnce(Sequence[Feed]):
 
     @property
     def bound(self) -> int:
-        """Samples at the most; all where there is no limit."""
+        """Most samples; all without a limit."""
         return self._most if self._most is not None and not self._ended else len(self)
 
     def __len__(self) -> int:
@@ -170,7 +170,7 @@ class _ReadOnce(Sequence[Feed]):
         if index == 0 and self._first is not None:
             return self._first
         if index < self._gone:
-            msg = "data that can be read once only are asked for again: pass a list of samples."
+            msg = "data that can be read only once are needed again: pass a list of samples."
             raise DataError(msg)
         while index >= self._gone + len(self._read):
             if not self._read_one():

@@ -1,4 +1,4 @@
-"""What a user's data yield, whatever yields it: known by what it can do, and read no further than needed."""
+"""The items of a user's data. The methods of an object tell how it is read; it is read only as far as needed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from autoq.core import AutoqError, DataError, named_reason
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Items in their order, as the user's data yield them.
+    """Items of a user's data, in their order.
 
     Attributes:
-        indexed: Gives any of them, again and again; None where they can only be read one after the other.
-        iterate: Begins to read them one after the other.
-        batched: The data themselves say that items are batches.
-        single: Each batch is of one sample.
-        parts: Whether a list that is the target of a batch holds parts of it, or one target for each sample; None where
-            that is not known.
-        noun: What the data are called in errors.
+        indexed: Gives items by number, any number of times; None if they can only be read in order.
+        iterate: Begins to read them in order.
+        batched: Whether the data themselves say that items are batches.
+        single: Whether each batch holds one sample.
+        parts: Whether a list that is the target of a batch holds parts of it, or one target for each sample; None if
+            this is not known.
+        noun: Name of the data in errors.
     """
 
     indexed: Sequence[Any] | None
@@ -33,7 +33,7 @@ class Items:
     parts: bool | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        """The items; what the user's code raises is a `DataError`."""
+        """The items; errors of the user's code become `DataError`."""
         with _Reading(f"{self.noun} data"):
             iterator = self.iterate()
         number = 0
@@ -61,11 +61,11 @@ class Items:
 def items_of(data: Any, noun: str) -> Items:  # whatever yields items
     """Finds out how items are read.
 
-    1. A `DataLoader` of torch over a data set of known length: one sample at a time, each collated alone, in the order
-       that its sampler draws once. So any sample can be read, again too, and none that is not asked for.
-    2. `nncf.Dataset`: what it feeds to a model.
+    1. A `DataLoader` of torch over a data set of known length: one sample at a time, each collated alone, in an order
+       that its sampler draws once. So any sample can be read at any time, and only samples that are used are read.
+    2. `nncf.Dataset`: the inputs that it gives to a model.
     3. A data set of TensorFlow: its items as numpy arrays.
-    4. Anything with a length and items by number, as lists and data sets are.
+    4. Anything with a length and items by number, such as lists and data sets.
     5. Anything that can be iterated: other loaders, generators.
 
     Batches are announced by a `batch_size` beside a `dataset` or `batch_sampler`, or by TensorFlow's `batch`.
@@ -75,7 +75,7 @@ def items_of(data: Any, noun: str) -> Items:  # whatever yields items
         noun: What they are called in errors.
 
     Raises:
-        DataError: They are none of these.
+        DataError: The data are none of these.
     """
     if (loader := _torch_loader(data)) is not None:
         return Items(
@@ -109,14 +109,14 @@ def _in_order(data: Any) -> Iterator[Any]:
 
 
 class _LoaderItems(Sequence[Any]):
-    """What a DataLoader of torch yields, read from its data set.
+    """The items of a DataLoader of torch, read from its data set.
 
     Args:
-        dataset: Of the loader.
-        order: Numbers of samples in the order in which the loader draws them.
-        collate: Makes a batch of a list of samples; what is not batched, of a sample.
+        dataset: Data set of the loader.
+        order: Numbers of samples, in the order in which the loader draws them.
+        collate: Makes a batch of a list of samples; without batches, an item of a sample.
         batched: Whether the loader makes batches.
-        parts: Whether these are of torch's own making, tuples of batches.
+        parts: Whether torch itself makes the batches, as tuples of parts.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class _LoaderItems(Sequence[Any]):
 
 
 def _torch_loader(data: Any) -> _LoaderItems | None:
-    """A DataLoader of torch whose data set has a length, and which yields what torch makes it yield."""
+    """Whether data are a DataLoader of torch whose data set has a length, and which iterates as torch defines."""
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(data, torch.utils.data.DataLoader):
         return None
@@ -156,7 +156,7 @@ def _torch_loader(data: Any) -> _LoaderItems | None:
 
 
 def _is_batched(dataset: Any) -> bool:
-    """Whether a data set of TensorFlow makes batches, behind which others may stand."""
+    """Whether a data set of TensorFlow makes batches; further steps may follow them."""
     while dataset is not None:
         name = type(dataset).__name__
         if "Unbatch" in name:
@@ -168,13 +168,13 @@ def _is_batched(dataset: Any) -> bool:
 
 
 class _Reading:
-    """What the user's code raises while data are read is an error of the data."""
+    """Turns errors of the user's code, while data are read, into errors of the data."""
 
     def __init__(self, where: str) -> None:
         self._where = where
 
     def __enter__(self) -> None:
-        """Nothing is held."""
+        """Does nothing."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, AutoqError):

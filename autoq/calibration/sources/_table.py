@@ -14,7 +14,7 @@ import numpy as np
 from autoq.calibration.sources._ports import Port
 from autoq.core import ConfigError, DataError, brief_repr, path_of, reason
 
-# Characters; what has more of them is a text.
+# Most characters of a number; a longer value is a text.
 _LONGEST_NUMBER = 100
 TARGETS = ("label", "labels", "target", "targets", "class", "y")
 Row = dict[str, Any]
@@ -22,12 +22,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Table(Sequence[Row]):
-    """Rows by the names of their columns, perhaps with texts made numbers.
+    """Rows of a table by the names of their columns; texts may be tokenized.
 
     Attributes:
-        rows: Values: numbers, lists as JSON has them, or texts.
-        tokenize: Makes model inputs of a text, when its row is read; None leaves texts as they are.
-        text: Column of the text.
+        rows: Values: numbers, lists in JSON, or texts.
+        tokenize: Makes model inputs of a text when its row is read; None leaves texts as they are.
+        text: Name of the column of texts.
     """
 
     rows: tuple[Row, ...]
@@ -51,11 +51,11 @@ class Table(Sequence[Row]):
         return np.asarray(found), target
 
     def for_ports(self, ports: Sequence[Port]) -> Sequence[Any]:
-        """The rows as a model of these inputs takes them.
+        """The rows as a model with these inputs takes them.
 
-        Columns that are called as inputs are these inputs. Where none is, and the model has one input: the one column
-        of texts, if it takes texts; else all columns of numbers but a target, if there are as many as it has features.
-        The target is the column that is called one ("label", "target" ...), or the last one.
+        Columns with the names of inputs are these inputs. If there are none and the model has one input, it gets the
+        one column of texts if it takes texts; otherwise all columns of numbers except a target, if there are as many as
+        it has features. The target is the column with a name such as "label" or "target", or the last one.
         """
         if self.tokenize is not None or not self.rows or len(ports) != 1:
             return self
@@ -77,7 +77,7 @@ class Table(Sequence[Row]):
 
 
 def of_frame(data: Any) -> Any:  # whatever a user brings
-    """A frame's rows by the names of its columns, a column of its own as a list; other data as they are."""
+    """The rows of a frame by the names of its columns; a single column as a list; other data are given back."""
     if hasattr(data, "columns") and hasattr(data, "to_dicts"):
         return Table(tuple(data.to_dicts()))
     if hasattr(data, "iloc"):
@@ -86,7 +86,7 @@ def of_frame(data: Any) -> Any:  # whatever a user brings
 
 
 def _last(port: Port) -> int | None:
-    """Length of the last axis, where it is the only one of a sample."""
+    """Length of the last axis, if it is the only axis of a sample."""
     if port.shape.rank.is_dynamic or len(port.shape) not in {1, 2} or port.shape[-1].is_dynamic:
         return None
     return int(port.shape[-1].get_length())
@@ -97,19 +97,19 @@ def table(
 ) -> Table:
     """Rows of a CSV file as calibration or validation data.
 
-    The first line names the columns. A value is a number, a list as JSON has it, or a text. Columns that are called as
-    the model's inputs are its inputs; "label" or "target", or the only other column, is the target.
+    The first line names the columns. A value is a number, a list in JSON, or a text. Columns with the names of the
+    model's inputs are its inputs. The column "label" or "target", or the only other one, is the target.
 
     Args:
         source: Path of the file, in UTF-8.
-        tokenize: Makes model inputs of a text: a dict by input name, or an array; called when a row is read.
-        text: Column of the texts; by default the first one of texts that is not called a target.
+        tokenize: Makes model inputs of a text: a dict by input name, or an array. It is called when a row is read.
+        text: Column of the texts; by default the first column of texts whose name is not that of a target.
 
     Returns:
         A sequence of rows.
 
     Raises:
-        DataError: The file does not read, or a line has not as many values as the first.
+        DataError: The file cannot be read, or a line has another number of values than the first.
         ConfigError: There is no such column.
     """
     path = path_of(source, "table", DataError)

@@ -1,4 +1,4 @@
-"""Statistics of values, and the ranges that follow from them."""
+"""Statistics of activations, and the ranges that follow from them."""
 
 from autoq.calibration.statistics._clip_search import search_ranges
 from autoq.calibration.statistics._finite import check_finite

@@ -7,7 +7,7 @@
 | negative     | magnitudes of values below zero                      | Spread           |
 | levels       | 2^bits, quantization levels                          | scalar           |
 
-A symmetric range is searched along one line, an asymmetric one over every pair of ends; a side without values stays
+A symmetric range is searched along one line, and an asymmetric one over all pairs of ends. A side without values stays
 at zero.
 """
 
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from autoq.calibration.statistics._histograms import Float64, Spread
 from autoq.core import Aggregator, FloatArray
 
-# What NNCF's search rounds to, whatever the bits.
+# Number of levels in NNCF's search, for any number of bits.
 _GREEDY_LEVELS = 256
-# Eight octaves below the extreme, finely near it: eight bits cannot span more.
+# Candidates span eight octaves below the extreme and are dense near it: eight bits cannot span more.
 _SHRINKS = np.concatenate([np.linspace(1, 0.5, 33), 0.5 * 2 ** (-np.arange(1, 43) / 6)])
 _PAIR_SHRINKS = _SHRINKS[::3]
 _LINEAR_BINS = 2048
@@ -33,7 +33,7 @@ _GREEDY_STEP = 1e-5
 def search_ranges(
     positive: Spread, negative: Spread, symmetric: NDArray[np.bool_], aggregator: Aggregator, *, bits: int = 8
 ) -> tuple[FloatArray, FloatArray]:
-    """Best range of every tensor.
+    """The best range of each tensor.
 
     Args:
         positive: Spread of the values above zero.
@@ -43,8 +43,8 @@ def search_ranges(
         bits: Width of the integers, for "mse" and "kl".
 
     Returns:
-        Lower and upper ends, each [sites]; the lower end of a symmetric range is minus the upper one where there are
-        negative values, else zero.
+        Lower and upper ends, each [sites]. The lower end of a symmetric range is minus the upper one if there are
+        negative values, otherwise zero.
     """
     if aggregator is Aggregator.HISTOGRAM:
         low, high = _greedy(positive, negative)
@@ -72,7 +72,7 @@ def _line(above: Float64, below: Float64) -> tuple[Float64, Float64]:
 
 
 def _shrunk(above: Float64, below: Float64) -> tuple[Float64, Float64]:
-    """The larger end shrinks, down to the smaller one, and then both."""
+    """Ends of a line of candidates: the larger end shrinks down to the smaller one, then both shrink."""
     high = np.maximum(above, below)[:, None] * _SHRINKS
     return -np.minimum(below[:, None], high), np.minimum(above[:, None], high)
 
@@ -97,9 +97,8 @@ def _squared_error(positive: Spread, negative: Spread, low: Float64, high: Float
 def _divergence(positive: Spread, negative: Spread, low: Float64, high: Float64, levels: int) -> Float64:
     """Kullback-Leibler divergence from the histogram of the clipped values to that of the quantized ones.
 
-    Migacz, "8-bit inference with TensorRT", 2017: what is clipped counts in the outermost bins of the former, and is
-    left out of the latter, where each level spreads its mass evenly over the bins that it stands for and that hold
-    values at all.
+    Migacz, "8-bit inference with TensorRT", 2017. Clipped values count in the outermost bins of the former, and do not
+    count in the latter. There, each level spreads its mass evenly over those of its bins that hold values.
     """
     found = np.empty_like(low)
     for column in range(low.shape[1]):
@@ -124,7 +123,7 @@ _ERRORS: Mapping[Aggregator, Callable[[Spread, Spread, Float64, Float64, int], F
 
 
 def _relative_entropy(p: Float64, q: Float64) -> Float64:
-    """Divergence of each row's p from q, both brought to a sum of one; bins that only p has count as nearly empty."""
+    """Divergence of p from q by row, both scaled to a sum of one. A bin that is empty in q counts as nearly empty."""
     p = p / np.maximum(p.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     q = q / np.maximum(q.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     floor = 1e-9
@@ -180,7 +179,7 @@ def _cut(mass: Float64) -> tuple[int, int]:
 
 
 def _binned_error(mass: Float64, first: int, last: int) -> float:
-    """Squared error of quantizing even bins to the centres of the levels between two of them, in units of a bin."""
+    """Squared error of quantizing even bins to the centres of levels between two bins, in units of a bin."""
     step = (last - first + 1) / _GREEDY_LEVELS
     begin = np.arange(len(mass)) - first
     end = begin + 1

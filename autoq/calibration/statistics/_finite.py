@@ -1,4 +1,4 @@
-"""Statistics of what a model computes are numbers, or the model cannot be quantized there."""
+"""Refuses statistics that are no finite numbers: such activations cannot be quantized."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autoq.calibration.statistics._taps import Tap
 from autoq.core import FloatArray, ModelError
 from autoq.graph import QuantizationGraph, Tensor
 
-# Of the operations that may be left in float, as many are named in a message.
+# A message names so many of the operations that may be left in float.
 _NAMED = 8
 
 
@@ -24,12 +24,12 @@ def check_finite(
 
     Args:
         table: Statistics, [samples, columns].
-        columns: First column and one past the last of every tap.
+        columns: First column of each tap, and one past its last.
         graphs: Placements that the taps were made for.
         first_sample: Number of the first row.
 
     Raises:
-        ModelError: Names a tensor, and what could be left in float.
+        ModelError: There are such values; the message names a tensor, and operations that could be left in float.
     """
     bad = ~np.isfinite(table)
     if not bad.any():
@@ -39,15 +39,15 @@ def check_finite(
     readers = list(dict.fromkeys(reader for graph in graphs for reader in _readers(graph, set(tensors))))
     more = "" if len(readers) <= _NAMED else f" and {len(readers) - _NAMED} more"
     msg = (
-        f"the model computes NaN or infinity at {tensors[0].producer!r} on calibration sample {sample}, which integers "
-        f"do not have. If it is meant to, as a mask of attention is, leave in float what reads it: "
+        f"the model computes NaN or infinity at {tensors[0].producer!r} on calibration sample {sample}, but integers "
+        f"have no such values. If they are intended, as in a mask of attention, leave the readers in float: "
         f"ignored_scope=IgnoredScope(names={readers[:_NAMED]}){more}."
     )
     raise ModelError(msg)
 
 
 def _readers(graph: QuantizationGraph, tensors: set[Tensor]) -> Iterable[str]:
-    """Operations for whose sake tensors are observed."""
+    """Operations that read the observed tensors."""
     for site in graph.activations:
         if site.tensor in tensors:
             yield from site.sinks

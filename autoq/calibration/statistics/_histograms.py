@@ -1,8 +1,8 @@
-"""Histograms of tensors whose range nobody knows beforehand.
+"""Histograms of tensors whose range is not known before.
 
-Bins are logarithmic in the magnitude and the same for every tensor, so that a histogram needs no range, those of
-several samples simply add, and a tensor of any spread keeps its resolution: 16 bins to an octave. A bin is found by
-cutting the bits of a float32 behind its exponent and the first four bits of its mantissa.
+Bins are logarithmic in the magnitude, and the same for every tensor: 16 bins for each octave. So a histogram needs no
+range, histograms of several samples can be added, and tensors of any spread have the same resolution. The bin of a
+float32 is its exponent with the first four bits of its mantissa.
 
 | name    | meaning                                                | shape               |
 |---------|--------------------------------------------------------|---------------------|
@@ -10,7 +10,7 @@ cutting the bits of a float32 behind its exponent and the first four bits of its
 | edges   | magnitudes between the bins; the last one is infinity  | [BINS + 1]          |
 | bound   | largest magnitude of each side                         | [sites]             |
 
-Within a bin values are taken as evenly spread.
+Values are assumed to be evenly spread within a bin.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOWEST_EXPONENT = -14
 _OCTAVES = 32
 BINS = _OCTAVES << _MANTISSA_BITS
 _FIRST_BIN = (127 + _LOWEST_EXPONENT) << _MANTISSA_BITS
-# Counts are kept as float16; scaled so that they span its range, shares keep a relative error below a thousandth.
+# Shares are kept as float16. They are scaled to its range, so that their relative error stays below a thousandth.
 _SCALE = np.float32(60000)
 
 Float64 = NDArray[np.float64]
@@ -59,7 +59,7 @@ def histogram(values: FloatArray) -> NDArray[np.float16]:
 
 @dataclass(frozen=True)
 class Spread:
-    """How the magnitudes of one side of several tensors are spread.
+    """Distribution of the magnitudes of several tensors, on one side of zero.
 
     Attributes:
         mass: Share of the values in each bin, [sites, BINS].
@@ -76,7 +76,7 @@ class Spread:
 
     @cached_property
     def _below(self) -> tuple[Float64, Float64, Float64]:
-        """Moments 0 to 2 of what lies below each edge, [sites, BINS + 1]."""
+        """Moments 0 to 2 of the magnitudes below each edge, [sites, BINS + 1]."""
         moments = (_density_moment(self.mass, self.edges[:, :-1], self.edges[:, 1:], order) for order in range(3))
         first, second, third = (np.pad(np.cumsum(m, axis=1), ((0, 0), (1, 0))) for m in moments)
         return first, second, third
@@ -105,13 +105,13 @@ class Spread:
         return np.maximum(m2 - 2 * threshold * m1 + threshold**2 * m0, 0)
 
     def rounding_error(self, step: Float64) -> Float64:
-        """Mean squared error of rounding to multiples of steps [sites, n]: below half a step a value is lost whole."""
+        """Mean squared error of rounding to multiples of steps [sites, n]; values below half a step become zero."""
         m0, _, m2 = self.below(step / 2)
         return m2 + step**2 / 12 * (self._below[0][:, -1:] - m0)
 
 
 def _density_moment(mass: Float64, low: Float64, high: Float64, order: int) -> Float64:
-    """Integral of x^order over bins of even density."""
+    """Integral of x^order over bins with even density."""
     if order == 0:
         return mass
     if order == 1:

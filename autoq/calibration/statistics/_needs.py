@@ -1,4 +1,4 @@
-"""Which statistics of which tensors plans will ask for."""
+"""The statistics that plans need, and their tensors."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from autoq.core import BiasCorrection, QuantizerScheme, RangeEnd, RangeEstimator
 from autoq.graph import QuantizationGraph, QuantizerSite, Tensor, WeightedLayer
 
 _ALIGNMENT_OUTLIERS = 1e-4
-# The mean of the extremes of so many values of a normal distribution cuts off a squared error of a thousandth.
+# With so many values of a normal distribution, cutting at the mean of the extremes costs a squared error of a
+# thousandth.
 _FEW_VALUES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What recipes ask of calibration.
+    """The statistics that recipes need.
 
     Attributes:
         estimators: Range estimators of activations.
-        means: Channel means of the inputs of weighted layers, for bias correction.
-        smoothing: Extremes per channel of the inputs of MatMuls, for SmoothQuant.
-        per_tensor: Statistics of whole tensors where sites have channels.
-        output_means: Channel means behind the biases of weighted layers, for accurate bias correction.
-        alignment: Quantiles per channel of what is between two convolutions, for channel alignment.
+        means: Whether channel means of the inputs of weighted layers are needed, for bias correction.
+        smoothing: Whether extremes per channel of the inputs of MatMuls are needed, for SmoothQuant.
+        per_tensor: Whether statistics of whole tensors are needed for sites with channels too.
+        output_means: Whether channel means after the biases of weighted layers are needed, for accurate bias
+            correction.
+        alignment: Whether quantiles per channel of tensors between two convolutions are needed, for channel alignment.
     """
 
     estimators: frozenset[RangeEstimator] = frozenset({RangeEstimator.MEAN_MIN_MAX})
@@ -38,7 +40,7 @@ class Needs:
 
     @classmethod
     def of(cls, recipes: Iterable[Recipe]) -> Self:
-        """What any of the recipes asks for."""
+        """The statistics that any of the recipes needs."""
         recipes = list(recipes)
         return cls(
             estimators=frozenset(recipe.range_estimator for recipe in recipes),
@@ -50,32 +52,32 @@ class Needs:
 
     @property
     def of_bodies(self) -> Needs:
-        """What is asked inside of bodies, where biases are corrected fast and channels are not aligned."""
+        """The statistics that are needed in bodies, which have fast bias correction and no channel alignment."""
         return replace(self, means=self.means or self.output_means, output_means=False, alignment=False)
 
 
 def channel_axis(site: QuantizerSite, scheme: QuantizerScheme) -> int | None:
-    """Axis of an activation that has a range per channel under a scheme; None is per tensor."""
+    """Axis of the channels that have ranges of their own under a scheme; None is per tensor."""
     return site.channel_axes[0] if site.channel_axes and scheme.per_channel is not False else None
 
 
 def estimator_for(
     estimator: RangeEstimator, axis: int | None, shape: Sequence[int] = (), *, smoothed: bool = False
 ) -> RangeEstimator:
-    """The estimator that a tensor's range is found with.
+    """The estimator of a tensor's range.
 
-    As in NNCF 3.4, ranges per channel are the extremes over the subset where the estimator is the default, or one that
-    searches: a histogram per channel is not kept. Nor is one of a tensor that SmoothQuant divides, where the default
-    stands in for a search.
+    As in NNCF 3.4, ranges per channel are the extremes over the subset, if the estimator is the default or searches:
+    histograms per channel are not kept. There is no histogram either of a tensor that SmoothQuant divides: the default
+    replaces a search there.
 
-    Where one sample of a tensor has a few values only, the default takes the extremes over the subset too, which NNCF
-    does not: of n values, about one lies beyond the mean of the extremes of n, and is cut off.
+    If a sample of a tensor has only a few values, the default takes the extremes over the subset too, unlike NNCF: of n
+    values, about one lies beyond the mean of the extremes of n values, and would be cut off.
 
     Args:
-        estimator: The recipe's.
+        estimator: Estimator of the recipe.
         axis: Channel axis of the range; None is per tensor.
-        shape: Of the tensor, -1 where it is open; () is not known.
-        smoothed: The tensor is divided by SmoothQuant.
+        shape: Shape of the tensor, -1 for an open axis; () if it is not known.
+        smoothed: Whether SmoothQuant divides the tensor.
     """
     if axis is not None and (estimator.search or estimator == RangeEstimator.MEAN_MIN_MAX):
         return RangeEstimator.MIN_MAX
@@ -85,21 +87,22 @@ def estimator_for(
 
 
 def has_few_values(shape: Sequence[int]) -> bool:
-    """Whether a sample of a tensor has fewer values than the mean of their extremes can be trusted for.
+    """Whether a sample of a tensor has too few values to rely on the mean of their extremes.
 
     Args:
-        shape: -1 where it is open: a first axis is then one of samples, of another one nothing is known.
+        shape: Shape of the tensor, -1 for an open axis. An open first axis counts samples; the length of another open
+            axis is not known.
     """
     known = [1 if place == 0 and size < 0 else size for place, size in enumerate(shape)]
     return 0 < math.prod(known) < _FEW_VALUES and min(known, default=-1) > 0
 
 
 def required_taps(graphs: Iterable[QuantizationGraph], needs: Needs) -> tuple[Tap, ...]:
-    """Taps that let every plan over these graphs be resolved, sorted by key.
+    """The taps that all plans over these graphs need, sorted by key.
 
-    The extremes of every activation site are always among them, per channel where the site has channels: they are what
-    most estimators read, and bounds for those that search. The minimum of a tensor that cannot be negative is known
-    and not collected: zero quantizes the same.
+    The extremes of each activation site are always among them, per channel if the site has channels: most estimators
+    read them, and they bound searches. The minimum of a tensor that cannot be negative is not collected: zero gives the
+    same quantizer.
     """
     taps: set[Tap] = set()
     for graph in graphs:
@@ -135,12 +138,12 @@ def _range_taps(site: QuantizerSite, axis: int | None, estimators: Iterable[Rang
 
 
 def output_mean(layer: WeightedLayer) -> Tap | None:
-    """Channel means behind the bias of a layer, before which the runtime would have to part the two; None without."""
+    """The tap for channel means after the bias of a layer; a tap before it would separate the two. None without bias."""
     return None if layer.bias_add is None else Tap(layer.output, layer.output_axis, Statistic.MEAN)
 
 
 def alignment_taps(first: WeightedLayer) -> tuple[Tap, Tap]:
-    """Range per channel of the output of the first of two convolutions, without its outliers: low, high."""
+    """Taps for the range per channel, without outliers, after the first of two convolutions: low, high."""
     low, high = (
         Tap(first.output, first.output_axis, Statistic.QUANTILE, level)
         for level in (_ALIGNMENT_OUTLIERS, 1 - _ALIGNMENT_OUTLIERS)
@@ -149,7 +152,7 @@ def alignment_taps(first: WeightedLayer) -> tuple[Tap, Tap]:
 
 
 def tap_of(tensor: Tensor, axis: int | None, end: RangeEnd, level: float) -> Tap | None:
-    """The tap that one end of a range reads beside the extremes; None where they are all that it reads."""
+    """The tap that one end of a range needs beside the extremes; None if it needs no other."""
     if end.statistic is SampleStatistic.MEAN:
         return Tap(tensor, axis, Statistic.MEAN)
     if end.statistic in {SampleStatistic.QUANTILE, SampleStatistic.ABS_QUANTILE}:
@@ -158,7 +161,7 @@ def tap_of(tensor: Tensor, axis: int | None, end: RangeEnd, level: float) -> Tap
 
 
 def required_histograms(graphs: Iterable[QuantizationGraph], needs: Needs) -> tuple[Tensor, ...]:
-    """Tensors whose values estimators search in, sorted."""
+    """Tensors whose histograms estimators search, sorted."""
     if not any(estimator.search for estimator in needs.estimators):
         return ()
     sites = (site for graph in graphs for site in graph.activations if needs.per_tensor or not site.channel_axes)

@@ -1,4 +1,4 @@
-"""Range estimators: per-sample statistics to one range, as reductions over the rows of the table.
+"""Range estimators: they reduce the rows of the table, which are statistics per sample, to one range.
 
 | name      | meaning                                  | shape            |
 |-----------|------------------------------------------|------------------|
@@ -23,13 +23,13 @@ def aggregate(values: FloatArray, end: RangeEnd) -> FloatArray:
 
     Args:
         values: A statistic of every sample, [rows, channels].
-        end: Says how rows become one.
+        end: Says how the rows are reduced.
 
     Returns:
         [channels].
 
     Raises:
-        KeyError: The aggregator searches in raw values instead.
+        KeyError: The aggregator searches a histogram instead.
     """
     return np.asarray(_REDUCTIONS[end.aggregator](values, end.outlier_probability), np.float32)
 
@@ -39,7 +39,7 @@ _MAGNITUDES = frozenset({SampleStatistic.ABS_MAX, SampleStatistic.ABS_QUANTILE})
 
 
 def _inside(values: FloatArray, probability: float) -> NDArray[np.float32]:
-    """Values with NaN in place of those outside of their own quantiles over the samples, unless that is all of them."""
+    """The values; those outside their own quantiles over the samples become NaN, unless all would."""
     low, high = np.quantile(values, [probability, 1 - probability], axis=0)
     inside = (values >= low) & (values <= high)
     return np.where(inside | ~inside.any(axis=0), values, np.float32(np.nan))
@@ -61,9 +61,9 @@ def estimate_range(
     """Reduces the statistics of the samples to a range.
 
     Args:
-        of: Values [rows, channels] of a statistic at a quantile, which only the quantile statistics read.
-        estimator: Not one that searches.
-        symmetric: The upper end is the largest magnitude, so that outliers of either sign count alike.
+        of: Gives values [rows, channels] of a statistic at a quantile; only quantile statistics use the latter.
+        estimator: An estimator that does not search.
+        symmetric: Whether the upper end is the largest magnitude, so that outliers of both signs count alike.
 
     Returns:
         Lower and upper ends, each [channels].
@@ -73,16 +73,16 @@ def estimate_range(
     bottom = aggregate(of(low.statistic, low.outlier_probability), low)
     top = aggregate(of(upper, 1 - high.outlier_probability), high)
     if symmetric and upper in _MAGNITUDES:
-        # The upper end already speaks for both sides; the lower one says whether there is another side.
+        # The upper end already covers both sides; the lower one tells whether there are negative values.
         bottom = np.maximum(bottom, -top)
     return bottom, top
 
 
 def extremes(minimum: FloatArray, maximum: FloatArray) -> Callable[[SampleStatistic, float], FloatArray]:
-    """Statistics of a tensor of which only the extremes of every sample are known.
+    """Statistics of a tensor for which only the extremes of each sample are known.
 
-    A smoothed activation is such a tensor: its quantiles do not follow from what was collected, so that the extremes
-    stand in for them.
+    A smoothed activation is such a tensor: its quantiles do not follow from the collected statistics, and the extremes
+    replace them.
 
     Args:
         minimum: [rows, channels].

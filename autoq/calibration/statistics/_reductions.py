@@ -1,6 +1,6 @@
 """Reductions of activations inside the graph that computes them.
 
-A reduction per channel of an image is written as a pooling over all of its positions: on channels-last memory, which
+A reduction per channel of an image is written as a pooling over all its positions. On channels-last memory, which
 convolutions leave, the device's pooling kernels are two to three times as fast as its reductions.
 """
 
@@ -18,12 +18,13 @@ from autoq.calibration.statistics._taps import Statistic, Tap
 
 _REDUCTIONS = {Statistic.MIN: ops.reduce_min, Statistic.MAX: ops.reduce_max, Statistic.MEAN: ops.reduce_mean}
 _IMAGE_RANK = 4
-# Pooling works on as many channels at a time as a register holds; a device rearranges images of fewer for it.
+# Pooling works on as many channels at a time as a register holds. A device rearranges images with fewer channels for
+# it.
 _FEWEST_CHANNELS = 16
 
 
 def channel_count(output: ov.Output, axis: int | None) -> int | None:
-    """Number of values that a tap gives; None where the channels are not known before the model runs."""
+    """Number of values that a tap gives; None if the channels are not known before the model runs."""
     if axis is None:
         return 1
     shape = output.get_partial_shape()
@@ -34,7 +35,7 @@ def channel_count(output: ov.Output, axis: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
-    """A statistic within a graph, of the rank of its tensor: of length one along every axis that is reduced.
+    """A statistic within a graph. It has the rank of its tensor, with length one along each reduced axis.
 
     Attributes:
         output: float32.
@@ -50,8 +51,9 @@ def reduce_in_graph(output: ov.Output, tap: Tap, samples: int | None) -> Reduced
 
     Args:
         output: The tensor.
-        tap: What is asked of it.
-        samples: How many samples lie along its first axis, to be told apart; None takes all that it holds together.
+        tap: The statistic.
+        samples: Number of samples along its first axis, each of which has its own statistic; None takes all values
+            together.
     """
     shape = output.get_partial_shape()
     if shape.rank.is_dynamic or shape.rank.get_length() == 0:
@@ -78,13 +80,13 @@ def reduce_channels(reduced: Reduced, statistic: Statistic) -> Reduced:
 
 
 def as_rows(statistics: Iterable[Reduced], samples: int | None) -> ov.Node:
-    """Joins statistics in their order, [samples, columns]; one row where samples are not told apart.
+    """Joins statistics in their order, [samples, columns]; one row if all values are taken together.
 
-    Neighbours of one layout are joined as they are, since each further operation costs time when the model is compiled.
+    Neighbours of one layout are joined as they are, because each further operation makes compiling slower.
 
     Args:
-        statistics: Of tensors that are not empty.
-        samples: Along the first axis of each; None where these are not told apart.
+        statistics: Statistics of tensors that are not empty.
+        samples: Number of samples along the first axis of each; None if all values are taken together.
     """
     rows = []
     for (rank, axis), run in _runs(statistics):
@@ -94,7 +96,7 @@ def as_rows(statistics: Iterable[Reduced], samples: int | None) -> ov.Node:
 
 
 def _runs(statistics: Iterable[Reduced]) -> Iterator[tuple[tuple[int, int | None], list[ov.Output]]]:
-    """Neighbours that differ in length along one axis at most, with their rank and that axis."""
+    """Runs of neighbours that differ in length along at most one axis, with their rank and that axis."""
     run: list[ov.Output] = []
     rank, axis = 0, None
     for reduced in statistics:
@@ -119,7 +121,7 @@ def _is_one(dimension: ov.Dimension) -> bool:
 def _pooled(
     output: ov.Output, shape: ov.PartialShape, kept: int | None, samples: int, statistic: Statistic
 ) -> ov.Node | None:
-    """Images reduced to one position; None where that is not a pooling."""
+    """Images reduced to one position; None if no pooling does that."""
     if len(shape) != _IMAGE_RANK or kept != 1 or shape.is_dynamic or shape[0].get_length() != samples:
         return None
     if shape[1].get_length() < _FEWEST_CHANNELS:

@@ -1,4 +1,4 @@
-"""Statistics of activations, kept per sample: every subset size, preset and range estimator is a reduction of them."""
+"""Statistics of activations per sample. Subset sizes, presets and range estimators are reductions of them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from autoq.calibration.statistics._taps import Statistic, Tap
 from autoq.core import DataError, FloatArray, Format, ResetState, SampleStatistic, brief_repr, read_arrays, write_arrays
 from autoq.graph import BodyKey, QuantizationGraph, Tensor
 
-_FORMAT = Format("calibration statistics", advice="remove it, and statistics are collected anew")
+_FORMAT = Format("calibration statistics", advice="remove it: statistics are then collected again")
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One row per sample, which is what one inference takes, one column per channel of every tap.
+    """Statistics with one row per sample (the input of one inference), and one column per channel of each tap.
 
     Attributes:
         table: float32 [rows, columns].
-        columns: Tap key -> (first column, one past the last); none where the channels are not known before a run.
-        histograms: Scaled shares, float16 [rows, tensors, 2, BINS]; `histogram` says of what.
-        places: Tensor -> its place in `histograms`.
-        bodies: Statistics of bodies; of one that no sample runs, without rows.
+        columns: First column and one past the last by key of the tap; empty if the channels are not known before a run.
+        histograms: Scaled shares as `histogram` gives them, float16 [rows, tensors, 2, BINS].
+        places: Place in `histograms` by tensor.
+        bodies: Statistics of bodies. Those of a body that no sample runs have no rows.
     """
 
     table: FloatArray
@@ -87,13 +87,13 @@ class Statistics:
     def samples(
         self, tensor: Tensor, axis: int | None, subset_size: int, *, non_negative: bool = False
     ) -> Callable[[SampleStatistic, float], FloatArray]:
-        """Every statistic of a tensor that range estimators read, as `estimate_range` takes them.
+        """All statistics of a tensor that range estimators read, as `estimate_range` takes them.
 
         Args:
             tensor: An activation.
             axis: Its channel axis; None is per tensor.
-            subset_size: Samples used.
-            non_negative: The minimum is known to be zero.
+            subset_size: Number of samples used.
+            non_negative: Whether the minimum is known to be zero.
         """
         minimum, maximum = self.extremes(tensor, axis, subset_size, non_negative=non_negative)
         known: dict[SampleStatistic, Callable[[], FloatArray]] = {
@@ -113,13 +113,13 @@ class Statistics:
     def spread(
         self, tensors: Sequence[Tensor], minimum: Float64, maximum: Float64, subset_size: int
     ) -> tuple[Spread, Spread]:
-        """How the values of tensors above zero, and their magnitudes below, are spread over the first samples.
+        """Distributions of the values above zero, and of the magnitudes below, over the first samples.
 
         Args:
             tensors: Activations.
             minimum: Smallest value of each, [tensors].
             maximum: Largest value of each, [tensors].
-            subset_size: Samples used; each counts the same, whatever its size.
+            subset_size: Number of samples used; each has the same weight, whatever its size.
 
         Raises:
             DataError: A histogram was not collected.
@@ -134,7 +134,7 @@ class Statistics:
         return Spread(mass[:, 0], np.maximum(maximum, 0)), Spread(mass[:, 1], np.maximum(-minimum, 0))
 
     def covers(self, graphs: Iterable[QuantizationGraph], needs: Needs) -> bool:
-        """Whether everything that plans over these graphs need was collected."""
+        """Whether all statistics that plans over these graphs need were collected."""
         graphs = tuple(graphs)
         keys = {key for graph in graphs for key in graph.bodies}
         inside = ([graph.bodies[key] for graph in graphs if key in graph.bodies] for key in keys)
@@ -156,12 +156,12 @@ class Statistics:
         """Reads what `save` wrote.
 
         Raises:
-            StoredFileError: It cannot be read, is damaged, or no statistics of this version.
+            StoredFileError: The file cannot be read, is damaged, or holds no statistics of this version.
         """
         return read_arrays(Path(path), _FORMAT, cls._of_layout)
 
     def _layout(self, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-        """All but the arrays, which are added to those that a file holds, by their number in it."""
+        """Everything except the arrays, which are added to those of a file and named by their numbers in it."""
         number = len(arrays) // 2
         arrays |= {f"table_{number}": self.table, f"histograms_{number}": self.histograms}
         return {
@@ -185,7 +185,7 @@ class Statistics:
             msg = f"its arrays are {table.dtype} {table.shape} and {histograms.dtype} {histograms.shape}"
             raise DataError(msg)
         if any(not 0 <= start <= stop <= table.shape[1] for start, stop in found.columns.values()):
-            msg = f"it names columns that its table of {table.shape[1]} has not"
+            msg = f"it names columns that its table of {table.shape[1]} columns does not have"
             raise DataError(msg)
         if len(found.places) > histograms.shape[1] or (found.places and histograms.shape[0] != len(table)):
             msg = f"it names {len(found.places)} histograms, which {histograms.shape} does not hold"
@@ -196,13 +196,13 @@ class Statistics:
 def statistics_digest(
     model: str, inputs: str, subset_size: int, precision: str, reset_state: ResetState = ResetState.SAMPLE
 ) -> str:
-    """What statistics depend on: the model, the data, the runtime.
+    """Digest of everything that statistics depend on: the model, the data and the runtime.
 
     Args:
         model: Digest of the model.
         inputs: Digest of the inputs.
-        subset_size: Samples used.
-        precision: That the model computes in.
+        subset_size: Number of samples used.
+        precision: Precision that the model computes in.
         reset_state: When states are reset.
 
     Returns:
@@ -223,5 +223,5 @@ def inputs_digest(inputs: ModelInputs, subset_size: int) -> str:
 
 
 def statistics_file(digest: str) -> str:
-    """Name of the file that keeps the statistics of a digest."""
+    """Name of the file for the statistics with a digest."""
     return f"statistics-{digest}.npz"

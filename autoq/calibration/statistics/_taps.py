@@ -1,4 +1,4 @@
-"""What is observed of a model while calibration data run through it."""
+"""Taps: statistics of tensors that are collected while calibration data run through a model."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ class Tap:
     """One statistic of one tensor.
 
     Attributes:
-        tensor: What is observed.
-        axis: Channel axis that is kept, negative from the last; None reduces the whole tensor to one number.
+        tensor: The observed tensor.
+        axis: Channel axis that is kept, counted from the last axis if negative; None reduces the whole tensor to one
+            number.
         statistic: The reduction.
-        level: Of a quantile, in (0, 1); None for the other statistics.
+        level: Level of a quantile, in (0, 1); None for other statistics.
     """
 
     tensor: Tensor
