@@ -138,7 +138,7 @@ def _range_taps(site: QuantizerSite, axis: int | None, estimators: Iterable[Rang
 
 
 def output_mean(layer: WeightedLayer) -> Tap | None:
-    """The tap for channel means after the bias of a layer; a tap before it would separate the two. None without bias."""
+    """The tap for channel means after the bias of a layer, which the runtime keeps fused with it; None without bias."""
     return None if layer.bias_add is None else Tap(layer.output, layer.output_axis, Statistic.MEAN)
 
 
