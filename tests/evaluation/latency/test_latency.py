@@ -170,6 +170,21 @@ def test_several_compilations_tell_about_the_model(machine, count):
     assert 0.89 <= np.mean(covered) <= 0.99
 
 
+def test_after_an_interval_was_narrow_as_many_bursts_again_are_run(machine, monkeypatch):
+    m, looked = machine(), []
+
+    def narrow(ratio, width):
+        looked.append(width)
+        return len(looked) >= 3
+
+    monkeypatch.setattr(timer, "_narrow", narrow)
+    latency = measure_latency(compilations(m, 10), compilations(m, 10), {}, max_seconds=30.0, target_half_width=0.01)
+    # It is looked at after 4, 8 and 12 rounds of a burst of each compilation, and not again.
+    assert looked == [0.01] * 3
+    assert latency.bursts == 24 * 10
+
+
+@pytest.mark.slow
 def test_an_interval_that_is_looked_at_until_it_is_narrow_covers_the_truth(machine, monkeypatch):
     """Stopping at the first look that finds it narrow covers 86% here: it is narrow by chance too."""
     # The order of compilations is drawn anew each time, and means nothing to this machine.

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from autoq.core import Estimate
-from autoq.evaluation.candidate import Contest, Evaluation
+from autoq.evaluation.candidate import Contest, Evaluation, raced_accuracy
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Conditions, Latency
 from autoq.evaluation.scoring import Accuracy, Outcome, Race, finite_population_factor, racing_order
@@ -230,3 +230,14 @@ def test_the_mean_of_some_of_few_items_varies_by_so_much_less(scored, total):
     values = np.arange(total) ** 2.0
     means = [np.mean(drawn) for drawn in itertools.combinations(values, scored)]
     assert np.std(means) == pytest.approx(values.std() / np.sqrt(scored) * finite_population_factor(scored, total))
+
+
+def test_what_a_race_says_of_its_candidate():
+    reference, scores = candidate(np.random.default_rng(0), lost=0.2)
+    race = run(reference, scores)
+    accuracy = raced_accuracy(race)
+    asked = race.order[: accuracy.n]
+    assert (accuracy.n, accuracy.outcome) == (len(race.scores), Outcome.INFEASIBLE)
+    assert accuracy.drop.value == pytest.approx(reference[asked].mean() - scores[asked].mean())
+    assert accuracy.mean == pytest.approx(reference.mean() - accuracy.drop.value)
+    assert np.isnan(accuracy.scores).sum() == 2000 - accuracy.n
