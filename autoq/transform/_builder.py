@@ -145,8 +145,10 @@ class CandidateBuilder:
         candidate.validate_nodes_and_infer_types()
         return candidate
 
-    def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
-        """The model with every group in int8, and an input that says which units of groups are.
+    def build_switchable(
+        self, recipe: Recipe, units: Sequence[Sequence[str]], precision: Precision | None = None
+    ) -> ov.Model:
+        """The model with every group quantized, and an input that says which units of groups are.
 
         Accurate bias correction is left out: it measures the biases of one candidate. With SmoothQuant, the float
         layers divide and multiply too, as if all of its layers were int8.
@@ -154,13 +156,15 @@ class CandidateBuilder:
         Args:
             recipe: Of the candidates.
             units: Groups of each unit, in the order of the switches; groups of no unit stay in float.
+            precision: What units are quantized to; None is the mode of the recipe.
 
         Raises:
             PlanError: A group or an ignored scope does not exist.
         """
         held = {group: number for number, groups in enumerate(units) for group in groups}
         groups = [group.name for group in self._placements.reference.groups]
-        plan = Plan.quantized(recipe, {g: recipe.mode if g in held else Precision.FLOAT for g in [*groups, *held]})
+        on = recipe.mode if precision is None else precision
+        plan = Plan.quantized(recipe, {g: on if g in held else Precision.FLOAT for g in [*groups, *held]})
         resolved, graph = self.resolve(plan), self._graph(plan.quantization)
 
         def units_of(quantizer: ResolvedQuantizer) -> frozenset[int]:

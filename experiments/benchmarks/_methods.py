@@ -14,9 +14,9 @@ from autoq.searching.loop import Budget, Problem, learn, least_distorting, run, 
 from autoq.searching.recorded import RecordedTable, recorded_problem
 from autoq.searching.records import Limits, TrialRecord, TrialState
 from autoq.searching.sensitivity import Knowledge
-from autoq.searching.space import plan_of_units
 from autoq.searching.study import Study
 
+INT8 = str(Precision.INT8)
 # Trials of the loop at a time.
 _CHUNK = 10
 # A method that has proposed so many plans, many of them again, is given up; TPE takes long to propose.
@@ -112,7 +112,8 @@ def greedy(table: RecordedTable, max_drop: float, _: int) -> Iterator[Evaluated]
             low, high = 0, len(units)
             while low < high:
                 middle = (low + high) // 2
-                row = table.space.row(plan_of_units(recipe, table.space.units, set(units[middle:])))
+                quantized = dict.fromkeys(units[middle:], INT8)
+                row = table.space.row(table.space.dimensions.plan_of(quantized, recipe))
                 yield from asked(row)
                 low, high = (low, middle) if table.drops[row] <= accepted else (middle + 1, high)
 
@@ -125,15 +126,15 @@ def program(table: RecordedTable, _: float, __: int) -> Iterator[Evaluated]:
     known, asked = table.knowledge, _Asked(table)
     for plan in _ends(recorded_problem(table)):
         yield from asked(table.space.row(plan))
-    units = list(table.space.units)
+    units = list(table.space.dimensions.units)
     x = (np.arange(2 ** len(units))[:, None] >> np.arange(len(units)) & 1).astype(bool)
     distortion, ratio = _predicted_distortion(known, units, x), predicted_ratios(known, units, x)
     order = np.lexsort((distortion, ratio))
     front = order[distortion[order] < np.minimum.accumulate(np.r_[np.inf, distortion[order]])[:-1]]
     recipe = least_distorting(recorded_problem(table), known)
     for place in _halving(len(front)):
-        chosen = {unit for unit, int8 in zip(units, x[front[place]], strict=True) if int8}
-        yield from asked(table.space.row(plan_of_units(recipe, table.space.units, chosen)))
+        chosen = {unit: INT8 for unit, int8 in zip(units, x[front[place]], strict=True) if int8}
+        yield from asked(table.space.row(table.space.dimensions.plan_of(chosen, recipe)))
 
 
 METHODS: Mapping[str, Method] = {
@@ -172,7 +173,7 @@ def _ends(problem: Problem) -> Iterator[Plan]:
 def predicted_ratios(known: Knowledge, units: Sequence[str], x: np.ndarray) -> np.ndarray:
     """Latency ratio of plans [n, units], as far as gains and the cost of borders add up."""
     place = {unit: number for number, unit in enumerate(units)}
-    gains = np.array([known.gains[unit] for unit in units])
+    gains = np.array([known.gains[unit][INT8] for unit in units])
     ratio = 1 - x @ gains
     for one, other in known.neighbours:
         ratio = ratio + _BORDER * np.maximum(gains, 0.0).mean() * (x[:, place[one]] ^ x[:, place[other]])
@@ -182,8 +183,8 @@ def predicted_ratios(known: Knowledge, units: Sequence[str], x: np.ndarray) -> n
 def _predicted_distortion(known: Knowledge, units: Sequence[str], x: np.ndarray) -> np.ndarray:
     """Distortion of plans [n, units], as far as units and pairs of neighbours add up."""
     place = {unit: number for number, unit in enumerate(units)}
-    distortion = x @ np.array([known.distortion[unit] for unit in units])
-    for (one, other), more in known.interactions.items():
+    distortion = x @ np.array([known.distortion[unit][INT8] for unit in units])
+    for ((one, _), (other, _)), more in known.interactions.items():
         distortion = distortion + more * (x[:, place[one]] & x[:, place[other]])
     return distortion
 

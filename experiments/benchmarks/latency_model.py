@@ -21,13 +21,13 @@ from _cases import parser
 from _courses import OURS, judged, table_of, tables_asked
 from _judged import MAX_DROP
 from _lines import Lines
-from _methods import METHODS, predicted_ratios
+from _methods import INT8, METHODS, predicted_ratios
 
-from autoq.core import Precision, RuntimePrecision
+from autoq.core import RuntimePrecision
 from autoq.searching.recorded import RecordedTable, recorded_problem
 from autoq.searching.records import TrialRecord, TrialState
 from autoq.searching.sampler import predict
-from autoq.searching.space import plan_of_units
+from autoq.searching.space import UNIT_KINDS
 
 GIVEN = (10, 20, 40)
 # First row of the design of twelve runs for up to eleven units; the others are its rotations, and no unit at all.
@@ -38,13 +38,8 @@ def compare(name: str, lines: Lines, *, seeds: int) -> None:
     """Prints the figures of one table."""
     table = table_of(name)
     plans = list(table.space)
-    units = list(table.space.units)
-    x = np.array(
-        [
-            [plan.quantization.precision(table.space.units[unit][0]) == Precision.INT8 for unit in units]
-            for plan in plans
-        ]
-    )
+    units = table.space.dimensions.units
+    x = np.array([[UNIT_KINDS[unit.kind].read(plan, unit) == INT8 for unit in units.values()] for plan in plans])
     ratios = table.ratios
     everything = records(table)
     of_first_recipe = len(plans) // len(table.space.recipes)
@@ -52,7 +47,7 @@ def compare(name: str, lines: Lines, *, seeds: int) -> None:
         1 + int(np.flatnonzero((x[1 : 1 + of_first_recipe] == unit).all(axis=1))[0]) for unit in np.eye(len(units))
     ]
     added = 1 - x @ (1 - ratios[alone])
-    profiled = predicted_ratios(table.knowledge, units, x)
+    profiled = predicted_ratios(table.knowledge, list(units), x)
     for given in GIVEN:
         errors = []
         for seed in range(seeds):
@@ -92,9 +87,9 @@ def designs(name: str, lines: Lines, *, seeds: int) -> None:
         return float(np.sqrt(np.mean((mean[:, 1] - table.ratios[others]) ** 2)))
 
     runs = np.vstack([*(np.roll(PLACKETT_BURMAN, shift) for shift in range(count - 1)), np.zeros(count - 1, np.bool_)])
-    units, recipe = list(table.space.units), recorded_problem(table).space.default_recipe()
-    chosen = [{unit for unit, int8 in zip(units, run, strict=False) if int8} for run in runs]
-    design = np.array([table.space.row(plan_of_units(recipe, table.space.units, int8)) for int8 in chosen])
+    dimensions, recipe = table.space.dimensions, recorded_problem(table).space.default_recipe()
+    chosen = [{unit: INT8 for unit, int8 in zip(dimensions.units, run, strict=False) if int8} for run in runs]
+    design = np.array([table.space.row(dimensions.plan_of(some, recipe)) for some in chosen])
     begun = [
         np.array([evaluated.row for evaluated in islice(METHODS[OURS](table, MAX_DROP, seed), count)])
         for seed in range(seeds)

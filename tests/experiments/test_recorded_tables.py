@@ -141,7 +141,7 @@ def test_every_method_evaluates_a_model_once(table, name):
 def test_the_greedy_method_finds_the_fewest_units_to_keep(table):
     methods = load_attribute("_methods.py", "METHODS")
     rows = {evaluated.row for evaluated in methods["greedy"](table, 0.02, 0)}
-    units = list(table.space.units)
+    units = list(table.space.dimensions.units)
     order = [units.index(unit) for unit in table.knowledge.ranking]
     kept = [sum(1 << unit for unit in order[k:]) for k in range(7)]
     fewest = next(k for k, row in enumerate(kept) if table.drops[row] <= 0.02)

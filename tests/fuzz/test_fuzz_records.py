@@ -46,12 +46,12 @@ EVALUATION = json.loads(json.dumps(evaluation_to_dict(evaluation())))
 KNOWLEDGE = json.loads(
     json.dumps(
         Knowledge(
-            distortion={"a": 1.0, "b": 2.0},
-            gains={"a": 0.1, "b": 0.2},
+            distortion={"a": {"int8": 1.0, "fp8_e4m3": 0.5}, "b": {"int8": 2.0}},
+            gains={"a": {"int8": 0.1}, "b": {"int8": 0.2}},
             whole=3.0,
-            interactions={("a", "b"): 0.5},
+            interactions={(("a", "int8"), ("b", "int8")): 0.5},
             recipes={"preset": {"mixed": 1.0}},
-            choices={"preset": {"mixed": {"a": 1.0}}},
+            own={"preset": {"mixed": {"a": 1.0}}},
             neighbours=(("a", "b"),),
         ).to_dict()
     )

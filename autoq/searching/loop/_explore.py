@@ -128,7 +128,7 @@ def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
     If the time is limited, int8 comes first. It is measured even if preparation took all of the time, unless the float
     model alone took more.
     """
-    ends = list(first_plans(problem.groups, [problem.space.default_recipe()]))
+    ends = list(first_plans(problem.dimensions, [problem.space.default_recipe()]))
     clock, most = budget.clock, math.inf if budget.n_trials is None else budget.n_trials
     if clock.is_limited:
         ends.reverse()

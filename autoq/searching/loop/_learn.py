@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autoq.core import DeviceError, DeviceLostError, Recipe
+from autoq.core import DeviceError, DeviceLostError, Precision, Recipe
 from autoq.evaluation.distortion import distortion
 from autoq.graph import Comparable, neighbours
 from autoq.searching.loop._clock import Clock
@@ -24,13 +24,13 @@ from autoq.searching.sensitivity import (
     latency_gains,
     measure_sensitivities,
 )
-from autoq.searching.space import plain_choices
+from autoq.searching.space import Dimensions, plain_choices
 from autoq.searching.study import Study
 
 _RECIPE_INPUTS = 16
 # Seconds of inference that units, and recipes, may take in any search.
 _SHORTEST_S = 15.0
-_KNOWLEDGE = "knowledge"
+_KNOWLEDGE = "knowledge of choices"
 # What a model with switches takes beside one candidate, and how often a setting is run at least, warm-up included.
 _SWITCHED_MODELS, _SWITCHED_INFERENCES = 4, 2
 # What the two profiles take.
@@ -59,37 +59,47 @@ def learn(
     clock = clock or Clock()
     patience = Patience.of(problem, study, clock, seconds)
     started = clock.now()
-    units = problem.dimensions.units
-    graph = problem.placements.reference
-    near = neighbours(problem.model, graph, units)
-    settings = 1 + len(units)
+    dimensions, groups = problem.dimensions, problem.dimensions.groups
+    near = neighbours(problem.model, problem.placements.reference, groups)
+    settings = 1 + len(groups)
     own = problem.space.unit_choices()
-    each_s = seconds / (2 + sum(len(choices) - 1 for choices in own.values()))
+    usual = _usual_precision(problem)
+    others = [precision for precision in problem.space.unit_precisions if precision not in {Precision.FLOAT, usual}]
+    each_s = seconds / (2 + len(others) + sum(len(choices) - 1 for choices in own.values()))
     if not clock.is_limited:
         each_s = max(each_s, _SHORTEST_S)
     if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
         clock.shorten("there was no time to find out beforehand what units and recipes distort.")
-        same = dict.fromkeys(units, 1.0)
-        return Knowledge(distortion=same, gains=dict.fromkeys(units, 0.0), whole=float(len(units)), neighbours=near)
-    stage(f"measuring the sensitivity of {len(units)} units", 0, None)
-    sensitivities = _sensitivities(problem, problem.space.default_recipe(), each_s, near, patience)
-    choices, own_probes = _own_choices(problem, own, sensitivities, each_s, stage, patience)
-    gains, profiles = dict.fromkeys(units, 0.0), 0
+        same = {name: dict.fromkeys(unit.choices[1:], 1.0) for name, unit in dimensions.units.items()}
+        return Knowledge(distortion=same, gains=_no_gains(dimensions), whole=float(len(same)), neighbours=near)
+    stage(f"measuring the sensitivity of {len(dimensions.units)} units", 0, None)
+    default = problem.space.default_recipe()
+    sensitivities = {usual: _sensitivities(problem, default, each_s, near, patience, usual)}
+    for precision in others:
+        if patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
+            sensitivities[precision] = _sensitivities(problem, default, each_s, (), patience, precision)
+    by_plan, plan_probes = _other_kinds(problem, stage, patience)
+    choices, own_probes = _own_choices(problem, own, sensitivities[usual], each_s, stage, patience)
+    gains, profiles = _no_gains(dimensions), 0
     if patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
-        stage("profiling the float model and the model in int8", 0, None)
+        stage("profiling the float model and the quantized model", 0, None)
         gains, profiles = _gains(problem)
     whole, recipes, probes = _whole_models(problem, each_s, stage, patience)
+    measured: list[Probes | Sensitivities] = [probes, plan_probes, own_probes, *sensitivities.values()]
     found = Knowledge(
-        distortion=sensitivities.alone,
+        distortion={name: _of_unit(name, sensitivities, [usual, *others]) for name in groups} | by_plan,
         gains=gains,
         whole=whole,
-        interactions=sensitivities.interactions,
+        interactions={
+            ((one, str(usual)), (other, str(usual))): value
+            for (one, other), value in sensitivities[usual].interactions.items()
+        },
         recipes=recipes,
-        choices=choices,
+        own=choices,
         neighbours=near,
         probes=Probes(
-            models=probes.models + sensitivities.models + own_probes.models,
-            inferences=probes.inferences + sensitivities.inferences + own_probes.inferences,
+            models=sum(probe.models for probe in measured),
+            inferences=sum(probe.inferences for probe in measured),
             profiles=profiles,
             seconds=clock.now() - started,
         ),
@@ -101,6 +111,10 @@ def learn(
     return found
 
 
+def _usual_precision(problem: Problem) -> Precision:
+    return next(precision for precision in problem.space.unit_precisions if not precision.is_float)
+
+
 def recall(problem: Problem, study: Study) -> Knowledge | None:
     """What `learn` has found out before; None where it has not run, or not to its end."""
     if problem.knowledge is not None:
@@ -109,16 +123,66 @@ def recall(problem: Problem, study: Study) -> Knowledge | None:
     return None if stored is None else Knowledge.from_dict(stored)
 
 
+def _of_unit(
+    name: str, sensitivities: Mapping[Precision, Sensitivities], precisions: Sequence[Precision]
+) -> dict[str, float]:
+    """Distortion of a unit by each precision; for one that there was no time for, that of the usual one."""
+    usual = sensitivities[precisions[0]]
+    return {str(precision): sensitivities.get(precision, usual).alone[name] for precision in precisions}
+
+
+def _no_gains(dimensions: Dimensions) -> dict[str, dict[str, float]]:
+    return {name: dict.fromkeys(unit.choices[1:], 0.0) for name, unit in dimensions.units.items()}
+
+
+def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[dict[str, dict[str, float]], Probes]:
+    """Distortion of each choice of the units that have no switches, with a model for each, and what that took."""
+    dimensions, default = problem.dimensions, problem.space.default_recipe()
+    options = [
+        (name, choice)
+        for name, unit in dimensions.units.items()
+        if name not in dimensions.groups
+        for choice in unit.choices[1:]
+    ]
+    if not options:
+        return {}, Probes()
+    inputs, comparable = alike(problem.inputs, _RECIPE_INPUTS), Comparable.of(problem.model)
+    reference = problem.evaluator.outputs(comparable.put_out_by(problem.model), inputs)
+    found: dict[str, dict[str, float]] = {}
+    models = 1
+    for done, (name, choice) in enumerate(options):
+        stage("measuring the sensitivity of single choices", done, len(options))
+        # One that there is no time for counts as the worst of those before.
+        value = max((v for choices in found.values() for v in choices.values() if math.isfinite(v)), default=1.0)
+        if patience.allows(models=1, inferences=len(inputs)):
+            models += 1
+            try:
+                model = comparable.put_out_by(problem.builder.build(dimensions.plan_of({name: choice}, default)))
+                value = distortion(reference, problem.evaluator.outputs(model, inputs), problem.space.sensitivity)
+            except DeviceLostError:
+                raise
+            except DeviceError:
+                value = math.inf
+        found.setdefault(name, {})[choice] = value
+    return found, Probes(models=models, inferences=models * len(inputs))
+
+
 def _sensitivities(
-    problem: Problem, recipe: Recipe, seconds: float, pairs: Sequence[Pair], patience: Patience
+    problem: Problem,
+    recipe: Recipe,
+    seconds: float,
+    pairs: Sequence[Pair],
+    patience: Patience,
+    precision: Precision | None = None,
 ) -> Sensitivities:
-    """Distortion of each unit by a recipe, and of pairs of them."""
+    """Distortion of each unit by a recipe and a precision, and of pairs of them."""
     return measure_sensitivities(
         problem.builder,
         problem.model,
-        problem.dimensions.units,
+        problem.dimensions.groups,
         pairs,
         recipe,
+        precision=precision,
         inputs=problem.inputs,
         evaluator=problem.evaluator,
         measure=problem.space.sensitivity,
@@ -137,7 +201,7 @@ def _own_choices(
     stage: Stage,
     patience: Patience,
 ) -> tuple[dict[str, dict[Any, dict[str, float]]], Probes]:
-    """Distortion of each unit alone by each choice that it may make for itself, and what that took."""
+    """Distortion of each unit alone by each choice of a recipe field of its own, and what that took."""
     default = problem.space.default_recipe()
     total, models, inferences = sum(len(choices) - 1 for choices in own.values()), 0, 0
     found: dict[str, dict[Any, dict[str, float]]] = {}
@@ -147,7 +211,8 @@ def _own_choices(
         for choice, plain in others:
             if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * len(usual.alone)):
                 break
-            measured = _sensitivities(problem, replace(default, **{name: choice}), each_s, (), patience)
+            recipe = replace(default, **{name: choice})
+            measured = _sensitivities(problem, recipe, each_s, (), patience, _usual_precision(problem))
             found[name][plain] = dict(measured.alone)
             models, inferences = models + measured.models, inferences + measured.inferences
             done = sum(map(len, found.values())) - len(found)
@@ -195,17 +260,23 @@ def _whole_models(
     return whole, recipes, Probes(models=1 + done, inferences=(1 + done) * len(inputs))
 
 
-def _gains(problem: Problem) -> tuple[dict[str, float], int]:
-    """By how much the latency ratio should fall by unit, and from how many profiles; by nothing where none is."""
-    units = problem.dimensions.units
-    plan = problem.whole(problem.space.default_recipe())
-    graph = problem.placements.reference
+def _gains(problem: Problem) -> tuple[dict[str, dict[str, float]], int]:
+    """By how much the latency ratio should fall by choice, and from how many profiles; by nothing without any."""
+    dimensions, default = problem.dimensions, problem.space.default_recipe()
+    graph, gains, profiles = problem.placements.reference, _no_gains(dimensions), 0
     try:
         before = problem.evaluator.profile(problem.model, graph)
-        after = problem.evaluator.profile(problem.builder.build(plan), graph, plan)
+        profiles += 1
+        for precision in problem.space.unit_precisions:
+            if precision.is_float:
+                continue
+            plan = dimensions.plan_of(dict.fromkeys(dimensions.groups, str(precision)), default)
+            after = problem.evaluator.profile(problem.builder.build(plan), graph, plan)
+            profiles += 1
+            for name, gain in latency_gains(before, after, dimensions.groups).items():
+                gains[name][str(precision)] = gain
     except DeviceLostError:
         raise
     except DeviceError as error:
         warnings.warn(f"the gain of each group is not known beforehand: {error}", stacklevel=2)
-        return dict.fromkeys(units, 0.0), 0
-    return latency_gains(before, after, units), 2
+    return gains, profiles

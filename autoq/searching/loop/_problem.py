@@ -16,7 +16,6 @@ from autoq.core import (
     ModelError,
     ModelType,
     Plan,
-    Precision,
     Recipe,
     ResetState,
     RuntimePrecision,
@@ -75,16 +74,15 @@ class Problem:
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the searchable groups."""
-        return tuple(group for groups in self.dimensions.units.values() for group in groups)
+        return tuple(group for groups in self.dimensions.groups.values() for group in groups)
 
     def without(self, groups: Collection[str]) -> Problem:
         """The same problem with some groups in float for good."""
         return replace(self, dimensions=self.dimensions.without(groups))
 
     def whole(self, recipe: Recipe) -> Plan:
-        """The plan with all searchable groups in int8."""
-        precisions = dict.fromkeys(self.groups, Precision.INT8)
-        return Plan.quantized(recipe, precisions | dict.fromkeys(self.dimensions.floats, Precision.FLOAT))
+        """The plan with the usual choice of every unit."""
+        return self.dimensions.plan_of(self.dimensions.usual, recipe)
 
     def at(self, level: Level) -> Problem:
         """The same problem with other units.
@@ -105,7 +103,9 @@ def place(
         ModelError: The model has nothing to quantize.
         PlanError: A scope names something that the model does not have.
     """
-    placements = Placements.of(model, space.scopes(), target_device=target_device, model_type=model_type)
+    placements = Placements.of(
+        model, space.scopes(), mode=space.mode, target_device=target_device, model_type=model_type
+    )
     if not placements.reference.groups:
         kinds = ", ".join(sorted({decision.type for decision in placements.reference.decisions})[:8]) or "none"
         msg = f"model {model.get_friendly_name()!r} has nothing to quantize: its operations are {kinds}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from autoq.core import DeviceLostError, Plan, Precision
+from autoq.core import DeviceLostError
 from autoq.evaluation.candidate import Contest
 from autoq.evaluation.distortion import refused_groups
 from autoq.searching.loop._clock import Clock
@@ -69,16 +69,15 @@ def _found(problem: Problem, clock: Clock, stage: Stage) -> list[str]:
     deadline = clock.now() + _SHARE * clock.left_s
     sample, asked, thorough = [problem.inputs[0]], 0, False
 
-    def takes(int8: frozenset[str]) -> bool:
+    def takes(quantized: frozenset[str]) -> bool:
         nonlocal asked
         if clock.now() > deadline:
             return False
         asked += 1
         stage("finding out which groups the device refuses", asked, None)
-        floats = dict.fromkeys(problem.dimensions.floats, Precision.FLOAT)
-        parts = {group: Precision.INT8 if group in int8 else Precision.FLOAT for group in groups}
+        left = problem.without([group for group in groups if group not in quantized])
         try:
-            model = problem.builder.build(Plan.quantized(recipe, parts | floats))
+            model = problem.builder.build(left.whole(recipe))
             problem.evaluator.outputs(model, sample)
             if thorough:
                 problem.evaluator.evaluate(model, recipe.runtime_precision, Contest(None))

@@ -1,9 +1,9 @@
-"""What plans take on disk, as far as it is known before a model is built: weights, and the scales of those in int8."""
+"""What plans take on disk, as far as it is known before a model is built: weights, and their scales."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import openvino as ov
 
@@ -27,19 +27,24 @@ def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
     ops = {op.get_friendly_name(): op for op in problem.model.get_ops()}
     sites = {site.name: site for site in graph.sites if site.kind is SiteKind.WEIGHT}
     by_group = {group.name: [sites[name] for name in group.sites if name in sites] for group in graph.groups}
-    saved = {
+
+    def of(members: Sequence[str], precision: Precision) -> float:
         # A weight that several layers share has a site for each.
-        unit: sum({site.tensor: _saved(site, ops) for group in groups for site in by_group[group]}.values())
-        for unit, groups in problem.dimensions.units.items()
+        return sum({s.tensor: _saved(s, ops, precision) for group in members for s in by_group[group]}.values())
+
+    # Units of other kinds save what only a built model tells.
+    saved = {
+        unit: {word: of(members, Precision.parse(word)) for word in problem.dimensions.units[unit].choices[1:]}
+        for unit, members in problem.dimensions.groups.items()
     }
     return SizeLimit(saved, size_bytes(problem.model) - max_bytes)
 
 
-def _saved(site: QuantizerSite, ops: Mapping[str, ov.Node]) -> float:
+def _saved(site: QuantizerSite, ops: Mapping[str, ov.Node], precision: Precision) -> float:
     """Bytes that a weight saves; a constant in a narrower type is converted before it is read."""
     node = ops.get(site.tensor.producer)
     while node is not None and node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
     width = int((ov.Type.f32 if node is None else node.get_output_element_type(0)).size)
     channels = math.prod(site.shape[axis] for axis in site.channel_axes)
-    return math.prod(site.shape) * (width - Precision.INT8.bits // 8) - channels * _BYTES_OF_SCALE
+    return math.prod(site.shape) * (width - precision.bits // 8) - channels * _BYTES_OF_SCALE

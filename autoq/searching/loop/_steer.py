@@ -10,12 +10,12 @@ from typing import Any
 
 from autoq.core import Plan, Recipe
 from autoq.searching.loop._problem import Problem
-from autoq.searching.loop._proposals import first_plans, sweep_plans
+from autoq.searching.loop._proposals import first_plans, further_wholes, sweep_plans
 from autoq.searching.loop._run import Budget
 from autoq.searching.loop._sizes import size_limit
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
 from autoq.searching.sensitivity import Knowledge
-from autoq.searching.space import plain_choices, plan_of_units
+from autoq.searching.space import plain_choices
 from autoq.searching.study import Study, noise_by_trial
 
 # Of the time of a search, the most that the walk of the predicted front takes.
@@ -64,18 +64,19 @@ def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) 
 
 
 def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | None) -> Iterator[tuple[str, Plan]]:
-    """All-float, all-int8 by the default recipe and by the choices that distort least, and their predicted front."""
-    default = problem.space.default_recipe()
-    best, units, own = least_distorting(problem, knowledge), problem.dimensions.units, own_choices(problem, knowledge)
-    yield from first_plans(problem.groups, [default])
-    if (whole := plan_of_units(best, units, units, own)) != plan_of_units(default, units, units):
+    """Plans that treat all units alike, by the default and the least distorting recipe; then the predicted front."""
+    default, dimensions = problem.space.default_recipe(), problem.dimensions
+    best, own = least_distorting(problem, knowledge), own_choices(problem, knowledge)
+    yield from first_plans(dimensions, [default])
+    if (whole := dimensions.plan_of(dimensions.usual, best, own)) != problem.whole(default):
         yield "recipe", whole
-    for int8 in predicted_front(_choosing(knowledge, own), problem.space.sweep, size):
-        yield "predicted", plan_of_units(best, units, int8, own)
+    yield from further_wholes(dimensions, best)
+    for chosen in predicted_front(_choosing(knowledge, own), problem.space.sweep, size):
+        yield "predicted", dimensions.plan_of(chosen, best, own)
 
 
 def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
-    """The recipe whose every choice, by itself, distorts the model in int8 least.
+    """The recipe whose every choice, by itself, distorts the quantized model least.
 
     Args:
         problem: What is searched.
@@ -91,7 +92,7 @@ def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
 
 
 def own_choices(problem: Problem, knowledge: Knowledge) -> dict[str, dict[str, Any]]:
-    """By unit and recipe field, the choices for themselves by which units, each by itself, distort least.
+    """By unit and recipe field that units have for themselves, the choice by which each unit alone distorts least.
 
     Args:
         problem: What is searched.
@@ -102,15 +103,19 @@ def own_choices(problem: Problem, knowledge: Knowledge) -> dict[str, dict[str, A
             name: min(choices, key=partial(_factor, knowledge, unit, name))
             for name, choices in problem.dimensions.own.items()
         }
-        for unit in problem.dimensions.units
+        for unit in (problem.dimensions.groups if problem.dimensions.own else ())
     }
 
 
 def _choosing(knowledge: Knowledge, own: Mapping[str, Mapping[str, Any]]) -> Knowledge:
-    """The knowledge with each unit's distortion by what it chooses for itself."""
+    """The knowledge with the distortions that units have with their own recipe fields."""
+    factors = {
+        unit: math.prod(_factor(knowledge, unit, *choice) for choice in own.get(unit, {}).items())
+        for unit in knowledge.distortion
+    }
     distortion = {
-        unit: usual * math.prod(_factor(knowledge, unit, *choice) for choice in own[unit].items())
-        for unit, usual in knowledge.distortion.items()
+        unit: {choice: value * factors[unit] for choice, value in choices.items()}
+        for unit, choices in knowledge.distortion.items()
     }
     return replace(knowledge, distortion=distortion)
 
@@ -122,17 +127,18 @@ def _factor(knowledge: Knowledge, unit: str, name: str, choice: Any) -> float:  
 
 
 def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, Plan]]:
-    """All-float, all-int8 with every recipe that differs in one choice, and the sensitivity-ordered sweep."""
-    default = problem.space.default_recipe()
+    """Plans that treat all units alike, with every recipe that differs in one choice, and the sweep by sensitivity."""
+    default, dimensions = problem.space.default_recipe(), problem.dimensions
     variations = [
         replace(default, **{name: choice})
         for name, choices in problem.space.recipe_choices().items()
         for choice in choices[1:]
     ]
-    yield from first_plans(problem.groups, [default, *variations])
-    units = problem.dimensions.units
-    for name, choices in problem.dimensions.own.items():
+    yield from first_plans(dimensions, [default, *variations])
+    yield from further_wholes(dimensions, default)
+    for name, choices in dimensions.own.items():
         for choice in choices[1:]:
-            yield "recipe", plan_of_units(default, units, units, {unit: {name: choice} for unit in units})
-    if len(problem.dimensions.units) > 1:
-        yield from sweep_plans(knowledge.ranking, problem.dimensions.units, default, problem.space.sweep)
+            own = {unit: {name: choice} for unit in dimensions.groups}
+            yield "recipe", dimensions.plan_of(dimensions.usual, default, own)
+    if len(dimensions.units) > 1:
+        yield from sweep_plans(knowledge.ranking, dimensions, default, problem.space.sweep)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
-from autoq.core import ConfigError, Plan, PlanError, Precision, Recipe
-from autoq.searching.space import Dimensions, SearchSpace, plan_of_units
+from autoq.core import ConfigError, Plan, PlanError, Recipe
+from autoq.searching.space import Dimensions, SearchSpace
 
 # A table of more plans than this is not recorded in a day.
 _MOST_UNITS = 16
@@ -18,12 +19,13 @@ _MOST_UNITS = 16
 class ReducedSpace:
     """All plans over some units and recipes, in rows.
 
-    Row 0 is the float model, which is the same under every recipe. The plans of each recipe follow: where bit `k` of
-    the place among them, counted from 1, is set, the k-th unit is in int8.
+    Row 0 is the float model, which is the same under every recipe. The plans of each recipe follow. The place of a plan
+    among them, counted from 1, is a number with one digit for each unit, the lowest for the first one: the place of the
+    choice of the unit. Where units have two choices, the digits are bits.
 
     Attributes:
         space: Choices of the recipes.
-        units: Groups by unit; the groups of a unit share one precision.
+        units: Groups by unit; the groups of a unit take one choice.
 
     Raises:
         ConfigError: There are too many units, several runtime precisions, of which each has a float model, or
@@ -54,13 +56,18 @@ class ReducedSpace:
 
     @property
     def _plans(self) -> int:
-        """Plans of one recipe, all-float left out."""
-        return int(2 ** len(self.units)) - 1
+        """Plans of one recipe but the float model."""
+        return math.prod(self._bases) - 1
+
+    @property
+    def _bases(self) -> list[int]:
+        """Number of choices of each unit."""
+        return [len(unit.choices) for unit in self.dimensions.units.values()]
 
     @cached_property
     def dimensions(self) -> Dimensions:
         """As a search sees it."""
-        return Dimensions(self.space.recipe_choices(), self.units)
+        return Dimensions.of(self.space, self.units)
 
     @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
@@ -81,10 +88,13 @@ class ReducedSpace:
         if not 0 <= row < len(self):
             msg = f"row {row} of a space of {len(self)} plans."
             raise IndexError(msg)
-        place, bits = divmod(max(row - 1, 0), self._plans)
-        bits += min(row, 1)
-        int8 = {unit for k, unit in enumerate(self.units) if bits >> k & 1}
-        return plan_of_units(self.recipes[place], self.units, int8)
+        place, number = divmod(max(row - 1, 0), self._plans)
+        number += min(row, 1)
+        chosen = {}
+        for name, unit in self.dimensions.units.items():
+            number, digit = divmod(number, len(unit.choices))
+            chosen[name] = unit.choices[digit]
+        return self.dimensions.plan_of(chosen, self.recipes[place])
 
     def row(self, plan: Plan) -> int:
         """The row of a plan.
@@ -92,17 +102,18 @@ class ReducedSpace:
         Raises:
             PlanError: It has a recipe that is not among the choices, or treats the groups of a unit differently.
         """
-        bits = 0
-        for k, (unit, groups) in enumerate(self.units.items()):
-            precisions = {plan.quantization.precision(group) for group in groups}
-            if not precisions <= {Precision.FLOAT, Precision.INT8} or len(precisions) != 1:
-                found = ", ".join(sorted(map(str, precisions)))
-                msg = f"plan gives the groups of the unit {unit!r} {found}: all must be int8, or all float."
+        number, base = 0, 1
+        for unit in self.dimensions.units.values():
+            given = {str(plan.quantization.precision(group)) for group in unit.members}
+            if len(given) != 1 or not given <= set(unit.choices):
+                found, known = ", ".join(sorted(given)), ", ".join(unit.choices)
+                msg = f"plan gives the groups of the unit {unit.name!r} {found}: all must have the same of {known}."
                 raise PlanError(msg)
-            bits |= (Precision.INT8 in precisions) << k
+            number += unit.choices.index(given.pop()) * base
+            base *= len(unit.choices)
         recipe = plan.quantization.recipe
         if recipe not in self._place_of:
             choices = {name: list(map(str, values)) for name, values in self.space.recipe_choices().items()}
             msg = f"plan has a recipe that is not among the choices: {recipe.to_dict()}; these are {choices}."
             raise PlanError(msg)
-        return self._place_of[recipe] * self._plans + bits if bits else 0
+        return self._place_of[recipe] * self._plans + number if number else 0

@@ -18,17 +18,18 @@ and some bursts do not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import Estimate, Preset
+from autoq.core import Estimate, Precision, Preset
 from autoq.evaluation.latency import Conditions, Latency
 from autoq.searching.recorded._recording import Recording
 from autoq.searching.recorded._reduced_space import ReducedSpace
 from autoq.searching.recorded._table import RecordedTable
 from autoq.searching.sensitivity import Knowledge
-from autoq.searching.space import SearchSpace
+from autoq.searching.space import PRECISION, SearchSpace
 from autoq.transform import FLOAT_FINGERPRINT
 
 Floats = NDArray[np.float64]
@@ -179,12 +180,14 @@ def _knowledge(rng: np.random.Generator, truth: _Truth, names: list[str]) -> Kno
     whole = float(alone.sum() + pairs.sum())
     ones = np.ones((1, units))
     share = float(truth.drops(ones, 1)[0] / truth.drops(ones, 0)[0])
-    neighbours = tuple((names[place], names[place + 1]) for place in near)
+    int8 = str(Precision.INT8)
+    options = [(f"{PRECISION}/{name}", int8) for name in names]
+    neighbours = tuple((options[place][0], options[place + 1][0]) for place in near)
     return Knowledge(
-        distortion=dict(zip(names, alone.tolist(), strict=True)),
-        gains=dict(zip(names, gains.tolist(), strict=True)),
+        distortion={unit: {int8: value} for (unit, _), value in zip(options, alone.tolist(), strict=True)},
+        gains={unit: {int8: value} for (unit, _), value in zip(options, gains.tolist(), strict=True)},
         whole=whole,
-        interactions=dict(zip(neighbours, pairs.tolist(), strict=True)),
+        interactions=dict(zip(pairwise(options), pairs.tolist(), strict=True)),
         recipes={"preset": {str(Preset.PERFORMANCE): whole, str(Preset.MIXED): whole * share}},
         neighbours=neighbours,
     )

@@ -16,6 +16,7 @@ from autoq.core import (
     Estimate,
     Plan,
     PlanError,
+    Precision,
     Recipe,
     RuntimePrecision,
 )
@@ -84,7 +85,9 @@ class TableBuilder:
         """None."""
         return frozenset()
 
-    def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
+    def build_switchable(
+        self, recipe: Recipe, units: Sequence[Sequence[str]], precision: Precision | None = None
+    ) -> ov.Model:
         """Not recorded.
 
         Raises:

@@ -34,22 +34,22 @@ class Design:
     Attributes:
         mean: Prior mean, [n].
         blocks: Columns of each block, scaled so that the weights of a block are alike, [n, p] each.
-        amount: Up to which share the point can deviate from the effects, 0 to about 1, [n].
+        amplitude: Up to which share the point can deviate from the effects, 0 to about 1, [n].
         coordinates: Points between which the Euclidean distance squared is the share of the parameters that differ,
             [n, q].
     """
 
     mean: Floats
     blocks: tuple[Floats, ...]
-    amount: Floats
+    amplitude: Floats
     coordinates: Floats
 
-    def correlated(self, other: Design, reach: float) -> Floats:
+    def correlated(self, other: Design, length_scale: float) -> Floats:
         """Prior covariance of g, for a scale of one, [n, m]."""
         squares = [np.sum(d.coordinates**2, axis=1) for d in (self, other)]
         distance = squares[0][:, None] + squares[1][None, :] - 2 * self.coordinates @ other.coordinates.T
-        together = np.sqrt(np.outer(self.amount, other.amount))
-        return np.asarray(together * np.exp(-np.maximum(distance, 0.0) / reach), np.float64)
+        together = np.sqrt(np.outer(self.amplitude, other.amplitude))
+        return np.asarray(together * np.exp(-np.maximum(distance, 0.0) / length_scale), np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ class AdditiveProcess:
     Attributes:
         design: Of the data.
         scales: Of each block's weights, of g and of e.
-        reach: Share of differing parameters over which g stays correlated.
-        unit: What y was divided by.
+        length_scale: Share of differing parameters over which g stays correlated.
+        y_scale: What y was divided by.
     """
 
     design: Design
     scales: Floats
-    reach: float
-    unit: float
+    length_scale: float
+    y_scale: float
     _factor: Floats
     _solved: Floats
     _residual: Floats
@@ -74,7 +74,14 @@ class AdditiveProcess:
 
     @classmethod
     def fit(
-        cls, design: Design, y: Floats, noise: Floats, prior: Sequence[float], *, unit: float, reach: float = 0.3
+        cls,
+        design: Design,
+        y: Floats,
+        noise: Floats,
+        prior: Sequence[float],
+        *,
+        y_scale: float,
+        length_scale: float = 0.3,
     ) -> Self:
         """Fits the scales to data.
 
@@ -82,14 +89,14 @@ class AdditiveProcess:
             design: Of the data.
             y: Values, [n].
             noise: Standard deviation of each, [n].
-            prior: Expected scale of each block's weights, of g and of e, in units of `unit`.
-            unit: A typical size of y.
-            reach: Share of differing parameters over which g stays correlated.
+            prior: Expected scale of each block's weights, of g and of e, in units of `y_scale`.
+            y_scale: A typical size of y.
+            length_scale: Share of differing parameters over which g stays correlated.
         """
-        residual = (y - design.mean) / unit
-        variances = (noise / unit) ** 2 + _JITTER
+        residual = (y - design.mean) / y_scale
+        variances = (noise / y_scale) ** 2 + _JITTER
         kernels = [block @ block.T for block in design.blocks]
-        kernels += [design.correlated(design, reach), np.eye(len(residual))]
+        kernels += [design.correlated(design, length_scale), np.eye(len(residual))]
         centre = np.log(np.asarray(prior, np.float64))
 
         def objective(logs: Floats) -> tuple[float, Floats]:
@@ -113,40 +120,40 @@ class AdditiveProcess:
         covariance = sum(s**2 * kernel for s, kernel in zip(scales, kernels, strict=True)) + np.diag(variances)
         factor = linalg.cholesky(covariance, lower=True)
         solved = linalg.cho_solve((factor, True), residual)
-        return cls(design, scales, reach, unit, factor, solved, residual, variances + scales[-1] ** 2)
+        return cls(design, scales, length_scale, y_scale, factor, solved, residual, variances + scales[-1] ** 2)
 
     def predict(self, design: Design) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the values without e and noise at some points, [n] each."""
         blocks = zip(self.scales[:-2], design.blocks, self.design.blocks, strict=True)
         cross = sum(s**2 * own @ data.T for s, own, data in blocks)
-        cross = cross + self.scales[-2] ** 2 * design.correlated(self.design, self.reach)
+        cross = cross + self.scales[-2] ** 2 * design.correlated(self.design, self.length_scale)
         prior = sum(s**2 * np.sum(block**2, axis=1) for s, block in zip(self.scales[:-2], design.blocks, strict=True))
-        prior = prior + self.scales[-2] ** 2 * design.amount
+        prior = prior + self.scales[-2] ** 2 * design.amplitude
         explained = linalg.solve_triangular(self._factor, cross.T, lower=True)
         variance = np.maximum(prior - np.sum(explained**2, axis=0), 0.0)
-        return design.mean + self.unit * (cross @ self._solved), self.unit * np.sqrt(variance)
+        return design.mean + self.y_scale * (cross @ self._solved), self.y_scale * np.sqrt(variance)
 
-    def left_out(self) -> Floats:
+    def leave_one_out(self) -> Floats:
         """Value less prediction at each point of the data, had it not been among them, the scales kept, [n].
 
         Rasmussen and Williams, equation 5.12.
         """
         inverse = linalg.cho_solve((self._factor, True), np.eye(len(self._solved)))
-        return np.asarray(self.unit * self._solved / np.diag(inverse), np.float64)
+        return np.asarray(self.y_scale * self._solved / np.diag(inverse), np.float64)
 
     def draw_weights(self, rng: np.random.Generator, count: int) -> list[Floats]:
-        """Weights of each block, drawn from what the data leave possible, [count, p] each, in the unit of y.
+        """Weights of each block, drawn from what the data leave possible, [count, p] each, in the y_scale of y.
 
         Drawn from the prior and moved by what the data say of the difference (Matheron's rule).
         """
         n = len(self._residual)
         sizes = zip(self.scales[:-2], self.design.blocks, strict=True)
         drawn = [scale * rng.standard_normal((count, block.shape[1])) for scale, block in sizes]
-        leftover = self.scales[-2] ** 2 * self.design.correlated(self.design, self.reach) + np.diag(self._noise)
+        leftover = self.scales[-2] ** 2 * self.design.correlated(self.design, self.length_scale) + np.diag(self._noise)
         noise = rng.standard_normal((count, n)) @ linalg.cholesky(leftover, lower=True).T
         seen = sum(w @ block.T for w, block in zip(drawn, self.design.blocks, strict=True)) + noise
         moved = linalg.cho_solve((self._factor, True), (self._residual[None, :] - seen).T)
         return [
-            self.unit * (w + s**2 * (block.T @ moved).T)
+            self.y_scale * (w + s**2 * (block.T @ moved).T)
             for s, w, block in zip(self.scales[:-2], drawn, self.design.blocks, strict=True)
         ]

@@ -1,13 +1,15 @@
-"""How parameters act on the two objectives, before and besides what trials teach.
+"""The prior of the surrogate models: how parameters act on the two objectives.
 
 Accuracy: distortions of units nearly add up (HAWQ-V2, arXiv 1911.03852; AIMET's mixed precision), a recipe multiplies
-them, and what a unit chooses for itself multiplies its own. Latency: gains of units add up, less what converting
-between neighbours of different precision costs (arXiv 2505.13060).
+them, and a recipe field that a unit has for itself multiplies the distortion of this unit. Latency: gains of units add
+up; a conversion between neighbours with different choices costs something (arXiv 2505.13060).
+
+An option is a unit and one of its choices other than the reference. A unit of two choices has one option.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,17 +19,17 @@ from numpy.typing import NDArray
 
 from autoq.searching.sampler._additive_process import Design
 from autoq.searching.sampler._encoding import Encoding, Points
-from autoq.searching.sensitivity import Knowledge
+from autoq.searching.sensitivity import ByChoice, Knowledge
 
 Floats = NDArray[np.float64]
 
-# Expected scales: of trend, units, neighbours, recipes, what is left, and what one plan has by itself; of latency in
-# ratio, of drop in drops.
+# Prior means of the scales: of trend, options, neighbours, recipes, the Gaussian process, and each plan by itself. For
+# the latency they are ratios, for the drop multiples of a typical drop.
 DROP_PRIOR = (1.0, 0.4, 0.15, 0.3, 0.15, 0.05)
 LATENCY_PRIOR = (0.3, 0.2, 0.1, 0.1, 0.05, 0.005)
-# A recipe makes distortion so many times smaller or larger at most, as far as it is believed.
+# A recipe is believed to make the distortion at most so many times smaller or larger.
 _LARGEST_FACTOR = 10.0
-# In the distance between two points, what a different recipe counts beside all units together.
+# Weight of a different recipe in the distance between two points; all units together weigh 1.
 _FIELD_SHARE = 0.25
 # Expected cost of one border between precisions, as a share of an average unit's gain.
 BORDER_SHARE = 0.2
@@ -41,7 +43,7 @@ class Effects:
 
     Attributes:
         encoding: Of the points.
-        knowledge: What is known beforehand; None, in studies of other parameters, expects nothing.
+        knowledge: What is known beforehand; None, in studies of other parameters, is nothing.
     """
 
     encoding: Encoding
@@ -49,26 +51,25 @@ class Effects:
 
     @cached_property
     def distortion(self) -> Floats:
-        """Of each unit alone, [units]; what could not be measured counts as the worst."""
-        if self.knowledge is None:
-            return np.full(len(self.encoding.units), 1.0)
-        found = np.array([self.knowledge.distortion.get(unit, np.inf) for unit in self.encoding.units])
+        """Of each option where it alone is taken, [options]; one that could not be measured counts as the worst."""
+        found = self._known(lambda knowledge: knowledge.distortion, np.inf)
         finite = found[np.isfinite(found)]
         return np.where(np.isfinite(found), found, finite.max() if finite.size else 1.0)
 
     @cached_property
     def forbidden(self) -> NDArray[np.bool_]:
-        """Units that the device fails to run in int8, [units]."""
-        if self.knowledge is None:
-            return np.zeros(len(self.encoding.units), np.bool_)
-        return np.array([np.isinf(self.knowledge.distortion.get(unit, 0.0)) for unit in self.encoding.units], np.bool_)
+        """Options that the device fails to run, [options]."""
+        return np.isinf(self._known(lambda knowledge: knowledge.distortion, 0.0))
 
     @cached_property
     def gain(self) -> Floats:
-        """Expected fall of the latency ratio by unit, [units]."""
-        if self.knowledge is None:
-            return np.zeros(len(self.encoding.units))
-        return np.array([self.knowledge.gains.get(unit, 0.0) for unit in self.encoding.units])
+        """Expected fall of the latency ratio by option, [options]."""
+        return self._known(lambda knowledge: knowledge.gains, 0.0)
+
+    def _known(self, what: Callable[[Knowledge], ByChoice], unknown: float) -> Floats:
+        known = {} if self.knowledge is None else what(self.knowledge)
+        values = [known.get(unit, {}).get(choice, unknown) for unit, choice in self.encoding.options]
+        return np.array(values, np.float64)
 
     @cached_property
     def pairs(self) -> NDArray[np.intp]:
@@ -79,16 +80,27 @@ class Effects:
         return np.array(found, np.intp).reshape(-1, 2)
 
     @cached_property
+    def _interactions(self) -> tuple[NDArray[np.intp], Floats]:
+        """Options that distort otherwise together than apart [interactions, 2], and by how much [interactions]."""
+        index = {option: number for number, option in enumerate(self.encoding.options)}
+        known = {} if self.knowledge is None else self.knowledge.interactions
+        found = [(index[a], index[b], value) for (a, b), value in known.items() if a in index and b in index]
+        both = np.array([(a, b) for a, b, _ in found], np.intp).reshape(-1, 2)
+        return both, np.array([value for *_, value in found], np.float64)
+
+    @property
+    def coupled(self) -> NDArray[np.intp]:
+        """Pairs of options whose interaction is known, [interactions, 2]."""
+        return self._interactions[0]
+
+    @property
     def interaction(self) -> Floats:
-        """Distortion that each pair of neighbours adds to that of both alone, [pairs]."""
-        if self.knowledge is None:
-            return np.zeros(len(self.pairs))
-        known, units = self.knowledge.interactions, self.encoding.units
-        return np.array([known.get((units[a], units[b]), known.get((units[b], units[a]), 0.0)) for a, b in self.pairs])
+        """Distortion that each of these pairs adds to that of both options alone, [interactions]."""
+        return self._interactions[1]
 
     @cached_property
     def owners(self) -> NDArray[np.intp]:
-        """Number of the unit that makes the choice of each field for itself, -1 where the model does, [fields]."""
+        """Number of the unit that has each field for itself, -1 where the model has it, [fields]."""
         return np.array([owner for _, owner in self.encoding.owned], np.intp)
 
     @cached_property
@@ -101,15 +113,23 @@ class Effects:
         return self.settled(self.encoding.encode(parameters))
 
     def settled(self, points: Points) -> Points:
-        """The points with what units in float would choose for themselves replaced by what is known to be best."""
+        """The points in one spelling: a field of a unit at its reference has its favourite choice."""
         owned = self.owners >= 0
-        idle = np.zeros(points.choices.shape, np.bool_)
-        idle[:, owned] = ~points.int8[:, self.owners[owned]]
-        return Points(points.int8, np.where(idle, self.favourites, points.choices))
+        idle = np.zeros(points.fields.shape, np.bool_)
+        idle[:, owned] = points.taken[:, self.owners[owned]] == 0
+        return Points(points.taken, np.where(idle, self.favourites, points.fields))
+
+    def runnable(self, points: Points) -> Points:
+        """The points without options that the device fails to run: their units are at the reference."""
+        refused = self.encoding.taken_options(points) & self.forbidden
+        units = np.zeros(points.taken.shape, np.bool_)
+        rows, options = np.nonzero(refused)
+        units[rows, self.encoding.unit_of[options]] = True
+        return Points(np.where(units, 0, points.taken), points.fields)
 
     @cached_property
     def log_factors(self) -> tuple[Floats, ...]:
-        """By field and choice, logarithm of the factor on the distortion, of the model or of the unit that chooses."""
+        """By field and choice, logarithm of the factor on the distortion, of the model or of the unit that owns it."""
         fields = zip(self.encoding.owned, self.encoding.fields.values(), strict=True)
         return tuple(
             _believed(self._of_unit(name, choices, owner) if owner >= 0 else self._of_model(name, choices))
@@ -120,7 +140,8 @@ class Effects:
         """Factors on the distortion of a unit."""
         if self.knowledge is None:
             return np.ones(len(choices))
-        return np.array([self.knowledge.factor(name, choice, self.encoding.units[owner]) for choice in choices])
+        unit = tuple(self.encoding.units)[owner]
+        return np.array([self.knowledge.factor(name, choice, unit) for choice in choices])
 
     def _of_model(self, name: str, choices: Sequence[Any]) -> Floats:
         """Factors on the distortion of the whole model."""
@@ -128,22 +149,22 @@ class Effects:
         whole = 1.0 if self.knowledge is None else self.knowledge.whole
         values = np.array([known.get(choice, whole) for choice in choices], np.float64)
         if not 0 < whole < np.inf:
-            # The device fails to run it, or nothing distorts: the least of the others is what to compare with.
+            # The device fails to run it, or nothing distorts: the others are compared with the least of them.
             whole = np.min(values, where=np.isfinite(values) & (values > 0), initial=np.inf)
             whole = whole if np.isfinite(whole) else 1.0
         return np.asarray(np.where(np.isfinite(values), values, np.inf) / whole, np.float64)
 
     def predicted_distortion(self, points: Points) -> Floats:
-        """Of each point, as a share of that of the whole model in int8 with the default recipe, [n]."""
+        """Of each point, as a share of that with the usual choice of every unit and the default recipe, [n]."""
         logs = np.column_stack(
             [
                 np.zeros((len(points), 0)),
-                *(factors[points.choices[:, field]] for field, factors in enumerate(self.log_factors)),
+                *(factors[points.fields[:, field]] for field, factors in enumerate(self.log_factors)),
             ]
         )
         owned = self.owners >= 0
         by_unit = np.exp(logs[:, owned] @ (self.owners[owned, None] == np.arange(len(self.encoding.units))))
-        added = self._additive(points.int8, by_unit) / self._total
+        added = self._additive(self.encoding.taken_options(points), by_unit[:, self.encoding.unit_of]) / self._total
         return np.asarray(added * np.exp(logs[:, ~owned].sum(axis=1)), np.float64)
 
     def drop(self, points: Points) -> Design:
@@ -152,17 +173,18 @@ class Effects:
             return self._generic(points)
         distortion = self.predicted_distortion(points)
         root = np.sqrt(distortion)
-        shares = _shares(self.distortion)
-        both = points.int8[:, self.pairs[:, 0]] & points.int8[:, self.pairs[:, 1]]
+        shares = self._shares(self.distortion)
+        changed = points.taken > 0
+        both = changed[:, self.pairs[:, 0]] & changed[:, self.pairs[:, 1]]
         return Design(
             mean=np.zeros(len(points)),
             blocks=(
                 np.column_stack([distortion, root / 2]),
-                np.asarray(points.int8 * np.sqrt(shares), np.float64),
+                np.asarray(self.encoding.taken_options(points) * np.sqrt(shares), np.float64),
                 self._spread(both),
                 self._chosen(points, root, shares),
             ),
-            amount=np.minimum(root, 1.0),
+            amplitude=np.minimum(root, 1.0),
             coordinates=self._coordinates(points, shares),
         )
 
@@ -170,18 +192,20 @@ class Effects:
         """For the latency ratio."""
         if not self.encoding.units:
             return self._generic(points)
-        shares = _shares(np.maximum(self.gain, 0.0))
-        part = points.int8 @ shares
-        differ = points.int8[:, self.pairs[:, 0]] != points.int8[:, self.pairs[:, 1]]
-        gained = points.int8 @ self.gain
+        options = self.encoding.taken_options(points)
+        shares = self._shares(np.maximum(self.gain, 0.0))
+        part = options @ shares
+        words = self.encoding.taken_words(points)
+        differ = words[:, self.pairs[:, 0]] != words[:, self.pairs[:, 1]]
+        gained = options @ self.gain
         borders = differ.sum(axis=1) * self.border_cost
         return Design(
             mean=1.0 - gained + borders,
             blocks=(
                 np.column_stack([part, differ.sum(axis=1) / max(len(self.pairs), 1)]),
-                np.asarray(points.int8 * np.sqrt(shares), np.float64),
+                np.asarray(options * np.sqrt(shares), np.float64),
                 self._spread(differ),
-                # What is left in float is as fast as the runtime's precision makes it, which can be several times.
+                # Layers left in float are as fast as the runtime precision makes them, which can be several times.
                 np.hstack(
                     [
                         self._chosen(points, part, shares),
@@ -189,48 +213,60 @@ class Effects:
                     ]
                 ),
             ),
-            amount=np.sqrt(part),
+            amplitude=np.sqrt(part),
             coordinates=self._coordinates(points, shares),
         )
 
     @property
     def shares(self) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-        """How the weights of trend and units act by unit: on the drop, and on the latency ratio, [units] each.
+        """How the weights of trend and options act: on the drop, and on the latency ratio, [options] each.
 
-        Units in int8 choose what is known to be best for them.
+        A unit has its favourite choice in the fields that it has for itself.
         """
-        gained = _shares(np.maximum(self.gain, 0.0))
+        gained = self._shares(np.maximum(self.gain, 0.0))
         least = self.distortion.copy()
         for owner, factors, favourite in zip(self.owners, self.log_factors, self.favourites, strict=True):
             if owner >= 0:
-                least[owner] *= np.exp(factors[favourite])
-        return (least / self._total, np.sqrt(_shares(self.distortion))), (gained, np.sqrt(gained))
+                least[self.encoding.unit_of == owner] *= np.exp(factors[favourite])
+        return (least / self._total, np.sqrt(self._shares(self.distortion))), (gained, np.sqrt(gained))
 
     @cached_property
     def border_cost(self) -> float:
-        """Expected cost of one border between precisions, in latency ratio."""
-        return BORDER_SHARE * float(np.maximum(self.gain, 0.0).mean()) if self.gain.size else 0.0
+        """Expected cost of one border between different choices, in latency ratio."""
+        return BORDER_SHARE * float(self._largest(np.maximum(self.gain, 0.0)).mean()) if self.gain.size else 0.0
 
     @cached_property
     def _total(self) -> float:
-        """Distortion of all units together, as it adds up."""
-        return max(float(self._additive(np.ones((1, len(self.distortion)), np.bool_))[0]), _TINY)
+        """Distortion of the usual choices of all units together, as it adds up."""
+        usual = (self.encoding.choice_of == 1)[None]
+        return max(float(self._additive(usual)[0]), _TINY)
 
-    def _additive(self, int8: NDArray[np.bool_], factors: Floats | float = 1.0) -> Floats:
-        both = int8[:, self.pairs[:, 0]] & int8[:, self.pairs[:, 1]]
-        return np.maximum((int8 * factors) @ self.distortion + both @ self.interaction, 0.0)
+    def _additive(self, options: NDArray[np.bool_], factors: Floats | float = 1.0) -> Floats:
+        both = options[:, self.coupled[:, 0]] & options[:, self.coupled[:, 1]]
+        return np.maximum((options * factors) @ self.distortion + both @ self.interaction, 0.0)
+
+    def _largest(self, sizes: Floats) -> Floats:
+        """The largest of the options of each unit, [units]."""
+        first = np.flatnonzero(self.encoding.choice_of == 1)
+        return np.asarray(np.maximum.reduceat(sizes, first) if len(first) else sizes, np.float64)
+
+    def _shares(self, sizes: Floats) -> Floats:
+        """Half by size, half alike, [options]; the largest ones of all units sum to 1."""
+        total = self._largest(sizes).sum()
+        alike = np.full(len(sizes), 1 / max(len(self.encoding.units), 1))
+        return np.asarray((sizes / total + alike) / 2 if total > 0 else alike, np.float64)
 
     def _spread(self, pairs: NDArray[np.bool_]) -> Floats:
         """Columns by pair, scaled so that all together count as one, [n, pairs]."""
         return np.asarray(pairs / np.sqrt(max(len(self.pairs), 1)), np.float64)
 
     def _chosen(self, points: Points, weight: Floats, shares: Floats, *, only: str | None = None) -> Floats:
-        """Columns that say which choices other than the first were made, [n, choices].
+        """Columns that say which choices other than the first the fields have, [n, choices].
 
         Args:
             points: The points.
             weight: Of the choices of the model as a whole, [n].
-            shares: Of the units, whose choices weigh as much as they do while they are int8, [units].
+            shares: Of the options; a field of a unit weighs as much as the option that the unit takes, [options].
             only: The only field that is looked at.
         """
         fields = [place for place, (name, _) in enumerate(self.encoding.owned) if only in {None, name}]
@@ -238,7 +274,8 @@ class Effects:
 
     def _coordinates(self, points: Points, shares: Floats) -> Floats:
         every = self._columns(points, range(len(self.encoding.fields)), 0, np.ones(len(points)), shares)
-        return np.hstack([points.int8 * np.sqrt(shares), every * np.sqrt(_FIELD_SHARE / 2)])
+        options = self.encoding.taken_options(points) * np.sqrt(shares)
+        return np.hstack([options, every * np.sqrt(_FIELD_SHARE / 2)])
 
     def _columns(
         self, points: Points, fields: Sequence[int], first: int, weight: Floats, shares: Floats
@@ -248,9 +285,15 @@ class Effects:
         field = np.repeat(np.array(fields, np.intp), counts)
         choice = np.concatenate([np.zeros(0, np.intp), *(first + np.arange(count) for count in counts)])
         owner = self.owners[field]
-        of_unit = points.int8[:, owner] * np.sqrt(shares[owner]) if len(shares) else np.zeros((len(points), len(field)))
-        weights = np.where(owner < 0, weight[:, None], of_unit)
-        return np.asarray((points.choices[:, field] == choice) * weights, np.float64)
+        weights = np.where(owner < 0, weight[:, None], self._weight_of_units(points, shares)[:, owner])
+        return np.asarray((points.fields[:, field] == choice) * weights, np.float64)
+
+    def _weight_of_units(self, points: Points, shares: Floats) -> Floats:
+        """Root of the share of the option that each unit takes, 0 at the reference, [n, units], at least one column."""
+        units = np.zeros((len(points), max(len(self.encoding.units), 1)))
+        rows, options = np.nonzero(self.encoding.taken_options(points))
+        units[rows, self.encoding.unit_of[options]] = np.sqrt(shares[options])
+        return units
 
     def _generic(self, points: Points) -> Design:
         """For parameters of which nothing is known."""
@@ -259,7 +302,7 @@ class Effects:
         return Design(
             mean=np.zeros(n),
             blocks=(ones[:, None], nothing, nothing, self._chosen(points, ones, np.zeros(0))),
-            amount=ones,
+            amplitude=ones,
             coordinates=self._coordinates(points, np.zeros(0)),
         )
 
@@ -267,11 +310,3 @@ class Effects:
 def _believed(ratios: Floats) -> Floats:
     """Logarithms of factors, as far as these are believed."""
     return np.asarray(np.log(np.clip(ratios, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR)), np.float64)
-
-
-def _shares(sizes: Sequence[float] | Floats) -> Floats:
-    """Half by size, half alike, [units]; sums to 1."""
-    values = np.asarray(sizes, np.float64)
-    alike = np.full(len(values), 1 / max(len(values), 1))
-    total = values.sum()
-    return np.asarray((values / total + alike) / 2 if total > 0 else alike, np.float64)

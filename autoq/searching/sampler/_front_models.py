@@ -49,13 +49,13 @@ class FrontModels:
         known = bool(effects.encoding.units)
         return cls(
             effects,
-            AdditiveProcess.fit(drop, values[:, 0], noise[:, 0], DROP_PRIOR, unit=_size(values[:, 0] - drop.mean)),
+            AdditiveProcess.fit(drop, values[:, 0], noise[:, 0], DROP_PRIOR, y_scale=_size(values[:, 0] - drop.mean)),
             AdditiveProcess.fit(
                 latency,
                 values[:, 1],
                 noise[:, 1],
                 LATENCY_PRIOR if known else DROP_PRIOR,
-                unit=1.0 if known else _size(values[:, 1]),
+                y_scale=1.0 if known else _size(values[:, 1]),
             ),
         )
 
@@ -65,9 +65,9 @@ class FrontModels:
         latency = self.latency.predict(self.effects.latency(points))
         return np.column_stack([drop[0], latency[0]]), np.column_stack([drop[1], latency[1]])
 
-    def left_out(self) -> Floats:
+    def leave_one_out(self) -> Floats:
         """Errors of both objectives at the points fitted to, each predicted from all others, [n, 2]."""
-        return np.column_stack([self.drop.left_out(), self.latency.left_out()])
+        return np.column_stack([self.drop.leave_one_out(), self.latency.leave_one_out()])
 
 
 def points_near(values: Floats, reference: Floats, most: int = 16) -> NDArray[np.intp]:

@@ -114,7 +114,7 @@ class FrontSampler(BaseSampler):
         """The parameters that promise most."""
         if not search_space:
             return {}
-        effects = Effects(Encoding.of(search_space), self._knowledge)
+        effects = Effects(Encoding.of(search_space, self._knowledge), self._knowledge)
         seen = Observed.of(study, trial, effects.encode, search_space, self._noise)
         return {} if seen is None else self._propose(seen, effects)
 
@@ -181,21 +181,23 @@ class _Pool:
     def changed(self, points: Points) -> Points:
         """Each point with one parameter changed, in every way."""
         parts = []
-        units = len(self.effects.encoding.units)
+        encoding = self.effects.encoding
+        units = len(encoding.units)
         if units:
-            flips = points.int8[:, None, :] ^ np.eye(units, dtype=np.bool_)[None]
-            parts.append(Points(flips.reshape(-1, units), np.repeat(points.choices, units, axis=0)))
-        for field, choices in enumerate(self.effects.encoding.fields.values()):
+            # Option k of a unit moves its choice k places on, in a circle.
+            moved = np.eye(units, dtype=np.intp)[encoding.unit_of] * encoding.choice_of[:, None]
+            taken = (points.taken[:, None, :] + moved[None]) % encoding.counts
+            parts.append(Points(taken.reshape(-1, units), np.repeat(points.fields, len(moved), axis=0)))
+        for field, choices in enumerate(encoding.fields.values()):
             for choice in range(len(choices)):
-                chosen = points.choices.copy()
+                chosen = points.fields.copy()
                 chosen[:, field] = choice
-                parts.append(Points(points.int8, chosen))
+                parts.append(Points(points.taken, chosen))
         return Points.concatenate(parts)
 
     def fresh(self, points: Points) -> Points:
-        """Those that were not seen, each once; units that the device fails to run in int8 stay in float."""
-        runnable = Points(points.int8 & ~self.effects.forbidden, points.choices)
-        allowed = self._small(self.effects.settled(runnable))
+        """Those that were not seen, each once; no unit takes an option that the device fails to run."""
+        allowed = self._small(self.effects.settled(self.effects.runnable(points)))
         seen = Points.concatenate([self.seen.points, self.seen.pending, self.seen.failed])
         keys, first = np.unique(allowed.keys(), return_index=True)
         return unsuspected(allowed[first[~np.isin(keys, seen.keys())]], self.seen.failed, self.seen.points)
@@ -204,42 +206,61 @@ class _Pool:
         """Those that save enough, or else most."""
         if self.size is None or not len(points):
             return points
-        saved = points.int8 @ self.size.of(self.effects.encoding.units)
+        encoding = self.effects.encoding
+        saved = encoding.taken_options(points) @ self.size.of(encoding.options)
         return points[saved >= min(self.size.needed, saved.max())]
 
     def _drawn_fronts(self, best: Points) -> list[Points]:
-        units = len(self.effects.encoding.units)
-        if not units:
+        options = len(self.effects.encoding.options)
+        if not options:
             return []
         trend, own, *_ = self.models.drop.draw_weights(self.rng, _DRAWS)
         faster, own_faster, *_ = self.models.latency.draw_weights(self.rng, _DRAWS)
         harm_shares, gain_shares = self.effects.shares
         harm = trend[:, :1] * harm_shares[0] + own * harm_shares[1]
         gain = self.effects.gain - faster[:, :1] * gain_shares[0] - own_faster * gain_shares[1]
-        prefixes = np.tri(units + 1, units, k=-1, dtype=np.bool_)
         parts = []
         for losses, wins in zip(harm, gain, strict=True):
             # What is harmless first, most gained for the harm next, what gains nothing last.
             worth = np.where(wins <= 0, -np.inf, wins / np.maximum(losses, 1e-3 * np.abs(losses).max() + 1e-30))
-            rank = np.empty(units, np.intp)
-            rank[np.argsort(-worth, kind="stable")] = np.arange(units)
-            recipe = best.choices[self.rng.integers(len(best))]
+            taken = self._greedy(np.argsort(-worth, kind="stable"), wins)
+            recipe = best.fields[self.rng.integers(len(best))]
             if self.rng.random() < 0.3:
                 recipe = self._any_choices(1)[0]
-            parts.append(Points(prefixes[:, rank], np.repeat(recipe[None], units + 1, axis=0)))
+            parts.append(Points(taken, np.repeat(recipe[None], len(taken), axis=0)))
         return parts
+
+    def _greedy(self, order: NDArray[np.intp], wins: Floats) -> NDArray[np.intp]:
+        """Choices with the first 0, 1, ... options of an order allowed: each unit takes the one that wins most.
+
+        A multiple-choice knapsack, filled greedily (Kellerer, Pferschy and Pisinger, "Knapsack Problems", 2004, 11.2).
+
+        Returns:
+            [options + 1, units].
+        """
+        encoding = self.effects.encoding
+        rank = np.empty(len(order), np.intp)
+        rank[order] = np.arange(len(order))
+        allowed = rank < np.arange(len(order) + 1)[:, None]
+        won = np.full((len(allowed), len(encoding.units), int(encoding.counts.max()) - 1), -np.inf)
+        won[:, encoding.unit_of, encoding.choice_of - 1] = np.where(allowed, wins, -np.inf)
+        return np.where(np.isneginf(won).all(axis=2), 0, won.argmax(axis=2) + 1)
 
     def _crossed(self, best: Points) -> Points:
         """Mixtures of two of the best, parameter by parameter."""
         one, other = (best[self.rng.integers(len(best), size=_CROSSED)] for _ in range(2))
-        units, fields = (self.rng.random(part.shape) < 0.5 for part in (one.int8, one.choices))
-        return Points(np.where(units, one.int8, other.int8), np.where(fields, one.choices, other.choices))
+        units, fields = (self.rng.random(part.shape) < 0.5 for part in (one.taken, one.fields))
+        return Points(np.where(units, one.taken, other.taken), np.where(fields, one.fields, other.fields))
 
     def _scattered(self) -> Points:
-        """Anything, with more or less in int8."""
+        """Anything, with more or fewer units at their reference."""
         share = self.rng.random((_SCATTERED, 1))
-        int8 = self.rng.random((_SCATTERED, len(self.effects.encoding.units))) < share
-        return Points(int8, self._any_choices(_SCATTERED))
+        counts = self.effects.encoding.counts
+        drawn = self.rng.random((_SCATTERED, len(counts)))
+        # Below the share, what was drawn is uniform too: it tells which option.
+        part = np.divide(drawn, share, out=np.zeros_like(drawn), where=drawn < share)
+        option = 1 + (part * (counts - 1)).astype(np.intp)
+        return Points(np.where(drawn < share, option, 0), self._any_choices(_SCATTERED))
 
     def _any_choices(self, count: int) -> NDArray[np.intp]:
         sizes = [len(choices) for choices in self.effects.encoding.fields.values()]

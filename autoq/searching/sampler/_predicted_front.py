@@ -9,6 +9,7 @@ the next.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,86 +29,143 @@ _GAP = 1e-3
 _TINY = 1e-30
 
 
-def predicted_front(knowledge: Knowledge, count: int, size: SizeLimit | None = None) -> Iterator[frozenset[str]]:
-    """Units in int8, of at most `count` plans between all-int8 and all-float, most of them in int8 first.
+def predicted_front(knowledge: Knowledge, count: int, size: SizeLimit | None = None) -> Iterator[dict[str, str]]:
+    """Choices by unit, of at most `count` plans between the usual choices and the references, the former first.
+
+    Units at their reference are not named.
 
     Args:
         knowledge: Of the units.
         count: How many plans at most.
         size: What each of them has to save; None is nothing.
     """
-    units = tuple(knowledge.distortion)
-    effects = Effects(Encoding(units, {}), knowledge)
-    found = {frozenset(np.array(units)[~effects.forbidden].tolist()), frozenset[str]()}
+    encoding = Encoding.of_units({unit: tuple(choices) for unit, choices in knowledge.distortion.items()})
+    effects = Effects(encoding, knowledge)
+    options = np.array(encoding.options, np.object_).reshape(-1, 2)
+    usual = (encoding.choice_of == 1) & ~effects.forbidden
+    found = {_key(usual), _key(np.zeros(len(usual), np.bool_))}
     program = _Program.of(effects, size)
     for number in range(1, count + 1):
-        chosen = program.solve(0.5**number)
-        plan = frozenset(unit for unit, int8 in zip(units, chosen, strict=True) if int8)
-        if plan not in found:
-            found.add(plan)
-            yield plan
+        taken = program.solve(0.5**number)
+        if (key := _key(taken)) not in found:
+            found.add(key)
+            yield {str(unit): str(choice) for unit, choice in options[taken]}
 
 
+def _key(taken: NDArray[np.bool_]) -> bytes:
+    return taken.tobytes()
+
+
+@dataclass(frozen=True, slots=True)
 class _Program:
-    """minimize cost @ v, subject to a bound on the distortion and to what borders and interactions are.
+    """A multiple-choice knapsack with borders: minimize cost @ v, within a bound on the distortion.
 
-    Variables: units in int8 [U], then whether the units of each pair differ [P], then whether both are int8 [P].
+    Variables: whether each option is taken [O], whether the two units of each pair differ [P], whether both options
+    of each known interaction are taken [I]. All but the options follow from these.
+
+    1. A unit takes one option at most.
+    2. Two units differ where one takes a choice, the reference included, that the other does not.
+    3. An interaction counts where both of its options are taken.
+
+    Attributes:
+        cost: Of each variable, in latency ratio.
+        distortion: Of each variable.
+        whole: Distortion of the usual choices of all units.
+        allowed: 1, or 0 for an option that the device fails to run.
+        options: How many options there are.
+        constraints: The three above, and a limit of the size.
     """
 
-    def __init__(
-        self, cost: Floats, distortion: Floats, fixed: Floats, units: int, constraints: Sequence[LinearConstraint]
-    ) -> None:
-        self._cost, self._distortion, self._bounds = cost, distortion, Bounds(0, fixed)
-        self._units, self._constraints = units, constraints
+    cost: Floats
+    distortion: Floats
+    whole: float
+    allowed: Floats
+    options: int
+    constraints: Sequence[LinearConstraint]
 
     @classmethod
     def of(cls, effects: Effects, size: SizeLimit | None) -> _Program:
-        pairs, units = effects.pairs, len(effects.encoding.units)
-        count = len(pairs)
-        rows = np.arange(count)
-        ones = np.ones(count)
-
-        def block(columns: list[tuple[NDArray[np.intp], float]]) -> sparse.csr_array:
-            data = np.concatenate([ones * sign for _, sign in columns])
-            index = (np.tile(rows, len(columns)), np.concatenate([column for column, _ in columns]))
-            return sparse.csr_array((data, index), shape=(count, units + 2 * count))
-
-        a, b, differ, both = pairs[:, 0], pairs[:, 1], units + rows, units + count + rows
-        relations = sparse.vstack(
-            [
-                block([(a, 1), (b, -1), (differ, -1)]),
-                block([(b, 1), (a, -1), (differ, -1)]),
-                block([(a, 1), (b, 1), (both, -1)]),
-                block([(both, 1), (a, -1)]),
-                block([(both, 1), (b, -1)]),
-            ]
-        )
-        constraints = [
-            LinearConstraint(sparse.csr_array(relations), -np.inf, np.repeat([0.0, 0.0, 1.0, 0.0, 0.0], count))
-        ]
+        encoding = effects.encoding
+        options, pairs, coupled = len(encoding.options), len(effects.pairs), len(effects.coupled)
+        rows = _Rows(options + pairs + coupled)
+        for pair, (one, other) in enumerate(effects.pairs.tolist()):
+            for terms, constant in _one_sided(encoding, one, other):
+                rows.add([*terms, (options + pair, -1.0)], -constant)
+        for place, (one, other) in enumerate(effects.coupled.tolist()):
+            both = options + pairs + place
+            rows.add([(one, 1.0), (other, 1.0), (both, -1.0)], 1.0)
+            rows.add([(both, 1.0), (one, -1.0)], 0.0)
+            rows.add([(both, 1.0), (other, -1.0)], 0.0)
+        for unit in np.flatnonzero(encoding.counts > 2).tolist():
+            rows.add([(option, 1.0) for option in np.flatnonzero(encoding.unit_of == unit).tolist()], 1.0)
+        constraints = [rows.constraint()]
         if size is not None:
-            saved = np.concatenate([size.of(effects.encoding.units), np.zeros(2 * count)])
+            saved = np.concatenate([size.of(encoding.options), np.zeros(pairs + coupled)])
             scale = max(saved.sum(), _TINY)
             constraints.append(LinearConstraint(saved[None, :] / scale, size.needed / scale, np.inf))
+        distortion = np.concatenate([effects.distortion, np.zeros(pairs), effects.interaction])
+        usual = encoding.choice_of == 1
+        counted = np.concatenate([usual, np.zeros(pairs, np.bool_), usual[effects.coupled].all(axis=1)])
         return cls(
-            np.concatenate([-effects.gain, np.full(count, effects.border_cost), np.zeros(count)]),
-            np.concatenate([effects.distortion, np.zeros(count), effects.interaction]),
-            np.concatenate([~effects.forbidden, np.ones(2 * count)]).astype(np.float64),
-            units,
+            np.concatenate([-effects.gain, np.full(pairs, effects.border_cost), np.zeros(coupled)]),
+            distortion,
+            max(float(distortion[counted].sum()), _TINY),
+            np.concatenate([~effects.forbidden, np.ones(pairs + coupled)]).astype(np.float64),
+            options,
             constraints,
         )
 
     def solve(self, share: float) -> NDArray[np.bool_]:
-        """Which units are int8 where the distortion is at most this share of the whole model's; none where none can."""
-        units = self._units
-        whole = max(self._distortion.sum(), _TINY)
+        """Which options are taken where the distortion is at most this share of the whole model's; else none."""
+        options = self.options
         # Lengths of the scale of 1, or the solver's tolerances would let anything pass.
-        limit = LinearConstraint(self._distortion[None, :] / whole, -np.inf, share)
+        limit = LinearConstraint(self.distortion[None, :] / self.whole, -np.inf, share)
         found = milp(
-            self._cost / max(np.abs(self._cost).max(), _TINY),
-            integrality=np.r_[np.ones(units), np.zeros(len(self._cost) - units)],
-            bounds=self._bounds,
-            constraints=[limit, *self._constraints],
+            self.cost / max(np.abs(self.cost).max(), _TINY),
+            integrality=np.r_[np.ones(options), np.zeros(len(self.cost) - options)],
+            bounds=Bounds(0, self.allowed),
+            constraints=[limit, *self.constraints],
             options={"time_limit": _MOST_SECONDS, "mip_rel_gap": _GAP},
         )
-        return np.zeros(units, np.bool_) if found.x is None else np.asarray(found.x[:units] > 0.5)
+        return np.zeros(options, np.bool_) if found.x is None else np.asarray(found.x[:options] > 0.5)
+
+
+class _Rows:
+    """Linear inequalities, row by row: terms @ v <= bound."""
+
+    def __init__(self, variables: int) -> None:
+        self._variables = variables
+        self._terms: list[tuple[int, int, float]] = []
+        self._bounds: list[float] = []
+
+    def add(self, terms: Sequence[tuple[int, float]], bound: float) -> None:
+        """One more row, of variables and their coefficients."""
+        self._terms += [(len(self._bounds), variable, coefficient) for variable, coefficient in terms]
+        self._bounds.append(bound)
+
+    def constraint(self) -> LinearConstraint:
+        """All rows."""
+        rows, variables, coefficients = zip(*self._terms, strict=True) if self._terms else ((), (), ())
+        shape = (len(self._bounds), self._variables)
+        matrix = sparse.csr_array((np.array(coefficients, np.float64), (rows, variables)), shape=shape)
+        return LinearConstraint(matrix, -np.inf, np.array(self._bounds))
+
+
+def _one_sided(encoding: Encoding, one: int, other: int) -> Iterator[tuple[list[tuple[int, float]], float]]:
+    """For each choice of a unit: that it takes it, less that the other unit takes the same, as terms and a constant."""
+    first = np.searchsorted(encoding.unit_of, (one, other)).tolist()
+    counts = encoding.counts[[one, other]].tolist()
+
+    def taken(unit: int, place: int) -> tuple[list[tuple[int, float]], float]:
+        if place:
+            return [(first[unit] + place - 1, 1.0)], 0.0
+        # A unit is at its reference where it takes no option.
+        return [(first[unit] + option, -1.0) for option in range(counts[unit] - 1)], 1.0
+
+    places = {word: place for place, word in enumerate(encoding.words[other, : counts[1]].tolist())}
+    for place, word in enumerate(encoding.words[one, : counts[0]].tolist()):
+        terms, constant = taken(0, place)
+        if word in places:
+            more, less = taken(1, places[word])
+            terms, constant = [*terms, *((option, -value) for option, value in more)], constant - less
+        yield terms, constant

@@ -91,7 +91,7 @@ def prediction_error(
     measured = _Measured.of(dimensions, records)
     if len(measured.points) < _FEWEST:
         return None
-    errors = measured.fit(knowledge).left_out()
+    errors = measured.fit(knowledge).leave_one_out()
     drop, latency = np.sqrt(np.mean(errors**2, axis=0)).tolist()
     drop_spread, latency_spread = np.std(measured.values, axis=0).tolist()
     drop_noise, latency_noise = np.sqrt(np.mean(measured.noise**2, axis=0)).tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,8 +16,8 @@ _FEWEST_FAILURES = 2
 def unsuspected(points: Points, failed: Points, measured: Points) -> Points:
     """Those of some points that differ most from the failed ones, by halves: who fails again is among fewer suspects.
 
-    A suspect is a unit in int8, or a choice, that every failed point has and no measured one; where failed points have
-    none in common, one that any of them has.
+    A suspect is a choice, of a unit or of a field, that every failed point has and no measured one; where failed points
+    have none in common, one that any of them has. The reference of a unit is no suspect.
 
     Args:
         points: Candidates.
@@ -28,16 +30,23 @@ def unsuspected(points: Points, failed: Points, measured: Points) -> Points:
     """
     if len(failed) < _FEWEST_FAILURES or not len(points):
         return points
-    sizes = np.max([part.choices.max(axis=0, initial=0) for part in (points, failed, measured)], axis=0) + 1
-    had, taken = _features(failed, sizes), _features(measured, sizes).any(axis=0)
+    parts = (points, failed, measured)
+    most = Points(*(_most([getattr(part, name) for part in parts]) for name in ("taken", "fields")))
+    had, taken = _features(failed, most), _features(measured, most).any(axis=0)
     suspects = had.all(axis=0) & ~taken
     if not suspects.any():
         suspects = had.any(axis=0) & ~taken
-    count = (_features(points, sizes) & suspects).sum(axis=1)
+    count = (_features(points, most) & suspects).sum(axis=1)
     return points[count <= max(int(suspects.sum()) // 2, int(count.min()))]
 
 
-def _features(points: Points, sizes: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which units are int8, and which choices are made, [n, features]."""
-    chosen = [points.choices[:, [field]] == np.arange(size) for field, size in enumerate(sizes.tolist())]
-    return np.hstack([points.int8, *chosen])
+def _most(parts: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """The largest place in each column, [columns]."""
+    return np.asarray(np.max([part.max(axis=0, initial=0) for part in parts], axis=0), np.intp)
+
+
+def _features(points: Points, most: Points) -> NDArray[np.bool_]:
+    """Which options and which choices of fields the points have, [n, features]."""
+    options = [points.taken[:, [unit]] == np.arange(1, last + 1) for unit, last in enumerate(most.taken.tolist())]
+    chosen = [points.fields[:, [field]] == np.arange(last + 1) for field, last in enumerate(most.fields.tolist())]
+    return np.hstack([np.zeros((len(points), 0), np.bool_), *options, *chosen])

@@ -1,7 +1,7 @@
 """What is known of a model without trials: distortions and latency gains."""
 
 from autoq.searching.sensitivity._gains import latency_gains
-from autoq.searching.sensitivity._knowledge import Knowledge, Pair, Probes
+from autoq.searching.sensitivity._knowledge import ByChoice, Knowledge, Option, Pair, Probes
 from autoq.searching.sensitivity._plan_builder import PlanBuilder
 from autoq.searching.sensitivity._restore import restoration_order, restore
 from autoq.searching.sensitivity._sensitivity import (
@@ -14,7 +14,9 @@ from autoq.searching.sensitivity._sensitivity import (
 
 __all__ = [
     "MOST_SECONDS",
+    "ByChoice",
     "Knowledge",
+    "Option",
     "Pair",
     "PlanBuilder",
     "Probes",

@@ -1,20 +1,24 @@
-"""What is known of a problem without trials, from forward passes and profiles: where the models start from."""
+"""What is known of a problem without trials, from forward passes and profiles: the prior of the surrogate models."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from autoq.core import typed
 
 Pair = tuple[str, str]
+# A unit and one of its choices.
+Option = tuple[str, str]
+# A number for each choice of each unit but its reference, which leaves the unit as the float model has it.
+ByChoice = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """What finding out took of the device, beside the trials.
+    """What probing the model took of the device, beside the trials.
 
     Attributes:
         models: That were compiled and run on calibration inputs.
@@ -41,54 +45,61 @@ class Probes:
 class Knowledge:
     """What is known of a problem without trials.
 
-    Distortions are by the measure that the space names: 0 is the float model's output.
+    Units have the names of their parameters. A distortion is in the measure that the space names; that of the float
+    model is 0.
 
     Attributes:
-        distortion: By unit, of the outputs where it alone is int8, with the default recipe; infinite where the device
-            fails to run that.
-        interactions: By pair of neighbouring units, distortion of both in int8 less the sum of each alone.
-        whole: Distortion with every unit in int8, default recipe.
-        recipes: By recipe field and by choice as Optuna stores it, distortion with every unit in int8 where that choice
-            alone differs from the default recipe.
-        choices: By recipe field and by choice as Optuna stores it, distortion of each unit where it alone is int8 and
-            makes that choice for itself.
-        gains: By unit, by how much the latency ratio should fall where it is int8, from profiles of the float model
-            and of the model in int8.
-        neighbours: Pairs of units between which a tensor flows: where they differ in precision, it is converted.
-        probes: What it took to find out.
+        distortion: Of the outputs, where a unit alone takes a choice and the recipe is the default one; infinite where
+            the device fails to run that.
+        gains: By how much the latency ratio is expected to fall, from profiles of the float model and of models in
+            which all units take their first, second, ... choice.
+        whole: Distortion with the usual choice of every unit, default recipe.
+        interactions: By two options of neighbours: the distortion of both together less the sum of each alone.
+        recipes: By recipe field and by choice as Optuna stores it: the distortion with the usual choice of every unit
+            where that field alone differs from the default recipe.
+        own: By recipe field and by choice as Optuna stores it: the distortion of each unit where it alone takes its
+            usual choice, with that field of the recipe for itself.
+        neighbours: Pairs of units between which a tensor flows. Where their choices differ, it is converted.
+        probes: What it took.
     """
 
-    distortion: Mapping[str, float]
-    gains: Mapping[str, float]
+    distortion: ByChoice
+    gains: ByChoice
     whole: float
-    interactions: Mapping[Pair, float] = field(default_factory=dict)
+    interactions: Mapping[tuple[Option, Option], float] = field(default_factory=dict)
     recipes: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
-    choices: Mapping[str, Mapping[Any, Mapping[str, float]]] = field(default_factory=dict)
+    own: Mapping[str, Mapping[Any, Mapping[str, float]]] = field(default_factory=dict)
     neighbours: tuple[Pair, ...] = ()
     probes: Probes = Probes()
 
     @property
+    def usual(self) -> dict[str, float]:
+        """Distortion of each unit alone by its usual choice, the first one beside the reference."""
+        return {unit: next(iter(choices.values())) for unit, choices in self.distortion.items()}
+
+    @property
     def ranking(self) -> list[str]:
-        """Units by distortion, most sensitive first."""
-        return sorted(self.distortion, key=lambda unit: -self.distortion[unit])
+        """Units by the distortion of their usual choice, most sensitive first."""
+        usual = self.usual
+        return sorted(usual, key=lambda unit: -usual[unit])
 
     def factor(self, name: str, choice: Any, unit: str) -> float:  # any choice of Optuna's
-        """How many times the distortion of a unit by its defaults another choice of its own makes; 1 if not known."""
-        usual, found = self.distortion.get(unit, 0.0), self.choices.get(name, {}).get(choice, {}).get(unit)
+        """How a recipe field of its own multiplies the distortion of a unit; 1 where that is not known."""
+        usual, found = self.usual.get(unit, 0.0), self.own.get(name, {}).get(choice, {}).get(unit)
         if found is None or found == usual or not math.isfinite(usual):
             return 1.0
         return found / usual if usual > 0 else math.inf
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        pairs = [[*pair, value] for pair, value in self.interactions.items()]
-        recipes = {name: [list(item) for item in choices.items()] for name, choices in self.recipes.items()}
         return {
             **asdict(self),
-            "interactions": pairs,
-            "recipes": recipes,
-            "choices": {
-                name: [[choice, dict(units)] for choice, units in made.items()] for name, made in self.choices.items()
+            "distortion": {unit: dict(choices) for unit, choices in self.distortion.items()},
+            "gains": {unit: dict(choices) for unit, choices in self.gains.items()},
+            "interactions": [[*one, *other, value] for (one, other), value in self.interactions.items()],
+            "recipes": {name: [list(item) for item in choices.items()] for name, choices in self.recipes.items()},
+            "own": {
+                name: [[made, dict(units)] for made, units in choices.items()] for name, choices in self.own.items()
             },
             "neighbours": [list(p) for p in self.neighbours],
         }
@@ -104,8 +115,25 @@ class Knowledge:
             cls,
             values,
             "what was found out",
-            interactions=lambda pairs: {(str(one), str(other)): float(value) for one, other, value in pairs},
+            distortion=_by_choice,
+            gains=_by_choice,
+            interactions=_interactions,
             recipes=lambda recipes: {n: {made: float(v) for made, v in items} for n, items in recipes.items()},
-            choices=lambda choices: {n: {made: dict(units) for made, units in items} for n, items in choices.items()},
+            own=lambda own: {n: {made: dict(units) for made, units in items} for n, items in own.items()},
             probes=lambda probes: typed(Probes, probes, "probes"),
         )
+
+
+def _by_choice(values: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    found = {unit: {choice: float(value) for choice, value in choices.items()} for unit, choices in values.items()}
+    if not all(found.values()):
+        msg = "a unit has no choice."
+        raise ValueError(msg)
+    return found
+
+
+def _interactions(rows: Sequence[Sequence[Any]]) -> dict[tuple[Option, Option], float]:
+    return {
+        ((str(unit), str(choice)), (str(other), str(its_choice))): float(value)
+        for unit, choice, other, its_choice, value in rows
+    }

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import openvino as ov
 
-from autoq.core import Plan, Recipe
+from autoq.core import Plan, Precision, Recipe
 
 
 class Resolved(Protocol):
@@ -38,5 +38,7 @@ class PlanBuilder(Protocol):
     def unswitchable(self) -> frozenset[str]:
         """Groups that `build_switchable` leaves in float."""
 
-    def build_switchable(self, recipe: Recipe, units: Sequence[Sequence[str]]) -> ov.Model:
-        """A model, each of whose units is int8 or float as an input tells, as `CandidateBuilder` builds it."""
+    def build_switchable(
+        self, recipe: Recipe, units: Sequence[Sequence[str]], precision: Precision | None = None
+    ) -> ov.Model:
+        """A model, each of whose units is quantized or float as an input tells, as `CandidateBuilder` builds it."""

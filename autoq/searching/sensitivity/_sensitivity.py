@@ -87,6 +87,7 @@ def measure_sensitivities(
     *,
     inputs: Sequence[Feed],
     evaluator: ModelRunner,
+    precision: Precision | None = None,
     measure: DistortionMeasure = DistortionMeasure.NMSE,
     samples: int = _INPUTS,
     max_seconds: float = MOST_SECONDS,
@@ -109,6 +110,7 @@ def measure_sensitivities(
         recipe: Held for every candidate.
         inputs: Calibration inputs; some of the most frequent shape are run.
         evaluator: Runs models, in f32.
+        precision: What units are quantized to; None is the mode of the recipe.
         measure: What is measured.
         samples: How many inputs are run at most.
         max_seconds: As many of them, the first ones, as fit into this time; four in any case.
@@ -127,7 +129,8 @@ def measure_sensitivities(
     settings = np.eye(len(names), dtype=np.float32)
     together = [settings[index[first]] + settings[index[second]] for first, second in pairs]
     feeds = alike(inputs, samples)
-    runs = _Runs(builder, model, list(units.values()), recipe, feeds, evaluator, measure, floats=floats)
+    on = recipe.mode if precision is None else precision
+    runs = _Runs(builder, model, list(units.values()), recipe, feeds, evaluator, measure, on=on, floats=floats)
     rows = np.array([np.ones(len(names)), *settings, *together], np.float32)
     found, models = runs.distortions(
         rows,
@@ -176,9 +179,8 @@ def measure_restorations(
     Raises:
         DeviceError: The device fails to run the float model.
     """
-    runs = _Runs(
-        builder, model, list(units.values()), recipe, alike(inputs, samples), evaluator, off=restored, floats=floats
-    )
+    groups, feeds = list(units.values()), alike(inputs, samples)
+    runs = _Runs(builder, model, groups, recipe, feeds, evaluator, on=recipe.mode, off=restored, floats=floats)
     every = np.ones((1, len(units)), np.float32)
     rows = np.concatenate([every, every - np.eye(len(units), dtype=np.float32)])
     found, _ = runs.distortions(
@@ -205,6 +207,7 @@ class _Runs:
         feeds: What they are run on, of one shape.
         evaluator: Runs them.
         measure: Of distortion.
+        on: What units are quantized to.
         off: What units are that are not quantized.
         floats: Groups of no unit that are float in any case.
     """
@@ -216,6 +219,7 @@ class _Runs:
     feeds: Sequence[Feed]
     evaluator: ModelRunner
     measure: DistortionMeasure = DistortionMeasure.NMSE
+    on: Precision = Precision.INT8
     off: Precision = Precision.FLOAT
     floats: Collection[str] = ()
 
@@ -267,7 +271,9 @@ class _Runs:
         """The same with one model for all rows, where a device runs that."""
         try:
             runs = SwitchedRuns(
-                model=Comparable.of(self.model).put_out_by(self.builder.build_switchable(self.recipe, self.units)),
+                model=Comparable.of(self.model).put_out_by(
+                    self.builder.build_switchable(self.recipe, self.units, self.on)
+                ),
                 inputs=self.feeds,
                 switches=rows,
                 name=SWITCHES,
@@ -294,8 +300,8 @@ class _Runs:
         def of(row: Rows) -> float:
             if time.monotonic() - started > given_up_after_s:
                 return math.nan
-            int8 = [group for unit in np.flatnonzero(row).tolist() for group in self.units[unit]]
-            plan = Plan.quantized(self.recipe, every | dict.fromkeys(int8, self.recipe.mode))
+            quantized = [group for unit in np.flatnonzero(row).tolist() for group in self.units[unit]]
+            plan = Plan.quantized(self.recipe, every | dict.fromkeys(quantized, self.on))
             try:
                 model = comparable.put_out_by(self.builder.build(plan))
                 return distortion(reference, self.evaluator.outputs(model, self.feeds), self.measure)

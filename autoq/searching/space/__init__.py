@@ -1,13 +1,16 @@
-"""What is searched: the space that a user writes, and its plans as parameters of Optuna."""
+"""What is searched: the space that a user writes, its units with their choices, and plans as parameters of Optuna."""
 
-from autoq.searching.space._parameters import PRECISION_PREFIX, Dimensions, own_name, plain_choices, plan_of_units
+from autoq.searching.space._parameters import Dimensions, own_name, plain_choices
 from autoq.searching.space._space import SearchSpace
+from autoq.searching.space._units import PRECISION, UNIT_KINDS, Unit, UnitKind
 
 __all__ = [
-    "PRECISION_PREFIX",
+    "PRECISION",
+    "UNIT_KINDS",
     "Dimensions",
     "SearchSpace",
+    "Unit",
+    "UnitKind",
     "own_name",
     "plain_choices",
-    "plan_of_units",
 ]

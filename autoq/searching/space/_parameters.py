@@ -1,7 +1,7 @@
 """Plans as Optuna parameters and back: one categorical per dimension that has a choice.
 
-"preset" is a choice of the model as a whole, "precision/conv1" the precision of the unit conv1, "preset/conv1" what
-that unit chooses for itself.
+"preset" is a choice of the model as a whole, "precision/conv1" that of the unit conv1, "preset/conv1" a field of the
+recipe that the unit conv1 has for itself.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -17,8 +18,9 @@ import optuna
 
 from autoq.core import Plan, Precision, RangeEstimator, Recipe
 from autoq.searching.space._space import SearchSpace
+from autoq.searching.space._units import PRECISION, UNIT_KINDS, Unit, precision_units
 
-PRECISION_PREFIX = "precision/"
+_NO_CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +29,76 @@ class Dimensions:
 
     Attributes:
         recipe: Choices by recipe field.
-        units: Groups by unit; the groups of a unit share one precision.
+        units: Units by the name of their parameter.
         own: Choices by recipe field that each unit has for itself.
         floats: Groups of no unit, which are float in every plan.
     """
 
     recipe: Mapping[str, tuple[Any, ...]]
-    units: Mapping[str, tuple[str, ...]]
+    units: Mapping[str, Unit]
     own: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     floats: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, space: SearchSpace, units: Mapping[str, Sequence[str]]) -> Dimensions:
-        """Dimensions of a space on a model whose groups make these units."""
-        held = {unit: tuple(groups) for unit, groups in units.items()}
-        return cls(space.recipe_choices(), held, space.unit_choices())
+    def of(cls, space: SearchSpace, groups: Mapping[str, Sequence[str]]) -> Dimensions:
+        """Dimensions of a space on a model.
+
+        Args:
+            space: What may be chosen.
+            groups: That share a precision, by the name of their unit.
+        """
+        units = {unit.parameter: unit for unit in precision_units(groups, space.unit_precisions)}
+        return cls(space.recipe_choices(), units, space.unit_choices())
 
     def without(self, groups: Collection[str]) -> Dimensions:
-        """The same with some groups in float for good."""
-        left = {unit: tuple(name for name in held if name not in groups) for unit, held in self.units.items()}
-        units = {unit: held for unit, held in left.items() if held}
+        """The same dimensions, with some groups in float in every plan."""
+        left = {
+            name: replace(unit, members=tuple(member for member in unit.members if member not in groups))
+            for name, unit in self.units.items()
+        }
+        units = {name: unit for name, unit in left.items() if unit.members or not self.units[name].members}
         return replace(self, units=units, floats=self.floats.union(groups))
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Groups that share a precision, by the parameter of their unit."""
+        return {name: unit.members for name, unit in self.units.items() if unit.kind == PRECISION}
+
+    @property
+    def usual(self) -> dict[str, str]:
+        """The usual choice of each unit: that of a model that is optimized as a whole."""
+        return {name: unit.usual for name, unit in self.units.items()}
 
     @property
     def cardinality(self) -> int:
         """Number of plans that can be written down; several may build the same model."""
-        # A unit in float has nothing to choose.
-        of_unit = 1 + math.prod(map(len, self.own.values()))
-        return int(of_unit ** len(self.units)) * math.prod(map(len, self.recipe.values()))
+        # A unit at its reference has nothing to choose.
+        fields = math.prod(map(len, self.own.values()))
+        of_units = math.prod(1 + fields * (len(unit.choices) - 1) for unit in self.units.values())
+        return int(of_units) * math.prod(map(len, self.recipe.values()))
+
+    def plan_of(
+        self,
+        chosen: Mapping[str, str],
+        recipe: Recipe,
+        own: Mapping[str, Mapping[str, Any]] = _NO_CHOICES,
+    ) -> Plan:
+        """The plan of some choices.
+
+        Args:
+            chosen: Choice by the parameter of the unit; a unit that is not named takes its reference.
+            recipe: Of the plan.
+            own: Fields of the recipe that units have for themselves, by the parameter of the unit.
+        """
+        fields = {group: own[name] for name, unit in self.units.items() if name in own for group in unit.members}
+        plan = Plan.quantized(recipe, dict.fromkeys(sorted(self.floats), Precision.FLOAT))
+        choices = [(unit, chosen.get(name, unit.reference)) for name, unit in self.units.items()]
+        for kind, of_kind in groupby(sorted(choices, key=lambda choice: choice[0].kind), lambda choice: choice[0].kind):
+            plan = UNIT_KINDS[kind].put(plan, list(of_kind))
+        if not fields:
+            return plan
+        part = plan.quantization
+        return plan.having(replace(part, choices={**part.choices, **fields}))
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Plan:
         """Asks the sampler for one plan."""
@@ -62,31 +106,19 @@ class Dimensions:
             name: trial.suggest_categorical(name, plain_choices(choices)) if len(choices) > 1 else choices[0]
             for name, choices in self.recipe.items()
         }
-        words = [str(Precision.INT8), str(Precision.FLOAT)]
-        precisions = {
-            group: Precision.parse(trial.suggest_categorical(PRECISION_PREFIX + unit, words))
-            for unit, groups in self.units.items()
-            for group in groups
-        } | dict.fromkeys(sorted(self.floats), Precision.FLOAT)
-        # All units are asked, those in float too: a parameter that only some trials have is one that no sampler models.
+        chosen = {name: trial.suggest_categorical(name, unit.words) for name, unit in self.units.items()}
+        # All units are asked, those at their reference too: no sampler models a parameter that only some trials have.
         own = {
-            unit: {
-                name: trial.suggest_categorical(own_name(name, unit), plain_choices(choices))
-                for name, choices in self.own.items()
+            name: {
+                field: trial.suggest_categorical(own_name(field, unit.name), plain_choices(choices))
+                for field, choices in self.own.items()
             }
-            for unit in self.units
+            for name, unit in self.units.items()
+            if self.own and unit.members
         }
-        parsed = {unit: Recipe.from_dict(made) for unit, made in own.items()} if self.own else {}
-        return Plan.quantized(
-            Recipe.from_dict(recipe),
-            precisions,
-            {
-                group: {name: getattr(parsed[unit], name) for name in self.own}
-                for unit, groups in self.units.items()
-                if unit in parsed
-                for group in groups
-            },
-        )
+        parsed = {name: Recipe.from_dict(made) for name, made in own.items()}
+        fields = {name: {field: getattr(made, field) for field in self.own} for name, made in parsed.items()}
+        return self.plan_of(chosen, Recipe.from_dict(recipe), fields)
 
     def plan(self, parameters: Mapping[str, Any]) -> Plan:
         """The plan of some parameters."""
@@ -100,42 +132,19 @@ class Dimensions:
             for name, choices in self.recipe.items()
             if len(choices) > 1
         }
-        precisions = {
-            PRECISION_PREFIX + unit: str(part.precision(groups[0])) for unit, groups in self.units.items() if groups
-        }
+        chosen = {name: UNIT_KINDS[unit.kind].read(plan, unit) for name, unit in self.units.items()}
         own = {
-            own_name(name, unit): plain_choices([getattr(part.recipe_of(groups[0]), name)])[0]
-            for unit, groups in self.units.items()
-            if groups
-            for name in self.own
+            own_name(field, unit.name): plain_choices([getattr(part.recipe_of(unit.members[0]), field)])[0]
+            for unit in self.units.values()
+            if unit.members
+            for field in self.own
         }
-        return recipe | precisions | own
+        return recipe | chosen | own
 
 
 def own_name(field_name: str, unit: str) -> str:
-    """The parameter of what a unit chooses for itself."""
+    """The parameter of a field of the recipe that a unit has for itself."""
     return f"{field_name}/{unit}"
-
-
-def plan_of_units(
-    recipe: Recipe,
-    units: Mapping[str, Sequence[str]],
-    int8: Collection[str],
-    own: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-) -> Plan:
-    """The plan with some units in int8 and all others in float.
-
-    Args:
-        recipe: Of the plan.
-        units: Groups by unit.
-        int8: Units.
-        own: What units choose for themselves, by unit and recipe field.
-    """
-    precisions = {
-        group: Precision.INT8 if unit in int8 else Precision.FLOAT for unit, groups in units.items() for group in groups
-    }
-    choices = {group: own[unit] for unit, groups in units.items() if unit in own for group in groups}
-    return Plan.quantized(recipe, precisions, choices)
 
 
 def plain_choices(choices: Sequence[Any]) -> list[Any]:

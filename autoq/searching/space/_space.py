@@ -25,6 +25,7 @@ from autoq.core import (
     DistortionMeasure,
     OverflowFix,
     PlanError,
+    Precision,
     Preset,
     RangeEstimator,
     Recipe,
@@ -42,6 +43,9 @@ _ACCURATE_BY_UNIT = (
     "of per_unit: 'accurate' measures all layers of one candidate, so that units cannot choose it; leave it out of "
     "bias_corrections"
 )
+
+_FLOAT_AND_OTHERS = "of unit_precisions: name 'float' and at least one other precision"
+_NO_ZERO_POINTS = "of presets: float precisions of activations have no zero points; write 'performance'"
 
 # Dimensions that each unit may have for itself.
 PerUnit = Literal[
@@ -119,6 +123,16 @@ Estimator = Annotated[
 ]
 
 
+def _precision(value: Any) -> Precision:  # whatever YAML holds
+    try:
+        return Precision.parse(value)
+    except PlanError as error:
+        raise ValueError(str(error)) from None
+
+
+UnitPrecision = Annotated[Precision, PlainValidator(_precision), PlainSerializer(str)]
+
+
 class SearchSpace(BaseModel):
     """Which choices a search may combine; a dimension with one choice is fixed.
 
@@ -133,6 +147,8 @@ class SearchSpace(BaseModel):
         runtime_precisions: What layers left in float run in; those that the device lacks are dropped.
         ignored_scopes: Named scopes; "none" is always there.
         per_unit: Which of the dimensions above each unit has for itself, instead of the model as a whole.
+        unit_precisions: Precisions that each unit may take: float, and one or more others. The first of the others is
+            the one of the plans that treat all units alike.
         precisions: What has one precision each: every group, block, type of operation or prefix of names, or the whole
             model; "auto" has the budget decide between groups, blocks, types and the model.
         sampler: Who proposes after the enqueued plans.
@@ -162,6 +178,7 @@ class SearchSpace(BaseModel):
     )
     ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
     per_unit: Annotated[tuple[PerUnit, ...], Choices] = ()
+    unit_precisions: Annotated[tuple[UnitPrecision, ...], Choices] = (Precision.FLOAT, Precision.INT8)
     precisions: Literal["auto", "group", "block", "type", "prefix", "model"] = "auto"
     sampler: Literal["front", "tpe", "nsga2", "nsga3", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
@@ -181,6 +198,20 @@ class SearchSpace(BaseModel):
         if "bias_corrections" in self.per_unit and BiasCorrection.ACCURATE in self.bias_corrections:
             raise ValueError(_ACCURATE_BY_UNIT)
         return self
+
+    @model_validator(mode="after")
+    def _precisions_go_together(self) -> Self:
+        others = [precision for precision in self.unit_precisions if not precision.is_float]
+        if len(others) == len(self.unit_precisions) or not others:
+            raise ValueError(_FLOAT_AND_OTHERS)
+        if not self.mode.is_integer and self.presets != (Preset.PERFORMANCE,):
+            raise ValueError(_NO_ZERO_POINTS)
+        return self
+
+    @property
+    def mode(self) -> Precision:
+        """What quantizers are placed for: the first precision of activations that units may take, int8 without one."""
+        return next((precision for precision in self.unit_precisions if precision.is_mode), Precision.INT8)
 
     @classmethod
     def load(cls, source: str | Path | Mapping[str, Any] | SearchSpace) -> SearchSpace:
@@ -240,7 +271,8 @@ class SearchSpace(BaseModel):
         """
         choices = {field: getattr(self, name) for name, field in _FIELDS.items()}
         own = {_FIELDS[name]: choices[_FIELDS[name]][:1] for name in self.per_unit}
-        return choices | own | {"ignored_scope": tuple(self.scopes())}
+        mode = {} if self.mode == Recipe().mode else {"mode": (self.mode,)}
+        return choices | own | {"ignored_scope": tuple(self.scopes())} | mode
 
     def unit_choices(self) -> dict[str, tuple[Any, ...]]:
         """What each unit may choose for itself by recipe field, the default first; no fields of one choice."""

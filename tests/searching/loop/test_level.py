@@ -14,6 +14,7 @@ from autoq.searching.space._parameters import Dimensions
 from autoq.searching.study import Storage, Study, quiet_optuna
 
 BLOCKS = {"conv_1": ("conv_1",), "depthwise": ("depthwise", "conv_2"), "pool": ("pool",), "head": ("head",)}
+IN_BLOCKS = {f"precision/{name}": groups for name, groups in BLOCKS.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -94,11 +95,11 @@ def test_a_resumed_search_keeps_the_level_it_began_with(tmp_path):
     began = problem()
     found = settle_level(began, open_study(tmp_path, began.space), 4)
     assert found.level is Level.BLOCK
-    assert found.dimensions.units == BLOCKS
+    assert found.dimensions.groups == IN_BLOCKS
     assert sorted(found.groups) == sorted(began.groups)
     again = settle_level(problem(), open_study(tmp_path, began.space), math.inf)
     assert again.level is Level.BLOCK
-    assert again.dimensions.units == BLOCKS
+    assert again.dimensions.groups == IN_BLOCKS
 
 
 def test_a_search_that_begins_takes_what_it_can_afford(tmp_path):

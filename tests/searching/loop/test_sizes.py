@@ -12,6 +12,7 @@ from autoq.core import Plan, Precision, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.graph import Placements, read_model
 from autoq.searching.loop._sizes import size_limit
+from autoq.searching.space import Dimensions, SearchSpace
 from autoq.transform import CandidateBuilder
 
 ZOO = Path(__file__).parents[3] / "experiments" / "zoo"
@@ -29,15 +30,20 @@ def test_units_save_what_their_models_do(name):
     builder = CandidateBuilder(model, placements, collect(model, placements, inputs, subset_size=2))
     groups = [group.name for group in placements.reference.groups]
     units = {group: (group,) for group in groups[:6]} | {"rest": tuple(groups[6:])}
-    problem = SimpleNamespace(model=model, placements=placements, dimensions=SimpleNamespace(units=units))
+    space = SearchSpace.load({"unit_precisions": ["float", "int8", "int8_weights"]})
+    dimensions = Dimensions.of(space, units)
+    problem = SimpleNamespace(model=model, placements=placements, dimensions=dimensions)
 
-    def saved(int8):
-        plan = Plan.quantized(recipe, {g: Precision.INT8 if g in int8 else Precision.FLOAT for g in groups})
+    def saved(some, precision=Precision.INT8):
+        plan = Plan.quantized(recipe, {g: precision if g in some else Precision.FLOAT for g in groups})
         return size_bytes(model) - size_bytes(builder.build(plan))
 
     limit = size_limit(problem, 1000)
     assert limit.needed == size_bytes(model) - 1000
     for unit, members in units.items():
-        assert limit.saved[unit] == pytest.approx(saved(members), rel=0.02, abs=FEW * len(members))
-    assert limit.of(list(units)).sum() == pytest.approx(saved(groups), rel=0.03, abs=FEW * 2)
-    assert limit.of(["unknown"]).tolist() == [0]
+        for precision in (Precision.INT8, Precision.INT8_WEIGHTS):
+            found = limit.saved[f"precision/{unit}"][str(precision)]
+            assert found == pytest.approx(saved(members, precision), rel=0.02, abs=FEW * len(members))
+    whole = limit.of([(f"precision/{unit}", "int8") for unit in units])
+    assert whole.sum() == pytest.approx(saved(groups), rel=0.03, abs=FEW * 2)
+    assert limit.of([("precision/unknown", "int8")]).tolist() == [0]

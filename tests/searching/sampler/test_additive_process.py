@@ -13,7 +13,7 @@ def design(n, rng=RNG):
     return Design(
         mean=rng.normal(size=n),
         blocks=(rng.normal(size=(n, 2)), rng.normal(size=(n, 5))),
-        amount=rng.random(n),
+        amplitude=rng.random(n),
         coordinates=rng.normal(size=(n, 3)),
     )
 
@@ -21,7 +21,7 @@ def design(n, rng=RNG):
 def fitted(n=12, noise=0.1):
     data = design(n)
     y = RNG.normal(size=n)
-    return AdditiveProcess.fit(data, y, np.full(n, noise), (1.0, 0.5, 0.3, 0.2), unit=1.0), y
+    return AdditiveProcess.fit(data, y, np.full(n, noise), (1.0, 0.5, 0.3, 0.2), y_scale=1.0), y
 
 
 def joint_covariance(process, points):
@@ -32,7 +32,7 @@ def joint_covariance(process, points):
     for i, (_, first, amount, where) in enumerate(both):
         for j, (_, second, other, there) in enumerate(both):
             linear = sum(s**2 * float(a @ b) for s, a, b in zip(scales, first, second, strict=False))
-            near = np.exp(-np.sum((where - there) ** 2) / process.reach)
+            near = np.exp(-np.sum((where - there) ** 2) / process.length_scale)
             found[i, j] = linear + scales[-2] ** 2 * np.sqrt(amount * other) * near
     return found
 
@@ -43,7 +43,7 @@ def alone(process, noise=0.1):
 
 
 def rows(points):
-    return list(zip(points.mean, zip(*points.blocks, strict=True), points.amount, points.coordinates, strict=True))
+    return list(zip(points.mean, zip(*points.blocks, strict=True), points.amplitude, points.coordinates, strict=True))
 
 
 def test_predictions_are_those_of_the_conditional_normal_distribution():
@@ -77,9 +77,9 @@ def test_the_scales_make_the_data_most_likely():
 def test_drawn_weights_have_the_moments_of_bayesian_regression():
     rng = np.random.default_rng(1)
     n = 15
-    data = replace(design(n, rng), amount=np.zeros(n))
+    data = replace(design(n, rng), amplitude=np.zeros(n))
     y = rng.normal(size=n)
-    process = AdditiveProcess.fit(data, y, np.full(n, 0.3), (1.0, 0.5, 0.3, 0.2), unit=1.0)
+    process = AdditiveProcess.fit(data, y, np.full(n, 0.3), (1.0, 0.5, 0.3, 0.2), y_scale=1.0)
     columns = np.hstack(data.blocks)
     prior = np.repeat(process.scales[:2], [2, 5]) ** -2.0
     covariance = np.linalg.inv(columns.T @ columns / alone(process, 0.3) + np.diag(prior))
@@ -99,7 +99,7 @@ def test_effects_that_add_up_are_learnt_from_few_points():
         n = len(points)
         return Design(np.zeros(n), (points,), np.full(n, 0.1), points / np.sqrt(8))
 
-    process = AdditiveProcess.fit(of(x[:16]), x[:16] @ true, np.zeros(16), (1.0, 0.1, 0.01), unit=1.0)
+    process = AdditiveProcess.fit(of(x[:16]), x[:16] @ true, np.zeros(16), (1.0, 0.1, 0.01), y_scale=1.0)
     assert process.predict(of(x[16:]))[0] == pytest.approx(x[16:] @ true, abs=0.1)
 
 
@@ -108,7 +108,7 @@ def test_what_each_point_has_by_itself_is_told_from_effects_though_no_noise_was_
     x = (rng.random((60, 8)) < 0.5).astype(float)
     data = Design(np.zeros(60), (x,), np.zeros(60), x / np.sqrt(8))
     y = x @ rng.normal(size=8) + 0.3 * rng.normal(size=60)
-    process = AdditiveProcess.fit(data, y, np.zeros(60), (1.0, 0.1, 0.05), unit=1.0)
+    process = AdditiveProcess.fit(data, y, np.zeros(60), (1.0, 0.1, 0.05), y_scale=1.0)
     assert process.scales[-1] == pytest.approx(0.3, abs=0.1)
     least_squares = x @ np.linalg.lstsq(x, y, rcond=None)[0]
     assert process.predict(data)[0] == pytest.approx(least_squares, abs=0.05)
@@ -122,4 +122,4 @@ def test_a_point_that_is_left_out_is_predicted_from_the_others():
         observed = covariance + np.eye(9) * alone(process)
         weights = covariance[left, kept] @ np.linalg.inv(observed[np.ix_(kept, kept)])
         predicted = process.design.mean[left] + weights @ (y - process.design.mean)[kept]
-        assert process.left_out()[left] == pytest.approx(y[left] - predicted, abs=1e-8)
+        assert process.leave_one_out()[left] == pytest.approx(y[left] - predicted, abs=1e-8)

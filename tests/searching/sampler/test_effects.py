@@ -1,15 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from optuna.distributions import CategoricalDistribution
 
 from autoq.searching.sampler._effects import Effects
 from autoq.searching.sampler._encoding import Encoding
 from autoq.searching.sensitivity import Knowledge
 
-ENCODING = Encoding(("a", "b"), {"preset": ("performance", "mixed", "other")})
+UNITS = {"precision/a": ("float", "int8"), "precision/b": ("float", "int8")}
+DISTORTION = {"precision/a": {"int8": 1.0}, "precision/b": {"int8": 3.0}}
+ENCODING = Encoding(UNITS, {"preset": ("performance", "mixed", "other")})
 
 
 def effects(whole, **choices):
-    known = Knowledge(distortion={"a": 1.0, "b": 3.0}, gains={}, whole=whole, recipes={"preset": choices})
+    known = Knowledge(distortion=DISTORTION, gains={}, whole=whole, recipes={"preset": choices})
     return Effects(ENCODING, known)
 
 
@@ -36,13 +41,13 @@ def test_recipes_are_compared_with_the_least_where_the_default_says_nothing(whol
     assert predicted(made, "ab", "performance") == pytest.approx(worst)
 
 
-OWN = Encoding(("a", "b"), {"preset": ("performance", "mixed"), "preset/a": (1, 2), "preset/b": (1, 2)})
+OWN = Encoding(UNITS, {"preset": ("performance", "mixed"), "preset/a": (1, 2), "preset/b": (1, 2)})
 KNOWN = Knowledge(
-    distortion={"a": 1.0, "b": 3.0},
+    distortion=DISTORTION,
     gains={},
     whole=4.0,
     recipes={"preset": {"performance": 4.0, "mixed": 2.0}},
-    choices={"preset": {1: {"a": 1.0, "b": 3.0}, 2: {"a": 0.5, "b": 6.0}}},
+    own={"preset": {1: {"precision/a": 1.0, "precision/b": 3.0}, 2: {"precision/a": 0.5, "precision/b": 6.0}}},
 )
 
 
@@ -86,3 +91,64 @@ def test_nothing_known_of_own_choices_makes_no_difference():
     made = Effects(OWN, None)
     found = made.predicted_distortion(OWN.encode([own("int8", "int8", "mixed", x, 1) for x in (1, 2)]))
     np.testing.assert_allclose(found, 1.0)
+
+
+MANY = Encoding(
+    {
+        "precision/a": ("float", "int8", "fp8_e4m3"),
+        "precision/b": ("float", "int8", "fp8_e4m3"),
+        "width/a": ("1", "0.5"),
+    },
+    {"preset": ("performance", "mixed")},
+)
+OF_MANY = Knowledge(
+    distortion={
+        "precision/a": {"int8": 1.0, "fp8_e4m3": 0.2},
+        "precision/b": {"int8": 3.0, "fp8_e4m3": 0.5},
+        "width/a": {"0.5": 2.0},
+    },
+    gains={"precision/a": {"int8": 0.2, "fp8_e4m3": 0.1}, "precision/b": {"int8": 0.1}, "width/a": {"0.5": 0.3}},
+    whole=7.0,
+    interactions={(("precision/a", "int8"), ("precision/b", "int8")): 1.0},
+    neighbours=(("precision/a", "precision/b"),),
+)
+
+
+def many(a, b, width):
+    return {"precision/a": a, "precision/b": b, "width/a": width, "preset": "performance"}
+
+
+def test_units_of_several_choices_and_kinds_add_up():
+    made = Effects(MANY, OF_MANY)
+    rows = [
+        (many("int8", "int8", "0.5"), 7.0, 0.6, 0),
+        (many("fp8_e4m3", "int8", "1"), 3.2, 0.2, 1),
+        (many("fp8_e4m3", "fp8_e4m3", "1"), 0.7, 0.1, 0),
+        (many("float", "float", "0.5"), 2.0, 0.3, 0),
+        (many("float", "int8", "1"), 3.0, 0.1, 1),
+        (many("float", "float", "1"), 0.0, 0.0, 0),
+    ]
+    points = MANY.encode([parameters for parameters, *_ in rows])
+    np.testing.assert_allclose(made.predicted_distortion(points), np.array([row[1] for row in rows]) / 7)
+    borders = made.border_cost * np.array([row[3] for row in rows])
+    np.testing.assert_allclose(made.latency(points).mean, 1 - np.array([row[2] for row in rows]) + borders)
+    assert [MANY.decode(points, place) for place in range(len(rows))] == [row[0] for row in rows]
+
+
+def test_only_what_is_known_makes_a_parameter_a_unit():
+    words = {**MANY.units, **MANY.fields, "other/a": ("x", "y")}
+    space = {name: CategoricalDistribution([*choices[1:], choices[0]]) for name, choices in words.items()}
+    found = Encoding.of(space, OF_MANY)
+    assert found.units == MANY.units
+    assert set(found.fields) == {"preset", "other/a"}
+    assert Encoding.of(space, None).units == {}
+
+
+def test_an_option_that_the_device_refuses_leaves_its_unit_the_others():
+    refused = {**OF_MANY.distortion, "precision/a": {"int8": np.inf, "fp8_e4m3": 0.2}}
+    made = Effects(MANY, replace(OF_MANY, distortion=refused))
+    points = made.runnable(MANY.encode([many("int8", "int8", "0.5"), many("fp8_e4m3", "int8", "1")]))
+    assert [MANY.decode(points, place) for place in range(2)] == [
+        many("float", "int8", "0.5"),
+        many("fp8_e4m3", "int8", "1"),
+    ]

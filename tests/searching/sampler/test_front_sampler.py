@@ -30,6 +30,10 @@ def _quiet():
         yield
 
 
+def in_int8(values):
+    return {f"precision/{unit}": {"int8": float(value)} for unit, value in zip(UNITS, values, strict=True)}
+
+
 class Truth:
     """A made-up model: distortions and gains add up nearly, and what is known of them beforehand is not exact."""
 
@@ -51,11 +55,11 @@ class Truth:
     @property
     def knowledge(self):
         return Knowledge(
-            distortion=dict(zip(UNITS, self.guess, strict=True)),
-            gains=dict(zip(UNITS, self.gain * 1.2, strict=True)),
+            distortion=in_int8(self.guess),
+            gains=in_int8(self.gain * 1.2),
             whole=1.0,
             recipes={"recipe": {"one": 1.0, "two": 1.2 * self.factor[1], "three": 0.9 * self.factor[2]}},
-            neighbours=tuple(pairwise(UNITS)),
+            neighbours=tuple(pairwise(f"precision/{unit}" for unit in UNITS)),
         )
 
     def enumerated(self):
@@ -106,7 +110,8 @@ def test_nothing_is_proposed_twice_until_everything_was():
 def test_plans_that_save_too_little_are_not_proposed(needed):
     truth = Truth(4)
     saved = {unit: float(number % 3) for number, unit in enumerate(UNITS)}
-    sampler = FrontSampler(knowledge=truth.knowledge, reference=(0.03, 1.0), size=SizeLimit(saved, needed), seed=0)
+    size = SizeLimit(in_int8(saved.values()), needed)
+    sampler = FrontSampler(knowledge=truth.knowledge, reference=(0.03, 1.0), size=size, seed=0)
     study = searched(sampler, truth, 20)
     found = [sum(saved[u] for u in UNITS if trial.params[f"precision/{u}"] == "int8") for trial in study.trials[2:]]
     # Nothing saves a hundred: what saves most is all that is left.
@@ -142,7 +147,7 @@ def test_what_failed_what_runs_and_what_is_known_is_passed_over():
 
 def test_a_unit_that_the_device_cannot_run_stays_in_float():
     truth = Truth(4)
-    broken = dict(truth.knowledge.distortion) | {"u2": float("inf")}
+    broken = {**truth.knowledge.distortion, "precision/u2": {"int8": float("inf")}}
     knowledge = Knowledge(distortion=broken, gains=truth.knowledge.gains, whole=1.0)
     study = searched(FrontSampler(knowledge=knowledge, seed=0), truth, 12)
     assert {trial.params["precision/u2"] for trial in study.trials[2:]} == {"float"}
@@ -184,13 +189,14 @@ def test_each_unit_finds_its_own_choice():
         whole = [t.values[0] for t in study.trials if t.values[1] < 0.52]
         return min(whole) / (0.05 * 0.3)
 
+    parameters = [f"precision/{unit}" for unit in UNITS]
     found = Knowledge(
-        distortion=dict(zip(UNITS, distortion * factors[:, 0], strict=True)),
-        gains=dict.fromkeys(UNITS, 0.07),
+        distortion=in_int8(distortion * factors[:, 0]),
+        gains=in_int8([0.07] * len(UNITS)),
         whole=float(distortion @ factors[:, 0]),
-        choices={
+        own={
             "preset": {
-                word: dict(zip(UNITS, distortion * factors[:, k] * rng.lognormal(0, 0.3, len(UNITS)), strict=True))
+                word: dict(zip(parameters, distortion * factors[:, k] * rng.lognormal(0, 0.3, len(UNITS)), strict=True))
                 for k, word in enumerate(words)
             }
         },

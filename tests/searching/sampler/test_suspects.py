@@ -8,13 +8,13 @@ from autoq.searching.sampler._suspects import unsuspected
 
 
 def points(*rows: str, choices=None) -> Points:
-    """One letter by unit, "1" in int8; one choice where none are given."""
-    int8 = np.array([[letter == "1" for letter in row] for row in rows], np.bool_).reshape(len(rows), -1)
-    return Points(int8, np.zeros((len(rows), 1), np.intp) if choices is None else np.array(choices)[:, None])
+    """One digit by unit, the place of its choice; one choice of the field where none are given."""
+    taken = np.array([[int(digit) for digit in row] for row in rows], np.intp).reshape(len(rows), -1)
+    return Points(taken, np.zeros((len(rows), 1), np.intp) if choices is None else np.array(choices)[:, None])
 
 
 def left(candidates, failed, measured):
-    return ["".join("01"[int(value)] for value in row) for row in unsuspected(candidates, failed, measured).int8]
+    return ["".join(map(str, row)) for row in unsuspected(candidates, failed, measured).taken.tolist()]
 
 
 EVERY = points(*(f"{number:03b}" for number in range(8)))
@@ -40,21 +40,25 @@ def test_where_every_candidate_is_suspect_the_least_suspect_are_tried():
 def test_a_choice_can_be_what_is_refused():
     candidates = points("1", "1", "1", choices=[0, 1, 2])
     kept = unsuspected(candidates, points("1", "1", choices=[1, 1]), points("1", "0", choices=[0, 0]))
-    assert kept.choices[:, 0].tolist() == [0, 2]
+    assert kept.fields[:, 0].tolist() == [0, 2]
+
+
+def test_of_a_unit_with_several_choices_one_can_be_what_is_refused():
+    assert left(points("00", "10", "20", "21"), points("10", "11"), points("00", "21")) == ["00", "20", "21"]
 
 
 @pytest.mark.parametrize("culprit", range(16))
 def test_one_refused_unit_of_many_costs_few_trials(culprit):
     rng = np.random.default_rng(culprit)
     int8 = rng.random((4000, 16)) < rng.random((4000, 1))
-    pool = Points(int8, np.zeros((4000, 1), np.intp))
+    pool = Points(int8.astype(np.intp), np.zeros((4000, 1), np.intp))
     failed, measured = points("1" * 16, "1" * 16), points("0" * 16)
     for _ in range(12):
         candidates = unsuspected(pool, failed, measured)
-        row = candidates[[int(candidates.int8.sum(axis=1).argmax())]]  # the greediest
-        if row.int8[0, culprit]:
+        row = candidates[[int(candidates.taken.sum(axis=1).argmax())]]  # the greediest
+        if row.taken[0, culprit]:
             failed = Points.concatenate([failed, row])
         else:
             measured = Points.concatenate([measured, row])
     assert len(failed) - 2 <= 5
-    assert measured.int8[-1].sum() >= 14
+    assert measured.taken[-1].sum() >= 14

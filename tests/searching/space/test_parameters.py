@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from autoq.core import Precision
 from autoq.searching.sampler._encoding import Encoding
+from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import SearchSpace
 from autoq.searching.space._parameters import Dimensions
 
@@ -57,5 +58,7 @@ def test_optuna_is_asked_for_what_the_encoding_has():
     trial = study.ask()
     DIMENSIONS.suggest(trial)
     assert set(trial.params) == {*ENCODING.fields, *(f"precision/{unit}" for unit in UNITS)}
-    assert Encoding.of(trial.distributions).fields == ENCODING.fields
+    known = {f"precision/{unit}": {"int8": 1.0} for unit in UNITS}
+    found = Encoding.of(trial.distributions, Knowledge(distortion=known, gains={}, whole=1.0))
+    assert (found.fields, found.units) == (ENCODING.fields, ENCODING.units)
     assert dict(zip(ENCODING.fields, ENCODING.owned, strict=True))["range_estimator/b/c"] == ("range_estimator", 1)

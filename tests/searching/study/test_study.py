@@ -17,6 +17,7 @@ from autoq.searching.study._study import measured_noise
 IDENTITY = {"model": "m", "max_drop": 0.01}
 GROUPS = ["a", "b", "c", "d"]
 EACH = {group: (group,) for group in GROUPS}
+DIMENSIONS = Dimensions.of(SearchSpace(), EACH)
 LIMITS = Limits(max_drop=0.01)
 
 
@@ -50,7 +51,7 @@ def test_cardinality_counts_every_combination():
 
 
 def test_the_first_plans_are_float_then_int8_with_every_recipe():
-    plans = list(first_plans(GROUPS, [Recipe(), Recipe(subset_size=10)]))
+    plans = list(first_plans(DIMENSIONS, [Recipe(), Recipe(subset_size=10)]))
     assert [origin for origin, _ in plans] == ["float", "int8", "recipe"]
     assert plans[0][1].float_groups == set(GROUPS)
     assert not plans[1][1].float_groups
@@ -59,7 +60,7 @@ def test_the_first_plans_are_float_then_int8_with_every_recipe():
 
 @pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [1]), (3, [1, 2, 3]), (9, [1, 2, 3])])
 def test_the_sweep_keeps_the_most_sensitive_groups_in_float(count, expected):
-    plans = [plan for _, plan in sweep_plans(GROUPS, {g: (g,) for g in GROUPS}, Recipe(), count)]
+    plans = [plan for _, plan in sweep_plans([f"precision/{group}" for group in GROUPS], DIMENSIONS, Recipe(), count)]
     assert [plan.float_groups for plan in plans] == [frozenset(GROUPS[:k]) for k in expected]
 
 

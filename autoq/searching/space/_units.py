@@ -1,0 +1,94 @@
+"""What is chosen: units of a model, each with an ordered list of choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from autoq.core import Plan, Precision
+
+PRECISION = "precision"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A part of a model for which one choice is made.
+
+    Attributes:
+        name: Of the unit; no other one of its kind has it.
+        choices: Two or more words, in order. The first is the reference: it leaves the unit as the float model has it.
+        members: Names of the groups that take the choice.
+        kind: What is chosen: a name of `UNIT_KINDS`.
+    """
+
+    name: str
+    choices: tuple[str, ...]
+    members: tuple[str, ...] = ()
+    kind: str = PRECISION
+
+    def __post_init__(self) -> None:
+        if len(set(self.choices)) != len(self.choices) or len(self.choices) < 2:
+            msg = f"unit {self.name!r} has the choices {self.choices}: it needs two or more different ones."
+            raise ValueError(msg)
+
+    @property
+    def parameter(self) -> str:
+        """Name of its parameter in an Optuna study: "precision/conv1"."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def reference(self) -> str:
+        """The choice that leaves the unit as the float model has it."""
+        return self.choices[0]
+
+    @property
+    def usual(self) -> str:
+        """The choice of a model that is optimized as a whole."""
+        return self.choices[1]
+
+    @property
+    def words(self) -> list[str]:
+        """The choices in the order in which Optuna stores them, the reference last."""
+        return [*self.choices[1:], self.reference]
+
+
+# Choice by unit.
+Taken = Sequence[tuple[Unit, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitKind:
+    """How the choices of one kind of unit stand in a plan.
+
+    Attributes:
+        put: The plan with these choices in it.
+        read: The choice of a unit in a plan.
+    """
+
+    put: Callable[[Plan, Taken], Plan]
+    read: Callable[[Plan, Unit], str]
+
+
+def _with_precisions(plan: Plan, chosen: Taken) -> Plan:
+    given = {group: Precision.parse(word) for unit, word in chosen for group in unit.members}
+    part = plan.quantization
+    return plan.having(replace(part, precisions={**part.precisions, **given}))
+
+
+def _precision(plan: Plan, unit: Unit) -> str:
+    return str(plan.quantization.precision(unit.members[0]))
+
+
+# A further kind is one more row: the sampler, the front and the loop know none of them.
+UNIT_KINDS: dict[str, UnitKind] = {PRECISION: UnitKind(_with_precisions, _precision)}
+
+
+def precision_units(groups: Mapping[str, Sequence[str]], choices: Sequence[Precision]) -> Iterator[Unit]:
+    """One unit for each set of groups that share a precision.
+
+    Args:
+        groups: By name of the unit.
+        choices: Precisions that each of them may take, float among them.
+    """
+    words = (str(Precision.FLOAT), *(str(precision) for precision in choices if not precision.is_float))
+    return (Unit(name, words, tuple(members)) for name, members in groups.items())
