@@ -1,4 +1,4 @@
-"""Plans and statistics to new models, one rewrite per file."""
+"""New models from plans and statistics; each rewrite has a file of its own."""
 
 from autoq.transform._builder import CandidateBuilder, quantize_model
 from autoq.transform._channel_alignment import align_channels

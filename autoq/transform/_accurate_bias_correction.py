@@ -1,16 +1,16 @@
-"""Accurate bias correction: each layer's mean is measured in the quantized model, all layers before it corrected.
+"""Accurate bias correction: the mean of each layer is measured in the quantized model, after all layers before it.
 
-requires: the candidate, quantizers in place, on a workbench that may be cut up; channel means behind each bias in the
-    float model over the same samples, before each of which the state of a model that has one was reset.
+requires: the candidate with its quantizers, as a workbench that may be cut up; channel means after each bias in the
+    float model over the same samples; a state, if there is one, was reset before each sample.
 ensures: on these samples every corrected layer has the channel means that it has in the float model.
 
-The model is cut into waves: a layer's wave is the largest number of corrected layers on a way to it. A wave is run once
-over the samples, as a model of its own, on what the waves before it left; then its layers are corrected, and the next
-wave reads corrected values. All waves together cost about one inference of the whole model per sample. Tensors that
-cross from one wave to a later one are kept for all samples, and dropped after their last reader.
+The model is cut into waves: the wave of a layer is the largest number of corrected layers on a path to it. A wave runs
+once over the samples, as a model of its own, on the tensors of earlier waves. Then its layers are corrected, so that
+the next wave reads corrected values. All waves together cost about one inference of the whole model per sample. Tensors
+that a later wave reads are kept for all samples, and dropped after their last reader.
 
-NNCF 3.4 does the same with activations unquantized; here the candidate runs as it will be used, so that what its
-activations lose is corrected too.
+NNCF 3.4 does the same with activations in float. Here the candidate runs as it will be used, so that the error of its
+activations is corrected too.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def corrected_shifts(
     float_means: Mapping[str, FloatArray],
     feeds: Sequence[Feed],
 ) -> dict[str, FloatArray]:
-    """Measures and corrects wave after wave.
+    """Measures and corrects one wave after the other.
 
     Args:
-        workbench: The candidate with uncorrected biases; is cut up.
+        workbench: The candidate with uncorrected biases; it is cut up.
         nodes: Its operations by the names that layers use.
         layers: Layers to correct, each with a bias.
-        float_means: Channel means behind the bias in the float model by operation, [out].
+        float_means: Channel means after the bias in the float model by operation, [out].
         feeds: Samples by the names of the model's inputs.
 
     Returns:
@@ -89,7 +89,7 @@ def corrected_shifts(
 
 
 def _read_reset_state(model: ov.Model) -> None:
-    """Has a model read what its state is after a reset, in place of the state."""
+    """Replaces reads of a state by the value that the state has after a reset."""
     for op in model.get_ordered_ops():
         if op.get_type_name() != "ReadValue":
             continue
@@ -105,8 +105,8 @@ class _Cut:
     """A model cut into waves.
 
     Attributes:
-        wave: Wave by operation, for operations that depend on an input; names are OpenVINO's own.
-        nodes: Those operations.
+        wave: Wave by operation, for operations that depend on an input. Names are those of OpenVINO.
+        nodes: These operations by name.
         last_reader: The last wave that reads a tensor.
     """
 
@@ -135,7 +135,7 @@ class _Cut:
         return cls(wave, nodes, last)
 
     def leaving(self, wave: int) -> list[ov.Output]:
-        """Tensors of a wave that later ones read."""
+        """Tensors of a wave that later waves read."""
         return [
             self.nodes[name].output(port)
             for (name, port), last in self.last_reader.items()
@@ -143,7 +143,7 @@ class _Cut:
         ]
 
     def detach(self, wave: int) -> dict[OutputKey, ov.Node]:
-        """Has a wave read parameters in place of what waves before it, and the model's inputs, give: one by tensor."""
+        """Replaces the tensors of earlier waves and the model's inputs by parameters, one for each tensor."""
         found: dict[OutputKey, ov.Node] = {}
         for name, op in self.nodes.items():
             if self.wave[name] != wave:
@@ -156,7 +156,7 @@ class _Cut:
                 if self.wave[tensor[0]] < wave or source.get_node().get_type_name() == "Parameter":
                     if tensor not in found:
                         kind = source.get_element_type()
-                        # OpenVINO 2026.4 quantizes nothing that comes in double precision.
+                        # OpenVINO 2026.4 does not quantize tensors in double precision.
                         found[tensor] = ops.parameter(
                             source.get_partial_shape(), ov.Type.f32 if kind == ov.Type.f64 else kind
                         )
@@ -165,10 +165,11 @@ class _Cut:
 
 
 def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count: int) -> None:
-    """Runs one wave over all samples, and puts the tensors that leave it beside the kept ones.
+    """Runs one wave over all samples, and keeps the tensors that later waves read.
 
-    What a corrected layer gives leaves it always: its bias comes in the next wave. Its mean is taken there and not in
-    the model: OpenVINO 2026.4 loses the scale of an integer layer where a reduction and another operation read it.
+    The output of a corrected layer is always kept, since its bias belongs to the next wave. Its mean is computed here
+    and not in the model: OpenVINO 2026.4 loses the scale of an integer layer that a reduction and another operation
+    read.
     """
     inputs = cut.detach(wave)
     crossing = cut.leaving(wave)
@@ -193,7 +194,7 @@ def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count:
 
 
 def _channel_mean(samples: Sequence[NDArray[Any]], axis: int) -> NDArray[np.float64]:
-    """Mean over the samples of each one's channel means, [channels]."""
+    """Mean over the samples of their channel means, [channels]."""
     others = tuple(other for other in range(samples[0].ndim) if other != axis % samples[0].ndim)
     return np.asarray(np.mean([sample.mean(axis=others, dtype=np.float64) for sample in samples], axis=0))
 

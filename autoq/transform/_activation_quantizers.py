@@ -1,4 +1,4 @@
-"""The activation side of a candidate: ranges from statistics, each found once per range and scheme."""
+"""The quantizers of a candidate's activations. Each range is computed once from statistics, by its scheme."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Range = tuple[FloatArray, FloatArray]
 
 
 class ActivationQuantizers:
-    """Numbers of quantized activations.
+    """Numbers of the quantizers of activations.
 
     Args:
-        statistics: Of the activations.
+        statistics: Statistics of the activations.
     """
 
     def __init__(self, statistics: Statistics) -> None:
@@ -46,11 +46,11 @@ class ActivationQuantizers:
         """The quantizers of activations.
 
         Args:
-            graph: That the sites are of.
+            graph: Graph of the sites.
             sites: Standing sites by name.
-            smoothed: What SmoothQuant divides.
+            smoothed: The divisions of SmoothQuant.
             layers: Standing layers by operation.
-            recipes: Recipe by site. Where one quantizer, or one range, serves several sites, the first one's holds.
+            recipes: Recipe by site. If several sites share a quantizer or a range, the recipe of the first one holds.
         """
         by_layer = {op: smoothing for smoothing in smoothed for op in smoothing.layers}
         found: list[ResolvedQuantizer] = []
@@ -63,7 +63,7 @@ class ActivationQuantizers:
                 per_tensor = channel_axis(site, recipes[site.name].activations) is None
                 found.append(resolve_site(site, self._plain(graph, site, sites, recipes), per_tensor=per_tensor))
             elif smoothing.tensor not in merged:
-                # One quantizer behind the division serves all readers, wherever theirs stood before.
+                # One quantizer after the division serves all readers, wherever their quantizers stood before.
                 merged.add(smoothing.tensor)
                 found.append(self._divided(site, smoothing, layers, recipes[site.name]))
         return found
@@ -120,7 +120,7 @@ class ActivationQuantizers:
         return estimate_range(samples, estimator, symmetric=symmetric)
 
     def _searched(self, graph: QuantizationGraph, recipe: Recipe) -> dict[str, Range]:
-        """Ranges of all per-tensor activations of a graph, found in their histograms in one go."""
+        """Ranges of all activations of a graph with one range per tensor, searched in their histograms together."""
         key = (id(graph), *_scheme(recipe), recipe.range_estimator, recipe.subset_size)
         if key not in self._searches:
             sites = [site for site in graph.activations if channel_axis(site, recipe.activations) is None]
@@ -144,7 +144,7 @@ class ActivationQuantizers:
 
 
 def _scheme(recipe: Recipe) -> tuple[object, ...]:
-    """What of a recipe decides the scheme of an activation's quantizer."""
+    """The part of a recipe that decides the scheme of an activation's quantizer."""
     return recipe.mode, recipe.preset, recipe.activations
 
 

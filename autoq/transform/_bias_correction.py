@@ -1,8 +1,8 @@
-"""Fast bias correction: what quantized weights do to the mean of a layer's output is put back into its bias.
+"""Fast bias correction: the bias of a layer cancels the shift of its mean output that its quantized weights cause.
 
-requires: channel means of the layer's input in the float model; a constant bias behind the layer.
-ensures: on an input that is constant per channel, at its mean, the mean of the layer's output is that of the float
-    layer; a shift that is out of all proportion to the bias is not applied.
+requires: channel means of the layer's input in the float model; a constant bias after the layer.
+ensures: on an input that has the mean of its channel everywhere, the mean of the layer's output is that of the float
+    layer; a shift that is too large relative to the bias is not applied.
 
 | name     | meaning                                                   | shape              |
 |----------|-----------------------------------------------------------|--------------------|
@@ -10,14 +10,14 @@ ensures: on an input that is constant per channel, at its mean, the mean of the 
 | e        | float weight minus quantized weight                       | as the layer's     |
 | coverage | share of output positions that a kernel tap reads inside  | [kernel positions] |
 
-The layer is linear: what rounding its weight does to the mean of its output is the mean of the layer run on `e`. That
-has a closed form, in which every kernel tap counts except where it falls into the padding:
+The layer is linear: rounding its weight shifts the mean of its output by the mean of the layer with the weight `e`.
+This has a closed form, in which each kernel tap counts unless it falls into the padding:
 
     shift = sum over in and taps of e * x * coverage
 
 NNCF 3.4 subtracts the mean of the quantized layer on the constant input from the measured mean of the float layer on
-the real one. That adds what the constant input misses, such as the images' borders, to the bias of a layer which never
-had that error. The two agree where the constant input is exact: products, kernels of one position.
+the real input. This also adds the effect of the constant input itself, at the borders of images for example, to the
+bias. Both agree if the constant input is exact: for products, and for kernels of one position.
 """
 
 from __future__ import annotations
@@ -42,24 +42,24 @@ def bias_shift(node: ov.Node, layer: WeightedLayer, error: FloatArray, x: FloatA
 
     Args:
         node: The layer's operation in the float model.
-        layer: What placement knows of it.
+        layer: The layer as placement found it.
         error: Float weight minus quantized weight, as the operation reads them.
         x: Channel means of the input, [in].
 
     Returns:
-        [out]; None where the mean has no closed form: a batch of weights, or padding around an input whose size is not
-        known before the model runs.
+        [out]; None if the mean has no closed form: with a batch of weights, or with padding around an input whose size
+        is not known before the model runs.
     """
     return _matmul_mean(node, layer, error, x) if layer.type == "MatMul" else _convolution_mean(node, error, x)
 
 
 def acceptable(shift: FloatArray, bias: FloatArray, limit: float = _MAX_MAGNITUDE) -> bool:
-    """Whether every shift is below a multiple of its bias; biases of exactly zero have no proportion and do not count.
+    """Whether each shift is below a multiple of its bias. Biases of exactly zero do not count.
 
     Args:
         shift: [out].
-        bias: Likewise.
-        limit: The multiple; NNCF's is 2 for the fast form.
+        bias: [out].
+        limit: The multiple; NNCF takes 2 for the fast form.
     """
     known = bias != 0
     return not known.any() or bool(np.max(np.abs(shift[known] / bias[known])) < limit)
@@ -70,7 +70,8 @@ def _matmul_mean(node: ov.Node, layer: WeightedLayer, weight: FloatArray, x: Flo
         return None
     attribute = "transpose_b" if layer.weight_port == 1 else "transpose_a"
     transposed = bool(node.get_attributes()[attribute])
-    # As the right factor a weight is [in, out], transposed [out, in]; as the left one [out, in], transposed [in, out].
+    # A weight as the right factor is [in, out], transposed [out, in]; as the left one it is [out, in], transposed [in,
+    # out].
     inputs_first = transposed != (layer.weight_port == 1)
     return np.asarray(x @ weight if inputs_first else weight @ x, np.float32)
 
@@ -93,7 +94,7 @@ def _convolution_mean(node: ov.Node, weight: FloatArray, x: FloatArray) -> Float
 
 
 def _coverage(node: ov.Node) -> NDArray[np.float64] | None:
-    """Share of output positions at which each kernel tap meets the input, [kernel positions]."""
+    """Share of output positions at which each kernel tap reads the input, [kernel positions]."""
     attributes = node.get_attributes()
     data, result = node.input_value(0).get_partial_shape(), node.output(0).get_partial_shape()
     weight = node.input_value(1).get_partial_shape()
@@ -131,7 +132,7 @@ class _Geometry:
         return np.asarray(((read >= 0) & (read < size_in)).mean(axis=0))
 
     def scattered(self, kernel: int, size_in: int, size_out: int) -> NDArray[np.float64]:
-        """Its transpose: an input position i writes output i * stride - before + tap * dilation."""
+        """Transposed convolution: an input position i writes output i * stride - before + tap * dilation."""
         written = np.arange(size_in)[:, None] * self.stride - self.before + np.arange(kernel) * self.dilation
         return np.asarray(((written >= 0) & (written < size_out)).sum(axis=0) / size_out)
 
@@ -159,13 +160,13 @@ def shift_biases(
 
 
 def by_channel(values: NDArray[Any], node: ov.Node, layer: WeightedLayer) -> NDArray[Any]:
-    """One value per channel, [out], in a shape that broadcasts to the output of a layer."""
+    """Values per channel, [out], in a shape that broadcasts to the output of a layer."""
     behind = _axes_behind_channels(node, layer)
     return values.reshape(*[1] * max(layer.output_axis, 0), -1, *[1] * behind)
 
 
 def channel_means(bias: FloatArray, node: ov.Node, layer: WeightedLayer, channels: int) -> FloatArray:
-    """Mean of a bias at each channel of a layer's output, [out]: one number may stand for all, or many for one."""
+    """Mean of a bias by channel of a layer's output, [out]; a channel may have many numbers, or share one."""
     whole = bias + by_channel(np.zeros(channels, bias.dtype), node, layer)
     channel_axis = whole.ndim - 1 - _axes_behind_channels(node, layer)
     return np.asarray(whole.mean(axis=tuple(axis for axis in range(whole.ndim) if axis != channel_axis)))

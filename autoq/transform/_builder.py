@@ -1,4 +1,4 @@
-"""Plans to numbers to models; whatever two plans have in common is computed once."""
+"""Builds plans: to numbers, and then to models. Plans share all numbers that they have in common."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ from autoq.transform._weights import FloatWeights
 
 
 class CandidateBuilder:
-    """Builds the models that plans stand for, from statistics collected once.
+    """Builds the models of plans from statistics that were collected once.
 
-    Bodies of operations are quantized whole, by the recipe of the model or of their group, with fast bias correction
-    where that is accurate; those that no sample ran stay in float.
+    Bodies of operations are quantized whole, by the recipe of the model or of their group. They have fast bias
+    correction where the recipe has the accurate one. Bodies that no sample ran stay in float.
 
     Args:
         model: The float model; never modified.
-        placements: Where quantizers stand under each ignored scope and preset.
-        statistics: Cover every placement.
+        placements: Places of quantizers under each ignored scope and preset.
+        statistics: Statistics for all placements.
         inputs: The calibration inputs; only accurate bias correction runs candidates on them.
-        cache: Folder that keeps what accurate bias correction measures, so that a candidate can be built again without
-            them; None keeps it in memory.
+        cache: Folder for the results of accurate bias correction, so that a candidate can be built again without
+            inputs; None keeps them in memory.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class CandidateBuilder:
         return self.resolve(plan).fingerprint
 
     def build(self, plan: Plan, *, fold_weights: bool = True) -> ov.Model:
-        """The model that a plan stands for; a new one at each call.
+        """The model of a plan; a new one at each call.
 
         Args:
             plan: The plan.
@@ -148,15 +148,15 @@ class CandidateBuilder:
     def build_switchable(
         self, recipe: Recipe, units: Sequence[Sequence[str]], precision: Precision | None = None
     ) -> ov.Model:
-        """The model with every group quantized, and an input that says which units of groups are.
+        """The model with every group quantized, and an input that switches units of groups between that and float.
 
-        Accurate bias correction is left out: it measures the biases of one candidate. With SmoothQuant, the float
-        layers divide and multiply too, as if all of its layers were int8.
+        Accurate bias correction is left out, since it measures the biases of one candidate. With SmoothQuant, float
+        layers divide and multiply too, as if all of its layers were quantized.
 
         Args:
-            recipe: Of the candidates.
+            recipe: Recipe of the candidates.
             units: Groups of each unit, in the order of the switches; groups of no unit stay in float.
-            precision: What units are quantized to; None is the mode of the recipe.
+            precision: Precision of quantized units; None is the mode of the recipe.
 
         Raises:
             PlanError: A group or an ignored scope does not exist.
@@ -168,7 +168,7 @@ class CandidateBuilder:
         resolved, graph = self.resolve(plan), self._graph(plan.quantization)
 
         def units_of(quantizer: ResolvedQuantizer) -> frozenset[int]:
-            # One behind SmoothQuant's division stands for those of all readers, and has a name of its own.
+            # A quantizer after SmoothQuant's division replaces those of all readers, and has a name of its own.
             group = graph.group_of.get(quantizer.name)
             readers = tuple(op for op, _ in quantizer.consumers)
             found = self._groups_of(group.name, group.ops) if group else self._groups_of(quantizer.name, readers)
@@ -220,9 +220,9 @@ class CandidateBuilder:
         if (known := self._measured_shifts.get(key)) is not None:
             return known
         if self._inputs is None:
-            msg = "bias correction 'accurate' runs the candidate on calibration data, which are not there."
+            msg = "bias correction 'accurate' runs the candidate on calibration data, but there are none."
             raise PlanError(msg)
-        # Statistics may have been collected of more samples than there are here.
+        # Statistics may come from more samples than there are here.
         feeds = list(islice(self._inputs, resolved.corrected_on))
         standing = {quantizer.name for quantizer in resolved.quantizers}
         layers = [layer for layer in graph.layers if layer.weight in standing and layer.bias_add is not None]
@@ -245,7 +245,7 @@ class CandidateBuilder:
         return frozenset(op for op, _ in self._bodies)
 
     def _inside(self, plan: QuantizationPlan) -> Iterator[tuple[BodyKey, CandidateBuilder, Plan]]:
-        """Bodies that a plan quantizes, who builds each, and its plan."""
+        """Bodies that a plan quantizes, with the builder and the plan of each."""
         for key, body in self._bodies.items():
             precision, recipe = plan.precision(key[0]), plan.recipe_of(key[0])
             if precision.is_float:
@@ -270,19 +270,19 @@ class CandidateBuilder:
         return self._placements.under(plan.recipe.ignored_scope, plan.recipe.placement)
 
     def _stands(self, plan: QuantizationPlan, graph: QuantizationGraph, site: QuantizerSite) -> bool:
-        """Groups are those of the reference; elsewhere they are found by the operations they hold."""
+        """Whether a quantizer stands on a site. A group of another placement is found by its operations."""
         asked = self._asked(plan, graph, site.name)
         if any(precision.is_float for precision in asked):
             return False
         return site.kind is SiteKind.WEIGHT or not any(precision.weights_only for precision in asked)
 
     def _asked(self, plan: QuantizationPlan, graph: QuantizationGraph, site: str) -> list[Precision]:
-        """Precisions of the reference's groups that a site's group holds operations of."""
+        """Precisions of the reference's groups that share operations with the group of a site."""
         group = graph.group_of[site]
         return [plan.precision(name) for name in self._groups_of(group.name, group.ops)]
 
     def _recipe_of(self, plan: QuantizationPlan, graph: QuantizationGraph, site: str) -> Recipe:
-        """The recipe of a site; where its group holds several of the reference, that of the first that chose."""
+        """The recipe of a site. Of several groups of the reference in its group, the first with a choice decides."""
         precision = next(iter(self._asked(plan, graph, site)), plan.recipe.mode)
         if not plan.choices:
             return plan.recipe.under(precision)
@@ -347,7 +347,7 @@ def _body_of(statistics: Statistics, body: Body) -> Statistics:
         DataError: They were not collected.
     """
     if body.key not in statistics.bodies:
-        msg = f"statistics hold nothing of what is inside of {body.op!r}: collect them again for this model."
+        msg = f"statistics hold nothing of the body of {body.op!r}: collect them again for this model."
         raise DataError(msg)
     return statistics.bodies[body.key]
 
@@ -365,9 +365,9 @@ def quantize_model(
 
     Args:
         model: The float model; never modified.
-        placements: Where its quantizers may stand.
-        plan: What to build.
-        statistics: Cover the placements.
+        placements: Possible places of its quantizers.
+        plan: The plan.
+        statistics: Statistics for the placements.
         inputs: The calibration inputs, for accurate bias correction.
         fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
 

@@ -1,10 +1,10 @@
-"""Channel alignment: evens out the channels between two convolutions with nothing between them.
+"""Channel alignment: makes the ranges of the channels between two convolutions equal.
 
-requires: a convolution whose output, behind its bias, only one other convolution reads: one of one group, of stride and
-    dilation 1, and without padding, so that a constant shift of its input is a constant shift of its output; quantiles
-    per channel of the tensor between them.
-ensures: the float function of the model is unchanged; every channel of the tensor is centred, and as wide as the median
-    channel was, within a factor of 100.
+requires: a convolution whose output (after its bias) is read by one other convolution only. That one has one group,
+    stride and dilation 1, and no padding, so that a constant shift of its input is a constant shift of its output;
+    quantiles per channel of the tensor between them.
+ensures: the float function of the model is unchanged; each channel of the tensor is centred at zero, and has the range
+    of the median channel, changed at most by a factor of 100.
 
 | name  | meaning                                                        | shape      |
 |-------|----------------------------------------------------------------|------------|
@@ -12,8 +12,8 @@ ensures: the float function of the model is unchanged; every channel of the tens
 | s     | range of each channel over the median of all ranges            | [channels] |
 
 The first layer becomes `W / s`, `(b - mid) / s`, the second `W * s`, `b + sum over taps of W @ mid`. The range is the
-median over the samples of the quantiles 1e-4 and 1 - 1e-4, as in NNCF 3.4, which also aligns a matrix product with a
-convolution, whose channels are on another axis.
+median over the samples of the quantiles 1e-4 and 1 - 1e-4, as in NNCF 3.4. NNCF also aligns a matrix product with a
+convolution, although its channels are on another axis.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ Float64 = NDArray[np.float64]
 
 
 def align_channels(model: ov.Model, graph: QuantizationGraph, statistics: Statistics, subset_size: int) -> ov.Model:
-    """A model that computes the same, with even channels between convolutions.
+    """A model with the same function, and with equal ranges of the channels between convolutions.
 
     Args:
         model: The float model; never modified.
         graph: Its placement, which names the pairs.
         statistics: Hold the quantiles of the tensors between the pairs.
-        subset_size: Samples used.
+        subset_size: Number of samples used.
 
     Returns:
         A new model.
     """
     float_weights = FloatWeights(model)
     weights: dict[str, Float64] = {}
-    # As their Adds read them, of the rank of the layers' outputs.
+    # Biases have the rank of the layers' outputs, as their Adds read them.
     biases: dict[str, Float64] = {}
     layers: dict[str, WeightedLayer] = {}
     for pair in graph.alignable:
@@ -79,7 +79,7 @@ def align_channels(model: ov.Model, graph: QuantizationGraph, statistics: Statis
 
 
 def _scale(widths: NDArray[np.floating]) -> Float64:
-    """What each channel is divided by; channels without a range stay as they are."""
+    """The divisor of each channel; it is 1 for channels without a range."""
     wide = widths > _EPS
     if not wide.any():
         return np.ones(widths.shape)

@@ -1,11 +1,11 @@
 """Puts quantizers into a model.
 
 requires: a clone of the model that the quantizers were resolved for.
-ensures: every consumer of a quantizer reads it and every other reader of the tensor reads the float tensor; weights are
-    stored in 8 bits behind Convert, Subtract and Multiply where they are folded, as float constants behind a
-    FakeQuantize where they are not: both are the same numbers.
+ensures: the consumers of a quantizer read it, and all other readers of the tensor read the float tensor. Folded weights
+    are stored in 8 bits, with Convert, Subtract and Multiply after them; other weights are float constants with a
+    FakeQuantize after them. Both give the same numbers.
 
-In 8-bit floating point a FakeConvert stands where a FakeQuantize would.
+In 8-bit floating point, a FakeConvert takes the place of a FakeQuantize.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from autoq.transform._resolved import ResolvedQuantizer
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A weight as it is stored: 8 bits a value, `(data - zero_point) * scale`.
+    """A stored weight with 8 bits for each value: `(data - zero_point) * scale`.
 
     Attributes:
-        data: int8 or uint8 integers; of 8-bit floating point numbers the bytes.
-        storage: OpenVINO type of the numbers.
+        data: int8 or uint8 integers, or the bytes of 8-bit floating point numbers.
+        storage: OpenVINO type of the stored numbers.
         scale: Broadcastable to `data`.
         zero_point: uint8, like `scale`; None is zero.
     """
@@ -48,8 +48,8 @@ def insert_activations(
 
     Args:
         nodes: Operations of the clone.
-        quantizers: Those of the activations.
-        divided: What smoothed quantizers read instead of their tensor.
+        quantizers: Quantizers of the activations.
+        divided: Divided outputs, which smoothed quantizers read instead of their tensors.
     """
     for quantizer in quantizers:
         if quantizer.kind is not SiteKind.ACTIVATION:
@@ -74,10 +74,10 @@ def insert_weights(
 
     Args:
         nodes: Operations of the clone.
-        quantizers: Those of the weights.
-        folded: The weight of a quantizer in 8 bits, None where they do not hold it; None keeps all float weights behind
-            their quantizers.
-        smoothed: Float weight by quantizer, where SmoothQuant changed it.
+        quantizers: Quantizers of the weights.
+        folded: Gives the weight of a quantizer in 8 bits, or None if 8 bits cannot hold it. If `folded` is None, all
+            weights stay in float with their quantizers after them.
+        smoothed: Float weight by quantizer, if SmoothQuant changed it.
     """
     for quantizer in quantizers:
         if quantizer.kind is not SiteKind.WEIGHT:
@@ -95,7 +95,7 @@ def insert_weights(
 
 
 def node_name(quantizer: ResolvedQuantizer) -> str:
-    """Name of the operation that a quantizer becomes: as NNCF has it, `fc` for a FakeConvert."""
+    """Name of a quantizer's operation. It is NNCF's name, with `fc` for a FakeConvert."""
     if not isinstance(quantizer.numbers, Fp8Scale):
         return quantizer.name
     op, _, port = quantizer.name.rpartition("/fq_")
@@ -121,14 +121,14 @@ def quantizer_node(source: ov.Output, quantizer: ResolvedQuantizer) -> ov.Node:
 
 
 def float_node(value: NDArray[np.floating], kind: ov.Type, name: str) -> ov.Node:
-    """A float constant with a name of ours: OpenVINO would number it, differently in every model it builds."""
+    """A float constant with a name of its own: OpenVINO would give it a number that differs between models."""
     return _named(float_constant(value, kind), name)
 
 
 def _folded(source: ov.Output, name: str, stored: Folded) -> ov.Node:
     """Constant (8 bits) -> Convert -> [Subtract] -> Multiply, the form in which plugins expect quantized weights."""
     wanted = source.get_element_type()
-    # Scales below the smallest normal number of half precision would lose their digits in it.
+    # Half precision would lose digits of scales below its smallest normal number.
     kind = ov.Type.f32 if wanted == ov.Type.f16 and stored.scale.min() < np.finfo(np.float16).tiny else wanted
     constant = _named(_stored_constant(stored), source.get_node().get_friendly_name())
     value = _named(ops.convert(constant, kind.get_type_name()), f"{name}/convert")
@@ -146,12 +146,12 @@ def _named(node: ov.Node, name: str) -> ov.Node:
 
 
 def _stored_constant(stored: Folded) -> ov.Node:
-    # NumPy has not all of these types: the bytes are put into a tensor.
+    # NumPy does not have all of these types: the bytes are copied into a tensor.
     tensor = ov.Tensor(getattr(ov.Type, stored.storage), list(stored.data.shape))
     tensor.data[...] = stored.data
     return Constant(tensor)
 
 
 def readers_of(source: ov.Output) -> set[tuple[str, int]]:
-    """Own names and input ports of what reads a tensor."""
+    """OpenVINO's names and input ports of the readers of a tensor."""
     return {(target.get_node().get_name(), target.get_index()) for target in source.get_target_inputs()}

@@ -1,4 +1,4 @@
-"""Bias shifts that were measured, kept for the next time: measuring runs the candidate, which data are needed for."""
+"""Measured bias shifts, kept for later: measuring them needs data, and runs the candidate."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from autoq.core import FloatArray, Format, StoredFileError, read_arrays, write_arrays
 
-_FORMAT = Format("measured bias shifts", advice="remove it, and they are measured anew")
+_FORMAT = Format("measured bias shifts", advice="remove it: the shifts are then measured again")
 
 
 class MeasuredShifts:
     """Shift [out] by operation, by the fingerprint of a candidate.
 
     Args:
-        folder: Where they are kept, one `.npz` per fingerprint; None keeps them in memory.
+        folder: Folder with one `.npz` per fingerprint; None keeps the shifts in memory.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -24,18 +24,18 @@ class MeasuredShifts:
         self._known: dict[str, dict[str, FloatArray]] = {}
 
     def get(self, fingerprint: str) -> dict[str, FloatArray] | None:
-        """What was measured of a candidate; None before."""
+        """The shifts of a candidate; None before they were measured."""
         if fingerprint not in self._known and self._folder is not None:
             path = self._path(self._folder, fingerprint)
             if path.exists():
                 try:
                     self._known[fingerprint] = read_arrays(path, _FORMAT, _by_operation)
                 except StoredFileError as error:
-                    warnings.warn(f"bias shifts are measured anew: {error}", stacklevel=2)
+                    warnings.warn(f"bias shifts are measured again: {error}", stacklevel=2)
         return self._known.get(fingerprint)
 
     def put(self, fingerprint: str, shifts: Mapping[str, FloatArray]) -> None:
-        """Keeps what was measured of a candidate, whole or not at all."""
+        """Keeps the shifts of a candidate, whole or not at all."""
         self._known[fingerprint] = dict(shifts)
         if self._folder is None:
             return

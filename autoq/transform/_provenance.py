@@ -1,4 +1,4 @@
-"""What a model says of how it was made, as model-level rt_info, which alone survives saving; others' notes are kept."""
+"""Notes in a model on how it was made. They are model-level rt_info, which is saved; notes of other tools stay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAMPLES_NOTE = ["autoq", "calibration_samples"]
 
 
 def note_plan(model: ov.Model, plan: Plan, samples: int | None = None) -> None:
-    """Notes autoq's version, the plan and, where it is known, how many samples it was calibrated on, in a model."""
+    """Notes autoq's version and the plan in a model, and the number of calibration samples if it is known."""
     model.set_rt_info(version("autoq"), VERSION_NOTE)
     model.set_rt_info(plan.to_json(), PLAN_NOTE)
     if samples is not None:
@@ -23,7 +23,7 @@ def note_plan(model: ov.Model, plan: Plan, samples: int | None = None) -> None:
 
 
 def noted_samples(model: ov.Model) -> int | None:
-    """How many samples a model was calibrated on; None where nobody noted it."""
+    """Number of samples that a model was calibrated on; None if it is not noted."""
     return int(str(model.get_rt_info(SAMPLES_NOTE).value)) if model.has_rt_info(SAMPLES_NOTE) else None
 
 

@@ -1,4 +1,4 @@
-"""A plan in numbers: everything that a rewrite needs and nothing that it has to look up."""
+"""A plan in numbers: all that a rewrite needs, so that it looks nothing up."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Smoothing:
     """SmoothQuant on one tensor: it is divided by `scale`, and the weights of its readers are multiplied by it.
 
     Attributes:
-        tensor: Activation.
+        tensor: The activation.
         layers: MatMuls that read it.
-        scale: Per channel, [channels].
-        shape: Of the divisor, broadcastable to the tensor.
+        scale: Scale per channel, [channels].
+        shape: Shape of the divisor, broadcastable to the tensor.
     """
 
     tensor: Tensor
@@ -34,13 +34,13 @@ class ResolvedQuantizer:
     """One FakeQuantize, or FakeConvert.
 
     Attributes:
-        name: Its friendly name.
+        name: Friendly name of the node.
         kind: Activation or weight.
-        tensor: What it reads.
-        consumers: `(op, input port)` that read it.
+        tensor: The tensor that it reads.
+        consumers: `(op, input port)` of its readers.
         numbers: Its numbers, flat.
-        shape: Of the numbers, broadcastable to the tensor.
-        smoothed: It stands behind the SmoothQuant division of its tensor.
+        shape: Shape of the numbers, broadcastable to the tensor.
+        smoothed: Whether it stands after the SmoothQuant division of its tensor.
     """
 
     name: str
@@ -60,9 +60,9 @@ class ResolvedPlan:
         quantizers: FakeQuantize nodes, activations and weights.
         shifts: Bias shift [output channels] by operation.
         smoothings: SmoothQuant divisions.
-        runtime_precision: What float layers are executed in.
-        corrected_on: Samples that the accurate bias correction runs the candidate on; 0 where it is not asked for.
-        bodies: Those in which something is quantized.
+        runtime_precision: Precision of float layers.
+        corrected_on: Number of samples on which accurate bias correction runs the candidate; 0 without it.
+        bodies: Bodies in which something is quantized.
     """
 
     quantizers: tuple[ResolvedQuantizer, ...]
@@ -74,12 +74,12 @@ class ResolvedPlan:
 
     @property
     def quantized_sites(self) -> int:
-        """Number of quantizers, those inside of bodies included."""
+        """Number of quantizers, with those in bodies."""
         return len(self.quantizers) + sum(inside.quantized_sites for inside in self.bodies.values())
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the numbers, equal for plans that build the same model; "float" where nothing is changed."""
+        """Digest of the numbers, equal for plans that build the same model; "float" if nothing is changed."""
         if not self.quantized_sites and self.runtime_precision is RuntimePrecision.DEFAULT:
             return FLOAT_FINGERPRINT
         digest = hashlib.blake2b(f"{self.runtime_precision}|{self.corrected_on}".encode(), digest_size=8)
@@ -95,12 +95,12 @@ class ResolvedPlan:
 
 
 def resolve_site(site: QuantizerSite, numbers: QuantizerLimits | Fp8Scale, *, per_tensor: bool) -> ResolvedQuantizer:
-    """The quantizer that stands on a site with these numbers.
+    """The quantizer of a site with these numbers.
 
     Args:
         site: The site.
-        numbers: Flat.
-        per_tensor: One number for the whole tensor, whatever channels the site has.
+        numbers: The numbers, flat.
+        per_tensor: Whether the whole tensor has one number, even if the site has channels.
     """
     shape = () if per_tensor else tuple(n if axis in site.channel_axes else 1 for axis, n in enumerate(site.shape))
     return ResolvedQuantizer(site.name, site.kind, site.tensor, site.consumers, numbers, shape)

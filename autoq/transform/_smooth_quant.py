@@ -1,8 +1,8 @@
-"""SmoothQuant: moves the spread between channels of an activation into the weights of the MatMuls that read it.
+"""SmoothQuant: moves differences between the channels of an activation into the weights of its MatMuls.
 
-requires: per-channel extremes of the activation; every reader that is smoothed is a MatMul with a constant weight that
-    nothing else reads, and the quantizers of its activation serve only MatMuls that read the same tensor.
-ensures: the float function of the model is unchanged; one activation quantizer for the MatMuls stands behind the
+requires: per-channel extremes of the activation; each smoothed reader is a MatMul with a constant weight that has no
+    other reader; the quantizers of its activation serve only MatMuls that read the same tensor.
+ensures: the float function of the model is unchanged; one activation quantizer for the MatMuls stands after the
     division.
 
 | name  | meaning                                           | shape      |
@@ -12,8 +12,8 @@ ensures: the float function of the model is unchanged; one activation quantizer 
 | alpha | migration strength                                | scalar     |
 | s     | a^alpha / w^(1 - alpha), what a is divided by     | [channels] |
 
-Xiao et al., "SmoothQuant", 2023, equation 4, with the clipping of NNCF 3.4: a and w from below at 1e-5, s from below at
-its own 10% quantile and from above at 100; of several readers the one whose s is the most even decides.
+Xiao et al., "SmoothQuant", 2023, equation 4, with the clipping of NNCF 3.4: a and w are at least 1e-5; s is at least
+its own 10% quantile, and at most 100. If a tensor has several readers, the one with the most even s decides.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ def smoothings(
     """Scales for every activation that can be smoothed.
 
     Args:
-        layers: Weighted layers whose weight site stands.
+        layers: Weighted layers with a standing weight site.
         sites: Standing sites by name.
-        activations: Standing activation sites by the operation they serve.
+        activations: Standing activation sites by the operation that they serve.
         weights: The float weights.
-        statistics: Holds the extremes of the activations per channel.
-        alphas: Migration strength in [0, 1] by weight site; None leaves its layer as it is, and with it the others that
-            read the same tensor.
-        subset_size: Samples used.
+        statistics: Statistics with the extremes of the activations per channel.
+        alphas: Migration strength in [0, 1] by weight site. None does not smooth its layer, nor other layers that read
+            the same tensor.
+        subset_size: Number of samples used.
     """
     readers: dict[tuple[Tensor, int], list[WeightedLayer]] = {}
     for layer in layers:
-        # A weight with other readers (a language model's embedding table) would be scaled for them too.
+        # A weight with other readers, such as a language model's embedding table, would be scaled for them too.
         own = layer.weight in sites and len(sites[layer.weight].consumers) == 1
         if layer.type == "MatMul" and own and activations.get(layer.op):
             readers.setdefault((layer.input, layer.input_axis), []).append(layer)
@@ -94,7 +94,7 @@ def _scale(a: FloatArray, w: FloatArray, alpha: float) -> FloatArray:
 
 
 def summed_axis(layer: WeightedLayer, site: QuantizerSite) -> int:
-    """Axis of a MatMul's weight that is summed over: its input channels."""
+    """Axis of the input channels of a MatMul's weight, over which it sums."""
     return next(axis for axis in range(len(site.shape)) if axis not in _channels(layer, site))
 
 
@@ -120,7 +120,7 @@ def smoothed_weight(value: FloatArray, axis: int, scale: FloatArray) -> FloatArr
 
 
 def insert_divisions(nodes: Mapping[str, ov.Node], found: Iterable[Smoothing]) -> dict[Tensor, ov.Output]:
-    """Puts a Multiply by 1/scale behind every smoothed tensor and has the MatMuls read it.
+    """Puts a Multiply by 1/scale after each smoothed tensor, which the MatMuls then read.
 
     Returns:
         The divided output by tensor.

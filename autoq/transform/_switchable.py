@@ -1,14 +1,14 @@
-"""A model whose units are int8 or float by an input, so that many plans run in one compilation.
+"""A model with an input that switches units between int8 and float, so that one compilation runs many plans.
 
-requires: a clone of the model that the quantizers were resolved for, SmoothQuant's divisions in it.
-ensures: with a switch at 0 what it belongs to computes as in float, at 1 as with its quantizers; to rounding in f32.
+requires: a clone of the model that the quantizers were resolved for, with SmoothQuant's divisions.
+ensures: with a switch at 0, its unit computes as in float; with 1, as with its quantizers; up to rounding in f32.
 
     activation   x + switch * (quantized x - x)
     layer        layer(x, w) + switch * layer(x, quantized w - w), since it is linear in its weight
     other reader reader(x, w + switch * (quantized w - w))
     bias         + switch * shift
 
-Both weights of a layer are constants, as its kernels want them.
+Both weights of a layer are constants, as its kernels need them.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Switches:
     """The switches of a model: a new input [units].
 
     Args:
-        model: The clone; gets the input.
-        units: How many there are.
+        model: The clone; it gets the input.
+        units: Number of units.
     """
 
     def __init__(self, model: ov.Model, units: int) -> None:
@@ -46,7 +46,7 @@ class Switches:
         self._made: dict[tuple[frozenset[int], str], ov.Node] = {}
 
     def of(self, units: frozenset[int], kind: str = "f32") -> ov.Node:
-        """A scalar of this type: 1 where all of these units are int8."""
+        """A scalar of this type: 1 if all of these units are int8, otherwise 0."""
         key = (units, kind)
         if key in self._made:
             return self._made[key]
@@ -59,7 +59,7 @@ class Switches:
         return self._made[key]
 
     def blend(self, units: frozenset[int], value: ov.Output, difference: ov.Output) -> ov.Output:
-        """The value, and the difference besides where the units are int8."""
+        """The value, plus the difference if the units are int8."""
         switch = self.of(units, value.get_element_type().get_type_name())
         return ops.add(value, ops.multiply(switch, difference)).output(0)
 
@@ -71,7 +71,7 @@ def switch_activations(
     switches: Switches,
     units_of: Callable[[ResolvedQuantizer], frozenset[int]],
 ) -> None:
-    """Puts a switched quantizer on every quantized activation; arguments as of `insert_activations`."""
+    """Puts a switched quantizer on each quantized activation; the arguments are those of `insert_activations`."""
     for quantizer in quantizers:
         if quantizer.kind is not SiteKind.ACTIVATION:
             continue
@@ -93,14 +93,14 @@ def switch_weights(
     switches: Switches,
     units_of: Callable[[ResolvedQuantizer], frozenset[int]],
 ) -> None:
-    """Switches between float and quantized weights; to be called when the activations are done.
+    """Switches between float and quantized weights. It is called after the activations are done.
 
     Args:
         nodes: Operations of the clone.
-        quantizers: As of `insert_weights`.
-        values: Float and quantized weight of a quantizer.
-        switches: Of the clone.
-        units_of: Units that a quantizer belongs to.
+        quantizers: As in `insert_weights`.
+        values: Gives the float and the quantized weight of a quantizer.
+        switches: Switches of the clone.
+        units_of: Gives the units of a quantizer.
     """
     for quantizer in quantizers:
         if quantizer.kind is not SiteKind.WEIGHT:
@@ -131,7 +131,7 @@ def switch_biases(
     switches: Switches,
     units_of: Callable[[WeightedLayer], frozenset[int]],
 ) -> None:
-    """Adds the shift of a layer's bias where the layer is int8; arguments as of `shift_biases`."""
+    """Adds the shift of a layer's bias if the layer is int8; the arguments are those of `shift_biases`."""
     for op, shift in shifts.items():
         layer = layers[op]
         if layer.bias_add is None or layer.bias_port is None:

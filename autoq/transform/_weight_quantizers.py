@@ -1,4 +1,4 @@
-"""The weight side of a candidate: limits, integers and bias shifts, each computed once per layer and scheme."""
+"""The quantizers of a candidate's weights: limits, integers and bias shifts, computed once per layer and scheme."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from autoq.transform._weights import FloatWeights
 
 
 class WeightQuantizers:
-    """Numbers of quantized weights and of the biases behind them.
+    """Numbers of the quantizers of weights, and of the biases after them.
 
     Args:
-        weights: Of the float model.
+        weights: Weights of the float model.
         statistics: Channel means of the layers' inputs, for bias shifts.
     """
 
@@ -39,7 +39,7 @@ class WeightQuantizers:
         layers: Mapping[str, WeightedLayer],
         recipe: Recipe,
     ) -> ResolvedQuantizer:
-        """The quantizer of a weight under a recipe, SmoothQuant included."""
+        """The quantizer of a weight under a recipe, with SmoothQuant."""
         smoothing, layer = _smoothing_of(site, smoothed, layers)
         scheme = recipe.activations if site.full_range else recipe.weights
         symmetric = recipe.symmetric if site.full_range else scheme.symmetric is not False
@@ -66,14 +66,14 @@ class WeightQuantizers:
 
     def _can_overflow(self, site: QuantizerSite) -> bool:
         kind = self._weights.node(site.consumers[0][0]).get_type_name()
-        # A depthwise kernel sums too few products.
+        # A depthwise kernel sums too few products to overflow.
         depthwise = kind == "GroupConvolution" and site.shape[0] > 1 and site.shape[2] == 1
         return operation(kind).sums_products and not depthwise
 
     def smoothed_value(
         self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]
     ) -> FloatArray | None:
-        """The float weight of a quantizer where SmoothQuant changes it, None elsewhere."""
+        """The float weight of a quantizer if SmoothQuant changes it, otherwise None."""
         site = graph.site[quantizer.name]
         smoothing, layer = _smoothing_of(site, smoothed, {layer.op: layer for layer in graph.layers})
         return None if smoothing is None else self._value(site, smoothing, layer)
@@ -81,7 +81,7 @@ class WeightQuantizers:
     def values(
         self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]
     ) -> tuple[FloatArray, FloatArray]:
-        """The weight of a quantizer in float, SmoothQuant included, and as it is quantized."""
+        """The float weight of a quantizer, with SmoothQuant, and its quantized weight."""
         site = graph.site[quantizer.name]
         smoothing, layer = _smoothing_of(site, smoothed, {layer.op: layer for layer in graph.layers})
         value = self._value(site, smoothing, layer)
@@ -90,7 +90,7 @@ class WeightQuantizers:
     def folded(
         self, quantizer: ResolvedQuantizer, graph: QuantizationGraph, smoothed: tuple[Smoothing, ...]
     ) -> Folded | None:
-        """The weight of a quantizer as it is stored; None where eight bits do not hold it."""
+        """The stored weight of a quantizer; None if eight bits cannot hold it."""
         site = graph.site[quantizer.name]
         smoothing, layer = _smoothing_of(site, smoothed, {layer.op: layer for layer in graph.layers})
         key = (site.name, quantizer.numbers.identity, None if smoothing is None else smoothing.scale.tobytes())
@@ -109,7 +109,7 @@ class WeightQuantizers:
     def shift(
         self, layer: WeightedLayer, site: QuantizerSite, smoothed: tuple[Smoothing, ...], recipe: Recipe
     ) -> FloatArray | None:
-        """Bias shift of a layer; None where there is no bias, no statistics, or the shift is out of proportion."""
+        """Bias shift of a layer; None without bias or statistics, and if the shift is too large for the bias."""
         if layer.bias_add is None or layer.bias is None:
             return None
         quantizer = self.quantizer(site, smoothed, {layer.op: layer}, recipe)

@@ -1,4 +1,4 @@
-"""From a weight to the numbers of its quantizer: its range, its scheme, its integers.
+"""The numbers of a weight's quantizer: its range, its scheme, its integers.
 
 | name      | meaning                                        | shape                          |
 |-----------|------------------------------------------------|--------------------------------|
@@ -39,22 +39,24 @@ from autoq.transform._fake_quantize import Folded
 
 LimitsRule = Callable[[FloatArray, FloatArray], QuantizerLimits]
 
-# The squared error of a rounded weight has its least where few of the largest values are cut.
+# Ranges are shrunk by these factors: the squared error of a rounded weight is least if few of the largest values are
+# cut.
 _SHRINKS = np.linspace(1, 0.4, 49, dtype=np.float32)
-# Elements of a block of channels; and of a weight from which on all cores search.
+# Elements of a block of channels. All cores search in weights with more elements than the second number.
 _BLOCK = 2**17
 _MANY = 2**20
 
 
 def limits_rule(scheme: QuantizerScheme, bits: int, *, symmetric: bool, halved: bool, full_range: bool) -> LimitsRule:
-    """How a range becomes the limits of a weight's quantizer.
+    """A function that turns a range into the limits of a weight's quantizer.
 
     Args:
-        scheme: What is prescribed.
+        scheme: The prescribed scheme.
         bits: Width of the integers.
         symmetric: Whether zero is the middle of the range.
-        halved: Use half of the range.
-        full_range: It stands in for a quantizer of activations, and has all levels and the sign of the data.
+        halved: Whether half of the range is used.
+        full_range: Whether the weight takes the place of an activation: its quantizer has all levels and the sign of
+            the data.
     """
     if not symmetric:
         return lambda low, high: asymmetric_limits(low, high, bits=bits)
@@ -79,12 +81,12 @@ def weight_numbers(
 
     Args:
         value: The float weight.
-        axes: Axes that have a limit of their own each.
-        estimator: How the range is found.
-        mode: Integers or a format of 8-bit floating point.
-        rule: How a range becomes limits.
+        axes: Axes along which limits differ.
+        estimator: Estimator of the range.
+        mode: Integers, or a format of 8-bit floating point.
+        rule: Turns a range into limits.
         symmetric: Whether zero is the middle of the range.
-        per_tensor: The whole weight has one number.
+        per_tensor: Whether the whole weight has one number.
     """
     reduction = RangeEstimator.MIN_MAX if estimator.search else estimator
     low, high = estimate_range(_statistics(value, axes), reduction, symmetric=symmetric)
@@ -116,11 +118,11 @@ def _statistics(value: FloatArray, axes: tuple[int, ...]) -> Callable[[SampleSta
 def _least_error(
     value: FloatArray, axes: tuple[int, ...], low: FloatArray, high: FloatArray, rule: LimitsRule
 ) -> QuantizerLimits:
-    """The limits that round each channel with the least squared error, of those of a shrunken range."""
+    """The limits with the least squared error of each channel, among those of shrunken ranges."""
     rows = np.moveaxis(value, axes, range(len(axes))).reshape(len(low), -1)
-    # Of all channels at once: a rule may look at the largest of them.
+    # The rule gets all channels at once, since it may look at the largest of them.
     limits = [rule(low * shrink, high * shrink) for shrink in _SHRINKS]
-    # So many channels at a time that what is computed of them stays in the cache.
+    # The number of channels at a time is such that their values stay in the cache.
     step = max(1, _BLOCK // rows.shape[1])
     errors = Parallel(n_jobs=cpu_count() if rows.size >= _MANY else 1, prefer="threads")(
         delayed(_squared_errors)(rows, limits, slice(start, start + step)) for start in range(0, len(rows), step)
@@ -131,7 +133,7 @@ def _least_error(
 
 
 def _squared_errors(rows: FloatArray, limits: Sequence[QuantizerLimits], part: slice) -> NDArray[np.float64]:
-    """Of some channels of a weight [channels, size] by several limits, [limits, channels of the part]."""
+    """Squared errors of some channels of a weight [channels, size] by several limits, [limits, channels]."""
     found = []
     for tried in limits:
         error = fake_quantize(rows[part], tried.low[part, None], tried.high[part, None], tried.levels)
@@ -159,7 +161,7 @@ def quantized_weight(value: FloatArray, numbers: QuantizerLimits | Fp8Scale, sha
 
 
 def folded_weight(value: FloatArray, numbers: QuantizerLimits | Fp8Scale, shape: tuple[int, ...]) -> Folded | None:
-    """A weight as it is stored, rounded as the quantizer rounds it; None where eight bits do not hold it.
+    """A stored weight, rounded as the quantizer rounds it; None if eight bits cannot hold it.
 
     Args:
         value: Float weight.

@@ -24,10 +24,10 @@ class FloatWeights:
         return self._nodes[name]
 
     def value(self, name: str) -> FloatArray:
-        """The constant that an operation stands for: a Constant, or a Convert or Reshape of one.
+        """The value of an operation that is constant: a Constant, or a Convert or Reshape of one.
 
-        Single precision is not copied: the array must not be written to. What is stored otherwise is converted anew at
-        each call: a copy of all weights would be as large as the model.
+        A constant in single precision is not copied: the array must not be written to. Other constants are converted at
+        each call, since a copy of all weights would be as large as the model.
         """
         return _evaluate(self._nodes[name])
 

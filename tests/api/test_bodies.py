@@ -122,7 +122,7 @@ def test_statistics_hold_what_bodies_need(tmp_path):
     with_data = autoq.quantize(network, list(DATA))
     np.testing.assert_array_equal(outputs(autoq.quantize(network, None, statistics=kept)), outputs(with_data))
     lacking = Statistics(statistics.table, statistics.columns)
-    with pytest.raises(DataError, match="statistics hold nothing of what is inside of 'if'"):
+    with pytest.raises(DataError, match="statistics hold nothing of the body of 'if'"):
         autoq.quantize(network, None, statistics=lacking)
 
 

@@ -286,7 +286,7 @@ def test_samples_are_not_kept_where_one_pass_will_do():
     collect(model, [analyze(model)], inputs, subset_size=60)
     assert max(alive) < 3
     assert len(inputs[0]) == 1
-    with pytest.raises(DataError, match="read once only"):
+    with pytest.raises(DataError, match="read only once"):
         inputs[1]
 
 

@@ -113,7 +113,7 @@ def test_without_data_it_is_refused():
     model = conv_net()
     placements = Placements.of(model)
     statistics = collect(model, placements, as_inputs(model, images(5)), needs=Needs.of([PLAN.quantization.recipe]))
-    with pytest.raises(PlanError, match="'accurate' runs the candidate on calibration data, which are not there"):
+    with pytest.raises(PlanError, match="'accurate' runs the candidate on calibration data, but there are none"):
         CandidateBuilder(model, placements, statistics).build(PLAN)
 
 

@@ -144,7 +144,7 @@ def test_log_likelihood_of_logits_and_of_probabilities(activation, width, labels
         (1, np.ones(200), "spearman", "all targets are .*: a correlation needs numbers that differ"),
         (4, LABELS[:, None] + [-100], "f1_macro", "a label is -9[789], but"),
         (4, np.full(200, -100), "f1_macro", "all labels are -100, which leaves none to score"),
-        (1, np.zeros((200, 1), int), "negative_perplexity", "of one token alone, whose probability is always 1"),
+        (1, np.zeros((200, 1), int), "negative_perplexity", "have one token only, whose probability is always 1"),
     ],
 )
 def test_what_no_metric_can_judge_is_refused_in_a_sentence(width, labels, metric, message):

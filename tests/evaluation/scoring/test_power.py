@@ -47,7 +47,7 @@ def test_twelve_samples():
     assert power_note(accuracy([1, 0] * 200), 0.01) is None
     assert power_note(accuracy([1, 0] * 6), None) is None
     others = power_note(accuracy(np.linspace(0, 100, 12)), 0.01)
-    assert "of a model that changes single scores by little: that takes" in others
+    assert "for a model that changes single scores by little: that takes" in others
 
 
 def test_scores_of_blocks_count_the_samples_in_them():
