@@ -58,11 +58,23 @@ class WeightQuantizers:
                 axes,
                 estimator=recipe.weight_range_estimator,
                 mode=recipe.mode,
-                rule=limits_rule(scheme, bits, symmetric=symmetric, halved=halved, full_range=site.full_range),
+                rule=limits_rule(
+                    scheme,
+                    bits,
+                    symmetric=symmetric,
+                    halved=halved,
+                    full_range=site.full_range,
+                    multiplied=self._is_multiplied(site),
+                ),
                 symmetric=symmetric,
                 per_tensor=per_tensor,
             )
         return resolve_site(site, self._numbers[key], per_tensor=per_tensor)
+
+    def _is_multiplied(self, site: QuantizerSite) -> bool:
+        """Whether a layer multiplies by a weight: one may do so by a table that others look up."""
+        types = (self._weights.node(op).get_type_name() for op, _ in site.consumers)
+        return any(operation(kind).sums_products for kind in types)
 
     def _can_overflow(self, site: QuantizerSite) -> bool:
         kind = self._weights.node(site.consumers[0][0]).get_type_name()

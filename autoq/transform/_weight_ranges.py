@@ -47,7 +47,9 @@ _BLOCK = 2**17
 _MANY = 2**20
 
 
-def limits_rule(scheme: QuantizerScheme, bits: int, *, symmetric: bool, halved: bool, full_range: bool) -> LimitsRule:
+def limits_rule(
+    scheme: QuantizerScheme, bits: int, *, symmetric: bool, halved: bool, full_range: bool, multiplied: bool
+) -> LimitsRule:
     """A function that turns a range into the limits of a weight's quantizer.
 
     Args:
@@ -57,13 +59,15 @@ def limits_rule(scheme: QuantizerScheme, bits: int, *, symmetric: bool, halved: 
         halved: Whether half of the range is used.
         full_range: Whether the weight takes the place of an activation: its quantizer has all levels and the sign of
             the data.
+        multiplied: Whether a layer multiplies by it: kernels read signed integers alone, whatever the sign of the data.
     """
     if not symmetric:
         return lambda low, high: asymmetric_limits(low, high, bits=bits)
     narrow = not full_range if scheme.narrow_range is None else scheme.narrow_range
     if halved and not full_range:
         return lambda low, high: half_range_limits(low, high, bits=bits, narrow_range=narrow)
-    signed = scheme.signed if scheme.signed is not None else None if full_range else True
+    by_data = None if full_range and not multiplied else True
+    signed = scheme.signed if scheme.signed is not None else by_data
     return lambda low, high: symmetric_limits(low, high, bits=bits, narrow_range=narrow, signed=signed)
 
 

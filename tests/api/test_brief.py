@@ -15,7 +15,7 @@ from test_result import result
 import autoq
 from autoq.api import Candidate, Comparison, Scoring, SensitivityReport, UnitSensitivity
 from autoq.calibration import Images, Statistics
-from autoq.core import DistortionMeasure, Estimate, Plan, Recipe
+from autoq.core import DistortionMeasure, Estimate, Plan, QuantizationPlan, Recipe
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutedLayer, ExecutionReport, LayerProfile, Profile
@@ -176,6 +176,7 @@ BRIEF = {
     "table": TrialTable.of(LARGE.front, LARGE.info),
     "row": TrialTable.of(LARGE.front, LARGE.info).rows[0],
     "plan": Plan.quantized(Recipe(), {f"group {n}": "int8" for n in range(1000)}),
+    "part of a plan": QuantizationPlan(Recipe(), {f"group {n}": "int8" for n in range(1000)}),
     "recipe": Recipe(),
     "space": SearchSpace.load("cnn"),
     "runtime": RuntimeConfig(properties={f"KEY_{n}": HOSTILE for n in range(100)}),

@@ -62,7 +62,7 @@ def test_a_search_called_anything(count: int, tmp_path: Path, monkeypatch: pytes
     titles = []
 
     def stop(asked: Any, *_: Any) -> None:
-        titles.append(asked.title)
+        titles.append(asked.request.title)
         raise StopError("the search would start")
 
     monkeypatch.setattr(_prepare, "problem_of", stop)
