@@ -14,10 +14,10 @@ from autoq.core import shown_ms
 
 @click.command()
 @click.argument("model")
-@click.option("--against", help="The model to compare with; without it, the model is compared with itself.")
+@click.option("--against", help="The model to compare with; by default the model itself.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
 @click.option("--sample", help="Input to time with: .npy, .npz or file.py:function; zeros by default.")
-@click.option("--precision", default="default", show_default=True, help="What float layers run in.")
+@click.option("--precision", default="default", show_default=True, help="Precision of float layers.")
 @click.option("--threads", type=int, help="Threads of the CPU.")
 @click.option("--hint", default="LATENCY", show_default=True, help="OpenVINO's performance hint.")
 @click.option("--streams", type=int, help="Parallel inferences that the model is compiled for.")
@@ -28,9 +28,9 @@ from autoq.core import shown_ms
     "changes",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A setting in which what it is compared with differs: inference_precision=f32, num_threads=1, ...",
+    help="A setting of the other model: inference_precision=f32, num_threads=1, ...; may be repeated.",
 )
-@click.option("--seconds", type=float, default=10.0, show_default=True, help="Cap on the measurement.")
+@click.option("--seconds", type=float, default=10.0, show_default=True, help="Most seconds of the measurement.")
 @as_json
 def benchmark(
     model: str,

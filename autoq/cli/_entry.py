@@ -1,4 +1,4 @@
-"""The entry of the command line, which can be stopped from its first import on."""
+"""The entry of the command line. It can be stopped from its first import on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from autoq._stopping import stoppable
 def main() -> None:
     """Runs the command line.
 
-    It ends with 0 for success, 1 for an error nobody foresaw, 2 for input that cannot be used; and with 130, 143 or 129
-    where Ctrl-C, SIGTERM or SIGHUP stopped it.
+    The exit status is 0 for success, 1 for an unexpected error, and 2 for input that cannot be used. It is 130, 143 or
+    129 where Ctrl-C, SIGTERM or SIGHUP stopped the command.
     """
     with stoppable(command=True) as stopping:
         try:
@@ -19,6 +19,6 @@ def main() -> None:
 
             code = run()
         except KeyboardInterrupt:
-            # It was still being imported.
+            # The signal came while modules were imported.
             code = stopping.exit_code
         sys.exit(code)

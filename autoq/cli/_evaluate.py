@@ -16,16 +16,16 @@ from autoq.cli._show import as_json, print_json
     required=True,
     help=".npz, .csv, images by class, or file.py:function of pairs.",
 )
-@click.option("--metric", help="Name, autoq's or of a scikit-learn scorer, or file.py:name of your own.")
+@click.option("--metric", help="Name of a metric or of a scikit-learn scorer, or file.py:name of your own.")
 @click.option("--evaluate", "function", help="Instead: file.py:function (compiled_model, items) -> score.")
-@click.option("--against", help="A model to compare with, on the same samples.")
+@click.option("--against", help="A model to compare with on the same samples.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
-@click.option("--precision", default="default", show_default=True, help="What float layers run in.")
+@click.option("--precision", default="default", show_default=True, help="Precision of float layers.")
 @click.option(
     "--reset-state",
     default="sample",
     show_default=True,
-    help="When a model forgets its state: before each sample, or never, where samples are steps of one sequence.",
+    help="When a model with state is reset: before each sample, or never where samples are steps of one sequence.",
 )
 @as_json
 def evaluate(

@@ -19,7 +19,7 @@ from autoq.cli._trouble import writes_to
 def export(folder: str, *, trial: int | None, out: str, json_output: bool) -> None:
     """Builds the model of a trial of a run's FOLDER again and saves it as IR.
 
-    While the run goes on, or after it was killed, the trials are those of the front so far.
+    While the run goes on, or after it was killed, only the trials of the front so far can be built.
     """
     from autoq.api import SearchResult
 

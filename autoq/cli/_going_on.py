@@ -1,4 +1,4 @@
-"""What a person types to go on with a command that was stopped."""
+"""The command that goes on with a stopped search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoq.core import without_passwords
 
 
 def command_line() -> str:
-    """The command that runs, as one types it into a shell; passwords of URLs are left to be filled in."""
+    """The running command as a person types it into a shell, without the passwords of URLs."""
     entry, *words = sys.argv
     name = Path(entry).name
     if name == "autoq" and (found := shutil.which(name)) is not None and Path(found).resolve() == Path(entry).resolve():
@@ -20,5 +20,5 @@ def command_line() -> str:
 
 
 def go_on_sentence() -> str:
-    """Says what goes on from where a search was stopped."""
+    """A sentence with the command that goes on with the search."""
     return f"Go on with: {command_line()}"

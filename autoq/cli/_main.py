@@ -1,4 +1,4 @@
-"""The command group, and how errors leave it."""
+"""The command group, and how it reports errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ for command in (search, quantize, benchmark, evaluate, profile, sensitivity, sit
 
 
 def run() -> int:
-    """Runs the command line, and gives what it ends with."""
+    """Runs the command line, and returns its exit status."""
     with plain_words():
         return _run()
 
@@ -44,7 +44,7 @@ def _run() -> int:
         click.echo(f"error: {reason(error)}", err=True)
         return 2
     except click.ClickException as error:
-        error.message = printable(error.message)  # type: ignore[misc]  # it is as it was, on one line
+        error.message = printable(error.message)  # type: ignore[misc]  # the same message, on one line
         error.show()
         return 2
     except (click.Abort, KeyboardInterrupt):
@@ -52,7 +52,7 @@ def _run() -> int:
         if place.goes_on:
             click.echo(go_on_sentence(), err=True)
         return exit_code()
-    except Exception as error:  # noqa: BLE001  # of any kind
+    except Exception as error:  # noqa: BLE001  # any error becomes a sentence
         click.echo(f"error: {told(error, place)}", err=True)
         return 1
     return 0

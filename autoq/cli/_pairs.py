@@ -1,4 +1,4 @@
-"""Options that are pairs: KEY=VALUE."""
+"""Options of the form KEY=VALUE."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from autoq.core import quoted, yaml_value
 
 
 def read_pairs(option: str, pairs: Iterable[str], example: str) -> dict[str, Any]:
-    """Keys and values of an option that may be repeated; values as YAML has them.
+    """Keys and values of an option that may be repeated. Values are read as YAML.
 
     Raises:
-        click.UsageError: One is no pair.
+        click.UsageError: One has no equals sign.
         ConfigError: A value is not YAML.
     """
     found = {}

@@ -64,7 +64,7 @@ def profile(
 
 
 def _print_groups(found: Profile, top: int) -> None:
-    """Totals by group, and of what belongs to none."""
+    """Prints the totals by group, and of the layers without a group."""
     layers = Counter(layer.group for layer in found.layers)
     times = list(found.groups_ms.items())
     shown: list[tuple[str | None, float]] = [*times[:top], (None, found.ungrouped_ms)]

@@ -22,12 +22,12 @@ _SCORES = (("score", "float_score"), ("float_score", "score"))
 @click.option("-o", "--out", required=True, help="Path of the quantized .xml.")
 @quantize_options
 @click.option("--accurate-bias-correction", is_flag=True, help="Measure each layer in the quantized model.")
-@click.option("--strict", is_flag=True, help="Fail where the device does not run it, instead of leaving it in float.")
-@click.option("--ignored-scope", help="What stays in float: the .yaml that `autoq sensitivity` wrote.")
+@click.option("--strict", is_flag=True, help="Fail where the device refuses groups, instead of leaving them in float.")
+@click.option("--ignored-scope", help="Operations that stay in float: a .yaml that `autoq sensitivity` wrote.")
 @click.option("--max-drop", help="Accuracy budget: 0.01 or 1%. Needs --validation and --metric.")
 @click.option("--validation", help="Labelled data, like --calibration; images in a folder for each class.")
 @click.option("--metric", help="Name, or module:function or file.py:function.")
-@click.option("--timeout", "timeout_s", type=float, help="Seconds, after which the best so far is taken.")
+@click.option("--timeout", "timeout_s", type=float, help="Seconds until the best model so far is taken.")
 @as_json
 def quantize(
     model: str,
@@ -42,7 +42,7 @@ def quantize(
     json_output: bool,
     **given: Any,  # the other options, by the names above
 ) -> None:
-    """Quantizes MODEL to 8 bits with calibration data, on a budget of accuracy where --max-drop is given."""
+    """Quantizes MODEL to 8 bits with calibration data; within an accuracy budget where --max-drop is given."""
     from autoq.api import quantize as run_quantize
     from autoq.api import quantize_with_accuracy_control
     from autoq.config import load_data, load_metric
@@ -61,7 +61,7 @@ def quantize(
     else:
         if validation is None or metric is None:
             missing = "--validation" if validation is None else "--metric"
-            raise click.UsageError(f"--max-drop needs {missing}: labelled data and what scores them.")
+            raise click.UsageError(f"--max-drop needs {missing}: pass labelled data and a metric.")
         quantized = quantize_with_accuracy_control(
             network,
             data,
@@ -85,7 +85,7 @@ def quantize(
     sizes = [shown(size / 1e6, least=2) for size in (after, before)]
     click.echo(f"{path}: {sizes[0]} MB, the float model has {sizes[1]} MB.")
     if samples is not None and samples < DEFAULT_SAMPLES and options["subset_size"] is None:
-        click.echo(f"calibrated on {samples} samples, which are all there are; {DEFAULT_SAMPLES} is usual.")
+        click.echo(f"calibrated on {samples} samples: the data hold no more; {DEFAULT_SAMPLES} are usual.")
     if "drop" in found:
         scores = [shown(found[key], significant=4, beside=found[other]) for key, other in _SCORES]
         drop = shown(found["drop"], beside=found["max_drop"])

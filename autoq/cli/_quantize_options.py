@@ -1,4 +1,4 @@
-"""Options that say how to quantize: those of `autoq quantize`, for every command that does."""
+"""The options of quantization, for every command that quantizes."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ _OPTIONS = (
     click.option("--weights", multiple=True, metavar="KEY=VALUE", help="Likewise for weights; may be repeated."),
     click.option("--overflow-fix", help="first_layer_only, enable or disable."),
     click.option("--smooth-quant-alpha", type=float, help="Strength of SmoothQuant in [0, 1]; below 0 is off."),
-    click.option("--channel-alignment", is_flag=True, help="Even out the channels between convolutions first."),
+    click.option("--channel-alignment", is_flag=True, help="First even out the channels between convolutions."),
     click.option("--quantize-outputs", is_flag=True, help="Quantize the model's outputs too."),
     click.option("--no-bias-correction", is_flag=True, help="Leave biases as they are."),
-    click.option("--precision", default="f32", show_default=True, help="Of the model while statistics are collected."),
+    click.option(
+        "--precision", default="f32", show_default=True, help="Precision of the model while statistics are collected."
+    ),
     click.option(
         "--reset-state",
         default="sample",
         show_default=True,
-        help="When a model forgets its state: before each sample, or never, where samples are steps of one sequence.",
+        help="When a model with state is reset: before each sample, or never where samples are steps of one sequence.",
     ),
     click.option("--cache", help="Folder that keeps the statistics for the next time."),
     click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated."),
@@ -49,7 +51,7 @@ _OPTIONS = (
 
 
 def quantize_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options that `read_options` reads."""
+    """Adds the options that `read_options` reads to a command."""
     return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
 
 
@@ -66,10 +68,10 @@ def read_options(
     ignored_scope: str | None = None,
     **same: Any,
 ) -> dict[str, Any]:
-    """Options as parameters of `autoq.quantize`; what was not given is left to its default.
+    """The options as parameters of `autoq.quantize`.
 
     Raises:
-        ConfigError: The file of the ignored scope does not read, or holds not one.
+        ConfigError: The file of the ignored scope does not read, or does not hold exactly one scope.
     """
     from autoq.config import load_scope
     from autoq.graph import IgnoredScope

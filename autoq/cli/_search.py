@@ -31,14 +31,14 @@ def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | lis
 @click.option(
     "--choose",
     callback=_rule,
-    help="Which model is the chosen one: fastest, accurate, smallest, knee, or criteria as accuracy,size.",
+    help="Rule of the choice: fastest, accurate, smallest, knee, or criteria such as accuracy,size.",
 )
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of the run.")
 @as_json
 def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -> None:
-    """Runs the search that EXPERIMENT, a YAML file, describes; run again, it goes on where it was stopped.
+    """Runs the search of EXPERIMENT, a YAML file, or goes on with it where it was stopped.
 
-    What an option says holds instead of what the file says.
+    Options replace what the file says.
     """
     from autoq.api import RunFolder
     from autoq.api import search as run_search
@@ -50,12 +50,12 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
     config = ExperimentConfig.load(experiment, quick=quick)
     folder = given.get("out") or config.out
     if folder is not None:
-        # Before any work: a folder that cannot be written to would be found out at the end.
+        # A folder that cannot be written to is reported before any work.
         RunFolder.create(folder)
         writes_to(folder, goes_on=True)
     arguments = config.search_arguments() | given
     result = run_search(arguments.pop("model"), **arguments, progress=not json_output)
-    # Where nothing meets the budget, this raises with the closest candidate and the reason.
+    # This raises where no model meets the budget; the message names the closest one.
     best = result.best
     if json_output:
         chosen = None if best.record.evaluation is None else best.record.evaluation.accuracy.drop.to_dict()
@@ -87,7 +87,7 @@ def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None
     for sentence in result.shortened:
         click.echo(capitalized(sentence))
     if result.ended_before:
-        click.echo("It had ended before: to have it go on, ask for more with --n-trials or --timeout.")
+        click.echo("The search had ended before. To go on, ask for more with --n-trials or --timeout.")
     if result.interrupted:
         click.echo("Stopped before the budget was spent.")
     if result.folder is not None:

@@ -29,20 +29,20 @@ _MOST_PAIRS = 5
 @click.option(
     "--measure", default="auto", show_default=True, help="nmse, kl, cosine; auto: kl of a Softmax, else nmse."
 )
-@click.option("--level", default="group", show_default=True, help="What makes a unit: group, block, type, prefix.")
-@click.option("--samples", type=click.IntRange(min=1), default=30, show_default=True, help="Inputs that are run.")
+@click.option("--level", default="group", show_default=True, help="Level of the units: group, block, type, prefix.")
+@click.option("--samples", type=click.IntRange(min=1), default=30, show_default=True, help="Number of inputs to run.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
-@click.option("--gains", is_flag=True, help="Also profile what each unit gains in latency.")
+@click.option("--gains", is_flag=True, help="Also estimate each unit's latency gain, from profiles.")
 @quantize_options
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Units to show.")
 @click.option("-o", "--out", help="Picture (.png, .svg, .pdf), or a folder for sensitivity.png and sensitivity.json.")
 @click.option(
-    "--ignored-scope", "scope", help="Where to write the units to leave in float, .yaml for `autoq quantize`."
+    "--ignored-scope", "scope", help="File to write the units to leave in float to: .yaml for `autoq quantize`."
 )
 @click.option(
     "--keep-share",
     type=click.FloatRange(0, 1),
-    help="Of the distortion, what may be left with them in float; 0.5 by default.",
+    help="Share of the distortion that may be left with these units in float; 0.5 by default.",
 )
 @click.option("--count", type=click.IntRange(min=0), help="How many units to leave in float, instead of --keep-share.")
 @as_json
@@ -63,7 +63,7 @@ def sensitivity(
     json_output: bool,
     **given: Any,  # of quantize_options
 ) -> None:
-    """Shows which parts of MODEL suffer from 8 bits, and writes which to leave in float."""
+    """Shows which parts of MODEL suffer from 8 bits, and can write an ignored scope of them."""
     from autoq.api import sensitivity as run_sensitivity
     from autoq.calibration import data_files
     from autoq.config import load_data
@@ -71,7 +71,7 @@ def sensitivity(
 
     for option, value in (("--keep-share", keep_share), ("--count", count)):
         if value is not None and scope is None:
-            raise click.UsageError(f"{option} needs --ignored-scope: where to write the units to leave in float.")
+            raise click.UsageError(f"{option} needs --ignored-scope: a file to write the units to leave in float to.")
     if keep_share is not None and count is not None:
         raise click.UsageError("pass --keep-share or --count, not both.")
     picture = None if out is None else _picture_path(Path(out))
@@ -120,18 +120,18 @@ def _print(found: SensitivityReport, model: str, top: int) -> None:
         print_table(
             "Neighbours, both quantized beside the sum of each alone", ["unit", "unit", "more", "of the whole"], rows
         )
-    left = "left: what is predicted with the unit and those above it in float."
+    left = "left: predicted distortion with the unit and those above it in float."
     click.echo(f"{sensitivity_summary(found)}. {left}")
 
 
 def _write_scope(found: SensitivityReport, path: Path, share: float | None, count: int | None) -> dict[str, Any]:
-    """Writes the scope; what was written, as JSON values."""
+    """Writes the scope, and returns what was written as JSON values."""
     from autoq.config import scope_as_yaml
 
     chosen, left = found.most_sensitive(share=share, count=count)
     scope = found.ignored_scope(share=share, count=count)
     verdict = (
-        f"{len(chosen)} of {len(found.units)} units in float, which is predicted to leave {left:.1%} of the distortion "
+        f"{len(chosen)} of {len(found.units)} units in float; predicted to leave {left:.1%} of the distortion "
         f"({found.measure})."
     )
     _write(path, scope_as_yaml(scope, _SCOPE_NAME, verdict).encode())
@@ -139,13 +139,13 @@ def _write_scope(found: SensitivityReport, path: Path, share: float | None, coun
 
 
 def _picture_path(out: Path) -> Path:
-    """The picture's: what is given, or inside of it where it is a folder."""
+    """Path of the picture: the given path, or a file inside it where it is a folder."""
     path = out if out.suffix else out / "sensitivity.png"
     return _checked(path, _PICTURES, "picture")
 
 
 def _checked(path: Path, suffixes: tuple[str, ...], noun: str) -> Path:
-    """A path that can be written to, before the work that makes what is written."""
+    """A path that can be written to. It is checked before any work."""
     from autoq.export import check_folder
 
     if path.suffix not in suffixes:

@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.option("--model-type", help="transformer, for its placement rules.")
 @click.option("--target-device", default="ANY", show_default=True, help="Hardware table for placement.")
-@click.option(
-    "--level", help="Show what a search at this level gives one precision: group, block, type, prefix, model."
-)
+@click.option("--level", help="Show the units of a search at this level: group, block, type, prefix, model.")
 @as_json
 def sites(model: str, *, model_type: str | None, target_device: str, level: str | None, json_output: bool) -> None:
-    """Shows what of MODEL can be quantized, and why the rest cannot."""
+    """Shows which operations of MODEL can be quantized, and why the others cannot."""
     from autoq.core import Level
     from autoq.graph import analyze, read_model, units
 
@@ -47,14 +45,14 @@ def sites(model: str, *, model_type: str | None, target_device: str, level: str 
 
 
 def _every(graph: QuantizationGraph) -> Iterator[QuantizationGraph]:
-    """A graph and those of its bodies, at any depth."""
+    """A graph and the graphs of its bodies, at any depth."""
     yield graph
     for inside in graph.bodies.values():
         yield from _every(inside)
 
 
 def _rows(graph: QuantizationGraph, where: str = "", group: str | None = None) -> Iterator[list[str]]:
-    """Operation, type, "int8", group and reason, what is inside of an operation behind it."""
+    """Operation, type, "int8", group and reason. The operations of a body follow the operation that has the body."""
     group_of = {op: found.name for found in graph.groups for op in found.ops}
     for decision in graph.decisions:
         held = group or group_of.get(decision.op, "")

@@ -1,4 +1,4 @@
-"""What the command line says where something went wrong that nobody foresaw, and where it keeps the details."""
+"""How the command line reports unexpected errors, and where it keeps the details."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FILE = "error.txt"
 
 @dataclass
 class CommandPlace:
-    """Where a command writes.
+    """The folder of a command.
 
     Attributes:
-        folder: None before the command has one, or where it has none.
+        folder: Folder that the command writes to; None before it is known, and for commands that have none.
         goes_on: Whether the same command goes on where it was stopped.
     """
 
@@ -33,25 +33,25 @@ class CommandPlace:
 
 
 def writes_to(folder: str | os.PathLike[str] | None, *, goes_on: bool = False) -> None:
-    """Tells where the command that runs writes, and whether it goes on there when it was stopped."""
+    """Sets the folder of the running command, and whether the same command goes on there."""
     place = click.get_current_context().obj
     if isinstance(place, CommandPlace) and folder is not None:
         place.folder, place.goes_on = Path(folder), goes_on
 
 
 def told(error: BaseException, place: CommandPlace) -> str:
-    """An error nobody foresaw as a sentence, its traceback written to a file that this names."""
+    """An unexpected error as a sentence. It names the file that the traceback is written to."""
     trace = without_passwords("".join(traceback.format_exception(error)))
     written = quoted(shown_path(_written(trace, place.folder)))
-    return f"{named_reason(error).rstrip('.')}; where it arose is written to {written}."
+    return f"{named_reason(error).rstrip('.')}; the traceback is in {written}."
 
 
 @contextmanager
 def plain_words() -> Iterator[None]:
-    """Warnings as sentences, and letters that the terminal does not have as their numbers, while a command runs."""
+    """Prints warnings as sentences, and characters that the terminal lacks as their codes, while a command runs."""
     before = warnings.formatwarning
     for stream in (sys.stdout, sys.stderr):
-        # UTF-8 too lacks halves of characters, which names of files that are no UTF-8 have in Python.
+        # UTF-8 also lacks surrogates. Python uses these in names of files that are not valid UTF-8.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 

@@ -1,4 +1,4 @@
-"""Paths of an experiment file, which start where the file lies."""
+"""Paths in an experiment file: relative ones start in the folder of the file."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 
 from autoq.core import path_in_url
 
-# A database in a file by a relative path; one in memory, and what SQLite itself reads as a URI, is left alone.
+# A database file with a relative path. Databases in memory and URIs of SQLite stay as they are.
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)([^?]+)(.*)", re.DOTALL)
 _FILE = re.compile(r"(file:)(?!/)(.+)", re.DOTALL)
-# Words that MLflow and autoq take for a store, which are no paths.
+# Names of stores for MLflow and autoq that are not paths.
 _WORDS = {"off", "databricks", "databricks-uc", "uc"}
 
 
 def path_beside(folder: Path, path: str) -> str:
-    """A path that starts in a folder, as an absolute one."""
+    """The absolute path of a path that is relative to a folder."""
     return os.path.normpath(folder / path)
 
 
 def storage_beside(folder: Path, url: str) -> str:
-    """The URL of a database; a file's path in it starts in a folder."""
+    """The URL of a database, with the path of a file made absolute."""
     if (match := _SQLITE.fullmatch(url)) is None:
         return url
     scheme, path, rest = match.groups()
@@ -29,7 +29,7 @@ def storage_beside(folder: Path, url: str) -> str:
 
 
 def store_beside(folder: Path, uri: str) -> str:
-    """The URI of an MLflow store, which may also be a folder; a path in it starts in a folder."""
+    """The URI of an MLflow store, with its path made absolute. A store may also be a folder."""
     if (match := _FILE.fullmatch(uri)) is not None:
         return path_beside(folder, match[2])
     if ":" not in uri and uri not in _WORDS:

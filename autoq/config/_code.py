@@ -1,4 +1,4 @@
-"""The user's code and data, named in a file: `package.module:function`, `folder/file.py:function`, files."""
+"""The user's code and data by name: `package.module:function`, `folder/file.py:function`, or files."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ def load_function(name: str, folder: Path) -> Callable[..., Any]:
 
     Args:
         name: `package.module:function`, or `file.py:function` with the file relative to `folder`.
-        folder: Where relative files start.
+        folder: Folder that relative paths start in.
 
     Raises:
         ConfigError: There is no such module, file or function, or importing it fails.
     """
     found, where, attribute = _load_name(name, folder)
     if not callable(found):
-        msg = f"{where!r} has no function {attribute!r}, which is a {type(found).__name__}."
+        msg = f"{attribute!r} of {where!r} is a {type(found).__name__}: name a function."
         raise ConfigError(msg)
     return found  # type: ignore[no-any-return]  # a user's function has no type here
 
 
 def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever the user's function returns
-    """Data from files, or what a function without arguments returns.
+    """Data from files, or the return value of a function without arguments.
 
     Args:
-        name: What `read_files` takes: a path of arrays, a table, images or a folder of these, or a mapping with
-            options, in which functions are named, also as YAML writes it in one line; or code as `load_function` takes.
-        folder: Where relative files start.
+        name: What `read_files` takes: a path of arrays, a table, images or a folder of these; or a mapping with
+            options, also as one line of YAML. Functions in it are given by name. Or code as `load_function` takes it.
+        folder: Folder that relative paths start in.
 
     Raises:
-        ConfigError: The files do not read, the code is not there, or it raises.
+        ConfigError: The files do not read, the code does not exist, or it raises an error.
     """
     if isinstance(name, str) and name.lstrip().startswith("{"):
         name = _mapping(name)
@@ -66,16 +66,16 @@ def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever t
 
 
 def _mapping(text: str) -> Mapping[str, Any]:
-    """A mapping as YAML writes it in one line."""
+    """A mapping from one line of YAML."""
     found = yaml_value(text, f"{quoted(text)} (write {{images: FOLDER, scale: 255}})")
     if not isinstance(found, Mapping):
-        msg = f"{quoted(text)} is no mapping: write {{images: FOLDER, scale: 255}}."
+        msg = f"{quoted(text)} is not a mapping: write {{images: FOLDER, scale: 255}}."
         raise ConfigError(msg)
     return found
 
 
 def load_metric(name: str, folder: Path) -> Any:  # whatever resolve_metric takes
-    """A metric: a function or an object where the name has a colon, as `load_function` has it; else the name itself.
+    """A metric: the function or object of a name with a colon, as in `load_function`; else the name itself.
 
     Raises:
         ConfigError: There is no such code.
@@ -84,7 +84,7 @@ def load_metric(name: str, folder: Path) -> Any:  # whatever resolve_metric take
 
 
 def _load_name(name: str, folder: Path) -> tuple[Any, str, str]:
-    """What a name stands for, the module it was found in, and what it is called there."""
+    """The object of a name, its module, and its name there."""
     where, separator, attribute = name.rpartition(":")
     if not separator or not where or not attribute:
         msg = f"{name!r} names no code: write module:function or file.py:function."
@@ -106,7 +106,7 @@ def _load_module(name: str) -> ModuleType:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Runs a file as a module of its own; modules beside it can be imported by it."""
+    """Runs a file as a module. It can import the modules beside it."""
     if not path_of(path, "code file", ConfigError).exists():
         msg = f"code file {str(path)!r} does not exist."
         raise ConfigError(msg)
@@ -115,7 +115,7 @@ def _load_file(path: Path) -> ModuleType:
         return sys.modules[key]
     spec = importlib.util.spec_from_file_location(key, path)
     if spec is None or spec.loader is None:
-        msg = f"code file {str(path)!r} is no Python module."
+        msg = f"code file {str(path)!r} is not a Python module."
         raise ConfigError(msg)
     module = importlib.util.module_from_spec(spec)
     beside = str(path.resolve().parent)

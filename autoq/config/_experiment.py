@@ -34,10 +34,11 @@ class ExperimentBudget(BaseModel):
 
 
 class Tracking(BaseModel):
-    """Where MLflow keeps the runs; in a file, the store alone will do.
+    """The MLflow store and experiment of the runs. In a file, the store may be written alone.
 
     Attributes:
-        uri: Of the store; by default what `MLFLOW_TRACKING_URI` names, else "sqlite:///mlflow.db"; "off" is none.
+        uri: URI of the store; by default the one that `MLFLOW_TRACKING_URI` names, else "sqlite:///mlflow.db"; "off" is
+            none.
         experiment: Name of the experiment, by default "autoq".
     """
 
@@ -60,34 +61,35 @@ class Tracking(BaseModel):
 class ExperimentConfig(BaseModel):
     """One experiment, as its YAML file describes it.
 
-    Paths are relative to the file: those of models, data and code, and `out`, `storage` and the store of `tracking`,
-    which are absolute once it is read.
+    Paths of models, data and code, `out`, `storage` and the store of `tracking` are relative to the file. The last
+    three are absolute once the file is read.
 
     Attributes:
-        name: Of the study and of the MLflow run.
+        name: Name of the study and of the MLflow run.
         model: Path of the model, or `file.py:function` that returns one.
         calibration: `file.py:function` that returns what `autoq.search` takes; a path of `.npy`, `.npz`, `.csv`, an
             image, a folder or a pattern of images; or {images: folder, size: ..., mean: ..., scale: ..., layout: ...}
             or {csv: file, tokenize: file.py:function}.
-        validation: Likewise; a `.npz` holds `x` and `y`, a folder of images a sub-folder for each class.
-        holdout: Likewise, data that the search never sees; false holds out nothing.
+        validation: Labelled data, in the same forms; a `.npz` holds `x` and `y`, a folder of images has a sub-folder
+            for each class.
+        holdout: Labelled data that the search never sees; false holds out nothing.
         metric: Name, or `file.py:function` or `file.py:object`.
         evaluate: `file.py:function`, instead of `metric`.
-        sample: `file.py:function`, `.npy` or an image: the input to time with.
+        sample: Input to time with: `file.py:function`, `.npy` or an image.
         max_drop: A number, or a percentage.
         max_latency: A number of ms, "0.8 ms", or a percentage of the float model's.
         max_size: A number of bytes, "2 MB", or a percentage of the float model's.
-        choose: "fastest", "accurate", "smallest", "knee", or a list of criteria.
+        choose: Rule of the choice: "fastest", "accurate", "smallest", "knee", or a list of criteria.
         space: Name, path or keys of a search space.
-        budget: When to stop.
+        budget: Budget of the search.
         device: OpenVINO device.
         model_type: "transformer", or nothing.
         target_device: Hardware table.
         runtime: Fields of `RuntimeConfig`.
-        reset_state: When the state of a model that has one is reset: "sample" (before each), "never".
+        reset_state: When a model with state is reset: "sample" (before each sample) or "never".
         storage: Optuna URL; by default a file in `out`.
-        tracking: MLflow.
-        seed: Of the sampler.
+        tracking: MLflow store and experiment.
+        seed: Seed of the sampler.
         isolate: Score and time in a process of its own.
         out: Folder of the run.
         quick: Keys that replace those above for a smoke test.
@@ -128,7 +130,7 @@ class ExperimentConfig(BaseModel):
         """Reads an experiment file.
 
         Args:
-            path: Of the YAML file.
+            path: Path of the YAML file.
             quick: Apply its `quick` section.
 
         Raises:
@@ -155,10 +157,10 @@ class ExperimentConfig(BaseModel):
         return config
 
     def search_arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `autoq.search`, the user's code called and its files read.
+        """Keyword arguments of `autoq.search`. This calls the user's code and reads the user's files.
 
         Raises:
-            ConfigError: Code or data that are named cannot be found.
+            ConfigError: Code or data cannot be found.
         """
         space = self.space
         if isinstance(space, str) and space.endswith((".yaml", ".yml")):
@@ -197,7 +199,7 @@ class ExperimentConfig(BaseModel):
 
 
 def _expand(value: Any, file: Path) -> Any:  # any YAML value
-    """Puts environment variables in for `${NAME}`."""
+    """Replaces `${NAME}` by environment variables."""
     if isinstance(value, Mapping):
         return {key: _expand(item, file) for key, item in value.items()}
     if isinstance(value, list):
@@ -208,7 +210,7 @@ def _expand(value: Any, file: Path) -> Any:  # any YAML value
     def put(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in os.environ:
-            msg = f"experiment {str(file)!r}: the environment variable {name} is not set, which {value!r} needs."
+            msg = f"experiment {str(file)!r}: {value!r} needs the environment variable {name}, which is not set."
             raise ConfigError(msg)
         return os.environ[name]
 

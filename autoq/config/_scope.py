@@ -1,4 +1,4 @@
-"""Files of ignored scopes: search spaces of nothing else."""
+"""Files of ignored scopes: search spaces that hold nothing else."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ def load_scope(path: Path) -> IgnoredScope:
     """The one ignored scope of a search space.
 
     Args:
-        path: Of a YAML file with the key `ignored_scopes`.
+        path: Path of a YAML file with the key `ignored_scopes`.
 
     Raises:
-        ConfigError: The file does not read, or holds none or several.
+        ConfigError: The file does not read, or does not hold exactly one scope.
     """
     rules = SearchSpace.load(path).ignored_scopes
     if len(rules) != 1:
-        msg = f"{str(path)!r} holds {len(rules)} ignored scopes ({', '.join(rules) or 'none'}): exactly one is wanted."
+        msg = (
+            f"{str(path)!r} holds {len(rules)} ignored scopes ({', '.join(rules) or 'none'}): it must hold exactly one."
+        )
         raise ConfigError(msg)
     return next(iter(rules.values())).to_scope()
 
 
 def scope_as_yaml(scope: IgnoredScope, name: str, comment: str) -> str:
-    """A scope as `load_scope` and the key `ignored_scopes` of a search space take it.
+    """A scope as YAML, for `load_scope` and the key `ignored_scopes` of a search space.
 
     Args:
-        scope: Of names, patterns and types.
-        name: That a space calls it by.
-        comment: In the first line.
+        scope: A scope of names, patterns and types.
+        name: Name of the scope in the space.
+        comment: Comment for the first line.
 
     Raises:
-        ConfigError: The scope has sub-graphs, of which search spaces know nothing.
+        ConfigError: The scope has sub-graphs, which search spaces cannot hold.
     """
     import yaml
 

@@ -1,4 +1,4 @@
-"""Saves a candidate as IR that says where it comes from."""
+"""Saves candidates as IR, with their plan and evaluation inside."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _EVALUATION = ["autoq", "evaluation"]
 
 
 def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
-    """Saves a candidate's model, with plan and evaluation as model-level rt_info; others' rt_info is left alone.
+    """Saves a candidate's model, with plan and evaluation as model-level rt_info. Other rt_info stays as it is.
 
     Args:
         model: The candidate; never modified.
         record: Its trial.
-        path: Of the `.xml`; the `.bin` stands beside it.
+        path: Path of the `.xml`; the `.bin` is written beside it.
 
     Returns:
         The path.
 
     Raises:
-        OutputError: The path is no `.xml`, or cannot be written.
+        OutputError: The path does not end in `.xml`, or cannot be written.
     """
     clone = model.clone()
     note_plan(clone, record.plan)
@@ -39,10 +39,10 @@ def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
 
 
 def check_model_path(path: Path) -> Path:
-    """A path that a model can be saved to, before the work that makes it.
+    """Checks, before any work, that a model can be saved to a path, and returns the path.
 
     Raises:
-        OutputError: It is no `.xml`, or its folder cannot be made or written to.
+        OutputError: The path does not end in `.xml`, or its folder cannot be made or written to.
     """
     if path_of(path, "model path", OutputError).suffix != ".xml":
         msg = f"model path {quoted(str(path))} must end in .xml; the weights are written beside it as .bin."
@@ -52,19 +52,19 @@ def check_model_path(path: Path) -> Path:
 
 
 def check_folder(folder: Path) -> None:
-    """Makes a folder that something will be written to, before the work that makes what is written.
+    """Makes an output folder before any work.
 
     Raises:
-        OutputError: It cannot be made or written to.
+        OutputError: The folder cannot be made or written to.
     """
     made_folder(folder, "folder")
 
 
 def save_model(model: ov.Model, path: Path) -> Path:
-    """Saves a model as IR: at no moment is there an `.xml` beside the `.bin` of another model.
+    """Saves a model as IR. At no moment is an `.xml` beside the `.bin` of another model.
 
     Raises:
-        OutputError: The path is no `.xml`, or cannot be written.
+        OutputError: The path does not end in `.xml`, or cannot be written.
     """
     check_model_path(path)
     with drafted_together(path, path.with_suffix(".bin")) as folder:
@@ -76,7 +76,7 @@ def write_ir(model: ov.Model, draft: Path, path: Path) -> None:
     """Writes a model as IR into the draft of a path.
 
     Raises:
-        OutputError: It cannot be written there.
+        OutputError: The model cannot be written there.
     """
     try:
         ov.save_model(model, draft, compress_to_fp16=False)
@@ -86,7 +86,7 @@ def write_ir(model: ov.Model, draft: Path, path: Path) -> None:
 
 
 def read_provenance(model: ov.Model) -> dict[str, Any]:
-    """What `save_candidate` noted in a model: version, plan, evaluation; empty for any other model."""
+    """The notes of `save_candidate` in a model: version, plan, evaluation; empty for other models."""
     found: dict[str, Any] = {}
     for path in (VERSION_NOTE, PLAN_NOTE, _EVALUATION):
         if model.has_rt_info(path):

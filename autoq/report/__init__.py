@@ -1,4 +1,4 @@
-"""A search as people see it: live, as a picture, as a page."""
+"""A search for people: live, as a picture, as a page."""
 
 from typing import TYPE_CHECKING
 

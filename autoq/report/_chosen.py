@@ -1,4 +1,4 @@
-"""What is told of the chosen model, and how it is run."""
+"""The chosen model in a report: its facts, and the code that runs it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from autoq.searching.records import evaluation_of
 
 
 def run_lines(model: Path, info: SearchInfo, chosen: TrialRow) -> str:
-    """Python that runs a saved model with OpenVINO, as it was measured, on zeros of the size of a sample.
+    """Python code that runs a saved model with OpenVINO as it was measured, on zeros with the shapes of a sample.
 
     Args:
-        model: Its `.xml`.
-        info: Of the search, which knows the inputs of a sample.
-        chosen: The trial that it is of.
+        model: Path of its `.xml`.
+        info: The search; it has the inputs of a sample.
+        chosen: The trial of the model.
 
     Returns:
-        Three lines; nothing where the search does not know the inputs.
+        Three lines; an empty text where the inputs are unknown.
     """
     inputs = info.settings.get("inputs")
     if not inputs:
@@ -50,7 +50,7 @@ def chosen_facts(chosen: TrialRow) -> dict[str, str]:
 
 
 def _key(port: dict[str, Any], place: int) -> str | int:
-    """What OpenVINO finds an input by: its name, or its place where it has none."""
+    """The key of an input for OpenVINO: its name, or its place where it has none."""
     return place if port["name"] is None else str(port["name"])
 
 

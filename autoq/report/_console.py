@@ -1,4 +1,4 @@
-"""Where a person is told something: a terminal that can be drawn on, or a log that gets lines and nothing else."""
+"""Output for people: a terminal that can be drawn on, or a log that gets plain lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 # A log has no width of its own.
 _LOG_WIDTH = 150
-# What moves a cursor, rings a bell or breaks a line in the midst of it.
+# Characters that move the cursor, ring a bell or break a line.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")
 
@@ -19,8 +19,8 @@ _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\
 def console_of(file: TextIO | None = None) -> Console:
     """A console on a stream, by default on standard error, so that standard output stays clean.
 
-    What the stream is decides alone: a terminal that can be drawn on, or anything else, which gets plain lines.
-    Variables of the environment that ask for colours do not make a terminal of a file.
+    A terminal that can be drawn on is drawn on; every other stream gets plain lines. Environment variables that ask for
+    colours do not change that.
     """
     file = sys.stderr if file is None else file
     if is_drawable(file):
@@ -37,14 +37,14 @@ def console_of(file: TextIO | None = None) -> Console:
 
 
 def is_drawable(file: TextIO) -> bool:
-    """Whether a stream is a terminal on which lines can be drawn again."""
+    """Whether a stream is a terminal whose lines can be redrawn."""
     try:
         return file.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
-    except (AttributeError, ValueError):  # ValueError: it is closed
+    except (AttributeError, ValueError):  # ValueError: the stream is closed
         return False
 
 
 def plain(text: str, console: Console) -> str:
-    """A text as one line of what a console's encoding has: names and messages come from anywhere."""
+    """A text as one line in a console's encoding: names and messages may have any characters."""
     text = _CONTROL.sub(" ", _ESCAPES.sub("", text))
     return text.encode(console.encoding, "backslashreplace").decode(console.encoding)

@@ -1,4 +1,4 @@
-"""The front as a table of text that fits its place."""
+"""The front as a table of text that fits the width of its place."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from autoq.searching.shown import (
     title_of,
 )
 
-# Where more are alike than this, the table shows the steps of the front alone.
+# A front with more rows than this is shown by its steps alone.
 _MOST_ROWS = 16
 _GAP = 2
-# What a narrow place does without, first to last; then intervals go, and what is no figure at last.
+# Columns that a narrow place omits, in this order; then columns that lose their intervals.
 _SPARED = (REMARK, FLOAT_GROUPS, INT8_LAYERS, SIZE, HELD_OUT, LATENCY)
 _SHORTENED = (SPEED_UP, ACCURACY_DROP)
 
 
 def front_table(table: TrialTable, width: int) -> RenderableType:
-    """The front, fastest first, one line for members that differ in their recipes alone and are tied; and a legend.
+    """The front, fastest first, with a legend. Tied members that differ only in their recipes share one line.
 
-    Columns are left out, and intervals at last, so that no line is broken.
+    Columns, and then intervals, are omitted so that no line is broken.
 
     Args:
-        table: Of the search.
-        width: Characters that there are in a line.
+        table: The table of the search.
+        width: Characters in a line.
     """
     rows = table.heads
     if len(rows) > _MOST_ROWS:
@@ -76,7 +76,7 @@ class _Cells:
 
 
 def _fitting(rows: Sequence[TrialRow], table: TrialTable, width: int) -> list[_Cells]:
-    """The columns, as many and as long as there is room for."""
+    """The columns that the width has room for."""
     digits = max((len(str(row.number)) for row in rows), default=1)
     named = replace(TRIAL, text=lambda row, _: f"{row.number:>{digits}} {row.record.origin}", is_word=True)
     columns = [named, *(column for column in columns_of(rows) if column not in {TRIAL, ORIGIN})]
@@ -99,9 +99,9 @@ def _width(cells: Sequence[_Cells]) -> int:
 
 
 def _below(rows: Sequence[TrialRow], table: TrialTable) -> Iterator[str]:
-    """What is to be known about the table: where its figures are from, what its words mean, what it leaves out."""
+    """Notes on the table: where its figures come from, what its words mean, what it omits."""
     if table.is_closed:
         yield "Measured together at the end: these figures replace the earlier ones."
     yield from (f"{word}: {meaning}" for word, meaning in legend(rows).items())
     if left := len(table.heads) - len(rows):
-        yield f"{left} more of the front, tied with these, are left out here."
+        yield f"{left} more models of the front, tied with these, are not shown here."

@@ -1,4 +1,4 @@
-"""What a person sees while a search runs."""
+"""The live view of a running search."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _STAGE_INTERVAL_S = 5.0
 
 
 class LiveTable:
-    """A search observer: stages, then a table of the front that grows, and a line per trial where there is no terminal.
+    """A search observer that prints. On a terminal it draws the stages and a table of the front; a log gets lines.
 
-    A context: its end leaves the terminal as it was, and the last table standing, however the search ends.
+    It is a context manager. At its end the terminal is as before, and shows the last table, however the search ends.
 
     Args:
-        console: Where to print; the process's error output by default.
-        table: Gives the table of a search that ended; by default that of its front.
+        console: The console to print to; by default standard error.
+        table: Gives the table of a search that has ended; by default that of its front.
     """
 
     def __init__(self, console: Console | None = None, table: Callable[[], TrialTable] | None = None) -> None:
@@ -49,19 +49,19 @@ class LiveTable:
         self._stage, self._told_at = "", 0.0
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Says what is prepared, and how far that is."""
+        """Shows a step and its progress."""
         if self._console.is_terminal:
             self._show(text, done, total)
             return
         now = time.monotonic()
         if text != self._stage or done == total or now - self._told_at > _STAGE_INTERVAL_S:
-            # On a log, a stage is told when it begins, when it ends, and now and then between.
+            # A log gets a line when a stage begins, when it ends, and now and then in between.
             if text != self._stage or total is not None:
                 self._say(text + (f" {done}/{total}" if total else ""))
             self._stage, self._told_at = text, now
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
-        """Says what is searched and what the float model does."""
+        """Shows what is searched, and the figures of the float model."""
         self._info = info
         accuracy, latency = info.float_accuracy, info.float_latency
         plans = info.settings["plans"]
@@ -88,7 +88,7 @@ class LiveTable:
             self._say(_line(TrialRow.alone(record), limits))
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Leaves the last table standing, with the figures of the closing session."""
+        """Prints the final table, with the figures of the closing session."""
         self._stop()
         self._print(self._table(front) if self._outcome is None else self._outcome())
         if files is not None:
@@ -102,7 +102,7 @@ class LiveTable:
             self._print(self._table(self._front))
 
     def _stop(self) -> bool:
-        """Takes away what is drawn, and says whether there was anything."""
+        """Removes the drawing, and returns whether there was one."""
         if self._live is None:
             return False
         live, self._live = self._live, None
@@ -134,7 +134,7 @@ class LiveTable:
 
 
 def _units(info: SearchInfo) -> str:
-    """What has one precision each, and how many there are."""
+    """The number of units, and of groups where units are coarser."""
     level, count, groups = info.settings["level"], info.settings["units"], _counted(len(info.groups), Level.GROUP)
     return groups if level == Level.GROUP else f"{_counted(count, level)} of {groups}"
 
@@ -145,7 +145,7 @@ def _counted(count: int, level: str) -> str:
 
 
 def _line(row: TrialRow, limits: Limits) -> str:
-    """A trial in a line of a log."""
+    """A trial as one line of a log."""
     head = f"trial {row.number:>3} {row.record.origin:<9}"
     if row.record.evaluation is None:
         return f"{head} failed: {row.record.remark}"

@@ -1,4 +1,4 @@
-"""A search as a page and a picture that need nothing but themselves."""
+"""A search as a page and a picture. Each is one file that needs no other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autoq.report._page_parts import SCRIPT, STYLE
 from autoq.searching.front import SearchInfo, TrialTable
 from autoq.searching.shown import chart_svg, legend_html, plot_table, title_of, trials_html
 
-# The page is to open at once, and to be sent by mail; the file beside it has every trial.
+# Most trials on the page, so that it opens fast and can be sent by mail. trials.csv has every trial.
 _MOST_TRIALS = 1000
 
 
@@ -31,13 +31,13 @@ def write_report(
     """Writes `front.png` and `report.html`.
 
     Args:
-        folder: Where to; it must exist.
+        folder: The folder; it must exist.
         info: What was searched.
         table: Every trial.
         verdict: The outcome in a sentence.
-        reasons: Why the chosen model is the chosen one, in sentences.
+        reasons: Why the model was chosen, in sentences.
         notes: More sentences about the outcome.
-        model: The chosen model as it is saved; None where it is not.
+        model: Path of the saved chosen model; None where it is not saved.
 
     Returns:
         Path of the page.
@@ -55,7 +55,7 @@ def _draw(draft: Path, info: SearchInfo, table: TrialTable) -> None:
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = plot_table(table, figure.add_subplot())
-    # A name is no formula, and one that the font lacks letters of is no reason for a warning.
+    # A name is not a formula. Letters that the font lacks are not worth a warning.
     axes.set_title(f"{info.model_name} on {info.settings['hardware']['name']}", parse_math=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
@@ -68,7 +68,7 @@ def _page(info: SearchInfo, parts: Iterable[str]) -> str:
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>{name}: Pareto front</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        # Whatever a name may smuggle in, no request leaves the page.
+        # No request leaves the page, whatever a name contains.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
         "script-src 'unsafe-inline'\">"
         f"<style>{STYLE}</style></head>\n"

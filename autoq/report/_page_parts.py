@@ -1,4 +1,4 @@
-"""What the page of a run looks like, and what it does: nothing is fetched from anywhere."""
+"""Style and script of the page of a run. Nothing is fetched from anywhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ details { margin-top: 1rem; } summary { cursor: pointer; color: var(--blue); }
 @media print { #told, summary { display: none; } body { margin: 0; max-width: none; } }
 """
 
-# Marks say at once, in a box beside them, what their titles would say after a while; the legend shows and hides them.
+# A mark shows its title at once in a box beside it. The legend shows and hides marks.
 SCRIPT = """
 const box = document.getElementById("told");
 const hide = () => { box.hidden = true; };

@@ -1,4 +1,4 @@
-"""A bar for work of known length, with an estimate of what is left."""
+"""A progress bar for work of known length, with the estimated time left."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Step = Callable[[int, int], None]
 
 @contextmanager
 def progress_bar(text: str, *, shown: bool = True, console: Console | None = None) -> Iterator[Step]:
-    """Gives a function that takes what is done and what there is in all.
+    """Shows a progress bar, and gives the function that advances it: it takes the steps done and all steps.
 
-    Nothing is printed where there is no terminal, or nothing is ever done: a log has no use for a bar.
+    Nothing is printed without a terminal, or where no step is done.
 
     Args:
-        text: What is done.
+        text: Name of the work.
         shown: False prints nothing.
-        console: Where to print; standard error by default.
+        console: The console to print to; by default standard error.
     """
     console = console or console_of()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -239,7 +239,7 @@ def test_quantize_and_evaluate_on_a_folder_of_images(place, autoq):
     data = "{images: photos, mean: [127, 127, 127], scale: 127}"
     code, out, _ = autoq("quantize", "model.xml", "--calibration", data, "-o", "int8.xml")
     assert code == 0
-    assert "calibrated on 3 samples, which are all there are" in out
+    assert "calibrated on 3 samples: the data hold no more" in out
     code, out, _ = autoq("quantize", "model.xml", "--calibration", data, "-o", "int8.xml", "--json")
     assert json.loads(out)["calibration_samples"] == 3
     code, out, _ = autoq("evaluate", "int8.xml", "--validation", data, "--metric", "accuracy", "--json")
@@ -337,7 +337,7 @@ def test_the_scope_that_sensitivity_writes_is_what_quantize_and_a_space_take(pla
     given = ("--calibration", "calibration.npy", "--ignore", "head")
     code, out, _ = autoq("sensitivity", "model.xml", *given, "--ignored-scope", "deep/scope.yaml", "--count", 2)
     assert code == 0
-    assert re.search(r"deep/scope.yaml: 2 of \d+ units in float, which is predicted to leave [\d.]+% of the dist", out)
+    assert re.search(r"deep/scope.yaml: 2 of \d+ units in float; predicted to leave [\d.]+% of the dist", out)
     found = api.sensitivity("model.xml", images(8), ignored_scope=IgnoredScope(names=["head"]), progress=False)
     ops = [op for unit in found.units[:2] for op in unit.ops]
     scopes = SearchSpace.load("deep/scope.yaml").scopes()
@@ -571,12 +571,12 @@ def test_an_error_nobody_foresaw_is_one_sentence_that_names_where_it_arose(place
     monkeypatch.setattr("autoq.api.search", fail)
     code, _, err = autoq("search", "experiment.yaml")
     assert code == 1
-    assert err == "error: KeyError: 'weights\\nand more'; where it arose is written to 'run/error.txt'.\n"
+    assert err == "error: KeyError: 'weights\\nand more'; the traceback is in 'run/error.txt'.\n"
     assert "in fail" in (place / "run" / "error.txt").read_text()
     monkeypatch.setattr("autoq.api.evaluate", lambda *_, **__: next(iter(())))
     code, _, err = autoq("evaluate", "model.xml", "--validation", "data.py:validation", "--metric", "accuracy")
     assert code == 1
-    found = re.fullmatch(r"error: StopIteration; where it arose is written to '(.*)'\.\n", err)
+    found = re.fullmatch(r"error: StopIteration; the traceback is in '(.*)'\.\n", err)
     assert "StopIteration" in Path(found[1]).read_text()
     Path(found[1]).unlink()
 

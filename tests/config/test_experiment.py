@@ -157,7 +157,7 @@ def test_variables_come_from_the_environment(tmp_path, monkeypatch):
     assert ExperimentConfig.load(file).model == "/somewhere/m.xml"
     monkeypatch.delenv("MODELS")
     with pytest.raises(
-        ConfigError, match=r"the environment variable MODELS is not set, which '\$\{MODELS\}/m\.xml' needs"
+        ConfigError, match=r"'\$\{MODELS\}/m\.xml' needs the environment variable MODELS, which is not set"
     ):
         ExperimentConfig.load(file)
 
@@ -208,7 +208,7 @@ def test_a_metric_may_be_an_object_but_a_function_may_not(tmp_path):
     (tmp_path / "objects.py").write_text("found = [1]")
     assert load_metric("objects.py:found", tmp_path) == [1]
     assert load_metric("accuracy", tmp_path) == "accuracy"
-    with pytest.raises(ConfigError, match=r"'objects\.py' has no function 'found', which is a list"):
+    with pytest.raises(ConfigError, match=r"'found' of 'objects\.py' is a list: name a function"):
         load_function("objects.py:found", tmp_path)
 
 

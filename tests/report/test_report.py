@@ -130,7 +130,7 @@ def test_a_front_of_many_rows_shows_its_steps_and_the_chosen_one():
     text = text_of(table_of([*steps, *beside], Limits()))
     rows = re.findall(r"^ *(\d+) tpe", text, flags=re.MULTILINE)
     assert [int(row) for row in rows] == list(range(20))
-    assert "2 more of the front, tied with these, are left out here." in text
+    assert "2 more models of the front, tied with these, are not shown here." in text
 
 
 @pytest.mark.parametrize("terminal", [False, True])
