@@ -1,4 +1,4 @@
-"""Databases that a search is kept in: complete or not there, changed by one process at a time, waited for."""
+"""The databases of a search: they are complete or absent, and one process at a time changes them."""
 
 from autoq.stores._database import Database
 from autoq.stores._holder import Holder

@@ -1,4 +1,4 @@
-"""The URL of a database, its password kept apart: what opens it, and what errors are made of, never holds that."""
+"""The URL of a database and, apart from it, its password. Texts and errors never contain the password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoq.core import ConfigError, shown_url
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-# By dialect, drivers that serve, the preferred one first: what SQLAlchemy calls it, its module, and what installs it.
+# Drivers by dialect, the preferred one first: SQLAlchemy's name, the module, and the package that installs it.
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg", "psycopg[binary]"), ("psycopg2", "psycopg2", "psycopg2-binary")),
     "mysql": (("mysqldb", "MySQLdb", "mysqlclient"), ("pymysql", "pymysql", "pymysql")),
@@ -27,11 +27,11 @@ class Database:
     """A database that SQLAlchemy opens.
 
     Attributes:
-        what: For people, such as "storage".
-        given: Its URL as it was given, without the password.
-        url: What SQLAlchemy opens: with a driver, without the password.
-        password: None without.
-        file: Of SQLite; None where it is a server, or in memory.
+        what: Name for people, such as "storage".
+        given: The URL as it was given, without the password.
+        url: The URL for SQLAlchemy, with a driver and without the password.
+        password: The password; None without.
+        file: The file of a SQLite database; None for a server and for a database in memory.
     """
 
     what: str
@@ -45,11 +45,11 @@ class Database:
         """Reads a URL.
 
         Args:
-            what: For people, such as "storage".
-            url: Of a SQLite file, or of a server; the driver may be left out.
+            what: Name for people, such as "storage".
+            url: URL of a SQLite file or of a server; it may omit the driver.
 
         Raises:
-            ConfigError: It is none, or its driver is not installed.
+            ConfigError: The text is not the URL of a database, or its driver is not installed.
         """
         from sqlalchemy.engine import make_url
         from sqlalchemy.exc import ArgumentError
@@ -61,8 +61,8 @@ class Database:
             parsed = None
         if parsed is None or "@" in (parsed.host or "") or "\0" in url:
             msg = (
-                f"{what} {shown!r} is no URL of a database; it would be one such as 'sqlite:///study.db' or "
-                "'postgresql://user:password@host/database', the password with %40 for @ and %2F for /."
+                f"{what} {shown!r} is not the URL of a database: write one such as 'sqlite:///study.db' or "
+                "'postgresql://user:password@host/database', in the password %40 for @ and %2F for /."
             )
             raise ConfigError(msg)
         query = {key: value for key, value in parsed.query.items() if key not in _IN_QUERY}
@@ -73,13 +73,13 @@ class Database:
         if file is None:
             plain = plain.set(drivername=_drivername(what, shown, plain.drivername))
         elif not plain.query.get("uri"):
-            # The same file, whatever becomes of the working directory.
+            # The URL stays valid when the working directory changes.
             plain = plain.set(database=str(file))
         return cls(what, shown, plain, password, file)
 
     @classmethod
     def in_file(cls, what: str, path: Path) -> Database:
-        """That of a SQLite file."""
+        """The database of a SQLite file."""
         from sqlalchemy.engine import URL
 
         url = URL.create("sqlite", database=str(path.absolute()))
@@ -87,22 +87,22 @@ class Database:
 
     @property
     def name(self) -> str:
-        """For people: "storage 'sqlite:///study.db'"."""
+        """Name for people: "storage 'sqlite:///study.db'"."""
         return f"{self.what} {self.given!r}"
 
     @property
     def is_server(self) -> bool:
-        """Whether it is reached over a network, and so may be away for a while."""
+        """Whether it is a server, which may be unreachable for a while."""
         return self.url.get_backend_name() != "sqlite"
 
     @property
     def text(self) -> str:
-        """The URL that SQLAlchemy opens; it holds no password."""
+        """The URL for SQLAlchemy, without the password."""
         return self.url.render_as_string(hide_password=False)
 
     @property
     def secret(self) -> dict[str, Any]:
-        """The password, as arguments of a driver's `connect`; none where there is none."""
+        """The password as keyword arguments for a driver's `connect`; empty without one."""
         return {} if self.password is None else {"password": self.password}
 
 
@@ -117,7 +117,7 @@ def _file_of(url: URL) -> Path | None:
 
 
 def _drivername(what: str, shown: str, name: str) -> str:
-    """Dialect and driver, one that is installed."""
+    """Dialect and an installed driver."""
     dialect, _, driver = name.partition("+")
     dialect = _SAME.get(dialect, dialect)
     known = _DRIVERS.get(dialect)

@@ -1,4 +1,4 @@
-"""Who works on something that one process at a time may change, and whether that process still lives."""
+"""The process that holds a lease, and whether it is still running."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-# Tokens of what this process holds: one that it left behind without freeing it is nobody's.
+# Tokens of the leases that this process holds. A lease that it lost without freeing it belongs to nobody.
 _held: set[str] = set()
 
 
@@ -21,13 +21,13 @@ class Holder:
     """A process that holds a lease.
 
     Attributes:
-        host: Its name.
-        process: Its number.
-        since: When it took the lease, in its local time, for people.
-        token: Of this lease alone.
-        kernel: Which running system its number is of.
-        namespace: Which processes that system shows it.
-        started: When it started, in seconds; another process of the same number started at another time.
+        host: Name of the host.
+        process: Number of the process.
+        since: Local time when it took the lease, for people.
+        token: Unique token of this lease.
+        kernel: Identifies the running system that the number belongs to.
+        namespace: Identifies the process namespace in that system.
+        started: Start time of the process, in seconds. It tells processes with the same number apart.
     """
 
     host: str
@@ -54,7 +54,7 @@ class Holder:
 
     @classmethod
     def read(cls, text: str) -> Holder | None:
-        """What `text` of a holder says; None where it says nothing."""
+        """Reads the `text` of a holder; None where it cannot be read."""
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
@@ -62,17 +62,17 @@ class Holder:
 
     @property
     def text(self) -> str:
-        """As JSON."""
+        """The holder as JSON."""
         return json.dumps(asdict(self))
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The holder for people: process, host and time."""
         return f"process {self.process} on host {self.host}, since {self.since}"
 
     @property
     def lives(self) -> bool | None:
-        """Whether the process is there; None where that cannot be seen from here. One that is stopped is there."""
+        """Whether the process is running, also where it is stopped; None where that cannot be seen from here."""
         if self.kernel != _kernel() or self.namespace != _namespace():
             return None
         if self.process == os.getpid():
@@ -86,11 +86,11 @@ class Holder:
             return True
 
     def hold(self) -> None:
-        """To be told when this process has taken the lease."""
+        """Notes that this process has taken the lease."""
         _held.add(self.token)
 
     def free(self) -> None:
-        """To be told when this process gives the lease back."""
+        """Notes that this process has given the lease back."""
         _held.discard(self.token)
 
 

@@ -1,10 +1,10 @@
-"""A lease: the right of one process to change something, for as long as it lives.
+"""A lease: the right of one process to change something while the process runs.
 
-Who takes a lease writes who it is where the others look. It gives a sign of life every few seconds. Whoever comes
-second is refused while the first lives: on the same system that can be seen; of another host, the signs of life are
-watched, and the lease is taken over when none came for a minute. So a clock that is wrong and a database that was away
-take no lease from anybody. An owner looks before it writes whether the lease is still its own: one that was stopped
-for longer, and has lost it, writes no more.
+The holder writes its name where other processes look, and a sign of life every few seconds. A second process is refused
+while the holder runs. On the same system that can be seen. On another host, the second process watches the signs of
+life, and takes the lease over after a minute without one. So a wrong clock or an unreachable database takes the lease
+from nobody. A holder checks before each write that the lease is still its own. A holder that was stopped for longer,
+and has lost the lease, writes no more.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from autoq.stores._holder import Holder
 from autoq.stores._locks import is_at, let_go, locked_file, unlocked
 
 BEAT_S = 5.0
-# A process of another host that gives no sign of life for so long has ended.
+# A process of another host counts as ended after this time without a sign of life.
 WATCH_S = 60.0
 _LOOK_S = 0.5
-# Who has just locked a file writes its name into it.
+# A process that has locked a file writes its name into the file within this time.
 _WRITING_S = 2.0
 _MOST_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What stands where a lease is written down.
+    """The entry of a lease that is held.
 
     Attributes:
-        text: Of the holder; empty where nothing can be read.
-        sign: Its last sign of life: another one at every beat.
-        locked: Whether the kernel says that the holder lives.
+        text: Text of the holder; empty where it cannot be read.
+        sign: The last sign of life; it changes at every beat.
+        locked: Whether the kernel says that the holder is running.
     """
 
     text: str
@@ -47,23 +47,23 @@ class Taken:
 
 
 class Lease(Protocol):
-    """A place where one process at a time is written down."""
+    """A place with an entry for one process at a time."""
 
     def take(self, holder: Holder, over: Taken | None) -> Taken | None:
-        """Writes the holder down, where nobody is, or where it still is as `over` says.
+        """Enters the holder where there is no entry, or where the entry is still `over`.
 
         Returns:
-            None where that was done, else what stands there.
+            None where the holder was entered; otherwise the entry that is there.
         """
 
     def beat(self, holder: Holder) -> None:
         """Gives a sign of life."""
 
     def said(self) -> str | None:
-        """Text of the holder that stands there; None where nothing does."""
+        """Text of the holder in the entry; None without an entry."""
 
     def free(self, holder: Holder) -> None:
-        """Takes the holder off."""
+        """Removes the entry of the holder."""
 
 
 @contextmanager
@@ -71,15 +71,15 @@ def leased(lease: Lease, what: str, advice: str) -> Iterator[Callable[[], None]]
     """Holds a lease.
 
     Args:
-        lease: Where it is written down.
-        what: What it is of, for people.
-        advice: What to do where another process holds it.
+        lease: The place of its entry.
+        what: Name of the leased thing, for people.
+        advice: What to do where another process holds the lease.
 
     Yields:
-        To be called before anything is changed: raises a `BusyError` where another process has taken the lease over.
+        A function to call before each change. It raises a `BusyError` where another process has taken the lease over.
 
     Raises:
-        BusyError: Another process holds it.
+        BusyError: Another process holds the lease.
     """
     holder = Holder.this()
     _take(lease, holder, what, advice)
@@ -92,12 +92,12 @@ def leased(lease: Lease, what: str, advice: str) -> Iterator[Callable[[], None]]
             text = taken.text
         other = None if text is None else Holder.read(text)
         if other is not None and other.token != holder.token:
-            msg = f"{what} was taken over by {other.name}, while this process gave no sign of life; it changes no more."
+            msg = f"{what} was taken over by {other.name}: this process gave no sign of life, and changes nothing more."
             raise BusyError(msg)
 
     def beat() -> None:
         while not ended.wait(BEAT_S):
-            with suppress(Exception):  # a database that is away is there at the next one
+            with suppress(Exception):  # an unreachable database gets the next sign of life
                 lease.beat(holder)
 
     thread = threading.Thread(target=beat, name="autoq lease", daemon=True)
@@ -107,7 +107,7 @@ def leased(lease: Lease, what: str, advice: str) -> Iterator[Callable[[], None]]
     finally:
         ended.set()
         thread.join()
-        with suppress(Exception):  # what is left behind of a process that ended is taken over
+        with suppress(Exception):  # the entry of a process that has ended is taken over
             lease.free(holder)
         holder.free()
 
@@ -135,11 +135,11 @@ def _take(lease: Lease, holder: Holder, what: str, advice: str) -> None:
 class FileLease:
     """A lease in a file that its holder has locked.
 
-    The kernel tells at once whether a holder on the same system lives. Where locks do not reach from host to host, the
-    signs of life do.
+    The kernel tells at once whether a holder on the same system is running. Signs of life tell it between hosts that do
+    not share locks.
 
     Args:
-        path: Of the file, which is there while somebody holds the lease.
+        path: Path of the file. It exists while a process holds the lease.
     """
 
     def __init__(self, path: Path) -> None:
@@ -149,7 +149,7 @@ class FileLease:
     def take(self, holder: Holder, over: Taken | None) -> Taken | None:
         """As `Lease` has it."""
         if self._descriptor is not None:
-            # Its file was removed.
+            # The file was removed.
             let_go(self._descriptor)
             self._descriptor = None
         descriptor = locked_file(self._path)
@@ -182,7 +182,7 @@ class FileLease:
             self._descriptor = None
 
     def _read(self) -> Taken | None:
-        """What stands in the file; None where nothing does."""
+        """The entry in the file; None without one."""
         try:
             text = self._path.read_bytes()[:_MOST_BYTES].decode(errors="replace")
             return Taken(text, str(self._path.stat().st_mtime_ns)) if text else None

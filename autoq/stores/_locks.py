@@ -1,4 +1,4 @@
-"""Locks on files, which the kernel frees when the process that holds one ends, however it ends."""
+"""Locks on files. The kernel frees a lock when its process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _LOOK_S = 0.05
-# Descriptors of this process's locks. A forked child shares what it inherits, and would hold a lock beyond its parent.
+# Descriptors of this process's locks. A forked child inherits them, and would hold a lock longer than its parent.
 _held: set[int] = set()
 
 
 def locked_file(path: Path) -> int | None:
-    """Locks a file, which is made where it is missing.
+    """Locks a file, and makes it where it is missing.
 
     Returns:
         A descriptor for `unlocked`; None where another process, or another part of this one, holds the lock.
@@ -43,17 +43,17 @@ def locked_file(path: Path) -> int | None:
 def unlocked(descriptor: int, path: Path) -> None:
     """Frees a lock and removes its file."""
     with suppress(OSError):
-        # Still under the lock: whoever waits for it finds out, and makes a file of its own.
+        # The file is removed under the lock: a process that waits for the lock notices, and makes a new file.
         if is_at(descriptor, path):
             path.unlink()
     let_go(descriptor)
 
 
 def let_go(descriptor: int) -> None:
-    """Frees a lock, and leaves its file."""
+    """Frees a lock, and keeps its file."""
     _held.discard(descriptor)
     with suppress(OSError):
-        # A child that was forked past Python has the descriptor too, and closing it here would not free the lock.
+        # A child that was forked without Python has the descriptor too: closing it here alone would not free the lock.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
@@ -68,14 +68,14 @@ def is_at(descriptor: int, path: Path) -> bool:
 
 @contextmanager
 def locked(path: Path, *, wait_s: float) -> Iterator[None]:
-    """Holds a lock, which others are waited for.
+    """Holds a lock; waits for other processes that hold it.
 
     Args:
-        path: Of the lock's file, which is removed at the end.
-        wait_s: How long others are waited for.
+        path: Path of the lock's file, which is removed at the end.
+        wait_s: Most seconds to wait.
 
     Raises:
-        TimeoutError: Another process held it for so long.
+        TimeoutError: Another process held the lock for that time.
         OSError: The file cannot be opened, or its file system has no locks.
     """
     until = time.monotonic() + wait_s

@@ -1,4 +1,4 @@
-"""Waits for a database that is away for a while: a server that restarts, a file that another program has locked."""
+"""Waits for a database that is unreachable for a while: a server that restarts, a file that is locked."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from autoq.core import reason
 R = TypeVar("R")
 LONGEST_WAIT_S = 120.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-# Waiting so long is not worth a word.
+# A shorter wait is not reported.
 _SILENT_S = 3.0
-# What SQLite and the drivers of servers say of a database that will be there again. None has a code for all of them.
+# Words in messages of SQLite and of drivers about a database that will be back. No code stands for all of them.
 _AWAY = (
     *("database is locked", "database schema is locked", "connection refused", "starting up", "shutting down"),
     *("recovery mode", "accepting connections", "closed the connection", "connection reset", "broken pipe"),
@@ -26,11 +26,11 @@ _AWAY = (
 
 
 class StoreWarning(UserWarning):
-    """What a person should know of a store that a search is kept in."""
+    """A warning about a store of a search."""
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether an error, or one that it was raised from, says that a database is away for a while."""
+    """Whether an error, or one of its causes, says that a database is unreachable for a while."""
     from sqlalchemy.exc import DBAPIError
 
     for cause in causes(error):
@@ -44,7 +44,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, and those that it was raised from or after."""
+    """An error and its causes, the last one first."""
     seen: set[int] = set()
     next_one: BaseException | None = error
     while next_one is not None and id(next_one) not in seen:
@@ -54,17 +54,17 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def patiently(call: Callable[[], R], *, what: str) -> R:
-    """Calls until a database that is away is there again, and says so where that takes longer than a moment.
+    """Repeats a call while the database is unreachable, and warns where that takes longer than a moment.
 
     Args:
-        call: Asks the database; called again after it failed for that reason.
-        what: The database, for people.
+        call: Asks the database. It is called again where it failed because the database is unreachable.
+        what: Name of the database, for people.
 
     Returns:
-        What the call returns.
+        The result of the call.
 
     Raises:
-        Exception: (The call raised) any error, one of a database that is away after the wait.
+        Exception: (The call raised) any other error, or the database is still unreachable after the longest wait.
     """
     began, pause, told = time.monotonic(), _FIRST_PAUSE_S, False
     while True:
@@ -77,7 +77,7 @@ def patiently(call: Callable[[], R], *, what: str) -> R:
             if waited > _SILENT_S and not told:
                 told = True
                 warnings.warn(
-                    f"{what} is waited for, up to {LONGEST_WAIT_S:.0f} s: {_said(error)}", StoreWarning, stacklevel=2
+                    f"waiting for {what}, up to {LONGEST_WAIT_S:.0f} s: {_said(error)}", StoreWarning, stacklevel=2
                 )
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)

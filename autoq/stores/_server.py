@@ -1,4 +1,4 @@
-"""What several processes do to a database server one after the other: make tables, and take a lease."""
+"""Tables and leases in a database server that several processes use."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 _MAKING_S = 120
 _LOCK_NAME = "autoq tables"
-# PostgreSQL names locks by numbers; this is what blake2b makes of the name.
+# PostgreSQL names locks by numbers: this is the digest of the name.
 _LOCK_NUMBER = int.from_bytes(hashlib.blake2b(_LOCK_NAME.encode(), digest_size=8).digest(), signed=True)
 _LEASES = "autoq_leases"
 
 
 def engine_of(database: Database) -> Engine:
-    """What connects to a database; connections that were cut off are found out before they are used."""
+    """Connects to a database. Connections are checked before each use, since a server may have cut them off."""
     from sqlalchemy import create_engine
 
     return create_engine(database.url, connect_args=database.secret, pool_pre_ping=True)
@@ -32,11 +32,11 @@ def engine_of(database: Database) -> Engine:
 
 @contextmanager
 def making_tables(database: Database) -> Iterator[None]:
-    """Keeps other processes from making tables in a server meanwhile; it is waited for where it is away.
+    """Keeps other processes from making tables in a server at the same time. Waits for an unreachable server.
 
     Raises:
-        BusyError: Another process makes them for too long.
-        SQLAlchemyError: The server does not let one in, or is away for too long.
+        BusyError: Another process makes tables for too long.
+        SQLAlchemyError: The server refuses the connection, or is unreachable for too long.
     """
     from sqlalchemy import text
 
@@ -45,7 +45,7 @@ def making_tables(database: Database) -> Iterator[None]:
         with patiently(engine.connect, what=database.name) as connection:
             kind = database.url.get_backend_name()
             if kind == "postgresql":
-                # Freed with the connection, and so with this process.
+                # The lock is freed with the connection, and so at the end of this process.
                 connection.execute(text(f"SET lock_timeout = '{_MAKING_S}s'"))
                 try:
                     connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": _LOCK_NUMBER})
@@ -65,16 +65,16 @@ def making_tables(database: Database) -> Iterator[None]:
 
 
 def _busy(database: Database) -> BusyError:
-    return BusyError(f"{database.name}: another process makes tables in it for more than {_MAKING_S} s; wait for it.")
+    return BusyError(f"{database.name}: another process has been making tables for {_MAKING_S} s; wait for it.")
 
 
 class ServerLease:
     """A lease in a table of a database server.
 
     Args:
-        engine: Of the server.
-        name: Of what is leased.
-        what: For people.
+        engine: Engine of the server.
+        name: Name of the leased thing.
+        what: Name of the server, for people.
     """
 
     def __init__(self, engine: Engine, name: str, what: str) -> None:
@@ -84,7 +84,7 @@ class ServerLease:
         self._table = _table()
 
     def prepare(self) -> None:
-        """Makes the table where it is missing, which one process may do at a time."""
+        """Makes the table where it is missing. Only one process at a time may do so."""
         self._table.metadata.create_all(self._engine)
 
     def take(self, holder: Holder, over: Taken | None) -> Taken | None:

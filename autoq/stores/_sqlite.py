@@ -1,7 +1,7 @@
-"""SQLite files that hold all tables of a program, or are not there: a half-made one is put aside and made anew.
+"""SQLite files that have all tables of a program, or do not exist. A half-made file is put aside and made again.
 
-A file is made under another name, and takes its place when it is complete, so that whatever ends this process leaves
-none that is half made. Those that another program left so are found, and kept beside under a name of their own.
+A file is made under another name, and gets its own name when it is complete. So no end of this process leaves a
+half-made file. Half-made files of other programs are found, and kept under another name.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from autoq.stores._locks import locked
 from autoq.stores._patience import StoreWarning
 
 _HEADER = b"SQLite format 3\0"
-# What SQLite keeps beside a file while it is changed.
+# Endings of the files that SQLite keeps beside a file while it is changed.
 _BESIDE = ("-journal", "-wal", "-shm")
-# How long others are waited for: who makes the file, and who has locked it.
+# Most seconds to wait for a process that makes the file, or that has locked it.
 _PATIENCE_S = 120.0
-# A file that nobody has open and that has not changed for so long is not being made any more.
+# A file that no process has open, and that has not changed for this time, is no longer being made.
 _STILL_S = 3.0
 _LOOK_S = 0.1
 _LOCK_WAIT_S = 5.0
@@ -38,16 +38,16 @@ _MOVING = "_alembic_tmp_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """What a program keeps in a SQLite file.
+    """The tables of a program in a SQLite file.
 
     Attributes:
-        program: Its name.
-        tables: Names of its tables, all of which a complete file has.
+        program: Name of the program.
+        tables: Names of the tables of a complete file.
         head: Alembic revision of a complete file.
-        revisions: Those that the program knows.
-        filled: Queries, each of which finds a row in a complete file.
-        unmissed: By table, a query that leaves out the rows that nobody would miss.
-        upgrade: How an older file is brought to this version.
+        revisions: Alembic revisions that the program knows.
+        filled: Queries. Each finds a row in a complete file.
+        unmissed: Queries by table. Each finds only the rows that the program does not make itself.
+        upgrade: How a user brings an older file to this version.
         fill: Makes a complete file where there is none.
     """
 
@@ -62,7 +62,7 @@ class Tables:
 
     @property
     def worth(self) -> dict[str, str]:
-        """By table, a query that finds what a person would miss."""
+        """Queries by table. Each finds the rows that a user would miss."""
         return {table: f"SELECT 1 FROM {table} LIMIT 1" for table in self.tables} | dict(self.unmissed)  # noqa: S608
 
 
@@ -75,18 +75,18 @@ class _State(Enum):
 def ensure_complete(path: Path, tables: Tables, name: str) -> None:
     """Makes a SQLite file where it is missing or half made.
 
-    Several processes may do so at once: one makes it, the others wait for it.
+    Several processes may do so at once: one makes the file, the others wait for it.
 
     Args:
-        path: Of the file; its folder is there.
-        tables: What it holds.
-        name: Of the store, for people.
+        path: Path of the file; its folder exists.
+        tables: Tables of the file.
+        name: Name of the store, for people.
 
     Raises:
-        ConfigError: It holds something else, or what another version of the program wrote; it is not touched.
-        BusyError: Another process makes it, or has it locked, for too long.
-        OutputError: It cannot be made there.
-        OSError: Likewise.
+        ConfigError: The file holds something else, or was written by another version of the program. It is not changed.
+        BusyError: Another process makes the file, or has locked it, for too long.
+        OutputError: The file cannot be made.
+        OSError: The file cannot be made.
     """
     until = time.monotonic() + _PATIENCE_S
     lock = path.with_name(f".{path.name}.lock")
@@ -95,9 +95,9 @@ def ensure_complete(path: Path, tables: Tables, name: str) -> None:
             with locked(lock, wait_s=_PATIENCE_S):
                 _complete(path, tables, name, until)
         except TimeoutError:
-            msg = f"{name} is being made by another process for more than {_PATIENCE_S:.0f} s; wait for it, or end it."
+            msg = f"another process has been making {name} for {_PATIENCE_S:.0f} s; wait for it, or end it."
             raise BusyError(msg) from None
-    # What is left of processes that were killed while they made it.
+    # Remove what processes left that were killed while they made the file.
     sweep(path.parent, path.name)
     if lock.exists():
         with suppress(TimeoutError, OSError), locked(lock, wait_s=0):
@@ -109,13 +109,13 @@ def _complete(path: Path, tables: Tables, name: str, until: float) -> None:
     if state is _State.HALF_MADE and _is_abandoned(path, tables, name, until):
         kept = _put_aside(path)
         warnings.warn(
-            f"{name} was half made by a process that was ended: it is kept as {kept.name!r}, and made anew.",
+            f"a process that was ended left {name} half made: it is kept as {kept.name!r}, and made again.",
             StoreWarning,
             stacklevel=2,
         )
         state = _State.MISSING
     if state is _State.MISSING:
-        # SQLite would take what is left of an earlier file for a part of the new one.
+        # SQLite would take the remains of an earlier file for a part of the new one.
         if any(beside.exists() for beside in _besides(path)):
             _put_aside(path)
         with suppress(FileExistsError), drafted_once(path) as draft:
@@ -123,7 +123,7 @@ def _complete(path: Path, tables: Tables, name: str, until: float) -> None:
 
 
 def _state(path: Path, tables: Tables, name: str, until: float) -> _State:
-    """Looks at a file, and waits where another program has it locked."""
+    """The state of a file. Waits while another program has it locked."""
     while True:
         try:
             with path.open("rb") as file:
@@ -133,7 +133,7 @@ def _state(path: Path, tables: Tables, name: str, until: float) -> _State:
         if not start:
             return _State.HALF_MADE
         if start != _HEADER:
-            msg = f"{name} is no SQLite file, and is left as it is; name another one."
+            msg = f"{name} is not a SQLite file, and stays as it is; name another file."
             raise ConfigError(msg)
         try:
             with closing(_opened(path)) as connection:
@@ -143,7 +143,7 @@ def _state(path: Path, tables: Tables, name: str, until: float) -> _State:
                 msg = f"{name} cannot be read: {reason(error)}."
                 raise (BusyError if "locked" in str(error) else ConfigError)(msg) from None
         except sqlite3.DatabaseError as error:
-            msg = f"{name} is damaged: {reason(error)}; it is left as it is, name another one."
+            msg = f"{name} is damaged: {reason(error)}; it stays as it is, name another file."
             raise ConfigError(msg) from None
 
 
@@ -154,24 +154,24 @@ def _judged(connection: sqlite3.Connection, tables: Tables, name: str) -> _State
     own = found & tables.tables
     if found - {_VERSIONS} and not own:
         msg = (
-            f"{name} holds tables of another program ({', '.join(sorted(found - {_VERSIONS})[:3])}), and is left as it "
+            f"{name} holds tables of another program ({', '.join(sorted(found - {_VERSIONS})[:3])}), and stays as it "
             "is; name another file."
         )
         raise ConfigError(msg)
     if revision is not None and revision not in tables.revisions:
-        msg = f"{name} was written by a newer version of {tables.program}; upgrade that, or name another file."
+        msg = f"{name} was written by a newer version of {tables.program}; upgrade it, or name another file."
         raise ConfigError(msg)
     complete = tables.tables <= found and revision == tables.head
     if complete and all(_first(connection, query) is not None for query in tables.filled):
         return _State.COMPLETE
     if any(_first(connection, query) is not None for table, query in tables.worth.items() if table in found):
         msg = (
-            f"{name} was written by an older version of {tables.program}, or lacks a part; it is left as it is: "
+            f"{name} was written by an older version of {tables.program}, or lacks a part, and stays as it is: "
             f"{tables.upgrade}, or name another file."
         )
         raise ConfigError(msg)
     if found - tables.tables - {_VERSIONS}:
-        msg = f"{name} holds tables of several programs, those of {tables.program} in part; name another file."
+        msg = f"{name} holds tables of several programs, and only a part of {tables.program}'s; name another file."
         raise ConfigError(msg)
     return _State.HALF_MADE
 
@@ -188,7 +188,7 @@ def _is_abandoned(path: Path, tables: Tables, name: str, until: float) -> bool:
             return True
         if time.monotonic() > until:
             who = "another host" if at_work is None else f"process {at_work}"
-            msg = f"{name} is being made by {who} for more than {_PATIENCE_S:.0f} s; wait for it, or end it."
+            msg = f"{who} has been making {name} for {_PATIENCE_S:.0f} s; wait for it, or end it."
             raise BusyError(msg)
         time.sleep(_LOOK_S)
         if _state(path, tables, name, until) is not _State.HALF_MADE:
@@ -196,7 +196,7 @@ def _is_abandoned(path: Path, tables: Tables, name: str, until: float) -> bool:
 
 
 def _who_has_open(path: Path) -> int | None:
-    """Number of another process that has a file open, of those that can be looked into."""
+    """Number of another process that has a file open; None where none is found."""
     own = psutil.Process().pid
     wanted = str(path.resolve())
     for process in psutil.process_iter():
@@ -209,7 +209,7 @@ def _who_has_open(path: Path) -> int | None:
 
 
 def _signature(path: Path) -> list[tuple[int, int]]:
-    """Changes whenever a file, or what SQLite keeps beside it, does."""
+    """Sizes and times of a file and of SQLite's files beside it: they change whenever a file does."""
     found = []
     for file in (path, *_besides(path)):
         with suppress(FileNotFoundError):
@@ -219,14 +219,14 @@ def _signature(path: Path) -> list[tuple[int, int]]:
 
 
 def _put_aside(path: Path) -> Path:
-    """Gives a file, and what SQLite keeps beside it, a name that is free."""
+    """Renames a file, and SQLite's files beside it, to a free name."""
     number = 1
     while True:
         aside = path.with_name(f"{path.name}.incomplete-{number}")
         if not any(file.exists() for file in (aside, *_besides(aside))):
             break
         number += 1
-    # The file itself last: what is beside it would be taken for a part of a new one.
+    # The file itself comes last: SQLite would take the files beside it for a part of a new file.
     for file, kept in zip((*_besides(path), path), (*_besides(aside), aside), strict=True):
         with suppress(FileNotFoundError):
             file.rename(kept)

@@ -1,7 +1,7 @@
-"""Runs that a killed process left running, whose search may never go on: whoever next writes there closes them.
+"""Runs that a killed process left running. Their search may never go on, so the next search closes them.
 
-A run names its process while it is running. It is touched only where that is provably gone: it was on this system, and
-is not there any more.
+A run names its process while it is running. It is closed only where the process has provably ended: it ran on this
+system, and no longer does.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 # Tag of a search's run, while it is running.
 PROCESS = "autoq.process"
-# Of a trial's run that is whole.
+# Statuses of a trial's run that is complete.
 ENDED = {"FINISHED", "FAILED"}
 PARENT = "mlflow.parentRunId"
 
 
 def close_abandoned(client: Any, experiment_id: str | None, own: str) -> None:
-    """Closes the runs of processes that are gone, those of their trials, and their models that are pending.
+    """Closes the runs of ended processes, the runs of their trials, and their pending models.
 
     Args:
-        client: MlflowClient, whose package has no types.
-        experiment_id: Where they are looked for.
-        own: Run of the search that asks.
+        client: MlflowClient; its package has no types.
+        experiment_id: The experiment.
+        own: The run of the search that calls this.
     """
     for run in list(runs_of(client, experiment_id, "attributes.status = 'RUNNING'")):
         said = run.data.tags.get(PROCESS, "")
@@ -36,7 +36,7 @@ def close_abandoned(client: Any, experiment_id: str | None, own: str) -> None:
         if run.info.run_id == own or holder is None or holder.lives is not False:
             continue
         if client.get_run(run.info.run_id).data.tags.get(PROCESS) != said:
-            continue  # its own search goes on, or another one has closed it
+            continue  # its own search goes on, or another search has closed it
         children = list(runs_of(client, experiment_id, f"tags.`{PARENT}` = '{run.info.run_id}'"))
         for child in children:
             if child.info.status not in ENDED:
@@ -47,7 +47,7 @@ def close_abandoned(client: Any, experiment_id: str | None, own: str) -> None:
 
 
 def without_process(client: Any, run_id: str | None) -> None:
-    """Takes the process off a run; where another search did that at the same moment, there is none."""
+    """Removes the process from a run. Another search may have removed it at the same moment."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -58,7 +58,7 @@ def without_process(client: Any, run_id: str | None) -> None:
 
 
 def runs_of(client: Any, experiment_id: str | None, what: str) -> Iterator[Run]:
-    """The runs of an experiment that pass a filter of MLflow's, page by page."""
+    """The runs of an experiment that pass an MLflow filter, page by page."""
     token = None
     while True:
         page = client.search_runs([experiment_id], filter_string=what, page_token=token)

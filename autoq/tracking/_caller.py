@@ -1,4 +1,4 @@
-"""What of a caller's own MLflow a search joins: the experiment and the run that are active where it is called."""
+"""The caller's own MLflow experiment and run, which a search joins where they are active."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _RUN, _EXPERIMENT_ID, _EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"
 
 @dataclass(frozen=True, slots=True)
 class RunPlace:
-    """Where the run of a search belongs.
+    """The place of a search's run.
 
     Attributes:
-        experiment_id: Of the experiment; None where that does not exist, and is not to be made.
-        caller: The run that encloses it; None where there is none.
+        experiment_id: The experiment; None where it does not exist and is not to be made.
+        caller: The run that becomes its parent; None without one.
     """
 
     experiment_id: str | None
@@ -29,7 +29,7 @@ class RunPlace:
 
 
 def active_run_id() -> str | None:
-    """The run that is active here, or that a program which called this one has named in the environment."""
+    """The active run of this process, or the one that a calling program names in the environment."""
     import mlflow
 
     active = mlflow.active_run()
@@ -37,24 +37,26 @@ def active_run_id() -> str | None:
 
 
 def place_of(client: Any, store: str, experiment: str | None, run_id: str | None, *, make: bool = True) -> RunPlace:
-    """Where the run of a search belongs.
+    """The place of a search's run.
 
-    1. The experiment of this name, where one was named.
-    2. That of the run which is active, where this is in the same store.
-    3. That which `mlflow.set_experiment` or the environment names, where they speak of the same store.
+    Its experiment is the first of these that exists:
+
+    1. The experiment that the user names.
+    2. The experiment of the active run, where that is in the same store.
+    3. The experiment that `mlflow.set_experiment` or the environment names, where they mean the same store.
     4. "autoq".
 
-    A run that is active in the same store encloses it in any case.
+    An active run in the same store is always the parent.
 
     Args:
-        client: MlflowClient, whose package has no types.
-        store: Its URI.
-        experiment: As the user names it.
-        run_id: What `active_run_id` gave.
+        client: MlflowClient; its package has no types.
+        store: URI of the store.
+        experiment: The experiment that the user names.
+        run_id: The result of `active_run_id`.
         make: Make the experiment where it is missing.
 
     Raises:
-        ConfigError: The store cannot be opened, or the experiment is not there or was deleted.
+        ConfigError: The store cannot be opened, or the experiment does not exist or was deleted.
     """
     caller = None if run_id is None else _run_of(client, store, run_id)
     if experiment is not None:
@@ -69,7 +71,7 @@ def place_of(client: Any, store: str, experiment: str | None, run_id: str | None
 
 
 def _run_of(client: Any, store: str, run_id: str) -> Run | None:
-    """The run of this id; None where it is of another store."""
+    """The run with this id; None where it belongs to another store."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -86,8 +88,6 @@ def _known(client: Any, store: str, experiment_id: str) -> str:
     try:
         with asking(store):
             return str(client.get_experiment(experiment_id).experiment_id)
-    except Exception as error:  # every store has errors of its own
-        msg = (
-            f"MLflow store {store!r} has no experiment {experiment_id!r}, which {_EXPERIMENT_ID} names: {reason(error)}"
-        )
+    except Exception as error:  # each kind of store has its own errors
+        msg = f"{_EXPERIMENT_ID} is {experiment_id!r}, which MLflow store {store!r} does not have: {reason(error)}"
         raise ConfigError(msg) from error

@@ -1,4 +1,4 @@
-"""MLflow's own databases: complete or not there, and opened without their passwords in MLflow's hands."""
+"""MLflow's own databases. They are complete or absent, and MLflow never sees their passwords."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from autoq.stores import Database, Tables, ensure_complete, making_tables, patie
 
 _DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mssql")
 _ROOT = "./mlruns"
-# By where a connection goes, the password of those that were told one. MLflow is given URIs without.
+# Passwords by the place of a connection. MLflow gets URIs without them.
 _passwords: dict[tuple[str, ...], str] = {}
 _PLACE = ("host", "port", "user", "dbname", "database", "db")
 
 
 def database_of(store: str) -> Database | None:
-    """The database that a tracking URI names; None where it names none.
+    """The database of a tracking URI; None where it names another kind of store.
 
     Raises:
         ConfigError: Its URL cannot be read, or its driver is not installed.
@@ -29,7 +29,7 @@ def database_of(store: str) -> Database | None:
 
 
 def without_secret(database: Database, store: str) -> str:
-    """What MLflow is given of a tracking URI: connections that it makes get the password all the same."""
+    """A tracking URI without its password, for MLflow. The connections of MLflow get the password nevertheless."""
     if not database.is_server:
         return store
     if database.password is not None:
@@ -58,8 +58,8 @@ def make_tables(database: Database) -> None:
 
     Raises:
         ConfigError: The database holds something else.
-        BusyError: Another process makes them, or has it locked, for too long.
-        Exception: (Its kind of database raised) it cannot be opened.
+        BusyError: Another process makes the tables, or has locked the database, for too long.
+        Exception: (The database raised) it cannot be opened.
     """
     if database.file is not None:
         # As MLflow does.
@@ -71,14 +71,14 @@ def make_tables(database: Database) -> None:
 
 
 class SteadyClient:
-    """An MLflow client whose calls wait for a database that is away for a while.
+    """An MLflow client that waits for a database that is unreachable for a while.
 
     Args:
-        client: MLflow's.
-        name: Of the store, for people.
+        client: The client of MLflow.
+        name: Name of the store, for people.
     """
 
-    def __init__(self, client: Any, name: str) -> None:  # MlflowClient, whose package has no types
+    def __init__(self, client: Any, name: str) -> None:  # MlflowClient; its package has no types
         self._client = client
         self._name = name
 
@@ -100,7 +100,7 @@ def _tables() -> Tables:
 
     script = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what modules of migrations say
+        warnings.simplefilter("ignore")  # modules of migrations warn
         revisions = frozenset(revision.revision for revision in script.walk_revisions())
     return Tables(
         program="MLflow",
@@ -108,7 +108,7 @@ def _tables() -> Tables:
         head=str(script.get_current_head()),
         revisions=revisions,
         filled=(),
-        # Those that MLflow makes itself.
+        # MLflow makes one row of each itself.
         unmissed={
             "experiments": "SELECT 1 FROM experiments WHERE experiment_id <> 0 LIMIT 1",
             "workspaces": "SELECT 1 FROM workspaces WHERE name <> 'default' LIMIT 1",
@@ -119,7 +119,7 @@ def _tables() -> Tables:
 
 
 def _fill(path: Path) -> None:
-    # MLflow makes folders of a URI as it is written, which is another path where characters have to be escaped.
+    # MLflow makes the folders of a URI without decoding it: a wrong path where characters are escaped.
     if not set(str(path)) & set("%?"):
         _store(f"sqlite:///{path}").engine.dispose()
         return

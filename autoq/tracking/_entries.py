@@ -10,7 +10,7 @@ from autoq.searching.shown import ParetoFront, row_metrics, row_recipe
 
 
 def search_params(info: SearchInfo) -> dict[str, str]:
-    """What was asked, as parameters of the parent run."""
+    """The request of the search, as parameters of the parent run."""
     given = {
         "model": info.model_name,
         "metric": info.metric,
@@ -32,7 +32,7 @@ def search_params(info: SearchInfo) -> dict[str, str]:
 
 
 def search_metrics(info: SearchInfo) -> dict[str, float]:
-    """What the float model does, as metrics of the parent run."""
+    """Figures of the float model, as metrics of the parent run."""
     return {
         "float/score": info.float_accuracy.mean,
         "float/p50_ms": info.float_latency.baseline_p50_ms,
@@ -46,12 +46,12 @@ def trial_params(row: TrialRow) -> dict[str, str]:
 
 
 def trial_metrics(row: TrialRow) -> dict[str, float]:
-    """What was measured of a trial, as metrics of its run: they are called as the columns of trials.csv are."""
+    """Figures of a trial, as metrics of its run. They have the names of the columns of trials.csv."""
     return {name: float(value) for name, value in row_metrics(row).items() if value is not None}
 
 
 def progress(front: ParetoFront, info: SearchInfo | None) -> dict[str, float]:
-    """Hypervolume and best so far, for the parent's curves."""
+    """Hypervolume and the best figures so far, for curves of the parent run."""
     worst_drop = 1.0 if info is None or info.max_drop is None else max(info.max_drop, 1e-9)
     found = {"search/hypervolume": front.hypervolume((worst_drop, 1.5)), "search/front_size": float(len(front))}
     if not len(front):

@@ -1,4 +1,4 @@
-"""A candidate as a model in MLflow, which its server can serve."""
+"""A candidate as a model in MLflow that can be served."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from autoq.tracking._store import quiet
 
 Export = Callable[[TrialRecord, Path], Path]
 _SERVED = Path(__file__).with_name("_served.py")
-# What MLflow names a file that is being written to a folder of artifacts.
+# Names of files that MLflow is writing to a folder of artifacts.
 _UPLOADING = ".artifact.uploading.*"
 
 
 def log_model(
-    client: Any,  # MlflowClient, whose package has no types
+    client: Any,  # MlflowClient; its package has no types
     experiment_id: str | None,
     run_id: str,
     record: TrialRecord,
     export: Export,
     device: str,
 ) -> None:
-    """Logs the model of a trial to its run, unless that has one; one that is there in part is completed.
+    """Logs the model of a trial to its run, unless the run has one. A model that is there in part is completed.
 
-    It is pending until all of it is there. The run is told of it as the last, so that a run never has half a model.
+    The model is pending until it is complete. It is added to the run last, so that a run never has half a model.
 
     Args:
-        client: Of the store.
-        experiment_id: Where the model belongs.
-        run_id: Of the trial.
+        client: Client of the store.
+        experiment_id: Experiment of the model.
+        run_id: Run of the trial.
         record: The trial.
         export: Saves its model as IR.
-        device: That it is to be served on.
+        device: Device that the model is served on.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
@@ -67,27 +67,27 @@ def log_model(
 
 
 def give_up_pending(client: Any, experiment_id: str | None, run_ids: Iterable[str]) -> None:
-    """Marks the models of these runs as failed that are pending: nobody is at work on them.
+    """Marks the pending models of these runs as failed: no process works on them.
 
     Args:
-        client: Of the store.
-        experiment_id: Of the models.
-        run_ids: Of the trials.
+        client: Client of the store.
+        experiment_id: Experiment of the models.
+        run_ids: Runs of the trials.
     """
     from mlflow.entities import LoggedModelStatus
 
     runs = set(run_ids)
-    # A filter of MLflow's knows a status as a number of its own.
+    # MLflow's filters cannot ask for a status by its name.
     for model in _models(client, experiment_id) if runs else ():
         if model.source_run_id in runs and model.status == LoggedModelStatus.PENDING:
             client.finalize_logged_model(model.model_id, LoggedModelStatus.FAILED)
 
 
 def without_uploads(place: str) -> None:
-    """Removes the files that a killed process was writing to a folder of artifacts, where it is on this machine.
+    """Removes files that a killed process was writing to a folder of artifacts on this machine.
 
     Args:
-        place: URI or path of the artifacts of a run or a model that nobody else is at work on.
+        place: URI or path of the artifacts of a run or a model. No other process works on it.
     """
     address = urlsplit(place)
     if address.scheme in {"", "file"}:
@@ -96,8 +96,8 @@ def without_uploads(place: str) -> None:
             left.unlink(missing_ok=True)
 
 
-def _model_of(client: Any, experiment_id: str | None, run_id: str) -> Any:  # LoggedModel, whose package has no types
-    """The model of a run: one that is ready, else one that is not; None where it has none."""
+def _model_of(client: Any, experiment_id: str | None, run_id: str) -> Any:  # LoggedModel; its package has no types
+    """The model of a run: preferably one that is ready; None where the run has none."""
     from mlflow.entities import LoggedModelStatus
 
     found = _models(client, experiment_id, f"source_run_id = '{run_id}'")
@@ -116,7 +116,7 @@ def _models(client: Any, experiment_id: str | None, what: str | None = None) -> 
 
 
 def _save(folder: Path, made: Any, run_id: str, ir: Path, device: str) -> None:
-    """Writes the model, as MLflow loads it, into a folder."""
+    """Writes the model into a folder in the form that MLflow loads."""
     import mlflow
     from mlflow.models import Model
 
@@ -136,7 +136,7 @@ def _save(folder: Path, made: Any, run_id: str, ir: Path, device: str) -> None:
 
 
 def _log_metrics(client: Any, run_id: str, made: Any) -> None:
-    """Gives a model the metrics of its trial, unless it has them."""
+    """Logs the metrics of a trial to its model, unless the model has them."""
     from mlflow.entities import Metric
 
     if made.metrics:
@@ -151,7 +151,7 @@ def _log_metrics(client: Any, run_id: str, made: Any) -> None:
 
 
 def _signature(path: Path) -> Any:  # MLflow ships no types
-    """Inputs and outputs of an IR as MLflow describes tensors."""
+    """The signature of an IR: its inputs and outputs in MLflow's form."""
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 

@@ -1,7 +1,7 @@
 """A search in MLflow: one parent run, a child per trial, the members of the front as models.
 
-Every call names its run; the fluent, process-wide run is never touched. Runs are found again by tags, so that a search
-that was killed anywhere goes on in the same parent run, and nothing is logged twice.
+Every call names its run; MLflow's process-wide active run is never changed. Runs are found again by tags. So a killed
+search goes on in the same parent run, and nothing is logged twice.
 """
 
 from __future__ import annotations
@@ -43,32 +43,33 @@ T = TypeVar("T")
 Figures = Callable[[], Mapping[str, float]]
 
 _STUDY, _TRIAL = "autoq.study", "autoq.trial"
-# What the parent run is found by: a filter of MLflow's takes no name that holds both kinds of quotes.
+# Tag that the parent run is found by: MLflow's filters do not take names with both kinds of quotes.
 _KEY = "autoq.study_key"
-# What MLflow takes.
+# Longest texts that MLflow takes.
 _LONGEST_PARAM, _LONGEST_TAG = 6000, 5000
-# A store that failed faster than this is tried again at the next trial, another one at the end of the search alone.
+# A store that failed faster than this is tried again at the next trial. Other stores are tried again at the end only.
 _QUICK_S = 1.0
 
 
 class MlflowObserver:
-    """A search observer that writes to an MLflow store. A context: its end closes a parent run that is still open.
+    """A search observer that writes to an MLflow store.
 
-    What a store did not take, because it was away for a while, is written when it is back, or when the search ends.
+    It is a context manager. Its end closes a parent run that is still open. Where the store was unreachable for a
+    while, the missing entries are written when it is back, or when the search ends.
 
     Args:
-        tracking_uri: Of the store, such as "sqlite:///mlflow.db" or "http://..."; None is the one that MLflow has been
-            told or finds in its environment, else "sqlite:///mlflow.db".
+        tracking_uri: URI of the store, such as "sqlite:///mlflow.db" or "http://..."; None is the one that MLflow was
+            given or finds in its environment, else "sqlite:///mlflow.db".
         experiment: Name of the experiment, which is made where it is missing; None is that of the caller's active run,
-            else the one that MLflow has been told or finds in its environment, else "autoq". A run that is active in
-            the same store becomes the parent of the search's.
+            else the one that MLflow was given or finds in its environment, else "autoq". A run that is active in the
+            same store becomes the parent of the search's run.
         export: Saves the model of a trial as IR; None logs no models.
-        figures: Metrics of a search that ended, for its parent run; None logs none.
-        table: Gives the table of a search that ended; None is that of its front.
-        ends: Moment of `time.monotonic()` after which no model is logged but the chosen one.
+        figures: Gives metrics of a search that has ended, for its parent run; None logs none.
+        table: Gives the table of a search that has ended; None is that of its front.
+        ends: Moment of `time.monotonic()`. After it, only the chosen model is logged.
 
     Raises:
-        ConfigError: The store cannot be opened; a server that does not answer yet is asked again later.
+        ConfigError: The store cannot be opened. A server that does not answer yet is asked again later.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class MlflowObserver:
         self._experiment = experiment
         self._active = active_run_id()
         self._caller: Run | None = None
-        self._client: Any = None  # MlflowClient, whose package has no types
+        self._client: Any = None  # MlflowClient; its package has no types
         self._info: SearchInfo | None = None
         self._parent: str | None = None
         self._is_found = False
@@ -98,22 +99,22 @@ class MlflowObserver:
         self._records: list[TrialRecord] = []
         self._logged: dict[int, str] = {}
         self._begun: dict[int, str] = {}
-        # What the run of each trial was told last.
+        # Metrics and tags that the run of each trial has.
         self._told: dict[int, dict[str, float]] = {}
         self._tags: dict[int, dict[str, str]] = {}
         self._is_away = False
         try:
             self._open()
         except ConfigError:
-            # A server may be back when there is something to write, and the search is told then if it is not.
+            # A server may be back when there is something to write. If not, the search is told then.
             if not is_server(self.tracking_uri):
                 raise
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Preparation is not tracked."""
+        """Does nothing: the preparation is not tracked."""
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
-        """Opens the parent run, or finds it, and logs the children that it lacks."""
+        """Opens or finds the parent run, and logs the children that it lacks."""
         self._info = info
         self._records = list(earlier)
         with self._reached():
@@ -141,14 +142,14 @@ class MlflowObserver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes a parent run that is still open: the search was stopped, or its last words could not be written."""
+        """Closes a parent run that is still open: the search was stopped, or its end could not be written."""
         if self._parent is not None:
             status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
             with suppress(Exception), asking(self.tracking_uri):
                 self._end(status)
 
     def _end(self, status: str) -> None:
-        """Closes the parent run; it has no process any more."""
+        """Closes the parent run, and removes its process."""
         self._client.set_terminated(self._parent, status=status)
         without_process(self._client, self._parent)
         self._parent, self._is_found = None, False
@@ -167,7 +168,7 @@ class MlflowObserver:
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
-        """For all that is written: a store that is away is found out in seconds, and not asked over and over again."""
+        """Encloses every write: an unreachable store is noticed in seconds, and not asked again and again."""
         began = time.monotonic()
         self._is_away = False
         try:
@@ -178,7 +179,7 @@ class MlflowObserver:
             with telling(self.tracking_uri):
                 yield
         except BaseException:
-            # What was under way may be there or not: it is looked for before anything more is written.
+            # The last write may have succeeded or not: the runs are read again before the next write.
             self._is_found = False
             self._is_away = time.monotonic() - began > _QUICK_S
             raise
@@ -213,7 +214,7 @@ class MlflowObserver:
                 tags[PARENT] = self._caller.info.run_id
             parent = self._client.create_run(self.experiment_id, tags=_short(tags)).info.run_id
         self._parent = parent
-        # Parameters are logged once: those of a session that was killed before that are not there.
+        # Parameters are logged once. A killed session may have logged only a part of them.
         known = found[0].data.params if found else {}
         self._log(parent, search_metrics(info), _without(search_params(info), known))
         self._logged, self._begun, self._told, self._tags = {}, {}, {}, {}
@@ -223,7 +224,7 @@ class MlflowObserver:
                 self._logged[number] = run_id
                 self._told[number], self._tags[number] = dict(child.data.metrics), dict(child.data.tags)
             else:
-                # Its session was killed while it was logged; it is completed.
+                # The session was killed while it logged this trial: the run is completed.
                 self._begun[number] = run_id
         give_up_pending(self._client, self.experiment_id, [*self._logged.values(), *self._begun.values()])
         close_abandoned(self._client, self.experiment_id, parent)
@@ -262,14 +263,14 @@ class MlflowObserver:
         self._logged[record.number] = run_id
 
     def _steps(self, key: str) -> set[int]:
-        """At which trials the parent has a metric."""
+        """Numbers of the trials at which the parent has a metric."""
         return {metric.step for metric in self._client.get_metric_history(self._parent, key)}
 
     def _finish(self, table: TrialTable, front: ParetoFront, files: Path | None) -> None:
         if self._figures is not None:
             self._log(self._parent, dict(self._figures()), {})
         for row in table.rows:
-            # Figures of the closing session take the place of the earlier ones: in MLflow, those of a later step count.
+            # Figures of the closing session replace the earlier ones: MLflow shows those of the later step.
             if row.number in self._logged and (figures := trial_metrics(row)) != self._told.get(row.number):
                 self._log(self._logged[row.number], figures, {}, step=1)
                 self._told[row.number] = figures
@@ -283,7 +284,7 @@ class MlflowObserver:
         self._log_models(front)
 
     def _mark(self, table: TrialTable) -> None:
-        """Has each child say where it stands now, the one that is not chosen any more before the one that is."""
+        """Updates the tags of each child; the chosen trial comes last, so that no two trials are marked as chosen."""
         from mlflow.entities import RunTag
 
         for row in sorted(table.rows, key=lambda row: row.chosen):
@@ -316,7 +317,7 @@ class MlflowObserver:
 
 
 def _without(values: Mapping[str, T], known: Mapping[str, object]) -> dict[str, T]:
-    """Those that are not known."""
+    """The values whose keys are not known."""
     return {key: value for key, value in values.items() if key not in known}
 
 

@@ -1,4 +1,4 @@
-"""How a person opens what a search has written to MLflow."""
+"""How a user opens a search in the MLflow UI."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from autoq.tracking._store import asking, is_server, tracking_store
 
 
 def open_sentence(tracking_uri: str | None, experiment: str | None) -> str:
-    """How a person opens the MLflow UI on the charts of the experiment that a search is written to.
+    """How a user opens the MLflow UI on the charts of a search's experiment.
 
     Args:
-        tracking_uri: As the search was given it.
-        experiment: Likewise.
+        tracking_uri: The argument of the search.
+        experiment: The argument of the search.
     """
     from mlflow import MlflowClient
 
@@ -22,22 +22,22 @@ def open_sentence(tracking_uri: str | None, experiment: str | None) -> str:
     try:
         with asking(store):
             found = place_of(MlflowClient(store), store, experiment, active_run_id(), make=False).experiment_id
-    except Exception:  # noqa: BLE001  # of any kind; the search has told of it
+    except Exception:  # noqa: BLE001  # any error: the search has reported it
         found = None
     place = "" if found is None else chart_url(found)
     if store.startswith("databricks"):
-        return f"the experiments of the workspace that {store!r} names, {place}"
+        return f"open the experiments of the workspace {store!r}, {place}"
     if is_server(store):
         return f"{store.rstrip('/')}/{place}"
     return f"mlflow ui --backend-store-uri {shlex.quote(_shown(store))}, then http://127.0.0.1:5000/{place}"
 
 
 def chart_url(experiment_id: str) -> str:
-    """What follows the server's address to open the charts of an experiment."""
+    """The part of the address, after the server, that opens the charts of an experiment."""
     return f"#/experiments/{experiment_id}/runs?compareRunsMode=CHART&viewStateShareKey=autoq"
 
 
 def _shown(store: str) -> str:
-    """The URI of a store as short as it can be written where the process works."""
+    """The URI of a store, with its path as short as the working directory allows."""
     scheme, slashes, path = store.partition("sqlite:///")
     return f"{slashes}{shown_path(path)}" if slashes and not scheme else shown_path(store)

@@ -1,4 +1,4 @@
-"""An OpenVINO model as an MLflow pyfunc. Copied into the logged model: it needs openvino and numpy, not autoq."""
+"""An OpenVINO model as an MLflow pyfunc. This file is copied into the logged model: it must not import autoq."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which MLflow store a search is written to, and calls to it that neither talk nor wait for long."""
+"""The MLflow store of a search, and calls to it that print nothing and do not wait for long."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from autoq.tracking._database import SteadyClient, database_of, make_tables, wit
 DEFAULT_STORE = "sqlite:///mlflow.db"
 DEFAULT_EXPERIMENT = "autoq"
 _BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
-# MLflow tries a server that does not answer for minutes. A server that is there answers a first question in this time.
+# MLflow tries a server without an answer for minutes. A reachable server answers a first question in this time.
 _ASKING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 _TELLING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
-# What MLflow sends to a server, by its URI: that holds no name or password.
+# User names and passwords for MLflow by the URI of a server. The URI itself has neither.
 _logins: dict[str, dict[str, str]] = {}
 
 
 def tracking_store(tracking_uri: str | None) -> str:
-    """The URI of a store: the given one, else what MLflow was told or finds in its environment, else a file.
+    """The URI of a store: the given one, else the one that MLflow was given or finds in its environment, else a file.
 
     Args:
-        tracking_uri: As the user gives it; None leaves it to MLflow.
+        tracking_uri: The URI that the user gives; None leaves it to MLflow.
 
     Returns:
-        What MLflow is given: it holds no password, which goes another way.
+        The URI for MLflow, without a password.
 
     Raises:
-        ConfigError: It is that of a database, and cannot be read, or the database has no driver.
+        ConfigError: The URL of a database cannot be read, or its driver is not installed.
     """
     if tracking_uri is not None:
         return _plain(tracking_uri)
@@ -66,7 +66,7 @@ def _plain(store: str) -> str:
 
 
 def same_store(store: str) -> bool:
-    """Whether a store is the one that MLflow was told, or finds in its environment."""
+    """Whether a store is the one that MLflow was given or finds in its environment."""
     import mlflow
 
     if not mlflow.is_tracking_uri_set():
@@ -76,22 +76,22 @@ def same_store(store: str) -> bool:
 
 
 def _resolved(store: str) -> str:
-    """A URI, the path of a file in it as an absolute one."""
+    """A URI, with the path of a file made absolute."""
     scheme, slashes, path = store.partition("sqlite:///")
     return f"{slashes}{Path(path).absolute()}" if slashes and not scheme else store
 
 
 def is_server(store: str) -> bool:
-    """Whether a store is reached over a network, and so may be away for a while."""
+    """Whether a store is a server, which may be unreachable for a while."""
     return store.startswith(("http://", "https://", "databricks"))
 
 
-def client_of(store: str) -> Any:  # MlflowClient, whose package has no types
-    """A client of a store, whose tables are there: of a database, one that waits where that is away for a while.
+def client_of(store: str) -> Any:  # MlflowClient; its package has no types
+    """A client of a store. Tables of a database are made where they are missing, and an unreachable one is waited for.
 
     Raises:
         ConfigError: The store cannot be opened, or holds something else.
-        BusyError: Another process makes it, or has it locked, for too long.
+        BusyError: Another process makes the store, or has locked it, for too long.
     """
     from mlflow import MlflowClient
 
@@ -107,14 +107,13 @@ def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> s
     """Id of an experiment; None where it is missing and is not to be made.
 
     Args:
-        client: MlflowClient, whose package has no types.
-        store: Its URI.
-        name: Of the experiment.
-        make: Make it where it is missing.
+        client: MlflowClient; its package has no types.
+        store: URI of the store.
+        name: Name of the experiment.
+        make: Make the experiment where it is missing.
 
     Raises:
-        ConfigError: The store cannot be opened, or a server does not answer within seconds; or the experiment was
-            deleted.
+        ConfigError: The store cannot be opened, a server does not answer within seconds, or the experiment was deleted.
     """
     with _said(store), asking(store):
         known = client.get_experiment_by_name(name)
@@ -128,7 +127,7 @@ def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> s
         try:
             return str(client.create_experiment(name, artifact_location=_artifacts(store)))
         except Exception:
-            # Another search may have made it meanwhile.
+            # Another search may have made it at the same moment.
             if (known := client.get_experiment_by_name(name)) is None:
                 raise
             return str(known.experiment_id)
@@ -136,7 +135,7 @@ def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> s
 
 @contextmanager
 def _said(store: str) -> Iterator[None]:
-    """Errors of those who open a store, each kind of which has its own, as one that names it."""
+    """Turns the errors of opening a store, which differ by its kind, into one that names the store."""
     try:
         yield
     except AutoqError:
@@ -148,21 +147,21 @@ def _said(store: str) -> Iterator[None]:
 
 @contextmanager
 def asking(store: str) -> Iterator[None]:
-    """For a first question to a store: quiet, and given up after seconds."""
+    """Encloses a first question to a store: it prints nothing, and is given up after seconds."""
     with _environment(_ASKING), _environment(_logins.get(store, {}), instead=True), quiet():
         yield
 
 
 @contextmanager
 def telling(store: str) -> Iterator[None]:
-    """For what is written to a store that has just answered: quiet, and given up before a minute."""
+    """Encloses writes to a store that has just answered: they print nothing, and are given up within a minute."""
     with _environment(_TELLING), _environment(_logins.get(store, {}), instead=True), quiet():
         yield
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps to itself what MLflow tells while it makes a store or packs a model, but not what autoq says of a store."""
+    """Suppresses what MLflow prints while it makes a store or packs a model, but not autoq's warnings about a store."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "mlflow.store.db.utils", "alembic")]
     levels = [logger.level for logger in loggers]
     show, loud = warnings.showwarning, sys.stderr
@@ -174,7 +173,7 @@ def quiet() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        # Some of its advice goes past logging and warning filters; its errors are exceptions and not touched by this.
+        # Some of MLflow's advice passes by logging and warning filters. Its errors are exceptions, which still arrive.
         with _environment({_BAR: "false"}, instead=True), redirect_stderr(io.StringIO()):
             warnings.showwarning = heard
             yield
@@ -186,7 +185,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def _environment(values: Mapping[str, str], *, instead: bool = False) -> Iterator[None]:
-    """Sets environment variables that the user has not set, or all of them `instead`, and takes them away again."""
+    """Sets environment variables for a while: those that the user has not set, or with `instead` all of them."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update({name: value for name, value in values.items() if instead or before[name] is None})
     try:
@@ -200,7 +199,7 @@ def _environment(values: Mapping[str, str], *, instead: bool = False) -> Iterato
 
 
 def _artifacts(store: str) -> str | None:
-    """A folder beside a SQLite store; a server keeps artifacts where it likes."""
+    """A folder beside a SQLite store; None for a server, which has a place of its own for artifacts."""
     prefix = "sqlite:///"
     if not store.startswith(prefix):
         return None

@@ -1,4 +1,4 @@
-"""Tags by which the runs of trials are told apart and found in MLflow."""
+"""Tags of the runs of trials, to find them in MLflow."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _PRUNED = {Outcome.INFEASIBLE, Outcome.DOMINATED}
 
 
 def trial_tags(row: TrialRow) -> dict[str, str]:
-    """What a trial is, "true" or "false" by tag.
+    """The tags of a trial, each "true" or "false".
 
-    1. `autoq.chosen`: what the search recommends; of one trial at most.
-    2. `autoq.front`: on the front. `autoq.tied`: there, and not told apart from another member by the evidence.
+    1. `autoq.chosen`: the search recommends it; one trial at most.
+    2. `autoq.front`: on the front. `autoq.tied`: on the front, and the evidence does not separate it from another one.
     3. `autoq.feasible`: measured, and within all limits.
     4. `autoq.pruned`: given up after part of the samples. `autoq.failed`: the device or the model refused.
 

@@ -1,7 +1,7 @@
-"""The chart view of an experiment, ready when it is opened.
+"""The chart view of an experiment.
 
-MLflow's UI keeps shared views as JSON in experiment tags. The format is internal to MLflow 3: everything works without
-it, and this is the only place that writes it.
+MLflow's UI keeps shared views as JSON in experiment tags. The format is internal to MLflow 3. Only this module writes
+it, and everything else works without it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ _TAG = "mlflow.sharedViewState.autoq"
 
 
 def share_view(client: Any, experiment_id: str) -> None:  # MlflowClient, whose package has no types
-    """Stores the view under the key "autoq", where it can be.
+    """Stores the view under the key "autoq", where the store takes it.
 
-    Of searches that begin at the same moment, each writes it, and a store may refuse all but the first.
+    Searches that begin at the same moment all write it, and a store may refuse all but the first.
     """
     with suppress(Exception):
         client.set_experiment_tag(experiment_id, _TAG, json.dumps(shared_view()))
 
 
 def shared_view() -> dict[str, Any]:
-    """Pareto scatter, parallel coordinates, and the search's curves; runs listed fastest first.
+    """Pareto scatter, parallel coordinates, and the curves of the search; runs are listed fastest first.
 
-    In its usual order by time, the UI folds trials into their parent run, and charts show no folded runs.
+    In its usual order by time, the UI folds trials into their parent run, and charts do not show folded runs.
     """
     section = "autoq"
     charts = [

@@ -129,9 +129,7 @@ def test_a_server_that_restarts_is_waited_for(server, database):
         server.stop()
         timer = threading.Timer(1.5, server.start)
         timer.start()
-        with pytest.warns(
-            StoreWarning, match=r"storage 'postgresql://me:\*\*\*@127.0.0.1:\d+/.*' is waited for, up to"
-        ):
+        with pytest.warns(StoreWarning, match=r"waiting for storage 'postgresql://me:\*\*\*@127.0.0.1:\d+/.*', up to"):
             study.remember("key", 2)
         timer.join()
         trial = study.ask()

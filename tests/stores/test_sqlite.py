@@ -92,7 +92,9 @@ def test_a_half_made_file_is_put_aside_and_made_anew(tmp_path, script):
     path.touch() if script is None else write(path, script)
     (tmp_path / "s.db-wal").touch()
     before = path.read_bytes()
-    with pytest.warns(StoreWarning, match=r"'s.db' was half made .* kept as 's.db.incomplete-2', and made anew"):
+    with pytest.warns(
+        StoreWarning, match=r"left .*'s.db' half made: it is kept as 's.db.incomplete-2', and made again"
+    ):
         ensure(path)
     assert tables_of(path) == {"first", "second", "alembic_version"}
     assert (tmp_path / "s.db.incomplete-1").read_text() == "an earlier one"
@@ -105,7 +107,7 @@ def test_a_half_made_file_is_put_aside_and_made_anew(tmp_path, script):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"hello", "is no SQLite file"),
+        (b"hello", "is not a SQLite file"),
         ("CREATE TABLE users (name)", r"holds tables of another program \(users\)"),
         (SCRIPTS["half"], "older version of Tester, or lacks a part.*: run it, or"),
         (SCRIPTS["older"], "older version of Tester"),
@@ -157,7 +159,7 @@ def test_one_that_another_process_does_not_finish_is_named_with_it(tmp_path, mon
         [sys.executable, "-c", code, path, HALF], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     )
     maker.stdout.readline()
-    with pytest.raises(BusyError, match=rf"'s.db' is being made by process {maker.pid} for more than"):
+    with pytest.raises(BusyError, match=rf"process {maker.pid} has been making .*'s.db' for"):
         ensure(path)
     maker.communicate("\n")
     assert path.exists()

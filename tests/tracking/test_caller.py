@@ -168,7 +168,7 @@ def test_the_environment_is_heard(store, monkeypatch):
     assert client.get_run(run.info.run_id).info.status == "RUNNING"
     monkeypatch.delenv("MLFLOW_RUN_ID")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "12345")
-    with pytest.raises(ConfigError, match="has no experiment '12345', which MLFLOW_EXPERIMENT_ID names: "):
+    with pytest.raises(ConfigError, match=r"MLFLOW_EXPERIMENT_ID is '12345', which MLflow store .* does not have: "):
         MlflowObserver(None, None)
     assert {os.environ.get(name) for name in VARIABLES[:2]} == {store, "12345"}
 

@@ -102,7 +102,7 @@ def test_a_file_that_another_program_has_locked_is_waited_for(tmp_path, monkeypa
         timer = threading.Timer(0.6, lambda: (freed.set(), other.execute("ROLLBACK")))
         freed = threading.Event()
         timer.start()
-        with pytest.warns(StoreWarning, match=r"storage .* is waited for, up to 120 s: database is locked\."):
+        with pytest.warns(StoreWarning, match=r"waiting for storage .*, up to 120 s: database is locked\."):
             study.remember("key", 1)
         assert freed.is_set()
         assert study.recall("key") == 1
@@ -125,11 +125,11 @@ def test_one_that_stays_locked_is_an_error_of_the_storage(tmp_path, monkeypatch)
     ("url", "said"),
     [
         ("sqlite:////absent/study.db", "storage 'sqlite:////absent/study.db' cannot be opened"),
-        ("study.db", "is no URL of a database"),
-        ("postgresql://me:se@cr:et@host/db", r"storage 'postgresql://me:\*\*\*@host/db' is no URL"),
-        ("postgresql://me:secret@host:port/db", r"storage 'postgresql://me:\*\*\*@host:port/db' is no URL"),
+        ("study.db", "is not the URL of a database"),
+        ("postgresql://me:se@cr:et@host/db", r"storage 'postgresql://me:\*\*\*@host/db' is not the URL"),
+        ("postgresql://me:secret@host:port/db", r"storage 'postgresql://me:\*\*\*@host:port/db' is not the URL"),
         ("oracle+none://me:secret@host/db", r"storage 'oracle\+none://me:\*\*\*@host/db' cannot be opened"),
-        ("sqlite:///nul\0.db", "is no URL of a database"),
+        ("sqlite:///nul\0.db", "is not the URL of a database"),
     ],
 )
 def test_what_cannot_be_opened_is_said_without_its_password(url, said):
