@@ -222,7 +222,7 @@ def bf16_by_default(monkeypatch):
 def test_where_the_default_precision_is_to_blame_no_layer_is_left_in_float_in_vain():
     """Labels are what the model says in f32; in bf16 it says something else of a part of them."""
     assert accuracy(MODEL) < 0.99
-    with pytest.warns(UserWarning, match=r"default precision, drops by .*: the model that is returned was .*_HINT=f32"):
+    with pytest.warns(UserWarning, match=r"default precision, drops by .*: the returned model was scored .*_HINT=f32"):
         made = autoq.quantize_with_accuracy_control(
             MODEL, CALIBRATION, PAIRS, metric=resolve_metric(per_sample), max_drop=0.005, progress=False, **COARSE
         )
@@ -253,5 +253,5 @@ def test_what_few_samples_cannot_prove_is_noted():
 
 @pytest.mark.parametrize("given", [{"max_drop": "1%"}, {"max_drop": 0.01, "drop_type": "relative"}])
 def test_a_share_of_a_score_of_0_is_no_budget(given):
-    with pytest.raises(ConfigError, match="of the float model's score, but that is 0: write a drop in the "):
+    with pytest.raises(ConfigError, match="of the float model's score, which is 0: write a drop in the "):
         autoq.quantize_with_accuracy_control(MODEL, CALIBRATION, PAIRS, metric=lambda *_: 0.0, progress=False, **given)

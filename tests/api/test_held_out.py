@@ -108,7 +108,7 @@ def test_where_time_is_short_fewer_items_are_scored_or_none():
     evaluator = Evaluator()
     numbers, said = scored(evaluator, left_s=1.0)
     assert (numbers, set(evaluator.items)) == ({0, 1, 2}, {50})
-    assert said == ["models are scored on 50 of 200 held-out samples, for which there was time."]
+    assert said == ["there was time to score models on 50 of 200 held-out samples."]
     none = set(), ["there was no time to score the chosen model on the held-out data."]
     assert scored(Evaluator(), left_s=0.1) == scored(Evaluator(), left_s=1.0, divisible=False) == none
 

@@ -122,7 +122,7 @@ def test_what_else_a_model_may_be(tmp_path):
         ({"mode": "fp8_e4m3", "quantize_outputs": True}, PlanError, "quantize_outputs does not go with mode"),
         ({"mode": "fp8_e4m3", "overflow_fix": "enable"}, PlanError, "only symmetric integer weights can use half"),
         ({"weights": {"bit": 4}}, PlanError, "quantizer scheme key 'bit' is unknown"),
-        ({"precision": "int8"}, PlanError, "precision is 'int8': statistics are collected in 'f32'"),
+        ({"precision": "int8"}, PlanError, "precision is 'int8': use 'f32'"),
         ({"ignored_scope": autoq.IgnoredScope(types=["Cnov"])}, PlanError, "'Cnov'"),
         ({"plan": Plan.quantized(precisions={"conv1": Precision.FLOAT})}, PlanError, "group 'conv1'.*'conv_1'"),
         ({"calibration": []}, DataError, "calibration data are empty"),
@@ -212,8 +212,8 @@ def test_evaluate_takes_a_validation_function():
     assert not alone.mean.known
     assert not alone.drop.known
     assert alone.verdict == (
-        f"{alone.mean.value:.4f} (interval unknown): {alone.drop.value:.4f} worse, but without scores of "
-        "single items nothing says how sure that is"
+        f"{alone.mean.value:.4f} (interval unknown): {alone.drop.value:.4f} worse, but the interval is "
+        "unknown without scores of single items"
     )
 
 

@@ -140,7 +140,7 @@ def test_an_unknown_interval_proves_nothing(tmp_path):
     assert [made.number for made in found.front.staircase] == [2, 1, 0]
     assert found.verdict.startswith("trial 2: drop 0.0080 (interval unknown), 2.0000 [1.9984, 2.0016] times as fast as")
     assert found.verdict.endswith(
-        "1.00 ms. It keeps max_drop = 0.01 by its point estimate, unproven: nothing tells how sure that is. One number "
+        "1.00 ms. It keeps max_drop = 0.01 by its point estimate, unproven: the interval is unknown. One number "
         "proves nothing."
     )
     found.front.plot().figure.canvas.draw()

@@ -257,7 +257,7 @@ def test_a_validation_function_scores_what_is_held_out_for_it():
     assert seen.count(40) == 1 + len(result.holdout_front) + 1
     assert search(**given).holdout is None
     for name, iterators in {"validation": {"validation": iter(items)}, "holdout": {"holdout": iter(items)}}.items():
-        with pytest.raises(DataError, match=f"{name} is a list_iterator, which can be read once only"):
+        with pytest.raises(DataError, match=f"{name} is a list_iterator, which can be read only once"):
             search(**(given | iterators))
 
 
@@ -636,5 +636,5 @@ def test_a_search_of_few_samples_says_what_they_cannot_prove():
 
 
 def test_a_share_of_a_score_of_0_is_no_budget():
-    with pytest.raises(ConfigError, match="max_drop is '1%' of the float model's score, but that is 0"):
+    with pytest.raises(ConfigError, match="max_drop is '1%' of the float model's score, which is 0"):
         search(metric=lambda outputs, target: 0.0, max_drop="1%", isolate=False)

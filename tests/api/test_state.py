@@ -121,7 +121,7 @@ def test_searches_and_accuracy_control_go_through(reset_state):
 
 
 def test_what_runs_samples_apart_does_not_go_with_a_sequence():
-    with pytest.raises(autoq.AutoqError, match="fast_bias_correction=False runs samples apart"):
+    with pytest.raises(autoq.AutoqError, match="fast_bias_correction=False runs samples separately"):
         autoq.quantize(memory_net(), DATA, fast_bias_correction=False, reset_state="never")
     with pytest.raises(autoq.AutoqError, match="reset state 'step' is unknown"):
         autoq.quantize(memory_net(), DATA, reset_state="step")

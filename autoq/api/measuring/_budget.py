@@ -15,15 +15,15 @@ _BYTES = {"": 1.0, "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "m
 
 
 def absolute_drop(max_drop: float | str | None, float_mean: float, *, relative: bool = False) -> float | None:
-    """A budget in the metric's unit: a number as it is, "1%" as that share of the size of the float model's score.
+    """An accuracy budget in the metric's unit: "1%" is that share of the size of the float model's score.
 
     Args:
-        max_drop: The budget; None is none.
+        max_drop: The budget; None is no budget.
         float_mean: Mean score of the float model.
-        relative: A number is a share of the float model's score too.
+        relative: Whether a number is a share of the float model's score too.
 
     Raises:
-        ConfigError: It is negative, neither a number nor a percentage, or a share of a score of 0.
+        ConfigError: The budget is negative, neither a number nor a percentage, or a share of a score of 0.
     """
     if max_drop is None:
         return None
@@ -42,7 +42,7 @@ def absolute_drop(max_drop: float | str | None, float_mean: float, *, relative: 
         return value
     if float_mean == 0:
         msg = (
-            f"max_drop is {max_drop!r} of the float model's score, but that is 0: write a drop in the metric's unit, "
+            f"max_drop is {max_drop!r} of the float model's score, which is 0: write a drop in the metric's unit, "
             "such as 0.01, or check that the labels and the metric fit the model."
         )
         raise ConfigError(msg)
@@ -54,15 +54,15 @@ class Amount:
     """A limit, absolute or relative to the float model.
 
     Attributes:
-        value: In ms or bytes, or as a share.
-        is_share: Whether it is a share of what the float model has.
+        value: The limit in ms or bytes, or as a share.
+        is_share: Whether it is a share of the float model's value.
     """
 
     value: float
     is_share: bool
 
     def of(self, float_value: float) -> float:
-        """The absolute limit, where the float model has so much."""
+        """The absolute limit for a value of the float model."""
         return self.value * float_value if self.is_share else self.value
 
     def __str__(self) -> str:
@@ -70,21 +70,21 @@ class Amount:
 
 
 def latency_amount(max_latency: float | str | None) -> Amount | None:
-    """A limit of latency: a number or "5 ms" in ms, "50%" as that share of the float model's; None is none.
+    """A limit of latency: a number or "5 ms" in ms, "50%" as a share of the float model's; None is no limit.
 
     Raises:
-        ConfigError: It is not above 0, or written in another way.
+        ConfigError: The limit is not above 0, or is written in another way.
     """
     return _amount("max_latency", max_latency, _MILLISECONDS, "ms, such as 5 or '0.8 ms'")
 
 
 def size_amount(max_size: float | str | None) -> Amount | None:
-    """A limit of size: a number in bytes, "2 MB", or "25%" as that share of the float model's; None is none.
+    """A limit of size: a number in bytes, "2 MB", or "25%" as a share of the float model's; None is no limit.
 
     Units are B, kB, MB, GB of 1,000 each, and KiB, MiB, GiB of 1,024.
 
     Raises:
-        ConfigError: It is not above 0, or written in another way.
+        ConfigError: The limit is not above 0, or is written in another way.
     """
     return _amount("max_size", max_size, _BYTES, "bytes, or with a unit as '500 kB', '2MB' or '2 MiB'")
 
@@ -108,5 +108,5 @@ def _amount(name: str, given: float | str | None, units: Mapping[str, float], va
 
 
 def _written(given: object) -> str:
-    """A limit as a user would write it; what is neither a text nor a number is none."""
+    """A limit as a text; an empty one for values that are neither texts nor numbers."""
     return str(given).strip() if isinstance(given, str) or is_number(given) else ""

@@ -1,4 +1,4 @@
-"""`autoq.benchmark` and `autoq.evaluate`: one model, measured the way a search measures its candidates."""
+"""`autoq.benchmark` and `autoq.evaluate`: they measure one model as a search measures its candidates."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from autoq.evaluation.metrics import AnyMetric
 from autoq.evaluation.scoring import Accuracy, Scorer, Scores, ValidationFn, ValidationSet, drop_between, mean_interval
 from autoq.graph import read_model
 
-# A model that is compiled again is a few percent faster or slower: this share of the time may go to compiling.
+# Share of the time for compiling: a model that is compiled again is a few percent faster or slower.
 _COMPILING = 0.5
-# Of the time for timing, what the timer's check on itself takes.
+# Share of the time for timing that the timer takes to check itself.
 _CHECKING = 0.2
 
 
@@ -28,10 +28,10 @@ class Comparison:
     """A model timed beside another one.
 
     Attributes:
-        latency: The model, and its ratio to the other one.
-        execution: What the device runs for the model.
+        latency: Latency of the model, and its ratio to the other one.
+        execution: The layers that the device runs for the model.
         runtime: Effective compile properties.
-        timer: Latency ratio of the other model to itself, by the same timer: its true value is 1.
+        timer: Latency ratio of the other model to itself by the same timer. Its true value is 1.
     """
 
     latency: Latency
@@ -67,23 +67,23 @@ def benchmark(
 ) -> Comparison:
     """Times a model beside another one, or beside itself under other settings, in alternating bursts.
 
-    Both are compiled several times, so that the interval holds for the models and not for one compilation of each; once
-    where memory has no room for more. The other model is timed beside itself too: nothing is called faster that this
-    check of the timer does not bear out.
+    Both are compiled several times, so that the interval holds for the models and not for one compilation of each.
+    Where memory has no room for that, they are compiled once. The other model is timed beside itself too, to check the
+    timer: a difference within the error of this check is not called faster.
 
     Args:
         model: What `autoq.read_model` reads.
-        against: The model to compare with; None compares the model with itself, which, under equal settings, shows the
-            timer's own error.
-        against_runtime: Fields of `RuntimeConfig` in which what it is compared with differs.
+        against: The model to compare with; None compares the model with itself. Under equal settings that shows the
+            error of the timer.
+        against_runtime: Fields of `RuntimeConfig` that differ for the other model.
         device: OpenVINO device.
         sample: Input to time with; by default zeros of the model's static shape.
-        max_seconds: Of compiling and timing together; where the models are slow, six compilations of each and four
-            bursts of each compilation take longer.
+        max_seconds: Most seconds of compiling and timing together. Slow models take longer: each is compiled at least
+            six times, and each compilation is timed in at least four bursts.
         **runtime: Fields of `RuntimeConfig`.
 
     Returns:
-        Ratio with its interval, percentiles in ms, and which layers ran in which precision.
+        The ratio with its interval, percentiles in ms, and the precision of each layer.
 
     Raises:
         ConfigError: A setting makes no sense, or the model cannot take the shapes.
@@ -104,7 +104,7 @@ def benchmark(
         size_bytes=size_bytes(network) + size_bytes(other),
     )
     item, timing_s = timing_sample(network, config, sample), (1 - _COMPILING) * max_seconds
-    # One compilation beside itself, and the halves of several: either way the ratio is 1.
+    # One compilation is timed beside itself, several in two halves: either way the true ratio is 1.
     halves = (baselines[: len(baselines) // 2] or baselines), baselines[-(len(baselines) // 2) :]
     check = measure_latency(*halves, item, max_seconds=_CHECKING * timing_s)
     return Comparison(
@@ -120,11 +120,11 @@ class Scoring:
     """A model scored on labelled data, perhaps beside another one.
 
     Attributes:
-        mean: The score with its 95% interval; without ends where nothing is known of it.
-        scores: Per-sample scores, [n], or those of a metric of all samples together by block; empty where the user's
+        mean: The score with its 95% interval, or without one where it is unknown.
+        scores: Scores by sample, [n]; for a metric of all samples together, scores by block. Empty where the user's
             function gives none.
-        drop: The other model's score minus this one's, on the same samples; None where there is no other.
-        n: Samples scored; 0 where the user's function does not tell.
+        drop: The other model's score minus this one's, on the same samples; None without another model.
+        n: Number of samples scored; 0 where the user's function does not tell it.
     """
 
     mean: Estimate
@@ -154,7 +154,7 @@ class Scoring:
         size, how = (self.drop, "worse") if self.drop.value > 0 else (gain, "better")
         if not self.drop.known:
             found = f"{shown(size.value)} {how}" if size.value else "the same"
-            return f"{text}: {found}, but without scores of single items nothing says how sure that is"
+            return f"{text}: {found}, but the interval is unknown without scores of single items"
         if size.low > 0:
             value, interval = _with_interval(size, least=4, to=" to ").split(", ")
             return f"{text}: {value} {how}, {interval}"
@@ -181,27 +181,27 @@ def evaluate(
 
     Args:
         model: What `autoq.read_model` reads.
-        validation: Pairs of (inputs, target), yielded by anything, or arrays (x, y), or rows as dicts in which one key
-            is no input. Inputs are what `autoq.quantize` takes, and samples are found as there: batches of a loader are
-            split with their targets, so that the score is the same whatever the batch. For `evaluate`, the items that
-            it takes, untouched.
+        validation: Anything that yields pairs of (inputs, target); arrays (x, y); or rows as dicts, in which one key is
+            not an input. Inputs are what `autoq.quantize` takes. Batches of a loader are split with their targets, so
+            that the score is the same whatever the batch. With `evaluate`, the items that it takes; they are passed on
+            unchanged.
         metric: A name, autoq's or a scikit-learn scorer's; `(outputs, target) -> score` of one inference; an object
             with `update` and `compute`; or a `CorpusMetric`, of all samples together. Higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
-            Without scores per item no interval is known.
+            Without scores per item the interval is unknown.
         against: The model to compare with.
         device: OpenVINO device.
-        **runtime: Fields of `RuntimeConfig`, `reset_state` among them. A metric's inferences run for throughput
-            whatever the hint.
+        **runtime: Fields of `RuntimeConfig`, such as `reset_state`. A metric's inferences run for throughput whatever
+            the hint.
 
     Returns:
-        The score, what its interval rests on, and how much lower it is than the other model's, paired.
+        The score with its interval, the scores by sample, and the drop from the other model, paired.
 
     Raises:
         ConfigError: Neither or both of `metric` and `evaluate` are given.
         DataError: The validation data do not fit the model.
         DeviceError: The device is unknown or refuses a model.
-        MetricError: The metric is unknown, raised, or returned something that is not a score.
+        MetricError: The metric is unknown, raised an error, or returned something that is not a score.
     """
     resolved = one_metric(metric, evaluate)
     config = RuntimeConfig.from_dict({"device": device, **runtime})
@@ -209,12 +209,12 @@ def evaluate(
     other = None if against is None else read_model(against)
     items = ValidationSet.of(network, validation) if evaluate is None else validation
     scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config)
-    # What a model is compared with comes first: it tells whether outputs are probabilities.
+    # The other model is scored first: its outputs decide whether outputs are probabilities.
     before = None if other is None else scorer.of(other, config.inference_precision)(None)
     value, scores = scorer.of(network, config.inference_precision)(None)
     mean = mean_interval(scores) if scores.size else Estimate.unknown(value)
     drop = None if before is None else drop_between(before, (value, scores))
-    # What a user's function takes need not be a list of samples: without scores it does not tell how many there are.
+    # The items of a user's function need not be samples: only scores tell how many samples there are.
     return Scoring(mean, scores, drop, scorer.samples(scores) if scores.size else 0)
 
 

@@ -1,4 +1,4 @@
-"""The metric of a call: one that scores outputs, or a function of the user's that scores a compiled model."""
+"""The metric of a call: it scores outputs, or the user's function scores a compiled model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def one_metric(
     """The metric; None where the user's function is to be used.
 
     Args:
-        metric: Whatever `resolve_metric` takes, or None.
+        metric: What `resolve_metric` takes, or None.
         function: `(compiled_model, items) -> score`, or None.
-        called: Name of the parameter that the function is given as.
+        called: Name of the function's parameter.
 
     Raises:
         ConfigError: Neither or both are given.
-        MetricError: It is no metric.
+        MetricError: `metric` is not a metric.
     """
     if (metric is None) == (function is None):
         msg = f"pass either metric, a name or a function of outputs, or {called}, (compiled_model, items) -> score."

@@ -25,11 +25,11 @@ def profile(
 ) -> Profile:
     """Measures how long a device takes for each layer of a model, and says why a layer does not run in int8.
 
-    Times of layers are those that the device counts, which slows the model down; the wall time is that of another
-    compilation, without counting, in alternating bursts. Their difference is the residual, which may be negative.
+    The device counts the times of layers, which slows the model down. The wall time is measured on another compilation,
+    without counting, in alternating bursts. The difference is the residual, which may be negative.
 
-    Layers belong to the groups that the float model has, which a quantized model is found to have by taking its
-    quantizers away. Whether they are as they would be for a quantization is told by the parameters that it takes too.
+    Layers belong to the groups of the float model. For a quantized model, these are found without its quantizers. Pass
+    the placement parameters of the quantization, so that the groups are the same.
 
     Args:
         model: What `autoq.read_model` reads: float, or quantized by whatever means.
@@ -37,8 +37,8 @@ def profile(
         sample: Input to run; by default zeros of the model's static shape.
         target_device: Hardware table for placement, as for `autoq.quantize`.
         model_type: "transformer" for its placement rules.
-        ignored_scope: What the quantization leaves, or left, in float.
-        bursts: Pairs of bursts, each of 1 to some dozens of inferences, by how long one takes.
+        ignored_scope: Operations that the quantization leaves in float.
+        bursts: Pairs of bursts. A burst has one to some dozens of inferences, fewer for slow models.
         **runtime: Fields of `RuntimeConfig`.
 
     Returns:

@@ -14,18 +14,18 @@ from autoq.evaluation.device import RuntimeConfig
 
 
 def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Feed:  # one model input, or None
-    """A sample as a model takes it under some settings; zeros of its static shape where there is none.
+    """A sample with the shapes of some settings; zeros of the model's static shape where no sample is given.
 
-    A sample of one batch size is repeated to the one that the settings ask for.
+    A sample of another batch size is repeated up to the batch size of the settings.
 
     Args:
         network: The model.
-        runtime: Whose shapes the sample has to fit.
+        runtime: The settings.
         sample: One model input, a path of one, or None.
 
     Raises:
         ConfigError: The model cannot take the shapes.
-        DataError: There is none and the shape is dynamic, or the sample does not fit.
+        DataError: No sample is given and the shape is dynamic, or the sample does not fit.
     """
     shaped = runtime.shaped(network)
     if sample is None:
@@ -41,7 +41,7 @@ def described(network: ov.Model, feed: Feed) -> list[dict[str, Any]]:
 
     Args:
         network: The model.
-        feed: The sample. An input that has no name, but its place alone, is called None.
+        feed: The sample. The name of an input without a name is None.
     """
     arrays = [feed[port_name(port)] for port in network.inputs]
     return [

@@ -1,4 +1,4 @@
-"""`autoq.quantize_with_accuracy_control`: NNCF's parameters, one calibration, and few evaluations."""
+"""`autoq.quantize_with_accuracy_control`: NNCF's parameters, one calibration, few evaluations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from autoq.api.measuring._budget import absolute_drop
 from autoq.api.measuring._metric import one_metric
 from autoq.api.quantizing._calibrated import calibrate, calibration_inputs
 from autoq.api.quantizing._control import Control
-from autoq.api.quantizing._settings import QuantizeOptions, Settings
+from autoq.api.quantizing._options import QuantizeOptions, shows_options
+from autoq.api.quantizing._settings import Settings
 from autoq.api.searches._arguments import check_budget
 from autoq.calibration import Needs
 from autoq.core import (
@@ -36,6 +37,7 @@ from autoq.report import progress_bar
 _RESTORE_MODES = {"activations_and_weights": Precision.FLOAT, "only_activations": Precision.INT8_WEIGHTS}
 
 
+@shows_options
 def quantize_with_accuracy_control(
     model: Any,  # whatever read_model reads
     calibration: Any,  # whatever as_inputs takes
@@ -55,15 +57,15 @@ def quantize_with_accuracy_control(
     progress: bool = True,
     **options: Unpack[QuantizeOptions],
 ) -> ov.Model:
-    """Quantizes a model so far that its accuracy stays within a budget.
+    """Quantizes a model as far as its accuracy stays within a budget.
 
-    1. The model is quantized whole. If that meets the budget, it is the answer.
-    2. Other recipes are tried, as far as `options` leave them open: they cost no latency.
-    3. Groups of the best recipe are left in float, those that win back most for what they cost first, until the budget
-       is met; then those that turn out not to be needed are quantized again.
+    1. The whole model is quantized. If it meets the budget, it is the answer.
+    2. Other recipes are tried where `options` leave them open: they cost no latency.
+    3. Groups of the best recipe are left in float until the budget is met. Groups that win back most accuracy for their
+       latency come first. Groups that turn out not to be needed are quantized again.
 
-    Statistics are collected once. Candidates are tried on the items that earlier ones got most wrong, and given up as
-    soon as a part of the validation data proves that they miss the budget; what is returned was scored on all of them.
+    Statistics are collected once. Candidates are tried on the items that earlier ones got most wrong. They are given up
+    as soon as a part of the validation data proves that they miss the budget. The returned model was scored on all.
 
     Args:
         model: What `autoq.read_model` reads; never modified.
@@ -74,28 +76,28 @@ def quantize_with_accuracy_control(
         metric: Instead of `validation_fn`: what `autoq.evaluate` takes.
         max_drop: Largest acceptable drop of the metric.
         drop_type: "absolute", in the metric's unit, or "relative" to the float model's; so is `max_drop="1%"`.
-        max_num_iterations: Candidates scored at most.
-        num_ranking_workers: Groups that are ranked at a time, in threads, where a model is built for each of them:
-            with `restore_mode="only_activations"`, else they are switched within one. By default one for each core.
+        max_num_iterations: Most candidates that are scored.
+        num_ranking_workers: Threads that rank groups with `restore_mode="only_activations"`, where each group needs a
+            model of its own; otherwise one model with switches ranks them. By default one thread for each core.
         tune_hyperparams: Try other recipes before groups are left in float.
         restore_mode: "activations_and_weights", or "only_activations", which keeps the weights of restored groups in 8
             bits.
-        timeout_s: Seconds, after which the best candidate so far is returned.
-        device: What the model is scored on, and for.
-        strict: Raise where the device does not run the quantized model; else what it refuses stays in float, and a
-            warning names it.
+        timeout_s: Seconds until the best candidate so far is returned.
+        device: OpenVINO device that models are scored on.
+        strict: Raise where the device does not run the quantized model. Otherwise the groups that it refuses stay in
+            float, and a warning names them.
         progress: Show a bar on a terminal.
         **options: Further parameters of `autoq.quantize`.
 
     Returns:
-        A new model: the cheapest that was found to meet the budget; where the time was up before any was, the most
-        accurate one, with a warning. Its plan and its score are in its rt_info under "autoq".
+        A new model: the fastest one found that meets the budget. Where none was found, the most accurate one, with a
+        warning. Its plan and its score are in its rt_info under "autoq".
 
     Raises:
         ModelError: The model does not read or has nothing to quantize.
         DataError: The data do not fit the model.
-        DeviceError: The device does not run the float model, or, where that is strict, the quantized one.
-        MetricError: The metric raised, or returned something that is not a score.
+        DeviceError: The device does not run the float model, or, with `strict`, the quantized one.
+        MetricError: The metric raised an error, or returned something that is not a score.
         PlanError: A parameter or scope names something that does not exist.
         ConfigError: Neither or both of `metric` and `validation_fn` are given, or a budget makes no sense.
     """
@@ -154,7 +156,7 @@ def _scorer(
 
 
 def _variations(recipe: Recipe, options: Mapping[str, Any]) -> Iterator[Recipe]:
-    """Recipes of the same latency that the user did not rule out, those most likely to help first."""
+    """Recipes of the same latency that the user did not rule out; the most likely to help come first."""
     presets = [recipe.preset]
     if options.get("preset") is None and recipe.mode.is_integer:
         presets += [preset for preset in Preset if preset is not recipe.preset]
@@ -169,5 +171,5 @@ def _variations(recipe: Recipe, options: Mapping[str, Any]) -> Iterator[Recipe]:
 
 
 def _may_measure_biases(options: Mapping[str, Any]) -> bool:
-    """Whether the user leaves open how biases are corrected."""
+    """Whether the user left the bias correction open."""
     return options.get("bias_correction") is None and options.get("fast_bias_correction") is None

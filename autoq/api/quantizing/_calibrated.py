@@ -31,12 +31,12 @@ class Calibrated:
     """A model whose candidates can be built.
 
     Attributes:
-        model: The float model, its channels aligned where that was asked for.
-        placements: Where its quantizers may stand.
-        builder: Makes candidates.
+        model: The float model, with its channels aligned where the settings say so.
+        placements: The places of its quantizers.
+        builder: Builds candidates.
         inputs: Calibration inputs; None where only statistics were given.
-        settings: What was asked for.
-        samples: Calibration samples that statistics were collected of.
+        settings: The settings of the quantization.
+        samples: Number of calibration samples in the statistics.
     """
 
     model: ov.Model
@@ -50,7 +50,7 @@ class Calibrated:
         """Checks that there is something to quantize.
 
         Raises:
-            ModelError: There is not, neither in the model nor in its bodies.
+            ModelError: There is nothing to quantize, in the model or in its bodies.
         """
         if not self.placements.reference.groups:
             name = self.model.get_friendly_name()
@@ -58,7 +58,7 @@ class Calibrated:
             raise ModelError(msg)
 
     def under(self, scope: IgnoredScope) -> QuantizationGraph:
-        """Where quantizers would stand under another ignored scope; rules that match nothing are let pass."""
+        """The places of quantizers under another ignored scope; rules that match nothing are accepted."""
         settings = replace(self.settings, ignored_scope=replace(scope, validate=False))
         return _placements(self.model, settings).under(NO_SCOPE, settings.recipe.placement)
 
@@ -74,17 +74,17 @@ class Calibrated:
         return candidate
 
     def accepted(self, plan: Plan, device: str, *, fold_weights: bool = True, strict: bool) -> Accepted:
-        """The candidate of a plan, as much of it as a device compiles and runs on the first calibration sample.
+        """The candidate of a plan, reduced to what a device compiles and runs on the first calibration sample.
 
         Args:
-            plan: What to build.
+            plan: The plan.
             device: OpenVINO device.
-            fold_weights: As of `CandidateBuilder.build`.
-            strict: Raise where groups have to stay in float; else a warning names them.
+            fold_weights: See `CandidateBuilder.build`.
+            strict: Raise where groups have to stay in float. Otherwise a warning names them.
 
         Raises:
             ModelError: There is nothing to quantize, in the model and in its bodies.
-            DeviceError: The device does not take the float model, or, where that is strict, this candidate.
+            DeviceError: The device does not run the float model, or, with `strict`, this candidate.
         """
         found = accepted(
             plan,
@@ -97,28 +97,29 @@ class Calibrated:
             msg = f"device {device!r} does not run the model with these groups in 8 bits: {found.refusal}"
             raise DeviceError(msg)
         if found.refused:
-            msg = f"left in float, since device {device!r} does not run the model with them in 8 bits: {found.refusal}"
+            msg = f"device {device!r} does not run these groups in 8 bits, so they stay in float: {found.refusal}"
             warnings.warn(msg, stacklevel=3)
         return found
 
 
 def device_at_hand(target: TargetDevice) -> str | None:
-    """The device here that models for a target are compiled for; None where there is none.
+    """The device of this machine that models for a target are compiled for; None where there is none.
 
-    What is meant for a GPU or an NPU is not compiled for the CPU: what that takes says nothing about them.
+    A model for a GPU or an NPU is not compiled for the CPU, which says nothing about them.
     """
     device = str(target) if target in {TargetDevice.GPU, TargetDevice.NPU} else str(TargetDevice.CPU)
     return device if device in available_devices() else None
 
 
 def calibration_inputs(network: ov.Model, data: Any, settings: Settings, *, again: bool) -> ModelInputs:
-    """Calibration data as one quantization reads them.
+    """Calibration data for one quantization.
 
     Args:
         network: The float model.
-        data: What a user brings.
-        settings: What is asked for; no more samples are read than it says.
-        again: Whether samples are asked for again when statistics are collected: what can be read once only is kept.
+        data: The data as a user gives them.
+        settings: The settings of the quantization; no more samples are read than they ask for.
+        again: Whether samples are needed again after statistics are collected. Data that can be read only once are then
+            kept.
 
     Raises:
         DataError: The data do not fit the model.
@@ -143,13 +144,13 @@ def calibrate(
     Args:
         network: The float model; never modified.
         inputs: Calibration inputs; may be None where `statistics` are given.
-        settings: What is asked for.
-        statistics: Collected earlier, instead of running the model.
-        needs: What plans will ask for; by default what the settings' recipe does.
-        progress: Called with inferences done and inferences in all.
+        settings: The settings of the quantization.
+        statistics: Statistics collected earlier; the model is then not run.
+        needs: The statistics that plans need; by default those of the settings' recipe.
+        progress: Called with the number of inferences done and of all inferences.
 
     Raises:
-        DataError: There are neither inputs nor statistics.
+        DataError: Neither inputs nor statistics are given.
         PlanError: The ignored scope names something that the model does not have.
     """
     if settings.channel_alignment:

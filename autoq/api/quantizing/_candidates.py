@@ -1,9 +1,9 @@
 """Candidates of accuracy control, scored on as few items as tell whether they meet the budget.
 
-Most candidates are close to one that was scored before, and differ from it on few items: those on which quantization
-does anything at all. So a candidate is first scored on the items that earlier ones got most wrong. On the others it
-takes over the scores of its ancestor. Only a candidate that would meet the budget by this estimate is scored on all
-items. The items that it gets wrong there join those that the next candidates are tried on.
+Most candidates are close to one that was scored before, the ancestor. They differ from it on few items: those that
+quantization changes at all. So a candidate is first scored on the items that earlier ones got most wrong, the hard
+items. On the others it takes over the scores of its ancestor. Only a candidate that would meet the budget by this
+estimate is scored on all items. The items that it gets wrong there join the hard items.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from autoq.core import Plan, Precision, Recipe
 from autoq.evaluation.distortion import Progress
 from autoq.evaluation.scoring import Race, Score, Scorer, Scores, paired_drop, racing_order
 
-# Hard items: at most this share of all, and as many as hold this share of what the ancestor lost and won.
+# Hard items: at most this share of all; and as many as make up this share of all changes of scores.
 _MOST_HARD = 0.25
 _FEWEST_HARD = 16
 _HELD = 0.95
@@ -28,14 +28,14 @@ _HELD = 0.95
 
 @dataclass(frozen=True, slots=True)
 class ScoredCandidate:
-    """What is known of a candidate that was scored on all items, or given up on the way.
+    """A candidate that was scored on all items, or given up on the way.
 
     Attributes:
-        plan: Of the candidate.
+        plan: Plan of the candidate.
         mean: Score of the candidate.
         drop: Drop on the items that were scored.
         cost: Milliseconds of the groups that the candidate leaves in float.
-        scores: By item; NaN for items that were not scored.
+        scores: Scores by item; NaN for items that were not scored.
     """
 
     plan: Plan
@@ -58,13 +58,13 @@ class Candidates:
         calibrated: Builds candidates.
         scorer: Scores candidates.
         reference: Mean score of the float model.
-        scores: Scores of the float model by item; empty where no scores by item tell about the mean.
-        max_drop: Absolute.
-        refused: Groups that the device does not run in 8 bits: they are float in every candidate.
+        scores: Scores of the float model by item; empty where single items have no scores.
+        max_drop: The budget, absolute.
+        refused: Groups that the device does not run in 8 bits; they are float in every candidate.
         step: Called with the number of candidates scored so far, twice.
         cost: Milliseconds of each group in float.
         found: Candidates scored.
-        earlier: Number of candidates that were scored and then left out.
+        earlier: Number of candidates that were scored and then removed.
         estimates: Estimated drops of candidates, in the order in which they were tried.
     """
 
@@ -86,7 +86,7 @@ class Candidates:
         return [candidate for candidate in self.found if self.keeps(candidate)]
 
     def leave_out(self) -> None:
-        """Leaves out all candidates so far; they count as evaluations all the same."""
+        """Removes all candidates so far. They still count as evaluations."""
         self.earlier += len(self.found)
         self.found.clear()
 
@@ -96,7 +96,7 @@ class Candidates:
         return self.earlier + len(self.found)
 
     def interval(self, chosen: ScoredCandidate) -> list[float] | None:
-        """Ends of the interval of a candidate's drop; None where nothing is known of it."""
+        """Ends of the interval of a candidate's drop; None where it is unknown."""
         if not self.scores.size or not chosen.finished:
             return None
         drop = paired_drop(self.scores, chosen.scores)
@@ -107,7 +107,7 @@ class Candidates:
         return Plan.quantized(recipe, {**restored, **dict.fromkeys(self.refused, Precision.FLOAT)})
 
     def meets(self, plan: Plan) -> bool:
-        """Whether a candidate, scored on all items, meets the budget; one that would not is not scored on all."""
+        """Whether a candidate meets the budget on all items. It is not scored on all where the estimate misses it."""
         if not self.scores.size:
             self.estimates.append(self.score(plan, self.prepared(plan)).drop)
             return self.estimates[-1] <= self.max_drop
@@ -143,7 +143,7 @@ class Candidates:
         return self.found[-1]
 
     def estimate(self, plan: Plan) -> tuple[float, Score]:
-        """Drop of a candidate by its scores on hard items and its ancestor's on the others, where there is one."""
+        """Drop of a candidate by its scores on hard items and, where there is an ancestor, its scores on the others."""
         score = self.prepared(plan)
         drop = self._estimated_drop(plan, score)
         self.estimates.append(drop)
@@ -165,14 +165,14 @@ class Candidates:
         return float(lost[known].mean())
 
     def _hard(self, among: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Items that candidates so far scored differently from the float model, most so first."""
+        """Items that earlier candidates scored differently from the float model; the largest differences come first."""
         differences = np.max([np.nan_to_num(np.abs(self.scores - c.scores)) for c in self.found], axis=0)
         differences = np.where(among, differences, 0.0)
         order = np.argsort(-differences, kind="stable")
         held = np.cumsum(differences[order])
         enough = int(np.searchsorted(held, _HELD * held[-1])) + 1 if held[-1] > 0 else 0
         positive = int((differences > 0).sum())
-        # All of them where they are few, as with scores of 0 and 1; the most telling ones where all differ a little.
+        # All of them where they are few, as with scores of 0 and 1; the largest where all differ a little.
         count = positive if positive <= _MOST_HARD * len(order) else min(enough, int(_MOST_HARD * len(order)))
         return np.asarray(order[: max(count, min(_FEWEST_HARD, int(among.sum())))], np.int64)
 

@@ -1,4 +1,4 @@
-"""What accuracy control does: candidates are scored until one meets the budget, the cheapest that could be found."""
+"""Accuracy control: candidates are scored until one meets the budget at the lowest cost found."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from autoq.evaluation.scoring import Accuracy, Score, Scorer, power_note
 from autoq.searching.sensitivity import measure_restorations, restoration_order, restore
 
 _MOST_BLOCKS = 20
-# Inputs that groups are ranked on.
+# Number of inputs that groups are ranked on.
 _RANKED_ON = 16
 
 
 @dataclass(slots=True)
 class Control:
-    """One run: its candidates, and when it ends.
+    """One run of accuracy control: its candidates, and when it ends.
 
     Attributes:
-        candidates: What was scored.
+        candidates: The candidates scored.
         inputs: Calibration inputs.
         deadline: Moment of `time.monotonic()`; None is no limit.
-        most: Candidates scored at most; None is no limit.
+        most: Most candidates that are scored; None is no limit.
         own_drop: Drop of the float model at the device's default precision, where that alone is beyond the budget:
             layers left in float then run in f32.
         note: What the labelled data cannot prove of the budget; None where they prove it.
@@ -87,17 +87,17 @@ class Control:
         measure_biases: bool,
         workers: int,
     ) -> None:
-        """Whole models first, then some of the best recipe's groups in float, then all of them.
+        """Tries whole models first, then some of the best recipe's groups in float, then all of them.
 
-        Where the float model breaks the budget at the device's default precision, leaving groups in float is in vain:
-        all of that then is in f32.
+        Where the float model breaks the budget at the device's default precision, groups left in float would break it
+        too. Float layers then run in f32.
 
         Args:
-            recipes: To try, the preferred one first.
-            restored: What groups are restored to.
+            recipes: Recipes to try, the preferred one first.
+            restored: Precision of restored groups.
             runtime: Compile settings.
             measure_biases: Try accurate bias correction too, with the best of the recipes.
-            workers: Groups that are ranked at a time, where they cannot be switched within one model.
+            workers: Groups that are ranked at a time where one model cannot switch them.
         """
         done = self._try_whole(recipes, measure_biases=measure_biases) or self._spent()
         if not done and self._turned_to_f32(runtime):
@@ -107,7 +107,7 @@ class Control:
             self._restore(restored, runtime, workers)
 
     def _turned_to_f32(self, runtime: RuntimeConfig) -> bool:
-        """Whether the float model breaks the budget by itself, so that candidates are to be scored in f32 instead."""
+        """Whether the float model breaks the budget by itself; the run then goes on in f32."""
         candidates, default = self.candidates, RuntimePrecision.DEFAULT
         model = candidates.calibrated.model
         hint = runtime.for_data().with_precision(default).compile(model).properties.get("INFERENCE_PRECISION_HINT")
@@ -121,7 +121,7 @@ class Control:
         return True
 
     def _try_whole(self, recipes: Sequence[Recipe], *, measure_biases: bool) -> bool:
-        """Whether some recipe meets the budget with nothing left in float, or there is no time for more."""
+        """Whether a recipe meets the budget with nothing left in float, or the time is up."""
         candidates = self.candidates
         drops: dict[Recipe, float] = {}
         for recipe in recipes:
@@ -155,7 +155,7 @@ class Control:
         ranked = restoration_order(won, cost)
         order = [group for name in ranked for group in blocks[name]]
         guessed: dict[frozenset[str], bool] = {}
-        hopeful: dict[frozenset[str], Score] = {}  # the latest, compiled already
+        hopeful: dict[frozenset[str], Score] = {}  # the latest candidate that may meet the budget, compiled already
 
         def guess(floats: frozenset[str]) -> bool:
             if floats not in guessed:
@@ -167,13 +167,13 @@ class Control:
             return guessed[floats]
 
         def meets(floats: frozenset[str]) -> bool:
-            guessed.clear()  # what this candidate gets wrong is what the next ones are tried on
+            guessed.clear()  # the items that this candidate gets wrong change the estimates
             candidate = candidates.score(plan(floats), hopeful.get(floats) or candidates.prepared(plan(floats)))
             return candidates.keeps(candidate)
 
         restore(order, guess, meets, spent=self._spent)
         if not self._spent() and not candidates.within:
-            # The last resort is scored, whatever is estimated of it.
+            # All groups in float are the last resort, whatever the estimate.
             candidates.score(plan(groups), candidates.prepared(plan(groups)))
 
     def _won_back(
@@ -184,10 +184,10 @@ class Control:
         runtime: RuntimeConfig,
         workers: int,
     ) -> dict[str, float]:
-        """How much less the model distorts its outputs with each block restored.
+        """By how much the distortion of the outputs falls with each block restored.
 
-        Distortion tells more than scores, which few groups change alone, and takes a few inputs of one shape, where
-        scores would have the device compile for every shape among them.
+        Distortion tells more than scores, which few groups change alone. It also needs only a few inputs of one shape,
+        where scores would make the device compile for every shape.
         """
         return measure_restorations(
             self.candidates.calibrated.builder,
@@ -223,8 +223,8 @@ class Control:
         if self.own_drop is not None:
             msg = (
                 f"the float model itself, at the device's default precision, drops by {shown(self.own_drop)}, beyond "
-                f"the drop of at most {candidates.max_drop:.4g}: the model that is returned was scored with what it "
-                "leaves in float in f32. Compile it with INFERENCE_PRECISION_HINT=f32, which a model cannot say itself."
+                f"the drop of at most {candidates.max_drop:.4g}: the returned model was scored with its float layers "
+                "in f32. Compile it with INFERENCE_PRECISION_HINT=f32, since a model does not store this setting."
             )
             warnings.warn(msg, stacklevel=3)
         model = candidates.calibrated.build(chosen.plan)
@@ -248,6 +248,6 @@ class Control:
 
 
 def _blocks(groups: Sequence[str]) -> list[Sequence[str]]:
-    """Neighbouring groups, as many together as keeps the blocks few enough to be ranked one by one."""
+    """Blocks of neighbouring groups, few enough to be ranked one by one."""
     size = -(-len(groups) // _MOST_BLOCKS)
     return [groups[begin : begin + size] for begin in range(0, len(groups), size)]

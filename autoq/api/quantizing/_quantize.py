@@ -1,101 +1,83 @@
-"""`autoq.quantize`: NNCF's parameters and meaning; a new model."""
+"""`autoq.quantize`, with NNCF's parameters and their meaning."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import openvino as ov
 
 from autoq.api.quantizing._calibrated import calibrate, calibration_inputs, device_at_hand
-from autoq.api.quantizing._settings import EstimatorOption, Scheme, Settings
+from autoq.api.quantizing._options import QuantizeOptions, shows_options
+from autoq.api.quantizing._settings import Settings
 from autoq.calibration import Needs, Statistics
 from autoq.core import Plan, QuantizationPlan
 from autoq.graph import read_model
 from autoq.report import progress_bar
 
 
+@shows_options
 def quantize(
     model: Any,  # whatever read_model reads
     calibration: Any,  # whatever as_inputs takes
     *,
-    preset: str | None = None,
-    mode: str | None = None,
-    target_device: str = "ANY",
-    subset_size: int | None = None,
-    fast_bias_correction: bool = True,
-    model_type: str | None = None,
-    ignored_scope: Any = None,  # whatever IgnoredScope.of takes
-    bias_correction: bool = True,
-    overflow_fix: str | None = None,
-    quantize_outputs: bool = False,
-    smooth_quant_alpha: float | str | None = "default",
-    channel_alignment: bool = False,
-    range_estimator: EstimatorOption | None = None,
-    weight_range_estimator: EstimatorOption | None = None,
-    activations: Scheme | None = None,
-    weights: Scheme | None = None,
     fold_weights: bool = True,
-    precision: str = "f32",
-    reset_state: str = "sample",
     statistics: Statistics | None = None,
-    cache: str | os.PathLike[str] | None = None,
     plan: Plan | QuantizationPlan | None = None,
     strict: bool = False,
     progress: bool = True,
+    **options: Unpack[QuantizeOptions],
 ) -> ov.Model:
-    """Quantizes a model to 8 bits, post training.
+    """Quantizes a trained model to 8 bits.
 
-    The result is compiled before it is given out, and runs a sample, where the device that it is meant for is at hand:
-    the CPU for all targets but "GPU" and "NPU". The smallest part that has to stay in float for that does, and a
-    warning names it.
+    The result is compiled and runs a sample before it is returned, where its device is present: the CPU for all targets
+    but "GPU" and "NPU". Groups that the device refuses stay in float, as few as possible, and a warning names them.
 
-    The bodies of If, Loop and TensorIterator are quantized too, each operation's as one group of the plan; their biases
-    are corrected fast in any case, and channels in them are not aligned.
+    The bodies of If, Loop and TensorIterator are quantized too. The bodies of one operation are one group of the plan.
+    Their biases are always corrected fast, and their channels are not aligned.
 
     Args:
         model: What `autoq.read_model` reads; never modified.
         calibration: Model inputs. A sample is what you yield: an item of an iterable (list, DataLoader, Dataset,
             generator, tf.data, Hugging Face rows, `nncf.Dataset`), a row of an array [n, ...] or of a dict of arrays.
             An item is an array of any library, an image of Pillow, a tuple by place or a dict by input name; labels
-            and other keys are left out. A sample that lacks just the model's first axis of one is given it. The first
-            axis of items is one of samples only where the data say so (a DataLoader with a batch size, tf.data's
-            `batch`) or the model does, by its layout or by taking one at a time: then items are split. No more is read
-            than `subset_size` asks for. Or a path: of `.npy`, `.npz`, `.csv`, or of images, see `autoq.images`.
+            and other keys are ignored. A sample may lack the model's first axis where that is 1. The first axis of an
+            item is a batch, and is split, only where the data say so (a DataLoader with a batch size, tf.data's
+            `batch`), or where the model says so, by its layout or because it takes one sample at a time. No more is
+            read than `subset_size` asks for. Or a path: of `.npy`, `.npz`, `.csv`, or of images, see `autoq.images`.
         preset: "performance" (activations symmetric) or "mixed" (asymmetric); by default "mixed" for a transformer,
             else "performance".
         mode: "fp8_e4m3" or "fp8_e5m2" for 8-bit floating point; by default 8-bit integers.
         target_device: "ANY", "CPU", "GPU", "NPU", or "CPU_SPR", which quantizes one side of a sum only.
-        subset_size: Calibration samples used, 300 by default, or all where there are fewer; fewer than you ask for
-            here is a warning.
+        subset_size: Number of calibration samples used: by default 300, or all where there are fewer. A warning says
+            where the data hold fewer than you ask for.
         fast_bias_correction: True is the closed form; False measures each layer in the quantized model, on a fifth of
             the samples.
         model_type: "transformer" for its placement rules and SmoothQuant.
-        ignored_scope: What stays in float: an `IgnoredScope`, autoq's or NNCF's, names of operations, or one name.
+        ignored_scope: Operations that stay in float: an `IgnoredScope`, autoq's or NNCF's, names, or one name.
         bias_correction: False leaves biases as they are.
         overflow_fix: "first_layer_only" (default in 8 bits), "enable" or "disable" (default otherwise): which weights
             use half of their range.
         quantize_outputs: Quantize the model's outputs too.
         smooth_quant_alpha: Migration strength in [0, 1]; None is off; by default 0.95 for a transformer, else off.
-        channel_alignment: Even out the channels between two convolutions with nothing between them first.
+        channel_alignment: First even out the channels between two convolutions that follow each other directly.
         range_estimator: How the ranges of activations are found: "mean_min_max" (default), "min_max", "median_min_max",
             "mean_no_outliers", "mean_quantile", "histogram", "mse", "kl", or a mapping with the keys "minimum" and
-            "maximum", each with "statistic", "aggregator" and "outlier_probability". Of tensors with fewer than 64
-            values in a sample, the default takes the extremes over the subset: the mean would cut off many of them.
+            "maximum", each with "statistic", "aggregator" and "outlier_probability". For tensors with fewer than 64
+            values in a sample, the default takes the extremes over the subset: the mean would cut off many values.
         weight_range_estimator: How the ranges of weights are found: "min_max" (default), another of the above without a
-            search, or "mse", the range of each channel that rounds it with the least squared error.
-        activations: What is prescribed for quantizers of activations, a mapping with any of the keys "bits" (2 to 16),
-            "symmetric", "signed", "per_channel" and "narrow_range"; the rest follows preset and device.
+            search, or "mse", which searches the range of each channel with the least squared error.
+        activations: Properties of the quantizers of activations, a mapping with any of the keys "bits" (2 to 16),
+            "symmetric", "signed", "per_channel" and "narrow_range". Preset and device decide the others.
         weights: Likewise for weights.
         fold_weights: Store weights in 8 bits; False keeps them in float behind a FakeQuantize.
-        precision: What the model computes in while statistics are collected: "f32" is exact, "bf16" faster on devices
-            that have it.
-        reset_state: When the state of a model that has one is reset while it runs over `calibration`: before each
-            "sample", or "never", where samples are the steps of one sequence and run in order.
-        statistics: Collected earlier by `autoq.collect`, instead of running the model over `calibration`.
-        cache: Folder that keeps the statistics; the next call with this model and these data finds them there.
-        plan: Exactly this plan, or this part of one; overrides the recipe parameters above.
+        precision: Precision of the model while statistics are collected: "f32" is exact, "bf16" faster on devices that
+            have it.
+        reset_state: When a model with state is reset while it runs over `calibration`: before each "sample", or
+            "never". Use "never" where samples are the steps of one sequence, which then run in order.
+        statistics: Statistics that `autoq.collect` collected earlier; the model is then not run over `calibration`.
+        cache: Folder that keeps the statistics for the next call with this model and these data.
+        plan: Build exactly this plan, or this part of one; it replaces the recipe parameters above.
         strict: Raise where the device does not run the result, instead of leaving a part of it in float.
         progress: Show a bar on a terminal while statistics are collected.
 
@@ -105,31 +87,11 @@ def quantize(
     Raises:
         ModelError: The model does not read or has nothing to quantize.
         DataError: The calibration data do not fit the model.
-        DeviceError: The device does not run the float model, or, where that is strict, the result.
+        DeviceError: The device does not run the float model, or, with `strict`, the result.
         PlanError: A parameter, scope or plan names something that does not exist.
     """
     network = read_model(model)
-    settings = Settings.of(
-        preset=preset,
-        mode=mode,
-        target_device=target_device,
-        subset_size=subset_size,
-        fast_bias_correction=fast_bias_correction,
-        model_type=model_type,
-        ignored_scope=ignored_scope,
-        bias_correction=bias_correction,
-        overflow_fix=overflow_fix,
-        quantize_outputs=quantize_outputs,
-        smooth_quant_alpha=smooth_quant_alpha,
-        channel_alignment=channel_alignment,
-        range_estimator=range_estimator,
-        weight_range_estimator=weight_range_estimator,
-        activations=activations,
-        weights=weights,
-        precision=precision,
-        reset_state=reset_state,
-        cache=cache,
-    )
+    settings = Settings.of(**options)
     if plan is not None:
         settings = replace(settings, recipe=Plan.of(plan).quantization.recipe)
     inputs = None

@@ -1,4 +1,4 @@
-"""The best of a search that goes on, on disk: whatever ends the search, there is an answer."""
+"""The best trial so far, on disk: there is an answer, whatever ends the search."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ BEST_SO_FAR = Format(
 class BestSoFar:
     """A search observer that writes best.json whenever the front's staircase or the chosen model changes.
 
-    The file holds the chosen trial with its plan and its objectives, what was searched, and the trials of the front;
-    where its steps are all float, the quantized trial that is closest to the limits too. So it is enough to build the
-    best so far from.
+    The file is enough to build the best model so far. It holds the chosen trial with its plan and its objectives, what
+    was searched, and the trials of the front. Where the front has float models alone, it also holds the quantized trial
+    that is closest to the limits.
 
     Args:
-        folder: Of the run.
+        folder: The folder of the run.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -38,9 +38,9 @@ class BestSoFar:
         """Preparation has no best."""
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
-        """Writes what is known, from earlier sessions or nothing yet."""
+        """Writes what earlier sessions found."""
         self._info = info
-        # As for the loop, what an earlier session closed with is a measurement like any other.
+        # The loop too treats the measurements of an earlier closing session like any others.
         self._write(ParetoFront([replace(record, remeasured=False) for record in earlier]))
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
@@ -48,7 +48,7 @@ class BestSoFar:
         self._write(front)
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """The result is written by itself."""
+        """Writes nothing: the result has files of its own."""
 
     def _write(self, front: ParetoFront) -> None:
         if self._info is None:

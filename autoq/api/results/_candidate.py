@@ -1,4 +1,4 @@
-"""A measured trial as the model that it stands for."""
+"""A measured trial and its model."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Build = Callable[[TrialRecord], ov.Model]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One measured trial and the model that it stands for.
+    """One measured trial and its model.
 
     Attributes:
         record: The trial.
         build: Builds its model; a new one at each call.
-        source: Path of the float model, which is never written over; None where that is not known.
+        source: Path of the float model, which is never overwritten; None where it is unknown.
     """
 
     record: TrialRecord
@@ -55,10 +55,10 @@ class Candidate:
         """Saves the model as IR, with plan and evaluation as model-level rt_info.
 
         Args:
-            path: Of the `.xml`; the `.bin` stands beside it.
+            path: Path of the `.xml`; the `.bin` is written beside it.
 
         Raises:
-            OutputError: It cannot be written there, or the float model stands there.
+            OutputError: The model cannot be written there, or the float model is there.
         """
         target = check_model_path(Path(path))
         check_not_inputs([target, target.with_suffix(".bin")], model_files(self.source))

@@ -1,4 +1,4 @@
-"""The folder of the chosen model, inside that of its run."""
+"""The folder of the chosen model, inside the folder of its run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def keep_chosen(run: RunFolder, chosen: TrialRecord | None, build: Build) -> Non
     """Saves the chosen model with its plan and its numbers, all or none of them.
 
     Args:
-        run: Of the search.
+        run: The folder of the run.
         chosen: The trial of the model; None removes the folder of an earlier choice.
         build: Builds the model of a trial.
 
@@ -34,7 +34,7 @@ def keep_chosen(run: RunFolder, chosen: TrialRecord | None, build: Build) -> Non
 
 
 def kept_chosen(run: RunFolder, chosen: TrialRecord | None) -> Path | None:
-    """The saved model of a trial; None if there is none, or if it is that of another trial."""
+    """Path of the saved model of a trial; None where no model is saved, or that of another trial."""
     try:
         fingerprint = read_record(run.best.parent / "numbers.json", _NUMBERS, lambda values: values["fingerprint"])
     except StoredFileError:

@@ -1,4 +1,4 @@
-"""The folder of a run: what stands where, so that every command finds it again."""
+"""The folder of a run: the paths that every command uses."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from autoq.export import write_ir
 from autoq.graph import read_model
 from autoq.stores import FileLease, leased, locked
 
-# What stands beside a float model: digests of its files.
+# Beside a float model: the digests of its files.
 _FILES = "files.json"
-# Whose a folder is, and where those of other names stand inside of it.
+# The file that names the search of a folder, and the folder inside for searches of other names.
 _CLAIM, _INSIDE = "search.json", "searches"
 _CLAIM_S = 30.0
 _OWNER = Format("the name of a folder's search", advice="remove it: the next search has the folder")
@@ -52,17 +52,17 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | os.PathLike[str]) -> RunFolder:
-        """Makes the folder, or takes one that is there.
+        """Makes the folder, or takes one that exists.
 
         Raises:
-            OutputError: It cannot be made or written to.
+            OutputError: The folder cannot be made or written to.
         """
         place = path_of(path, "output folder", OutputError)
         try:
             str(place.absolute()).encode()
         except UnicodeEncodeError:
             msg = (
-                f"output folder {str(place)!r} has a name that is no text in UTF-8, as databases need it: name another."
+                f"output folder {str(place)!r} has a name that is not valid UTF-8, which databases need: name another."
             )
             raise OutputError(msg) from None
         folder = cls(made_folder(place, "output folder"))
@@ -71,10 +71,10 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
-        """A folder that a search has written, or writes.
+        """A folder that a search has written, or is writing.
 
         Raises:
-            OutputError: There is no search in it, or one that still prepares.
+            OutputError: The folder holds no search, or a search that still prepares.
         """
         folder = cls(path_of(path, "folder of a search", OutputError))
         if not (folder.run.exists() or folder.best_so_far.exists()):
@@ -87,7 +87,7 @@ class RunFolder:
 
     @property
     def cache(self) -> Path:
-        """Folder of what a resumed search need not compute again: that of the outermost folder, which many may use."""
+        """Folder of what a resumed search need not compute again. Searches inside one folder share it."""
         inside = self.path.parent.name == _INSIDE and (self.path.parent.parent / _CLAIM).exists()
         return RunFolder(self.path.parent.parent).cache if inside else self.path / "cache"
 
@@ -105,30 +105,30 @@ class RunFolder:
         """The float model of a search, so that candidates can be built again without the user's code.
 
         Args:
-            digest: Of the search's model and calibration data: what is computed of these has a folder of its own.
+            digest: Digest of the search's model and calibration data. Each digest has a folder of its own.
         """
         return self.cache / digest / "float" / "model.xml"
 
     @property
     def run(self) -> Path:
-        """What the search was asked and what it found, as JSON."""
+        """The request of the search and its result, as JSON."""
         return self.path / "run.json"
 
     @property
     def best_so_far(self) -> Path:
-        """The best of a search that goes on, or was killed, as JSON; the result takes its place."""
+        """The best trial so far of a search that is running or was killed, as JSON; the result replaces it."""
         return self.path / "best.json"
 
     @property
     def best(self) -> Path:
-        """The chosen model, in a folder with its weights, its plan and its numbers, which are of one trial."""
+        """The chosen model. Its folder also holds its weights, its plan and its numbers, all of one trial."""
         return self.path / "best" / "model.xml"
 
     def keep_float_model(self, model: ov.Model, digest: str) -> None:
-        """Saves the float model, in full precision, with the names that the statistics of this session have.
+        """Saves the float model in full precision. Its operations have the names that this session's statistics use.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: The model cannot be written.
         """
         path = self.float_model(digest)
         path.parent.parent.mkdir(parents=True, exist_ok=True)
@@ -137,35 +137,39 @@ class RunFolder:
             write_record(draft / _FILES, _FLOAT_MODEL, _digests(draft))
 
     def read_float_model(self, digest: str) -> ov.Model:
-        """Reads what `keep_float_model` saved.
+        """Reads the model that `keep_float_model` saved.
 
         Raises:
-            StoredFileError: It is not there, or is damaged.
+            StoredFileError: The model is missing or damaged.
         """
         path = self.float_model(digest)
 
         def check(values: dict[str, Any]) -> None:
             for name, found in _digests(path.parent).items():
                 if values.get(name) != found:
-                    msg = f"{name} is another one than was written"
+                    msg = f"{name} is not the file that was written"
                     raise DataError(msg)
 
         read_record(path.parent / _FILES, _FLOAT_MODEL, check)
         return read_model(path)
 
     def sweep(self) -> int:
-        """Removes what ended processes left half written; only while nobody else writes here. Gives how many."""
+        """Removes files that ended processes left half written. Call it only while no other process writes here.
+
+        Returns:
+            The number of files removed.
+        """
         kept = (path for path in self.cache.glob("**/") if not path.name.startswith("."))
         return sum(sweep(path) for path in {self.path, *kept}) + sweep_temporary()
 
     def of_search(self, name: str) -> RunFolder:
-        """The folder that a search of this name writes to: this one where no other name has it, else one inside of it.
+        """The folder that a search of this name writes to: this one, or one inside it where another name has this one.
 
-        Searches of one folder so stand side by side; what was computed of a model and its data they have in common.
+        So several searches of one folder exist side by side, and share what was computed from a model and its data.
 
         Raises:
-            OutputError: It cannot be made or written to.
-            StoredFileError: Whose folder this is cannot be read.
+            OutputError: The folder cannot be made or written to.
+            StoredFileError: The file that names the search of this folder cannot be read.
         """
         claim = self.path / _CLAIM
         try:
@@ -181,10 +185,10 @@ class RunFolder:
 
     @contextmanager
     def leased(self) -> Iterator[None]:
-        """Keeps a second search out of the folder, and sweeps what killed ones left in it.
+        """Keeps a second search out of the folder, and removes what killed searches left in it.
 
         Raises:
-            BusyError: Another search is at work in it; the message says which process.
+            BusyError: Another search works in the folder; the message names the process.
         """
         what, advice = f"output folder {str(self.path)!r}", "wait for it, end it, or name another folder"
         with leased(FileLease(self.path / ".lock"), what, advice):
@@ -193,7 +197,7 @@ class RunFolder:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Digests of the two files of an IR in a folder, by their names."""
+    """Digests of the two files of an IR in a folder, by file name."""
     found = {}
     for path in (folder / "model.xml", folder / "model.bin"):
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What a search reads does not lie where it writes."""
+"""A search never overwrites the files that it reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from autoq.calibration import data_files
 from autoq.core import check_not_inputs
 from autoq.graph import model_files
 
-# What is replaced in the folder of a run.
+# Files and folders that a search replaces in the folder of a run.
 _WRITTEN = (
     "best",
     "best.json",
@@ -25,15 +25,15 @@ _WRITTEN = (
 
 
 def check_run_inputs(folder: RunFolder | None, model: object, *data: Any) -> None:  # whatever a user brings
-    """Checks that a search would not write over the files that it reads, as far as these are named by paths.
+    """Checks that a search does not overwrite the files that it reads. Files are known where the user gives paths.
 
     Args:
-        folder: Of the run; None where nothing is written.
-        model: As `read_model` takes it.
+        folder: The folder of the run; None where nothing is written.
+        model: The model as `read_model` takes it.
         data: Calibration and labelled data.
 
     Raises:
-        OutputError: It would.
+        OutputError: The search would overwrite one of them.
     """
     if folder is not None:
         read = [*model_files(model), *(file for part in data for file in data_files(part))]

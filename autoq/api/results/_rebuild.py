@@ -20,14 +20,14 @@ def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
     """
     model_type, target, kept = (info.settings.get(key) for key in ("model_type", "target_device", "cache"))
     if not isinstance(kept, str) or file_name(kept) != kept:
-        msg = f"{str(run.path)!r} does not say where in it the float model is, but {quoted(kept)}."
+        msg = f"{str(run.path)!r} names {quoted(kept)} as the folder of its float model, which is no file name."
         raise StoredFileError(msg)
     cache = run.cache / kept
     float_model, statistics = run.float_model(kept), cache / STATISTICS
     for needed in (float_model, statistics):
         if not needed.exists():
             name = needed.relative_to(run.path)
-            msg = f"{str(run.path)!r} lacks {str(name)!r}, without which its candidates cannot be built again."
+            msg = f"{str(run.path)!r} lacks {str(name)!r}: its candidates cannot be built again without it."
             raise OutputError(msg)
     model = run.read_float_model(kept)
     placements = place(

@@ -1,4 +1,4 @@
-"""What a search returns."""
+"""The result of a search."""
 
 from __future__ import annotations
 
@@ -60,16 +60,14 @@ class SearchResult:
         info: What was searched.
         records: Every trial, by number.
         build: Builds the model of a trial.
-        holdout_front: By trial number, scores of the models of the front on data that the search never saw; empty
-            without such data, and of the chosen model alone where there was no time for the others.
-        probes: What it took of the device to find out what is known without trials; None where the search has not come
-            so far.
-        prediction_error: How well the models of the sampler "front" could have predicted the trials; None where there
-            were too few.
+        holdout_front: Scores of the models of the front on held-out data, by trial number. Empty without such data. It
+            has the chosen model alone where there was no time for the others.
+        probes: The cost of what was found out before the trials; None where the search ended before that.
+        prediction_error: How well the sampler "front" could have predicted the trials; None where there were too few.
         interrupted: Whether the search ended, or was read, before its budget was spent.
         shortened: What there was no time for, in sentences.
-        folder: Where it was written; None if nowhere.
-        ended_before: Whether an earlier call had ended the search, so that this one measured nothing.
+        folder: The folder of the result; None where nothing was written.
+        ended_before: Whether the search had already ended in an earlier call, so that this call measured nothing.
     """
 
     info: SearchInfo
@@ -91,22 +89,23 @@ class SearchResult:
 
     @cached_property
     def front(self) -> ParetoFront:
-        """The feasible trials that none beats in both accuracy and latency."""
+        """The feasible trials that no other trial beats in both accuracy and latency."""
         return ParetoFront(self.records)
 
     @cached_property
     def table(self) -> TrialTable:
-        """Every trial and where it stands: what all that is shown or written of them is made from."""
+        """Every trial and its place. All outputs are made from this table."""
         return TrialTable.of(self.front, self.info, self.holdout_front)
 
     @property
     def best(self) -> Candidate:
-        """The trial within the limits that `info.choose` prefers, by default the fastest, as `choose` tells.
+        """The trial within the limits that `info.choose` prefers; by default the fastest.
 
-        It is the float model itself, where nothing within the limits is better.
+        It is the float model itself where no other trial within the limits is better.
 
         Raises:
-            BudgetError: No trial but the float model keeps the limits; names the closest, and what that crosses.
+            BudgetError: Only the float model keeps the limits. The message names the closest trial and the limits that
+                it breaks.
         """
         if (chosen := self.chosen) is None:
             raise BudgetError(why_none(self.records, self.info))
@@ -114,20 +113,20 @@ class SearchResult:
 
     @property
     def chosen(self) -> TrialRecord | None:
-        """The trial of `best`; None where no trial but the float model keeps the limits."""
+        """The trial of `best`; None where only the float model keeps the limits."""
         row = self.table.chosen
         return None if row is None else row.record
 
     @property
     def holdout(self) -> Accuracy | None:
-        """Score of the chosen model on data that the search never saw; None without such data."""
+        """Score of the chosen model on held-out data; None without such data."""
         return None if self.chosen is None else self.holdout_front.get(self.chosen.number)
 
     @property
     def gap(self) -> Estimate | None:
-        """By how much the chosen model's drop on held-out data is larger than in the search.
+        """The chosen model's drop on held-out data minus its drop in the search; None without held-out data.
 
-        Of many candidates, those look best that were lucky with the samples of the search. None without held-out data.
+        The best of many candidates was also lucky with the samples of the search, so the gap is usually above 0.
         """
         if self.chosen is None or self.holdout is None:
             return None
@@ -135,12 +134,12 @@ class SearchResult:
 
     @property
     def holdout_verdict(self) -> str | None:
-        """What held-out data say of the chosen model, in a sentence; None without such data."""
+        """The chosen model's drop on held-out data, in a sentence; None without such data."""
         return None if self.holdout is None or self.gap is None else held_out_text(self.holdout, self.gap)
 
     @property
     def figures(self) -> dict[str, float]:
-        """What the search comes to, as metrics by name."""
+        """Figures of the whole search, by name."""
         found: dict[str, float] = {}
         if self.holdout is not None and self.gap is not None:
             found |= {"holdout/score": self.holdout.mean, "holdout/drop": self.holdout.drop.value}
@@ -154,7 +153,7 @@ class SearchResult:
 
     @property
     def closest(self) -> Candidate | None:
-        """The quantized trial that keeps the limits or is closest to that; None where none was measured."""
+        """The quantized trial that keeps the limits, or is closest to them; None where none was measured."""
         record = closest(self.records, self.info.limits)
         return None if record is None else self._of(record)
 
@@ -162,7 +161,7 @@ class SearchResult:
         """The trial with this number.
 
         Raises:
-            PlanError: There is none, or it was not measured.
+            PlanError: There is no such trial, or it failed.
         """
         for record in self.records:
             if record.number == number:
@@ -176,7 +175,7 @@ class SearchResult:
 
     @property
     def verdict(self) -> str:
-        """The outcome in a sentence, and in others what there is to say against it."""
+        """The outcome in a sentence, followed by sentences with reservations."""
         try:
             best = self.best
         except BudgetError as error:
@@ -184,15 +183,15 @@ class SearchResult:
         return outcome(best.record, self.records, self.info)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per trial, by number: where it stands, its figures with intervals, its recipe; as in trials.csv."""
+        """One row per trial, by number: its place, its figures with intervals, its recipe; as in trials.csv."""
         import pandas as pd
 
         return pd.DataFrame([row_values(row) for row in self.table.rows])
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Writes run.json, front.json, front.png, report.html and the folder of the chosen model, where there is one.
+        """Writes run.json, front.json, front.png, report.html, and the folder of the chosen model where there is one.
 
-        Each is written whole or not at all, run.json, from which all others can be made again, as the last.
+        Each file is written whole or not at all. run.json is the last one; all others can be made again from it.
 
         Raises:
             OutputError: The folder cannot be written to.
@@ -206,7 +205,7 @@ class SearchResult:
             self.write_report(run.path)
         except OutputError:
             raise
-        except Exception as error:  # noqa: BLE001  # of any kind that drawing has: the rest is worth more
+        except Exception as error:  # noqa: BLE001  # drawing may raise anything; the other files matter more
             warnings.warn(f"the report could not be written: {named_reason(error)}", stacklevel=2)
         write_record(run.run, _RUN, self.to_dict())
         run.best_so_far.unlink(missing_ok=True)
@@ -236,12 +235,12 @@ class SearchResult:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], build: Build, folder: Path | None) -> SearchResult:
-        """Reads what `to_dict` gave, or the part of it that is there while a search goes on.
+        """Reads the values of `to_dict`, or the part of them that exists while a search is running.
 
         Args:
             values: The JSON values.
             build: Builds the model of a trial.
-            folder: Where they were written; None if nowhere.
+            folder: The folder that they were read from; None where there is none.
         """
         held_out, error = values.get("holdout_front", {}), values.get("prediction_error")
         probes = values.get("probes")
@@ -259,17 +258,17 @@ class SearchResult:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> SearchResult:
-        """Reads what a search wrote into its folder; models are built again from the statistics kept there.
+        """Reads the result of a search from its folder. Models are built again from the statistics in the folder.
 
-        While a search goes on, and after it was killed, this is its best so far, `interrupted`: its records are the
-        trials of the front, and where these are all float the quantized one that is closest to the limits.
+        While a search is running, and after it was killed, this is its best so far, with `interrupted` set. Its records
+        are then the trials of the front; where these are all float, also the quantized trial closest to the limits.
 
         Args:
-            folder: As `out` of the search.
+            folder: The `out` of the search.
 
         Raises:
             OutputError: The folder holds no search.
-            StoredFileError: What it holds is damaged, or of another version.
+            StoredFileError: A file is damaged, or of another version.
         """
         from autoq.api.results._rebuild import builder_of
 
@@ -283,7 +282,7 @@ class SearchResult:
         except StoredFileError:
             if run.best_so_far.exists():
                 raise
-            # There is none, or the result took its place just now.
+            # There is no such file, or the result has just replaced it.
             parsed = read_record(run.run, _RUN, parse)
         keeper = ScoreKeeper(run.scores)
         keeper.open(parsed.info)
@@ -293,7 +292,7 @@ class SearchResult:
         return Candidate(record, self.build, self.info.settings.get("model_path"))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, all but what builds models, and scores of single samples."""
+        """The result as JSON values, without the builder of models and the scores of single samples."""
         return {
             "info": info_to_dict(self.info),
             "records": [record_to_dict(record) for record in self.records],

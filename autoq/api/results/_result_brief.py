@@ -1,4 +1,4 @@
-"""A search's result where a person looks at it: in a few lines of text, and as a notebook shows it."""
+"""A search's result for people: as a few lines of text, and as a notebook shows it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def result_lines(info: SearchInfo, table: TrialTable, verdict: str, held_out: st
     """A result as at most twenty lines of text.
 
     Args:
-        info: Of the search.
+        info: The search.
         table: Every trial.
         verdict: The outcome in sentences.
-        held_out: What held-out data say of it; None without such data.
+        held_out: The outcome on held-out data in a sentence; None without such data.
     """
     lines = [cut(f"SearchResult of {_title(info, table)}", WIDTH)]
     for sentences, most in ((verdict, _VERDICT), (held_out, _HELD_OUT)):

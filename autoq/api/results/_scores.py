@@ -1,4 +1,4 @@
-"""Per-sample scores of the trials, beside the study: an Optuna attribute is no place for thousands of numbers."""
+"""Per-sample scores of the trials, kept beside the study: they are too many for attributes of Optuna."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ from autoq.searching.front import SearchInfo
 from autoq.searching.records import TrialRecord
 from autoq.searching.shown import ParetoFront
 
-_FORMAT = Format("the scores of a trial", advice="remove it: what compares trials sample by sample is done without it")
+_FORMAT = Format("the scores of a trial", advice="remove it: only comparisons sample by sample need it")
 
 
 class ScoreKeeper:
-    """A search observer that keeps every candidate's scores, and gives them back to records that come without.
+    """A search observer that keeps every candidate's scores, and attaches them to records that have none.
 
     Args:
-        folder: In which each search has a folder of its own, with one `.npz` per fingerprint; None keeps them in
-            memory.
+        folder: Has a folder for each search, with one `.npz` per fingerprint. None keeps the scores in memory.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -50,18 +49,18 @@ class ScoreKeeper:
             self._folder.mkdir(parents=True, exist_ok=True)
 
     def open(self, info: SearchInfo) -> None:
-        """Reads scores from the folder of this search: other models, data and metrics have plans of the same digest."""
+        """Takes the folder of this search. Searches do not share one: their plans may have the same fingerprint."""
         if self._root is not None:
             self._folder = self._root / hashlib.blake2b(info.name.encode(), digest_size=8).hexdigest()
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """They are kept by then: before the record is stored."""
+        """Does nothing: `keep` was called before the record was stored."""
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """They are kept by then."""
+        """Does nothing: all scores are kept."""
 
     def keep(self, record: TrialRecord) -> None:
-        """Keeps the scores of a trial, whole or not at all; a warning where they cannot be written."""
+        """Writes the scores of a trial, whole or not at all. Warns where they cannot be written."""
         try:
             self._keep(record)
         except (OSError, OutputError) as error:
@@ -76,7 +75,7 @@ class ScoreKeeper:
             write_arrays(path, _FORMAT, {"of": record.fingerprint}, {"scores": scores})
 
     def attach(self, records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
-        """The records with their scores, where they were kept."""
+        """The records, with their scores where these were kept."""
         return tuple(self._attached(record) for record in records)
 
     def _attached(self, record: TrialRecord) -> TrialRecord:
@@ -92,24 +91,24 @@ class ScoreKeeper:
 
 
 def _path(folder: Path, fingerprint: str) -> Path:
-    # One that was read from a file may be any text.
+    # A fingerprint that was read from a file may be any text.
     return folder / f"{file_name(fingerprint)}.npz"
 
 
 def _read(path: Path, fingerprint: str) -> Scores | None:
-    """Scores that were kept; None where there are none that can be used."""
+    """Scores from a file; None where it is missing or damaged."""
     if not path.exists():
         return None
 
     def parse(about: Mapping[str, Any], arrays: Mapping[str, Scores]) -> Scores:
         scores = arrays["scores"]
         if about["of"] != fingerprint or scores.dtype.kind != "f":
-            msg = f"it holds {scores.dtype} of {about['of']!r}, not scores of {fingerprint!r}"
+            msg = f"it holds {scores.dtype} values of {about['of']!r}, not scores of {fingerprint!r}"
             raise DataError(msg)
         return scores
 
     try:
         return read_arrays(path, _FORMAT, parse)
     except StoredFileError as error:
-        warnings.warn(f"scores of a trial are left out: {error}", stacklevel=2)
+        warnings.warn(f"the scores of a trial are missing: {error}", stacklevel=2)
         return None

@@ -1,4 +1,4 @@
-"""The outcome of a search in words: what was found, and how far the evidence bears it out."""
+"""The outcome of a search in words: what was found, and how strong the evidence is."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def describe(record: TrialRecord, info: SearchInfo | None = None) -> str:
     """Drop and speed of a trial with their intervals, in one line.
 
     Args:
-        record: Of a trial that was evaluated.
-        info: Of its search: its limits and its timer's check decide how much is said; None knows of neither.
+        record: A trial with an evaluation.
+        info: The search. The text depends on its limits and on the check of its timer; None stands for neither.
     """
     evaluation = evaluation_of(record)
     drop = evaluation.accuracy.drop.shown(beside=None if info is None else info.max_drop)
@@ -25,17 +25,17 @@ def describe(record: TrialRecord, info: SearchInfo | None = None) -> str:
     name = f"trial {record.number}"
     if not record.quantized_sites:
         name += f", the float model in {_precision(record)}"
-    speed = "itself what the others are compared with" if record.is_baseline else speed_text(evaluation.latency, check)
+    speed = "the baseline of all speed-ups" if record.is_baseline else speed_text(evaluation.latency, check)
     return f"{name}: drop {drop}, {speed}, {shown_ms(evaluation.latency.p50_ms)}"
 
 
 def outcome(best: TrialRecord, records: Sequence[TrialRecord], info: SearchInfo) -> str:
-    """The outcome of a search in a sentence, and what there is to say against it in further ones.
+    """The outcome of a search in a sentence, followed by sentences with reservations.
 
     Args:
-        best: The trial that was chosen, which may be the float model.
+        best: The chosen trial, which may be the float model.
         records: Every trial.
-        info: Of the search.
+        info: The search.
     """
     against = _sentences(caveats(best, records, info))
     if best.is_baseline:
@@ -47,11 +47,11 @@ def outcome(best: TrialRecord, records: Sequence[TrialRecord], info: SearchInfo)
 
 
 def why_none(records: Sequence[TrialRecord], info: SearchInfo) -> str:
-    """Why no quantized model was chosen, which came closest, and what would help.
+    """Why no quantized model was chosen, which one came closest, and what would help.
 
     Args:
         records: Every trial.
-        info: Of the search.
+        info: The search.
     """
     nearest = closest(records, info.limits)
     if nearest is None:
@@ -71,11 +71,11 @@ def why_none(records: Sequence[TrialRecord], info: SearchInfo) -> str:
 
 
 def held_out_text(holdout: Accuracy, gap: Estimate) -> str:
-    """What held-out data say of a model, in a sentence.
+    """The drop of a model on held-out data, in a sentence.
 
     Args:
         holdout: Score of the model on data that the search never saw.
-        gap: By how much its drop on these data is larger than in the search.
+        gap: Its drop on these data minus its drop in the search.
     """
     than = "more"
     if gap.value < 0:
@@ -85,12 +85,12 @@ def held_out_text(holdout: Accuracy, gap: Estimate) -> str:
 
 
 def caveats(chosen: TrialRecord | None, records: Sequence[TrialRecord], info: SearchInfo) -> Iterator[str]:
-    """Sentences that belong beside the outcome of a search, without their full stops.
+    """Reservations about the outcome of a search: sentences without their full stops.
 
     Args:
-        chosen: The trial that was chosen; None where there is none but the float model.
+        chosen: The chosen trial; None where only the float model keeps the limits.
         records: Every trial.
-        info: Of the search.
+        info: The search.
     """
     if chosen is not None and (unproven := _unproven(chosen, info)) is not None:
         yield unproven
@@ -104,8 +104,8 @@ def caveats(chosen: TrialRecord | None, records: Sequence[TrialRecord], info: Se
         )
     if chosen is not None and (precision := chosen.plan.runtime_precision) is not RuntimePrecision.DEFAULT:
         yield (
-            f"the chosen model was measured with what it leaves in float in {precision}: compile it with "
-            f"INFERENCE_PRECISION_HINT={precision}, which a saved model cannot say"
+            f"the float layers of the chosen model ran in {precision}: compile it with "
+            f"INFERENCE_PRECISION_HINT={precision}, since a saved model does not store this setting"
         )
     if (timer := info.notes.get("timer")) is not None:
         yield timer
@@ -121,11 +121,11 @@ def _unproven(chosen: TrialRecord, info: SearchInfo) -> str | None:
     if info.max_drop is None or drop.high <= info.max_drop:
         return None
     if not drop.known:
-        return f"it keeps {info.limits.drop_text} by its point estimate, unproven: nothing tells how sure that is"
+        return f"it keeps {info.limits.drop_text} by its point estimate, unproven: the interval is unknown"
     end = drop.shown(beside=info.max_drop).partition(", ")[2].rstrip("]")
     return f"it keeps {info.limits.drop_text} by its point estimate, unproven: the interval reaches to {end}"
 
 
 def _precision(record: TrialRecord) -> str:
-    """What its float layers ran in, as the device says."""
+    """The precision of the float layers, as the device reports it."""
     return evaluation_of(record).runtime.get("INFERENCE_PRECISION_HINT", str(record.plan.runtime_precision))

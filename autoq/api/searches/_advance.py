@@ -1,4 +1,4 @@
-"""Imports that a search needs later, made while it waits for something else."""
+"""Imports that a search needs later, made in the background."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from threading import Thread
 
 
 def imported_in_advance(*names: str) -> Callable[[], None]:
-    """Begins to import modules in a thread, whose import takes seconds.
+    """Begins to import modules in a thread. Their import takes seconds.
 
     Args:
-        names: Of the modules.
+        names: The names of the modules.
 
     Returns:
-        Waits until it is done. What cannot be imported raises its error where it is needed.
+        A function that waits until the imports are done. A failed import raises its error where the module is needed.
     """
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""The arguments of a search: each is checked, and read as what it names."""
+"""The arguments of a search, checked and read."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _LONGEST_NAME = 400
 
 
 def check_budget(n_trials: int | None = None, **seconds: float | None) -> None:
-    """Checks that what is given of a budget is a number above 0.
+    """Checks that the given parts of a budget are numbers above 0.
 
     Raises:
-        ConfigError: One is not.
+        ConfigError: One of them is not.
     """
     if n_trials is not None:
         whole_number(n_trials, "n_trials", least=1, error=ConfigError)
@@ -35,15 +35,16 @@ def check_budget(n_trials: int | None = None, **seconds: float | None) -> None:
 
 
 def check_texts(seed: int, names: Mapping[str, str | None], **given: object) -> None:
-    """Checks that a seed is a number, and that what names something is a text, where it is given.
+    """Checks that a seed is a number, and that names and other texts are texts where they are given.
 
     Args:
-        seed: Of a search.
-        names: What people will look for by its name, which databases keep and terminals show.
+        seed: Seed of a search.
+        names: Names that databases keep and terminals show.
         given: Other texts.
 
     Raises:
-        ConfigError: One is not; or a name is of spaces alone, too long, or has characters that cannot be printed.
+        ConfigError: One of them is not. Or a name has spaces alone, is too long, or has characters that cannot be
+            printed.
     """
     whole_number(seed, "seed", least=0, error=ConfigError)
     for key, value in {**names, **given}.items():
@@ -52,17 +53,17 @@ def check_texts(seed: int, names: Mapping[str, str | None], **given: object) -> 
             raise ConfigError(msg)
     for key, name in names.items():
         if name and (not name.strip() or printable(name) != name):
-            msg = f"{key} is {quoted(name)}: it must have characters that can be seen, and no others but spaces."
+            msg = f"{key} is {quoted(name)}: it must have visible characters, and besides them nothing but spaces."
             raise ConfigError(msg)
         if name and len(name) > _LONGEST_NAME:
-            msg = f"{key} is {quoted(name)}: it has {len(name)} characters, of which it may have {_LONGEST_NAME}."
+            msg = f"{key} is {quoted(name)}: it has {len(name)} characters, and may have {_LONGEST_NAME} at most."
             raise ConfigError(msg)
 
 
 def runtime_of(
     runtime: RuntimeConfig | Mapping[str, Any] | None, device: str, reset_state: str | None
 ) -> RuntimeConfig:
-    """How models are compiled and run, as a user gives it.
+    """Compile settings as a user gives them.
 
     Raises:
         ConfigError: A field is unknown, or its value makes no sense.
@@ -73,7 +74,7 @@ def runtime_of(
 
 
 def title_of(model: object, network: ov.Model, folder: RunFolder | None) -> str:
-    """What a search is called where the user gives no name."""
+    """The name of a search where the user gives none."""
     if folder is not None:
         name = folder.path.resolve().name
     else:

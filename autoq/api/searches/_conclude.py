@@ -1,4 +1,4 @@
-"""What comes after the trials of a search. Whatever happens there, the result has what was measured."""
+"""The end of a search, after its trials. Whatever happens there, the result has what was measured."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from autoq.searching.study import Study
 
 
 def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResult:
-    """Measures the best models together, scores them on held-out data, writes the result and tells all who watch.
+    """Measures the best models together, scores them on held-out data, writes the result and tells the observers.
 
     1. The closing session measures the models of the front beside each other.
     2. The front is scored on held-out data, where there are any.
-    3. The predictions of the sampler are compared with what was measured.
+    3. The predictions of the sampler are compared with the measurements.
 
-    A search that was interrupted skips these three. If one of them fails, the result goes without it, with a warning.
+    An interrupted search skips these three. If one of them fails, the result lacks it, and a warning says so.
     """
     session, problem, records = prepared.session, prepared.problem, prepared.study.records()
     result = SearchResult(
@@ -48,7 +48,7 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
 
 
 def _closed(prepared: PreparedSearch, _: Explored, result: SearchResult) -> SearchResult:
-    """With the models of the front measured together."""
+    """The result with the models of the front measured together."""
     session, study, budget = prepared.session, prepared.study, prepared.budget
     with in_any_case("the closing session"), _unless_killed(study, "the closing session"):
         seconds = closing_seconds(budget, result.records, session.request.held_out)
@@ -60,7 +60,7 @@ def _closed(prepared: PreparedSearch, _: Explored, result: SearchResult) -> Sear
 
 
 def _scored_on_held_out(prepared: PreparedSearch, _: Explored, result: SearchResult) -> SearchResult:
-    """With the scores of the front on held-out data."""
+    """The result with the scores of the front on held-out data."""
     session, clock = prepared.session, prepared.budget.clock
     if session.request.held_out is None:
         return result
@@ -79,7 +79,7 @@ def _scored_on_held_out(prepared: PreparedSearch, _: Explored, result: SearchRes
 
 
 def _compared_with_predictions(_: PreparedSearch, explored: Explored, result: SearchResult) -> SearchResult:
-    """With how well the sampler could have predicted the trials."""
+    """The result with the error of the sampler's predictions."""
     if explored.knowledge is None:
         return result
     with in_any_case("telling how well trials were predicted"):
@@ -90,13 +90,13 @@ def _compared_with_predictions(_: PreparedSearch, explored: Explored, result: Se
 
 @contextmanager
 def _unless_killed(study: Study, what: str) -> Iterator[None]:
-    """A block that follows the trials, unless the process was killed in it again and again.
+    """Encloses a step after the trials, unless the process was killed in it four times.
 
     Raises:
-        DeviceError: It was.
+        DeviceError: The process was killed in it four times.
     """
     with study.attempt(what) as may_try:
         if not may_try:
-            msg = "the process was killed four times while it went on"
+            msg = "the process was killed in it four times"
             raise DeviceError(msg)
         yield

@@ -1,7 +1,7 @@
-"""A search that has ended, started again: its result comes back, and nothing is calibrated or measured.
+"""A search that has ended and is started again: it returns its result, and calibrates and measures nothing.
 
-The identity of the study tells whether it is the same search, as for one that goes on. The identity has the score of
-the float model, which is taken from the search that ended.
+The identity of the study tells whether it is the same search, as for a search that goes on. The float model's score is
+part of the identity, and is taken from the search that ended.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _RESULT, _BUDGETS, _IDENTITY = "ended", "budgets", "identity"
 
 
 def note_end(request: SearchRequest, study: Study, result: SearchResult) -> None:
-    """Keeps with the study that the search has ended, and with which result."""
+    """Stores the result in the study of a search that has ended."""
     if result.interrupted:
         return
     with in_any_case("noting that the search has ended"):
@@ -44,28 +44,26 @@ def _note_end(request: SearchRequest, study: Study, result: SearchResult) -> Non
     spent = [trials_asked(request), request.timeout_s]
     budgets = study.recall(_BUDGETS) or []
     study.remember(_BUDGETS, [*(budget for budget in budgets if budget != spent), spent])
-    # The study has the records.
+    # The study has the records already.
     kept = result.to_dict() | {"records": [], "trials": len(result.records), "version": version("autoq")}
     study.remember(_RESULT, kept)
 
 
 def forget_end(study: Study) -> None:
-    """A search that goes on has no result until it ends again."""
+    """Removes the result from the study: a search that goes on has none until it ends again."""
     study.remember(_RESULT, None)
 
 
 def ended_before(session: SearchSession) -> SearchResult | None:
-    """The result of the search, if it has ended and is not asked for more.
-
-    It is not asked for more in two cases:
+    """The result of a search that has ended and whose budget is spent.
 
     1. It has as many trials as the request wants.
-    2. It ended with a budget at least as large as the request's, in trials and in seconds.
+    2. Or it ended with a budget that was at least as large as the request's, in trials and in seconds.
 
     Returns:
-        None in four cases: the search has not ended; it goes on, since the budget is larger; it is another search,
-        which an error will say when its study is opened; the request prefers another model than the one that was
-        scored on held-out data.
+        The result. None in four cases: the search has not ended; the budget is larger now; it is another search, which
+        opening its study will report; or the choice is now another model than the one that was scored on held-out
+        data.
 
     Raises:
         AutoqError: The data do not fit the model, or the device is unknown.
@@ -130,13 +128,13 @@ def _recalled(storage: Storage, name: str) -> Callable[[str], Any]:  # any JSON 
 
 
 def tell_again(session: SearchSession, result: SearchResult) -> SearchResult:
-    """Tells all who watch of the result of a search that ended before.
+    """Announces the result of a search that had ended before.
 
     The files of the search are written again where some are missing, or belong to another choice.
 
     Args:
-        session: Of the search.
-        result: What `ended_before` gave.
+        session: The session of the search.
+        result: The result of `ended_before`.
     """
     session.call_observers()
     for tracker in session.trackers():
@@ -147,7 +145,7 @@ def tell_again(session: SearchSession, result: SearchResult) -> SearchResult:
 
 
 def _is_spent(request: SearchRequest, trials: int, budgets: Sequence[Sequence[Any]] | None) -> bool:
-    """Whether the request wants no more than what there is."""
+    """Whether the search has spent the budget of the request."""
     most = trials_asked(request)
     if most is not None and trials >= most:
         return True

@@ -9,11 +9,11 @@ from autoq.searching.loop import Explored, explore, why
 
 
 def explore_search(prepared: PreparedSearch) -> Explored:
-    """Runs the trials of a search. If something ends them early, the trials that are there count.
+    """Runs the trials of a search. If something ends them early, the trials so far count.
 
     Raises:
-        KeyboardInterrupt: The user ended it before there was any trial.
-        AutoqError: The device failed before there was any trial, or something else that a search cannot do without.
+        KeyboardInterrupt: The user ended the search before its first trial.
+        AutoqError: The device, or another part that the search needs, failed before the first trial.
     """
     session, study = prepared.session, prepared.study
     try:

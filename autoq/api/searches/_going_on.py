@@ -1,4 +1,4 @@
-"""How a search that was stopped goes on: the one line that says so."""
+"""The line that says how a stopped search goes on."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Ending:
     """How a search ended.
 
     Attributes:
-        interrupted: Whether it was stopped, and has a result.
+        interrupted: Whether the search was stopped and has a result.
     """
 
     interrupted: bool = False
 
     def of(self, result: SearchResult) -> SearchResult:
-        """Notes how the search of this result ended, and gives the result back."""
+        """Notes how the search of a result ended, and returns the result."""
         self.interrupted = result.interrupted
         return result
 
 
 @contextmanager
 def going_on(request: SearchRequest) -> Iterator[Ending]:
-    """Says at the end of a search that was stopped how it goes on; a command does so itself.
+    """Prints how a stopped search goes on. A command of autoq does that itself.
 
-    Nothing is said to a user who wants to see nothing, unless another one asked the process to end.
+    Nothing is printed without `progress`, unless a signal ended the process: its sender may not be the user.
 
     Args:
-        request: Of the search.
+        request: The request of the search.
     """
     ending = Ending()
     try:
@@ -51,10 +51,10 @@ def going_on(request: SearchRequest) -> Iterator[Ending]:
 def _sentence(request: SearchRequest) -> str:
     folder, storage, name = request.folder, request.storage, request.title
     if folder is None and storage is None:
-        return "The search was stopped; it would go on later if it had an `out` or a `storage`."
+        return "The search was stopped. It cannot go on: that takes an `out` or a `storage`."
     given = [] if folder is None else [f"out={str(folder.path)!r}"]
     if storage is not None:
-        # Its address may hold a password.
+        # The address may have a password.
         given += ["storage=..."]
     if folder is None or storage is not None or name != folder.path.resolve().name:
         given += [f"name={name!r}"]

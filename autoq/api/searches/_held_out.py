@@ -1,4 +1,4 @@
-"""Labelled data that a search never sees, and what the models that it found score on them."""
+"""Labelled data that a search never sees, and the scores of its models on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autoq.searching.loop import Clock, Problem, Stage, why
 from autoq.searching.records import TrialRecord, TrialState
 from autoq.searching.shown import ParetoFront
 
-# With fewer pairs, a fifth says little, and the search misses it.
+# With fewer pairs, a fifth says little, and the search needs it itself.
 LEAST_PAIRS = 1000
 # Fewer scored items say nothing.
 FEWEST_ITEMS = 32
@@ -26,18 +26,18 @@ ONE_OF = 5
 def labelled(
     network: ov.Model, validation: Any, holdout: Any, *, own_function: bool, in_order: bool = False
 ) -> tuple[Any, Any]:  # whatever the user's function takes
-    """What a search scores on, and what is held out: pairs or None.
+    """The pairs that a search scores on, and the held-out pairs or None.
 
-    1. A user's own function takes its items as they are, of the search and those to hold out; nothing is held out that
-       was not given.
-    2. Data to hold out were given.
+    1. A user's own function: it takes its items as they are. Only data given as `holdout` are held out.
+    2. Data given as `holdout`: these are held out.
     3. `holdout=False`, fewer than 1,000 pairs, or pairs that are steps of one sequence: nothing is held out.
-    4. Else a fifth of the pairs is: one of each five in a row, at a place that depends on their number alone, so that a
-       search goes on with the same pairs, whatever its seed.
+    4. Otherwise: a fifth of the pairs, one of each five in a row. The places depend on the number of pairs alone, so
+       that a search goes on with the same pairs, whatever its seed.
 
     Raises:
         ConfigError: There are no labelled data.
-        DataError: They do not consist of pairs, or do not fit the model; or a user's function would find them used up.
+        DataError: The data are not pairs, or do not fit the model; or a user's function gets data that can be read only
+            once.
     """
     if validation is None:
         msg = "validation is missing: pass pairs of (inputs, target), or the items that `evaluate` scores."
@@ -46,7 +46,7 @@ def labelled(
         held_out = None if holdout is False else holdout
         for name, items in (("validation", validation), ("holdout", held_out)):
             if isinstance(items, Iterator):
-                msg = f"{name} is a {type(items).__name__}, which can be read once only: pass a list of its items."
+                msg = f"{name} is a {type(items).__name__}, which can be read only once: pass a list of its items."
                 raise DataError(msg)
         return validation, held_out
     pairs = ValidationSet.of(network, validation)
@@ -58,15 +58,15 @@ def labelled(
 
 
 def held_out_numbers(count: int) -> Sequence[int]:
-    """Numbers of the pairs that are held out of so many: one of each five in a row, at random."""
+    """Numbers of the held-out pairs among `count`: a random one of each five in a row."""
     blocks = count // ONE_OF
-    # A place that is drawn anew for each five: data may repeat with any period.
+    # Each five have a place of their own: data may repeat with any period.
     places = np.random.default_rng(count).integers(ONE_OF, size=blocks)
     return [int(number) for number in ONE_OF * np.arange(blocks) + places]
 
 
 def scoring_seconds(records: Sequence[TrialRecord], samples: int, models: int) -> float:
-    """Seconds that scoring so many models on so many samples will probably take, as trials were; 0 without any."""
+    """Expected seconds to score models on samples, by the seconds of the trials; 0 without trials."""
     rates = [
         record.seconds["accuracy"] / accuracy.n
         for record in records
@@ -89,20 +89,20 @@ def score_front(
 ) -> dict[int, Accuracy]:
     """Scores the models of a front on the held-out data: the chosen one first, the others while there is time.
 
-    Where there is not the time to score the float model and the chosen one on all of the data, they are scored on a
-    part, drawn at random; data of a user's own function are all or nothing.
+    Where there is no time to score the float model and the chosen one on all of the data, both are scored on a random
+    part. A user's own function scores all of its data or none.
 
     Args:
-        problem: Whose evaluator has the data.
-        front: Of the search.
+        problem: The prepared search; its evaluator has the data.
+        front: The front of the search.
         chosen: Member of the front; nothing is scored without one.
         held_out: The data.
-        clock: Of the search.
-        kept_s: Seconds that are kept for what comes afterwards.
-        stage: Told what happens.
+        clock: The clock of the search.
+        kept_s: Seconds kept for the steps after this one.
+        stage: Told the progress.
 
     Returns:
-        Accuracies by trial number. A model that cannot be scored ends it, with a warning.
+        Accuracies by trial number. A model that cannot be scored ends the scoring, with a warning.
     """
     found: dict[int, Accuracy] = {}
     if chosen is None:
@@ -114,7 +114,7 @@ def score_front(
         clock.shorten("there was no time to score the chosen model on the held-out data.")
         return found
     if items is not None:
-        clock.shorten(f"models are scored on {items:,} of {total:,} held-out samples, for which there was time.")
+        clock.shorten(f"there was time to score models on {items:,} of {total:,} held-out samples.")
     records = [chosen, *(record for record in front if record.number != chosen.number)]
     for done, record in enumerate(records):
         if found and clock.left_s - kept_s < one_s * (items or total):
@@ -124,7 +124,7 @@ def score_front(
             model = problem.builder.build(record.plan)
             precision = record.plan.runtime_precision
             found[record.number] = problem.evaluator.score_held_out(model, precision, items)
-        except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
+        except Exception as error:  # noqa: BLE001  # a device or a build may raise anything
             said = f"trial {record.number} could not be scored on held-out data: {why(error)}"
             warnings.warn(said, stacklevel=2)
             break
@@ -132,16 +132,16 @@ def score_front(
 
 
 def held_out_items(total: int, one_s: float, seconds: float, *, divisible: bool) -> int | None:
-    """On how many held-out items two models can be scored in some time.
+    """How many held-out items two models can be scored on in some time.
 
     Args:
-        total: How many there are; 0 where nobody can tell.
-        one_s: Seconds by item and model; 0 where that is not known.
-        seconds: That there are.
-        divisible: Whether they may be scored in part.
+        total: Number of items; 0 where it is unknown.
+        one_s: Seconds per item and model; 0 where they are unknown.
+        seconds: Seconds left.
+        divisible: Whether a part of the items may be scored.
 
     Returns:
-        None is all, and 0 that even a few take too long.
+        The number of items. None stands for all; 0 means that even a few take too long.
     """
     if 2 * total * one_s <= seconds:
         return None

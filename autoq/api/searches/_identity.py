@@ -1,4 +1,4 @@
-"""What makes two sessions one search: the identity of its study."""
+"""The identity of a study: two sessions with the same identity are one search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autoq.searching.study import as_digest
 
 # The study keeps how many samples an earlier session had time to calibrate and to score on, where it had not all.
 SAMPLES = "samples"
-# Samples whose inputs are looked at, evenly spread; of data that lie in memory, the labels of as many more.
+# Most samples whose inputs are read, evenly spread; and most labels that are read of data in memory.
 _MOST_READ = 512
 _MOST_HELD = 20_000
 
@@ -32,13 +32,13 @@ def study_identity(
     float_mean: float,
     hardware: str,
 ) -> dict[str, Any]:
-    """What must be the same for trials of two sessions to be comparable, as JSON values by what they are called.
+    """What two sessions must have in common for their trials to be comparable: JSON values by their names in messages.
 
     Args:
-        request: Of the search.
-        digests: Of the model and of the calibration data.
-        space: As searched on the device.
-        samples: That models are scored on.
+        request: The request of the search.
+        digests: Digests of the model and of the calibration data.
+        space: The space as it is searched on the device.
+        samples: Number of samples that models are scored on.
         float_mean: Mean score of the float model.
         hardware: Fingerprint of the machine.
     """
@@ -65,7 +65,7 @@ def study_identity(
 def _data(
     labels: str, inputs: str, data: Any, request: SearchRequest
 ) -> dict[str, Any]:  # pairs, or what a function takes
-    """Digests of labels and inputs; both are in one, where only the user's function knows which is which."""
+    """Digests of labels and inputs. Items of a user's function have one digest: only the function can separate them."""
     if data is None:
         return {labels: None, inputs: None}
     if not isinstance(data, ValidationSet):
@@ -83,7 +83,7 @@ def _data(
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """As many numbers below `count`, or all."""
+    """At most `most` numbers below `count`, evenly spread."""
     return sorted({int(number) for number in np.linspace(0, count - 1, min(count, most))})
 
 

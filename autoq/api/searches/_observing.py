@@ -1,4 +1,4 @@
-"""Who is told of a search."""
+"""The observers of a search."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from autoq.searching.records import TrialRecord
 from autoq.searching.shown import ParetoFront, SearchObserver
 from autoq.tracking import Figures, MlflowObserver
 
-# To open a store takes seconds, which a search of less than that has no time for before int8 is measured.
+# Opening a store takes seconds. A search shorter than this measures int8 first.
 SHORT_S = 60.0
 
 
 def tables(stack: ExitStack, table: Callable[[], TrialTable], *, progress: bool) -> Iterator[SearchObserver]:
-    """What is drawn of a search, where it is wanted; it is closed with the stack.
+    """The live table, where the user wants it. The stack closes it.
 
     Args:
-        stack: Of the search.
-        table: Gives what the search came to, once it ended.
-        progress: Whether it is wanted.
+        stack: The exit stack of the search.
+        table: Gives the table of trials once the search has ended.
+        progress: Whether the user wants it.
     """
     if progress:
         yield stack.enter_context(LiveTable(table=table))
@@ -41,16 +41,16 @@ def trackers(
     table: Callable[[], TrialTable],
     clock: Clock,
 ) -> Iterator[SearchObserver]:
-    """MLflow, where it is wanted; what it holds open is closed with the stack.
+    """The observer that writes to MLflow, where the user wants it. The stack closes it.
 
     Args:
-        stack: Of the search.
-        tracking_uri: MLflow store; None is the one that MLflow knows of, "off" tracks nothing.
-        experiment: MLflow experiment; None leaves it to what the caller has active.
+        stack: The exit stack of the search.
+        tracking_uri: MLflow store; None is the one that MLflow is configured for, "off" tracks nothing.
+        experiment: MLflow experiment; None is the one that the caller has active.
         build: Builds the model of a trial.
-        figures: What the search comes to.
-        table: Gives its trials, once it ended.
-        clock: Of the search.
+        figures: Gives figures of the whole search once it has ended.
+        table: Gives the table of trials once it has ended.
+        clock: The clock of the search.
 
     Raises:
         ConfigError: The store cannot be opened.
@@ -69,10 +69,10 @@ def trackers(
 
 
 class OpenedLate:
-    """A search observer that opens another one when it is told of the first trial, and tells it what it missed.
+    """A search observer that opens other observers at the first trial, and tells them how the search started.
 
     Args:
-        opened: Opens it; gives none where none is wanted.
+        opened: Opens the other observers; gives none where none is wanted.
     """
 
     def __init__(self, opened: Callable[[], Iterable[SearchObserver]]) -> None:
@@ -81,21 +81,21 @@ class OpenedLate:
         self._start: tuple[SearchInfo, Sequence[TrialRecord]] | None = None
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Passes on what happens."""
+        """Passes on the progress once the others are open."""
         for observer in self._opened or ():
             observer.on_stage(text, done, total)
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
-        """Keeps what the other one will be told."""
+        """Keeps the start for the other observers."""
         self._start = info, tuple(earlier)
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """Opens it with the first trial."""
+        """Opens the others at the first trial, and passes the trial on."""
         for observer in self._all():
             observer.on_trial(record, front)
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Opens it where there was no trial."""
+        """Opens the others where there was no trial, and passes the end on."""
         for observer in self._all():
             observer.on_finish(records, front, files)
 
@@ -109,7 +109,7 @@ class OpenedLate:
 
 
 def needed_later(tracking_uri: str | None, folder: RunFolder | None) -> Iterator[str]:
-    """Modules whose import takes seconds, and that tracking and the report need."""
+    """Modules that tracking and the report need. Their import takes seconds."""
     if tracking_uri != "off":
         yield "mlflow"
     if folder is not None:

@@ -1,4 +1,4 @@
-"""Where a search is kept: taken before anything that takes long, since another process may be at work there."""
+"""The folder and the storage of a search, taken first of all: another process may work there."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from autoq.searching.study import Storage
 def taken(
     stack: ExitStack, folder: RunFolder | None, storage: str | None, name: str
 ) -> tuple[RunFolder | None, Storage]:
-    """The folder and the storage of a search, which are this process's until the stack is closed.
+    """Takes the folder and the storage of a search for this process, until the stack is closed.
 
     Args:
-        stack: Of the search.
-        folder: As the user names it; None without.
+        stack: The exit stack of the search.
+        folder: The folder that the user names; None without.
         storage: Optuna storage URL; None is a file in the folder, or memory.
-        name: Of the study.
+        name: The name of the study.
 
     Returns:
         The folder that this search writes to, and the storage of its study.
 
     Raises:
-        BusyError: Another process is at work on the study, or in the folder.
+        BusyError: Another process works on the study, or in the folder.
         ConfigError: The storage cannot be opened.
         OutputError: The folder cannot be written to.
     """

@@ -1,4 +1,4 @@
-"""What a search needs before its first trial."""
+"""The preparation of a search, before its first trial."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from autoq.searching.front import SearchInfo
 from autoq.searching.loop import Budget, Clock, Problem, likely_trials, prepare, settle_level
 from autoq.searching.study import Study, kept_before
 
-# Of what is left of the first third of the time, the share in which the float model is scored and timed.
+# The float model is scored and timed in this share of what is left of the first third of the time.
 _FLOAT_SHARE = 0.4
 # A candidate is timed for at most so many seconds, and at most this share of the time of a search.
 _TIMING_S, _TIMING_SHARE = 1.0, 1 / 60
@@ -32,14 +32,14 @@ _TIMING_S, _TIMING_SHARE = 1.0, 1 / 60
 
 @dataclass(frozen=True, slots=True)
 class PreparedSearch:
-    """What a search has before its first trial.
+    """A search before its first trial.
 
     Attributes:
-        session: Of the search.
-        problem: What is searched: quantizers are placed, statistics are collected, the float model is measured.
+        session: The session of the search.
+        problem: The prepared problem: quantizers are placed, statistics are collected, the float model is measured.
         study: Keeps the trials.
-        budget: When the trials stop, and what is acceptable.
-        info: What is fixed for the search.
+        budget: The budget of the trials, and the limits of their models.
+        info: The facts of the search.
     """
 
     session: SearchSession
@@ -50,10 +50,10 @@ class PreparedSearch:
 
 
 def prepare_search(session: SearchSession) -> PreparedSearch:
-    """Calls the observers, prepares what is searched, and opens its study.
+    """Calls the observers, prepares the problem, and opens the study.
 
     Raises:
-        AutoqError: The model, the data or the device cannot be used, or the study is of another search.
+        AutoqError: The model, the data or the device cannot be used, or the study belongs to another search.
     """
     request, folder = session.request, session.folder
     session.call_observers(*([] if folder is None else [BestSoFar(folder)]))
@@ -74,11 +74,11 @@ def problem_of(session: SearchSession) -> Problem:
     Tracking is opened before the float model is measured, which may take long.
     """
     request, folder = session.request, session.folder
-    # The device process imports for seconds, in which statistics are collected.
+    # The imports of the device process take seconds, while statistics are collected here.
     process = session.stack.enter_context(closing(DeviceProcess())) if request.isolate else None
     earlier = kept_before(session.storage, request.title)(SAMPLES)
     samples = earlier or {}
-    # A search that goes on takes the samples that it began with, however long that takes.
+    # A search that goes on uses the samples that it began with, however long that takes.
     clock = request.clock if earlier is None else replace(request.clock, seconds=math.inf)
 
     def make_evaluator() -> CandidateEvaluator:
@@ -105,7 +105,7 @@ def study_of(session: SearchSession, problem: Problem) -> Study:
     """The study of a search, opened or resumed.
 
     Raises:
-        ConfigError: The study in the storage is of another search.
+        ConfigError: The study in the storage belongs to another search.
     """
     request = session.request
     with held():
@@ -129,7 +129,7 @@ def study_of(session: SearchSession, problem: Problem) -> Study:
 
 
 def info_of(request: SearchRequest, problem: Problem, study: Study, budget: Budget) -> SearchInfo:
-    """What is fixed for this search; two searches of the same title never share a name."""
+    """The facts of this search. Two searches of the same title never have the same name."""
     token = study.recall("token")
     if token is None:
         token = uuid.uuid4().hex[:8]
@@ -166,7 +166,7 @@ def info_of(request: SearchRequest, problem: Problem, study: Study, budget: Budg
 
 
 def _notes(problem: Problem, budget: Budget) -> dict[str, str]:
-    """What is to be known before the first trial."""
+    """Notes that a user should know before the first trial."""
     evaluator = problem.evaluator
     found = {
         "timer": busy_note(evaluator.float_latency.ratio),
@@ -181,9 +181,9 @@ def _evaluator(
     """An evaluator, in the device process where there is one.
 
     Args:
-        session: Of the search.
+        session: The session of the search.
         clock: Says how long the float model may take.
-        process: The device process; None evaluates in this one.
+        process: The device process; None evaluates in this process.
         items: Labelled items that an earlier session scored on; None leaves it to the evaluator.
     """
     request = session.request
@@ -213,13 +213,11 @@ def _evaluator(
             )
         )
     if (scored := _scored_on(request, made)) is not None:
-        clock.shorten(
-            f"models are scored on {scored:,} of {item_count(request.validation):,} samples, for which there was time."
-        )
+        clock.shorten(f"there was time to score models on {scored:,} of {item_count(request.validation):,} samples.")
     return made
 
 
 def _scored_on(request: SearchRequest, evaluator: CandidateEvaluator) -> int | None:
-    """Labelled items that models are scored on, where these are not all."""
+    """Number of labelled items that models are scored on; None where these are all."""
     scored = evaluator.float_accuracy.n
     return scored if request.evaluate is None and scored < item_count(request.validation) else None

@@ -1,4 +1,4 @@
-"""A result is written, and all who watch are told of it, whatever fails there."""
+"""Writes a result, and tells the observers of it, whatever fails there."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from autoq.core import named_reason
 
 
 def publish(session: SearchSession, result: SearchResult, folder: RunFolder | None) -> SearchResult:
-    """Writes a result, and tells all who watch.
+    """Writes a result, and tells the observers of it.
 
     Args:
-        session: Of the search.
-        result: What the search came to.
-        folder: Where it is written; None writes nothing.
+        session: The session of the search.
+        result: The result of the search.
+        folder: The folder to write to; None writes nothing.
 
     Returns:
-        The result, `interrupted` where the user stopped this.
+        The result, with `interrupted` set where the user stopped this.
     """
     session.result = result
     try:
@@ -39,8 +39,8 @@ def publish(session: SearchSession, result: SearchResult, folder: RunFolder | No
 
 @contextmanager
 def in_any_case(what: str) -> Iterator[None]:
-    """A block that follows the trials: its error becomes a warning, since the trials stand without it."""
+    """Encloses a step after the trials. An error becomes a warning, since the trials stay valid without the step."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001  # of any kind
-        warnings.warn(f"{what} failed, and the trials stand without it: {named_reason(error)}", stacklevel=4)
+    except Exception as error:  # noqa: BLE001  # any error becomes a warning
+        warnings.warn(f"{what} failed, and the trials stay valid without it: {named_reason(error)}", stacklevel=4)

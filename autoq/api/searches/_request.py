@@ -1,4 +1,4 @@
-"""What a search is asked for, read and checked."""
+"""The request of a search: its arguments, read and checked."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from autoq.searching.space import SearchSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """The arguments of a search, read and checked: all that its parts know of the user's wishes.
+    """The arguments of a search, read and checked.
 
     Attributes:
         network: The float model.
         source: Path of the float model; None where it came in memory.
-        brought: The model and the data as the user gave them. A search never writes over the files that they name.
+        brought: The model and the data as the user gave them. A search never overwrites the files that they name.
         inputs: Calibration inputs.
-        validation: What candidates are scored on: pairs, or the items of the user's function.
-        held_out: Data that the search never sees, of the same kind; None without.
+        validation: The data that candidates are scored on: pairs, or the items of the user's function.
+        held_out: Data of the same kind that the search never sees; None without.
         metric: Scores outputs; None where the user's function scores the model.
         evaluate: The user's function; None where there is a metric.
         scored_by: The metric as the user gave it, or the function.
-        in_memory: Whether labelled data lie in memory, so that reading them costs nothing.
-        space: What is searched.
-        wanted: Limits, and which model is preferred.
+        in_memory: Whether labelled data are in memory, so that reading them costs nothing.
+        space: The search space.
+        wanted: Limits, and the rule of the choice.
         runtime: Compile settings.
         model_type: Family of the model.
         target_device: Hardware table for placement.
@@ -44,11 +44,11 @@ class SearchRequest:
         clock: Counts from the call.
         trial_timeout_s: Seconds for one candidate; None leaves it to the evaluator.
         isolate: Whether a process of its own scores and times.
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         title: Name of the study, also shown to people.
-        folder: Output folder as the user names it; None writes nothing.
+        folder: Output folder that the user names; None writes nothing.
         storage: Optuna storage URL; None is a file in the folder, or memory.
-        tracking_uri: MLflow store; None is the one that MLflow knows, "off" tracks nothing.
+        tracking_uri: MLflow store; None is the one that MLflow is configured for, "off" tracks nothing.
         experiment: MLflow experiment; None takes the active one.
         progress: Whether a live table is drawn.
         observers: The user's own observers.

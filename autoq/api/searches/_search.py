@@ -69,11 +69,11 @@ def search(
 ) -> SearchResult:
     """Searches how a model can be quantized: the Pareto front of accuracy drop against measured latency.
 
-    Run again with the same `out` (or `storage` and `name`), it goes on where it was stopped, however it was stopped.
-    One that ended gives its result again, and measures nothing, unless it is asked for more: a larger `n_trials` or
-    `timeout_s` than it was given.
-    With `out`, its best so far is in best.json there after every trial that changes it, and `SearchResult.load` reads
-    that at any moment, from another process too.
+    Called again with the same `out` (or `storage` and `name`), a search goes on where it was stopped, also where it was
+    killed. A search that has ended returns its result again and measures nothing, until it is asked for more: a larger
+    `n_trials` or `timeout_s`.
+    With `out`, the best trial so far is in best.json there. `SearchResult.load` reads it at any moment, also from
+    another process.
 
     Args:
         model: What `autoq.read_model` reads: a path, an `ov.Model`, a `torch.nn.Module`. Never modified.
@@ -84,46 +84,46 @@ def search(
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
         max_drop: Accuracy budget: absolute in the metric's unit, or relative to the float model's score as "1%".
         max_latency: Limit of the median latency: in ms, as a number or "0.8 ms", or relative to the float model's as
-            "50%". What counts is the ratio to the float model, which is measured beside every candidate, times what
-            that took when the search began: the same model is slower while other programs run.
+            "50%". It is compared with the ratio to the float model, measured beside every candidate, times the float
+            model's latency when the search began: milliseconds alone change with what else the machine does.
         max_size: Limit of the size of the weights: in bytes, with a unit as "2 MB", or relative to the float model's
             as "25%".
         choose: Which model of the front is the best one: "fastest", "accurate", "smallest", "knee", or a list of the
-            criteria "accuracy", "latency" and "size", the most important first; each looks at those that the evidence
-            does not separate from the best by the one before. By default "accurate" where `max_latency` is given and
+            criteria "accuracy", "latency" and "size", the most important first. Models that the evidence does not
+            separate by one criterion are compared by the next. By default "accurate" where `max_latency` is given and
             `max_drop` is not, else "fastest".
         space: A shipped name ("cnn", "transformer", "quick"), a YAML path, plain values or a `SearchSpace`; by default
             "cnn", or "transformer" for `model_type="transformer"`.
         device: OpenVINO device that candidates are timed on.
         n_trials: Candidates to measure, earlier sessions included; 60 where neither budget is given.
         timeout_s: Seconds for this call, preparation included.
-        trial_timeout_s: Seconds until a candidate that the device does not finish is given up; by default 20 times
-            what the float model took, and a minute at least. The float model itself, which is measured several times,
-            has 10 times as long and a minute at least, by default no limit.
+        trial_timeout_s: Seconds until a candidate that the device does not finish is given up; by default 20 times the
+            seconds of the float model, and at least a minute. The float model is measured several times and has 10
+            times as long, at least a minute; by default it has no limit.
         storage: Optuna storage URL, of a SQLite file or a server; by default a SQLite file in `out`, or memory.
         tracking_uri: MLflow store; by default the one that `mlflow.set_tracking_uri` or `MLFLOW_TRACKING_URI` names,
             else "sqlite:///mlflow.db"; "off" tracks nothing.
-        seed: Of the sampler.
-        out: Folder for the study, the statistics, the report and the chosen model. It is that of the first name that
-            is searched in it; others have folders of their own in its `searches`, as `SearchResult.folder` says.
-        name: Of the study and of the MLflow run; by default the folder's or the model's.
+        seed: Seed of the sampler.
+        out: Folder for the study, the statistics, the report and the chosen model. It belongs to the first name that is
+            searched in it. Searches of other names have folders inside its `searches`; see `SearchResult.folder`.
+        name: Name of the study and of the MLflow run; by default that of the folder or the model.
         experiment: MLflow experiment; by default that of the run that you have active, else the one that
             `mlflow.set_experiment` or the environment names, else "autoq". A run that you have active in the same store
-            is the parent of the search's.
+            becomes the parent of the search's run.
         model_type: "transformer" for its placement rules.
         target_device: Hardware table for placement.
         runtime: Compile settings shared by every candidate and the baseline; fields of `RuntimeConfig`.
-        reset_state: When the state of a model that has one is reset while samples are run: before each "sample", or
-            "never", where samples are the steps of one sequence: they then run in order, all of them, and nothing is
-            held out by default. By default as `runtime` says, and else "sample".
+        reset_state: When a model with state is reset while samples are run: before each "sample", or "never". Use
+            "never" where samples are the steps of one sequence: all of them then run in order, and nothing is held out
+            by default. By default the value of `runtime`, else "sample".
         sample: Input to time with; by default the first of the calibration data.
-        holdout: Pairs that the search never sees; the models of the front are scored on them once, at the end. By
-            default a fifth of `validation` where that has 1,000 pairs or more: one of each five in a row, the same ones
-            in every search of as many pairs. False holds out nothing. With `evaluate`, items that it takes: nothing
-            is held out by default.
-        isolate: Score and time in a process of its own, so that a device that crashes or hangs is a failed trial with
-            its message. What you bring must then be picklable (functions of a script or a notebook are), and metrics
-            see a copy of it.
+        holdout: Pairs that the search never sees. The models of the front are scored on them once, at the end. By
+            default a fifth of `validation` where that has 1,000 pairs or more: one of each five in a row, the same
+            pairs in every search of as many pairs. False holds out nothing. With `evaluate`, pass items that it takes;
+            nothing is held out by default.
+        isolate: Score and time in a process of its own, so that a device that crashes or hangs is a failed trial with a
+            message. The metric and the data must then be picklable (functions of a script or a notebook are), and the
+            metric sees copies.
         progress: Show a live table on the terminal.
         observers: Told of every trial, besides the table and MLflow.
 
@@ -131,8 +131,8 @@ def search(
         The trials, the front, the chosen model within the limits.
 
     Raises:
-        AutoqError: Input that cannot be used; each kind has its class, and a message that says what would be valid.
-        BusyError: Another process is at work on the study, or in the folder; the message says which, and since when.
+        AutoqError: Input cannot be used. Each kind has its class, and a message that says what would be valid.
+        BusyError: Another process works on the study, or in the folder. The message says which one, and since when.
     """
     clock = Clock.of(timeout_s, time.monotonic())
     check_budget(n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)

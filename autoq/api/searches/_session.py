@@ -1,4 +1,4 @@
-"""What one call of `search` holds open: where the search is kept, and who is told of it."""
+"""One call of `search`: its folder, its storage and its observers."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class SearchSession:
     """One call of `search`, from its request to its result.
 
     Attributes:
-        request: What the search is asked for.
+        request: The request of the search.
         stack: Closes what the session opened.
         folder: The folder that this search writes to; None writes nothing.
-        storage: Of the study.
+        storage: The storage of the study.
         keeper: Keeps the scores of single samples.
-        audience: All who are told what happens.
-        result: What the search came to; None until it is published.
+        audience: The observers.
+        result: The result of the search; None until it is published.
     """
 
     request: SearchRequest
@@ -45,12 +45,12 @@ class SearchSession:
 
     @classmethod
     def opened(cls, stack: ExitStack, request: SearchRequest) -> SearchSession:
-        """Takes the folder and the storage, which are this process's until the stack is closed.
+        """Takes the folder and the storage for this process, until the stack is closed.
 
         Raises:
-            BusyError: Another process is at work on the study, or in the folder.
+            BusyError: Another process works on the study, or in the folder.
             ConfigError: The storage cannot be opened.
-            OutputError: The folder cannot be written to, or the search would write over a file that it reads.
+            OutputError: The folder cannot be written to, or the search would overwrite a file that it reads.
         """
         folder, storage = taken(stack, request.folder, request.storage, request.title)
         check_run_inputs(folder, *request.brought)
@@ -65,7 +65,7 @@ class SearchSession:
         )
 
     def call_observers(self, *first: SearchObserver) -> None:
-        """From now on, these observers, the user's own ones and the live table are told what happens."""
+        """Adds these observers, the user's own ones and the live table to the audience."""
         request = self.request
         for observer in (*first, *request.observers):
             self.audience.join(observer)
@@ -75,14 +75,14 @@ class SearchSession:
             self._wait_for_imports = imported_in_advance(*needed_later(request.tracking_uri, self.folder))
 
     def open_tracking(self) -> None:
-        """From now on, MLflow is told too; in a short search from the first trial on, so that int8 comes before it."""
+        """Adds MLflow to the audience. In a short search it is opened at the first trial, after int8 is measured."""
         with held():
             is_short = self.request.clock.seconds < SHORT_S
             for tracker in [OpenedLate(self.trackers)] if is_short else self.trackers():
                 self.audience.join(tracker)
 
     def trackers(self) -> Iterator[SearchObserver]:
-        """Opens MLflow where it is wanted.
+        """Opens MLflow where the user wants it.
 
         Raises:
             ConfigError: The store cannot be opened.
@@ -100,10 +100,10 @@ class SearchSession:
 
     @property
     def published(self) -> SearchResult:
-        """The result, for those who are told of it.
+        """The result, for the observers.
 
         Raises:
-            RuntimeError: There is none yet.
+            RuntimeError: There is no result yet.
         """
         if self.result is None:
             msg = "the search has no result yet"

@@ -1,4 +1,4 @@
-"""How the trials and the time of a search are shared out."""
+"""The shares of a search's time and trials."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from autoq.searching.records import Limits, TrialRecord
 from autoq.searching.shown import ParetoFront
 
 DEFAULT_TRIALS = 60
-# Of the time of a search, the share that the closing session gets, and the least by finalist where no time was given.
+# The closing session's share of a search's time, and its least seconds per finalist in a search without a time limit.
 CLOSING_SHARE = 0.15
 FINALIST_S = 1.5
-# Of the time that is left after the last trial, the most that scoring on held-out data takes from the closing session.
+# Scoring on held-out data takes at most this share of the time after the last trial from the closing session.
 HELD_OUT_SHARE = 0.5
-# What is kept for scoring one model on held-out data, beside the closing session.
+# Share of the time kept for scoring one model on held-out data, besides the closing session.
 _HELD_OUT_KEPT = 0.1
-# What is kept for files, the report and tracking.
+# Share of the time kept for files, the report and tracking, and its most seconds.
 _FILES_SHARE, _FILES_S = 0.1, 5.0
 
 
 def budget_of(request: SearchRequest, problem: Problem, limits: Limits) -> Budget:
-    """When the trials of a search stop, and what is acceptable."""
+    """The budget of the trials, and the limits of their models."""
     clock = request.clock
     held_out_s = (
         0.0 if request.held_out is None else 2 * _held_out_share(request, problem) * problem.evaluator.float_seconds
@@ -39,7 +39,7 @@ def budget_of(request: SearchRequest, problem: Problem, limits: Limits) -> Budge
 
 
 def trials_asked(request: SearchRequest) -> int | None:
-    """Candidates to measure, where a user gives no budget too; None is no limit."""
+    """Candidates to measure: the default where the user gives no budget; None is no limit."""
     return request.n_trials if request.n_trials is not None or request.clock.is_limited else DEFAULT_TRIALS
 
 
@@ -53,11 +53,11 @@ def closing_seconds(
     records: Sequence[TrialRecord],
     held_out: Any,  # whatever the user's function takes, or pairs
 ) -> float:
-    """Seconds for the closing session, that of scoring on held-out data left out.
+    """Seconds for the closing session, without those for scoring on held-out data.
 
     Args:
-        budget: Of the search.
-        records: Of its trials, of which the seconds of all sessions count.
+        budget: The budget of the search.
+        records: Its trials of all sessions.
         held_out: Data to score on afterwards; None without.
     """
     clock = budget.clock
@@ -72,6 +72,6 @@ def closing_seconds(
 
 
 def _held_out_share(request: SearchRequest, problem: Problem) -> float:
-    """How many times the samples of a trial the held-out ones are; once, where nobody can tell."""
+    """Number of held-out samples over the number of samples of a trial; 1 where one of them is unknown."""
     held_out, scored = item_count(request.held_out), problem.evaluator.float_accuracy.n
     return held_out / scored if held_out and scored else 1.0

@@ -1,4 +1,4 @@
-"""What a user wants of the model that a search chooses: limits, and a preference among those that keep them."""
+"""What a user wants of the chosen model: limits, and a rule for the choice among the models that keep them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _FLOAT_MS = "float_ms"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Limits as they were written, and which model is preferred.
+    """Limits as they were written, and the rule of the choice.
 
     Attributes:
-        max_drop: As `absolute_drop` takes it.
-        max_latency: Absolute or relative, None without a limit.
+        max_drop: The drop as `absolute_drop` takes it.
+        max_latency: Absolute or relative; None without a limit.
         max_size: Likewise.
-        rule: As `choose` takes it.
+        rule: The rule as `choose` takes it.
     """
 
     max_drop: float | str | None
@@ -40,10 +40,10 @@ class Wanted:
         max_size: float | str | None,
         choose: str | Sequence[str] | None,
     ) -> Self:
-        """Reads the arguments of a search; who limits the latency alone wants the most accurate model.
+        """Reads the arguments of a search. The default rule is "accurate" where only the latency is limited.
 
         Raises:
-            ConfigError: One of them cannot be read.
+            ConfigError: One of the arguments cannot be read.
         """
         absolute_drop(max_drop, 1.0)
         latency = latency_amount(max_latency)
@@ -51,7 +51,7 @@ class Wanted:
         return cls(max_drop, latency, size_amount(max_size), parse_rule(default if choose is None else choose))
 
     def identity(self, float_mean: float) -> dict[str, Any]:
-        """What must be the same for a study to go on.
+        """The limits, which must stay the same for a study to go on.
 
         Args:
             float_mean: Mean score of the float model.
@@ -65,12 +65,12 @@ class Wanted:
     def limits(self, problem: Problem, study: Study) -> Limits:
         """The limits in absolute numbers.
 
-        What the float model took when the study began holds for all of its sessions: else a trial that kept the limits
-        in one would not in another.
+        All sessions use the float model's latency of the first one. Otherwise a trial could keep the limits in one
+        session and break them in another.
 
         Args:
             problem: Has the float model.
-            study: Keeps its latency.
+            study: Keeps the float model's latency.
         """
         float_ms = study.recall(_FLOAT_MS)
         if float_ms is None:

@@ -11,7 +11,8 @@ import openvino as ov
 
 from autoq.api.measuring._sample import timing_sample
 from autoq.api.quantizing._calibrated import Calibrated, calibrate, calibration_inputs
-from autoq.api.quantizing._settings import QuantizeOptions, Settings
+from autoq.api.quantizing._options import QuantizeOptions, shows_options
+from autoq.api.quantizing._settings import Settings
 from autoq.api.sensitivities._sensitivity_report import SensitivityReport
 from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 from autoq.calibration import ModelInputs
@@ -37,6 +38,7 @@ _AUTO = "auto"
 Units = Mapping[str, Sequence[str]]
 
 
+@shows_options
 def sensitivity(
     model: Any,  # whatever read_model reads
     calibration: Any,  # whatever as_inputs takes
@@ -49,33 +51,33 @@ def sensitivity(
     progress: bool = True,
     **options: Unpack[QuantizeOptions],
 ) -> SensitivityReport:
-    """Measures how much each part of a model distorts its outputs where that part is quantized; no labels are needed.
+    """Measures how much the quantization of each part of a model distorts its outputs. It needs no labels.
 
-    A unit is a group of quantizers that must share a precision, or several groups. Each is quantized alone, as are
-    pairs of units that hand tensors to each other, and all of them together: forward passes in f32 of a single compiled
-    model, in which an input switches units between float and 8 bits. What is measured is what the quantizers round: not
-    what kernels of a device do besides, such as saturate where a CPU has no VNNI. Accurate bias correction, which
-    measures a candidate as a whole, is left out. Outputs whose shape depends on values, such as a detector's boxes, are
-    compared by what decides them: the floats that come before, and as far as both models have them where layers with
-    weights come behind.
+    A unit is a group of quantizers that must share a precision, or several groups. Each unit is quantized alone, then
+    pairs of units where one reads the other, then all units together. These are forward passes in f32 of one compiled
+    model, with an input that switches units between float and 8 bits. So the rounding of the quantizers is measured,
+    and not what kernels of a device do besides, such as saturate on a CPU without VNNI. Accurate bias correction
+    measures a whole candidate, and is left out. Some outputs have a shape that depends on values, such as a detector's
+    boxes. The floats that decide them are compared instead; where layers with weights follow, as many as both models
+    have.
 
     Args:
         model: What `autoq.read_model` reads; never modified.
         calibration: Model inputs, as `autoq.quantize` takes them.
-        level: What makes a unit: "group", "block", "type", "prefix" or "model", as in a search.
+        level: Level of the units: "group", "block", "type", "prefix" or "model", as in a search.
         measure: How far outputs are from the float model's: "nmse" (squared error over variance), "kl" (divergence
             between the classes along the last axis, for classifiers: of logits, their softmax) or "cosine" (one minus
             the cosine of the angle); the mean over outputs. "auto" is "kl" where every output of the model is a
             Softmax over its last axis, else "nmse": a model does not say that its outputs are logits.
-        samples: Calibration inputs that are run, the first ones of the most frequent shape. The fewer, the faster, and
-            the more depends on which they are.
+        samples: Number of calibration inputs that are run, the first ones of the most frequent shape. Fewer are faster,
+            but then the result depends more on the choice of the inputs.
         device: OpenVINO device that runs the model.
-        gains: Also profile the float model and the model in 8 bits on the device, for what each unit gains in latency.
+        gains: Also profile the float model and the 8-bit model on the device, and estimate each unit's latency gain.
         progress: Show a bar on a terminal while statistics are collected, and while units are measured.
-        **options: Further parameters of `autoq.quantize`: how units are quantized.
+        **options: Further parameters of `autoq.quantize`.
 
     Returns:
-        The units, most sensitive first; it draws them, and says which to leave in float.
+        A report of the units, most sensitive first. It draws them, and gives an ignored scope.
 
     Raises:
         ModelError: The model does not read or has nothing to quantize.
@@ -109,7 +111,7 @@ def sensitivity(
             evaluator=F32Runner(runtime, step),
             measure=chosen,
             samples=samples,
-            # A limit would make the ranking depend on what else the machine does.
+            # With a limit the ranking would depend on what else the machine does.
             max_seconds=math.inf,
         )
     gained = _gains(calibrated, inputs, units, runtime) if gains else {}
@@ -146,14 +148,14 @@ def _is_probabilities(result: ov.Node) -> bool:
 
 
 def _gains(calibrated: Calibrated, inputs: ModelInputs, units: Units, runtime: RuntimeConfig) -> dict[str, float]:
-    """By how much the latency ratio should fall by unit; nothing where the device counts no times."""
+    """Expected fall of the latency ratio by unit; empty where the device counts no times."""
     model, graph, plan = calibrated.model, calibrated.placements.reference, Plan.quantized(calibrated.settings.recipe)
     sample = timing_sample(model, runtime, inputs[0])
     try:
         before = profile_model(model, runtime, sample, graph)
         after = profile_model(calibrated.builder.build(plan), runtime, sample, graph, plan=plan)
     except DeviceError as error:
-        warnings.warn(f"what units gain in latency is not known: {error}", stacklevel=3)
+        warnings.warn(f"the latency gains of units are unknown: {error}", stacklevel=3)
         return {}
     return latency_gains(before, after, units)
 
@@ -183,7 +185,7 @@ def _ranked(
 
 
 def _share(distortion: float, whole: float) -> float:
-    """Of the whole's; 1 where both are infinite, or the whole has none."""
+    """Share of the whole distortion; 1 where both are infinite, or where the whole has none."""
     if whole in {distortion, 0.0}:
         return float(distortion > 0)
     return distortion / whole

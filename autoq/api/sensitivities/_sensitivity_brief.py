@@ -1,4 +1,4 @@
-"""Sensitivities where a person looks at them: in a few lines of text, as a table, and as a notebook shows them."""
+"""Sensitivities for people: as a few lines of text, as a table, and as a notebook shows them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _IN_PICTURE = 15
 
 
 def sensitivity_columns(report: MeasuredUnits) -> list[str]:
-    """Titles of what `sensitivity_rows` gives."""
+    """Titles of the columns of `sensitivity_rows`."""
     return ["unit", "types", "ops", str(report.measure), "of the whole", "left", *(["gain"] if _gained(report) else [])]
 
 
 def sensitivity_rows(report: MeasuredUnits, top: int) -> list[list[str]]:
-    """The most sensitive units, by `sensitivity_columns`."""
+    """Rows of the most sensitive units, with the columns of `sensitivity_columns`."""
     gained = _gained(report)
     return [
         [
@@ -36,7 +36,7 @@ def sensitivity_rows(report: MeasuredUnits, top: int) -> list[list[str]]:
 
 
 def sensitivity_summary(report: MeasuredUnits) -> str:
-    """What was measured, in a line."""
+    """A summary of the measurements, in a line."""
     return (
         f"{len(report.units)} units, {report.measure} of all of them quantized {report.whole:.3e}, "
         f"{report.inferences} inferences"

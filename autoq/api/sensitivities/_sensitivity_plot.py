@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 _RED, _BLUE, _BLACK = "#d7603c", "#1f6fb4", "#202124"
 _ROW_INCHES, _REST_INCHES = 0.28, 1.6
 _LONGEST_NAME = 44
-# A unit without distortion has no place on a scale of logarithms, one that fails none on any.
+# Decades of the axis. Units without distortion and units that fail have no place on a logarithmic scale.
 _DECADES = 6
 
 
 def plot_sensitivity(report: MeasuredUnits, ax: Axes | None = None, *, top: int) -> Axes:
-    """Draws the most sensitive units as bars, and what is left of the whole distortion with them in float as a curve.
+    """Draws the most sensitive units as bars, and the distortion that is left with them in float as a curve.
 
     Args:
-        report: What to draw.
-        ax: Where to; new axes of a figure of its own where None.
-        top: How many units.
+        report: The report to draw.
+        ax: The axes to draw on; None makes a figure.
+        top: Number of units.
 
     Returns:
-        The axes of the bars: distortion to the right in logarithms, the most sensitive unit on top. The curve has axes
+        The axes of the bars: distortion on a logarithmic scale, with the most sensitive unit on top. The curve has axes
         of its own over them.
     """
     from matplotlib.ticker import NullFormatter
@@ -84,12 +84,12 @@ def plot_sensitivity(report: MeasuredUnits, ax: Axes | None = None, *, top: int)
 
 
 def picture_of_sensitivity(report: MeasuredUnits, kind: str, *, top: int) -> bytes:
-    """What `plot_sensitivity` draws as the content of a file.
+    """The drawing of `plot_sensitivity` as the content of a file.
 
     Args:
-        report: What to draw.
+        report: The report to draw.
         kind: "png", "svg" or "pdf".
-        top: How many units.
+        top: Number of units.
     """
     figure = _figure(min(len(report.units), top))
     plot_sensitivity(report, figure.add_subplot(), top=top)
@@ -105,5 +105,5 @@ def _figure(rows: int) -> Figure:
 
 
 def _short(name: str) -> str:
-    """The name's end, which tells units apart, where it is long."""
+    """The end of a long name: ends tell units apart."""
     return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"

@@ -1,4 +1,4 @@
-"""What `autoq.sensitivity` found: as a table, a picture and an ignored scope."""
+"""The report of `autoq.sensitivity`: a table, a picture and an ignored scope."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class SensitivityReport:
     """Which parts of a model suffer from 8 bits.
 
     Attributes:
-        units: Most sensitive first.
-        interactions: By pair of units that hand tensors to each other, distortion of both quantized less the sum of
-            each alone; largest size first.
+        units: The units, most sensitive first.
+        interactions: For pairs of units where one reads the other: the distortion with both quantized minus the sum of
+            each alone; the largest in size first.
         whole: Distortion with every unit quantized.
-        inferences: Forward passes that it took at most.
-        measure: Of the distortions.
-        scope: What was left in float from the start.
-        place: Where quantizers stand under an ignored scope.
+        inferences: Upper bound of the number of forward passes.
+        measure: Measure of the distortions.
+        scope: Operations that stayed in float throughout.
+        place: Gives the places of quantizers under an ignored scope.
     """
 
     units: tuple[UnitSensitivity, ...]
@@ -52,12 +52,12 @@ class SensitivityReport:
     def most_sensitive(
         self, *, share: float | None = None, count: int | None = None
     ) -> tuple[tuple[UnitSensitivity, ...], float]:
-        """The units to leave in float, and the share of the distortion that is predicted to be left then.
+        """The units to leave in float, and the predicted share of the distortion that is left then.
 
         Args:
-            share: As few units as leave at most this share of the whole model's distortion, by the prediction; 0.5
-                where neither is given.
-            count: So many units.
+            share: Choose as few units as are predicted to leave at most this share of the whole distortion; 0.5 where
+                neither argument is given.
+            count: Choose this number of units.
 
         Raises:
             ConfigError: Both are given, or one makes no sense.
@@ -65,7 +65,7 @@ class SensitivityReport:
         if share is not None and count is not None:
             msg = f"got both {share=} and {count=}: pass one of them."
             raise ConfigError(msg)
-        # With the k most sensitive units in float, for k from 0.
+        # The share that is left with the k most sensitive units in float, for k from 0.
         left = [float(self.whole > 0), *(unit.left for unit in self.units)]
         if count is None:
             share = DEFAULT_SHARE if share is None else share
@@ -74,20 +74,20 @@ class SensitivityReport:
                 raise ConfigError(msg)
             count = next(k for k, value in enumerate(left) if value <= share)
         elif not 0 <= count <= len(self.units):
-            msg = f"count is {count}: the model has {len(self.units)} units, of which 0 to all may stay in float."
+            msg = f"count is {count}: the model has {len(self.units)} units, and 0 to all of them may stay in float."
             raise ConfigError(msg)
         return self.units[:count], left[count]
 
     def ignored_scope(self, *, share: float | None = None, count: int | None = None) -> IgnoredScope:
-        """The most sensitive units as what `autoq.quantize(ignored_scope=...)` leaves in float.
+        """The most sensitive units as an ignored scope for `autoq.quantize`.
 
-        What the sensitivity was measured with in float from the start is in it too. So are operations that would be
-        quantized only because a unit is not, such as what reads an embedding whose table stays in float: in the
-        measurements they are in float.
+        It also has the operations that stayed in float throughout. And it has operations that would be quantized only
+        because a unit is not, such as the readers of an embedding whose table stays in float: they were float in the
+        measurements.
 
         Args:
-            share: As `most_sensitive` has it, as is the other.
-            count: Units to leave in float.
+            share: See `most_sensitive`.
+            count: See `most_sensitive`.
 
         Raises:
             ConfigError: Both are given, or one makes no sense.
@@ -110,7 +110,7 @@ class SensitivityReport:
         return pd.DataFrame([asdict(unit) for unit in self.units])
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values: what is infinite, since the device fails to run it, is None."""
+        """The report as JSON values. An infinite distortion, where the device fails, is None."""
         rows = [{key: _plain(value) for key, value in asdict(unit).items()} for unit in self.units]
         return {
             "measure": str(self.measure),
@@ -124,8 +124,8 @@ class SensitivityReport:
         """Draws the most sensitive units, and the distortion that is left where they stay in float.
 
         Args:
-            ax: Where to; new axes of a figure of its own where None.
-            top: How many units.
+            ax: The axes to draw on; None makes a figure.
+            top: Number of units.
 
         Returns:
             The axes of the bars.
@@ -137,7 +137,7 @@ class SensitivityReport:
 
         Args:
             kind: "png", "svg" or "pdf".
-            top: How many units.
+            top: Number of units.
         """
         return picture_of_sensitivity(self, kind, top=top)
 

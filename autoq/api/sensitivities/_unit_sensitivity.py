@@ -1,4 +1,4 @@
-"""How sensitive one unit of a model is, and what is shown of all of them."""
+"""The sensitivity of one unit of a model, and of all units for people."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from autoq.core import DistortionMeasure, brief_repr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSensitivity:
-    """One unit of a model: a group of quantizers that must share a precision, or several.
+    """One unit of a model: a group of quantizers that must share a precision, or several groups.
 
     Attributes:
-        unit: Its name.
+        unit: Name of the unit.
         groups: Names of its groups.
         ops: Unique names of the operations that it quantizes, group by group.
-        types: Their OpenVINO types, each once.
-        distortion: Of the model's outputs where it alone is quantized; infinite where the device fails to run that.
-        share: Of the distortion of the whole model quantized. Those of all units need not add up to 1.
-        left: Share of that distortion that is predicted to be left where this unit and all that are more sensitive stay
-            in float.
-        gain: By how much the latency ratio should fall where it is quantized; None where that was not measured.
+        types: The OpenVINO types of these operations, each once.
+        distortion: Distortion of the model's outputs with this unit alone quantized; infinite where the device fails.
+        share: Distortion as a share of that of the whole quantized model. Shares of all units need not add up to 1.
+        left: Predicted share of the whole distortion with this unit and all more sensitive units in float.
+        gain: Expected fall of the latency ratio with this unit quantized; None where it was not measured.
     """
 
     unit: str
@@ -38,7 +37,7 @@ class UnitSensitivity:
 
 
 class MeasuredUnits(Protocol):
-    """What a person is shown of a `SensitivityReport`."""
+    """The part of a `SensitivityReport` that people are shown."""
 
     @property
     def units(self) -> Sequence[UnitSensitivity]:
@@ -50,8 +49,8 @@ class MeasuredUnits(Protocol):
 
     @property
     def inferences(self) -> int:
-        """Forward passes that it took at most."""
+        """Upper bound of the number of forward passes."""
 
     @property
     def measure(self) -> DistortionMeasure:
-        """Of the distortions."""
+        """Measure of the distortions."""

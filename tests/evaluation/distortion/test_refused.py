@@ -103,7 +103,7 @@ DATA = images(8)
 @pytest.mark.usefixtures("refusing")
 def test_a_quantized_model_runs_and_a_warning_names_what_does_not():
     model = conv_net()
-    with pytest.warns(UserWarning, match=r"left in float, since .* 8 bits: 'depthwise.*no kernel for this") as warned:
+    with pytest.warns(UserWarning, match=r"in 8 bits, so they stay in float: 'depthwise.*no kernel for this") as warned:
         quantized = autoq.quantize(model, DATA, progress=False)
     assert len(warned) == 1
     names = set(unique_names(quantized))
@@ -132,7 +132,7 @@ def test_accuracy_control_goes_on_without_what_is_refused(max_drop):
     model = conv_net()
     compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     pairs = [(x[None], compiled(x[None])[0].copy()) for x in DATA]
-    with pytest.warns(UserWarning, match=r"left in float, since .* 'depthwise"):
+    with pytest.warns(UserWarning, match=r"so they stay in float: .*'depthwise"):
         found = autoq.quantize_with_accuracy_control(
             model, DATA, pairs, metric="negative_mse", max_drop=max_drop, progress=False
         )
