@@ -40,7 +40,7 @@ __all__ = [
     "sensitivity_summary",
 ]
 
-# Quantizing needs neither Optuna nor MLflow: what a name does not need is not imported with it.
+# Names are imported when they are used: quantizing needs neither Optuna nor MLflow.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

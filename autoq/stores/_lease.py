@@ -147,7 +147,7 @@ class FileLease:
         self._descriptor: int | None = None
 
     def take(self, holder: Holder, over: Taken | None) -> Taken | None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         if self._descriptor is not None:
             # The file was removed.
             let_go(self._descriptor)
@@ -165,18 +165,18 @@ class FileLease:
         return None
 
     def beat(self, holder: Holder) -> None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         if self._descriptor is not None:
             os.utime(self._descriptor)
 
     def said(self) -> str | None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         if self._descriptor is None or not is_at(self._descriptor, self._path):
             return None
         return os.pread(self._descriptor, _MOST_BYTES, 0).decode(errors="replace")
 
     def free(self, holder: Holder) -> None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         if self._descriptor is not None:
             unlocked(self._descriptor, self._path)
             self._descriptor = None

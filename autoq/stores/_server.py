@@ -88,7 +88,7 @@ class ServerLease:
         self._table.metadata.create_all(self._engine)
 
     def take(self, holder: Holder, over: Taken | None) -> Taken | None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         return patiently(lambda: self._take(holder, over), what=self._what)
 
     def _take(self, holder: Holder, over: Taken | None) -> Taken | None:
@@ -116,14 +116,14 @@ class ServerLease:
                 continue  # another process was faster
 
     def beat(self, holder: Holder) -> None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         table = self._table
         own = (table.c.lease == self._key) & (table.c.holder == holder.text)
         with self._engine.begin() as connection:
             connection.execute(table.update().where(own).values(beat=table.c.beat + 1))
 
     def said(self) -> str | None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         return patiently(self._said, what=self._what)
 
     def _said(self) -> str | None:
@@ -132,7 +132,7 @@ class ServerLease:
         return None if row is None else str(row.holder)
 
     def free(self, holder: Holder) -> None:
-        """As `Lease` has it."""
+        """See `Lease`."""
         table = self._table
         with self._engine.begin() as connection:
             connection.execute(table.delete().where((table.c.lease == self._key) & (table.c.holder == holder.text)))

@@ -13,7 +13,7 @@ from typing import Any
 _TAG = "mlflow.sharedViewState.autoq"
 
 
-def share_view(client: Any, experiment_id: str) -> None:  # MlflowClient, whose package has no types
+def share_view(client: Any, experiment_id: str) -> None:  # MlflowClient; its package has no types
     """Stores the view under the key "autoq", where the store takes it.
 
     Searches that begin at the same moment all write it, and a store may refuse all but the first.

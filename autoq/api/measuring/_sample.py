@@ -54,7 +54,7 @@ def described(network: ov.Model, feed: Feed) -> list[dict[str, Any]]:
     ]
 
 
-def _given(network: ov.Model, sample: Any) -> Feed:  # one model input, or files of which the first is one
+def _given(network: ov.Model, sample: Any) -> Feed:  # one model input, or files; the first one counts
     in_files = isinstance(sample, Images | Table) or names_files(sample)
     return as_inputs(network, sample if in_files else [sample])[0]
 
