@@ -1,4 +1,4 @@
-"""From a model to where its quantizers may stand."""
+"""The graph of a model, and the places of its quantizers."""
 
 from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_apart, set_body
 from autoq.graph.form import bodies, core, model_digest, model_files, normal_form, read_model

@@ -1,4 +1,4 @@
-"""What flows through a model: values, patterns, bodies, neighbours."""
+"""The flow of data through a model: edges, patterns, bodies, neighbours."""
 
 from autoq.graph.flow._bodies import Body, bodies_of, check_scope, set_body
 from autoq.graph.flow._comparable import Comparable

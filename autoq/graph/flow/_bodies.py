@@ -1,4 +1,4 @@
-"""Models inside of models: the branches of an If, and what a Loop or a TensorIterator repeats."""
+"""Bodies: models inside operations, which are the branches of an If, or the repeated part of a loop."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from autoq.graph.operations import BodyKey, IgnoredScope, given_names, unique_na
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A model inside of an operation.
+    """A model inside an operation.
 
     Attributes:
         op: Unique name of the operation.
-        branch: Of an If: 0 runs where the condition holds, 1 where it does not; of the others 0.
-        model: What runs; not to be modified.
+        branch: For an If, 0 runs if the condition holds, and 1 if not; 0 for other operations.
+        model: The body; it must not be modified.
     """
 
     op: str
@@ -28,22 +28,22 @@ class Body:
 
     @property
     def key(self) -> BodyKey:
-        """What names it in the model."""
+        """Operation and branch, which identify the body in the model."""
         return self.op, self.branch
 
 
 def bodies_of(model: ov.Model) -> Iterator[Body]:
-    """The bodies of a model's own operations, those inside of bodies left out."""
+    """The bodies of a model's operations, without bodies inside bodies."""
     for name, op in unique_names(model).items():
         yield from (Body(name, branch, body) for branch, body in enumerate(bodies(op)))
 
 
 def set_body(op: ov.Node, branch: int, model: ov.Model) -> None:
-    """Puts a model in the place of a body that has the same inputs and outputs.
+    """Replaces a body by a model with the same inputs and outputs.
 
     Args:
-        op: Is changed.
-        branch: As of `Body`.
+        op: The operation; it is changed.
+        branch: As in `Body`.
         model: The new body.
     """
     if op.get_type_name() == "If":
@@ -53,7 +53,7 @@ def set_body(op: ov.Node, branch: int, model: ov.Model) -> None:
 
 
 def check_scope(model: ov.Model, scope: IgnoredScope) -> None:
-    """Checks that every rule of a scope matches something in a model or its bodies.
+    """Checks that each rule of a scope matches something in a model or its bodies.
 
     Raises:
         PlanError: One does not.

@@ -1,13 +1,13 @@
-"""What two models of one structure can be compared by, where the shape of an output depends on values.
+"""Tensors by which two models of one structure can be compared, if the shape of an output depends on values.
 
-A detector puts out as many boxes as it finds, a speaker as many frames as its words last: a candidate's outputs have
-other shapes, or other rows in one place. What decides them can be compared: the floats that the first operation reads
-whose shape depends on values, such as boxes and scores before they are suppressed, or a length before it is rounded:
-what is rounded jumps.
+A detector gives as many boxes as it finds, and a speech model as many frames as its words last. So the outputs of a
+candidate may have other shapes, or other rows in one place. The floats that decide the shape can be compared: the
+inputs of the first operation whose shape depends on values. These are boxes and scores before suppression, for example,
+or a length before it is rounded, since rounding makes jumps.
 
-1. An output of a shape that no value decides is compared as it is.
-2. An output of another is replaced by what decides its shape.
-3. Where layers with weights lie behind that, it is compared besides, as far as both have it.
+1. An output whose shape depends on no values is compared as it is.
+2. Another output is replaced by the tensors that decide its shape.
+3. If layers with weights follow these tensors, the output is compared too, as far as both models have it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ InputKey = tuple[str, int] | int
 
 @dataclass(frozen=True, slots=True)
 class Comparable:
-    """What of a model's candidates is compared with it.
+    """The tensors by which a model and its candidates are compared.
 
     Attributes:
-        places: What takes the place of the outputs, in their order; None where these are compared as they are.
+        places: Tensors that replace the outputs, in their order; None if the outputs are compared as they are.
     """
 
     places: tuple[InputKey, ...] | None
 
     @classmethod
     def of(cls, model: ov.Model) -> Self:
-        """What of a model can be compared; the model is never modified."""
+        """Finds the tensors of a model; the model is never modified."""
         shapes = _Shapes.of(model)
         places: list[InputKey] = []
         for number, result in enumerate(model.get_results()):
@@ -52,7 +52,7 @@ class Comparable:
         return cls(tuple(dict.fromkeys(places)))
 
     def put_out_by(self, model: ov.Model) -> ov.Model:
-        """A model that puts out what is compared.
+        """A model whose outputs are the compared tensors.
 
         Args:
             model: The model, or a candidate of it; never modified.
@@ -70,12 +70,12 @@ class Comparable:
 
 @dataclass(frozen=True, slots=True)
 class _Shapes:
-    """Where values decide shapes; operations are called by OpenVINO's own names.
+    """Operations whose shapes depend on values, by OpenVINO's own names.
 
     Attributes:
-        name_of: Unique name by own name.
-        flowing: Operations that an input reaches, and not its shape alone.
-        decided: Those whose shape depends on values that the model computes as floats.
+        name_of: Unique name by OpenVINO's name.
+        flowing: Operations that depend on the values of an input, and not only on its shape.
+        decided: Operations whose shape depends on values that the model computes as floats.
     """
 
     name_of: dict[str, str]
@@ -112,7 +112,7 @@ class _Shapes:
         return cls(names, frozenset(flowing), frozenset(decided))
 
     def border(self, source: ov.Node) -> tuple[list[InputKey], bool]:
-        """What decides the shape of an operation, and whether it has layers with weights behind that."""
+        """The tensors that decide the shape of an operation, and whether layers with weights follow them."""
         seen: set[str] = set()
         found: list[InputKey] = []
         weighted = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Components:
-    """Labels that are joined, directly or through others, are one component."""
+    """Components of labels: labels that are joined, directly or through others, are one component."""
 
     def __init__(self) -> None:
         self._parent: dict[str, str] = {}
@@ -15,7 +15,7 @@ class Components:
             self._parent[self._root(label)] = self._root(labels[0])
 
     def roots(self) -> dict[str, str]:
-        """One label of its component by label."""
+        """By label, one label that represents its component."""
         return {label: self._root(label) for label in self._parent}
 
     def _root(self, label: str) -> str:

@@ -1,4 +1,4 @@
-"""The part of a model that data flow through: no constants, no arithmetic on shapes."""
+"""The part of a model through which data flow, without constants and arithmetic on shapes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Edge:
 
     Attributes:
         source: Unique name of the producer.
-        source_port: Its output.
+        source_port: Output port of the producer.
         target: Unique name of the reader.
-        target_port: Its input.
-        is_float: Whether the values are floating point; only such can be quantized.
-        quantized: Whether a FakeQuantize of the model's own stands on it.
+        target_port: Input port of the reader.
+        is_float: Whether the values are floating point; only such values can be quantized.
+        quantized: Whether the model has a FakeQuantize on this edge.
     """
 
     source: str
@@ -36,14 +36,14 @@ class Edge:
 class Flow:
     """Operations that depend on a model input, and the edges between them.
 
-    A FakeQuantize is no operation here but a property of edges, so that a model that is quantized in part is seen like
-    its float original.
+    A FakeQuantize is a property of edges here and not an operation, so that a partly quantized model looks like its
+    float original.
 
     Attributes:
-        nodes: Unique name -> operation for the whole model, in topological order.
+        nodes: Operation by unique name for the whole model, in topological order.
         names: Operations that data flow through, in topological order.
         out_edges: Edges by producer, between operations of `names` only.
-        in_edges: Edges by reader, likewise.
+        in_edges: Edges by reader, between operations of `names` only.
     """
 
     nodes: dict[str, ov.Node]
@@ -53,7 +53,7 @@ class Flow:
 
     @classmethod
     def of(cls, model: ov.Model) -> Flow:
-        """Follows data forward from parameters and state; what lies behind a ShapeOf carries shapes, not data."""
+        """Follows data forward from parameters and state. Operations after a ShapeOf carry shapes, not data."""
         nodes = unique_names(model)
         name_of = _unique_by_own_name(nodes)
         starts = [name for name, op in nodes.items() if op.get_type_name() in {"Parameter", "ReadValue"}]
@@ -117,12 +117,12 @@ class Flow:
 
 
 def _unique_by_own_name(nodes: dict[str, ov.Node]) -> dict[str, str]:
-    # OpenVINO's own name of an operation is unique where friendly names are not, but a clone has others.
+    # OpenVINO's own names of operations are unique, unlike friendly names, but they differ in a clone.
     return {str(op.get_name()): name for name, op in nodes.items()}
 
 
 def _is_constant_lookup(op: ov.Node) -> bool:
-    """A Gather from a constant float table: an embedding, even where its indices are constant too."""
+    """Whether an operation is a Gather from a constant float table: an embedding, even with constant indices."""
     if op.get_type_name() != "Gather":
         return False
     source = op.input_value(0).get_node()
@@ -133,7 +133,7 @@ def _is_constant_lookup(op: ov.Node) -> bool:
 
 
 def _through(edge: Edge, quantizers: set[str], edges: dict[str, list[Edge]]) -> list[Edge]:
-    """The edges to what reads a FakeQuantize, in place of the one to its data input."""
+    """The edges to the readers of a FakeQuantize, which replace the edge to its data input."""
     if edge.target not in quantizers or edge.target_port != 0:
         return [edge]
     return [replace(e, source=edge.source, source_port=edge.source_port, quantized=True) for e in edges[edge.target]]
@@ -143,7 +143,7 @@ def _edges(name: str, op: ov.Node, name_of: dict[str, str]) -> list[Edge]:
     found = []
     for port, output in enumerate(op.outputs()):
         is_float = output.get_element_type().get_type_name() in FLOAT_TYPES
-        # What reads it may belong to another model: one that has some operations of this one, or has this one in it.
+        # A reader may belong to another model: one that shares operations with this one, or contains this one.
         readers = [(str(t.get_node().get_name()), t.get_index()) for t in output.get_target_inputs()]
         targets = [(name_of[reader], index) for reader, index in readers if reader in name_of]
         found += [Edge(name, port, target, target_port, is_float) for target, target_port in sorted(targets)]

@@ -1,4 +1,4 @@
-"""Which units hand tensors to each other."""
+"""Pairs of units that pass tensors to each other."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import openvino as ov
 from autoq.graph.flow._flow import Flow
 from autoq.graph.operations import QuantizationGraph
 
-# Pairs for each unit up to which all are told.
+# Up to so many pairs for each unit, all pairs are given.
 _MANY = 2
 
 
 def neighbours(
     model: ov.Model, graph: QuantizationGraph, units: Mapping[str, Sequence[str]]
 ) -> tuple[tuple[str, str], ...]:
-    """Pairs of units between which a tensor flows with no operation of another unit in between.
+    """Pairs of units with a tensor that flows from one to the other without passing through a third unit.
 
-    Residual connections would make each block of a transformer a neighbour of all others. Where there are more than two
-    pairs for each unit, of values that come together those are left out that another one of them was made of: what is
-    handed on past a block, that block has read.
+    Residual connections would make each block of a transformer a neighbour of all others. So if there are more than two
+    pairs for each unit, some are left out: of values that meet in an operation, a value does not count if another of
+    them was computed from it. A residual connection passes by a block that has read the same value.
 
     Args:
-        model: The model that the graph is of.
-        graph: Its groups.
+        model: The model of the graph.
+        graph: Graph with the groups.
         units: Groups by unit.
 
     Returns:
-        Pairs in the order of the flow, each once, whichever of the two comes first.
+        Pairs in the order of the flow, each once.
     """
     unit_of_group = {group: unit for unit, groups in units.items() for group in groups}
     owner = {op: unit_of_group[group.name] for group in graph.groups if group.name in unit_of_group for op in group.ops}
@@ -45,9 +45,10 @@ def _pairs(flow: Flow, owner: Mapping[str, str], *, nearest: bool) -> tuple[tupl
     Args:
         flow: The flow of the model.
         owner: Unit by operation.
-        nearest: Leave out what another of the values that come together was made of.
+        nearest: Leave out values that meet another value that was computed from them.
     """
-    # Operations of units whose values an operation hands on; and, as bits, all that an operation of a unit was made of.
+    # By operation: the operations of units whose values it passes on, and, as bits, all operations of units that it
+    # depends on.
     handed: dict[str, frozenset[str]] = {}
     bit = {name: 1 << number for number, name in enumerate(owner)}
     made_of: dict[str, int] = {}

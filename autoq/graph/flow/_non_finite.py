@@ -1,8 +1,7 @@
-"""What reads NaN or infinity, or numbers as good as that, or may: integers have none of these.
+"""Operations that read NaN, infinity, or numbers that stand for infinity: integers have none of these.
 
-Infinities, or the lowest numbers that a type has, are in masks that are added before a softmax, in rows of tables that
-nothing looks up, in what images are padded with before their largest values are taken; NaN and infinity are in weights
-whose training went wrong.
+Infinities, or the lowest numbers of a type, occur in masks that are added before a softmax, in rows of tables that are
+never read, and in the padding of images before a maximum. NaN and infinity occur in weights whose training failed.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ import openvino as ov
 from autoq.graph.flow._flow import Flow
 from autoq.graph.operations import FLOAT_TYPES, Family, Operation, operation
 
-# All bits of the exponent, which only NaN and infinity have.
+# The bits of the exponent; only in NaN and infinity, all of them are set.
 _EXPONENT = {"f16": np.uint16(0x7C00), "bf16": np.uint16(0x7F80)}
-# Numbers up to this stand for minus infinity in masks; where types of two bytes have their bits: -65504, -1e8.
+# Numbers up to this stand for minus infinity in masks, given as bits for types of two bytes: -65504, -1e8.
 _AS_GOOD_AS_INFINITE = -1e8
 _BITS_OF_THAT = {"f16": np.uint16(0xFBFF), "bf16": np.uint16(0xCCBE)}
 
 
 def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dict[str, str]:
-    """Operations that must not run on integers, since they read NaN or infinity, or may, each with the reason.
+    """Operations that must not run on integers, since they read NaN or infinity, or may read it; each with its reason.
 
-    What operations compute themselves, a logarithm of zero, is not foreseen.
+    Values that operations compute, such as a logarithm of zero, are not foreseen.
 
     Args:
         flow: The model.
@@ -37,7 +36,7 @@ def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dic
     held = infinite | lowest
     if not held:
         return {}
-    # The constant that an operation has such numbers from.
+    # The constant from which an operation gets such numbers.
     origin = {name: name for name in held}
     bounded_above: set[str] = set()
     found: dict[str, str] = {}
@@ -51,7 +50,7 @@ def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dic
         if _carries(row):
             origin[name] = origin[read[0]]
         if kind == "Pad" and sources[0] not in origin:
-            # A quantizer goes up through it, past what it pads with.
+            # A quantizer moves up through it, past the padding value.
             bounded_above.add(name)
         what = held[origin[read[0]]]
         if broken := {origin[source] for source in of_weight}.intersection(infinite):
@@ -64,15 +63,15 @@ def reads_non_finite(flow: Flow, weighted: Mapping[str, Collection[int]]) -> dic
 
 
 def _carries(row: Operation) -> bool:
-    """Whether an operation gives what it reads, infinities too."""
+    """Whether an operation passes on the values that it reads, also infinities."""
     return row.carries or (row.moves and not row.largest) or row.family is Family.ARITHMETIC
 
 
 def _is_mask(constant: ov.Node) -> bool:
-    """Whether a Constant, which is finite, holds numbers as good as minus infinity."""
+    """Whether a finite Constant holds numbers that stand for minus infinity."""
     kind = constant.get_element_type().get_type_name()
     if kind in _BITS_OF_THAT:
-        # Of negative numbers, which have the sign's bit set, the lower ones have the larger bits.
+        # Negative numbers have the bit of the sign set; lower ones have larger bits.
         return bool((constant.data.view(np.uint16) >= _BITS_OF_THAT[kind]).any())
     return kind in FLOAT_TYPES and constant.data.size > 0 and bool(constant.data.min() <= _AS_GOOD_AS_INFINITE)
 
@@ -87,5 +86,5 @@ def is_finite(constant: ov.Node) -> bool:
         return not bool(((constant.data.view(np.uint16) & mask) == mask).any())
     with np.errstate(over="ignore", invalid="ignore"):
         total = constant.data.sum()
-    # A finite sum has finite terms only, and is found without another array as large as the weight.
+    # A finite sum has only finite terms. Computing it needs no further array as large as the weight.
     return bool(np.isfinite(total) or np.isfinite(constant.data).all())

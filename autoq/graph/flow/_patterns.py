@@ -1,7 +1,7 @@
-"""Small sub-graphs that placement treats as one thing, as data, and the matcher that finds them.
+"""Patterns: small sub-graphs that placement treats as one operation; and the matcher that finds them.
 
-A pattern is a list of sets of types and a list of edges between their indices; a chain needs no edges. Types are those
-of the operations in topological order. The patterns are NNCF's for the OpenVINO backend.
+A pattern is a list of sets of types, and a list of edges between their indices; a chain needs no edges. The types are
+those of the operations in topological order. The patterns are those of NNCF's OpenVINO backend.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Pattern:
     """A sub-graph of operations.
 
     Attributes:
-        name: What it is, for explanations.
+        name: Name of the pattern, for explanations.
         types: Allowed types of each node, in topological order; an empty set is any operation.
-        edges: Pairs of node indices, a pair repeated where a node reads another twice; None is a chain.
+        edges: Pairs of node indices; a pair is repeated if a node reads another twice. None is a chain.
         outside: Nodes that must be there but do not belong to the match.
-        spr: Whether it holds for the target device CPU_SPR too, as it does for all others.
+        spr: Whether it also holds for the target device CPU_SPR; it holds for all others.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Pattern:
 
     @property
     def arcs(self) -> tuple[tuple[int, int], ...]:
-        """Edges, those of a chain spelled out."""
+        """Edges, also those of a chain."""
         return self.edges if self.edges is not None else tuple((i, i + 1) for i in range(len(self.types) - 1))
 
 
@@ -57,7 +57,7 @@ def _chain(name: str, *types: str | frozenset[str], spr: bool = True) -> Pattern
 _SCALE_SHIFT = ("Multiply", "Add")
 _SHIFT_SCALE = (frozenset({"Add", "Subtract"}), frozenset({"Multiply", "Divide"}))
 
-# Fused by the runtime into one kernel: no quantizer may stand inside.
+# The runtime fuses these patterns into one kernel: no quantizer may stand inside.
 FUSED: tuple[Pattern, ...] = (
     # Normalisation of the input.
     *(
@@ -217,11 +217,11 @@ IGNORED_IN_TRANSFORMER: tuple[Pattern, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a pattern was found.
+    """A place where a pattern was found.
 
     Attributes:
         pattern: The pattern.
-        ops: Names of the operations, in topological order, those outside the match left out.
+        ops: Names of the operations, in topological order, without those outside the match.
     """
 
     pattern: Pattern
@@ -231,8 +231,8 @@ class Match:
 def find(flow: Flow, patterns: Iterable[Pattern]) -> list[Match]:
     """Finds non-overlapping matches, larger patterns first.
 
-    A match must be closed: only its first nodes may have other producers, and only its last nodes other readers. It
-    must be exact: no edges between its operations but those of the pattern.
+    A match must be closed: only its first nodes may have other producers, and only its last nodes may have other
+    readers. It must be exact: its operations have no other edges between them than those of the pattern.
     """
     taken: set[str] = set()
     matches = []
@@ -254,7 +254,7 @@ def _candidates(flow: Flow, pattern: Pattern) -> Iterator[tuple[str, ...]]:
         if len(assigned) == len(pattern.types):
             yield assigned
             return
-        # Next comes a node with an assigned neighbour, so that its choices are few.
+        # The next node is one with an assigned neighbour, so that it has few choices.
         node = next(
             i
             for i in range(len(pattern.types))

@@ -1,8 +1,8 @@
-"""Which tensors of a model hold samples along their first axis, each of them computed from its own sample alone.
+"""Tensors of a model whose first axis counts samples, where each slice is computed from its own sample alone.
 
-Several samples can be run in one inference, and told apart again, where this is known of what is looked at. It is known
-by the type of every operation on the way, and by the shapes of the model for two samples and for three: a first axis
-that grows with their number, and nothing else. What is not known to keep samples apart is taken to mix them.
+Several samples can be run in one inference, and separated again, if this is known of the observed tensors. It follows
+from the type of each operation on the way, and from the shapes of the model for two and for three samples: only a first
+axis may grow with their number. An operation that is not known to keep samples apart is assumed to mix them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from autoq.graph.operations import Samples, Tensor, operation
 
 
 class _Content(Enum):
-    """What a tensor holds."""
+    """The content of a tensor, with regard to samples."""
 
-    SAMPLES = auto()  # along its first axis, each computed from its own sample
-    COUNT = auto()  # something about how many samples there are, and nothing of them
-    MIXTURE = auto()  # perhaps of samples
+    SAMPLES = auto()  # one slice for each sample along its first axis, computed from that sample alone
+    COUNT = auto()  # depends on the number of samples only
+    MIXTURE = auto()  # may depend on several samples
 
 
 _Inputs = Mapping[int, _Content]
@@ -32,10 +32,10 @@ def samples_apart(two: ov.Model, three: ov.Model, names: Mapping[str, ov.Node]) 
     """Tensors that hold one slice for each sample along their first axis, computed from that sample alone.
 
     Args:
-        two: A model that was given shapes of two samples, along the first axis of every input.
-        three: The same model, given shapes of three.
-        names: Operation of the latter by the name that it had before: OpenVINO merges and replaces some operations of a
-            model that is given shapes.
+        two: The model with shapes of two samples, along the first axis of each input.
+        three: The same model with shapes of three samples.
+        names: Operation of the latter by its earlier name: OpenVINO merges and replaces some operations of a model that
+            gets shapes.
     """
     if _structure(two) != _structure(three):
         return frozenset()
@@ -63,7 +63,7 @@ def samples_apart(two: ov.Model, three: ov.Model, names: Mapping[str, ov.Node]) 
 
 
 def _structure(model: ov.Model) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
-    """Type of every operation and where its inputs come from, in topological order."""
+    """Type of each operation and the sources of its inputs, in topological order."""
     place: dict[str, int] = {}
     found = []
     for op in model.get_ordered_ops():
@@ -74,7 +74,7 @@ def _structure(model: ov.Model) -> list[tuple[str, tuple[tuple[int, int], ...]]]
 
 
 def _content(op: ov.Node, inputs: _Inputs) -> _Content | None:
-    """What the outputs hold if their shapes are as they should be; None for what does not depend on samples."""
+    """Content of the outputs, if their shapes agree; None for outputs that do not depend on samples."""
     kind = op.get_type_name()
     if kind == "Parameter":
         return _Content.SAMPLES
@@ -106,7 +106,7 @@ def _rank(op: ov.Node, port: int) -> int:
 
 
 def _each(op: ov.Node, inputs: _Inputs) -> bool:
-    """Samples meet samples, or what is the same for all of them."""
+    """Whether samples meet only samples, or values that are the same for all samples."""
     if op.get_attributes().get("auto_broadcast", "numpy") not in {"numpy", "none"}:
         return False
     rank = len(op.output(0).get_partial_shape())
@@ -127,7 +127,7 @@ def _first_input_alone(_: ov.Node, inputs: _Inputs) -> bool:
 
 
 def _reshape(op: ov.Node, inputs: _Inputs) -> bool:
-    """Squeezed along given axes: along all of length one, a single sample would lose its axis."""
+    """For a Squeeze along given axes. Along all axes of length one, a single sample would lose its axis."""
     return 0 in inputs and op.get_input_size() == 2
 
 
@@ -147,7 +147,7 @@ def _transpose(op: ov.Node, inputs: _Inputs) -> bool:
 
 
 def _gather(op: ov.Node, inputs: _Inputs) -> bool:
-    """Rows of one table for the indices of each sample, or the same positions of every sample."""
+    """For a Gather: rows of one table for the indices of each sample, or the same positions of every sample."""
     axis = _constant(op, 2)
     if axis is None or op.get_attributes().get("batch_dims", 0) != 0:
         return False
@@ -156,7 +156,7 @@ def _gather(op: ov.Node, inputs: _Inputs) -> bool:
 
 
 def _mat_mul(op: ov.Node, inputs: _Inputs) -> bool:
-    """The first axis is one of matrices, or of the rows of one matrix."""
+    """For a MatMul: the first axis counts matrices, or the rows of one matrix."""
     ranks = (_rank(op, 0), _rank(op, 1))
     if len(inputs) == 2:
         return ranks[0] == ranks[1] > 2

@@ -1,19 +1,19 @@
-"""Sequential sub-graphs: what stands between the operations that all data pass.
+"""Sequential sub-graphs: the parts between operations that all data pass.
 
-Markovich-Golan et al., "Automatic mixed precision for optimizing gained time with constrained loss mean-squared-error
-based on model partition to sequential sub-graphs" (arXiv 2505.13060), whose idea this is. In the order of the flow, the
-network is cut behind every operation that no edge passes by. Between two cuts stands a residual block, an inverted
+The idea is from Markovich-Golan et al., "Automatic mixed precision for optimizing gained time with constrained loss
+mean-squared-error based on model partition to sequential sub-graphs" (arXiv 2505.13060). In the order of the flow, the
+network is cut after each operation that no edge passes by. The part between two cuts is a residual block, an inverted
 bottleneck, one half of a transformer layer, or a single layer of a chain.
 
-Number the operations that depend on a group and on which a group depends 0..n-1 in topological order; -1 stands for
-what is before them, n for what is behind. An edge from s to t passes by s+1..t-1, and a group whose first
-and last operations are a and b forbids cuts at a..b-1. How much passes by each operation is a sum of differences, so
-all cuts are found in time linear in the size of the graph.
+Operations that depend on a group and on which a group depends have numbers 0..n-1 in topological order; -1 stands for
+everything before them, n for everything after. An edge from s to t passes by s+1..t-1. A group whose first and last
+operations are a and b forbids cuts at a..b-1. The number of edges that pass by each operation is a sum of differences,
+so that all cuts are found in time linear in the size of the graph.
 
-An edge that passes by more groups than the largest block can have joins distant parts of a network, and makes no block
-of what lies between: a skip connection of a U-Net, a lateral one of a feature pyramid. Of what is read so far away, the
-mask or the positions that all layers of a decoder read, only the nearest reader counts; and where it begins is no
-beginning of the network that all cuts would have to come after.
+An edge that passes by more groups than the largest block can have joins distant parts of a network: a skip connection
+of a U-Net, or a lateral one of a feature pyramid. The part between is then no block. If a tensor is read so far away,
+as the mask or the positions are by all layers of a decoder, only its nearest reader counts. Its producer is not taken
+as the beginning of the network, after which all cuts would have to come.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ LARGEST_BLOCK = 16
 
 
 def sequential_subgraphs(flow: Flow, groups: Sequence[QuantizerGroup]) -> tuple[tuple[QuantizerGroup, ...], ...]:
-    """Cuts groups into runs, each of which stands between two operations that all data pass.
+    """Cuts groups into runs; each run lies between two operations that all data pass.
 
-    A run of more than `LARGEST_BLOCK` groups, of a network of many interwoven branches, is cut further, where the
-    fewest edges pass by.
+    A network with many interwoven branches may have a run of more than `LARGEST_BLOCK` groups. Such a run is cut
+    further, at places that the fewest edges pass by.
 
     Args:
-        flow: Of the model.
-        groups: In topological order.
+        flow: Flow of the model.
+        groups: Groups in topological order.
     """
     if not groups:
         return ()
@@ -46,7 +46,7 @@ def sequential_subgraphs(flow: Flow, groups: Sequence[QuantizerGroup]) -> tuple[
     place = {name: i for i, name in enumerate(path)}
     starts = np.array([place[group.name] for group in groups])
     passing = _passing(flow, groups, path, place, starts)
-    # Of all cuts between two groups, the one that the fewest edges pass by.
+    # Among all cuts between two groups, the one that the fewest edges pass by is taken.
     fewest = np.array([passing[begin:end].min() for begin, end in pairwise(starts)], dtype=np.int64)
     ends = [*np.flatnonzero(fewest == 0) + 1, len(groups)]
     runs = [run for begin, end in pairwise([0, *ends]) for run in _of_bearable_size(fewest, begin, end)]
@@ -54,7 +54,7 @@ def sequential_subgraphs(flow: Flow, groups: Sequence[QuantizerGroup]) -> tuple[
 
 
 def _between(flow: Flow, groups: Sequence[QuantizerGroup]) -> list[str]:
-    """Operations of groups, and those that hand floating point values from one to another."""
+    """Operations of groups, and operations that pass floating point values from one to another."""
     own = {op for group in groups for op in group.ops}
     behind, before = set(own), set(own)
     for name in flow.names:
@@ -69,7 +69,7 @@ def _between(flow: Flow, groups: Sequence[QuantizerGroup]) -> list[str]:
 def _passing(
     flow: Flow, groups: Sequence[QuantizerGroup], path: Sequence[str], place: dict[str, int], starts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many edges pass by each operation, or hold it together with the next as members of a group, [n]."""
+    """Number of edges that pass by each operation, and of groups that join it with the next operation, [n]."""
 
     def is_far(source: int, target: int) -> bool:
         passed = np.searchsorted(starts, target) - np.searchsorted(starts, source, side="right")
@@ -90,7 +90,7 @@ def _jumps(
     place: dict[str, int],
     is_far: Callable[[int, int], bool],
 ) -> Iterator[tuple[int, int]]:
-    # Operations that lead to nothing but what is read far away.
+    # Operations whose values are only read far away.
     aside: set[int] = set()
     for i, name in reversed(list(enumerate(path))):
         targets = sorted(
@@ -110,7 +110,7 @@ def _jumps(
 
 
 def _of_bearable_size(fewest: NDArray[np.int64], begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cuts a run of groups until no part is too large, first where the fewest edges pass by, then near the middle."""
+    """Cuts a run of groups until no part is too large: where the fewest edges pass by, and then near the middle."""
     waiting = [(int(begin), int(end))]
     while waiting:
         begin, end = waiting.pop()

@@ -1,4 +1,4 @@
-"""OpenVINO itself."""
+"""The core of OpenVINO."""
 
 from __future__ import annotations
 

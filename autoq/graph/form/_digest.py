@@ -1,4 +1,4 @@
-"""A digest of what a model computes."""
+"""A digest of a model."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from autoq.graph.form._normal_form import bodies
 
 
 def model_digest(model: ov.Model) -> str:
-    """What a model computes, with the names that its operations were given; bodies of operations included.
+    """Digest of the computation of a model and of the names of its operations, with bodies.
 
-    Names that OpenVINO made, of a type and a number, do not count: they are others each time a model is built.
+    Names that OpenVINO made of a type and a number do not count: they differ each time a model is built.
 
     Returns:
         32 hexadecimal digits.

@@ -1,4 +1,4 @@
-"""The files that a model lies in."""
+"""The files of a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-# In an ONNX file, what tells where the values of a tensor lie: the key, and the tag of the value that follows.
+# In an ONNX file, this key and the tag of the following value tell the place of the values of a tensor.
 _LOCATION = re.compile(rb"\x0a\x08location\x12")
 _BESIDE = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 
@@ -19,9 +19,9 @@ def model_files(source: object) -> tuple[Path, ...]:
 
     1. The folder of a SavedModel: all files in it; any other folder is no model.
     2. IR and Paddle: the file, and the weights beside it.
-    3. ONNX: the file, and those that it names as holding values of its tensors.
+    3. ONNX: the file, and the files that it names for the values of its tensors.
     4. Any other path: the file.
-    5. A model that is in memory: none.
+    5. A model in memory: no files.
 
     Args:
         source: As `read_model` takes it; a path that does not exist has no files.
@@ -34,7 +34,7 @@ def model_files(source: object) -> tuple[Path, ...]:
     except (OSError, ValueError):
         return ()
     if stat.S_ISDIR(mode):
-        # Another folder may be that of a whole machine.
+        # Another folder may hold all files of a machine.
         whole = os.walk(path) if (path / "saved_model.pb").exists() else ()
         return tuple(sorted(Path(folder, name) for folder, _, names in whole for name in names))
     if path.suffix in _BESIDE:

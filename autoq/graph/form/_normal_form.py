@@ -1,32 +1,32 @@
-"""The form that every model is read into: what is known without an input is a Constant.
+"""The normal form of models: each value that does not depend on an input is a Constant.
 
-requires: any model, also one whose operations another live model reads.
-ensures: a model of its own, which computes the same, bit for bit but for bfloat16 and double precision (see
-    `compute_in_single`), and has the names, layouts, state and runtime information of the given one; a value that no
-    input changes is one Constant, named as the operation that gave it.
+requires: any model; another model in use may share its operations.
+ensures: a new model that computes the same, bit for bit except for bfloat16 and double precision (see
+    `compute_in_single`). It has the names, layouts, state and runtime information of the given model. A value that no
+    input changes is one Constant, with the name of its operation.
 
-What OpenVINO folds is folded, in the bodies of If, Loop and TensorIterator too:
+OpenVINO's folding is applied, also in the bodies of If, Loop and TensorIterator:
 
 1. Operations on constants: Reshape, Transpose, Split, Concat, Gather, arithmetic and so on.
-2. Shapes that are known, and what is computed of them: the Reshape of a bias to the rank of a convolution's output,
-   also where no length of that output is known.
-3. Operations that only move constants of half precision: the Convert to single precision then comes behind them, and
-   the file stays as small as it is. Arithmetic on such constants is folded in single precision.
+2. Known shapes, and values computed from them: the Reshape of a bias to the rank of a convolution's output for example,
+   even if no length of that output is known.
+3. Operations that only move constants of half precision: the Convert to single precision then follows them, and the
+   file does not grow. Arithmetic on such constants is folded in single precision.
 
-4. A product with one that a reader of files puts in (for the factor of ONNX's Gemm) is taken away.
+4. A product with one, which a reader of files inserts for the factor of ONNX's Gemm, is removed.
 
 These stay as they are:
 
-5. `Convert(Constant)` of half precision: folded, it would take twice the room.
+5. `Convert(Constant)` of half precision: folded, it would take twice the memory.
 6. Weights that are quantized already: a FakeQuantize or FakeConvert; integers and floating point numbers of 8 bits or
-   fewer behind a Convert, and what is computed of them.
+   fewer with a Convert after them, and values computed from them.
 7. The initial value of a state.
-8. A value of more than 1 MiB that is more than twice as large as the constants that it is made of (Broadcast, Tile,
-   Range), unless an operation reads it as its weight.
+8. A value of more than 1 MiB that is more than twice as large as its constants (Broadcast, Tile, Range), unless an
+   operation reads it as its weight.
 
-An operation whose only name is the number that OpenVINO gave it, another one at each reading, leaves a Constant that is
-named after its reader. Where it stays it is named by its type and its place among those of its type, so that plans and
-statistics find it again in another process; the number stays known as its `given_names`.
+An operation may have only the number that OpenVINO gave it, which differs at each reading. If it is folded, its
+Constant is named after its reader. If it stays, its name is its type and its place among operations of that type, so
+that plans and statistics find it again in another process. `given_names` knows the number.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ from autoq.graph.operations import (
     operation,
 )
 
-# What OpenVINO's folding looks for on an operation that is not to be folded; Python has no function that puts it there.
+# OpenVINO's folding skips operations with this mark. Python has no function that sets it.
 _KEEP = "DisableConstantFolding_0"
-# What is on operations when it is done.
+# A mark on the operations of a model in normal form.
 _TRACES = (_KEEP, "can_be_folded", "requires_precision_conversion_0")
 
-# Never folded, whatever they read; nor are quantizers, and what has bodies.
+# Never folded, whatever they read. Quantizers and operations with bodies are not folded either.
 _STANDING = frozenset({"Result", "Assign", "ReadValue", "RandomUniform", "Multinomial"})
 
 _LARGE_BYTES = 2**20
@@ -76,7 +76,7 @@ def normal_form(model: ov.Model) -> ov.Model:
     for part in parts:
         compute_in_single(part, ov.Type.bf16)
     _fold(clone, parts)
-    # What constants are computed of keeps its digits until then.
+    # Values from which constants are computed keep their digits until then.
     changed = [compute_in_single(part, ov.Type.f64) for part in parts]
     if any(changed):
         _fold(clone, parts)
@@ -92,7 +92,7 @@ def normal_form(model: ov.Model) -> ov.Model:
 
 
 def bodies(op: ov.Node) -> Iterator[ov.Model]:
-    """The models inside of an operation; not to be modified."""
+    """The models inside an operation; they must not be modified."""
     kind = op.get_type_name()
     if kind == "If":
         yield from (op.get_function(branch) for branch in (0, 1))
@@ -112,12 +112,12 @@ def _parts(model: ov.Model) -> Iterator[ov.Model]:
 
 
 def _fold(model: ov.Model, parts: Sequence[ov.Model], released: Collection[str] = ()) -> None:
-    """Folds all that is not kept.
+    """Folds all operations that are not kept.
 
     Args:
-        model: Is changed, and its bodies.
-        parts: It and its bodies.
-        released: Own names of Converts that are folded though they make numbers longer.
+        model: The model; it and its bodies are changed.
+        parts: The model and its bodies.
+        released: OpenVINO's names of Converts that are folded, although they make numbers longer.
     """
     halves: list[tuple[ov.Node, ov.Type]] = []
     for part in parts:
@@ -131,7 +131,8 @@ def _fold(model: ov.Model, parts: Sequence[ov.Model], released: Collection[str] 
     for convert, kind in halves:
         source = convert.input_value(0).get_node()
         if source.get_element_type() != kind:
-            # OpenVINO computes in single precision, and leaves it so before a Convert: the numbers are the same.
+            # OpenVINO folds in single precision, and leaves the result in it before a Convert: the numbers are the
+            # same.
             stored = float_constant(source.data, kind)
             stored.set_friendly_name(source.get_friendly_name())
             convert.input(0).replace_source_output(stored.output(0))
@@ -144,7 +145,7 @@ def _fold(model: ov.Model, parts: Sequence[ov.Model], released: Collection[str] 
 
 
 def _kept(model: ov.Model, released: Collection[str]) -> Iterator[ov.Node]:
-    """Operations that are not folded, by themselves or with what they read."""
+    """Operations that are not folded."""
     order = model.get_ordered_ops()
     for op in order:
         if operation(op.get_type_name()).quantizer or (_lengthens(op) and op.get_name() not in released):
@@ -161,7 +162,7 @@ def _is_standing(op: ov.Node) -> bool:
 
 
 def _lengthens(op: ov.Node) -> bool:
-    """Whether an operation makes longer floating point numbers of short ones."""
+    """Whether an operation converts short floating point numbers to longer ones."""
     if op.get_type_name() != "Convert":
         return False
     short, made = op.get_input_element_type(0).get_type_name(), op.get_element_type().get_type_name()
@@ -169,7 +170,7 @@ def _lengthens(op: ov.Node) -> bool:
 
 
 def _large(order: Sequence[ov.Node]) -> Iterator[ov.Node]:
-    """Case 8: what reads constants alone, gives much more than they hold, and would be stored."""
+    """Case 8: operations on constants alone whose value is much larger than these, and would be stored."""
     made_of: dict[str, int] = {}
     for op in order:
         sources = [value.get_node().get_name() for value in op.input_values()]
@@ -193,7 +194,7 @@ def _large(order: Sequence[ov.Node]) -> Iterator[ov.Node]:
 
 
 def _bytes(op: ov.Node) -> int:
-    """Of all outputs of a known shape."""
+    """Bytes of all outputs with a known shape."""
     known = [output for output in op.outputs() if output.get_partial_shape().is_static]
     return sum(math.prod(output.get_shape()) * int(output.get_element_type().bitwidth) // 8 for output in known)
 
@@ -214,10 +215,10 @@ def _drop_products_with_one(model: ov.Model) -> None:
 
 
 def _move_above_convert(model: ov.Model) -> set[str] | None:
-    """Case 3: what only moves constants reads them in half precision; what computes has Converts of its own.
+    """Case 3: operations that only move constants read them in half precision; those that compute read Converts.
 
     Returns:
-        Own names of these Converts, which may be folded; None where nothing is changed.
+        OpenVINO's names of these Converts, which may be folded; None if nothing is changed.
     """
     halves: set[str] = set()
     moved: set[str] = set()
@@ -253,7 +254,7 @@ def _move_above_convert(model: ov.Model) -> set[str] | None:
 
 
 def _moved(op: ov.Node, data: Iterable[int]) -> set[str]:
-    """Has an operation read what Converts read, and puts Converts behind it, whose own names are given."""
+    """Moves the Converts before an operation behind it; gives OpenVINO's names of the new Converts."""
     converts = set()
     readers = [list(output.get_target_inputs()) for output in op.outputs()]
     kind, name = op.get_output_element_type(0).get_type_name(), op.get_friendly_name()
@@ -273,13 +274,13 @@ def _moved(op: ov.Node, data: Iterable[int]) -> set[str]:
 
 
 def _is_numbered(op: ov.Node) -> bool:
-    """Whether an operation has no other name than OpenVINO's number, and could be folded."""
+    """Whether an operation has only the number that OpenVINO gave it, and could be folded."""
     numbered = re.fullmatch(rf"{op.get_type_name()}_\d+", op.get_friendly_name()) is not None
     return numbered and op.get_type_name() != "Constant" and not _lengthens(op)
 
 
 def _name_by_reader(model: ov.Model, numbered: Collection[str]) -> None:
-    """Gives constants that were made of numbered operations the name of the first operation that reads them."""
+    """Names the constants of numbered operations after the first operation that reads them."""
     order = model.get_ordered_ops()
     place = {op.get_name(): number for number, op in enumerate(order)}
     for op in reversed(order):

@@ -1,4 +1,4 @@
-"""Reads a model, whatever it comes as."""
+"""Reads models from files and from memory."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _FILES = {
 
 
 def read_model(source: Any, example_input: Any = None) -> ov.Model:  # a path or a model of any framework
-    """Reads a model as OpenVINO sees it, and puts it into normal form: what is known without an input is a Constant.
+    """Reads a model by OpenVINO, and brings it into normal form: values that depend on no input are Constants.
 
     Args:
         source: Path of an IR (`.xml`), ONNX (`.onnx`, plain or with Q/DQ), TensorFlow (SavedModel folder or `.pb`),
             TFLite (`.tflite`) or Paddle (`.pdmodel`) model; an `ov.Model`; a `torch.nn.Module`. None of
             them is changed.
-        example_input: What a `torch.nn.Module` is traced with: a tensor, or a tuple or dict of tensors.
+        example_input: Input for tracing a `torch.nn.Module`: a tensor, or a tuple or dict of tensors.
 
     Raises:
-        ModelError: The model does not read.
+        ModelError: The model cannot be read.
     """
     if isinstance(source, ov.Model):
         return normal_form(source)
@@ -79,9 +79,9 @@ def _read_torch(module: Any, example_input: Any) -> ov.Model:  # torch is an ext
     module.eval()
     try:
         with warnings.catch_warnings():
-            # OpenVINO's converter uses what torch deprecates; the user can do nothing about it.
+            # OpenVINO's converter uses deprecated parts of torch; the user cannot change that.
             warnings.simplefilter("ignore", DeprecationWarning)
-            # With copies of its weights: in bfloat16 those that are shared are lost with the module (OpenVINO 2026.4).
+            # The weights are copied: shared weights in bfloat16 are lost with the module (OpenVINO 2026.4).
             return ov.convert_model(module, example_input=example_input, share_weights=False)
     except Exception as error:
         cause = error.__cause__
@@ -93,7 +93,7 @@ def _read_torch(module: Any, example_input: Any) -> ov.Model:  # torch is an ext
 
 
 def _reason(error: Exception) -> str:
-    """What a reader says of a file that it does not read."""
+    """The reason why a reader does not read a file."""
     said = reason(error)
     if said.startswith(("Check '", "Exception from")) or "Unable to read the model" in said:
         return "the file is empty, damaged, or of another format."

@@ -1,4 +1,4 @@
-"""Groups that are searched as one unit."""
+"""Units of groups: their members have one precision."""
 
 from autoq.graph.levels._levels import units
 

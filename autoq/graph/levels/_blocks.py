@@ -1,4 +1,4 @@
-"""Blocks: the parts that a network is made of by repeating them."""
+"""Blocks: the parts of which a network repeats several."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ BlockShape = tuple[str, ...]
 
 
 def blocks(flow: Flow, graph: QuantizationGraph) -> tuple[Block, ...]:
-    """Groups by block, in topological order; every group is in one.
+    """Groups by block, in topological order; every group is in exactly one block.
 
     1. A sequential sub-graph is a block.
-    2. A chain of groups that stand alone, of the same shape as a block of several, is one block: the inverted
-       bottleneck that changes the resolution, and therefore has no skip connection.
-    3. A sequence of different blocks that repeats is one block each time: the attention and the feed-forward half of a
-       transformer layer, the depthwise and the pointwise convolution of a chain without skip connections. Equal blocks
-       in a row stay apart.
+    2. A chain of single groups is one block if it has the same shape as a block of several groups: an inverted
+       bottleneck that changes the resolution has no skip connection.
+    3. A repeated sequence of different blocks is one block each time: the attention and the feed-forward half of a
+       transformer layer, or the depthwise and the pointwise convolution of a chain without skip connections. Equal
+       blocks in a row stay apart.
 
-    The shape of a block is the types of its groups' first operations, those of elementwise arithmetic left out, so that
-    a residual block is like the one whose skip connection has a convolution.
+    The shape of a block is the types of its groups' first operations, without elementwise arithmetic. So a residual
+    block has the shape of one whose skip connection has a convolution.
     """
 
     def shape(block: Block) -> BlockShape:
@@ -35,7 +35,7 @@ def blocks(flow: Flow, graph: QuantizationGraph) -> tuple[Block, ...]:
 
 
 def _like_others(found: Sequence[Block], shapes: Sequence[BlockShape]) -> tuple[Block, ...]:
-    """Joins chains of single groups that have the shape of a block, from the end on: what is left over is the stem."""
+    """Joins chains of single groups that have the shape of a block, from the end on; the stem is left over."""
     wanted = sorted({s for s, block in zip(shapes, found, strict=True) if len(block) > 1 and len(s) > 1}, key=len)
     joined: list[Block] = []
     end = len(found)
@@ -67,7 +67,7 @@ def _periods(found: Sequence[Block], shapes: Sequence[BlockShape]) -> tuple[Bloc
             times, rest = divmod(end - begin, period)
             if times < 2:
                 continue
-            # Left over of a chain of single layers is the stem, in front; of blocks, the head, behind.
+            # A chain of single layers leaves the stem at its beginning over; blocks leave the head at the end.
             stem = rest if all(len(block) == 1 for block in word) else 0
             joined += found[begin : begin + stem]
             first = begin + stem
@@ -81,7 +81,7 @@ def _periods(found: Sequence[Block], shapes: Sequence[BlockShape]) -> tuple[Bloc
 
 
 def _is_period(word: Sequence[Block], shapes: Sequence[BlockShape]) -> bool:
-    """Whether a sequence may be one block: not too large, no repetition itself, and no block of several twice in it."""
+    """Whether a sequence may be one block: it is not too large, repeats nothing, and has no block of several twice."""
     several = [s for s, block in zip(shapes, word, strict=True) if len(block) > 1]
     return (
         sum(map(len, word)) <= LARGEST_BLOCK

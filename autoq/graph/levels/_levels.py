@@ -1,4 +1,4 @@
-"""Units: which groups a search gives one precision, at each level."""
+"""Units: the groups that a search gives one precision, at each level."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ def units(model: ov.Model, graph: QuantizationGraph, level: Level) -> dict[str, 
     """Groups by unit, in topological order of the units' first groups.
 
     - `group`: each group by itself, under its own name.
-    - `block`: what the network repeats; see `blocks`. A block bears the longest beginning that the names of its groups
-      share, where no other block has a group whose name begins so, and else the name of its first group.
-    - `type`: all groups whose first operation has one OpenVINO type, under that.
-    - `prefix`: all groups whose names begin with the same parts, separated by "/", "." or ":"; so many parts as make
-      the most units that are fewer than the groups, and at most 40.
+    - `block`: the blocks of the network, see `blocks`. The name of a block is the longest common beginning of the names
+      of its groups, if no other block has a group with this beginning; otherwise the name of its first group.
+    - `type`: all groups whose first operation has the same OpenVINO type, which is the name.
+    - `prefix`: all groups whose names begin with the same parts, separated by "/", "." or ":". The number of parts is
+      such that there are as many units as possible, but fewer than groups, and at most 40.
     - `model`: all groups, under "*".
 
     Args:
-        model: The model that the graph is of.
+        model: The model of the graph.
         graph: Its groups; every group is in exactly one unit.
-        level: How coarse.
+        level: The level.
 
     Raises:
-        PlanError: By `prefix`, where the names of the groups have no hierarchy, or none that makes some units.
+        PlanError: The level is `prefix`, and the names of the groups have no hierarchy, or none that gives several
+            units.
     """
     names = [group.name for group in graph.groups]
     match level:
@@ -85,7 +86,7 @@ def _by_prefix(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 def _named(found: Sequence[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Blocks by name."""
-    # How many blocks have a group whose name begins with these parts.
+    # Number of blocks that have a group whose name begins with these parts.
     owners: dict[str, set[int]] = {}
     for number, names in enumerate(found):
         for name in names:

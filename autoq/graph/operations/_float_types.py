@@ -1,4 +1,4 @@
-"""Floating point numbers of all types: NumPy has no bfloat16, of which OpenVINO gives the bits as float16."""
+"""Floating point numbers of all types. NumPy has no bfloat16: OpenVINO gives its bits as float16."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _LARGEST_BFLOAT16 = np.uint32(0x7F7F0000).view(np.float32)
 
 
 def array_type(kind: ov.Type) -> np.dtype[Any]:
-    """Type of the arrays that stand for values of a type; of bfloat16 those that `with_float_ends` takes and gives."""
+    """NumPy type for values of a type; for bfloat16 the type of the inputs and outputs of `with_float_ends`."""
     return np.dtype(np.float32 if kind == ov.Type.bf16 else kind.to_dtype())
 
 
 def with_float_ends(model: ov.Model) -> ov.Model:
-    """A model to run: inputs and outputs of bfloat16 take and give float32.
+    """A model to run, whose inputs and outputs of bfloat16 become float32.
 
     Args:
-        model: Never modified; returned as it is where it has no such ends.
+        model: The model, which is never modified; it is returned if it has no such inputs and outputs.
     """
     ends = [*model.inputs, *model.outputs]
     if not any(end.get_element_type() == ov.Type.bf16 for end in ends):
@@ -39,11 +39,11 @@ def with_float_ends(model: ov.Model) -> ov.Model:
 
 
 def float_constant(value: ArrayLike, kind: ov.Type) -> ov.Node:
-    """A Constant of numbers, each rounded to the nearest that its type has; a finite one stays finite.
+    """A Constant of numbers, each rounded to the nearest one of its type; finite numbers stay finite.
 
     Args:
         value: Real numbers.
-        kind: Floating point, of 16 bits or more.
+        kind: Floating point type of 16 bits or more.
     """
     given = np.asarray(value, np.float64 if kind == ov.Type.f64 else np.float32)
     dtype = np.dtype(kind.to_dtype())
@@ -56,6 +56,6 @@ def float_constant(value: ArrayLike, kind: ov.Type) -> ov.Node:
 
 def _bfloat16_bits(value: NDArray[Any]) -> NDArray[np.uint16]:
     bits = np.ascontiguousarray(value).view(np.uint32)
-    # To nearest, and to even where two are as near.
+    # Rounds to the nearest number, and to the even one of two that are equally near.
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
     return np.where(np.isnan(value), _NOT_A_NUMBER, rounded.astype(np.uint16))

@@ -1,4 +1,4 @@
-"""Recurrent layers that are told how long each of their sequences is."""
+"""Recurrent layers that read the length of each of their sequences."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from autoq.graph.operations._operations import operation
 
 
 def has_given_lengths(model: ov.Model) -> bool:
-    """Whether a recurrent layer reads lengths of sequences that are in the data, and not those of the tensor.
+    """Whether a recurrent layer reads lengths of sequences from the data, and not from the shape of the tensor.
 
-    What such a layer gives past the length of a sequence is up to the device, and not the same where shapes are open.
+    The device decides the outputs of such a layer after the end of a sequence; they differ if shapes are open.
     """
     ports = [(op, operation(op.get_type_name()).length_port) for op in model.get_ops()]
     told = [op.input_value(port) for op, port in ports if port is not None]
@@ -19,7 +19,7 @@ def has_given_lengths(model: ov.Model) -> bool:
         node = waiting.pop()
         if node.get_type_name() == "Parameter":
             return True
-        # A shape does not depend on the numbers of its tensor.
+        # A shape does not depend on the values of its tensor.
         if node.get_type_name() != "ShapeOf" and node.get_name() not in seen:
             seen.add(node.get_name())
             waiting += [value.get_node() for value in node.input_values()]

@@ -1,4 +1,4 @@
-"""Names that identify an operation: friendly names, made unique, the same in a model and in its clone."""
+"""Unique names of operations: friendly names, made unique. They are the same in a model and in its clone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection
 import openvino as ov
 
 _GIVEN = "autoq_given_name"
-# What users feed and read is called as they know it; constants are named by who reads them.
+# Inputs and outputs keep the names that users know; constants are named by their readers.
 _KEEP_THEIR_NAMES = frozenset({"Parameter", "Result", "Constant"})
 
 
@@ -31,18 +31,18 @@ def unique_names(model: ov.Model) -> dict[str, ov.Node]:
 
 
 def made_names(model: ov.Model) -> frozenset[str]:
-    """Friendly names that OpenVINO made of a type and a number, which is another one each time a model is built."""
+    """Friendly names that OpenVINO made of a type and a number; the number differs each time a model is built."""
     return frozenset(
         op.get_friendly_name() for op in model.get_ordered_ops() if op.get_friendly_name() == op.get_name()
     )
 
 
 def name_by_place(model: ov.Model, made: Collection[str]) -> None:
-    """Names operations whose names OpenVINO made by their type and place: "MatMul#2".
+    """Gives operations with names that OpenVINO made a name by type and place: "MatMul#2".
 
     Args:
-        model: Is changed.
-        made: Such names, beside those of operations that were just made.
+        model: The model; it is changed.
+        made: Further names of this kind, beside those of new operations.
     """
     seen: Counter[str] = Counter()
     for op in model.get_ordered_ops():
@@ -54,6 +54,6 @@ def name_by_place(model: ov.Model, made: Collection[str]) -> None:
 
 
 def given_names(model: ov.Model) -> dict[str, str]:
-    """Unique name by the name that OpenVINO had made, of operations that were named by their place."""
+    """Unique name by OpenVINO's former name, for operations that were named by their place."""
     infos = {name: op.get_rt_info() for name, op in unique_names(model).items()}
     return {str(info[_GIVEN].value): name for name, info in infos.items() if _GIVEN in info}

@@ -1,4 +1,4 @@
-"""What is known of one type of OpenVINO operation: a row of the table of operations."""
+"""The facts about one type of OpenVINO operation: a row of the table of operations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autoq.core import NumberKind
 
 
 class Family(Enum):
-    """Operations that stand for one another in the patterns that a runtime fuses."""
+    """Families of operations that are interchangeable in the patterns that a runtime fuses."""
 
     CONVOLUTION = auto()
     PRODUCT = auto()  # fused like a convolution
@@ -20,7 +20,7 @@ class Family(Enum):
 
 
 class Samples(Enum):
-    """Where an operation keeps samples along the first axis apart."""
+    """How an operation keeps samples along the first axis apart."""
 
     EACH = auto()  # element by element, over several inputs with broadcasting
     IMAGES = auto()  # image by image: the first output alone, since positions are counted through all images
@@ -35,42 +35,43 @@ class Samples(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One type of operation; a type of which nothing holds needs no row.
+    """One type of operation. A type with no special property needs no row.
 
     Attributes:
-        type: OpenVINO's name of it.
-        quantized: It runs on quantized inputs: each float input port asks for a quantizer.
-        quantized_ports: Where not every float port does, those that do, by kind of numbers.
-        moves: It only moves values: a quantizer passes through it, from its outputs to its inputs.
-        brings: It moves values, and puts others beside them.
-        symmetric: The scheme of its inputs is symmetric whatever the preset.
-        unifies: A quantizer that passes up through a Concat gives all its inputs one range where this reads it.
-        float_in_transformer: It stays in float in a transformer: its error hurts more than its speed helps.
-        post_processing: It is the head of a detector: what stands between it and the last weighted operation stays in
-            float.
-        non_negative: Its output is never negative.
-        quantizer: It quantizes: what a model has of it is its own.
-        dequantizes: It may turn stored integers into floats, behind a Convert.
-        family: What it stands for in fused patterns.
-        weight_ports: Input ports where it may have its constant.
-        channel_axes: Axes of the weight that have a limit of their own each; None where they follow from attributes.
-        wraps_weight: It may stand between a Constant and the operation that reads it as a weight.
-        sums_products: It sums products of its input and its weight: the sum can overflow, and a bias takes its mean
-            shift.
-        dense: It sums over all channels of its input.
-        aligns: Channel alignment may scale its output channels.
-        linear: Its output is linear in its weight.
+        type: Name of the type in OpenVINO.
+        quantized: Whether it runs on quantized inputs: each float input port then asks for a quantizer.
+        quantized_ports: The ports that ask for a quantizer, by kind of numbers, if not all float ports do.
+        moves: Whether it only moves values: a quantizer passes through it, from its outputs to its inputs.
+        brings: Whether it moves values and adds others to them.
+        symmetric: Whether the scheme of its inputs is symmetric under each preset.
+        unifies: Whether a quantizer that passes up through a Concat gives all its inputs one range, if this reads the
+            Concat.
+        float_in_transformer: Whether it stays in float in a transformer: its error costs more than its speed gains.
+        post_processing: Whether it is the head of a detector: operations between it and the last weighted operation
+            stay in float.
+        non_negative: Whether its output is never negative.
+        quantizer: Whether it is a quantizer; one in a model belongs to the model itself.
+        dequantizes: Whether it may turn stored integers into floats, after a Convert.
+        family: Its family in fused patterns.
+        weight_ports: Input ports that may hold its constant weight.
+        channel_axes: Axes of the weight along which limits differ; None if they follow from attributes.
+        wraps_weight: Whether it may stand between a Constant and the operation that reads it as a weight.
+        sums_products: Whether it sums products of its input and its weight: the sum can overflow, and a bias can cancel
+            its mean shift.
+        dense: Whether it sums over all channels of its input.
+        aligns: Whether channel alignment may scale its output channels.
+        linear: Whether its output is linear in its weight.
         state_ports: Input ports of its first state.
         length_port: Input port that holds the lengths of its sequences.
-        samples: Where it keeps samples apart; None where it is taken to mix them.
-        largest: It takes the largest of several values, which is finite where one of them is.
-        carries: It gives what it reads, infinities too; what moves values and arithmetic do so besides.
-        rounds: It rounds to whole numbers.
-        probabilities: Its outputs are probabilities, or their logarithms.
-        moves_constants: It is folded where it reads constants of half precision, which stay so.
+        samples: How it keeps samples apart; None if it may mix them.
+        largest: Whether it takes the largest of several values, which is finite if one of them is.
+        carries: Whether it passes on its values, also infinities. Operations that move values and arithmetic do so too.
+        rounds: Whether it rounds to whole numbers.
+        probabilities: Whether its outputs are probabilities, or their logarithms.
+        moves_constants: Whether it is folded if it reads constants of half precision, which stay in half precision.
         shape_ports: Input ports that give the shape of its output.
-        shape_of_values: The shape of its output depends on the values that it reads.
-        has_bodies: It runs models inside of it.
+        shape_of_values: Whether the shape of its output depends on the values that it reads.
+        has_bodies: Whether it runs models inside it.
     """
 
     type: str
@@ -108,9 +109,9 @@ class Operation:
 
     @property
     def is_elementwise(self) -> bool:
-        """Whether it computes element by element, of two inputs."""
+        """Whether it computes element by element from two inputs."""
         return self.family in {Family.ARITHMETIC, Family.ELEMENTWISE}
 
     def ports(self, kind: NumberKind) -> tuple[int, ...] | None:
-        """Input ports that ask for quantizers to numbers of a kind; None is every float one."""
+        """Input ports that ask for quantizers to numbers of a kind; None is every float port."""
         return self.quantized_ports[kind] if self.quantized_ports else None

@@ -1,7 +1,7 @@
-"""The table of operations: what is known of OpenVINO's operation types stands here, once.
+"""The table of operations: all facts about OpenVINO's operation types stand here, once.
 
-To quantize one more type of operation is to write one more row. What is quantized, fused, moved through and left in
-float is as NNCF's OpenVINO backend has it for CPU, GPU and NPU in 8 bits, which share one hardware table.
+One more row quantizes one more type of operation. Operations are quantized, fused, passed through and left in float as
+in NNCF's OpenVINO backend for CPU, GPU and NPU in 8 bits, which share one hardware table.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from autoq.core import NumberKind
 from autoq.graph.operations._operation import Family, Operation, Samples
 
 _ROWS = (
-    # Weighted operations, and what is fused or quantized like them.
+    # Weighted operations, and operations that are fused or quantized like them.
     Operation(
         "Convolution",
         quantized=True,
@@ -97,7 +97,7 @@ _ROWS = (
         "GRUSequence", quantized=True, weight_ports=(1, 3, 4), channel_axes=(1,), state_ports=(1,), length_port=2
     ),
     Operation("RNNSequence", length_port=2),
-    # Element by element, of two inputs.
+    # Element by element, from two inputs.
     Operation("Add", quantized=True, float_in_transformer=True, family=Family.ARITHMETIC, samples=Samples.EACH),
     Operation(
         "Subtract",
@@ -141,7 +141,7 @@ _ROWS = (
     Operation("Selu", family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Sigmoid", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Swish", family=Family.ACTIVATION, samples=Samples.EACH),
-    # What else runs on quantized inputs.
+    # Other operations that run on quantized inputs.
     Operation("AdaptiveAvgPool", quantized=True, samples=Samples.IMAGES),
     Operation("AvgPool", quantized=True, float_in_transformer=True, samples=Samples.IMAGES),
     Operation("BatchNormInference", quantized=True, float_in_transformer=True, samples=Samples.IMAGES),
@@ -156,7 +156,7 @@ _ROWS = (
     Operation("ReduceSum", quantized=True, float_in_transformer=True, samples=Samples.GIVEN_AXES),
     Operation("Sqrt", quantized=True, float_in_transformer=True, non_negative=True, samples=Samples.EACH),
     Operation("SquaredDifference", quantized=True, float_in_transformer=True, samples=Samples.EACH),
-    # What only moves values.
+    # Operations that only move values.
     Operation("AdaptiveMaxPool", moves=True, largest=True),
     Operation("BatchToSpace", moves=True, shape_ports=(1, 2, 3)),
     Operation("Broadcast", moves=True, shape_ports=(1,)),
@@ -182,7 +182,7 @@ _ROWS = (
     Operation("Transpose", moves=True, samples=Samples.TRANSPOSE, moves_constants=True),
     Operation("Unsqueeze", moves=True, samples=Samples.ORDER, moves_constants=True),
     Operation("VariadicSplit", moves=True, samples=Samples.SPLIT, moves_constants=True, shape_ports=(2,)),
-    # Quantizers, and what changes the type of numbers.
+    # Quantizers, and operations that change the type of numbers.
     Operation("Convert", wraps_weight=True, samples=Samples.EACH, carries=True),
     Operation("FakeConvert", quantizer=True, carries=True),
     Operation("FakeQuantize", quantizer=True, samples=Samples.EACH, carries=True),
@@ -209,7 +209,7 @@ _ROWS = (
     Operation("ReduceMin", samples=Samples.GIVEN_AXES),
     Operation("ReduceProd", samples=Samples.GIVEN_AXES),
     Operation("Softmax", non_negative=True, samples=Samples.OWN_AXIS, probabilities=True),
-    # What else a shape, or a choice of outputs, depends on.
+    # Other operations on which a shape, or a choice of outputs, depends.
     Operation("Eye", shape_ports=(0, 1)),
     Operation("GenerateProposals", shape_of_values=True),
     Operation("If", shape_ports=(0,), has_bodies=True),
@@ -231,7 +231,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType({row.type: row for row in
 
 
 def operation(kind: str) -> Operation:
-    """The row of a type of operation; one that says nothing for a type of which nothing is known."""
+    """The row of a type of operation; an empty row for a type without one."""
     return OPERATIONS.get(kind) or Operation(kind)
 
 

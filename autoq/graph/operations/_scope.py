@@ -1,4 +1,4 @@
-"""What a user wants left in float."""
+"""Ignored scopes: the operations that a user wants to leave in float."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = ("names", "patterns", "types", "subgraphs")
 
 @dataclass(frozen=True, slots=True)
 class Subgraph:
-    """Everything on a way from the inputs to the outputs, both included.
+    """All operations on paths from the inputs to the outputs, with both.
 
     Attributes:
         inputs: Names of operations.
@@ -58,11 +58,11 @@ class IgnoredScope:
         """A scope as a user writes it.
 
         Args:
-            value: A scope, autoq's or another library's with the same attributes (or some of them); a mapping of them;
-                names of operations, or a single one; None is none.
+            value: A scope of autoq or of another library, with the same attributes or some of them; a mapping of these;
+                names of operations, or a single name; None ignores nothing.
 
         Raises:
-            PlanError: It is none of these.
+            PlanError: The value is none of these.
         """
         if value is None or isinstance(value, IgnoredScope):
             return value
@@ -98,7 +98,7 @@ class IgnoredScope:
         return asdict(self)
 
     def renamed(self, names: Mapping[str, str]) -> IgnoredScope:
-        """The scope with other names for some operations, by the names that it may have for them."""
+        """The scope with new names for some operations; `names` maps former names to new ones."""
         subgraphs = tuple(
             Subgraph([names.get(end, end) for end in part.inputs], [names.get(end, end) for end in part.outputs])
             for part in self.subgraphs
@@ -106,14 +106,14 @@ class IgnoredScope:
         return replace(self, names=tuple(names.get(name, name) for name in self.names), subgraphs=subgraphs)
 
     def resolve(self, types: Mapping[str, str], readers: Mapping[str, Iterable[str]]) -> dict[str, str]:
-        """The operations that the scope names, each with the rule that names it.
+        """The ignored operations, each with the rule that names it.
 
         Args:
             types: Type by operation.
             readers: Direct readers by operation.
 
         Raises:
-            PlanError: A rule matches nothing, and `validate` is set; or a pattern is no regular expression.
+            PlanError: A rule matches nothing although `validate` is set, or a pattern is no regular expression.
         """
         found: dict[str, str] = {}
         for rule in self._rules(types, readers):
@@ -153,7 +153,7 @@ _END = "subgraph end"
 
 @dataclass(frozen=True, slots=True)
 class _ScopeRule:
-    """A part of a scope, what it matches, and what to say where that is nothing."""
+    """A rule of a scope, its matches, and a hint if there are none."""
 
     kind: str
     text: str
@@ -162,7 +162,7 @@ class _ScopeRule:
 
 
 def _telling(types: Mapping[str, str]) -> list[str]:
-    """Names that somebody may have meant: not those of constants, converted ones too, nor of a model's outputs."""
+    """Names that a user may have meant, without those of constants, converted constants and the model's outputs."""
     return [name for name, kind in types.items() if kind not in {"Constant", "Convert", "Result"}]
 
 
@@ -171,7 +171,7 @@ def _nearest_names(name: str, types: Mapping[str, str]) -> str:
 
 
 def _nearest_to_pattern(pattern: re.Pattern[str], types: Mapping[str, str]) -> str:
-    """What a pattern would match if it did not begin at the start of a name, else names that look like it."""
+    """A hint: names that the pattern would match later than at their start, otherwise names that look like it."""
     names = _telling(types)
     if within := [name for name in names if pattern.search(name)]:
         more = f" and {len(within) - 1} more" if len(within) > 1 else ""
@@ -181,7 +181,7 @@ def _nearest_to_pattern(pattern: re.Pattern[str], types: Mapping[str, str]) -> s
 
 
 def _freeze(owner: object, *names: str, of: type = str) -> None:
-    """Makes tuples of sequences, so that their owner can be hashed; a single string is not a sequence of names."""
+    """Turns sequences into tuples, so that the scope can be hashed. A single string is not a sequence of names."""
     for name in names:
         value = _items(getattr(owner, name), name)
         if wrong := [item for item in value if not isinstance(item, of)]:

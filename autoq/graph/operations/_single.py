@@ -1,16 +1,16 @@
-"""Computation in bfloat16 or double precision becomes computation in single precision.
+"""Changes computation in bfloat16 or double precision to single precision.
 
-A device still runs that in bfloat16 where it can; OpenVINO's CPU computes nothing in double precision.
+A device still runs it in bfloat16 where it can. OpenVINO's CPU computes nothing in double precision.
 
 requires: a model, or a body, that may be changed.
-ensures: the same inputs, outputs, state and stored numbers; all that computes has single precision. An int8 convolution
-    with a bias of bfloat16 gives wrong numbers on the CPU of OpenVINO 2026.4, and attention does not compile; in double
-    precision parts of a model do not compile.
+ensures: inputs, outputs, state and stored numbers are the same; all computation has single precision. On the CPU of
+    OpenVINO 2026.4, an int8 convolution with a bias of bfloat16 gives wrong numbers, attention in bfloat16 does not
+    compile, and nor do parts of a model in double precision.
 
-1. What an operation gives in the other type (a Constant, a Parameter, a state, a random number) is read behind a
+1. A value in the other type (of a Constant, a Parameter, a state, a random number) is read through a Convert.
+2. A Convert between that type and single precision is removed, unless it reads a value of case 1.
+3. An operation whose types are given from outside (a Result, an Assign, an operation with bodies) reads through a
    Convert.
-2. A Convert between it and single precision is taken away, unless it is what reads case 1.
-3. What has its types from outside (a Result, an Assign, an operation with bodies) reads it behind a Convert.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from openvino import opset13 as ops
 
 from autoq.graph.operations._operations import operation
 
-# Beside what has bodies.
+# Such operations beside those with bodies.
 _BOUND = frozenset({"Result", "Assign"})
 
 
@@ -29,7 +29,7 @@ def compute_in_single(model: ov.Model, other: ov.Type) -> bool:
 
     Args:
         model: The model.
-        other: What is not to be computed in.
+        other: The type to replace.
 
     Returns:
         Whether anything has that type.
@@ -68,7 +68,7 @@ def _give(target: ov.Input, wanted: ov.Type, other: ov.Type) -> None:
 
 
 def _shorten(convert: ov.Node, other: ov.Type) -> None:
-    """Case 2; what is made of other types is made in single precision."""
+    """Case 2. Values that are made from other types are made in single precision."""
     source = convert.input_value(0)
     given = source if source.get_element_type() == ov.Type.f32 else None
     if given is None and convert.get_element_type() == other:

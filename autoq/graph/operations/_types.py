@@ -1,4 +1,4 @@
-"""What placement says about a model: where quantizers may stand, which belong together, and why the rest has none.
+"""The result of placement: the sites of quantizers, their groups, and the reasons why other operations have none.
 
 Names of operations are *unique* names (`unique_names`): the friendly name, with a suffix where the model repeats one.
 """
@@ -30,7 +30,7 @@ class Tensor:
 
 
 class SiteKind(StrEnum):
-    """What a quantizer quantizes."""
+    """The kind of a quantized tensor."""
 
     ACTIVATION = "activation"
     WEIGHT = "weight"
@@ -38,21 +38,22 @@ class SiteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizerSite:
-    """One FakeQuantize position.
+    """One position of a FakeQuantize.
 
     Attributes:
-        name: Of the FakeQuantize: `{op}/fq_output_{port}`, `{op}/fq_input_{port}` or `{op}/fq_weights_{port}`.
+        name: Name of the FakeQuantize: `{op}/fq_output_{port}`, `{op}/fq_input_{port}` or `{op}/fq_weights_{port}`.
         kind: Activation or weight.
-        tensor: What is quantized.
+        tensor: The quantized tensor.
         consumers: `(op, input port)` of every edge that reads the quantized tensor; other edges stay in float.
-        sinks: Operations that run on its values: the consumers, or what lies behind those that only move values.
-        shape: Of the tensor; -1 where dynamic.
-        channel_axes: Axes that have a limit of their own each; empty is per tensor.
-        symmetric: True where the scheme is symmetric whatever the preset.
+        sinks: Operations that run on its values: the consumers, or operations after consumers that only move values.
+        shape: Shape of the tensor; -1 for a dynamic axis.
+        channel_axes: Axes along which limits differ; empty is per tensor.
+        symmetric: Whether the scheme is symmetric under each preset.
         unified: Sites with the same value share one range (the inputs of a Concat); None shares with none.
-        first_layer: A weight of a convolution reached from a model input, halved by `OverflowFix.FIRST_LAYER`.
-        full_range: A weight that stands in for a quantizer of activations, and has its scheme.
-        non_negative: The minimum is known to be at least zero (the producer is a ReLU, Sigmoid, ...).
+        first_layer: Whether it is a weight of the first convolution after a model input, which
+            `OverflowFix.FIRST_LAYER` halves.
+        full_range: Whether the weight takes the place of an activation, and has the scheme of its quantizer.
+        non_negative: Whether the minimum is known to be at least zero (the producer is a ReLU, Sigmoid, ...).
     """
 
     name: str
@@ -73,12 +74,12 @@ class QuantizerSite:
 class QuantizerGroup:
     """Sites that must share a precision: the unit of search.
 
-    The bodies of an operation (If, Loop, TensorIterator) are one group, named as the operation, whose sites stand in
-    the graphs of the bodies.
+    The bodies of an operation (If, Loop, TensorIterator) are one group with the name of the operation. Its sites stand
+    in the graphs of the bodies.
 
     Attributes:
-        name: Name of the first operation, in topological order, that the group quantizes.
-        sites: Names of its sites; none of bodies.
+        name: Name of the first operation, in topological order, whose inputs the group quantizes.
+        sites: Names of its sites; empty for bodies.
         ops: Operations whose inputs the group quantizes.
     """
 
@@ -96,12 +97,12 @@ class WeightedLayer:
     Attributes:
         op: The operation.
         type: Its OpenVINO type.
-        input: Activation that it reads, as the float model has it.
+        input: Activation that it reads in the float model.
         input_axis: Channel axis of the input (negative counts from the last).
-        output_axis: Channel axis of the output, likewise.
+        output_axis: Channel axis of the output (negative counts from the last).
         weight: Name of the weight's site.
         weight_port: Input port of the weight.
-        bias_add: The Add of the bias, None where there is none.
+        bias_add: The Add of the bias; None without a bias.
         bias: Constant (or the Convert above it) that holds the bias.
         bias_port: Input port of `bias` on `bias_add`.
     """
@@ -119,20 +120,20 @@ class WeightedLayer:
 
     @property
     def output(self) -> Tensor:
-        """What leaves the layer, behind its bias where it has one."""
+        """The output of the layer, after its bias if it has one."""
         return Tensor(self.op if self.bias_add is None else self.bias_add)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Why an operation is, or is not, quantized.
+    """The reason why an operation is quantized or not.
 
     Attributes:
         op: The operation.
         type: Its OpenVINO type.
         quantized: Whether a quantizer stands on any of its inputs.
-        reason: One sentence.
-        fused_into: The operation that the runtime is expected to fuse it into; None where it stands for itself.
+        reason: The reason in one sentence.
+        fused_into: The operation into which the runtime probably fuses it; None if it is not fused.
     """
 
     op: str

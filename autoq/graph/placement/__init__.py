@@ -1,4 +1,4 @@
-"""Where quantizers stand, and which of them share a precision."""
+"""Placement: the sites of quantizers, and the groups that share a precision."""
 
 from autoq.graph.placement._analyze import analyze
 from autoq.graph.placement._original import analyze_original

@@ -1,4 +1,4 @@
-"""From a model to its quantization graph: sites, groups, layers, and a reason for every operation."""
+"""Makes the quantization graph of a model: sites, groups, layers, and a reason for every operation."""
 
 from __future__ import annotations
 
@@ -43,15 +43,16 @@ def analyze(
         model: The float model, as `read_model` gives it; never modified.
         target_device: ANY, CPU, GPU and NPU share one table; CPU_SPR quantizes only one side of a sum.
         model_type: "transformer" adds its rules.
-        preset: Scheme of the activations. Quantizers of different schemes never merge: with "mixed", an embedding's
-            output is quantized besides its table, and fused attention does not share a quantizer with other readers.
-        mode: What is quantized to. In 8-bit floating point all three inputs of fused attention are quantized.
+        preset: Scheme of the activations. Quantizers of different schemes never merge: with "mixed", the output of an
+            embedding has a quantizer beside that of its table, and fused attention does not share a quantizer with
+            other readers.
+        mode: Precision of quantizers. In 8-bit floating point, all three inputs of fused attention are quantized.
         symmetric_weights: Whether the scheme of the weights is symmetric.
-        ignored_scope: What the user wants left in float; it may name operations inside of bodies.
+        ignored_scope: Operations that stay in float; it may name operations inside bodies.
         quantize_outputs: Whether the model's outputs are quantized too.
 
     Returns:
-        The graph; without sites where nothing can be quantized.
+        The graph; it has no sites if nothing can be quantized.
 
     Raises:
         PlanError: The scope matches nothing, or a word is unknown.
@@ -80,7 +81,7 @@ def analyze_presets(
     ignored_scope: Any = None,  # whatever IgnoredScope.of takes
     quantize_outputs: bool = False,
 ) -> dict[Preset, QuantizationGraph]:
-    """As `analyze`, under several presets: the model is read and searched for patterns once."""
+    """As `analyze`, under several presets. The model is read and searched for patterns only once."""
     device = TargetDevice.parse(target_device)
     kind = None if model_type is None else ModelType.parse(model_type)
     chosen, scope = tuple(presets), IgnoredScope.of(ignored_scope) or IgnoredScope()
@@ -88,7 +89,7 @@ def analyze_presets(
     scope = scope.renamed(given_names(model))
     inner = [body for body in bodies_of(model) if body.op in flow.type]
     if inner and scope.validate:
-        # A rule may speak of a body's operations: it is checked against all of them, once.
+        # A rule may name operations of a body: rules are checked once, against all operations.
         check_scope(model, scope)
         scope = replace(scope, validate=False)
     weighted = {name: ports for name in flow.names if (ports := weight_ports(flow, name))}
@@ -145,7 +146,7 @@ def analyze_presets(
 def _with_bodies(
     groups: tuple[QuantizerGroup, ...], bodies: Mapping[BodyKey, QuantizationGraph], flow: Flow
 ) -> tuple[QuantizerGroup, ...]:
-    """The groups, and one for the bodies of each operation."""
+    """The groups, with one for the bodies of each operation."""
     ops = dict.fromkeys(op for op, _ in bodies)
     every = [*groups, *(QuantizerGroup(op, (), (op,)) for op in ops)]
     return tuple(sorted(every, key=lambda group: min(flow.order[op] for op in group.ops))) if ops else groups

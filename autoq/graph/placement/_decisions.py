@@ -1,4 +1,4 @@
-"""Why each operation is, or is not, quantized."""
+"""The reasons why operations are quantized or not."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def explain(
 
     Args:
         flow: The model.
-        fused: What the runtime fuses.
-        floats: What stays in float, and why.
-        groups: What is quantized.
+        fused: The matches that the runtime fuses.
+        floats: Operations that stay in float, with reasons.
+        groups: Groups of quantizers.
         bodies: Bodies in which something is quantized.
     """
     quantized = {op for group in groups for op in group.ops}

@@ -1,7 +1,7 @@
-"""What a target device changes in where quantizers stand.
+"""Differences of target devices in the places of quantizers.
 
-ANY, CPU, GPU and NPU share one table. Sapphire Rapids (CPU_SPR) multiplies in int8 but adds in whatever its producers
-give, so that of the two quantizers that feed a sum one is enough; it fuses less, and keeps fewer types in float.
+ANY, CPU, GPU and NPU share one table. Sapphire Rapids (CPU_SPR) multiplies in int8, but adds in the types of the
+producers, so that a sum needs only one of its two quantizers. It fuses less, and keeps fewer types in float.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def on_device(patterns: Iterable[Pattern], device: TargetDevice) -> list[Pattern
 def without_needless(flow: Flow, placed: Iterable[Placed], device: TargetDevice) -> list[Placed]:
     """Drops one of the two quantizers that feed an Add, on devices that need only one.
 
-    1. Of a branching producer and one that only the Add reads, the latter's.
-    2. Where both follow a convolution or matrix product on a way without branches, that of the larger tensor, at
-       equal sizes that of the second input.
+    1. If one producer branches and the other has only the Add as its reader, the quantizer of the latter.
+    2. If both follow a convolution or matrix product on a path without branches, the quantizer of the larger tensor; at
+       equal sizes, that of the second input.
     3. Otherwise none.
 
     Args:
@@ -70,7 +70,7 @@ def _follows_producer(flow: Flow, name: str) -> bool:
 
 
 def _size(flow: Flow, name: str) -> int:
-    """Elements of an output; what is not known before a run counts as one."""
+    """Number of elements of an output; an unknown length counts as one."""
     shape = flow.nodes[name].output(0).get_partial_shape()
     if shape.rank.is_dynamic:
         return 1

@@ -1,4 +1,4 @@
-"""What stays in float, and why."""
+"""The operations that stay in float, with reasons."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def left_in_float(
     """Operations that stay in float, each with the first reason that applies.
 
     1. The user's scope names them.
-    2. They read NaN or infinity, or may.
-    3. They belong to a block whose error hurts more than its speed helps.
-    4. They have no int8 kernel in the form they are in.
-    5. They dequantize what the model already quantizes.
+    2. They read NaN or infinity, or may read it.
+    3. They belong to a block whose error costs more than its speed gains.
+    4. They have no int8 kernel in their form.
+    5. They dequantize values that the model already quantizes.
     6. They are the post-processing of a detector.
     7. They are of a type that transformers keep in float.
 
@@ -33,7 +33,7 @@ def left_in_float(
         flow: The model.
         model_type: Whether the rules of transformers hold.
         device: Target device.
-        scope: What the user ignores.
+        scope: The ignored scope.
         weighted: Ports of the constant weights by operation.
 
     Raises:
@@ -62,10 +62,10 @@ def left_in_float(
 
 
 def _starts_from_constants(op: ov.Node) -> bool:
-    """Whether the first state of a recurrent operation is constant: only such run in float behind quantizers.
+    """Whether the first state of a recurrent operation is constant: only then it runs in float after quantizers.
 
-    The integer kernels of OpenVINO 2026.4 read input and state with one scale: where the first state is given or
-    computed, they lose most of it. Of constant states nothing is left to dequantize, and no such kernel is chosen.
+    The integer kernels of OpenVINO 2026.4 read input and state with one scale, and lose most of a first state that is
+    given or computed. With a constant state, there is nothing to dequantize, and no such kernel is chosen.
     """
     sources = [op.input_value(port).get_node() for port in operation(op.get_type_name()).state_ports]
     stored = [s.input_value(0).get_node() if s.get_type_name() == "Convert" else s for s in sources]
@@ -73,7 +73,7 @@ def _starts_from_constants(op: ov.Node) -> bool:
 
 
 def is_dequantized(flow: Flow, name: str) -> bool:
-    """A Subtract or Multiply by a constant, at the end of a chain from integers that the model itself rounded to."""
+    """Whether an operation subtracts or multiplies by a constant in a chain from integers of the model itself."""
     while operation(flow.type[name]).dequantizes and len(flow.in_edges[name]) == 1:
         name = flow.in_edges[name][0].source
         if flow.type[name] == "Convert":
@@ -83,7 +83,7 @@ def is_dequantized(flow: Flow, name: str) -> bool:
 
 
 def _post_processing(flow: Flow, weighted: Collection[str]) -> set[str]:
-    """What lies between a model output and the weighted operations above it, on ways that contain a marker."""
+    """Operations between a model output and the weighted operations above it, on paths that contain a marker."""
 
     def unweighted(names: Iterable[str]) -> list[str]:
         return [name for name in names if name not in weighted and flow.type[name] not in {"Parameter", "Result"}]

@@ -1,4 +1,4 @@
-"""Which sites must share a precision."""
+"""Groups of sites that must share a precision."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from autoq.graph.operations import QuantizerGroup, QuantizerSite
 def group_sites(sites: Iterable[QuantizerSite], order: Mapping[str, int]) -> tuple[QuantizerGroup, ...]:
     """Connected components of sites that quantize inputs of a common operation, or share a range.
 
-    An operation runs in int8 only where all its inputs are quantized, so a part of a component in float would leave
-    quantizers that cost time and accuracy and serve no int8 kernel.
+    An operation runs in int8 only if all its inputs are quantized. If a part of a component were in float, the other
+    quantizers would cost time and accuracy without serving an int8 kernel.
 
     Args:
         sites: All sites of a model.

@@ -1,4 +1,4 @@
-"""The quantization graph of the float model that a quantized one was made of."""
+"""The quantization graph of the float model from which a quantized one was made."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def analyze_original(
     model_type: str | ModelType | None = None,
     ignored_scope: Any = None,  # whatever IgnoredScope.of takes
 ) -> QuantizationGraph:
-    """Decides where quantizers may stand in a model, its own quantizers taken away first.
+    """Decides where quantizers may stand in a model, after its own quantizers are removed.
 
-    So a quantized model has the groups, by name, that its float original has. What SmoothQuant put in is taken away
+    So a quantized model has the same groups, by name, as its float original. The operations of SmoothQuant are removed
     too.
 
     Args:
-        model: A float model, or one that is quantized; never modified.
+        model: A float or a quantized model; never modified.
         target_device: As for `analyze`.
         model_type: As for `analyze`.
         ignored_scope: As for `analyze`.
@@ -42,12 +42,12 @@ def analyze_original(
 
 
 def _without_quantizers(model: ov.Model) -> ov.Model:
-    """A clone in float whose stored weights are zeros: placement reads their shape alone."""
+    """A clone in float whose stored weights are zeros, since placement only reads their shapes."""
     clone = model.clone()
     nodes = unique_names(clone)
     for body in bodies_of(model):
         set_body(nodes[body.op], body.branch, _without_quantizers(body.model))
-    # From the outputs up, so that of a chain that dequantizes the end is met first.
+    # From the outputs up, so that the end of a dequantizing chain is met first.
     for node in reversed(clone.get_ordered_ops()):
         if operation(node.get_type_name()).quantizer or _smooths(node):
             _replace(node, node.input_value(0))
@@ -57,10 +57,10 @@ def _without_quantizers(model: ov.Model) -> ov.Model:
 
 
 def _float_source(node: ov.Node, stored: ov.Output) -> ov.Output:
-    """What a chain that dequantizes stands for: the values before they were rounded, or a weight."""
+    """The values that a dequantizing chain replaces: those before they were rounded, or a weight."""
     if stored.get_node().get_type_name() == "Convert":
         return stored.get_node().input_value(0)
-    # Zeros in shared memory are never written, and so take none.
+    # Zeros in shared memory are never written, so that they take no memory.
     zeros = np.zeros(tuple(node.get_output_shape(0)), node.get_element_type().to_dtype())
     return ops.constant(zeros, shared_memory=True).output(0)
 

@@ -1,12 +1,12 @@
-"""The solver: where the quantizers that operations ask for come to stand.
+"""The solver: it finds the places of the quantizers that operations ask for.
 
 Every float input of a quantizable operation asks for a quantizer. From there it moves up, against the data:
 
-1. It reaches the output of the producer where every reader of that output has one, and they merge into one.
+1. If every reader of an output has a quantizer, these merge into one on the output of the producer.
 2. It passes through an operation that only moves values, to each of its float inputs.
-3. It passes up through a Concat likewise; where a convolution (but not a depthwise one) or a matrix product reads the
-   Concat, the quantizers of its inputs share one range.
-4. It stays where it is otherwise: below a producer that computes, or on its own edge where a sibling is float or
+3. It passes up through a Concat in the same way. If a convolution (but not a depthwise one) or a matrix product reads
+   the Concat, the quantizers of its inputs share one range.
+4. Otherwise it stays where it is: below a producer that computes, or on its own edge, if a sibling is float or
    quantizes in another scheme.
 
 Operations are visited in reverse topological order, so that all readers are settled before their producer: one sweep.
@@ -28,10 +28,10 @@ class Quantizer:
 
     Attributes:
         sinks: Operations that asked for it.
-        per_channel: Every operation that asked for it allows a range per channel.
-        symmetric: Zero is the middle of its range.
+        per_channel: Whether every operation that asked for it allows a range per channel.
+        symmetric: Whether zero is the middle of its range.
         unified: Quantizers with a common label share one range.
-        moved: It has passed through an operation.
+        moved: Whether it has passed through an operation.
     """
 
     sinks: frozenset[str]
@@ -48,7 +48,7 @@ class Placed:
     Attributes:
         quantizer: The quantizer.
         edges: The edges that it quantizes.
-        at_output: It stands on the producer's output and not on single edges.
+        at_output: Whether it stands on the producer's output, and not on single edges.
     """
 
     quantizer: Quantizer
@@ -61,7 +61,7 @@ class Blocks:
     """Operations that the runtime fuses, as one node each.
 
     Attributes:
-        head: First operation of the block that an operation belongs to; itself where it is not fused.
+        head: First operation of the block of an operation; the operation itself if it is not fused.
         tail: Last operation of a block, by its head.
     """
 
@@ -93,11 +93,11 @@ def place(
 
     Args:
         flow: The model.
-        blocks: What is fused.
+        blocks: The fused operations.
         floats: Operations that stay in float.
         depthwise: Convolutions whose input may have a range per channel.
-        preset: Scheme of the quantizers, where an operation does not prescribe one.
-        numbers: What is quantized to: operations may ask for other quantizers to integers than to other numbers.
+        preset: Scheme of the quantizers, unless an operation prescribes one.
+        numbers: Kind of the quantized numbers: operations may ask for other quantizers with integers than with others.
         quantize_outputs: Whether the model's outputs ask for quantizers too.
 
     Returns:
@@ -117,7 +117,7 @@ def place(
 
 
 def not_yet_quantized(placed: Placed) -> Placed:
-    """Leaves out edges on which the model has a quantizer of its own; nothing is quantized twice."""
+    """Leaves out edges on which the model has a quantizer, so that nothing is quantized twice."""
     return replace(placed, edges=tuple(edge for edge in placed.edges if not edge.quantized))
 
 
@@ -147,7 +147,7 @@ def _settle(
     pending: dict[Edge, Quantizer],
     placed: list[Placed],
 ) -> None:
-    """Moves the quantizers below a block to its output, and on to its inputs where it only moves values."""
+    """Moves the quantizers below a block to its output, and on to its inputs if it only moves values."""
     edges = flow.out_edges[blocks.tail[name]]
     waiting = [edge for edge in edges if edge in pending]
     if not waiting:
@@ -182,7 +182,7 @@ def _merge(quantizers: list[Quantizer]) -> Quantizer:
 
 
 def _needed(flow: Flow, placed: list[Placed]) -> list[Placed]:
-    """Drops the quantizer of an elementwise operation with a constant that serves nothing else and could not move."""
+    """Drops the quantizer of an elementwise operation with a constant, if it serves nothing else and could not move."""
 
     def idle(p: Placed) -> bool:
         if len(p.quantizer.sinks) != 1 or p.quantizer.moved:

@@ -1,4 +1,4 @@
-"""Placement under every choice that moves quantizers: the ignored scope and the preset."""
+"""Placement under all choices that move quantizers: the ignored scope and the preset."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NOTHING = QuantizationGraph(sites=(), groups=(), layers=(), decisions=())
 
 @dataclass(frozen=True)
 class Placements:
-    """The graphs of one model that plans choose among.
+    """The graphs of one model among which plans choose.
 
     Attributes:
-        reference: Names the groups that plans speak of: nothing ignored, preset "performance"; and those of operations
-            that are quantized under other presets or scopes only, whose sites are not among its own.
+        reference: Graph with the groups of plans: those under preset "performance" with nothing ignored; and groups of
+            operations that are quantized only under other presets or scopes, whose sites are not in this graph.
         variants: Graph by the name of the ignored scope and the preset.
-        mode: What is quantized to.
+        mode: Precision of quantizers.
     """
 
     reference: QuantizationGraph
@@ -44,8 +44,8 @@ class Placements:
 
         Args:
             model: The float model; never modified.
-            scopes: Ignored scope by name; "none" is the one that groups are named by, and ignores nothing by default.
-            mode: What is quantized to.
+            scopes: Ignored scope by name. "none" gives the names of groups, and ignores nothing by default.
+            mode: Precision of quantizers.
             **settings: Further parameters of `analyze_presets`.
 
         Raises:
@@ -68,14 +68,14 @@ class Placements:
         return frozenset(key for graph in self for key in graph.bodies)
 
     def of_body(self, key: BodyKey) -> Placements:
-        """Placement inside of a body."""
+        """Placement inside a body."""
         variants = {choice: graph.bodies.get(key, _NOTHING) for choice, graph in self.variants.items()}
         return Placements(
             _with_groups_of(variants[NO_SCOPE, Preset.PERFORMANCE], variants.values()), variants, self.mode
         )
 
     def under(self, scope: str, preset: Preset) -> QuantizationGraph:
-        """The graph that a recipe asks for.
+        """The graph for a scope and a preset.
 
         Raises:
             PlanError: The scope is not defined.
@@ -87,7 +87,7 @@ class Placements:
         return self.variants[scope, preset]
 
     def standing(self, scope: str, preset: Preset) -> QuantizationGraph:
-        """The reference, with those of its groups alone that a recipe quantizes something of.
+        """The reference with only those of its groups in which a recipe quantizes something.
 
         Raises:
             PlanError: The scope is not defined.
@@ -98,10 +98,10 @@ class Placements:
 
 
 def _with_groups_of(graph: QuantizationGraph, others: Iterable[QuantizationGraph]) -> QuantizationGraph:
-    """The graph with the groups of others besides that have no operation in common with its own.
+    """The graph with further groups of other graphs, which share no operation with its own.
 
-    A quantizer is left out where the one before it does the same, which a preset may change for one of the two: what
-    only it quantizes must have a group too, or no plan could leave it in float.
+    A quantizer is left out if the one before it does the same. A preset may change one of the two, so that both are
+    needed. Operations that only the second one quantizes must have a group too, or no plan could leave them in float.
     """
     groups, known = list(graph.groups), len(graph.groups)
     held = {op for group in groups for op in group.ops}
@@ -112,5 +112,5 @@ def _with_groups_of(graph: QuantizationGraph, others: Iterable[QuantizationGraph
     if len(groups) == known:
         return graph
     order = {decision.op: position for position, decision in enumerate(graph.decisions)}
-    # Results, which have quantizers too where outputs are quantized, have no decision: they come last.
+    # Results have no decision, but have quantizers if outputs are quantized: they come last.
     return replace(graph, groups=tuple(sorted(groups, key=lambda group: order.get(group.name, len(order)))))

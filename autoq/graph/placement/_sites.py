@@ -1,4 +1,4 @@
-"""From placed quantizers and weights to sites: names, channels, schemes, shared ranges."""
+"""Makes sites of placed quantizers and of weights: names, channels, schemes, shared ranges."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from autoq.graph.placement._weights import channel_axes, reads_quantized_table
 def weight_sites(
     flow: Flow, weighted: Mapping[str, tuple[int, ...]], floats: Collection[str], blocks: Blocks
 ) -> list[QuantizerSite]:
-    """One site per constant; operations that share it share the site.
+    """One site per constant; operations that share a constant share the site.
 
     Args:
         flow: The model.
         weighted: Ports of the weights by operation.
         floats: Operations that stay in float.
-        blocks: What is fused: only the first operation of a block keeps its weight quantizer.
+        blocks: The fused operations: only the first operation of a block keeps its weight quantizer.
     """
     quantized = {op: ports for op, ports in weighted.items() if op not in floats and blocks.head[op] == op}
     first = _first_convolutions(flow, weighted)
@@ -55,10 +55,10 @@ def weight_sites(
 def absorb(
     flow: Flow, placed: Iterable[Placed], weights: Iterable[QuantizerSite], *, symmetric: bool
 ) -> tuple[list[Placed], list[QuantizerSite]]:
-    """Drops the quantizer of an embedding's output, whose values are on the grid of the table already.
+    """Drops the quantizer of an embedding's output, if its values are on the grid of the table already.
 
-    That is so where both have one scheme and all readers are quantized. The table then has the quantizer that the
-    output would have had: one for the whole tensor, unless its readers allow one per channel.
+    They are if both have one scheme and all readers are quantized. The table then gets the quantizer of the output: one
+    for the whole tensor, unless its readers allow one per channel.
 
     Args:
         flow: The model.
@@ -67,7 +67,7 @@ def absorb(
         symmetric: Whether weights are symmetric.
 
     Returns:
-        The quantizers that are left, and the weights' sites as they are to be.
+        The remaining quantizers, and the new sites of weights.
     """
     table = {op: site.name for site in weights for op, _ in site.consumers if flow.type[op] == "Gather"}
     left: list[Placed] = []
@@ -124,7 +124,7 @@ def _activation_site(
 
 
 def _shared_ranges(placed: Iterable[Placed]) -> dict[str, str]:
-    """Label of the shared range by each label that belongs to it; a range that one quantizer has is not shared."""
+    """Label of the shared range by label. A range with one quantizer is not shared."""
     unified = [sorted(p.quantizer.unified) for p in placed if p.quantizer.unified]
     shared = Components()
     for labels in unified:
@@ -135,7 +135,7 @@ def _shared_ranges(placed: Iterable[Placed]) -> dict[str, str]:
 
 
 def _is_non_negative(flow: Flow, name: str) -> bool:
-    """Whether an output cannot be negative, as its producer's type says, seen through operations that move values."""
+    """Whether an output cannot be negative, by the type of its producer, past operations that move values."""
     while (row := operation(flow.type[name])).moves and not row.brings and len(flow.in_edges[name]) == 1:
         name = flow.in_edges[name][0].source
     if flow.type[name] == "Clamp":
@@ -144,10 +144,10 @@ def _is_non_negative(flow: Flow, name: str) -> bool:
 
 
 def _first_convolutions(flow: Flow, weighted: Collection[str]) -> set[str]:
-    """The convolutions that are reached first from each model input, whatever stays in float.
+    """The first convolutions after each model input, whatever stays in float.
 
-    A layer is no first one for the reason that those before it stay in float: a plan that leaves them so, and an
-    ignored scope that does, stand for one model.
+    A layer does not become a first one because layers before it stay in float: the model must be the same, whether a
+    plan or an ignored scope leaves them in float.
     """
     first: set[str] = set()
     for start in (name for name in flow.names if flow.type[name] == "Parameter"):

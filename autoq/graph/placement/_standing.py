@@ -1,4 +1,4 @@
-"""The quantizers that a model has of its own: FakeQuantize, FakeConvert, and numbers stored in 8 bits or fewer."""
+"""The quantizers of a given model: FakeQuantize, FakeConvert, and numbers stored in 8 bits or fewer."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from autoq.graph.placement._weights import stored_constant
 
 @dataclass(frozen=True, slots=True)
 class StandingQuantizer:
-    """A quantizer that a model has of its own.
+    """A quantizer of a given model.
 
     Attributes:
-        levels: Numbers that it tells apart.
+        levels: Number of values that it distinguishes.
         symmetric: Whether zero is the middle of its range in every channel.
-        per_channel: Whether channels have limits of their own.
+        per_channel: Whether limits differ between channels.
         is_float: Whether it rounds to floating point numbers of 8 bits or fewer.
     """
 
@@ -39,13 +39,13 @@ class StandingQuantizer:
 
 @dataclass(frozen=True, slots=True)
 class OperandQuantizer:
-    """An input that quantization is about, and what stands on it.
+    """An input that can be quantized, and its quantizer.
 
     Attributes:
         port: Input of the operation.
         source: Unique name of the operation that it reads.
         is_weight: Whether it is a constant weight.
-        quantizer: None where there is none.
+        quantizer: The quantizer; None without one.
     """
 
     port: int
@@ -55,7 +55,7 @@ class OperandQuantizer:
 
 
 def standing_quantizers(model: ov.Model) -> dict[str, tuple[OperandQuantizer, ...]]:
-    """What stands on the inputs of each operation that can be quantized; constants that are no weights left out."""
+    """Quantizers on the inputs of each operation that can be quantized, without constants that are no weights."""
     nodes = unique_names(model)
     name_of = {str(node.get_name()): name for name, node in nodes.items()}
     varying = varying_ops(nodes)
@@ -81,7 +81,7 @@ def standing_quantizers(model: ov.Model) -> dict[str, tuple[OperandQuantizer, ..
 
 
 def varying_ops(nodes: Mapping[str, ov.Node]) -> set[str]:
-    """Operations whose values depend on a model input or on state; what is computed of shapes alone does not."""
+    """Operations whose values depend on a model input or on state, and not only on shapes."""
     own: dict[str, bool] = {}
     for node in nodes.values():
         kind = node.get_type_name()
@@ -91,11 +91,11 @@ def varying_ops(nodes: Mapping[str, ov.Node]) -> set[str]:
 
 
 def dequantized(node: ov.Node) -> ov.Output | None:
-    """What a chain of Convert, Subtract and Multiply that ends in a node turns into floats.
+    """The values that a chain of Convert, Subtract and Multiply turns into floats, if it ends in a node.
 
     Returns:
-        Integers, or floating point numbers of 8 bits or fewer, that are stored, or that the model itself rounded to;
-        None where no such chain ends here.
+        Integers, or floating point numbers of 8 bits or fewer, which are stored, or to which the model itself rounded;
+        None if no such chain ends here.
     """
     while operation(node.get_type_name()).dequantizes:
         if stored_constant(node.input_value(1)) is None:
@@ -109,7 +109,7 @@ def dequantized(node: ov.Node) -> ov.Output | None:
 
 
 def _above(value: ov.Output, varying: set[str], name_of: Mapping[str, str]) -> ov.Node | None:
-    """The quantizer whose numbers a value consists of, seen through operations that only move values."""
+    """The quantizer that gave the numbers of a value; operations that only move values are passed."""
     node = value.get_node()
     kind, row = node.get_type_name(), operation(node.get_type_name())
     if row.quantizer or dequantized(node) is not None:
@@ -139,7 +139,7 @@ def _fake_quantize(node: ov.Node) -> StandingQuantizer:
     low, high = _constant(node.input_value(1)), _constant(node.input_value(2))
     if low is None or high is None:
         return StandingQuantizer(levels, symmetric=False, per_channel=False, is_float=False)
-    # Signed integers have one level more below zero than above it.
+    # Signed integers have one more level below zero than above it.
     symmetric = bool(np.all(np.abs(low + high) <= 1.01 * (high - low) / (levels - 1)))
     return StandingQuantizer(levels, symmetric, per_channel=max(low.size, high.size) > 1, is_float=False)
 
@@ -164,7 +164,7 @@ def _dequantization(node: ov.Node) -> StandingQuantizer:
 
 
 def _constant(value: ov.Output) -> NDArray[np.float64] | None:
-    """The numbers of a constant; None where a value is none."""
+    """The numbers of a constant; None for other values."""
     node = stored_constant(value)
     if node is None:
         return None

@@ -1,4 +1,4 @@
-"""Weighted operations: which input is the weight, which of its axes are channels, where the bias is."""
+"""Weighted operations: the input with the weight, the axes of its channels, the place of the bias."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from autoq.graph.operations import (
 
 
 def weight_ports(flow: Flow, name: str) -> tuple[int, ...]:
-    """Input ports of an operation that read a float constant, possibly behind a Convert or Reshape.
+    """Input ports of an operation that read a float constant, perhaps through a Convert or Reshape.
 
-    A constant that is already quantized (integers, or behind a FakeQuantize) is no weight to quantize.
+    A constant that is already quantized (integers, or with a FakeQuantize) does not count.
     """
     op = flow.nodes[name]
     ports = operation(op.get_type_name()).weight_ports
@@ -28,7 +28,7 @@ def weight_ports(flow: Flow, name: str) -> tuple[int, ...]:
 
 
 def reads_quantized_table(flow: Flow, name: str) -> bool:
-    """Whether an operation is an embedding whose table the model itself keeps as integers or behind a FakeQuantize."""
+    """Whether an operation is an embedding whose table is already integers or has a FakeQuantize."""
     if flow.type[name] != "Gather" or any(edge.target_port == 0 for edge in flow.in_edges[name]):
         return False
     return not _is_float_constant(flow.nodes[name].input_value(0))
@@ -42,7 +42,7 @@ def _is_float_constant(output: ov.Output) -> bool:
 
 
 def stored_constant(output: ov.Output) -> ov.Node | None:
-    """The Constant that a value is, behind what only wraps it; None where it is something else."""
+    """The Constant of a value, through operations that only wrap it; None for other values."""
     node = output.get_node()
     while operation(node.get_type_name()).wraps_weight:
         node = node.input_value(0).get_node()
@@ -50,7 +50,7 @@ def stored_constant(output: ov.Output) -> ov.Node | None:
 
 
 def channel_axes(op: ov.Node, port: int) -> tuple[int, ...]:
-    """Axes of a weight that have a limit of their own each: all of MatMul's but the one that is summed over."""
+    """Axes of a weight along which limits differ; for a MatMul, all except the one that it sums over."""
     axes = operation(op.get_type_name()).channel_axes
     if axes is not None:
         return axes
@@ -74,15 +74,15 @@ def is_depthwise(op: ov.Node) -> bool:
 
 
 def weighted_layers(flow: Flow, weights: Iterable[QuantizerSite]) -> tuple[WeightedLayer, ...]:
-    """The layers whose mean shift bias correction removes, in topological order."""
+    """The layers with a mean shift that bias correction can remove, in topological order."""
     found = [_weighted_layer(flow, op, site.name, port) for site in weights for op, port in site.consumers]
     return tuple(sorted((layer for layer in found if layer is not None), key=lambda layer: flow.order[layer.op]))
 
 
 def alignable_pairs(flow: Flow, layers: Iterable[WeightedLayer]) -> tuple[tuple[WeightedLayer, WeightedLayer], ...]:
-    """Convolutions with nothing between them, of which the second neither pads nor skips: see channel alignment.
+    """Pairs of convolutions with nothing between them, of which the second neither pads nor skips.
 
-    A weight that several layers read can be scaled for none of them.
+    Channel alignment scales their weights. A weight with several readers cannot be scaled for one of them.
     """
     layers = tuple(layers)
     readers = Counter(layer.weight for layer in layers)
@@ -107,7 +107,7 @@ def _neither_pads_nor_skips(op: ov.Node) -> bool:
 
 
 def _weighted_layer(flow: Flow, name: str, site: str, port: int) -> WeightedLayer | None:
-    """None where the operation is not a convolution or MatMul of one activation."""
+    """The layer of an operation; None if it is no convolution or MatMul of one activation."""
     op = flow.nodes[name]
     kind = op.get_type_name()
     if not operation(kind).sums_products:
@@ -135,7 +135,7 @@ def _weighted_layer(flow: Flow, name: str, site: str, port: int) -> WeightedLaye
 
 
 def _bias(flow: Flow, name: str) -> tuple[str | None, str | None, int | None]:
-    """The Add behind an operation that reads a constant, the constant (or its Convert), and its port."""
+    """The Add of a constant after an operation, with the constant (or its Convert) and its port."""
     edges = flow.out_edges[name]
     if len(edges) != 1 or flow.type[edges[0].target] != "Add":
         return None, None, None
@@ -146,6 +146,6 @@ def _bias(flow: Flow, name: str) -> tuple[str | None, str | None, int | None]:
     bias = add.input_value(port)
     stored = stored_constant(bias)
     if stored is not None and not is_finite(stored):
-        # No mean can be taken behind it, nor a shift be measured against it.
+        # No mean can be computed after it, and no shift can be compared with it.
         return None, None, None
     return edges[0].target, flow.name_of(bias.get_node()), port
