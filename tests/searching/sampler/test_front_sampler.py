@@ -84,26 +84,28 @@ def share(study, truth):
     return area(found, REFERENCE) / area(truth.enumerated(), REFERENCE)
 
 
-def test_the_front_is_found_in_a_few_dozen_evaluations():
-    shares, at_random = [], []
-    for seed in range(4):
-        truth = Truth(seed)
-        sampler = FrontSampler(knowledge=truth.knowledge, reference=(0.03, 1.0), seed=seed)
-        shares.append(share(searched(sampler, truth, 27), truth))
-        at_random.append(share(searched(optuna.samplers.RandomSampler(seed), truth, 27), truth))
-    assert np.median(shares) > 0.97
-    assert np.median(at_random) < 0.9
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
+def test_the_front_is_found_in_a_few_dozen_evaluations(seed):
+    truth = Truth(seed)
+    sampler = FrontSampler(knowledge=truth.knowledge, reference=(0.03, 1.0), seed=seed)
+    assert share(searched(sampler, truth, 27), truth) > 0.97
+    assert share(searched(optuna.samplers.RandomSampler(seed), truth, 27), truth) < 0.9
 
 
 def test_without_any_knowledge_it_still_learns():
     truth = Truth(1)
-    assert share(searched(FrontSampler(reference=(0.03, 1.0), seed=1), truth, 40), truth) > 0.9
+    assert share(searched(FrontSampler(reference=(0.03, 1.0), seed=1), truth, 24), truth) > 0.9
 
 
 def test_nothing_is_proposed_twice_until_everything_was():
-    truth = Truth(0)
-    study = searched(FrontSampler(knowledge=truth.knowledge, seed=0), truth, 60)
-    assert len({tuple(sorted(trial.params.items())) for trial in study.trials}) == 60
+    def objective(trial):
+        recipe = RECIPES.index(trial.suggest_categorical("recipe", RECIPES))
+        int8 = [trial.suggest_categorical(f"precision/{unit}", ["int8", "float"]) == "int8" for unit in UNITS[:3]]
+        return 0.01 * (1 + recipe) * sum(int8), 1 - 0.2 * sum(int8)
+
+    study = optuna.create_study(directions=["minimize", "minimize"], sampler=FrontSampler(seed=0))
+    study.optimize(objective, n_trials=2**3 * 3)
+    assert len({tuple(sorted(trial.params.items())) for trial in study.trials}) == 2**3 * 3
 
 
 @pytest.mark.parametrize("needed", [3.0, 100.0])
@@ -154,21 +156,17 @@ def test_a_unit_that_the_device_cannot_run_stays_in_float():
 
 
 def test_objectives_to_be_maximized_are_understood():
-    truth = Truth(0)
-
-    def objective(trial):
-        drop, ratio = truth(*suggested(trial))
-        return -drop, -ratio
-
-    study = optuna.create_study(directions=["maximize", "maximize"], sampler=FrontSampler(seed=0))
-    study.optimize(objective, n_trials=40)
-    values = -np.array([trial.values for trial in study.trials])
-    late, early = area(values, REFERENCE), area(values[:10], REFERENCE)
-    assert late > early
-    assert late > 0.8 * area(truth.enumerated(), REFERENCE)
+    """What is to be large is proposed as what is to be small with the other sign."""
+    truth, proposed = Truth(0), []
+    for direction, sign in (("minimize", 1), ("maximize", -1)):
+        study = optuna.create_study(directions=[direction] * 2, sampler=FrontSampler(seed=0))
+        study.optimize(lambda trial, sign=sign: tuple(sign * x for x in truth(*suggested(trial))), n_trials=16)
+        proposed.append([trial.params for trial in study.trials])
+    assert proposed[0] == proposed[1]
 
 
-def test_each_unit_finds_its_own_choice():
+@pytest.mark.parametrize("count", [30, pytest.param(60, marks=pytest.mark.slow)])
+def test_each_unit_finds_its_own_choice(count):
     """Of seven units with three choices each, 3^7 in all, the best is found where little is known beforehand."""
     rng = np.random.default_rng(3)
     factors = np.stack([rng.permutation([0.3, 1.0, 2.0]) for _ in UNITS])
@@ -185,7 +183,7 @@ def test_each_unit_finds_its_own_choice():
         study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
         for word in ("float", "int8"):
             study.enqueue_trial({f"precision/{u}": word for u in UNITS} | {f"preset/{u}": "one" for u in UNITS})
-        study.optimize(objective, n_trials=60)
+        study.optimize(objective, n_trials=count)
         whole = [t.values[0] for t in study.trials if t.values[1] < 0.52]
         return min(whole) / (0.05 * 0.3)
 
@@ -203,5 +201,6 @@ def test_each_unit_finds_its_own_choice():
     )
     reference = (0.1, 1.0)
     assert least(FrontSampler(knowledge=found, reference=reference, seed=0)) == pytest.approx(1)
-    by_chance = least(optuna.samplers.RandomSampler(0))
-    assert least(FrontSampler(reference=reference, seed=0)) < min(1.5, by_chance)
+    if count == 60:
+        by_chance = least(optuna.samplers.RandomSampler(0))
+        assert least(FrontSampler(reference=reference, seed=0)) < min(1.5, by_chance)
