@@ -33,6 +33,9 @@ _MOST_PAIRS = 5
 @click.option("--samples", type=click.IntRange(min=1), default=30, show_default=True, help="Number of inputs to run.")
 @click.option("--device", default="CPU", show_default=True, help="OpenVINO device.")
 @click.option("--gains", is_flag=True, help="Also estimate each unit's latency gain, from profiles.")
+@click.option(
+    "--also", "precisions", multiple=True, help="A further precision to measure: int8_weights, fp8_e4m3, fp8_e5m2."
+)
 @quantize_options
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Units to show.")
 @click.option("-o", "--out", help="Picture (.png, .svg, .pdf), or a folder for sensitivity.png and sensitivity.json.")
@@ -55,6 +58,7 @@ def sensitivity(
     samples: int,
     device: str,
     gains: bool,
+    precisions: tuple[str, ...],
     top: int,
     out: str | None,
     scope: str | None,
@@ -89,6 +93,7 @@ def sensitivity(
         samples=samples,
         device=device,
         gains=gains,
+        precisions=precisions,
         **read_options(**given),
     )
     said = found.to_dict()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -321,6 +322,25 @@ def test_other_numbers_than_int8_are_measured_too():
     truth = outputs(model)
     whole = nmse(truth, outputs(autoq.quantize(model, DATA, mode="fp8_e4m3")))
     assert found.whole == pytest.approx(whole, rel=0.1)
+
+
+def test_units_are_measured_in_further_precisions_side_by_side():
+    model = conv_net()
+    found = sensitivities(model, precisions=["int8_weights", "fp8_e4m3"])
+    alone = sensitivities(model)
+    assert [replace(unit, others={}) for unit in found.units] == list(alone.units)
+    assert alone.to_pandas().columns.tolist() == found.to_pandas().columns.tolist()[:-2]
+    fp8 = {unit.unit: unit.distortion for unit in sensitivities(model, mode="fp8_e4m3").units}
+    assert {unit.unit: unit.others["fp8_e4m3"] for unit in found.units} == pytest.approx(fp8, rel=TOLERANCE)
+    truth = outputs(model)
+    for unit in found.units:
+        plan = dict.fromkeys([row.unit for row in found.units], "float") | {unit.unit: "int8_weights"}
+        one = autoq.quantize(
+            model, DATA, plan=Plan.quantized(precisions={k: Precision.parse(v) for k, v in plan.items()})
+        )
+        assert unit.others["int8_weights"] == pytest.approx(nmse(truth, outputs(one)), rel=0.1, abs=1e-9)
+    assert "int8_weights" in repr(found)
+    assert found.to_dict()["units"][0]["others"].keys() == {"int8_weights", "fp8_e4m3"}
 
 
 def test_a_table_with_one_row_per_unit():

@@ -328,6 +328,8 @@ def test_sensitivity(place, autoq):
     expected = api.sensitivity("model.xml", images(8), measure="cosine", samples=2, preset="mixed", progress=False)
     assert said == json.loads(json.dumps(expected.to_dict()))
     assert said["measure"] == "cosine"
+    code, out, _ = autoq(*given, "--also", "int8_weights", "--also", "fp8_e5m2", "--json")
+    assert {tuple(unit["others"]) for unit in json.loads(out)["units"]} == {("int8_weights", "fp8_e5m2")}
     code, out, _ = autoq(*given, "--level", "model", "--json")
     (unit,) = json.loads(out)["units"]
     assert (unit["unit"], unit["share"]) == ("*", pytest.approx(1))

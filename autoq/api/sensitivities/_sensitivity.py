@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import openvino as ov
@@ -23,6 +24,7 @@ from autoq.core import (
     Level,
     Plan,
     PlanError,
+    Precision,
     nearest,
 )
 from autoq.evaluation.device import RuntimeConfig, check_device
@@ -48,6 +50,7 @@ def sensitivity(
     samples: int = 30,
     device: str = "CPU",
     gains: bool = False,
+    precisions: Sequence[str] = (),
     progress: bool = True,
     **options: Unpack[QuantizeOptions],
 ) -> SensitivityReport:
@@ -73,6 +76,8 @@ def sensitivity(
             but then the result depends more on the choice of the inputs.
         device: OpenVINO device that runs the model.
         gains: Also profile the float model and the 8-bit model on the device, and estimate each unit's latency gain.
+        precisions: Further precisions in which each unit alone is measured, beside the mode: "int8", "int8_weights",
+            "fp8_e4m3", "fp8_e5m2".
         progress: Show a bar on a terminal while statistics are collected, and while units are measured.
         **options: Further parameters of `autoq.quantize`.
 
@@ -92,7 +97,7 @@ def sensitivity(
     check_device(device)
     network = read_model(model)
     chosen, coarse = _measure(measure, network), Level.parse(level)
-    settings = Settings.of(**options)
+    settings, further = Settings.of(**options), _further(precisions)
     inputs = calibration_inputs(network, calibration, settings, again=True)
     with progress_bar("collecting calibration statistics", shown=progress) as step:
         calibrated = calibrate(network, inputs, settings, progress=step)
@@ -101,12 +106,12 @@ def sensitivity(
     units = units_at(calibrated.model, graph, coarse)
     runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
     with progress_bar("measuring sensitivities", shown=progress) as step:
-        found = measure_sensitivities(
+        measured = partial(
+            measure_sensitivities,
             calibrated.builder,
             calibrated.model,
             units,
-            neighbours(calibrated.model, graph, units),
-            settings.recipe,
+            recipe=settings.recipe,
             inputs=inputs,
             evaluator=F32Runner(runtime, step),
             measure=chosen,
@@ -114,16 +119,31 @@ def sensitivity(
             # With a limit the ranking would depend on what else the machine does.
             max_seconds=math.inf,
         )
+        found = measured(neighbours(calibrated.model, graph, units))
+        others = {str(precision): measured((), precision=precision) for precision in further}
     gained = _gains(calibrated, inputs, units, runtime) if gains else {}
     return SensitivityReport(
-        units=_ranked(found, units, graph, gained),
+        units=_ranked(found, units, graph, gained, others),
         interactions=dict(sorted(found.interactions.items(), key=lambda item: -abs(item[1]))),
         whole=found.whole,
-        inferences=found.inferences,
+        inferences=found.inferences + sum(other.inferences for other in others.values()),
         measure=chosen,
         scope=settings.ignored_scope,
         place=calibrated.under,
     )
+
+
+def _further(words: Sequence[str]) -> list[Precision]:
+    """Precisions by name.
+
+    Raises:
+        PlanError: One is unknown, or is float, which distorts nothing.
+    """
+    found = list(dict.fromkeys(Precision.parse(word) for word in ([words] if isinstance(words, str) else words)))
+    if any(precision.is_float for precision in found):
+        msg = "precisions holds 'float', in which a unit distorts nothing: leave it out."
+        raise PlanError(msg)
+    return found
 
 
 def _measure(word: str, network: ov.Model) -> DistortionMeasure:
@@ -161,7 +181,11 @@ def _gains(calibrated: Calibrated, inputs: ModelInputs, units: Units, runtime: R
 
 
 def _ranked(
-    found: Sensitivities, units: Units, graph: QuantizationGraph, gains: Mapping[str, float]
+    found: Sensitivities,
+    units: Units,
+    graph: QuantizationGraph,
+    gains: Mapping[str, float],
+    others: Mapping[str, Sensitivities],
 ) -> tuple[UnitSensitivity, ...]:
     ops = {group.name: group.ops for group in graph.groups}
     types = {decision.op: decision.type for decision in graph.decisions}
@@ -179,6 +203,7 @@ def _ranked(
                 share=_share(found.alone[unit], found.whole),
                 left=_share(found.predicted(ranking[number + 1 :]), found.whole),
                 gain=gains.get(unit),
+                others={precision: other.alone[unit] for precision, other in others.items()},
             )
         )
     return tuple(rows)

@@ -15,7 +15,8 @@ _IN_PICTURE = 15
 
 def sensitivity_columns(report: MeasuredUnits) -> list[str]:
     """Titles of the columns of `sensitivity_rows`."""
-    return ["unit", "types", "ops", str(report.measure), "of the whole", "left", *(["gain"] if _gained(report) else [])]
+    gain = ["gain"] if _gained(report) else []
+    return ["unit", "types", "ops", str(report.measure), "of the whole", "left", *gain, *_others(report)]
 
 
 def sensitivity_rows(report: MeasuredUnits, top: int) -> list[list[str]]:
@@ -30,6 +31,7 @@ def sensitivity_rows(report: MeasuredUnits, top: int) -> list[list[str]]:
             f"{unit.share:.1%}" if math.isfinite(unit.share) else "",
             f"{unit.left:.1%}" if math.isfinite(unit.left) else "",
             *(["" if unit.gain is None else f"{unit.gain:+.1%}"] if gained else []),
+            *(_distortion(unit.others[precision]) for precision in _others(report)),
         ]
         for unit in report.units[:top]
     ]
@@ -77,6 +79,11 @@ def sensitivity_html(report: MeasuredUnits) -> str:
 
 def _gained(report: MeasuredUnits) -> bool:
     return any(unit.gain is not None for unit in report.units)
+
+
+def _others(report: MeasuredUnits) -> list[str]:
+    """Further precisions that units were measured in."""
+    return list(report.units[0].others) if report.units else []
 
 
 def _distortion(value: float) -> str:

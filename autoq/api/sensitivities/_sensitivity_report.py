@@ -107,11 +107,13 @@ class SensitivityReport:
         """One row per unit, most sensitive first."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(unit) for unit in self.units])
+        rows = [asdict(unit) for unit in self.units]
+        others = [row.pop("others") for row in rows]
+        return pd.DataFrame([row | other for row, other in zip(rows, others, strict=True)])
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values. An infinite distortion, where the device fails, is None."""
-        rows = [{key: _plain(value) for key, value in asdict(unit).items()} for unit in self.units]
+        rows = [_unit_dict(unit) for unit in self.units]
         return {
             "measure": str(self.measure),
             "whole": _plain(self.whole),
@@ -140,6 +142,12 @@ class SensitivityReport:
             top: Number of units.
         """
         return picture_of_sensitivity(self, kind, top=top)
+
+
+def _unit_dict(unit: UnitSensitivity) -> dict[str, Any]:
+    row = {key: _plain(value) for key, value in asdict(unit).items() if key != "others"}
+    others = {precision: _plain(value) for precision, value in unit.others.items()}
+    return row | ({"others": others} if others else {})
 
 
 def _plain(value: Any) -> Any:  # any field of a unit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from autoq.core import DistortionMeasure, brief_repr
@@ -22,6 +22,7 @@ class UnitSensitivity:
         share: Distortion as a share of that of the whole quantized model. Shares of all units need not add up to 1.
         left: Predicted share of the whole distortion with this unit and all more sensitive units in float.
         gain: Expected fall of the latency ratio with this unit quantized; None where it was not measured.
+        others: Distortion by each further precision that was asked for.
     """
 
     unit: str
@@ -32,6 +33,7 @@ class UnitSensitivity:
     share: float
     left: float
     gain: float | None
+    others: Mapping[str, float] = field(default_factory=dict)
 
     __repr__ = brief_repr
 

@@ -53,7 +53,7 @@ class Unit:
 
 
 # Choice by unit.
-Taken = Sequence[tuple[Unit, str]]
+UnitChoices = Sequence[tuple[Unit, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class UnitKind:
         read: The choice of a unit in a plan.
     """
 
-    put: Callable[[Plan, Taken], Plan]
+    put: Callable[[Plan, UnitChoices], Plan]
     read: Callable[[Plan, Unit], str]
 
 
-def _with_precisions(plan: Plan, chosen: Taken) -> Plan:
+def _with_precisions(plan: Plan, chosen: UnitChoices) -> Plan:
     given = {group: Precision.parse(word) for unit, word in chosen for group in unit.members}
     part = plan.quantization
     return plan.having(replace(part, precisions={**part.precisions, **given}))
