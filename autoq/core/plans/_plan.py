@@ -66,7 +66,7 @@ class Plan:
     """All that is needed, besides statistics, to build one candidate: parts, one at most of a kind.
 
     Attributes:
-        parts: In the order of `PART_KINDS`; a plan without parts is the float model.
+        parts: In the order of `PART_KINDS`, whatever order they are given in.
     """
 
     parts: tuple[PlanPart, ...] = ()

@@ -10,8 +10,9 @@ from autoq.core.quantization._numerics import (
     quantization_level,
     symmetric_limits,
 )
-from autoq.core.quantization._plan import GROUP_CHOICES, QuantizationPlan, Recipe
+from autoq.core.quantization._plan import GROUP_CHOICES, QuantizationPlan
 from autoq.core.quantization._range_estimator import Aggregator, RangeEnd, RangeEstimator, SampleStatistic
+from autoq.core.quantization._recipe import Recipe
 from autoq.core.quantization._scheme import QuantizerScheme
 
 __all__ = [

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-from autoq.core.quantization._range_estimator import Aggregator, RangeEstimator
-from autoq.core.quantization._scheme import QuantizerScheme
-from autoq.core.values import brief_repr, is_number, known_keys, mapping_of, whole_number
-from autoq.core.vocabulary import BiasCorrection, OverflowFix, Precision, Preset, RuntimePrecision
+from autoq.core.quantization._recipe import READERS, Recipe, plain
+from autoq.core.values import brief_repr, known_keys, mapping_of
+from autoq.core.vocabulary import BiasCorrection, Precision
 from autoq.core.words import PlanError, nearest, quoted
 
-# The divergence is taken between histograms of 2048 bins.
-_MOST_KL_BITS = 11
 # Fields of a recipe that a group may choose for itself.
 GROUP_CHOICES = (
     "preset",
@@ -25,150 +22,6 @@ GROUP_CHOICES = (
     "overflow_fix",
     "smooth_quant_alpha",
 )
-
-
-# Fields of a recipe that a user may write as plain values: their types, and who reads them.
-_READERS: Mapping[str, tuple[type, Callable[[Any], Any]]] = MappingProxyType(
-    {
-        "mode": (Precision, Precision.parse),
-        "preset": (Preset, Preset.parse),
-        "range_estimator": (RangeEstimator, RangeEstimator.parse),
-        "weight_range_estimator": (RangeEstimator, RangeEstimator.parse),
-        "activations": (QuantizerScheme, QuantizerScheme.from_dict),
-        "weights": (QuantizerScheme, QuantizerScheme.from_dict),
-        "bias_correction": (BiasCorrection, BiasCorrection.parse),
-        "overflow_fix": (OverflowFix, OverflowFix.parse),
-        "runtime_precision": (RuntimePrecision, RuntimePrecision.parse),
-    }
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """The choices that hold for a whole model.
-
-    Attributes:
-        mode: What groups that the plan does not name are quantized to.
-        preset: Scheme of the activations.
-        range_estimator: How the ranges of per-tensor activations are found.
-        weight_range_estimator: How the ranges of weights are found.
-        activations: What is prescribed for the quantizers of activations.
-        weights: What is prescribed for the quantizers of weights.
-        subset_size: Calibration samples used, counted from the first.
-        bias_correction: How the mean shift of weighted layers is removed.
-        overflow_fix: Which weights use half of their range; those that are no symmetric integers never do.
-        smooth_quant_alpha: Migration strength of SmoothQuant for MatMul in [0, 1]; None leaves it out.
-        ignored_scope: Name of the ignored scope, as the search space calls it; "none" ignores nothing.
-        runtime_precision: What layers left in float are executed in.
-    """
-
-    mode: Precision = Precision.INT8
-    preset: Preset = Preset.PERFORMANCE
-    range_estimator: RangeEstimator = RangeEstimator.MEAN_MIN_MAX
-    weight_range_estimator: RangeEstimator = RangeEstimator.MIN_MAX
-    activations: QuantizerScheme = field(default_factory=QuantizerScheme)
-    weights: QuantizerScheme = field(default_factory=QuantizerScheme)
-    subset_size: int = 300
-    bias_correction: BiasCorrection = BiasCorrection.FAST
-    overflow_fix: OverflowFix = OverflowFix.FIRST_LAYER
-    smooth_quant_alpha: float | None = None
-    ignored_scope: str = "none"
-    runtime_precision: RuntimePrecision = RuntimePrecision.DEFAULT
-
-    __repr__ = brief_repr
-
-    def __post_init__(self) -> None:
-        for name, (kind, read) in _READERS.items():
-            if not isinstance(value := getattr(self, name), kind):
-                object.__setattr__(self, name, read(value))
-        if not self.mode.is_mode:
-            msg = f"mode is {str(self.mode)!r}: a recipe says how to quantize; name such groups in the plan."
-            raise PlanError(msg)
-        if not self.mode.is_integer:
-            self._check_scheme()
-        self._check_estimators()
-        if self.activations.per_channel:
-            msg = (
-                "activations are per channel only where a depthwise convolution reads them, and there they are by "
-                "default: leave per_channel out, or write false."
-            )
-            raise PlanError(msg)
-        whole_number(self.subset_size, "subset_size", least=1)
-        alpha = self.smooth_quant_alpha
-        if alpha is not None and not (is_number(alpha) and 0 <= alpha <= 1):
-            msg = f"smooth_quant_alpha must be in [0, 1] or None, got {quoted(alpha)}."
-            raise PlanError(msg)
-        if not isinstance(self.ignored_scope, str):
-            msg = f"ignored_scope is {quoted(self.ignored_scope)}: it must be the name of one."
-            raise PlanError(msg)
-
-    def _check_scheme(self) -> None:
-        if self.preset is not Preset.PERFORMANCE:
-            msg = f"preset is {str(self.preset)!r}: mode {str(self.mode)!r} has no zero points; use 'performance'."
-            raise PlanError(msg)
-        for kind, scheme in (("activations", self.activations), ("weights", self.weights)):
-            if scheme != QuantizerScheme():
-                msg = f"{kind} prescribe {scheme.to_plain()}: mode {str(self.mode)!r} has only its own scheme."
-                raise PlanError(msg)
-
-    def _check_estimators(self) -> None:
-        weights = self.weight_range_estimator
-        if weights.search not in {None, Aggregator.MSE} or (weights.search and not self.mode.is_integer):
-            msg = (
-                f"weight_range_estimator is {str(weights)!r}: of the searches, only 'mse' is for weights, as integers."
-            )
-            raise PlanError(msg)
-        bits = self.activations.width(self.mode)
-        if self.range_estimator.search is Aggregator.KL and bits > _MOST_KL_BITS:
-            msg = f"range estimator 'kl' tells levels of {_MOST_KL_BITS} bits apart, not of {bits}."
-            raise PlanError(msg)
-
-    @property
-    def symmetric(self) -> bool:
-        """Whether activations are symmetric where the model does not decide."""
-        if self.activations.symmetric is not None:
-            return self.activations.symmetric
-        return self.preset is Preset.PERFORMANCE
-
-    @property
-    def placement(self) -> Preset:
-        """The preset whose quantizers have this recipe's scheme, and so stand where its quantizers stand."""
-        return Preset.PERFORMANCE if self.symmetric else Preset.MIXED
-
-    def under(self, precision: Precision) -> Recipe:
-        """The recipe as a group of a precision reads it.
-
-        Zero points, prescribed schemes and searched ranges of weights are for integers: other numbers take none of
-        them.
-        """
-        mode = replace(precision, weights_only=False)
-        if replace(mode, name=self.mode.name) == self.mode:
-            return self
-        if mode.is_integer:
-            return replace(self, mode=mode)
-        weights = RangeEstimator.MIN_MAX if self.weight_range_estimator.search else self.weight_range_estimator
-        own = QuantizerScheme()
-        return replace(
-            self,
-            mode=mode,
-            preset=Preset.PERFORMANCE,
-            activations=own,
-            weights=own,
-            weight_range_estimator=weights,
-        )
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads a recipe from plain values; words are parsed, absent ones keep their default.
-
-        Raises:
-            PlanError: A key or a word is unknown.
-        """
-        return cls(**known_keys(values, [f.name for f in fields(cls)], "Recipe"))
-
-    def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain values."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +37,7 @@ class QuantizationPlan:
 
     kind: ClassVar[str] = "quantization"
 
-    recipe: Recipe = Recipe()
+    recipe: Recipe = field(default_factory=Recipe)
     precisions: Mapping[str, Precision] = field(default_factory=dict)
     choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -238,7 +91,7 @@ class QuantizationPlan:
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values."""
         precisions = {group: str(precision) for group, precision in self.precisions.items()}
-        choices = {group: {name: _plain(own[name]) for name in own} for group, own in self.choices.items()}
+        choices = {group: {name: plain(own[name]) for name in own} for group, own in self.choices.items()}
         return {"recipe": self.recipe.to_dict(), "precisions": precisions} | ({"choices": choices} if choices else {})
 
     @property
@@ -307,12 +160,4 @@ def _by_group(values: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
 
 def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a recipe from plain values."""
-    return {key: _READERS[key][1](value) if key in _READERS else value for key, value in values.items()}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, RangeEstimator):
-        return value.to_plain()
-    if isinstance(value, QuantizerScheme):
-        return value.to_plain()
-    return str(value) if isinstance(value, str | Precision) else value
+    return {key: READERS[key][1](value) if key in READERS else value for key, value in values.items()}
