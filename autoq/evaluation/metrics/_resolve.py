@@ -9,6 +9,7 @@ from autoq.core import MetricError, nearest
 from autoq.evaluation.metrics._corpus import CorpusMetric
 from autoq.evaluation.metrics._corpus_metrics import CORPUS_METRICS
 from autoq.evaluation.metrics._metrics import METRICS, Metric, named_metric
+from autoq.evaluation.metrics._packages import offered_metric, offered_metrics
 from autoq.evaluation.metrics._stateful import StatefulMetric, stateful_metric
 
 AnyMetric = str | Metric | CorpusMetric | StatefulMetric | Callable[..., Any]
@@ -20,7 +21,8 @@ def resolve_metric(metric: AnyMetric) -> Metric | CorpusMetric:
     Args:
         metric: One of
 
-            1. a name of autoq's own, or of a scorer of scikit-learn; a name that both have means the same;
+            1. a name of autoq's own, of another package (an entry point of the group `autoq.metrics`), or of a scorer
+               of scikit-learn; a name that autoq and scikit-learn have means the same;
             2. an object with `update(preds, target)` and `compute()`, as torchmetrics has them;
             3. a function `(outputs, target) -> score`, called with the list of output arrays and the target of one
                inference;
@@ -29,10 +31,12 @@ def resolve_metric(metric: AnyMetric) -> Metric | CorpusMetric:
     Raises:
         MetricError: The name is unknown, or the argument is none of these.
     """
+    return _named(metric) if isinstance(metric, str) else _brought(metric)
+
+
+def _brought(metric: object) -> Metric | CorpusMetric:
     if isinstance(metric, Metric | CorpusMetric):
         return metric
-    if isinstance(metric, str):
-        return _named(metric)
     if isinstance(metric, type):
         msg = f"metric is the class {metric.__name__}: pass an object of it."
         raise MetricError(msg)
@@ -52,12 +56,15 @@ def _named(name: str) -> Metric | CorpusMetric:
         return named_metric(name)
     if name in CORPUS_METRICS:
         return CORPUS_METRICS[name]
+    offered = offered_metrics()
+    if name in offered:
+        return _brought(offered_metric(name))
     from autoq.evaluation.metrics._sklearn import sklearn_metric, sklearn_names
 
     theirs = sklearn_names()
     if name in theirs:
         return sklearn_metric(name)
-    own = [*METRICS, *CORPUS_METRICS]
+    own = [*METRICS, *CORPUS_METRICS, *offered]
     tail = nearest(name, [*own, *theirs])
     if not tail.startswith("did you mean"):
         tail = f"autoq has {', '.join(sorted(own))}; scikit-learn's scorers can be named too."
