@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from records import evaluation, record
+from records import evaluation, record, search_info
 
 from autoq.core import BudgetError, ConfigError
-from autoq.searching.front import choose, parse_rule
+from autoq.searching.front import TrialTable, choose, parse_rule
+from autoq.searching.front._rows import chosen_of
+from autoq.searching.records import TrialState
 from autoq.searching.shown import ParetoFront
+from autoq.transform import FLOAT_FINGERPRINT
 
 POINTS = st.lists(st.tuples(st.floats(-0.1, 1), st.floats(0.1, 2), st.integers(1000, 9000)), min_size=1, max_size=8)
 
@@ -39,6 +42,7 @@ def test_fastest_and_knee_are_those_of_the_front(points):
 
 
 @given(POINTS)
+@example([(0.0, 0.9, 1000), (0.1, 0.5, 1010), (0.2, 0.4, 1011)])
 def test_smallest_is_the_fastest_of_those_that_are_as_small_but_for_a_hundredth(points):
     front = ParetoFront([sized(i, *point) for i, point in enumerate(points)])
     members = [points[made.number] for made in front]
@@ -99,3 +103,36 @@ def test_rules_that_are_none(rule):
     )
     with pytest.raises(ConfigError, match=message):
         parse_rule(rule)
+
+
+@pytest.mark.parametrize(("other", "chosen"), [(0.2, 1), (0.45, 1), (0.9, 0)])
+def test_of_scores_on_the_same_samples_only_what_is_shown_counts(other, chosen):
+    """The slower one scores 1 where the faster does not, in so many of 40 samples more than the other way round."""
+    lost, won = np.ones(40), np.ones(40)
+    lost[:8] = 0
+    won[8 : 8 + round(8 * (1 - other))] = 0
+    front = ParetoFront([sized(0, 0.0, 0.9, scores=won), sized(1, 0.1, 0.5, scores=lost)])
+    assert choose(front, ("accuracy", "latency")).number == chosen
+
+
+def test_one_row_of_a_table_is_the_chosen_one():
+    front = ParetoFront([sized(0, 0.0, 0.9), sized(1, 0.005, 0.5), sized(2, 0.009, 0.7)])
+    table = TrialTable.of(front, search_info())
+    assert [row.number for row in table.rows if row.chosen] == [1]
+    assert table.chosen.number == 1
+
+
+def test_one_sample_alone_decides_by_its_score():
+    front = ParetoFront([sized(0, 0.0, 0.9, scores=[0.8]), sized(1, 0.1, 0.5, scores=[0.7])])
+    assert choose(front, ("accuracy", "latency")).number == 0
+
+
+def test_the_float_model_is_chosen_where_a_quantized_one_keeps_the_limits_too():
+    original, quantized = sized(0, 0.0, 0.5), sized(1, 0.1, 0.9)
+    original = replace(original, fingerprint=FLOAT_FINGERPRINT)
+    assert original.is_baseline
+    failed = replace(quantized, number=2, state=TrialState.FAILED, evaluation=None)
+    assert chosen_of(ParetoFront([original, quantized]), "fastest") == original
+    assert chosen_of(ParetoFront([original, failed]), "fastest") is None
+    assert chosen_of(ParetoFront([original, replace(quantized, feasible=False)]), "fastest") is None
+    assert chosen_of(ParetoFront([replace(quantized, feasible=False)]), "fastest") is None

@@ -136,6 +136,17 @@ def test_the_knee_is_the_bend():
     assert ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.45), record(2, 0.1, 0.4)]).knee().number == 1
 
 
+def test_the_knee_is_the_same_in_any_unit():
+    """Farthest from the line between the ends, by a triangle's area."""
+    drops, ratios = np.array([0.0, 0.002, 0.009, 0.01]), np.array([1.0, 0.7, 0.5, 0.4])
+    for scale in (0.01, 1.0, 100.0):
+        front = ParetoFront(
+            [record(n, scale * drop, ratio) for n, (drop, ratio) in enumerate(zip(drops, ratios, strict=True))]
+        )
+        area = (drops[-1] - drops[0]) * (ratios[0] - ratios) - (drops - drops[0]) * (ratios[0] - ratios[-1])
+        assert front.knee().number == np.argmax(area) == 1
+
+
 def test_members_that_the_evidence_does_not_separate_are_tied():
     front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.010, 0.50, width=0.01), record(2, 0.012, 0.49, width=0.01)])
     assert front.tied == {1, 2}

@@ -60,6 +60,11 @@ def test_what_is_said_of_limits():
     assert limits.advice(sized(0.0, 0.7, 3_000_000)) == "a higher latency and a larger model"
 
 
+def test_a_limit_that_was_computed_is_said_as_a_user_would_write_it():
+    assert Limits(max_drop=0.1 + 0.2).drop_text == "max_drop = 0.3"
+    assert Limits().drop_text == "max_drop = None"
+
+
 def test_the_closest_crosses_the_fewest_limits_and_those_by_least():
     limits = Limits(max_drop=0.01, max_latency_ms=1.0, float_ms=2.0)
     records = [
