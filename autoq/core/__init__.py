@@ -1,4 +1,4 @@
-"""Vocabulary, numerics and plans: pure numpy, no OpenVINO."""
+"""Vocabulary, numerics, plans and files: pure numpy, without OpenVINO."""
 
 from autoq.core.files import (
     Format,

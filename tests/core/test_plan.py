@@ -142,7 +142,7 @@ def test_plans_that_say_the_same_are_equal():
         ({"choices": {"x": {"bias_correction": "accurate"}}}, "group 'x' cannot choose its bias correction where that"),
         (
             {"recipe": {"bias_correction": "accurate"}, "choices": {"x": {"bias_correction": "none"}}},
-            "where that is 'accurate', which takes all layers",
+            "if that is 'accurate', which is for all layers",
         ),
         ({"recipe": {"mode": "fp8_e4m3"}, "choices": {"x": {"preset": "mixed"}}}, "mode 'fp8_e4m3' has no zero points"),
         ({"recipe": {"presets": "mixed"}}, "Recipe key 'presets' is unknown: did you mean 'preset'"),

@@ -1,4 +1,4 @@
-"""Files: written whole, read with their version and digest."""
+"""Files: they are written whole, and read with their version and digest."""
 
 from autoq.core.files._digest import digest_of
 from autoq.core.files._names import file_name

@@ -1,4 +1,4 @@
-"""Whose code is whose, and what code reads and changes beyond its own scope."""
+"""The user's code: whether code is the user's own, and what it reads and changes outside its scope."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")
 
 @dataclass(slots=True)
 class Use:
-    """What code reads and changes beyond its own scope.
+    """Names that code reads and changes outside its scope.
 
     Attributes:
-        read: Global names, with the attributes that are read of each.
-        assigned: Names of outer scopes, or attributes of the object, that it assigns.
+        read: Global names that it reads, with the attributes that it reads of each.
+        assigned: Names of outer scopes that it assigns, or attributes of the object.
         changes: Whether it changes any container.
     """
 
@@ -39,7 +39,7 @@ class Use:
 
     @classmethod
     def of_function(cls, code: types.CodeType) -> Use:
-        """Of a function, and of those inside of it."""
+        """Use of a function, with the functions inside it."""
         use = cls()
         for each in _nested(code):
             outer = set(each.co_freevars)
@@ -50,7 +50,7 @@ class Use:
 
     @classmethod
     def of_class(cls, kind: type) -> Use:
-        """Of the methods of a class that do not make its objects."""
+        """Use of the methods of a class, without those that make its objects."""
         use = cls()
         for owner in filter(is_users, kind.__mro__):
             for name, member in vars(owner).items():
@@ -62,7 +62,7 @@ class Use:
         return use
 
     def _steps(self, code: types.CodeType) -> Iterator[dis.Instruction]:
-        """The instructions; notes on the way what they read, and whether they change a container."""
+        """The instructions of code; it also notes the names that they read, and whether they change a container."""
         last: str | None = None
         for step in dis.get_instructions(code):
             yield step
@@ -79,13 +79,13 @@ class Use:
 
 
 def is_users(value: Any) -> bool:  # a function or a class
-    """Whether a function or a class is neither of an installed package nor autoq's own."""
+    """Whether a function or a class belongs neither to an installed package nor to autoq."""
     return is_users_module(getattr(value, "__module__", None) or "")
 
 
 @functools.cache
 def is_users_module(name: str) -> bool:
-    """Whether a module is neither installed nor autoq's own."""
+    """Whether a module belongs neither to an installed package nor to autoq."""
     if name in {"builtins", ""} or name.partition(".")[0] == "autoq":
         return False
     module = sys.modules.get(name)

@@ -1,12 +1,12 @@
-"""Digests of what a user brings, values and code, that are the same in every process.
+"""Digests of a user's values and code, which are the same in every process.
 
-What counts is what a value means: numbers, text, arrays, the members of containers; of code, its instructions, its
-constants and defaults, and what it reaches: closures, globals, and other functions and classes of the user's own. File
-names, line numbers, names of local variables, addresses and the order of sets do not count. Of code in installed
-packages, the name counts alone.
+The meaning of a value counts: numbers, text, arrays, the members of containers. For code, the instructions count,
+constants and defaults, and everything that the code reaches: closures, globals, and other functions and classes of the
+user. File names, line numbers, names of local variables, addresses and the order of sets do not count. For code in
+installed packages, only the name counts.
 
-What code changes while it runs, such as counters and caches, is no part of it: names that it assigns beyond its own
-scope, attributes that methods other than `__init__` assign, and containers, where it changes any.
+Values that code changes while it runs, such as counters and caches, do not count: names that it assigns outside its
+scope, attributes that methods other than `__init__` assign, and containers, if it changes any.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from autoq.core.files._code_use import Use, is_users, is_users_module
 
 _SIZE = 16
-# Beyond so many bytes, every so many-th row of an array is looked at.
+# Of an array with more bytes than this, only rows at equal distances count.
 _MOST_BYTES = 2**30
 _CONTAINERS = (list, dict, set, bytearray, deque)
-# Of a class, what says where it stands and not what it does.
+# Attributes of a class that tell its place, and not what it does.
 _OF_NO_MEANING = frozenset(
     {
         *("__annotate_func__", "__annotations__", "__annotations_cache__", "__dict__", "__doc__", "__firstlineno__"),
@@ -49,10 +49,10 @@ def digest_of(*values: Any) -> str:  # of any kind
 
 
 class _Digest:
-    """Digests of one walk through values, which may refer to each other in circles."""
+    """Digests of one walk through values, which may contain cycles."""
 
     def __init__(self) -> None:
-        # By id, with the value, which must live until the id is no longer asked for.
+        # Digests by id, with the value: it must live as long as its id is used.
         self._done: dict[int, tuple[Any, bytes]] = {}
         self._open: list[int] = []
 
@@ -150,7 +150,7 @@ class _Digest:
 
 
 def _scalar(value: Any) -> bytes | None:
-    """Digest of a number, a word or bytes; None of anything else."""
+    """Digest of a number, a text or bytes; None for other values."""
     if isinstance(value, Enum):
         return _hashed("enum", type(value).__qualname__, value.name)
     if isinstance(value, np.generic):
@@ -168,7 +168,7 @@ def _content(cell: types.CellType) -> Any:
 
 
 def _as_array(value: Any) -> NDArray[Any] | None:
-    """A value as an array, where it is one; tensors of other frameworks and images too."""
+    """A value as an array; None if it is no array, no tensor of another framework, and no image."""
     if isinstance(value, type) or not (hasattr(value, "__array__") or hasattr(value, "__array_interface__")):
         return None
     try:
@@ -178,13 +178,13 @@ def _as_array(value: Any) -> NDArray[Any] | None:
 
 
 def _named(value: Any) -> bytes:
-    """By the name that it is imported by."""
+    """Digest by the name under which it is imported."""
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None) or type(value).__qualname__
     return _hashed("name", str(getattr(value, "__module__", "")), str(name))
 
 
 def _hashed(*parts: str | bytes | memoryview) -> bytes:
-    """Digest of parts, none of which can pass for two, nor two for one."""
+    """Digest of parts, which also depends on where each part ends."""
     found = hashlib.blake2b(digest_size=_SIZE)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part

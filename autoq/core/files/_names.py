@@ -1,4 +1,4 @@
-"""Names that people choose, as names of files."""
+"""File names for names that people choose."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 
 _LONGEST = 100
 _READABLE = 80
-# Letters of ASCII alone: a name must be the same file under every locale. None is hidden or looks like an option.
+# Only letters of ASCII: a name must be the same file under every locale. No name is hidden or looks like an option.
 _SAFE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.+= -]*[A-Za-z0-9_+=-])?")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.+=-]+")
 _DIGEST = re.compile(r"-[0-9a-f]{12}")
 
 
 def file_name(text: str) -> str:
-    """A name as that of one file or folder, the same one in every process and under every locale.
+    """The file name for a name, the same one in every process and under every locale.
 
     1. A name of letters, digits and `_ . + = -` of ASCII, with spaces inside, is kept.
-    2. Any other (empty, of other characters, hidden, with separators, of more than 100 characters) becomes what can be
-       read of it and a digest of all of it, so that two names are never one file.
+    2. Any other name (empty, with other characters, hidden, with separators, with more than 100 characters) becomes its
+       readable part and a digest of all of it, so that two names are never one file.
 
     Returns:
-        1 to 100 characters of ASCII, without separators, that are neither `.` nor `..`.
+        1 to 100 characters of ASCII without separators, and not `.` or `..`.
     """
     if len(text) <= _LONGEST and _SAFE.fullmatch(text) and not _DIGEST.fullmatch(text[-13:]):
         return text

@@ -1,4 +1,4 @@
-"""Paths as users give them: what no file system can have is told before anything is asked of it."""
+"""Paths of users. An impossible path is refused before any file system sees it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 from autoq.core.files._shown_path import shown_path
 from autoq.core.words import AutoqError, OutputError, quoted
 
-# Of one part of a path, in bytes, and of a whole path (limits.h); file systems say the same in errors of many kinds.
+# Most bytes of one part of a path, and of a whole path (limits.h). File systems would raise errors of many kinds.
 _LONGEST_PART = 255
 _LONGEST_PATH = 4_095
 
 
 def path_of(given: str | os.PathLike[str], noun: str, error: type[AutoqError]) -> Path:
-    """A path as a user gives it, which a file system can have.
+    """A user's path, if a file system can have such a path.
 
     Args:
         given: The path.
-        noun: What it is called in errors.
+        noun: Name of the path in errors.
         error: Kind of the error.
 
     Raises:
-        AutoqError: (Of the kind that is given) it is empty, has a NUL, cannot be encoded, or is too long.
+        AutoqError: Of the type `error`: the path is empty, has a NUL, cannot be encoded, or is too long.
     """
     why = None
     try:
@@ -40,7 +40,7 @@ def path_of(given: str | os.PathLike[str], noun: str, error: type[AutoqError]) -
         elif "\0" in text:
             why = "a path has no NUL"
         elif len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_PART for part in encoded.split(b"/")):
-            why = f"its parts may have {_LONGEST_PART} bytes and all of it {_LONGEST_PATH}"
+            why = f"its parts may have {_LONGEST_PART} bytes, and the whole path {_LONGEST_PATH}"
     if why is not None:
         msg = f"{noun} {quoted(given)} can be no path: {why}."
         raise error(msg)
@@ -48,11 +48,11 @@ def path_of(given: str | os.PathLike[str], noun: str, error: type[AutoqError]) -
 
 
 def made_folder(given: str | os.PathLike[str], noun: str) -> Path:
-    """A folder that something will be written to: there, or made, before the work that makes what is written.
+    """Makes a folder if it does not exist, and checks that it can be written to, before the work for its files begins.
 
     Args:
-        given: Its path.
-        noun: What it is called in errors.
+        given: Path of the folder.
+        noun: Name of the folder in errors.
 
     Raises:
         OutputError: It cannot be made or written to.
@@ -71,7 +71,7 @@ def made_folder(given: str | os.PathLike[str], noun: str) -> Path:
 
 
 def path_in_url(path: Path | str) -> str:
-    """A path as it stands in the URL of a database: there it ends at a question mark, and Optuna fills in braces."""
+    """A path within the URL of a database, where question marks and braces have a meaning of their own."""
     text = str(path)
     for character in "%?{}":
         text = text.replace(character, f"%{ord(character):02X}")

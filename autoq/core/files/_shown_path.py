@@ -1,4 +1,4 @@
-"""Paths as a person reads them."""
+"""Paths for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def shown_path(path: Path | str) -> str:
-    """A path as seen from the working folder, where it lies in that; else as it is."""
+    """A path relative to the working folder if it lies inside that; otherwise the path itself."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):

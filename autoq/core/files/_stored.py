@@ -1,7 +1,7 @@
-"""Files that autoq reads again: each says its format and version, and carries a digest of what it holds.
+"""Files that autoq reads again. Each has its format, its version and a digest of its content.
 
-So a file that is damaged, truncated, of a newer version or of another kind is told from a good one before anything of
-it is used. No pickle is ever read, and what a file claims to hold is compared with its size before room is made for it.
+So a file that is damaged, truncated, of a newer version or of another kind is recognized before its content is used.
+Pickles are never read. The sizes that a file claims are compared with the size of the file before memory is allocated.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from autoq.core.words import AutoqError, OtherVersionError, StoredFileError, nam
 
 R = TypeVar("R")
 _HEADER = "autoq"
-# A JSON file of a search has some kB a trial; what is larger than this was not written by one.
+# A JSON file of a search has some kB for each trial. No search writes a larger file than this.
 _MOST_JSON_BYTES = 1 << 30
 _DEEPEST = 59
 _LONGEST_NAME = 80
-# The compression of .npz files cannot do better.
+# Highest ratio of the compression in .npz files.
 _MOST_COMPRESSION = 1040
 _MEMORY_SHARE = 0.5
 _AT_ONCE = 1 << 22
@@ -38,22 +38,22 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What a file is, in which version of its layout.
+    """The format of a file, with the version of its layout.
 
     Attributes:
-        name: For people, with its article, such as "a plan".
-        version: Raised whenever what an earlier autoq wrote is no longer read as it was meant.
-        advice: What to do where a file cannot be used.
+        name: Name for people with its article, such as "a plan".
+        version: It grows when files of an earlier autoq can no longer be read with their meaning.
+        advice: What a user can do if a file cannot be used.
     """
 
     name: str
     version: int = 1
-    advice: str = "name another file, or write it anew"
+    advice: str = "name another file, or write it again"
 
 
 def stamped(kind: Format, values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values with their format and digest, as they stand in a file."""
-    # What JSON makes of them: keys that are numbers become text.
+    """JSON values with their format and digest, as in a file."""
+    # The values as JSON gives them back: keys that are numbers become texts.
     plain = json.loads(json.dumps(values))
     return {_HEADER: _header(kind, _digest_of_values(plain)), **plain}
 
@@ -62,12 +62,12 @@ def unstamped(values: Any, kind: Format, where: str) -> dict[str, Any]:
     """The values that `stamped` was given.
 
     Args:
-        values: JSON values as they were found.
-        kind: What they should be.
-        where: They stand, for errors.
+        values: JSON values of the file.
+        kind: Expected format.
+        where: Place of the values, for errors.
 
     Raises:
-        StoredFileError: They are damaged, of another format, or of a newer version.
+        StoredFileError: The values are damaged, of another format, or of a newer version.
     """
     if not isinstance(values, dict) or is_deeper(values, _DEEPEST):
         raise _damaged(where, kind, "it holds other values than autoq writes")
@@ -80,8 +80,8 @@ def write_record(path: Path, kind: Format, values: Mapping[str, Any]) -> Path:
     """Writes JSON values with their format and digest, whole or not at all.
 
     Args:
-        path: Of the file.
-        kind: What it is.
+        path: The file.
+        kind: Format of the file.
         values: JSON values by name.
 
     Raises:
@@ -94,15 +94,15 @@ def read_record(path: Path, kind: Format, parse: Callable[[dict[str, Any]], R]) 
     """Reads what `write_record` wrote.
 
     Args:
-        path: Of the file.
-        kind: What it should be.
-        parse: Makes something of its values.
+        path: The file.
+        kind: Expected format.
+        parse: Reads the values.
 
     Returns:
-        What `parse` returns.
+        The result of `parse`.
 
     Raises:
-        StoredFileError: It cannot be read, is damaged, of another format, of a newer version, or `parse` fails.
+        StoredFileError: The file cannot be read, is damaged, of another format or of a newer version, or `parse` fails.
     """
     where = repr(str(path))
     try:
@@ -127,11 +127,11 @@ def write_arrays(
     """Writes arrays, and JSON values about them, as `.npz` with its format and digest, whole or not at all.
 
     Args:
-        path: Of the file.
-        kind: What it is.
-        about: JSON values.
-        arrays: By name.
-        compress: Whether to take the time.
+        path: The file.
+        kind: Format of the file.
+        about: JSON values about the arrays.
+        arrays: Arrays by name.
+        compress: Whether the arrays are compressed, which takes time.
 
     Raises:
         OutputError: It cannot be written there.
@@ -148,12 +148,12 @@ def read_arrays(path: Path, kind: Format, parse: Callable[[dict[str, Any], dict[
     """Reads what `write_arrays` wrote.
 
     Args:
-        path: Of the file.
-        kind: What it should be.
-        parse: Makes something of the values about the arrays, and of the arrays by name.
+        path: The file.
+        kind: Expected format.
+        parse: Reads the values about the arrays, and the arrays by name.
 
     Returns:
-        What `parse` returns.
+        The result of `parse`.
 
     Raises:
         StoredFileError: As `read_record` raises it.
@@ -175,10 +175,10 @@ def read_arrays(path: Path, kind: Format, parse: Callable[[dict[str, Any], dict[
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Arrays of an `.npz` by name; no more room is made than the file can fill.
+    """Arrays of an `.npz` by name. No more memory is allocated than the file can fill.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
         ValueError: It is damaged, holds Python objects, or claims to hold more than it does; says what is wrong.
     """
     try:
@@ -205,8 +205,8 @@ def read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
     """One array in numpy's format.
 
     Args:
-        file: At the array's beginning.
-        size: Bytes that there are.
+        file: The file, at the beginning of the array.
+        size: Number of bytes of the array.
 
     Raises:
         ValueError: It is damaged, holds Python objects, or claims to hold more than it does; says what is wrong.
@@ -214,7 +214,7 @@ def read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
     try:
         return _read_npy(file, size)
     except (SyntaxError, TokenError, MemoryError, RecursionError, TypeError, LookupError, OverflowError) as error:
-        # What numpy's reader of headers, which are Python's literals, raises beside a ValueError.
+        # Errors of numpy's reader of headers (literals of Python) beside ValueError.
         msg = f"the header of an array is damaged ({type(error).__name__})"
         raise ValueError(msg) from None
 
@@ -232,7 +232,7 @@ def _read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
     count = 1
     for length in shape:
         count *= length
-    # Of what takes no room, there is no end.
+    # An array whose elements take no bytes could claim any length.
     if min(shape, default=0) < 0 or count * max(dtype.itemsize, 1) > size:
         msg = f"an array claims to be {shape} of {dtype}, which is more than the file holds"
         raise ValueError(msg)
@@ -260,7 +260,7 @@ def _header(kind: Format, digest: str) -> dict[str, Any]:
 
 
 def _check(where: str, kind: Format, header: Any, digest: Callable[[], str]) -> None:  # any JSON value
-    """Checks a header, and then that its digest is that of what stands beside it."""
+    """Checks a header, and then that its digest belongs to the content."""
     if not isinstance(header, dict) or not isinstance(header.get("version"), int):
         msg = f"{where} does not say that it is {kind.name} of autoq: {kind.advice}."
         raise StoredFileError(msg)
@@ -275,7 +275,7 @@ def _check(where: str, kind: Format, header: Any, digest: Callable[[], str]) -> 
         )
         raise StoredFileError(msg)
     if header.get("digest") != digest():
-        raise _damaged(where, kind, "its digest is another one than that of what it holds")
+        raise _damaged(where, kind, "its digest is not that of its content")
 
 
 def _parsed(where: str, kind: Format, parse: Callable[[], R]) -> R:
@@ -286,7 +286,7 @@ def _parsed(where: str, kind: Format, parse: Callable[[], R]) -> R:
         raise StoredFileError(msg) from None
     except AutoqError as error:
         raise _damaged(where, kind, str(error).rstrip(".")) from None
-    except Exception as error:  # of any kind that values of the wrong type lead to
+    except Exception as error:  # values of a wrong type lead to errors of any type
         raise _damaged(where, kind, f"it holds other values than autoq writes ({named_reason(error)})") from error
 
 

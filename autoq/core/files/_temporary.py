@@ -1,6 +1,6 @@
-"""Temporary folders: what a killed process left in one is removed at the next start, by the same user's next process.
+"""Temporary folders. Those of killed processes are removed when the same user's next process starts.
 
-They stand in one folder of the user's under the system's temporary one, each under a lock that ends with its process.
+They lie in one folder of the user, inside the system's temporary folder. Each has a lock that ends with its process.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from autoq.core.files._writing import locked_folder, sweep
 from autoq.core.words import OutputError
 
 _NAME = "work"
-# Within a folder: what is ours, and what libraries make that are run meanwhile.
+# Inside a folder: autoq's own files, and files of libraries that run meanwhile.
 _OWN, _LIBRARIES = "own", "libraries"
 _swept: set[Path] = set()
 
 
 @contextmanager
 def temporary_folder(*, libraries: bool = False) -> Iterator[Path]:
-    """A folder that is removed at the end, or at the next start where the process is killed before.
+    """A folder that is removed at the end of the context, or at a later start if the process is killed before.
 
     Args:
-        libraries: Python's temporary files are made in it too meanwhile, those of libraries which would leave them
-            behind. Other threads may make some: where one is left at the end, it stays until the process ends.
+        libraries: Whether Python's temporary files are also made in it, since some libraries leave theirs behind. Other
+            threads may make such files too: if one is left at the end, the folder stays until the process ends.
 
     Yields:
         A new, empty folder.
@@ -56,7 +56,7 @@ def temporary_folder(*, libraries: bool = False) -> Iterator[Path]:
 
 
 def sweep_temporary() -> int:
-    """Removes what killed processes of the user left, and tells how many folders that were."""
+    """Removes the folders of the user's killed processes, and gives their number."""
     return sweep(_place())
 
 
@@ -65,7 +65,7 @@ def _place() -> Path:
 
 
 def _home() -> Path:
-    """The user's folder, which nobody else may write to; swept when this process first comes to it."""
+    """The user's folder, to which nobody else may write. It is swept at the first use in this process."""
     home = _place()
     if home not in _swept:
         _swept.add(home)

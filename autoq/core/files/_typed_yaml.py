@@ -1,4 +1,4 @@
-"""Typed YAML: files of plain values into pydantic models, with errors that name the file, the key and the value."""
+"""Typed YAML: reads files of plain values into pydantic models. Errors name the file, the key and the value."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def read_yaml(path: Path, noun: str) -> Any:  # any YAML value
         noun: What it is called in errors.
 
     Raises:
-        ConfigError: It cannot be read, or as `yaml_value`.
+        ConfigError: The file cannot be read, or as in `yaml_value`.
     """
     from autoq.core.files._yaml_text import LONGEST_BYTES
 
     try:
         with path_of(path, noun, ConfigError).open("rb") as file:
-            # One byte more than there may be, of a file that may be endless.
+            # One byte more than allowed is read, since a file may be endless.
             content = file.read(LONGEST_BYTES + 1)
     except OSError as error:
         msg = f"{noun} {quoted(str(path))} cannot be read: {error.strerror}."
@@ -38,17 +38,17 @@ def read_yaml(path: Path, noun: str) -> Any:  # any YAML value
 
 
 def yaml_value(text: str | bytes, noun: str) -> Any:  # any plain value
-    """What a text says in YAML: mappings, lists, texts, numbers, true, false and null; a date is a text.
+    """The value of a text in YAML: mappings, lists, texts, numbers, true, false and null. A date is a text.
 
     Args:
-        text: Characters, or bytes in UTF-8, or in UTF-16 behind its mark.
+        text: Characters; or bytes in UTF-8, or in UTF-16 with a byte order mark.
         noun: What it is called in errors.
 
     Raises:
-        ConfigError: It is not YAML; is too large, nested too deeply, or says too much by aliases; names itself; has a
-            key twice, or a value of another type.
+        ConfigError: The text is not YAML, too large, nested too deeply, or too much is repeated by aliases; it contains
+            itself, has a key twice, or has a value of another type.
     """
-    # The package is read where it is needed.
+    # The package is imported where it is needed.
     from autoq.core.files._yaml_text import parsed
 
     return parsed(text, noun)
@@ -58,12 +58,12 @@ def parse_fields(model: type[M], values: object, where: str) -> M:
     """Checks plain values against a pydantic model.
 
     Args:
-        model: What is wanted.
+        model: The expected pydantic model.
         values: A mapping.
-        where: What holds them, named in errors.
+        where: Name of their place in errors.
 
     Raises:
-        ConfigError: It is no mapping, a key is unknown or missing, or a value makes no sense.
+        ConfigError: The values are no mapping, a key is unknown or missing, or a value makes no sense.
     """
     from pydantic import ValidationError
 
@@ -92,7 +92,7 @@ def _unknown(where: str, path: tuple[Any, ...], model: type[BaseModel]) -> Confi
 
 
 def _fields_at(model: type[BaseModel], path: tuple[Any, ...]) -> type[BaseModel] | None:
-    """The pydantic model at a place in another one."""
+    """The pydantic model at a place inside another one."""
     from pydantic import BaseModel
 
     for part in path:

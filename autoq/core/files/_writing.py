@@ -1,9 +1,9 @@
-"""Everything that lasts is written here: whole or not at all, and on the disk before it is said to be there.
+"""Writing of all lasting files: whole or not at all, and flushed to the disk before it is reported.
 
-A draft stands in a hidden folder beside its target, so on the same file system. What is finished is flushed to the
-disk, takes its place by one rename, and the rename is flushed too. Whatever ends the process before that leaves the
-target as it was, and a draft: `sweep` removes it at the next start. Whoever writes a draft holds a lock on its folder,
-which the kernel frees when the process ends, so that the drafts of the living are told from those of the dead.
+A draft lies in a hidden folder beside its target, and so on the same file system. A finished draft is flushed to the
+disk and takes its place by one rename, which is flushed too. If the process ends before that, the target is as it was,
+and a draft is left: `sweep` removes it at the next start. A writer holds a lock on the folder of its draft. The kernel
+frees the lock when the process ends, so that drafts of ended processes can be recognized.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from pathlib import Path
 
 from autoq.core.words import OutputError, reason
 
-# A name has at most 255 bytes on most file systems; the folder of a draft tells what it is of, as far as that fits.
+# A name has at most 255 bytes on most file systems. The name of a draft's folder has as much of its target's name as
+# fits.
 _NAME_CHARACTERS = 40
 _SUFFIX = ".draft"
-# Folders that others call so are theirs.
+# Other folders with such names belong to other programs.
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{8}\.draft", re.DOTALL)
-# Where two folders cannot be exchanged, the earlier one waits here for the new one to be in place.
+# If two folders cannot be exchanged, the earlier one waits here until the new one is in place.
 _EARLIER = "earlier"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 # Some file systems do not flush folders.
 _NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
-# Some have no links.
+# Some file systems have no links.
 _NO_LINK = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -40,11 +41,11 @@ def drafted(path: Path) -> Iterator[Path]:
     """Writes a file whole or not at all.
 
     Args:
-        path: The file; one that is there is replaced at the end.
+        path: The file; an existing one is replaced at the end.
 
     Yields:
-        Path of the draft, of the same name, which is to be written to. It takes its place at the end of the context;
-        where that ends with an error, it is removed.
+        Path of the draft, with the same name. The caller writes to it. At the end of the context it takes its place;
+        after an error it is removed.
 
     Raises:
         OutputError: It cannot be written there.
@@ -63,7 +64,7 @@ def drafted(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def drafted_once(path: Path) -> Iterator[Path]:
-    """Makes a file that is not there yet, whole or not at all; what another program put there meanwhile stays.
+    """Makes a new file, whole or not at all. A file that another program has made meanwhile stays.
 
     Args:
         path: The file.
@@ -72,7 +73,7 @@ def drafted_once(path: Path) -> Iterator[Path]:
         Path of the draft, as with `drafted`.
 
     Raises:
-        FileExistsError: It was made meanwhile.
+        FileExistsError: The file was made meanwhile.
         OutputError: It cannot be written there.
     """
     with _said(path), _draft_folder(path) as folder:
@@ -87,13 +88,13 @@ def drafted_once(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def drafted_folder(path: Path) -> Iterator[Path]:
-    """Writes a folder of files that belong together: at any moment all of them are new, or all of them are old.
+    """Writes a folder of files that belong together: at any moment, all of them are new or all of them are old.
 
     Args:
-        path: The folder; one that is there is replaced at the end, with all that it holds.
+        path: The folder; an existing one is replaced at the end, with all its files.
 
     Yields:
-        A new, empty folder, which is to be written to; as with `drafted`.
+        A new, empty folder. The caller writes to it, as with `drafted`.
 
     Raises:
         OutputError: It cannot be written there.
@@ -112,20 +113,20 @@ def drafted_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def drafted_together(path: Path, *others: Path) -> Iterator[Path]:
-    """Writes files that are read together, where they must stand beside others: at no moment are two of them different.
+    """Writes files that are read together and stand beside others. At no moment do two of them disagree.
 
-    The first is the one that the others are found by. It is taken away before the others change, so that a process
-    that ends in between leaves none, and never one of the old beside one of the new.
+    Readers find the other files through the first one. It is removed before the others change: if the process ends in
+    between, there is no first file, and never an old file beside a new one.
 
     Args:
         path: The file that the others belong to.
-        others: In the same folder.
+        others: Further files in the same folder.
 
     Yields:
-        The folder of the drafts, in which files of these names are to be written.
+        The folder of the drafts. The caller writes files with these names into it.
 
     Raises:
-        OutputError: They cannot be written there.
+        OutputError: The files cannot be written there.
     """
     with _said(path), _draft_folder(path) as folder:
         yield folder
@@ -145,16 +146,16 @@ def write_text(path: Path, text: str) -> Path:
         OutputError: It cannot be written there.
     """
     with drafted(path) as draft:
-        # What a name of a file cannot be decoded to is no UTF-8 either.
+        # Parts of file names that cannot be decoded are no UTF-8 either.
         draft.write_text(text, "utf-8", errors="backslashreplace", newline="\n")
     return path
 
 
 def removed(path: Path) -> None:
-    """Takes a folder away, all of it at once; nothing where there is none.
+    """Removes a folder, all of it at once; does nothing if there is none.
 
     Raises:
-        OutputError: It cannot be taken away.
+        OutputError: The folder cannot be removed.
     """
     if not os.path.lexists(path):
         return
@@ -164,16 +165,16 @@ def removed(path: Path) -> None:
 
 
 def sweep(folder: Path, name: str | None = None) -> int:
-    """Removes the drafts that ended processes left in a folder, and puts back what one of them was about to replace.
+    """Removes the drafts of ended processes in a folder, and restores a target that one of them was replacing.
 
-    Drafts that are still written, here or by a process on a machine that shares the folder, are left alone.
+    Drafts that are still written stay, also those of a process on another machine that shares the folder.
 
     Args:
-        folder: Where files were written; folders inside of it are not looked into.
-        name: Of the file that drafts are looked for of; None looks for those of all.
+        folder: The folder; folders inside it are not searched.
+        name: Name of the file whose drafts are removed; None removes those of all files.
 
     Returns:
-        Drafts removed.
+        Number of removed drafts.
     """
     swept = 0
     with suppress(OSError):
@@ -202,7 +203,7 @@ def _swept(draft: Path) -> bool:
 
 @contextmanager
 def _said(path: Path) -> Iterator[None]:
-    """Errors of the system as one that names the file."""
+    """Turns errors of the system into one that names the file."""
     try:
         yield
     except OSError as error:
@@ -212,26 +213,26 @@ def _said(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _draft_folder(path: Path) -> Iterator[Path]:
-    """A locked folder beside a path, which is removed at the end with what is left in it."""
+    """A locked folder beside a path. It is removed at the end with its content."""
     folder, descriptor = locked_folder(path)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        # Freed before it is closed: a process forked meanwhile has the descriptor too.
+        # The lock is freed before the file is closed: a process forked meanwhile has the descriptor too.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
 def locked_folder(path: Path) -> tuple[Path, int]:
-    """A new folder beside a path, and the descriptor that holds its lock, so that `sweep` leaves it alone till then."""
+    """A new folder beside a path, and the descriptor with its lock, which keeps `sweep` away from it."""
     while True:
         folder = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}{_SUFFIX}")
         folder.mkdir()
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
-            continue  # it was swept before it could be locked
+            continue  # it was swept before it was locked
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return folder, descriptor
@@ -239,7 +240,7 @@ def locked_folder(path: Path) -> tuple[Path, int]:
 
 
 def _made_once(draft: Path, path: Path) -> bool:
-    """Has a draft take a place that is free; False where it is not."""
+    """Moves a draft to its place if that is free; gives False if it is not."""
     try:
         path.hardlink_to(draft)
     except FileExistsError:
@@ -254,7 +255,7 @@ def _made_once(draft: Path, path: Path) -> bool:
 
 
 def _exchange(draft: Path, path: Path, earlier: Path) -> None:
-    """Puts the draft in the place of the path; what stood there stands in a folder that goes with the draft."""
+    """Puts a draft in place of the path; the former content moves to a folder that is removed with the draft."""
     if not os.path.lexists(path):
         draft.rename(path)
         return
@@ -266,7 +267,7 @@ def _exchange(draft: Path, path: Path, earlier: Path) -> None:
 
 
 def _exchanged(one: Path, other: Path) -> bool:
-    """Exchanges two paths at once; False where the file system or the C library cannot."""
+    """Exchanges two paths at once; gives False if the file system or the C library cannot do that."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False

@@ -1,4 +1,4 @@
-"""Text of YAML into plain values, whatever the text is: of bounded size, depth and expansion, of plain types alone."""
+"""Reads any text as YAML, into plain values of bounded size, depth and expansion, and of plain types only."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ except ImportError:  # a system without libyaml, where the largest text takes ha
     from yaml import SafeLoader  # type: ignore[assignment]
 
 LONGEST_BYTES = 1_000_000
-# Values, when each alias stands for all that it names: nine lists of nine aliases each are more than a machine holds.
+# Most values with all aliases expanded: nine lists of nine aliases each would be more than a machine holds.
 _MOST_VALUES = 200_000
 _PREFIX = "tag:yaml.org,2002:"
 _MERGE = f"{_PREFIX}merge"
-# Where PyYAML found what it says, when it is given no file.
+# PyYAML's name of the place of an error, if there is no file.
 _PLACE = re.compile(r' in "<(?:unicode|byte) string>"')
-# What no experiment and no space has; a date is a text.
+# Types that no experiment and no space has; a date is a text.
 _OTHER_TYPES = ("timestamp", "binary", "set", "omap", "pairs")
 
 
@@ -47,7 +47,7 @@ def parsed(text: str | bytes, noun: str) -> Any:  # any plain value
 
 
 class _PlainLoader(SafeLoader):
-    """Refuses types that are not plain, a key that stands twice, and what a tag asks for that a text is not."""
+    """Refuses types that are not plain, keys that occur twice, and texts that do not fit their tags."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -80,13 +80,13 @@ for _type in _OTHER_TYPES:
 
 
 def _check_extent(events: Iterator[yaml.Event], noun: str) -> None:
-    """Follows a text without building what it says.
+    """Reads the events of a text without building its values.
 
     Raises:
-        ConfigError: It says too much, too deeply, or names itself.
+        ConfigError: The text has too many values, is nested too deeply, or contains itself.
     """
     sizes: dict[str, int] = {}
-    # Of each list or mapping that is open: its anchor, and the values in it so far.
+    # Anchor of each open list or mapping, and the number of values in it so far.
     within: list[tuple[str | None, int]] = [(None, 0)]
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):
@@ -101,9 +101,11 @@ def _check_extent(events: Iterator[yaml.Event], noun: str) -> None:
             anchor, size = event.anchor, 1
         elif isinstance(event, yaml.AliasEvent):
             if any(event.anchor == name for name, _ in within):
-                msg = f"{noun} names itself: {quoted('*' + str(event.anchor))} stands inside of what it stands for."
+                msg = (
+                    f"{noun} contains itself: {quoted('*' + str(event.anchor))} stands inside the value that it names."
+                )
                 raise ConfigError(msg)
-            # One that names nothing is found when the text is read.
+            # An alias that names nothing is found when the text is read.
             anchor, size = None, sizes.get(str(event.anchor), 1)
         else:
             continue
@@ -112,5 +114,5 @@ def _check_extent(events: Iterator[yaml.Event], noun: str) -> None:
         name, held = within[-1]
         within[-1] = (name, held + size)
         if held + size > _MOST_VALUES:
-            msg = f"{noun} says more than {_MOST_VALUES:,} values."
+            msg = f"{noun} has more than {_MOST_VALUES:,} values."
             raise ConfigError(msg)

@@ -1,4 +1,4 @@
-"""Precisions, recipes and plans, and the numbers of quantization: pure numpy."""
+"""Recipes and plans, and the numbers of quantizers: pure numpy."""
 
 from autoq.core.quantization._fp8 import Fp8Scale, fp8_bytes, fp8_scale, lowest_exponent, round_to_fp8
 from autoq.core.quantization._numerics import (

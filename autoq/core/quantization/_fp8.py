@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from autoq.core.quantization._numerics import FloatArray
 from autoq.core.vocabulary import Precision
 
-# Activations and whole weights use half of the range: values beyond what calibration saw are not cut at once.
+# Activations and whole weights use half of the range, so that values beyond those of calibration are not cut at once.
 _HEADROOM = np.float32(0.5)
 _LOWEST_HALF_EXPONENT, _HALF_MANTISSA_BITS = -14, 10
 
@@ -37,12 +37,12 @@ class Fp8Scale:
 
     @property
     def identity(self) -> bytes:
-        """Equal where the numbers are."""
+        """Bytes that are equal for equal numbers."""
         return str(self.precision).encode() + self.scale.tobytes()
 
 
 def fp8_scale(minimum: FloatArray, maximum: FloatArray, precision: Precision, *, per_channel: bool) -> Fp8Scale:
-    """`largest / max(maximum, |minimum| + eps)`, half of it for a whole tensor.
+    """Scales: `largest / max(maximum, |minimum| + eps)`, and half of that for a whole tensor.
 
     Args:
         minimum: [channels] or [1].
@@ -57,7 +57,7 @@ def fp8_scale(minimum: FloatArray, maximum: FloatArray, precision: Precision, *,
 
 
 def lowest_exponent(precision: Precision) -> int:
-    """The exponent of the smallest normal number; below it the step stays the same.
+    """The exponent of the smallest normal number. Below that number, the step does not change.
 
     Args:
         precision: E4M3 or E5M2.
@@ -67,7 +67,7 @@ def lowest_exponent(precision: Precision) -> int:
 
 
 def round_to_fp8(x: FloatArray, precision: Precision) -> FloatArray:
-    """The nearest number of the format, ties to even; beyond the largest number, that one.
+    """Rounds to the nearest number of the format, ties to even. Values beyond the largest number become that number.
 
     Args:
         x: Finite, any shape.
@@ -85,11 +85,11 @@ def round_to_fp8(x: FloatArray, precision: Precision) -> FloatArray:
 def fp8_bytes(x: FloatArray, precision: Precision) -> NDArray[np.uint8]:
     """Bits of numbers of the format.
 
-    A half precision number, multiplied by a power of two so that both have one lowest exponent, has the format's bits
-    as its leading ones.
+    The leading bits of a half precision number are those of the format, after a multiplication by a power of two that
+    gives both the same lowest exponent.
 
     Args:
-        x: What `round_to_fp8` gives.
+        x: Numbers of the format, as `round_to_fp8` gives them.
         precision: E4M3 or E5M2.
 
     Returns:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-# A range narrower than these is widened: a constant channel must still have a scale.
+# Narrower ranges are widened to these: a constant channel must have a scale too.
 _SYMMETRIC_FLOOR_SHARE = 0.01
 _RANGE_FLOOR = 8e-5
 _ASYMMETRIC_FLOOR = 8e-4
@@ -43,7 +43,7 @@ class QuantizerLimits:
 
     @property
     def identity(self) -> bytes:
-        """Equal where the numbers are."""
+        """Bytes that are equal for equal numbers."""
         return str(self.levels).encode() + self.low.tobytes() + self.high.tobytes()
 
 
@@ -52,15 +52,16 @@ def symmetric_limits(
 ) -> QuantizerLimits:
     """Limits of a symmetric quantizer.
 
-    `high = max(absmax, max(0.01 * max over channels of absmax, 8e-5))`; `low` is `-high` in narrow range (2^bits - 1
-    levels), `-high * 2^(bits-1) / (2^(bits-1) - 1)` with all levels, and 0 where the quantizer is unsigned.
+    `high = max(absmax, max(0.01 * max over channels of absmax, 8e-5))`. `low` is `-high` in narrow range (2^bits - 1
+    levels), `-high * 2^(bits-1) / (2^(bits-1) - 1)` with all levels, and 0 for an unsigned quantizer.
 
     Args:
         minimum: [channels] or [1].
         maximum: Like `minimum`.
         bits: Width of the integer.
-        narrow_range: Leave out the lowest level, so that the levels are symmetric about zero.
-        signed: None decides by the data: signed where any channel's minimum is negative.
+        narrow_range: Whether the lowest level is left out, so that the levels are symmetric about zero.
+        signed: Whether the quantizer is signed; None decides by the data: signed if the minimum of any channel is
+            negative.
     """
     minimum, maximum = np.asarray(minimum, np.float32), np.asarray(maximum, np.float32)
     absmax = np.maximum(np.abs(minimum), np.abs(maximum))
@@ -80,8 +81,7 @@ def symmetric_limits(
 def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8) -> QuantizerLimits:
     """Limits of an asymmetric quantizer, moved so that zero is exactly one of the levels.
 
-    Where zero is nearest to the lowest or highest level, but not on it, NNCF leaves the limits as they are; so do
-    these.
+    If zero is nearest to the lowest or the highest level, but not on it, the limits are not moved, as in NNCF.
 
     Args:
         minimum: [channels] or [1].
@@ -95,7 +95,7 @@ def asymmetric_limits(minimum: FloatArray, maximum: FloatArray, *, bits: int = 8
 
 
 def _align_zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int) -> tuple[FloatArray, FloatArray]:
-    """Moves one limit of each channel, outwards, so that zero falls on a level."""
+    """Moves one limit of each channel outwards, so that zero is a level."""
     top = levels - 1
     zero = np.round(-low * top / (high - low))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -111,16 +111,16 @@ def _align_zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int
 def half_range_limits(
     minimum: FloatArray, maximum: FloatArray, *, bits: int = 8, narrow_range: bool = True
 ) -> QuantizerLimits:
-    """Signed symmetric limits that use one bit less: computed for it, then scaled to all levels.
+    """Signed symmetric limits that use one bit less. They are computed for fewer bits, then scaled to all levels.
 
-    With 8 bits no product of a u8 activation and two adjacent weights can then saturate 16 bits, which it can on CPUs
-    without VNNI.
+    With 8 bits, the sum of products of u8 activations and two adjacent weights can then not saturate 16 bits, as it
+    otherwise can on CPUs without VNNI.
 
     Args:
         minimum: [channels] or [1].
         maximum: Like `minimum`.
         bits: Width of the integer.
-        narrow_range: Leave out the lowest level.
+        narrow_range: Whether the lowest level is left out.
     """
     fewer = symmetric_limits(minimum, maximum, bits=bits - 1, narrow_range=narrow_range, signed=True)
     levels = 2**bits - 1 if narrow_range else 2**bits
@@ -129,7 +129,7 @@ def half_range_limits(
 
 
 def fake_quantize(x: FloatArray, low: FloatArray, high: FloatArray, levels: int) -> FloatArray:
-    """The FakeQuantize operation on equal input and output limits; rounding is half to even.
+    """The FakeQuantize operation with equal input and output limits; it rounds half to even.
 
     Args:
         x: Any shape.
@@ -147,10 +147,10 @@ def fake_quantize(x: FloatArray, low: FloatArray, high: FloatArray, levels: int)
 
 
 def quantization_level(x: FloatArray, low: FloatArray, high: FloatArray, levels: int) -> FloatArray:
-    """The level that FakeQuantize rounds each value to, counted from the lowest.
+    """The level to which FakeQuantize rounds each value, counted from the lowest.
 
-    The order of the operations is that of OpenVINO: weights in half range lie exactly between two levels, where another
-    order would round some of them the other way.
+    The operations have OpenVINO's order: weights in half range lie exactly between two levels, and another order would
+    round some of them the other way.
 
     Args:
         x: Any shape.
@@ -161,7 +161,7 @@ def quantization_level(x: FloatArray, low: FloatArray, high: FloatArray, levels:
     Returns:
         Whole numbers in 0..levels-1, like `x`.
     """
-    level = np.asarray(np.clip(x, low, high), np.float32)  # a new array; what follows is done in place
+    level = np.asarray(np.clip(x, low, high), np.float32)  # a new array, which is changed in place
     level -= low
     level /= high - low
     level *= np.float32(levels - 1)

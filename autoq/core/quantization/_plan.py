@@ -1,4 +1,4 @@
-"""How a candidate is quantized: a recipe, and the precision of every group."""
+"""Plans of quantization: a recipe, and the precision of every group."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class QuantizationPlan:
 
     Attributes:
         recipe: The choices that hold for the whole model.
-        precisions: Group name -> precision; a group that is not named is quantized to the recipe's mode.
-        choices: Group name -> fields of the recipe that the group chooses for itself, of `GROUP_CHOICES`. What is as
-            the recipe has it, and what a group in float chooses, is left out.
+        precisions: Precision by name of the group; groups that are not named have the mode of the recipe.
+        choices: By name of the group, fields of `GROUP_CHOICES` that differ from the recipe for this group. Fields that
+            are equal to the recipe's are left out, and so are choices of groups in float.
     """
 
     kind: ClassVar[str] = "quantization"
@@ -57,9 +57,9 @@ class QuantizationPlan:
         own = {name: value for name, value in sorted(given.items()) if value != getattr(self.recipe, name)}
         accurate = BiasCorrection.ACCURATE in {self.recipe.bias_correction, own.get("bias_correction")}
         if "bias_correction" in own and accurate:
-            msg = f"group {group!r} cannot choose its bias correction where that is 'accurate', which takes all layers."
+            msg = f"group {group!r} cannot choose its bias correction if that is 'accurate', which is for all layers."
             raise PlanError(msg)
-        replace(self.recipe, **own)  # raises where they do not go together
+        replace(self.recipe, **own)  # raises an error if the fields do not go together
         return MappingProxyType({} if self.precision(group).is_float else own)
 
     def __hash__(self) -> int:
@@ -74,13 +74,13 @@ class QuantizationPlan:
         return self.precisions.get(group, self.recipe.mode)
 
     def recipe_of(self, group: str) -> Recipe:
-        """The recipe that holds for one group."""
+        """The recipe of one group."""
         own = self.choices.get(group)
         return self.recipe if own is None else replace(self.recipe, **own)
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
-        """The recipe of the model and those of groups that choose for themselves, each once."""
+        """The recipe of the model and those of groups with choices of their own, each once."""
         return tuple(dict.fromkeys([self.recipe, *map(self.recipe_of, self.choices)]))
 
     @property
@@ -101,7 +101,7 @@ class QuantizationPlan:
 
     @property
     def summary(self) -> str:
-        """The recipe in a line; what is as always is left out."""
+        """The recipe in a line, without fields that have their usual values."""
         recipe = self.recipe
         parts = [
             str(recipe.mode),
@@ -118,7 +118,7 @@ class QuantizationPlan:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """What there is to say of single groups, by what it is."""
+        """Texts about single groups, by their topic."""
         choices = "; ".join(
             f"{group}: " + ", ".join(f"{name} {value}" for name, value in own.items())
             for group, own in self.to_dict().get("choices", {}).items()
@@ -128,7 +128,7 @@ class QuantizationPlan:
 
     @property
     def computes_in(self) -> Hashable:
-        """What a model computes in, however its ranges and biases are found."""
+        """The precisions of a model, without the parts of the recipe that only change ranges and biases."""
         recipe = self.recipe
         named = frozenset((group, own) for group, own in self.precisions.items() if own != recipe.mode)
         return named, recipe.mode, recipe.ignored_scope, recipe.runtime_precision
@@ -150,7 +150,7 @@ class QuantizationPlan:
 
 
 def _by_group(values: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
-    """What a plan says group by group under a key."""
+    """The values of a plan's key by name of the group."""
     found = values.get(key, {})
     if not isinstance(found, Mapping) or not all(isinstance(group, str) for group in found):
         msg = f"Plan key {key!r} is {quoted(found)}: it must be a mapping of names of groups."

@@ -1,4 +1,4 @@
-"""How the values that a tensor takes over the calibration samples become one range."""
+"""Range estimators: they reduce the values of a tensor over the calibration samples to one range."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from autoq.core.words import PlanError, nearest, quoted
 
 
 class SampleStatistic(Word):
-    """What is kept of a tensor in one sample."""
+    """The statistic of a tensor in one sample."""
 
     MIN = "min"
     MAX = "max"
     ABS_MAX = "abs_max"
     MEAN = "mean"
-    QUANTILE = "quantile"  # the outlier probability for the lower end, one minus it for the upper
+    QUANTILE = "quantile"  # at the outlier probability for the lower end, at one minus that for the upper
     ABS_QUANTILE = "abs_quantile"
     RAW = "raw"  # all values, as a histogram
 
 
 class Aggregator(Word):
-    """How the statistics of the samples become one number."""
+    """How the statistics of the samples are reduced to one number."""
 
     MIN = "min"
     MAX = "max"
     MEAN = "mean"
     MEDIAN = "median"
-    MEAN_NO_OUTLIERS = "mean_no_outliers"  # of what lies within the outlier quantiles over the samples
+    MEAN_NO_OUTLIERS = "mean_no_outliers"  # of values within the outlier quantiles over the samples
     MEDIAN_NO_OUTLIERS = "median_no_outliers"
     HISTOGRAM = "histogram"  # NNCF's search for the least squared error on a histogram
     MSE = "mse"  # exhaustive search for the least squared error of the quantized values
-    KL = "kl"  # exhaustive search for the least divergence between the histograms before and behind the quantizer
+    KL = "kl"  # exhaustive search for the least divergence between the histograms before and after the quantizer
 
 
 _SEARCHES = frozenset({Aggregator.HISTOGRAM, Aggregator.MSE, Aggregator.KL})
@@ -42,12 +42,12 @@ _SEARCHES = frozenset({Aggregator.HISTOGRAM, Aggregator.MSE, Aggregator.KL})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeEnd:
-    """How one end of a range is found.
+    """The estimator of one end of a range.
 
     Attributes:
-        statistic: Of each sample.
-        aggregator: Over the samples.
-        outlier_probability: Of the quantile statistics, and of the aggregators without outliers.
+        statistic: Statistic of each sample.
+        aggregator: Reduces the statistics of the samples.
+        outlier_probability: For the quantile statistics, and for the aggregators without outliers.
     """
 
     statistic: SampleStatistic
@@ -89,11 +89,11 @@ class RangeEnd:
 
 @dataclass(frozen=True, slots=True)
 class RangeEstimator:
-    """How a range is found; the usual ones have a name, which is how they are written.
+    """The estimator of a range. Usual estimators have names, by which they are written.
 
     Attributes:
-        minimum: Its lower end.
-        maximum: Its upper end; for a symmetric quantizer the statistic "max" is that of magnitudes.
+        minimum: Estimator of the lower end.
+        maximum: Estimator of the upper end; for a symmetric quantizer, the statistic "max" is that of magnitudes.
     """
 
     minimum: RangeEnd
@@ -118,7 +118,7 @@ class RangeEstimator:
 
     @property
     def search(self) -> Aggregator | None:
-        """The search over histograms that finds the range; None where statistics are reduced."""
+        """The search over histograms that finds the range; None if statistics are reduced."""
         return self.minimum.aggregator if self.minimum.aggregator in _SEARCHES else None
 
     @classmethod
@@ -152,7 +152,7 @@ class RangeEstimator:
         return _NAMED[name]
 
     def to_plain(self) -> str | dict[str, Any]:
-        """What `parse` reads: the name where there is one."""
+        """Plain values that `parse` reads: the name, if there is one."""
         name = next((name for name, estimator in _NAMED.items() if estimator == self), None)
         return name or {
             end: {k: _plain(v) for k, v in asdict(getattr(self, end)).items()} for end in ("minimum", "maximum")

@@ -15,7 +15,7 @@ from autoq.core.words import PlanError, quoted
 
 # The divergence is taken between histograms of 2048 bins.
 _MOST_KL_BITS = 11
-# Fields of a recipe that a user may write as plain values: their types, and who reads them.
+# Fields of a recipe that a user may write as plain values: their types and their readers.
 READERS: Mapping[str, tuple[type, Callable[[Any], Any]]] = MappingProxyType(
     {
         "mode": (Precision, Precision.parse),
@@ -36,18 +36,18 @@ class Recipe:
     """The choices that hold for a whole model.
 
     Attributes:
-        mode: What groups that the plan does not name are quantized to.
+        mode: Precision of groups that the plan does not name.
         preset: Scheme of the activations.
-        range_estimator: How the ranges of per-tensor activations are found.
-        weight_range_estimator: How the ranges of weights are found.
-        activations: What is prescribed for the quantizers of activations.
-        weights: What is prescribed for the quantizers of weights.
-        subset_size: Calibration samples used, counted from the first.
+        range_estimator: Estimator of the ranges of per-tensor activations.
+        weight_range_estimator: Estimator of the ranges of weights.
+        activations: Prescribed scheme of the quantizers of activations.
+        weights: Prescribed scheme of the quantizers of weights.
+        subset_size: Number of calibration samples used, from the first one.
         bias_correction: How the mean shift of weighted layers is removed.
-        overflow_fix: Which weights use half of their range; those that are no symmetric integers never do.
-        smooth_quant_alpha: Migration strength of SmoothQuant for MatMul in [0, 1]; None leaves it out.
-        ignored_scope: Name of the ignored scope, as the search space calls it; "none" ignores nothing.
-        runtime_precision: What layers left in float are executed in.
+        overflow_fix: The weights that use half of their range; only symmetric integers can.
+        smooth_quant_alpha: Migration strength of SmoothQuant for MatMul in [0, 1]; None is without SmoothQuant.
+        ignored_scope: Name of the ignored scope in the search space; "none" ignores nothing.
+        runtime_precision: Precision of float layers.
     """
 
     mode: Precision = Precision.INT8
@@ -87,7 +87,7 @@ class Recipe:
             msg = f"smooth_quant_alpha must be in [0, 1] or None, got {quoted(alpha)}."
             raise PlanError(msg)
         if not isinstance(self.ignored_scope, str):
-            msg = f"ignored_scope is {quoted(self.ignored_scope)}: it must be the name of one."
+            msg = f"ignored_scope is {quoted(self.ignored_scope)}: it must be the name of a scope."
             raise PlanError(msg)
 
     def _check_scheme(self) -> None:
@@ -113,21 +113,20 @@ class Recipe:
 
     @property
     def symmetric(self) -> bool:
-        """Whether activations are symmetric where the model does not decide."""
+        """Whether activations are symmetric, unless the model decides."""
         if self.activations.symmetric is not None:
             return self.activations.symmetric
         return self.preset is Preset.PERFORMANCE
 
     @property
     def placement(self) -> Preset:
-        """The preset whose quantizers have this recipe's scheme, and so stand where its quantizers stand."""
+        """The preset whose quantizers have the scheme of this recipe, and therefore the same places."""
         return Preset.PERFORMANCE if self.symmetric else Preset.MIXED
 
     def under(self, precision: Precision) -> Recipe:
-        """The recipe as a group of a precision reads it.
+        """The recipe for a group with this precision.
 
-        Zero points, prescribed schemes and searched ranges of weights are for integers: other numbers take none of
-        them.
+        Zero points, prescribed schemes and searched ranges of weights are for integers only: other numbers ignore them.
         """
         mode = replace(precision, weights_only=False)
         if replace(mode, name=self.mode.name) == self.mode:
@@ -147,7 +146,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Reads a recipe from plain values; words are parsed, absent ones keep their default.
+        """Reads a recipe from plain values. Words are parsed, and absent keys have their defaults.
 
         Raises:
             PlanError: A key or a word is unknown.

@@ -1,4 +1,4 @@
-"""What a user prescribes for the quantizers of one kind, beyond what preset and device say."""
+"""Prescribed schemes: a user's settings for quantizers, beside those of preset and device."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class QuantizerScheme:
     Attributes:
         bits: Width of the integers.
         symmetric: Whether zero is the middle of the range.
-        signed: Whether levels lie on both sides of zero whatever the data say; symmetric quantizers only.
-        per_channel: Whether each channel has limits of its own.
+        signed: Whether levels lie on both sides of zero, for any data; symmetric quantizers only.
+        per_channel: Whether limits differ between channels.
         narrow_range: Whether the lowest level is left out; symmetric quantizers only.
     """
 
@@ -48,11 +48,11 @@ class QuantizerScheme:
                 raise PlanError(msg)
 
     def width(self, precision: Precision) -> int:
-        """Width of the numbers: of those of a precision, where none is prescribed."""
+        """Width of the numbers; that of the precision if none is prescribed."""
         return precision.bits if self.bits is None else self.bits
 
     def to_plain(self) -> dict[str, int | bool]:
-        """What is prescribed, as `from_dict` reads it."""
+        """The prescribed values, as `from_dict` reads them."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Values that users and files give, read and checked."""
+"""Values of users and files, read and checked; and the texts that show values."""
 
 from autoq.core.values._brief import MOST_LINES, WIDTH, brief_repr, cut, ending, in_lines, text_table
 from autoq.core.values._estimate import Estimate

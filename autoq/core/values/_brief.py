@@ -1,4 +1,4 @@
-"""What an object says of itself where a person looks at it: a few lines, whatever it holds."""
+"""Short texts of objects for people: a few lines, whatever an object holds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from autoq.core.vocabulary import Precision
 
 MOST_LINES, WIDTH = 20, 120
-# So many entries are written out; of more, their number is.
+# So many entries are written out; more are only counted.
 _FEW = 3
 _LONGEST = 72
 
 
 def brief_repr(value: Any) -> str:  # a dataclass, or a pydantic model
-    """The representation of an object by its fields, in at most twenty lines: what is large is counted.
+    """The representation of an object by its fields, in at most twenty lines. Large values are only counted.
 
     Example:
         >>> class Found:
@@ -41,7 +41,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: Col
 
     Args:
         head: Titles of the columns.
-        rows: Texts, as many in each.
+        rows: Texts, equally many in each row.
         words: Places of the columns whose texts begin at the left.
     """
     lines = [head, *rows]
@@ -54,7 +54,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, words: Col
 
 
 def in_lines(text: str, most: int = 5) -> list[str]:
-    """Sentences in lines, of which there may be so many."""
+    """Sentences in at most so many lines."""
     return textwrap.wrap(text, WIDTH, max_lines=most, placeholder=" …")
 
 
@@ -65,12 +65,12 @@ def cut(text: str, length: int) -> str:
 
 
 def ending(text: str, length: int) -> str:
-    """The end of a name, which tells it from others, where it has more characters."""
+    """The end of a name, which differs from other names, if it has more characters than allowed."""
     return text if len(text) <= length else f"…{text[1 - length :]}"
 
 
 def _short(value: Any, depth: int) -> str:
-    """A value in a part of a line."""
+    """A value as a short text within a line."""
     if isinstance(value, np.ndarray):
         return f"<array of {value.dtype}, shape {value.shape}>"
     if isinstance(value, Enum | Precision):
@@ -88,7 +88,7 @@ def _short(value: Any, depth: int) -> str:
 
 
 def _entries(value: Any, depth: int) -> str:  # a mapping, or a plain collection
-    """A collection: its entries where they are few, else how many of what."""
+    """A collection: its entries if they are few, otherwise their number and types."""
     pairs = isinstance(value, Mapping)
     if len(value) <= _FEW and depth > 0:
         short = [_short(entry, depth - 1) for entry in value]

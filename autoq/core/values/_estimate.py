@@ -1,4 +1,4 @@
-"""A measured number and how sure it is."""
+"""A measured number and its confidence interval."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from autoq.core.words import StoredFileError, gap, number_format
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A point and the ends of its confidence interval, in the unit of what was measured.
+    """A point estimate and the ends of its confidence interval, in the unit of the measured quantity.
 
-    An interval that is not known has infinite ends: it holds everything, so that nothing is ever proven by it.
+    An unknown interval has infinite ends: it holds every value, so that it never proves anything.
 
     Attributes:
         value: The point estimate.
@@ -38,36 +38,36 @@ class Estimate:
 
     @classmethod
     def unknown(cls, value: float) -> Estimate:
-        """A point about whose error nothing is known."""
+        """A point estimate with an unknown interval."""
         return cls(value, -math.inf, math.inf)
 
     @property
     def known(self) -> bool:
-        """Whether the interval has two ends."""
+        """Whether the interval is known: both of its ends are finite."""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     @property
     def sd(self) -> float:
-        """Standard deviation of the normal distribution whose interval is as wide; infinite where that is not known."""
+        """Standard deviation of a normal distribution with an interval of this width; infinite if it is unknown."""
         if not self.known:
             return math.inf
         return (self.high - self.low) / (2 * NormalDist().inv_cdf((1 + self.confidence) / 2))
 
     def below(self, other: Estimate) -> bool:
-        """True where this interval lies wholly below the other's."""
+        """Whether this interval lies wholly below the other's."""
         return self.high < other.low
 
     def minus(self, other: Estimate) -> Estimate:
-        """The difference of two estimates that are independent.
+        """The difference of two independent estimates.
 
-        The ends lie as far from the value as both intervals' ends on that side together: the root of the sum of squares
-        of the distances (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
+        The distance of each end from the value is the root of the sum of squares of both estimates' distances on that
+        side (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
 
         Raises:
-            ValueError: The intervals are not of the same confidence.
+            ValueError: The intervals have different confidence.
         """
         if self.confidence != other.confidence:
-            msg = f"intervals of one confidence are needed, but got {self.confidence=} and {other.confidence=}."
+            msg = f"the intervals must have the same confidence, but got {self.confidence=} and {other.confidence=}."
             raise ValueError(msg)
         value = self.value - other.value
         below = math.hypot(self.value - self.low, other.high - other.value)
@@ -75,18 +75,18 @@ class Estimate:
         return Estimate(value, value - below, value + above, self.confidence)
 
     def shown(self, *, least: int = 4, sign: bool = False, beside: float | None = None) -> str:
-        """`value [low, high]`, with as many digits as show value and interval, in whatever unit.
+        """`value [low, high]`, with enough digits for value and interval in any unit.
 
-        The value alone where that is all there is; "value (interval unknown)" where no more is known.
+        Only the value if the interval has no width; "value (interval unknown)" if it is unknown.
 
         Args:
             least: Decimals of numbers that are neither small nor large.
-            sign: Show a plus too.
-            beside: A number that the value is to be told from, such as a limit.
+            sign: Whether a plus is shown too.
+            beside: A number that must look different from the value, such as a limit.
         """
         ends = (self.low, self.high) if self.known else (self.value, self.value)
         width = max(ends) - min(ends)
-        # Where there is no interval to see, the value has two digits, however small it is.
+        # Without a visible interval, the value has two digits, however small it is.
         finest = min(width / 2 or abs(self.value) / 5 or math.inf, gap(self.value, beside))
         spec = number_format(max(map(abs, (self.value, *ends))), finest, least=least, sign=sign)
         if not self.known:
@@ -96,7 +96,7 @@ class Estimate:
         return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
     def to_dict(self) -> dict[str, float | None]:
-        """As JSON values; an end that is not known is None."""
+        """As JSON values; an unknown end is None."""
         return {key: value if math.isfinite(value) else None for key, value in asdict(self).items()}
 
     @classmethod

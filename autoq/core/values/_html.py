@@ -1,4 +1,4 @@
-"""Parts of what a notebook shows: tables and pictures that need nothing but themselves, all texts escaped."""
+"""Parts of HTML for notebooks: tables and pictures that need no other files, with all texts escaped."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Bar:
     """A bar of a picture.
 
     Attributes:
-        name: Beside it; of a long one, the end.
-        share: Of the longest bar, in [0, 1].
-        text: At its end.
-        stands_out: Whether it has the colour of what is to be looked at.
+        name: Name beside the bar; only the end of a long one is shown.
+        share: Length relative to the longest bar, in [0, 1].
+        text: Text at the end of the bar.
+        stands_out: Whether the bar has the colour that draws attention.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Bar:
 
 
 def brief_html(title: str, parts: Iterable[str]) -> str:
-    """What a notebook shows of an object: a title, then parts in HTML."""
+    """The HTML of an object in a notebook: a title, then its parts."""
     return f'<div class="autoq-brief"><style>{_STYLE}</style><p><b>{html.escape(title)}</b></p>{"".join(parts)}</div>'
 
 
@@ -57,7 +57,7 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, words: Col
 
     Args:
         head: Titles of the columns.
-        rows: Texts, as many in each.
+        rows: Texts, equally many in each row.
         words: Places of the columns whose texts begin at the left.
     """
 
@@ -73,7 +73,7 @@ def bars_svg(bars: Sequence[Bar], *, label: str) -> str:
     """Bars, one under the other.
 
     Args:
-        bars: From the top.
+        bars: The bars, from the top.
         label: What screen readers call the picture.
     """
     room = _WIDTH - _NAMES - _NUMBERS
@@ -94,9 +94,9 @@ def intervals_svg(rows: Sequence[tuple[str, Estimate, str]], *, label: str, zero
     """Numbers with their intervals along one axis.
 
     Args:
-        rows: Name, number and text of each, from the top.
-        label: What screen readers call the picture.
-        zero: Mark where 0 is.
+        rows: Name, number and text of each row, from the top.
+        label: Name of the picture for screen readers.
+        zero: Whether 0 is marked.
     """
     ends = [end for _, value, _ in rows for end in _ends(value)] + ([0.0] if zero else [])
     low, high = min(ends), max(ends)
@@ -119,7 +119,7 @@ def intervals_svg(rows: Sequence[tuple[str, Estimate, str]], *, label: str, zero
 
 
 def _ends(value: Estimate) -> tuple[float, float]:
-    """Of the interval; the number itself where none is known."""
+    """Ends of the interval; the number itself if it is unknown."""
     return (value.low, value.high) if value.known else (value.value, value.value)
 
 

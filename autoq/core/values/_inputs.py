@@ -1,4 +1,4 @@
-"""What is written never takes the place of what is read."""
+"""Outputs never replace inputs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from autoq.core.words import OutputError
 
 
 def check_not_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Checks, before any work, that nothing that is read would be written over.
+    """Checks, before any work, that no input file would be written over.
 
-    What counts is the file, whatever it is called: by another spelling, through symbolic links, by a hard link.
+    Files are compared, not names: another spelling, a symbolic link or a hard link is the same file.
 
     Args:
         outputs: Files that will be written, and folders that will be replaced with all that they hold.
@@ -40,7 +40,7 @@ def check_not_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What the system knows a file by; None where there is none, or none of such a name."""
+    """The system's identity of a file; None if there is no such file, or the name is impossible."""
     try:
         found = path.stat()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Plain values into dataclasses: each value is of its field's type, or it is told which is not."""
+"""Makes dataclasses of plain values. An error names the value that does not have its field's type."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def typed(
     error: type[AutoqError] = StoredFileError,
     **readers: Callable[[Any], Any],
 ) -> T:
-    """Makes a dataclass of plain values, such as JSON has them.
+    """Makes a dataclass of plain values, such as those of JSON.
 
     Args:
         kind: The dataclass; a field with a default may be absent.
         values: A mapping of its fields.
-        noun: What it is called in errors.
+        noun: Name of the dataclass in errors.
         error: Kind of the error.
-        readers: By field, who reads a value that is of no plain type.
+        readers: By field, a function that reads a value of no plain type.
 
     Raises:
-        AutoqError: (Of the kind that is given) a field is unknown or missing, or a value makes no sense.
+        AutoqError: Of the type `error`: a field is unknown or missing, or a value makes no sense.
     """
     from pydantic import ValidationError
 
@@ -66,14 +66,14 @@ def _read(reader: Callable[[Any], Any], value: object, noun: str, error: type[Au
     try:
         return reader(value)
     except (ValueError, TypeError, AttributeError):
-        # What unpacks a value found another one.
-        msg = f"{noun} is {quoted(value)}, which it cannot be."
+        # A reader could not unpack the value.
+        msg = f"{noun} is {quoted(value)}, which is not possible."
         raise error(msg) from None
 
 
 @cache
 def _model(kind: Any, read: frozenset[str]) -> type[BaseModel]:  # a dataclass
-    """Of a dataclass's fields, but for those that others read; what may be absent is not asked for."""
+    """A typed dictionary of a dataclass's fields, without those with readers; fields with a default may be absent."""
     from pydantic import ConfigDict, create_model
 
     hints = get_type_hints(kind)

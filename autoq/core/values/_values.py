@@ -1,4 +1,4 @@
-"""Plain values as a user or a file gives them: mappings of known keys, numbers within bounds, JSON."""
+"""Plain values of a user or a file: mappings with known keys, numbers within bounds, JSON."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 
 from autoq.core.words import AutoqError, ConfigError, PlanError, nearest, quoted
 
-# Of values in values; a file or a user never needs so many.
+# Deepest nesting of values; no file and no user needs more.
 DEEPEST = 64
 _HOLDERS = (dict, list, tuple)
-# Whole numbers beyond this fit no integer of numpy, of OpenVINO or of a database.
+# Larger whole numbers fit no integer of numpy, of OpenVINO or of a database.
 MOST_INT = 2**63 - 1
 
 
 def known_keys(
     values: object, known: Iterable[str], noun: str, error: type[AutoqError] = PlanError
 ) -> Mapping[str, Any]:
-    """Values that must be a mapping with no other keys than these.
+    """Checks that values are a mapping with no other keys than these, and gives them back.
 
     Args:
-        values: What was given.
-        known: Its keys, any of which may be absent.
+        values: The given values.
+        known: The allowed keys, each of which may be absent.
         noun: What it is called in errors.
         error: Kind of the error.
 
     Raises:
-        AutoqError: (Of the kind that is given) they are no mapping, or a key is unknown.
+        AutoqError: Of the type `error`: the values are no mapping, or a key is unknown.
     """
     names = tuple(known)
     for key in mapping_of(values, noun, error):
@@ -40,10 +40,10 @@ def known_keys(
 
 
 def mapping_of(values: object, noun: str, error: type[AutoqError] = PlanError) -> Mapping[Any, Any]:
-    """Values that must be a mapping, of what is nowhere nested without an end.
+    """Checks that values are a mapping without endless nesting, and gives them back.
 
     Raises:
-        AutoqError: (Of the kind that is given) they are none, or hold themselves, or are nested too deeply.
+        AutoqError: Of the type `error`: the values are no mapping, contain themselves, or are nested too deeply.
     """
     if not isinstance(values, Mapping):
         msg = f"{noun} must be a mapping of keys to values, got {quoted(values)}."
@@ -55,11 +55,11 @@ def mapping_of(values: object, noun: str, error: type[AutoqError] = PlanError) -
 
 
 def is_deeper(values: Iterable[Any], most: int) -> bool:
-    """Whether more than so many mappings and lists are nested in each other, or one holds itself."""
+    """Whether more than so many mappings and lists are nested, or one contains itself."""
     level = [values]
     for _ in range(most):
         inside = (part.values() if hasattr(part, "values") else part for part in level)
-        # Each once, whoever holds it.
+        # Each container is visited once, even if several hold it.
         level = list({id(part): part for parts in inside for part in parts if isinstance(part, _HOLDERS)}.values())
         if not level:
             return False
@@ -67,10 +67,10 @@ def is_deeper(values: Iterable[Any], most: int) -> bool:
 
 
 def whole_number(value: object, noun: str, *, least: int, error: type[AutoqError] = PlanError) -> int:
-    """A whole number of at least so much; true and false are none.
+    """Checks that a value is a whole number of at least `least`, and gives it back. True and false are no numbers.
 
     Raises:
-        AutoqError: (Of the kind that is given) it is none.
+        AutoqError: Of the type `error`: the value is no such number.
     """
     number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else least - 1
     if not least <= number <= MOST_INT:
@@ -80,7 +80,7 @@ def whole_number(value: object, noun: str, *, least: int, error: type[AutoqError
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a number that a float can hold, of whatever type; true and false are none."""
+    """Whether a value of any type is a number that a float can hold. True and false are no numbers."""
     try:
         return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:
@@ -88,10 +88,10 @@ def is_number(value: object) -> bool:
 
 
 def json_value(text: str | bytes, noun: str, error: type[AutoqError] = ConfigError) -> Any:  # any JSON value
-    """What a text says in JSON.
+    """The value of a text in JSON.
 
     Raises:
-        AutoqError: (Of the kind that is given) it is none, or is nested too deeply.
+        AutoqError: Of the type `error`: the text is no JSON, or is nested too deeply.
     """
     try:
         return json.loads(text)

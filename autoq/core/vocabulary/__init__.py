@@ -1,4 +1,4 @@
-"""The words that users choose by, and precisions as data."""
+"""The words of users' choices, and precisions as data."""
 
 from autoq.core.vocabulary._precision import PRECISIONS, NumberKind, Precision
 from autoq.core.vocabulary._vocabulary import (

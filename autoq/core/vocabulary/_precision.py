@@ -1,4 +1,4 @@
-"""What numbers a quantizer gives, as data: a further precision is one more value in this table."""
+"""Precisions as data: one more value in this table is one more precision."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from autoq.core.words import PlanError, nearest, quoted
 
 
 class NumberKind(StrEnum):
-    """How the numbers of a precision lie."""
+    """The kind of a precision's numbers."""
 
-    FLOAT = "float"  # as the model has them
+    FLOAT = "float"  # those of the model
     INT = "int"  # evenly spaced
     FP8 = "fp8"  # an 8-bit floating point format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precision:
-    """What the quantizers of a group compute in.
+    """The precision of the quantizers of a group.
 
     Attributes:
-        name: As users write it.
-        kind: How its numbers lie.
-        bits: Of a stored number.
-        mantissa_bits: How many of them are the explicit mantissa; none of integers.
+        name: Name that users write.
+        kind: Kind of its numbers.
+        bits: Bits of a stored number.
+        mantissa_bits: Number of bits of the explicit mantissa; 0 for integers.
         lowest: Its lowest finite number, before scaling.
-        highest: Its highest finite number; what is larger becomes it.
-        storage: OpenVINO type that a weight is stored in.
-        weights_only: Whether weights alone are stored in it and computed in float: small, not fast.
+        highest: Its highest finite number; larger values become this number.
+        storage: OpenVINO type of stored weights.
+        weights_only: Whether only weights are stored in it, and layers compute in float: the model is small, but not
+            fast.
     """
 
     name: str
@@ -57,22 +58,22 @@ class Precision:
 
     @property
     def is_float(self) -> bool:
-        """Whether a group is left as the model has it."""
+        """Whether groups stay in float."""
         return self.kind is NumberKind.FLOAT
 
     @property
     def is_integer(self) -> bool:
-        """Whether numbers are evenly spaced: only such have zero points, prescribed schemes, and a half range."""
+        """Whether numbers are evenly spaced: only then there are zero points, prescribed schemes, and a half range."""
         return self.kind is NumberKind.INT
 
     @property
     def is_mode(self) -> bool:
-        """Whether a model as a whole can be quantized to it: activations are, and not weights alone."""
+        """Whether a whole model can be quantized to it, with its activations."""
         return not self.is_float and not self.weights_only
 
     @property
     def levels(self) -> int:
-        """How many numbers it tells apart at most."""
+        """Largest number of values that it distinguishes."""
         return int(2**self.bits)
 
     @classmethod
@@ -84,7 +85,7 @@ class Precision:
         """
         if isinstance(value, cls):
             return value
-        # Members of another library's enumerations count by what they print.
+        # A member of another library's enumeration counts as the text that it prints.
         word = str(value).lower() if isinstance(value, str | Enum) else value
         if not isinstance(word, str) or not isinstance(found := PRECISIONS.get(word), cls):
             msg = f"precision {quoted(value)} is unknown: {nearest(word, PRECISIONS)}"
@@ -105,7 +106,7 @@ Precision.FLOAT = Precision(
 )
 Precision.INT8 = Precision(name="int8", kind=NumberKind.INT, bits=8, lowest=-128, highest=127, storage="i8")
 Precision.INT8_WEIGHTS = replace(Precision.INT8, name="int8_weights", weights_only=True)
-# Micikevicius et al., "FP8 formats for deep learning", 2022, table 1; E4M3 is without infinities.
+# Micikevicius et al., "FP8 formats for deep learning", 2022, table 1; E4M3 has no infinities.
 Precision.FP8_E4M3 = Precision(
     name="fp8_e4m3", kind=NumberKind.FP8, bits=8, mantissa_bits=3, lowest=-448, highest=448, storage="f8e4m3"
 )
@@ -113,7 +114,7 @@ Precision.FP8_E5M2 = Precision(
     name="fp8_e5m2", kind=NumberKind.FP8, bits=8, mantissa_bits=2, lowest=-57344, highest=57344, storage="f8e5m2"
 )
 
-# Every precision that there is, by name.
+# All precisions by name.
 PRECISIONS: Mapping[str, Precision] = MappingProxyType(
     {
         precision.name: precision

@@ -10,7 +10,7 @@ from autoq.core.words import PlanError, nearest, quoted
 
 
 class Word(StrEnum):
-    """A closed set of words; parsing an unknown one is a `PlanError` that suggests the nearest."""
+    """A closed set of words. Parsing an unknown word raises a `PlanError` that suggests the nearest one."""
 
     @classmethod
     def parse(cls, value: str) -> Self:
@@ -20,7 +20,7 @@ class Word(StrEnum):
             PlanError: The word is not in the set.
         """
         words = {str(member).lower(): member for member in cls}
-        # Members of another library's enumerations count by what they print.
+        # A member of another library's enumeration counts as the text that it prints.
         word = str(value).lower() if isinstance(value, str | Enum) else value
         if not isinstance(word, str) or (member := words.get(word)) is None:
             noun = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
@@ -30,10 +30,10 @@ class Word(StrEnum):
 
 
 class ResetState(Word):
-    """When the state of a model is reset while samples are run."""
+    """When the state of a model is reset, while samples are run."""
 
-    SAMPLE = "sample"  # before each of them
-    NEVER = "never"  # before the first alone: samples are the steps of one sequence, and run in order
+    SAMPLE = "sample"  # before each sample
+    NEVER = "never"  # only before the first sample: samples are the steps of one sequence, and run in order
 
 
 class Preset(Word):
@@ -60,7 +60,7 @@ class ModelType(Word):
 
 
 class OverflowFix(Word):
-    """Which weights use 7 of their 8 bits, so that u8*i8 pairs cannot saturate 16 bits on CPUs without VNNI."""
+    """The weights that use 7 of their 8 bits, so that u8*i8 pairs cannot saturate 16 bits on CPUs without VNNI."""
 
     ENABLE = "enable"
     DISABLE = "disable"
@@ -68,7 +68,7 @@ class OverflowFix(Word):
 
 
 class BiasCorrection(Word):
-    """How the mean shift that quantization leaves behind a weighted layer is removed."""
+    """How the mean shift is removed that quantization causes in the output of a weighted layer."""
 
     NONE = "none"
     FAST = "fast"
@@ -76,17 +76,17 @@ class BiasCorrection(Word):
 
 
 class Level(Word):
-    """What a search gives one precision, finest first."""
+    """The level of a search's units, finest first: each unit has one precision."""
 
-    GROUP = "group"  # each group of quantizers that must go together
-    BLOCK = "block"  # what the network repeats: a residual block, a transformer layer
+    GROUP = "group"  # each group of quantizers that must share a precision
+    BLOCK = "block"  # repeated parts of a network: a residual block, a transformer layer
     TYPE = "type"  # all groups whose first operation has one type
     PREFIX = "prefix"  # all groups whose names begin alike
     MODEL = "model"  # all groups
 
 
 class DistortionMeasure(Word):
-    """How the distance of a candidate's outputs from the float model's is measured."""
+    """The measure of the distance between a candidate's outputs and those of the float model."""
 
     NMSE = "nmse"  # squared error over variance
     KL = "kl"  # Kullback-Leibler divergence between the classes along the last axis
@@ -94,7 +94,7 @@ class DistortionMeasure(Word):
 
 
 class RuntimePrecision(Word):
-    """What layers left in float are executed in."""
+    """The precision of float layers."""
 
     DEFAULT = "default"  # whatever the device prefers: bf16 on an AMX CPU
     F32 = "f32"

@@ -1,4 +1,4 @@
-"""The errors a user can mend. Each message names the thing, the value received and what would be valid."""
+"""The errors that a user can correct. Each message names the thing, the received value and what would be valid."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _LONGEST_NAME = 200
 
 
 class AutoqError(Exception):
-    """Base of every error that autoq raises on purpose; the command line prints it as one line and exits with 2.
+    """Base of all errors that autoq raises on purpose. The command line prints one as a line, and exits with 2.
 
     Args:
-        text: A sentence or two; names and values in it may be of any length and have any characters. Passwords in URLs
-            are not shown.
+        text: A sentence or two. Names and values in it may have any length and any characters. Passwords in URLs are
+            not shown.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -23,7 +23,7 @@ class AutoqError(Exception):
 
 
 class ModelError(AutoqError):
-    """The model does not read, has nothing to quantize, or cannot be run as asked."""
+    """The model cannot be read, has nothing to quantize, or cannot be run in the requested way."""
 
 
 class DataError(AutoqError):
@@ -31,7 +31,7 @@ class DataError(AutoqError):
 
 
 class MetricError(AutoqError):
-    """A metric is unknown, raised, or returned something that is not one finite score per sample."""
+    """A metric is unknown, raised an error, or did not return one finite score per sample."""
 
 
 class DeviceError(AutoqError):
@@ -39,7 +39,7 @@ class DeviceError(AutoqError):
 
 
 class DeviceLostError(DeviceError):
-    """A device does not even take the float model any more: there is nothing left to measure with."""
+    """A device does not even accept the float model any more, so that nothing can be measured."""
 
 
 class PlanError(AutoqError):
@@ -47,15 +47,15 @@ class PlanError(AutoqError):
 
 
 class OtherVersionError(PlanError):
-    """What is read is sound, but of another version of autoq: it says something that this one does not know."""
+    """Data are sound, but come from another version of autoq and say something that this version does not know."""
 
 
 class ConfigError(AutoqError):
-    """A search space or an experiment file does not say something that autoq understands."""
+    """A setting, a search space or an experiment file says something that autoq does not understand."""
 
 
 class OutputError(AutoqError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to its place."""
 
 
 class StoredFileError(AutoqError):
@@ -67,19 +67,19 @@ class BusyError(AutoqError):
 
 
 class BudgetError(AutoqError):
-    """No candidate meets the budget; the message names the closest one and what keeps it out."""
+    """No candidate meets the budget; the message names the closest one and the limits that it crosses."""
 
 
 def nearest(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> str:
-    """Says which known names are close to an unknown one, or lists them, as the tail of an error message.
+    """The known names that are close to an unknown one, or a list of all, as the end of an error message.
 
     Args:
-        name: What was asked for; a stranger's file may have any value there.
-        known: What would have been valid.
-        cutoff: Similarity from which on a name is close, in [0, 1].
+        name: The unknown name; in a file it may be any value.
+        known: The valid names.
+        cutoff: Least similarity of a close name, in [0, 1].
 
     Returns:
-        `"did you mean 'a', 'b'?"`, or `"known: a, b, ..."` where nothing is close.
+        `"did you mean 'a', 'b'?"`, or `"known: a, b, ..."` if no name is close.
     """
     names = sorted({str(one) for one in known})
     # The time of a comparison grows with the product of the lengths.

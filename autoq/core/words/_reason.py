@@ -1,10 +1,10 @@
-"""What an exception says, in one line that is never empty."""
+"""The message of an exception as one line, which is never empty."""
 
 from __future__ import annotations
 
 from autoq.core.words._urls import without_passwords
 
-# Lines of OpenVINO's messages that name source files, and what was checked there: another one says what is wrong.
+# Lines of OpenVINO's messages that name source files and checks in them. Another line says what is wrong.
 _NATIVE = b"Exception from "
 _SOURCE_LINES = ("Exception from ", "Check '", "While validating node ")
 
@@ -12,11 +12,11 @@ _SOURCE_LINES = ("Exception from ", "Check '", "While validating node ")
 def reason(error: BaseException) -> str:
     """The line of an exception that says what is wrong.
 
-    1. Of an OpenVINO message: the last line that says more than a place in a source file.
-    2. Where all of its lines are such: the check that failed, without the place.
-    3. Of any other message: the first line.
-    4. Without a message: that of the exception it was raised from, or in whose handling it arose.
-    5. Without any: the exception's type.
+    1. An OpenVINO message: the last line that says more than a place in a source file.
+    2. An OpenVINO message with only such lines: the check that failed, without its place.
+    3. Any other message: its first line.
+    4. No message: the message of the exception that caused this one, or that was handled at the time.
+    5. No message at all: the type of the exception.
 
     Returns:
         A line without white space around it and without passwords of URLs; never empty.
@@ -36,13 +36,13 @@ def reason(error: BaseException) -> str:
 
 
 def _words(error: BaseException) -> str:
-    """What an exception says; a native message that Python could not decode, as far as it can be."""
+    """The text of an exception. A native message that Python could not decode is decoded as far as possible."""
     if isinstance(error, UnicodeDecodeError) and error.object.startswith(_NATIVE):
         return error.object.decode("utf-8", "backslashreplace")
     return str(error)
 
 
 def named_reason(error: BaseException) -> str:
-    """The type of an exception, and what it says: "ValueError: ..."; the type alone where it says nothing."""
+    """The type of an exception and its message: "ValueError: ..."; only the type without a message."""
     name, said = type(error).__name__, reason(error)
     return said if said.startswith(name) else f"{name}: {said}"

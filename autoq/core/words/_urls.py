@@ -1,17 +1,17 @@
-"""URLs of stores as people may see them: their passwords stay where they were given."""
+"""URLs of stores without their passwords, as people may see them."""
 
 from __future__ import annotations
 
 import re
 
 _HIDDEN = "***"
-# Up to the last @, since a password may hold some itself; what is hidden too much harms nobody.
+# Everything up to the last @ is hidden, since a password may contain some; hiding too much does no harm.
 _IN_USER = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*://[^\s/:@'\"]*):[^\s'\"]*@")
 _IN_QUERY = re.compile(r"([?&](?:\w*passw(?:or)?d|\w*secret|\w*token)=)[^\s&'\"]*", re.IGNORECASE)
 
 
 def shown_url(url: str) -> str:
-    """A URL without its password: "postgresql://me:***@host/studies". What is no URL is returned as it is."""
+    """A URL without its password: "postgresql://me:***@host/studies". Other texts are given back."""
     scheme, mark, rest = url.partition("://")
     if mark and not rest.startswith("/"):
         user, at, place = rest.rpartition("@")

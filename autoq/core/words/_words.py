@@ -1,4 +1,4 @@
-"""Values that strangers gave, as an error message shows them: on one line, of bounded length, whatever they are."""
+"""Values from outside in error messages: on one line and of bounded length, whatever they are."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from autoq.core.words._urls import without_passwords
 _LONGEST_VALUE = 200
 _LONGEST_MESSAGE = 2_000
 _GAP = " ... "
-# What moves a terminal's cursor or ends a line, and halves of characters, which no terminal can print.
+# Characters that move a terminal's cursor or end a line, and halves of characters, which no terminal can print.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def quoted(value: object) -> str:
-    """A value as Python writes it, cut in its middle where it is long; what cannot be written so is named by its type.
+    """A value as Python writes it, with the middle of a long one cut; its type if Python cannot write it.
 
     Returns:
-        At most 200 characters, each of which can be printed; none of the password of a URL.
+        At most 200 printable characters, without passwords of URLs.
     """
     try:
         text = repr(value)
@@ -27,17 +27,17 @@ def quoted(value: object) -> str:
 
 
 def message(text: str) -> str:
-    """An error's message: one line that can be printed and read, whatever stands in it, and without URLs' passwords."""
+    """The message of an error as one printable line, without passwords of URLs."""
     return _cut(printable(without_passwords(text)), _LONGEST_MESSAGE)
 
 
 def printable(text: str) -> str:
-    """A text without line breaks, control characters and halves of characters, which are written as Python does."""
+    """A text whose line breaks, control characters and halves of characters are written as Python does."""
     return _UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 def capitalized(text: str) -> str:
-    """A text with its first letter in upper case and the rest as it is: a clause that becomes a sentence."""
+    """A clause as a sentence: its first letter becomes upper case, and the rest stays."""
     return text[:1].upper() + text[1:]
 
 
