@@ -16,8 +16,11 @@ from autoq.cli._main import cli
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 TARGETS = set(re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-IGNORED = {".venv", ".git", "build", "runs"}
-PAGES = [page for page in ROOT.rglob("*.md") if not IGNORED & set(page.relative_to(ROOT).parts)]
+PAGES = [
+    page
+    for page in ROOT.rglob("*.md")
+    if not any(part.startswith(".") or part in {"build", "runs"} for part in page.relative_to(ROOT).parts)
+]
 
 
 def project() -> dict:
@@ -104,6 +107,28 @@ def test_what_pages_run_on_the_command_line_is_there():
                 assert {argument for argument in arguments if argument.startswith("-")} <= known, line
                 commands.add(name)
     assert commands >= {"init", "search", "quantize", "profile", "sensitivity"}
+
+
+def test_the_architecture_names_every_room_and_files_that_are_there():
+    text = (ROOT / "autoq" / "README.md").read_text("utf-8")
+    rooms = [init.parent.name for init in (ROOT / "autoq").rglob("*/__init__.py")]
+    assert [room for room in rooms if not re.search(rf"\b{room}\b", text)] == []
+    files = re.findall(r"`([\w/]+\.(?:py|md))`", text)
+    assert len(files) > 10
+    assert [file for file in files if not (ROOT / "autoq" / file).exists() and not (ROOT / file).exists()] == []
+
+
+def test_every_key_of_a_space_is_told_of_with_its_default():
+    rows = re.findall(
+        r"^\| `(\w+)` \|.*\| (.*) \|$", (ROOT / "search_spaces" / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    told, defaults = dict(rows), autoq.SearchSpace().to_dict()
+    assert set(told) == set(defaults)
+    for key, text in told.items():
+        value = defaults[key]
+        if text != "none":
+            words = value if isinstance(value, list) else [value]
+            assert text.replace("`", "") in {", ".join("null" if w is None else str(w) for w in words), "both"}, key
 
 
 def headings(text: str) -> set[str]:
