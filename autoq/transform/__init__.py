@@ -1,10 +1,10 @@
 """New models from plans and statistics; each rewrite has a file of its own."""
 
-from autoq.transform._builder import CandidateBuilder, quantize_model
-from autoq.transform._channel_alignment import align_channels
-from autoq.transform._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, noted_samples, read_plan
-from autoq.transform._resolved import FLOAT_FINGERPRINT, ResolvedPlan, ResolvedQuantizer, Smoothing
-from autoq.transform._switchable import SWITCHES
+from autoq.transform.quantize._builder import CandidateBuilder, quantize_model
+from autoq.transform.quantize._channel_alignment import align_channels
+from autoq.transform.quantize._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, noted_samples, read_plan
+from autoq.transform.quantize._resolved import FLOAT_FINGERPRINT, ResolvedPlan, ResolvedQuantizer, Smoothing
+from autoq.transform.quantize._switchable import SWITCHES
 
 __all__ = [
     "FLOAT_FINGERPRINT",

@@ -39,7 +39,7 @@ from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study, quiet_optuna
 from autoq.searching.study._sealed import sealed
 from autoq.searching.study._storage import Storage
-from autoq.transform._measured_shifts import MeasuredShifts
+from autoq.transform.quantize._measured_shifts import MeasuredShifts
 
 RECORD = json.loads(json.dumps(record_to_dict(record(1))))
 EVALUATION = json.loads(json.dumps(evaluation_to_dict(evaluation())))

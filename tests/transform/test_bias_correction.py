@@ -13,7 +13,7 @@ from autoq.calibration import as_inputs, collect
 from autoq.core import BiasCorrection, OverflowFix, Plan, Precision, RangeEstimator, Recipe
 from autoq.graph import Placements, Tensor, WeightedLayer, unique_names
 from autoq.transform import CandidateBuilder
-from autoq.transform._bias_correction import acceptable, bias_shift
+from autoq.transform.quantize._bias_correction import acceptable, bias_shift
 
 
 def layer(kind, *, port=1):

@@ -8,7 +8,7 @@ from autoq.calibration import Needs, as_inputs, collect
 from autoq.core import Plan, Precision, Preset, Recipe
 from autoq.graph import Placements
 from autoq.transform import CandidateBuilder
-from autoq.transform._switchable import SWITCHES
+from autoq.transform.quantize._switchable import SWITCHES
 
 GRAPHS = [
     "residual_chain",

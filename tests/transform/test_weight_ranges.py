@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoq.core import Precision, QuantizerScheme, RangeEstimator
-from autoq.transform._weight_ranges import limits_rule, weight_numbers
+from autoq.transform.quantize._weight_ranges import limits_rule, weight_numbers
 
 
 def squared_error(row, low, high):

@@ -27,7 +27,7 @@ from openvino import opset13 as ops
 from autoq.calibration import Feed, infer_all
 from autoq.core import DeviceError, FloatArray, TargetDevice, reason
 from autoq.graph import WeightedLayer, core, with_float_ends
-from autoq.transform._bias_correction import acceptable, bias_of, channel_means, shift_biases
+from autoq.transform.quantize._bias_correction import acceptable, bias_of, channel_means, shift_biases
 
 # A fifth of the calibration samples, and shifts up to this multiple of the bias, as NNCF 3.4 has it.
 SHARE_OF_SAMPLES = 0.2

@@ -27,9 +27,9 @@ from openvino import opset13 as ops
 from autoq.calibration import Statistic, Statistics, Tap
 from autoq.core import FloatArray
 from autoq.graph import QuantizerSite, Tensor, WeightedLayer
-from autoq.transform._fake_quantize import float_node
-from autoq.transform._resolved import Smoothing
-from autoq.transform._weights import FloatWeights
+from autoq.transform.quantize._fake_quantize import float_node
+from autoq.transform.quantize._resolved import Smoothing
+from autoq.transform.quantize._weights import FloatWeights
 
 _FLOOR = 1e-5
 _QUANTILE = 0.1

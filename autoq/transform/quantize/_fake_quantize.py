@@ -21,7 +21,7 @@ from openvino.op import Constant
 
 from autoq.core import FloatArray, Fp8Scale
 from autoq.graph import SiteKind, Tensor, float_constant
-from autoq.transform._resolved import ResolvedQuantizer
+from autoq.transform.quantize._resolved import ResolvedQuantizer
 
 
 @dataclass(frozen=True, slots=True)

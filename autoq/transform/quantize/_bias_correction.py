@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from autoq.core import FloatArray
 from autoq.graph import WeightedLayer
-from autoq.transform._fake_quantize import float_node
+from autoq.transform.quantize._fake_quantize import float_node
 
 _MAX_MAGNITUDE = 2.0
 

@@ -18,7 +18,7 @@ from autoq.core import (
     symmetric_limits,
 )
 from autoq.graph import QuantizationGraph, QuantizerSite, SiteKind, Tensor, WeightedLayer
-from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
+from autoq.transform.quantize._resolved import ResolvedQuantizer, Smoothing, resolve_site
 
 Range = tuple[FloatArray, FloatArray]
 

@@ -9,12 +9,12 @@ import numpy as np
 from autoq.calibration import Statistic, Statistics, Tap
 from autoq.core import FloatArray, Fp8Scale, OverflowFix, QuantizerLimits, Recipe
 from autoq.graph import QuantizationGraph, QuantizerSite, WeightedLayer, operation
-from autoq.transform._bias_correction import acceptable, bias_shift, channel_means
-from autoq.transform._fake_quantize import Folded
-from autoq.transform._resolved import ResolvedQuantizer, Smoothing, resolve_site
-from autoq.transform._smooth_quant import smoothed_weight, summed_axis
-from autoq.transform._weight_ranges import folded_weight, limits_rule, quantized_weight, weight_numbers
-from autoq.transform._weights import FloatWeights
+from autoq.transform.quantize._bias_correction import acceptable, bias_shift, channel_means
+from autoq.transform.quantize._fake_quantize import Folded
+from autoq.transform.quantize._resolved import ResolvedQuantizer, Smoothing, resolve_site
+from autoq.transform.quantize._smooth_quant import smoothed_weight, summed_axis
+from autoq.transform.quantize._weight_ranges import folded_weight, limits_rule, quantized_weight, weight_numbers
+from autoq.transform.quantize._weights import FloatWeights
 
 
 class WeightQuantizers:

@@ -33,16 +33,16 @@ from autoq.graph import (
     set_body,
     unique_names,
 )
-from autoq.transform._accurate_bias_correction import SHARE_OF_SAMPLES, corrected_shifts
-from autoq.transform._activation_quantizers import ActivationQuantizers
-from autoq.transform._bias_correction import shift_biases
-from autoq.transform._fake_quantize import insert_activations, insert_weights
-from autoq.transform._measured_shifts import MeasuredShifts
-from autoq.transform._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing
-from autoq.transform._smooth_quant import insert_divisions, smoothings
-from autoq.transform._switchable import Switches, switch_activations, switch_biases, switch_weights
-from autoq.transform._weight_quantizers import WeightQuantizers
-from autoq.transform._weights import FloatWeights
+from autoq.transform.quantize._accurate_bias_correction import SHARE_OF_SAMPLES, corrected_shifts
+from autoq.transform.quantize._activation_quantizers import ActivationQuantizers
+from autoq.transform.quantize._bias_correction import shift_biases
+from autoq.transform.quantize._fake_quantize import insert_activations, insert_weights
+from autoq.transform.quantize._measured_shifts import MeasuredShifts
+from autoq.transform.quantize._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing
+from autoq.transform.quantize._smooth_quant import insert_divisions, smoothings
+from autoq.transform.quantize._switchable import Switches, switch_activations, switch_biases, switch_weights
+from autoq.transform.quantize._weight_quantizers import WeightQuantizers
+from autoq.transform.quantize._weights import FloatWeights
 
 
 class CandidateBuilder:

@@ -27,9 +27,9 @@ from openvino import opset13 as ops
 
 from autoq.calibration import Statistics, alignment_taps
 from autoq.graph import QuantizationGraph, WeightedLayer, unique_names
-from autoq.transform._bias_correction import by_channel
-from autoq.transform._fake_quantize import float_node
-from autoq.transform._weights import FloatWeights
+from autoq.transform.quantize._bias_correction import by_channel
+from autoq.transform.quantize._fake_quantize import float_node
+from autoq.transform.quantize._weights import FloatWeights
 
 _BOUND = 100.0
 _EPS = np.finfo(np.float32).eps

@@ -35,7 +35,7 @@ from autoq.core import (
     round_to_fp8,
     symmetric_limits,
 )
-from autoq.transform._fake_quantize import Folded
+from autoq.transform.quantize._fake_quantize import Folded
 
 LimitsRule = Callable[[FloatArray, FloatArray], QuantizerLimits]
 

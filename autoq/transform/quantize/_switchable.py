@@ -22,9 +22,9 @@ from openvino.utils.node_factory import NodeFactory
 
 from autoq.core import FloatArray
 from autoq.graph import SiteKind, Tensor, WeightedLayer, operation
-from autoq.transform._bias_correction import by_channel
-from autoq.transform._fake_quantize import float_node, quantizer_node, readers_of
-from autoq.transform._resolved import ResolvedQuantizer
+from autoq.transform.quantize._bias_correction import by_channel
+from autoq.transform.quantize._fake_quantize import float_node, quantizer_node, readers_of
+from autoq.transform.quantize._resolved import ResolvedQuantizer
 
 SWITCHES = "autoq/switches"
 

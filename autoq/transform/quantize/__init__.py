@@ -1,0 +1,1 @@
+"""Models that are quantized by a plan: one rewrite a module."""
