@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TypeVar
 from autoq.core import reason
 
 R = TypeVar("R")
+logger = logging.getLogger(__name__)
 LONGEST_WAIT_S = 120.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 # A shorter wait is not reported.
@@ -74,6 +76,7 @@ def patiently(call: Callable[[], R], *, what: str) -> R:
             waited = time.monotonic() - began
             if waited > LONGEST_WAIT_S or not is_away(error):
                 raise
+            logger.debug("%s is asked again after %.1f s: %s", what, waited, _said(error))
             if waited > _SILENT_S and not told:
                 told = True
                 warnings.warn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import warnings
@@ -25,6 +26,7 @@ from autoq.calibration.statistics import BINS, Needs, Statistics, check_finite, 
 from autoq.core import DeviceError, FloatArray, ResetState, StoredFileError, TargetDevice, reason
 from autoq.graph import BodyKey, QuantizationGraph, core, has_given_lengths, with_float_ends
 
+logger = logging.getLogger(__name__)
 # At least so many samples are run, even with little time.
 _FEWEST = 8
 # So many samples are read before the first run, to tell whether all have one shape.
@@ -74,6 +76,7 @@ def collect(
     needs = Needs() if needs is None else needs
     graphs = tuple(graphs)
     if (kept := _kept(path)) is not None and kept.covers(graphs, needs):
+        logger.debug("statistics of %d samples are read from %s", len(kept), path)
         return kept
     taps, tensors = required_taps(graphs, needs), required_histograms(graphs, needs)
     count = inputs.at_most(subset_size)
@@ -116,6 +119,7 @@ def collect(
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
     columns = {tap.key: span for tap, span in tapped.columns.items()}
     statistics = Statistics(table, columns, histograms, places, bodies)
+    logger.debug("statistics of %d samples, %d columns, were collected on %s", *table.shape, device)
     if path is not None and len(statistics) == inputs.at_most(subset_size):
         statistics.save(path)
     return statistics

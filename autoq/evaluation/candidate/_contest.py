@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from autoq.evaluation.candidate._evaluation import Evaluation
 from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy, Outcome, Race, Scores, paired_drop
 
+logger = logging.getLogger(__name__)
 # A candidate is scored on this share of the data first. If that does not prove it too inaccurate, it is timed.
 _SCORED_FIRST = 0.25
 # A candidate that is not on the front is scored until the standard deviation of its drop is this share of the budget. A
@@ -49,6 +51,8 @@ class Contest:
         race.run(share=_SCORED_FIRST, further=lambda: False)
         latency = timed(race.outcome is Outcome.INFEASIBLE)
         race.run(rival=self.rival(latency), further=lambda: self._is_of_interest(race, latency))
+        scored = len(race.scores)
+        logger.debug("the race ends, %s, after %d of %d items", race.outcome, scored, len(race.reference))
         return latency
 
     def _is_of_interest(self, race: Race, latency: Latency) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import pickle
 import time
@@ -24,6 +25,7 @@ from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy, item_count
 from autoq.graph import QuantizationGraph
 
+logger = logging.getLogger(__name__)
 # If the user sets no limit, a candidate has the time of so many float models, and at least so many seconds.
 _FLOAT_MODELS = 20
 _SHORTEST_S = 60.0
@@ -157,6 +159,7 @@ class IsolatedEvaluator:
         return self._process.call(name, *arguments, timeout_s=limit_s, **keywords)
 
     def _start_again(self) -> None:
+        logger.debug("the device process is started again")
         self._process.close()
         try:
             limit_s = _time_for_float_model(self._timeout_s)

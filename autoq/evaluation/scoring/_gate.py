@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from autoq.core import Estimate
 
+logger = logging.getLogger(__name__)
 # Number of measurements between two checks.
 _EVERY = 8
 _PAUSES_S = (0.5, 2.0)
@@ -46,8 +48,10 @@ class TimerGate:
     def _passes(self) -> bool:
         for pause in (0.0, *_PAUSES_S):
             time.sleep(pause)
-            if _agree(self.measure(), self.expected):
+            found = self.measure()
+            if _agree(found, self.expected):
                 return True
+            logger.debug("the timer fails its check: %s, after %s at first", found, self.expected)
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from autoq.searching.sensitivity import (
 from autoq.searching.space import Dimensions, plain_choices
 from autoq.searching.study import Study
 
+logger = logging.getLogger(__name__)
 _RECIPE_INPUTS = 16
 # Seconds of inference that units, and recipes, may take in any search.
 _SHORTEST_S = 15.0
@@ -55,6 +57,7 @@ def learn(
         DeviceError: The device fails to run the float model.
     """
     if (known := recall(problem, study)) is not None:
+        logger.debug("sensitivities of %d units are known from before", len(known.distortion))
         return known
     clock = clock or Clock()
     patience = Patience.of(problem, study, clock, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections import deque
@@ -20,6 +21,7 @@ from autoq.searching.records import Limits, TrialRecord, TrialState
 from autoq.searching.shown import ParetoFront, SearchObserver
 from autoq.searching.study import STORAGE_ERRORS, Study
 
+logger = logging.getLogger(__name__)
 # After so many proposals in a row whose models are already measured, the sampler has nothing new to offer.
 _STALE_PROPOSALS = 100
 # A trial probably takes no longer than the longest of this many trials before it.
@@ -101,6 +103,7 @@ def run(
                 if twin is None and record.error is None:
                     record = _measured(problem, record, budget, front)
             if twin is not None:
+                logger.debug("trial %d builds the model of trial %d again", trial.number, twin.number)
                 study.finish_as(trial, twin, budget.limits)
                 stale += 1
                 continue
@@ -172,14 +175,18 @@ def _measured(problem: Problem, record: TrialRecord, budget: Budget, front: Pare
         started = time.perf_counter()
         model = problem.builder.build(record.plan)
         build_s = time.perf_counter() - started
+        logger.debug("trial %d, %s, was built as %s", record.number, record.origin, record.fingerprint)
         evaluation, seconds = problem.evaluator.evaluate(
             model, record.plan.runtime_precision, None if record.is_baseline else contest
         )
     except DeviceLostError:
         raise
-    except Exception as error:  # noqa: BLE001  # of any kind, OpenVINO's own and those of the user's code too
+    except Exception as error:  # of any kind, OpenVINO's own and those of the user's code too
+        logger.debug("trial %d failed", record.number, exc_info=True)
         return replace(record, error=why(error))
     record = replace(record, state=TrialState.COMPLETE, seconds={"build": build_s, **seconds})
+    drop, ratio = evaluation.accuracy.drop, evaluation.latency.ratio
+    logger.debug("trial %d was measured: drop %s, latency ratio %s, %s", record.number, drop, ratio, record.seconds)
     return evaluated(record, evaluation, budget.limits)
 
 
