@@ -139,7 +139,7 @@ def test_plans_that_say_the_same_are_equal():
         ),
         ({"choices": {"x": {"preset": "mix"}}}, "preset 'mix' is unknown"),
         ({"choices": {"x": {"smooth_quant_alpha": 2}}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got 2"),
-        ({"choices": {"x": {"bias_correction": "accurate"}}}, "group 'x' cannot choose its bias correction where that"),
+        ({"choices": {"x": {"bias_correction": "accurate"}}}, "group 'x' cannot choose its bias correction if that"),
         (
             {"recipe": {"bias_correction": "accurate"}, "choices": {"x": {"bias_correction": "none"}}},
             "if that is 'accurate', which is for all layers",

@@ -68,8 +68,8 @@ def test_a_plan_that_does_not_quantize_has_nothing_of_it():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"version": 3, "parts": []}, "plan is of version 3, where this autoq reads version 2"),
-        ({"recipe": {}, "precisions": {}}, "plan says no version, where this autoq reads version 2"),
+        ({"version": 3, "parts": []}, "plan is of version 3, but this autoq reads version 2"),
+        ({"recipe": {}, "precisions": {}}, "plan says no version, but this autoq reads version 2"),
         (
             {"version": 2, "parts": [{"kind": "widths"}]},
             "part of kind 'widths', which this autoq does not know: known: q",

@@ -19,7 +19,7 @@ def read_yaml(path: Path, noun: str) -> Any:  # any YAML value
     """Reads a YAML file.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         noun: What it is called in errors.
 
     Raises:

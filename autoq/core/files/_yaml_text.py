@@ -29,10 +29,10 @@ _OTHER_TYPES = ("timestamp", "binary", "set", "omap", "pairs")
 
 
 def parsed(text: str | bytes, noun: str) -> Any:  # any plain value
-    """What `yaml_value` says.
+    """The value of a text, as `yaml_value` gives it.
 
     Raises:
-        ConfigError: As it says.
+        ConfigError: As in `yaml_value`.
     """
     if len(text) > LONGEST_BYTES:
         msg = f"{noun} has more than {LONGEST_BYTES:,} characters, which is more than a person writes."

@@ -1,4 +1,4 @@
-"""What a candidate is: an immutable plan of parts by kind, written to and read from JSON."""
+"""The plan of a candidate: immutable parts by kind, written to and read from JSON."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from autoq.core.values import brief_repr, known_keys, mapping_of
 from autoq.core.vocabulary import Precision, RuntimePrecision
 from autoq.core.words import OtherVersionError, PlanError, nearest, quoted
 
-# Its version is raised whenever what an earlier autoq wrote is no longer read as it was meant.
+# The version grows when plans of an earlier autoq can no longer be read with their meaning.
 _FORMAT = Format("a plan", version=2)
 _USUAL, _NONE = Recipe(), MappingProxyType[str, Any]({})
 
 
 class PlanPart(Protocol):
-    """One kind of change that a plan makes to a model: immutable, hashable, equal to parts that say the same.
+    """One kind of change that a plan makes to a model. Parts are immutable and hashable.
 
     Attributes:
-        kind: Names it in files; one of `PART_KINDS`.
+        kind: Name of the kind in files; one of `PART_KINDS`.
     """
 
     kind: ClassVar[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """The part as plain values, which the reader of its kind reads."""
+        """The part as plain values, for the reader of its kind."""
         ...
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What holds for the whole model as plain values by name, for tables and reports."""
+        """Settings of the whole model as plain values by name, for tables and reports."""
         ...
 
     @property
     def summary(self) -> str:
-        """What holds for the whole model, in a line; what is as always is left out."""
+        """Settings of the whole model in a line, without usual values."""
         ...
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """What there is to say of single units, by what it is, for reports."""
+        """Texts about single units, by their topic, for reports."""
         ...
 
     @property
     def computes_in(self) -> Hashable:
-        """What a model computes in by this part: equal where the numbers alone differ, and latency does not."""
+        """The precisions that this part sets: equal for models that differ only in numbers, and not in latency."""
         ...
 
 
-# Kinds of parts, in the order in which a model is rewritten, and who reads each. A further kind is one more line.
+# Kinds of parts in the order of rewriting, with their readers. A further kind is one more line.
 PART_KINDS: Mapping[str, Callable[[Mapping[str, Any]], PlanPart]] = MappingProxyType(
     {QuantizationPlan.kind: QuantizationPlan.from_dict}
 )
@@ -63,10 +63,10 @@ PART_KINDS: Mapping[str, Callable[[Mapping[str, Any]], PlanPart]] = MappingProxy
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is needed, besides statistics, to build one candidate: parts, one at most of a kind.
+    """All that is needed to build one candidate, beside statistics: parts, at most one of each kind.
 
     Attributes:
-        parts: In the order of `PART_KINDS`, whatever order they are given in.
+        parts: Parts in the order of `PART_KINDS`; they may be given in any order.
     """
 
     parts: tuple[PlanPart, ...] = ()
@@ -86,7 +86,7 @@ class Plan:
 
     @classmethod
     def of(cls, plan: Plan | PlanPart) -> Plan:
-        """A plan as it is; a part as a plan of it alone."""
+        """The plan of a plan or of a single part."""
         return plan if isinstance(plan, Plan) else cls((plan,))
 
     @classmethod
@@ -96,19 +96,19 @@ class Plan:
         precisions: Mapping[str, Precision] = _NONE,
         choices: Mapping[str, Mapping[str, Any]] = _NONE,
     ) -> Self:
-        """A plan that quantizes and does nothing else; the arguments are those of `QuantizationPlan`."""
+        """A plan that only quantizes; the arguments are those of `QuantizationPlan`."""
         return cls((QuantizationPlan(recipe, precisions, choices),))
 
     def having(self, part: PlanPart) -> Self:
-        """The plan with this part in the place of its own of that kind."""
+        """The plan with this part instead of its own part of the same kind."""
         return type(self)((*(own for own in self.parts if own.kind != part.kind), part))
 
     @property
     def quantization(self) -> QuantizationPlan:
-        """How it quantizes.
+        """The part that quantizes.
 
         Raises:
-            PlanError: It does not.
+            PlanError: The plan has no such part.
         """
         for part in self.parts:
             if part.kind == QuantizationPlan.kind:
@@ -118,7 +118,7 @@ class Plan:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Kinds of its parts."""
+        """Kinds of the parts."""
         return tuple(part.kind for part in self.parts)
 
     @property
@@ -128,32 +128,32 @@ class Plan:
 
     @property
     def runtime_precision(self) -> RuntimePrecision:
-        """What layers left in float are executed in."""
+        """The precision of float layers."""
         return self.quantization.recipe.runtime_precision if self.quantizes else RuntimePrecision.DEFAULT
 
     @property
     def float_groups(self) -> frozenset[str]:
-        """Names of the groups that it leaves in float though they could be quantized."""
+        """Names of groups that stay in float, although they could be quantized."""
         return self.quantization.float_groups if self.quantizes else frozenset()
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What holds for the whole model as plain values by name, of all parts."""
+        """Settings of the whole model as plain values by name, of all parts."""
         return {name: value for part in self.parts for name, value in part.settings.items()}
 
     @property
     def summary(self) -> str:
-        """What holds for the whole model, in a line."""
+        """Settings of the whole model in a line."""
         return ", ".join(part.summary for part in self.parts)
 
     @property
     def facts(self) -> dict[str, str]:
-        """What there is to say of single units, of all parts."""
+        """Texts about single units, of all parts."""
         return {name: text for part in self.parts for name, text in part.facts.items()}
 
     @property
     def computes_in(self) -> Hashable:
-        """What a model computes in: equal where the numbers alone differ, and latency does not."""
+        """The precisions of a model: equal for models that differ only in numbers, and not in latency."""
         return tuple((part.kind, part.computes_in) for part in self.parts)
 
     def __hash__(self) -> int:
@@ -180,7 +180,7 @@ class Plan:
         """Reads what `save` wrote.
 
         Raises:
-            StoredFileError: It cannot be read, is damaged, or no plan of this version.
+            StoredFileError: The file cannot be read, is damaged, or holds no plan of this version.
         """
         return read_record(Path(path), _FORMAT, cls.from_dict)
 
@@ -189,13 +189,13 @@ class Plan:
         """Reads what `to_dict` wrote.
 
         Raises:
-            OtherVersionError: It is of another version, or has a part of a kind that this autoq does not know.
+            OtherVersionError: The plan is of another version, or has a part of a kind that this autoq does not know.
             PlanError: A key or a word is unknown.
         """
         version = mapping_of(values, "a plan").get("version")
         if version != _FORMAT.version:
             found = "says no version" if version is None else f"is of version {quoted(version)}"
-            msg = f"plan {found}, where this autoq reads version {_FORMAT.version}: make it anew, or update autoq."
+            msg = f"plan {found}, but this autoq reads version {_FORMAT.version}: make the plan again, or update autoq."
             raise OtherVersionError(msg)
         parts = known_keys(values, ["version", "parts"], "Plan").get("parts", [])
         if not isinstance(parts, list):
@@ -205,7 +205,7 @@ class Plan:
 
 
 def _read(values: Mapping[str, Any]) -> PlanPart:
-    """A part, by the reader of its kind."""
+    """Reads a part by the reader of its kind."""
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in PART_KINDS:
         raise OtherVersionError(_unknown(kind))

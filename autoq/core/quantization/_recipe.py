@@ -1,4 +1,4 @@
-"""Choices that hold for a whole model: how it is quantized, but for the precisions of its groups."""
+"""Recipes: the choices of quantization for a whole model, without the precisions of its groups."""
 
 from __future__ import annotations
 

@@ -63,4 +63,4 @@ class CandidateEvaluator(ModelRunner, Protocol):
         """Scores a candidate on the held-out data, or on so many of its items."""
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:
-        """Where a model's time goes, as `profile_model` tells."""
+        """The times of a model's layers, as `profile_model` measures them."""

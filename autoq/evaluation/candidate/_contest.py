@@ -44,7 +44,7 @@ class Contest:
         """Runs the race of a candidate, and times the candidate in between: its latency decides which rival counts.
 
         Args:
-            race: Of the candidate.
+            race: Race of the candidate.
             timed: Times the candidate. It is called once, with True if the candidate is already out, so that brief
                 timing will do.
         """

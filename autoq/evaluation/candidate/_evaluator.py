@@ -263,7 +263,7 @@ class Evaluator:
         return F32Runner(self.runtime).switched_distortions(runs)
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:
-        """Where a model's time goes, as `profile_model` tells.
+        """The times of a model's layers, as `profile_model` measures them.
 
         Raises:
             DeviceError: The device refuses the model.

@@ -59,7 +59,7 @@ def measure_latency(
         confidence: Nominal coverage of the interval.
         compilation_sd: Standard deviation of the logarithm of the ratio between pairs of compilations, used if there is
             one compilation of each model; 0 gives the interval of these two compilations.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Raises:
         DeviceError: Inference fails.
@@ -98,7 +98,7 @@ def measure_latencies(
         target_half_width: For each candidate.
         confidence: For each candidate.
         compilation_sd: For each candidate.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Raises:
         DeviceError: Inference fails.

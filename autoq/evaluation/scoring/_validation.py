@@ -107,7 +107,7 @@ class _Pairs(Sequence[tuple[Feed, Any]]):
     """Pairs that are converted and checked when they are read.
 
     Args:
-        reader: Of the inputs.
+        reader: Reader of the inputs.
         samples: Arrays of each sample, or data that are converted to them.
         targets: One for each sample.
     """

@@ -1,4 +1,4 @@
-"""What is fixed for a whole search."""
+"""The facts that are fixed for a whole search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autoq.searching.records import Limits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchInfo:
-    """What is fixed for a whole search.
+    """The facts that are fixed for a whole search.
 
     Attributes:
         name: Name of the study, by which a search that goes on finds it again.
@@ -26,11 +26,11 @@ class SearchInfo:
         limits: What a model has to keep to be acceptable.
         space: The search space as plain values.
         groups: Names of the searchable groups.
-        float_accuracy: Of the f32 model.
+        float_accuracy: Accuracy of the f32 model.
         float_latency: The baseline timed against itself: the A/A check.
         n_trials: Trial budget, None without one.
         timeout_s: Time budget, None without one.
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         settings: Further settings, which a person who compares two searches wants to see: the `level`, the number of
             `units` that have one precision each, the number of `plans`, the `hardware`, and name, shape and type of the
             `inputs` of a sample. Also the settings by which models are built again.

@@ -82,7 +82,7 @@ class TrialTable:
 
     Attributes:
         rows: One for each trial, sorted by number.
-        limits: Of the search.
+        limits: Limits of the search.
     """
 
     rows: tuple[TrialRow, ...]
@@ -101,7 +101,7 @@ class TrialTable:
 
         Args:
             front: The front.
-            info: Of the search; None knows no limits and chooses no model.
+            info: Facts of the search; None knows no limits and chooses no model.
             held_out: Scores on data that the search never saw, by number of the trial.
         """
         chosen = None if info is None else chosen_of(front, info.choose)

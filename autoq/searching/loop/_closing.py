@@ -43,7 +43,7 @@ def close(
         problem: What is searched.
         study: Keeps the new records.
         budget: What is acceptable.
-        records: Of the study.
+        records: Records of the study.
         seconds: Seconds for the session. Without a limited clock, two finalists are measured in any case. With one,
             there is no session if the time does not suffice for two. There is none of the float model alone either.
         stage: Told what happens.

@@ -36,7 +36,7 @@ def with_f32(problem: Problem, records: Iterable[TrialRecord], limits: Limits) -
 
     Args:
         problem: What is searched.
-        records: Of its trials so far.
+        records: Records of its trials so far.
         limits: What is acceptable.
     """
     space, precision = problem.space, RuntimePrecision.F32

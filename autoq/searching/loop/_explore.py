@@ -64,7 +64,7 @@ def explore(
         observers: Told of every trial.
         stage: Told what happens.
         attach: Gives records of earlier trials their scores back.
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         keep: Keeps the scores of a trial, before its record is stored.
 
     Raises:

@@ -20,7 +20,7 @@ class Patience:
     """The time for some work, and how much of it models and inferences take.
 
     Attributes:
-        clock: Of the search.
+        clock: Clock of the search.
         ends: Moment of the clock; infinite without a limit.
         model_s: Seconds to build and compile a candidate.
         inference_s: Seconds of an inference in f32.

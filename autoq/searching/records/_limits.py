@@ -77,7 +77,7 @@ class Limits:
         A limit of 0 has no relative values: there the value is the absolute excess.
 
         Args:
-            evaluation: Of a model.
+            evaluation: Evaluation of a model.
 
         Returns:
             The values by "drop", "latency" and "size", of those that have a limit.

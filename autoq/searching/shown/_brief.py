@@ -21,7 +21,7 @@ def front_lines(table: TrialTable, most: int = MOST_LINES) -> Iterator[str]:
     """The front as lines of text; tied members that differ only in their recipes share a line.
 
     Args:
-        table: Of a search.
+        table: Table of a search.
         most: Lines that there may be.
     """
     rows = _rows(table)[: max(most - 3, 0)]
@@ -39,7 +39,7 @@ def front_html(table: TrialTable, *, name: str = "Pareto front") -> Iterator[str
     """The front as parts of HTML: picture, table, and the meaning of its words.
 
     Args:
-        table: Of a search.
+        table: Table of a search.
         name: What screen readers call the picture.
     """
     rows = _rows(table)

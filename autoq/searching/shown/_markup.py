@@ -15,7 +15,7 @@ def trials_html(rows: Sequence[TrialRow], limits: Limits, *, label: str) -> str:
 
     Args:
         rows: The trials, in the order in which they are shown.
-        limits: Of the search.
+        limits: Limits of the search.
         label: Name of the table for screen readers.
     """
     columns = columns_of(rows)

@@ -23,7 +23,7 @@ def plot_table(table: TrialTable, ax: Axes | None = None, *, behind: Front | Non
     """Draws every measured trial, and the front with its intervals.
 
     Args:
-        table: Of the search.
+        table: Table of the search.
         ax: The axes; None makes new axes in a figure of their own.
         behind: The front of another, longer search of the same model, for comparison.
 

@@ -17,8 +17,8 @@ def why_chosen(front: Front, table: TrialTable, rule: Rule) -> tuple[str, ...]:
     """Why the chosen model was chosen, and why the faster ones were not; empty where no model was chosen.
 
     Args:
-        front: Of the search.
-        table: Of the front.
+        front: Front of the search.
+        table: Table of the front.
         rule: The rule by which the model was chosen.
     """
     if (chosen := table.chosen) is None:

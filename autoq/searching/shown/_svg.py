@@ -69,7 +69,7 @@ def chart_svg(table: TrialTable, *, title: str = "Pareto front") -> str:
     "autoq-dark", they follow the reader's preference for light or dark.
 
     Args:
-        table: Of the search.
+        table: Table of the search.
         title: Name of the picture for screen readers.
     """
     chart = Chart.of(table)

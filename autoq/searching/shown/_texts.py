@@ -56,7 +56,7 @@ def _held_out(row: TrialRow, limits: Limits) -> str:
 
 
 def standing(row: TrialRow, _: Limits) -> str:
-    """Where a trial stands, in a few words that `legend` explains."""
+    """The standing of a trial, in a few words that `legend` explains."""
     words = [
         "chosen" if row.chosen else "",
         "tied" if row.tied else "",

@@ -112,9 +112,9 @@ class Study:
 
     Args:
         storage: Storage of the study; None keeps it in memory.
-        name: Of the study.
+        name: Name of the study.
         sampler: Name of the sampler.
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         identity: Facts that must be equal for trials to be comparable, by their names for people: model, data, space,
             metric, budget, hardware. Values are plain; digests are as `as_digest` writes them.
 
@@ -182,7 +182,7 @@ class Study:
 
         Args:
             make: Makes a sampler from a seed.
-            seed: Of the search.
+            seed: Seed of the search.
         """
         self._study.sampler = SeededByTrial(make, seed)
 
@@ -217,7 +217,7 @@ class Study:
         """Stores the records of a closing session beside the trials, which Optuna does not allow to change.
 
         Args:
-            records: Of all trials.
+            records: Records of all trials.
             ended: Whether the session came to its end.
         """
         found = {str(record.number): record_to_dict(record) for record in records if record.remeasured}

@@ -152,8 +152,8 @@ def quantized_weight(value: FloatArray, numbers: QuantizerLimits | Fp8Scale, sha
 
     Args:
         value: Float weight.
-        numbers: Of its quantizer.
-        shape: Of the numbers, broadcastable to `value`.
+        numbers: Numbers of its quantizer.
+        shape: Shape of the numbers, broadcastable to `value`.
 
     Returns:
         Like `value`.
@@ -169,8 +169,8 @@ def folded_weight(value: FloatArray, numbers: QuantizerLimits | Fp8Scale, shape:
 
     Args:
         value: Float weight.
-        numbers: Of its quantizer.
-        shape: Of the numbers, broadcastable to `value`.
+        numbers: Numbers of its quantizer.
+        shape: Shape of the numbers, broadcastable to `value`.
     """
     if isinstance(numbers, Fp8Scale):
         scale = numbers.scale.reshape(shape)
