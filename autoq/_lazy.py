@@ -13,7 +13,7 @@ def lazy_names(
     """The `__getattr__` and `__dir__` of a package.
 
     Args:
-        package: Its name.
+        package: Name of the package.
         homes: Names by the module that defines them.
     """
     home = {name: module for module, names in homes.items() for name in names}

@@ -1,10 +1,10 @@
-"""Ctrl-C, SIGTERM and SIGHUP end in order what runs: once as soon as that is safe, twice at once.
+"""Ctrl-C, SIGTERM and SIGHUP end a run in order: the first signal as soon as it is safe, the second one at once.
 
-Whoever may be asked to stop enters `stoppable`. A signal then raises `KeyboardInterrupt`, or `Stopped`, which is one
-too, wherever the main thread is: but for blocks that are `held`, which are carried through first; for imports, since
-modules that are half imported stay so; and for destructors, in which an exception is lost.
+A run that can be stopped enters `stoppable`. A signal then raises `KeyboardInterrupt`, or its subclass `Stopped`,
+wherever the main thread is. There are three exceptions: blocks that are `held` are completed first; an import is
+completed, since a half imported module would stay so; and a destructor is completed, since an exception in it is lost.
 
-Nothing but the standard library is imported here, and nothing of autoq: a command can be stopped while it is imported.
+Only the standard library is imported here, and nothing of autoq, so that a command can be stopped during its imports.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Where it cannot stop, it is looked at again after so long.
+# If a signal cannot be obeyed yet, it is sent again after so many seconds.
 _LATER_S = 0.05
-# In what code an exception does harm, or is lost.
+# Code in which an exception does harm, or is lost.
 _DELICATE, _DESTRUCTOR = ("<frozen importlib._bootstrap>", weakref.__file__), "__del__"
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
-# What a process ends with by convention, less the number of the signal.
+# By convention, the exit code is this plus the number of the signal.
 _BY_SIGNAL = 128
 
 
 class Stopped(KeyboardInterrupt):
-    """The process was asked to end, by another signal than that of Ctrl-C."""
+    """The process was asked to end by another signal than Ctrl-C."""
 
 
 class stoppable:  # noqa: N801  # used as a function
-    """While this context lasts, signals end it in order; one inside of another changes nothing.
+    """A context that signals end in order. A context inside another one changes nothing.
 
-    Signals that are ignored (as under nohup), or that somebody else takes care of, stay so, and so do all of them where
-    this is not the main thread. At the end, what was there before is put back.
+    Signals that are ignored (as under nohup) or that have another handler keep it, and so do all signals outside the
+    main thread. At the end, the former handlers are restored.
 
     Args:
-        command: The process is a command of autoq's: a second signal ends it at once. Else, where the context ends and
-            was asked to by SIGTERM or SIGHUP, the process ends by that, as it would have without autoq; a second one
-            ends it at once, and a second Ctrl-C raises again.
+        command: Whether the process is a command of autoq: a second signal then ends it at once. Otherwise, after a
+            context that SIGTERM or SIGHUP ended, the process ends by that signal, as it would have without autoq; a
+            second one ends it at once, and a second Ctrl-C raises again.
     """
 
     _outermost: stoppable | None = None
@@ -76,7 +76,7 @@ class stoppable:  # noqa: N801  # used as a function
         stoppable._outermost = None
         received = self._received or self._pending
         if received is not None and self._command:
-            return  # it is about to end, and a further signal is not to be told by whatever ends with it
+            return  # the process ends now: no former handler gets a further signal
         for number, before in self._before.items():
             signal.signal(number, before)
         if received is not None and received != signal.SIGINT:
@@ -84,13 +84,13 @@ class stoppable:  # noqa: N801  # used as a function
 
     @property
     def exit_code(self) -> int:
-        """What a command ends with that was stopped: 128 and the number of the signal, as is usual."""
+        """Exit code of a command that was stopped: 128 plus the number of the signal, as usual."""
         return _BY_SIGNAL + (self._received or self._pending or signal.SIGINT)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         is_resent, self._is_resent = self._is_resent, False
         if is_resent and self._pending is None:
-            return  # it was obeyed meanwhile
+            return  # the signal was obeyed meanwhile
         if self._received is not None or (self._pending is not None and not is_resent):
             self._again(number)
             return
@@ -105,7 +105,7 @@ class stoppable:  # noqa: N801  # used as a function
             self._stop(number)
 
     def _again(self, number: int) -> None:
-        """The second signal, or a later one."""
+        """Handles the second signal, or a later one."""
         if self._command:
             _leave(_BY_SIGNAL + number)
         if number != signal.SIGINT:
@@ -121,7 +121,7 @@ class stoppable:  # noqa: N801  # used as a function
         raise Stopped
 
     def _is_delicate(self, frame: FrameType | None) -> bool:
-        """Whether a module is imported or an object ends within the context; the context itself may be in an import."""
+        """Whether an import or a destructor runs within the context; the context itself may run in an import."""
         for _ in range(_depth(frame) - self._depth):
             if frame is None:
                 break
@@ -158,10 +158,10 @@ class stoppable:  # noqa: N801  # used as a function
 
 @contextmanager
 def held(*, firmly: bool = False) -> Iterator[None]:
-    """A block that is carried through before a signal is obeyed.
+    """A block that is completed before a signal is obeyed.
 
     Args:
-        firmly: A second Ctrl-C waits too: for what ends soon, and leaves something behind if it does not.
+        firmly: Whether a second Ctrl-C waits too: for a block that ends soon, and would leave something behind.
     """
     outermost = stoppable._outermost
     if outermost is None or threading.current_thread() is not threading.main_thread():
@@ -172,10 +172,10 @@ def held(*, firmly: bool = False) -> Iterator[None]:
 
 
 def check() -> None:
-    """Ends what runs where it was asked to and did not: whatever code it was in may have caught what it was told.
+    """Ends a run that was asked to end but goes on, since some code caught the exception.
 
     Raises:
-        KeyboardInterrupt: It was asked to.
+        KeyboardInterrupt: The run was asked to end.
     """
     outermost = stoppable._outermost
     if outermost is not None and outermost._received is not None:
@@ -183,18 +183,18 @@ def check() -> None:
 
 
 def exit_code() -> int:
-    """What a command ends with that was stopped; as by Ctrl-C, where nobody knows by what."""
+    """Exit code of a command that was stopped; that of Ctrl-C if the signal is not known."""
     outermost = stoppable._outermost
     return _BY_SIGNAL + signal.SIGINT if outermost is None else outermost.exit_code
 
 
 def is_command() -> bool:
-    """Whether a command of autoq's runs, which says itself how it ended."""
+    """Whether a command of autoq runs, which itself says how it ended."""
     return stoppable._outermost is not None and stoppable._outermost._command
 
 
 class HeldStack(ExitStack[bool | None]):
-    """An exit stack that is unwound to its end: what was started ends, and the terminal is as it was."""
+    """An exit stack that is always unwound completely: all that was started ends, and the terminal is restored."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -212,7 +212,7 @@ def _depth(frame: FrameType | None) -> int:
 
 
 def _mute_what_is_gone() -> None:
-    """Has what is written to a terminal that is closed, or to a pipe nobody reads, go nowhere instead of failing."""
+    """Discards output to a closed terminal or to a pipe without reader, so that writing does not fail."""
     for descriptor in (1, 2):
         with suppress(OSError):
             poll = select.poll()
@@ -224,7 +224,7 @@ def _mute_what_is_gone() -> None:
 
 
 def _end_by(number: int) -> None:
-    """Ends the process by a signal, as whoever sent it expects."""
+    """Ends the process by a signal, as the sender expects."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
@@ -233,7 +233,7 @@ def _end_by(number: int) -> None:
 
 
 def _leave(code: int) -> None:
-    """Ends the process at once: what it writes is whole or not there, and its children end with it."""
+    """Ends the process at once. Its files are whole or not there, and its children end with it."""
     if os.isatty(2):
         with suppress(OSError):
             os.write(2, _SHOW_CURSOR)
