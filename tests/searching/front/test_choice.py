@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from records import evaluation, record, search_info
 
 from autoq.core import BudgetError, ConfigError
-from autoq.searching.front import TrialTable, choose, parse_rule
+from autoq.searching.front import PassedOver, Place, TrialRow, TrialTable, choose, parse_rule, passed_over
 from autoq.searching.front._rows import chosen_of
 from autoq.searching.records import TrialState
 from autoq.searching.shown import ParetoFront
@@ -136,3 +136,44 @@ def test_the_float_model_is_chosen_where_a_quantized_one_keeps_the_limits_too():
     assert chosen_of(ParetoFront([original, failed]), "fastest") is None
     assert chosen_of(ParetoFront([original, replace(quantized, feasible=False)]), "fastest") is None
     assert chosen_of(ParetoFront([replace(quantized, feasible=False)]), "fastest") is None
+
+
+def test_why_each_other_member_was_not_chosen():
+    width = 0.005
+    points = [(0.0, 1.0, 9000), (0.002, 0.5, 4000), (0.004, 0.495, 3000), (0.03, 0.3, 2000)]
+    front = ParetoFront([sized(number, *point, width=width) for number, point in enumerate(points)])
+    assert choose(front, ("accuracy", "latency")).number == 2
+    assert passed_over(front, ("accuracy", "latency")) == {
+        0: PassedOver("latency", shown=False, equal_by=("accuracy",)),
+        1: PassedOver("latency", shown=False, equal_by=("accuracy",)),
+        3: PassedOver("accuracy", shown=True, equal_by=()),
+    }
+    assert passed_over(front, ("size", "latency", "accuracy")) == {
+        number: PassedOver("size", shown=True, equal_by=()) for number in (0, 1, 2)
+    }
+    knee = choose(front, "knee").number
+    assert passed_over(front, "knee") == {
+        number: PassedOver("knee", shown=False, equal_by=()) for number in range(4) if number != knee
+    }
+
+
+def test_where_each_trial_stands():
+    front = ParetoFront(
+        [
+            sized(0, 0.0, 0.9),
+            sized(1, 0.005, 0.95),
+            replace(sized(2, 0.5, 0.1), feasible=False),
+            replace(sized(3, 0.1, 0.1), state=TrialState.FAILED),
+            replace(sized(4, 0.1, 0.1), state=TrialState.FAILED, evaluation=None),
+        ]
+    )
+    table = TrialTable.of(front, search_info())
+    assert [row.place for row in table.rows] == [Place.FRONT, Place.WITHIN, Place.OUTSIDE, Place.FAILED, Place.FAILED]
+    assert [row.rank for row in table.rows] == [1, None, None, None, None]
+    assert TrialRow.alone(front.records[0]).place is Place.WITHIN
+
+
+@pytest.mark.parametrize("counts", [(5, 4), (4, 5), (0, 4)])
+def test_scores_of_other_samples_are_not_paired(counts):
+    one, other = (sized(n, 0.1 * n, 0.9 - 0.4 * n, scores=np.ones(count)) for n, count in enumerate(counts))
+    assert choose(ParetoFront([one, other]), ("accuracy", "latency")).number == 0
