@@ -1,11 +1,17 @@
-"""A Bayesian model of one objective: effects that add up, and what they leave unexplained.
+"""The surrogate model of one objective: additive effects, and a Gaussian process for the rest.
 
     y = m + sum over blocks of columns @ weights + g + e + noise
 
-Weights of a block are normal with a scale of their own; g is a Gaussian process whose correlation decays with the
-number of differing parameters, times how much there is that can deviate; e is what one point has by itself, and no
-other can tell. The scales are those that make the data most likely, under weak priors (Rasmussen and Williams,
-"Gaussian Processes for Machine Learning", 2006, chapters 2.7, 5.4).
+| name  | meaning                                                                                   |
+|-------|-------------------------------------------------------------------------------------------|
+| m     | prior mean of a point                                                                     |
+| g     | Gaussian process: its correlation falls with the number of parameters that differ, its    |
+|       | amplitude depends on the point                                                            |
+| e     | deviation of one point alone, independent of all others                                   |
+| noise | measurement noise, whose standard deviation is known                                      |
+
+The weights of a block have a normal prior with one scale. The scales maximize the posterior density under weak priors
+(Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, chapters 2.7, 5.4).
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from scipy import linalg, optimize
 Floats = NDArray[np.float64]
 
 _JITTER = 1e-6
-# Standard deviation of the logarithm of a scale, before any data.
+# Standard deviation of the prior of the logarithm of a scale.
 _PRIOR_SPREAD = 1.0
 _BOUNDS = (-5.0, 3.0)
 _MOST_STEPS = 40
@@ -29,14 +35,14 @@ _MOST_STEPS = 40
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Some points, as the model of one objective sees them.
+    """Points, as the surrogate model of one objective sees them.
 
     Attributes:
         mean: Prior mean, [n].
         blocks: Columns of each block, scaled so that the weights of a block are alike, [n, p] each.
-        amplitude: Up to which share the point can deviate from the effects, 0 to about 1, [n].
-        coordinates: Points between which the Euclidean distance squared is the share of the parameters that differ,
-            [n, q].
+        amplitude: Amplitude of g at each point, 0 to about 1, [n].
+        coordinates: Coordinates of the points, [n, q]. The squared Euclidean distance between two points is the share
+            of the parameters that differ.
     """
 
     mean: Floats
@@ -45,7 +51,7 @@ class Design:
     coordinates: Floats
 
     def correlated(self, other: Design, length_scale: float) -> Floats:
-        """Prior covariance of g, for a scale of one, [n, m]."""
+        """Kernel matrix of g for a scale of one, [n, m]."""
         squares = [np.sum(d.coordinates**2, axis=1) for d in (self, other)]
         distance = squares[0][:, None] + squares[1][None, :] - 2 * self.coordinates @ other.coordinates.T
         together = np.sqrt(np.outer(self.amplitude, other.amplitude))
@@ -54,13 +60,13 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class AdditiveProcess:
-    """The model, given data.
+    """The posterior of the model, given data.
 
     Attributes:
         design: Of the data.
         scales: Of each block's weights, of g and of e.
-        length_scale: Share of differing parameters over which g stays correlated.
-        y_scale: What y was divided by.
+        length_scale: Length scale of g, as a share of the parameters.
+        y_scale: The divisor that was applied to y.
     """
 
     design: Design
@@ -91,7 +97,7 @@ class AdditiveProcess:
             noise: Standard deviation of each, [n].
             prior: Expected scale of each block's weights, of g and of e, in units of `y_scale`.
             y_scale: A typical size of y.
-            length_scale: Share of differing parameters over which g stays correlated.
+            length_scale: Length scale of g, as a share of the parameters.
         """
         residual = (y - design.mean) / y_scale
         variances = (noise / y_scale) ** 2 + _JITTER
@@ -123,7 +129,7 @@ class AdditiveProcess:
         return cls(design, scales, length_scale, y_scale, factor, solved, residual, variances + scales[-1] ** 2)
 
     def predict(self, design: Design) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of the values without e and noise at some points, [n] each."""
+        """Posterior mean and standard deviation at some points, without e and noise, [n] each."""
         blocks = zip(self.scales[:-2], design.blocks, self.design.blocks, strict=True)
         cross = sum(s**2 * own @ data.T for s, own, data in blocks)
         cross = cross + self.scales[-2] ** 2 * design.correlated(self.design, self.length_scale)
@@ -134,17 +140,17 @@ class AdditiveProcess:
         return design.mean + self.y_scale * (cross @ self._solved), self.y_scale * np.sqrt(variance)
 
     def leave_one_out(self) -> Floats:
-        """Value less prediction at each point of the data, had it not been among them, the scales kept, [n].
+        """Leave-one-out residuals: each value less its prediction from all other data, with the same scales, [n].
 
-        Rasmussen and Williams, equation 5.12.
+        The formula is equation 5.12 of Rasmussen and Williams.
         """
         inverse = linalg.cho_solve((self._factor, True), np.eye(len(self._solved)))
         return np.asarray(self.y_scale * self._solved / np.diag(inverse), np.float64)
 
     def draw_weights(self, rng: np.random.Generator, count: int) -> list[Floats]:
-        """Weights of each block, drawn from what the data leave possible, [count, p] each, in the y_scale of y.
+        """Draws the weights of each block from the posterior, [count, p] each, in the unit of y.
 
-        Drawn from the prior and moved by what the data say of the difference (Matheron's rule).
+        A draw from the prior is corrected by the data (Matheron's rule).
         """
         n = len(self._residual)
         sizes = zip(self.scales[:-2], self.design.blocks, strict=True)

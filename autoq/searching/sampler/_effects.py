@@ -31,7 +31,7 @@ LATENCY_PRIOR = (0.3, 0.2, 0.1, 0.1, 0.05, 0.005)
 _LARGEST_FACTOR = 10.0
 # Weight of a different recipe in the distance between two points; all units together weigh 1.
 _FIELD_SHARE = 0.25
-# Expected cost of one border between precisions, as a share of an average unit's gain.
+# Expected cost of a border between different choices, as a share of the mean gain of a unit.
 BORDER_SHARE = 0.2
 _RUNTIME = "runtime_precision"
 _TINY = 1e-30
@@ -39,11 +39,11 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class Effects:
-    """Designs of points for the models of accuracy drop and latency ratio.
+    """Makes the designs of points for the surrogate models of accuracy drop and latency ratio.
 
     Attributes:
-        encoding: Of the points.
-        knowledge: What is known beforehand; None, in studies of other parameters, is nothing.
+        encoding: Encoding of the points.
+        knowledge: Prior knowledge of the units; None in studies of other parameters.
     """
 
     encoding: Encoding
@@ -51,7 +51,7 @@ class Effects:
 
     @cached_property
     def distortion(self) -> Floats:
-        """Of each option where it alone is taken, [options]; one that could not be measured counts as the worst."""
+        """Distortion of each option alone, [options]; an option that could not be measured counts as the worst."""
         found = self._known(lambda knowledge: knowledge.distortion, np.inf)
         finite = found[np.isfinite(found)]
         return np.where(np.isfinite(found), found, finite.max() if finite.size else 1.0)
@@ -81,7 +81,7 @@ class Effects:
 
     @cached_property
     def _interactions(self) -> tuple[NDArray[np.intp], Floats]:
-        """Options that distort otherwise together than apart [interactions, 2], and by how much [interactions]."""
+        """Pairs of options with a known interaction [interactions, 2], and its size [interactions]."""
         index = {option: number for number, option in enumerate(self.encoding.options)}
         known = {} if self.knowledge is None else self.knowledge.interactions
         found = [(index[a], index[b], value) for (a, b), value in known.items() if a in index and b in index]
@@ -95,7 +95,7 @@ class Effects:
 
     @property
     def interaction(self) -> Floats:
-        """Distortion that each of these pairs adds to that of both options alone, [interactions]."""
+        """Distortion of each of these pairs, less the sum of both options alone, [interactions]."""
         return self._interactions[1]
 
     @cached_property
@@ -109,7 +109,7 @@ class Effects:
         return np.array([int(np.argmin(logs)) for logs in self.log_factors], np.intp)
 
     def encode(self, parameters: Sequence[Mapping[str, Any]]) -> Points:
-        """Parameters as arrays, equal for those that say the same; each must name every unit and field."""
+        """Parameters as arrays; sets that mean the same plan are equal. Each set must name every unit and field."""
         return self.settled(self.encoding.encode(parameters))
 
     def settled(self, points: Points) -> Points:
@@ -155,7 +155,7 @@ class Effects:
         return np.asarray(np.where(np.isfinite(values), values, np.inf) / whole, np.float64)
 
     def predicted_distortion(self, points: Points) -> Floats:
-        """Of each point, as a share of that with the usual choice of every unit and the default recipe, [n]."""
+        """Predicted distortion of each point, as a share of that of the usual choices with the default recipe, [n]."""
         logs = np.column_stack(
             [
                 np.zeros((len(points), 0)),
@@ -168,7 +168,7 @@ class Effects:
         return np.asarray(added * np.exp(logs[:, ~owned].sum(axis=1)), np.float64)
 
     def drop(self, points: Points) -> Design:
-        """For the accuracy drop."""
+        """The design for the accuracy drop."""
         if not self.encoding.units:
             return self._generic(points)
         distortion = self.predicted_distortion(points)
@@ -189,7 +189,7 @@ class Effects:
         )
 
     def latency(self, points: Points) -> Design:
-        """For the latency ratio."""
+        """The design for the latency ratio."""
         if not self.encoding.units:
             return self._generic(points)
         options = self.encoding.taken_options(points)
@@ -251,23 +251,26 @@ class Effects:
         return np.asarray(np.maximum.reduceat(sizes, first) if len(first) else sizes, np.float64)
 
     def _shares(self, sizes: Floats) -> Floats:
-        """Half by size, half alike, [options]; the largest ones of all units sum to 1."""
+        """A weight for each option: half of it by size, half of it equal, [options].
+
+        The largest weights of all units sum to 1.
+        """
         total = self._largest(sizes).sum()
         alike = np.full(len(sizes), 1 / max(len(self.encoding.units), 1))
         return np.asarray((sizes / total + alike) / 2 if total > 0 else alike, np.float64)
 
     def _spread(self, pairs: NDArray[np.bool_]) -> Floats:
-        """Columns by pair, scaled so that all together count as one, [n, pairs]."""
+        """One column for each pair, scaled so that all together weigh 1, [n, pairs]."""
         return np.asarray(pairs / np.sqrt(max(len(self.pairs), 1)), np.float64)
 
     def _chosen(self, points: Points, weight: Floats, shares: Floats, *, only: str | None = None) -> Floats:
-        """Columns that say which choices other than the first the fields have, [n, choices].
+        """One column for each choice of the fields but the first, [n, choices].
 
         Args:
             points: The points.
-            weight: Of the choices of the model as a whole, [n].
-            shares: Of the options; a field of a unit weighs as much as the option that the unit takes, [options].
-            only: The only field that is looked at.
+            weight: Weight of the choices of the whole model, [n].
+            shares: Weights of the options, [options]. A field of a unit weighs as much as the option of the unit.
+            only: Take this field alone.
         """
         fields = [place for place, (name, _) in enumerate(self.encoding.owned) if only in {None, name}]
         return self._columns(points, fields, 1, weight, shares)
@@ -289,14 +292,14 @@ class Effects:
         return np.asarray((points.fields[:, field] == choice) * weights, np.float64)
 
     def _weight_of_units(self, points: Points, shares: Floats) -> Floats:
-        """Root of the share of the option that each unit takes, 0 at the reference, [n, units], at least one column."""
+        """Root of the weight of the option that each unit takes, [n, units or 1]; 0 at the reference."""
         units = np.zeros((len(points), max(len(self.encoding.units), 1)))
         rows, options = np.nonzero(self.encoding.taken_options(points))
         units[rows, self.encoding.unit_of[options]] = np.sqrt(shares[options])
         return units
 
     def _generic(self, points: Points) -> Design:
-        """For parameters of which nothing is known."""
+        """The design for parameters without prior knowledge."""
         n = len(points)
         nothing, ones = np.zeros((n, 0)), np.ones(n)
         return Design(
@@ -308,5 +311,5 @@ class Effects:
 
 
 def _believed(ratios: Floats) -> Floats:
-    """Logarithms of factors, as far as these are believed."""
+    """Logarithms of factors, clipped to the range that is believed."""
     return np.asarray(np.log(np.clip(ratios, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR)), np.float64)

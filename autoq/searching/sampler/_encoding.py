@@ -1,10 +1,10 @@
 """Categorical parameters of Optuna as arrays, and back.
 
-| name    | meaning                                                              | shape       |
-|---------|----------------------------------------------------------------------|-------------|
-| taken   | place of the choice of each unit among its choices; 0, the reference | [n, units]  |
-| fields  | place of the choice of every other parameter                         | [n, fields] |
-| options | whether a unit takes a choice, for each but the references           | [n, options] |
+| name    | meaning                                                              | shape        |
+|---------|----------------------------------------------------------------------|--------------|
+| taken   | place of the choice of each unit among its choices; 0 the reference  | [n, units]   |
+| fields  | place of the choice of every other parameter                         | [n, fields]  |
+| options | whether a unit takes a choice, for each choice but the references    | [n, options] |
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Encoding:
-    """Which parameters there are.
+    """The parameters, and where each stands in the arrays.
 
     Attributes:
         units: Choices of each unit by the name of its parameter, the reference first.
@@ -65,11 +65,11 @@ class Encoding:
 
     @classmethod
     def of(cls, search_space: Mapping[str, BaseDistribution], knowledge: Knowledge | None) -> Self:
-        """Encoding of a search space, without what is not categorical.
+        """Encoding of the categorical parameters of a search space.
 
         Args:
             search_space: Distributions of the parameters.
-            knowledge: Tells which parameters are those of units: all but one of their choices have a distortion.
+            knowledge: Tells which parameters are units: those of which all choices but one have a distortion.
         """
         choices = {
             name: distribution.choices
@@ -81,7 +81,7 @@ class Encoding:
 
     @classmethod
     def of_dimensions(cls, dimensions: Dimensions) -> Self:
-        """Encoding of what a search of these dimensions asks for."""
+        """Encoding of the parameters of a search."""
         fields = {
             name: tuple(plain_choices(choices)) for name, choices in dimensions.recipe.items() if len(choices) > 1
         }
@@ -124,7 +124,7 @@ class Encoding:
 
     @cached_property
     def words(self) -> NDArray[np.intp]:
-        """A number for each choice of each unit, the same one for the same kind and word, [units, most choices]."""
+        """A number for each choice of each unit, [units, most choices]; the same kind and word have the same number."""
         numbers: dict[tuple[str, str], int] = {}
         found = np.full((len(self.units), int(self.counts.max(initial=0))), -1, np.intp)
         for row, (unit, choices) in enumerate(self.units.items()):
@@ -134,7 +134,7 @@ class Encoding:
 
     @property
     def owned(self) -> tuple[tuple[str, int], ...]:
-        """Recipe field that each parameter is of, and number of the unit that has it for itself; -1 for none."""
+        """Recipe field of each parameter, and the number of the unit that has it for itself; -1 for the whole model."""
         places: dict[str, int] = {}
         for number, unit in enumerate(self.units):
             places.setdefault(unit.partition("/")[2], number)

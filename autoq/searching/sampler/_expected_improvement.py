@@ -1,4 +1,4 @@
-"""What measuring a candidate is expected to add to the area under a front, in closed form."""
+"""The acquisition function: expected hypervolume improvement, in closed form."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Floats = NDArray[np.float64]
 def expected_improvement(mean: Floats, sd: Floats, front: Floats, reference: Floats) -> Floats:
     """Expected hypervolume improvement of candidates whose two objectives are independent and normal.
 
-    The area that a point (a, b) adds is that of the strips between the steps of the front: of each, its part right of
-    a times its height above b. Both expectations are known, and independent (Emmerich, Deutz and Klinkenberg,
+    The steps of the front cut the plane into strips. The point (a, b) adds, in each strip, the length right of a times
+    the height above b. Both have known expectations and are independent (Emmerich, Deutz and Klinkenberg,
     "Hypervolume-based expected improvement", 2011; strips as in Yang et al., "Efficient computation of expected
     hypervolume improvement", 2017).
 
     Args:
-        mean: Of both objectives, to be minimized, [n, 2].
-        sd: Likewise; 0 is certain.
-        front: Points, in any order, dominated ones among them, [m, 2].
-        reference: Point up to which area counts, [2].
+        mean: Posterior means of both objectives, which are minimized, [n, 2].
+        sd: Posterior standard deviations; 0 is certain, [n, 2].
+        front: Points in any order; dominated points do no harm, [m, 2].
+        reference: Reference point of the hypervolume, [2].
 
     Returns:
-        Expected increase of the area, [n].
+        Expected increase of the hypervolume, [n].
     """
     steps = staircase(front, reference)
     edges = np.concatenate([steps[:, 0], reference[:1]])

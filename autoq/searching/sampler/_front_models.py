@@ -1,4 +1,4 @@
-"""The models of both objectives, and how well they predict what they have not seen."""
+"""The surrogate models of both objectives, and their leave-one-out errors."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from autoq.searching.sampler._encoding import Points
 
 Floats = NDArray[np.float64]
 
-# Trials that the models are fitted to; of more, those nearest to the front.
+# The models are fitted to so many trials at most: those nearest to the front.
 _MOST_FITTED = 300
 
 
 @dataclass(frozen=True, slots=True)
 class FrontModels:
-    """The models of accuracy drop and latency ratio.
+    """The surrogate models of accuracy drop and latency ratio.
 
     Attributes:
-        effects: How parameters act.
+        effects: Their prior.
         drop: Model of the first objective.
-        latency: Model of the second.
+        latency: Model of the second objective.
     """
 
     effects: Effects
@@ -37,10 +37,10 @@ class FrontModels:
         """Fits both models.
 
         Args:
-            points: What was measured.
+            points: Measured points.
             values: Drop and latency ratio, [n, 2].
-            noise: Their standard deviations, [n, 2].
-            effects: How parameters act.
+            noise: Standard deviations of the measurements, [n, 2].
+            effects: The prior.
         """
         if len(points) > _MOST_FITTED:
             index = points_near(values, values.min(axis=0), _MOST_FITTED)
@@ -60,18 +60,18 @@ class FrontModels:
         )
 
     def predict(self, points: Points) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of both objectives, [n, 2] each."""
+        """Posterior mean and standard deviation of both objectives, [n, 2] each."""
         drop = self.drop.predict(self.effects.drop(points))
         latency = self.latency.predict(self.effects.latency(points))
         return np.column_stack([drop[0], latency[0]]), np.column_stack([drop[1], latency[1]])
 
     def leave_one_out(self) -> Floats:
-        """Errors of both objectives at the points fitted to, each predicted from all others, [n, 2]."""
+        """Leave-one-out residuals of both objectives, [n, 2]."""
         return np.column_stack([self.drop.leave_one_out(), self.latency.leave_one_out()])
 
 
 def points_near(values: Floats, reference: Floats, most: int = 16) -> NDArray[np.intp]:
-    """Indices of the points on the front of those below the reference, or nearest to it, at most so many."""
+    """Indices of the points on the front below the reference, then of those nearest to it, at most `most`."""
     extent = np.maximum(np.ptp(values, axis=0), 1e-12)
     beaten = (values[None] <= values[:, None]).all(axis=2) & (values[None] < values[:, None]).any(axis=2)
     excess = np.maximum(values - reference, 0.0) / extent

@@ -1,8 +1,8 @@
-"""An Optuna sampler for two objectives over categorical parameters: it proposes what promises most to widen the front.
+"""An Optuna sampler for two objectives over categorical parameters: it maximizes the expected front improvement.
 
-Both objectives have a Bayesian model that is fitted to all trials anew, so that few trials are enough where effects
-nearly add up, and what does not add up is learnt. Of many candidates, the one with the largest expected hypervolume
-improvement is proposed: one that is good by the models, or one of which they are unsure.
+Both objectives have a surrogate model, which is fitted anew before each proposal. Few trials are enough where effects
+nearly add up; the models learn the rest. The sampler proposes the candidate with the largest expected hypervolume
+improvement: a candidate with a good posterior mean, or with a wide posterior.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CROSSED = 128
 _SCATTERED = 64
 _CLIMBERS = 8
 _CLIMBS = 6
-# Models that turn out to be measured already are passed over, so many times.
+# Candidates whose model was measured already are passed over so many times.
 _PASSED_OVER = 50
 
 
@@ -50,20 +50,21 @@ def _never(_: Parameters) -> bool:
 
 
 class FrontSampler(BaseSampler):
-    """Proposes by expected hypervolume improvement under two additive Bayesian models.
+    """Proposes by expected hypervolume improvement under two additive surrogate models.
 
-    The first objective is taken for an accuracy drop, the second for a latency ratio. Parameters that are not
-    categorical, and those of studies with another number of objectives, are drawn at random. Trials that run at the
-    same time count as if they had come out as expected, so that a batch is spread.
+    The first objective is an accuracy drop, the second a latency ratio. Parameters that are not categorical are drawn
+    at random, as are all parameters of studies with another number of objectives. A trial that runs at the same time
+    counts with its predicted values, so that a batch is spread.
 
     Args:
-        knowledge: What is known of the problem beforehand; None expects nothing.
-        reference: Values up to which an improvement counts, of both objectives; None is the worst one seen.
-        noise: Standard deviations of the values of a trial.
-        is_known: Whether parameters make a model that was measured already.
-        needed: Parameters that a trial has to have to be learnt from: others may have ended before these were searched.
-        size: What has to be saved; None is nothing. Where no candidate saves enough, those that save most are proposed.
-        seed: Of what is drawn at random.
+        knowledge: Prior knowledge of the units; None without.
+        reference: Reference point of the hypervolume; None takes the worst value seen.
+        noise: Gives the standard deviations of the values of a trial.
+        is_known: Tells whether the model of some parameters was measured already.
+        needed: The models learn only from trials that have these parameters: earlier trials may lack them.
+        size: Bytes that a plan has to save; None without a limit. If no candidate saves enough, those that save most
+            are proposed.
+        seed: Seed of all random draws.
     """
 
     def __init__(
@@ -87,14 +88,14 @@ class FrontSampler(BaseSampler):
         self._independent = RandomSampler(seed)
 
     def reseed_rng(self) -> None:
-        """Draws differently from now on, as Optuna asks of the copies that work in parallel."""
+        """Takes another random seed; Optuna asks parallel copies to do so."""
         self._rng = np.random.default_rng()
         self._independent.reseed_rng()
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """The categorical parameters that all trials so far have, but for those that lack what is needed.
+        """The categorical parameters that all completed trials have; trials without the needed ones do not count.
 
-        None where there are not two objectives.
+        Without two objectives there are none.
         """
         if len(study.directions) != 2:
             return {}
@@ -111,7 +112,7 @@ class FrontSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The parameters that promise most."""
+        """The parameters with the largest expected improvement."""
         if not search_space:
             return {}
         effects = Effects(Encoding.of(search_space, self._knowledge), self._knowledge)
@@ -121,7 +122,7 @@ class FrontSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A parameter that the models do not cover, at random."""
+        """Draws a parameter at random that the models do not cover."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def _propose(self, seen: Observed, effects: Effects) -> dict[str, Any]:
@@ -149,7 +150,7 @@ class FrontSampler(BaseSampler):
                 break
             candidates, values = Points.concatenate([candidates, more]), np.concatenate([values, promised])
         if values.max() <= 0:
-            # Nothing can be gained by all that is known: what is known least.
+            # No improvement is expected: the widest posterior is explored.
             spreads = models.predict(candidates)[1]
             values = (spreads / np.maximum(spreads.max(axis=0), 1e-30)).sum(axis=1)
         order = np.argsort(-values, kind="stable")[:_PASSED_OVER]
@@ -164,7 +165,7 @@ class FrontSampler(BaseSampler):
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """Candidates worth a thought."""
+    """Makes the candidates that the acquisition function is computed for."""
 
     effects: Effects
     seen: Observed
@@ -173,13 +174,13 @@ class _Pool:
     size: SizeLimit | None
 
     def first(self, best: Points) -> Points:
-        """Fronts by models drawn from what the data leave possible, changes and mixtures of the best, and anything."""
+        """Fronts of models drawn from the posterior, changes and mixtures of the best points, and random points."""
         return Points.concatenate(
             [*self._drawn_fronts(best), self.changed(best), self._crossed(best), self._scattered()]
         )
 
     def changed(self, points: Points) -> Points:
-        """Each point with one parameter changed, in every way."""
+        """Every point that differs in one parameter from one of the points."""
         parts = []
         encoding = self.effects.encoding
         units = len(encoding.units)
@@ -196,14 +197,14 @@ class _Pool:
         return Points.concatenate(parts)
 
     def fresh(self, points: Points) -> Points:
-        """Those that were not seen, each once; no unit takes an option that the device fails to run."""
+        """The points that were not seen yet, each once, without options that the device fails to run."""
         allowed = self._small(self.effects.settled(self.effects.runnable(points)))
         seen = Points.concatenate([self.seen.points, self.seen.pending, self.seen.failed])
         keys, first = np.unique(allowed.keys(), return_index=True)
         return unsuspected(allowed[first[~np.isin(keys, seen.keys())]], self.seen.failed, self.seen.points)
 
     def _small(self, points: Points) -> Points:
-        """Those that save enough, or else most."""
+        """The points that save enough bytes; if none does, those that save most."""
         if self.size is None or not len(points):
             return points
         encoding = self.effects.encoding
@@ -221,7 +222,7 @@ class _Pool:
         gain = self.effects.gain - faster[:, :1] * gain_shares[0] - own_faster * gain_shares[1]
         parts = []
         for losses, wins in zip(harm, gain, strict=True):
-            # What is harmless first, most gained for the harm next, what gains nothing last.
+            # Options without harm come first, then by gain over harm; options without gain come last.
             worth = np.where(wins <= 0, -np.inf, wins / np.maximum(losses, 1e-3 * np.abs(losses).max() + 1e-30))
             taken = self._greedy(np.argsort(-worth, kind="stable"), wins)
             recipe = best.fields[self.rng.integers(len(best))]
@@ -231,9 +232,9 @@ class _Pool:
         return parts
 
     def _greedy(self, order: NDArray[np.intp], wins: Floats) -> NDArray[np.intp]:
-        """Choices with the first 0, 1, ... options of an order allowed: each unit takes the one that wins most.
+        """Choices with the first 0, 1, ... options of an order allowed; each unit takes the one that gains most.
 
-        A multiple-choice knapsack, filled greedily (Kellerer, Pferschy and Pisinger, "Knapsack Problems", 2004, 11.2).
+        It fills a multiple-choice knapsack greedily (Kellerer, Pferschy and Pisinger, "Knapsack Problems", 2004).
 
         Returns:
             [options + 1, units].
@@ -247,17 +248,17 @@ class _Pool:
         return np.where(np.isneginf(won).all(axis=2), 0, won.argmax(axis=2) + 1)
 
     def _crossed(self, best: Points) -> Points:
-        """Mixtures of two of the best, parameter by parameter."""
+        """Mixtures of two of the best points, parameter by parameter."""
         one, other = (best[self.rng.integers(len(best), size=_CROSSED)] for _ in range(2))
         units, fields = (self.rng.random(part.shape) < 0.5 for part in (one.taken, one.fields))
         return Points(np.where(units, one.taken, other.taken), np.where(fields, one.fields, other.fields))
 
     def _scattered(self) -> Points:
-        """Anything, with more or fewer units at their reference."""
+        """Random points, with more or fewer units at their reference."""
         share = self.rng.random((_SCATTERED, 1))
         counts = self.effects.encoding.counts
         drawn = self.rng.random((_SCATTERED, len(counts)))
-        # Below the share, what was drawn is uniform too: it tells which option.
+        # A draw below the share is uniform below the share: it chooses the option.
         part = np.divide(drawn, share, out=np.zeros_like(drawn), where=drawn < share)
         option = 1 + (part * (counts - 1)).astype(np.intp)
         return Points(np.where(drawn < share, option, 0), self._any_choices(_SCATTERED))

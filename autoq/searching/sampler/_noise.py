@@ -1,4 +1,4 @@
-"""How far what was measured of a trial may be from what it stands for."""
+"""The measurement noise of a trial."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from autoq.evaluation.scoring import finite_population_factor
 def noise_of(evaluation: Evaluation, samples: int) -> tuple[float, float]:
     """Standard deviations of the drop and the latency ratio of a trial.
 
-    Candidates are compared by their drops on the same samples, all there are. So a drop on all of them is exact, and
-    one on some of them errs by less than its interval says, which holds for an endless population: see
-    `finite_population_factor`. So it is where nothing is known of its interval.
+    Candidates are compared by their drops on all samples. A drop on all of them is therefore exact. A drop on some of
+    them has less noise than its confidence interval says, because that assumes an infinite population: see
+    `finite_population_factor`. A drop without an interval counts as exact.
 
     Args:
         evaluation: Of the trial.

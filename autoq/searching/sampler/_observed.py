@@ -20,14 +20,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Trials so far.
+    """The trials of a study so far.
 
     Attributes:
-        points: Those that ended, each set of parameters once.
-        values: Their two values, to be minimized, [n, 2].
+        points: Completed trials, each set of parameters once.
+        values: Their two values, which are minimized, [n, 2].
         noise: Standard deviations of the values, [n, 2].
-        pending: Those that run.
-        failed: Those that failed.
+        pending: Running trials.
+        failed: Failed trials.
     """
 
     points: Points
@@ -45,7 +45,7 @@ class Observed:
         search_space: Mapping[str, BaseDistribution],
         noise: Callable[[FrozenTrial], tuple[float, float]],
     ) -> Observed | None:
-        """None where no trial ended yet."""
+        """The trials of a study; None before the first one is complete."""
         trials = [t for t in study.get_trials(deepcopy=False) if search_space.keys() <= t.params.keys()]
         ended = [t for t in trials if t.state is TrialState.COMPLETE and np.isfinite(t.values or [np.nan]).all()]
         running = [t for t in trials if t.state is TrialState.RUNNING and t.number != trial.number]
@@ -55,7 +55,7 @@ class Observed:
         signs = [-1.0 if direction is StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
         points = encode([t.params for t in ended])
         values = np.array([t.values for t in ended]) * signs
-        # The same parameters count once: Optuna repeats them, and then they are not measured again.
+        # Optuna may repeat parameters. A repetition is not measured again, so it does not count.
         _, first = np.unique(points.keys(), return_index=True)
         noises = np.array([noise(ended[index]) for index in first], np.float64)
         others = [encode([t.params for t in some]) for some in (running, failed)]

@@ -1,9 +1,8 @@
-"""The front as it is expected before anything is measured: an exact walk by integer programs.
+"""The predicted front, before any measurement: an exact walk by integer programs.
 
-Each plan loses the least by what is known of the units' gains and of the borders between precisions, of all whose
-predicted distortion stays within a bound: the program of HAWQ-V3 (arXiv 2011.10680), with a variable besides for each
-border and each interaction, as in the partition into sub-graphs of arXiv 2505.13060. The bounds halve from one plan to
-the next.
+Each plan has the lowest predicted latency of all plans whose predicted distortion is within a bound. The bound halves
+from one plan to the next. This is the program of HAWQ-V3 (arXiv 2011.10680). Further variables are for interactions and
+for borders between different choices, as in the partition into sub-graphs of arXiv 2505.13060.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from autoq.searching.sensitivity import Knowledge
 
 Floats = NDArray[np.float64]
 
-# One program is not given more time than that; what it has found by then is used.
+# Time limit of one program, whose best plan by then is used.
 _MOST_SECONDS = 2.0
 _GAP = 1e-3
 _TINY = 1e-30
 
 
 def predicted_front(knowledge: Knowledge, count: int, size: SizeLimit | None = None) -> Iterator[dict[str, str]]:
-    """Choices by unit, of at most `count` plans between the usual choices and the references, the former first.
+    """Predicts at most `count` plans between the usual choices and the references, the fastest first.
 
-    Units at their reference are not named.
+    A plan is the choice by unit; units at their reference are not named.
 
     Args:
-        knowledge: Of the units.
-        count: How many plans at most.
-        size: What each of them has to save; None is nothing.
+        knowledge: Prior knowledge of the units.
+        count: Largest number of plans.
+        size: Bytes that each plan has to save; None without a limit.
     """
     encoding = Encoding.of_units({unit: tuple(choices) for unit, choices in knowledge.distortion.items()})
     effects = Effects(encoding, knowledge)
@@ -58,22 +57,22 @@ def _key(taken: NDArray[np.bool_]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A multiple-choice knapsack with borders: minimize cost @ v, within a bound on the distortion.
+    """A multiple-choice knapsack with borders: minimize cost @ v within a bound on the distortion.
 
     Variables: whether each option is taken [O], whether the two units of each pair differ [P], whether both options
     of each known interaction are taken [I]. All but the options follow from these.
 
     1. A unit takes one option at most.
-    2. Two units differ where one takes a choice, the reference included, that the other does not.
-    3. An interaction counts where both of its options are taken.
+    2. The units of a pair differ if one takes a choice that the other does not take; the reference is a choice too.
+    3. An interaction counts if both of its options are taken.
 
     Attributes:
-        cost: Of each variable, in latency ratio.
-        distortion: Of each variable.
+        cost: Cost of each variable, in latency ratio.
+        distortion: Distortion of each variable.
         whole: Distortion of the usual choices of all units.
         allowed: 1, or 0 for an option that the device fails to run.
-        options: How many options there are.
-        constraints: The three above, and a limit of the size.
+        options: Number of options.
+        constraints: The three constraints above, and the size limit.
     """
 
     cost: Floats
@@ -116,9 +115,9 @@ class _Program:
         )
 
     def solve(self, share: float) -> NDArray[np.bool_]:
-        """Which options are taken where the distortion is at most this share of the whole model's; else none."""
+        """The options of the best plan with at most this share of the whole distortion; none if there is no plan."""
         options = self.options
-        # Lengths of the scale of 1, or the solver's tolerances would let anything pass.
+        # Values near 1: the tolerances of the solver are absolute.
         limit = LinearConstraint(self.distortion[None, :] / self.whole, -np.inf, share)
         found = milp(
             self.cost / max(np.abs(self.cost).max(), _TINY),
@@ -139,12 +138,12 @@ class _Rows:
         self._bounds: list[float] = []
 
     def add(self, terms: Sequence[tuple[int, float]], bound: float) -> None:
-        """One more row, of variables and their coefficients."""
+        """Adds a row of variables and their coefficients."""
         self._terms += [(len(self._bounds), variable, coefficient) for variable, coefficient in terms]
         self._bounds.append(bound)
 
     def constraint(self) -> LinearConstraint:
-        """All rows."""
+        """All rows as one constraint."""
         rows, variables, coefficients = zip(*self._terms, strict=True) if self._terms else ((), (), ())
         shape = (len(self._bounds), self._variables)
         matrix = sparse.csr_array((np.array(coefficients, np.float64), (rows, variables)), shape=shape)
@@ -152,14 +151,14 @@ class _Rows:
 
 
 def _one_sided(encoding: Encoding, one: int, other: int) -> Iterator[tuple[list[tuple[int, float]], float]]:
-    """For each choice of a unit: that it takes it, less that the other unit takes the same, as terms and a constant."""
+    """For each choice of unit `one`: x_one - x_other of this choice, as linear terms and a constant."""
     first = np.searchsorted(encoding.unit_of, (one, other)).tolist()
     counts = encoding.counts[[one, other]].tolist()
 
     def taken(unit: int, place: int) -> tuple[list[tuple[int, float]], float]:
         if place:
             return [(first[unit] + place - 1, 1.0)], 0.0
-        # A unit is at its reference where it takes no option.
+        # A unit without an option is at its reference.
         return [(first[unit] + option, -1.0) for option in range(counts[unit] - 1)], 1.0
 
     places = {word: place for place, word in enumerate(encoding.words[other, : counts[1]].tolist())}

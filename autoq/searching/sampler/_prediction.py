@@ -1,4 +1,4 @@
-"""What the models of a search predict, and how well they could have predicted its own trials."""
+"""Predictions of the surrogate models, and their leave-one-out errors on the trials of a search."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from autoq.searching.space import Dimensions
 
 Floats = NDArray[np.float64]
 
-# With fewer, the error says more of the trials than of the models.
+# With fewer trials, the error says little about the models.
 _FEWEST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionError:
-    """Errors of predictions of each trial from all others, root of the mean square.
+    """Root mean square of the leave-one-out errors of the surrogate models.
 
     Attributes:
-        drop: Of the accuracy drop, in the metric's unit.
-        drop_spread: Standard deviation of the drops: the error of who predicts their mean.
-        drop_noise: What measuring them alone contributes.
-        latency: Of the latency ratio.
+        drop: Error of the accuracy drop, in the metric's unit.
+        drop_spread: Standard deviation of the drops: the error of a prediction by their mean.
+        drop_noise: Measurement noise of the drops.
+        latency: Error of the latency ratio.
         latency_spread: Standard deviation of the ratios.
-        latency_noise: What measuring them alone contributes.
-        trials: How many were predicted.
+        latency_noise: Measurement noise of the ratios.
+        trials: Number of trials.
     """
 
     drop: float
@@ -60,13 +60,13 @@ class PredictionError:
 def predict(
     dimensions: Dimensions, knowledge: Knowledge, records: Sequence[TrialRecord], plans: Sequence[Plan]
 ) -> tuple[Floats, Floats]:
-    """Predicts plans from measured trials, by the models of the sampler "front".
+    """Predicts plans from measured trials, by the surrogate models of the sampler "front".
 
     Args:
-        dimensions: Of the search.
-        knowledge: What was known beforehand.
-        records: Of the search, the float model's among them.
-        plans: To predict.
+        dimensions: Dimensions of the search.
+        knowledge: Prior knowledge of the units.
+        records: Trials of the search, with that of the float model.
+        plans: Plans to predict.
 
     Returns:
         Mean and standard deviation of accuracy drop and latency ratio, [n, 2] each.
@@ -78,15 +78,15 @@ def predict(
 def prediction_error(
     dimensions: Dimensions, knowledge: Knowledge, records: Sequence[TrialRecord]
 ) -> PredictionError | None:
-    """Predicts each measured trial from the others, by the models of the sampler "front".
+    """Predicts each measured trial from the others, by the surrogate models of the sampler "front".
 
     Args:
-        dimensions: Of the search.
-        knowledge: What was known beforehand.
-        records: Of the search, the float model's among them.
+        dimensions: Dimensions of the search.
+        knowledge: Prior knowledge of the units.
+        records: Trials of the search, with that of the float model.
 
     Returns:
-        None where there are fewer than eight trials.
+        The errors; None with fewer than eight trials.
     """
     measured = _Measured.of(dimensions, records)
     if len(measured.points) < _FEWEST:
@@ -100,7 +100,7 @@ def prediction_error(
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """Trials that the models are fitted to: all that were measured, the float model left out."""
+    """The trials that the models are fitted to: all measured ones but the float model."""
 
     encoding: Encoding
     points: Points

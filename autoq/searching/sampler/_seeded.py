@@ -1,4 +1,4 @@
-"""Draws that depend on the number of the trial alone, so that a search that was killed proposes what it would have."""
+"""Random draws that depend on the number of the trial alone: a killed search proposes the same when it goes on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from optuna.trial import FrozenTrial, TrialState
 class SeededByTrial(BaseSampler):
     """A sampler that is made anew for each trial, with a seed of its own.
 
-    What a sampler draws for a trial then depends on the trials that ended before and on the number of this one, not on
-    how many were drawn by this process. Each parameter that is sampled by itself has a seed of its own too: some of
-    them may have been stored when the process was killed.
+    The draws for a trial then depend on the trials before it and on its number, not on what this process drew before.
+    Each parameter that is sampled by itself has a seed of its own too: when the process was killed, some parameters may
+    have been stored already.
 
     Args:
-        make: Makes a sampler of a seed; it may know nothing but its study.
-        seed: Of the search.
+        make: Makes a sampler from a seed; the sampler may depend on nothing but its study.
+        seed: Seed of the search.
     """
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
@@ -31,28 +31,28 @@ class SeededByTrial(BaseSampler):
         self._sampler: BaseSampler | None = None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """As the sampler of this trial has it."""
+        """Asks the sampler of this trial."""
         return self._of(trial).infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """As the sampler of this trial has it."""
+        """Asks the sampler of this trial."""
         return self._of(trial).sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """As a sampler of this trial and parameter has it."""
+        """Asks a sampler of this trial and parameter."""
         sampler = self._make(_mixed(self._seed, trial.number, param_name))
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """As the sampler of this trial has it."""
+        """Asks the sampler of this trial."""
         self._of(trial).before_trial(study, trial)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """As the sampler of this trial has it."""
+        """Asks the sampler of this trial."""
         self._of(trial).after_trial(study, trial, state, values)
 
     def _of(self, trial: FrozenTrial) -> BaseSampler:
@@ -62,5 +62,5 @@ class SeededByTrial(BaseSampler):
 
 
 def _mixed(seed: int, number: int, name: str = "") -> int:
-    """One seed of several, which seeds neither of the next trial nor of the next search."""
+    """Mixes several seeds into one that no other trial and no other search has."""
     return int(np.random.SeedSequence([seed, number, *name.encode()]).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""A limit on the size of a model, in what each unit saves of it."""
+"""A limit on the size of a model, by what each choice of a unit saves."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from autoq.searching.sensitivity import ByChoice, Option
 
 @dataclass(frozen=True, slots=True)
 class SizeLimit:
-    """What plans have to save, compared with the float model.
+    """Bytes that plans have to save, compared with the float model.
 
     Attributes:
         saved: Bytes that each choice of a unit saves.
-        needed: Bytes that have to be saved.
+        needed: Bytes that a plan has to save.
     """
 
     saved: ByChoice
     needed: float
 
     def of(self, options: Sequence[Option]) -> NDArray[np.float64]:
-        """Bytes that options save, [options]; one that is not known saves nothing."""
+        """Bytes that options save, [options]; an unknown option saves nothing."""
         return np.array([self.saved.get(unit, {}).get(choice, 0.0) for unit, choice in options], np.float64)

@@ -1,4 +1,4 @@
-"""What is common to candidates that failed, and to none that was measured: others are tried first."""
+"""Suspects: choices that failed candidates share. Candidates without them are tried first."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _FEWEST_FAILURES = 2
 
 
 def unsuspected(points: Points, failed: Points, measured: Points) -> Points:
-    """Those of some points that differ most from the failed ones, by halves: who fails again is among fewer suspects.
+    """The points with at most half of the suspects, so that each further failure halves their number.
 
-    A suspect is a choice, of a unit or of a field, that every failed point has and no measured one; where failed points
-    have none in common, one that any of them has. The reference of a unit is no suspect.
+    A suspect is a choice of a unit or of a field that every failed point has and no measured point has. If the failed
+    points share none, each of their choices that no measured point has is a suspect. The reference of a unit is none.
 
     Args:
         points: Candidates.
-        failed: Of the same encoding.
-        measured: Likewise.
+        failed: Failed points.
+        measured: Measured points.
 
     Returns:
-        Where there is one suspect, those without it; where there are more, those with half of them at most. Where all
-        have more, those that have the fewest.
+        With one suspect, the candidates without it. With several, the candidates that have at most half of them; if
+        all have more, the candidates with the fewest.
     """
     if len(failed) < _FEWEST_FAILURES or not len(points):
         return points

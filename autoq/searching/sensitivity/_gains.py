@@ -1,4 +1,4 @@
-"""What units in int8 gain, from profiles: what their layers take in float less what they take in int8."""
+"""Latency gains of units, from profiles: the time of their layers in float less that when quantized."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _TINY_MS = 1e-12
 
 
 def latency_gains(before: Profile, after: Profile, units: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """By how much the latency ratio should fall by unit where it is int8.
+    """Expected fall of the latency ratio by unit.
 
     Args:
-        before: Of the float model.
-        after: Of the model with every unit in int8.
+        before: Profile of the float model.
+        after: Profile of the model with every unit quantized.
         units: Groups by unit.
     """
     total = max(before.kernels_ms, _TINY_MS)

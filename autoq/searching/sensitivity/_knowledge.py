@@ -1,4 +1,4 @@
-"""What is known of a problem without trials, from forward passes and profiles: the prior of the surrogate models."""
+"""Knowledge of a problem before any trial, from forward passes and profiles: the prior of the surrogate models."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from autoq.core import typed
 Pair = tuple[str, str]
 # A unit and one of its choices.
 Option = tuple[str, str]
-# A number for each choice of each unit but its reference, which leaves the unit as the float model has it.
+# A number for each choice of each unit but its reference.
 ByChoice = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """What probing the model took of the device, beside the trials.
+    """The cost of probing the model, beside the trials.
 
     Attributes:
-        models: That were compiled and run on calibration inputs.
-        inferences: Of these, at most.
-        profiles: Models that were profiled.
-        seconds: All of it.
+        models: Number of models that were compiled and run on calibration inputs.
+        inferences: Number of their inferences at most.
+        profiles: Number of models that were profiled.
+        seconds: Wall time of all of it.
     """
 
     models: int = 0
@@ -34,7 +34,7 @@ class Probes:
 
     @property
     def text(self) -> str:
-        """In a sentence."""
+        """The cost in a sentence."""
         return (
             f"Beside the trials, {self.models} models were run on calibration inputs, at most {self.inferences:,} "
             f"inferences, and {self.profiles} profiled, in {self.seconds:.0f} s."
@@ -43,24 +43,22 @@ class Probes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
-    """What is known of a problem without trials.
+    """Knowledge of the units before any trial.
 
-    Units have the names of their parameters. A distortion is in the measure that the space names; that of the float
-    model is 0.
+    A unit is named by its parameter. Distortions are in the measure that the space names; the float model has 0.
 
     Attributes:
-        distortion: Of the outputs, where a unit alone takes a choice and the recipe is the default one; infinite where
-            the device fails to run that.
-        gains: By how much the latency ratio is expected to fall, from profiles of the float model and of models in
-            which all units take their first, second, ... choice.
-        whole: Distortion with the usual choice of every unit, default recipe.
-        interactions: By two options of neighbours: the distortion of both together less the sum of each alone.
-        recipes: By recipe field and by choice as Optuna stores it: the distortion with the usual choice of every unit
-            where that field alone differs from the default recipe.
-        own: By recipe field and by choice as Optuna stores it: the distortion of each unit where it alone takes its
-            usual choice, with that field of the recipe for itself.
-        neighbours: Pairs of units between which a tensor flows. Where their choices differ, it is converted.
-        probes: What it took.
+        distortion: Distortion of the outputs when one unit alone takes a choice, with the default recipe; infinite if
+            the device fails.
+        gains: Expected fall of the latency ratio by choice, from profiles.
+        whole: Distortion with the usual choice of every unit and the default recipe.
+        interactions: Distortion of two options of neighbours together, less the sum of both alone.
+        recipes: Distortion with the usual choice of every unit, when one recipe field differs from the default: by
+            field, and by choice as Optuna stores it.
+        own: Distortion of each unit alone with its usual choice, when one recipe field of its own differs: by field, by
+            choice as Optuna stores it, and by unit.
+        neighbours: Pairs of units between which a tensor flows. If their choices differ, the tensor is converted.
+        probes: The cost of the knowledge.
     """
 
     distortion: ByChoice
@@ -74,7 +72,7 @@ class Knowledge:
 
     @property
     def usual(self) -> dict[str, float]:
-        """Distortion of each unit alone by its usual choice, the first one beside the reference."""
+        """Distortion of each unit alone with its usual choice, the first one after the reference."""
         return {unit: next(iter(choices.values())) for unit, choices in self.distortion.items()}
 
     @property
@@ -84,14 +82,14 @@ class Knowledge:
         return sorted(usual, key=lambda unit: -usual[unit])
 
     def factor(self, name: str, choice: Any, unit: str) -> float:  # any choice of Optuna's
-        """How a recipe field of its own multiplies the distortion of a unit; 1 where that is not known."""
+        """Factor on the distortion of a unit by a recipe field of its own; 1 if it is unknown."""
         usual, found = self.usual.get(unit, 0.0), self.own.get(name, {}).get(choice, {}).get(unit)
         if found is None or found == usual or not math.isfinite(usual):
             return 1.0
         return found / usual if usual > 0 else math.inf
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The knowledge as JSON values."""
         return {
             **asdict(self),
             "distortion": {unit: dict(choices) for unit, choices in self.distortion.items()},

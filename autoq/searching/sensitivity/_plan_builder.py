@@ -1,4 +1,4 @@
-"""What a search asks of whoever makes candidates."""
+"""The builder of candidates, as a search needs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoq.core import Plan, Precision, Recipe
 
 
 class Resolved(Protocol):
-    """What is known of a candidate before it is built."""
+    """Facts about a candidate that need no building."""
 
     @property
     def fingerprint(self) -> str:
@@ -26,10 +26,10 @@ class PlanBuilder(Protocol):
     """Makes the models that plans stand for."""
 
     def resolve(self, plan: Plan) -> Resolved:
-        """What is known of a plan's model before it is built."""
+        """Facts about the model of a plan, without building it."""
 
     def fingerprint(self, plan: Plan) -> str:
-        """Of a plan's model."""
+        """Fingerprint of the model of a plan."""
 
     def build(self, plan: Plan) -> ov.Model:
         """The model that a plan stands for; a new one at each call."""
@@ -41,4 +41,4 @@ class PlanBuilder(Protocol):
     def build_switchable(
         self, recipe: Recipe, units: Sequence[Sequence[str]], precision: Precision | None = None
     ) -> ov.Model:
-        """A model, each of whose units is quantized or float as an input tells, as `CandidateBuilder` builds it."""
+        """A model with an input that switches each unit between quantized and float."""

@@ -1,10 +1,13 @@
-"""Which groups to leave in float so that a budget is met, at the least cost, in few evaluations.
+"""A search for the cheapest groups to leave in float so that a budget is met, in few evaluations.
 
-Groups are taken in the order of what they win back over what they cost (the greedy order of the knapsack problem:
-Dantzig, "Discrete-variable extremum problems", 1957). How many of them is found by doubling, then by halving. Then
-those that are not needed are given back, by halves, quarters and so on (Zeller and Hildebrandt, "Simplifying and
-isolating failure-inducing input", 2002). All of that asks a guess, which is cheap; what it comes to is then evaluated,
-and where that shows the guess to be too hopeful, it has learnt, and is asked what to add.
+1. Groups are ordered by accuracy won over cost: the greedy order of the knapsack problem (Dantzig, "Discrete-variable
+   extremum problems", 1957).
+2. Doubling, then bisection, finds how many of them are needed.
+3. Groups that are not needed are given back, by halves, quarters and so on (Zeller and Hildebrandt, "Simplifying and
+   isolating failure-inducing input", 2002).
+
+These steps ask a cheap guess. The result is then evaluated. If the guess was too hopeful, it has learnt from the
+evaluation, and the steps add more groups.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ def restoration_order(harm: Mapping[str, float], cost: Mapping[str, float]) -> l
     """Groups by harm over cost, largest first.
 
     Args:
-        harm: What leaving each group in float wins back.
-        cost: What that costs; groups of no cost count as nearly free.
+        harm: Accuracy that each group wins back in float.
+        cost: Cost of each group in float; a cost of 0 counts as nearly free.
     """
     floor = max(cost.values(), default=0.0) * 1e-3 or 1.0
     return sorted(harm, key=lambda group: -harm[group] / max(cost.get(group, 0.0), floor))
@@ -32,13 +35,13 @@ def restore(order: Sequence[str], guess: Question, meets: Question, *, spent: Ca
     """A small set of groups that, left in float, meets the budget.
 
     Args:
-        order: Groups, those to restore first in front.
-        guess: Whether the candidate with these groups in float would probably meet the budget; learns from `meets`.
-        meets: Whether it does.
-        spent: Whether to stop.
+        order: Groups, the first to restore in front.
+        guess: Tells whether the candidate with these groups in float probably meets the budget; learns from `meets`.
+        meets: Evaluates the candidate, and tells whether it meets the budget.
+        spent: Tells whether to stop.
 
     Returns:
-        The set; None where it had to stop, or nothing but all groups was found to meet the budget.
+        The set. None if the search had to stop, or if nothing less than all groups meets the budget.
     """
     chosen: list[str] = []
     for _ in range(_MOST_ROUNDS):
@@ -62,7 +65,7 @@ def restore(order: Sequence[str], guess: Question, meets: Question, *, spent: Ca
 
 
 def _fewest(order: Sequence[str], enough: Question, spent: Callable[[], bool]) -> list[str]:
-    """The shortest beginning of the order that is enough, as if more were always better; all of it where none is."""
+    """The shortest prefix of the order that is enough, if more is never worse; the whole order if none is enough."""
     low, high, step = 0, len(order), 1
     found = False
     while high - low > 1 and not spent():
@@ -75,7 +78,7 @@ def _fewest(order: Sequence[str], enough: Question, spent: Callable[[], bool]) -
 
 
 def _thinned(chosen: list[str], enough: Question, spent: Callable[[], bool]) -> list[str]:
-    """What is left of a set when everything that is not needed is taken out, the last in it first."""
+    """The set without the groups that are not needed; the last ones are tried first."""
     size = len(chosen) // 2
     while size:
         end = len(chosen)

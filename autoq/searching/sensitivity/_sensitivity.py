@@ -1,8 +1,8 @@
-"""How much units in int8 distort a model's outputs: forward passes only, no labels.
+"""Sensitivities: the distortion of the outputs when units are quantized, by forward passes without labels.
 
-One compiled model has a switch for each unit, so that a unit costs a few inferences and no compilation. Two neighbours
-distort together what each distorts alone, and something besides where one rounds what the other has rounded: pairs are
-run too, since the sum over units would miss that (as in the interaction terms of CLADO, arXiv 2307.05657).
+One compiled model has a switch for each unit, so that a unit costs a few inferences and no compilation. The distortion
+of two neighbours is not the sum of both, because one rounds the rounded values of the other. Pairs of neighbours are
+therefore run too (as the interaction terms of CLADO, arXiv 2307.05657).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from autoq.searching.sensitivity._knowledge import Pair
 from autoq.searching.sensitivity._plan_builder import PlanBuilder
 from autoq.transform import SWITCHES
 
-# Inputs of one shape, and seconds that running all settings on them may take.
+# Number of inputs of one shape, and time limit of all settings on them.
 _INPUTS = 30
-# How many inputs are looked at for one that may be taken.
+# Number of inputs that are looked at for each one that is taken.
 _LOOKED_AT = 8
 MOST_SECONDS = 15.0
 
@@ -43,11 +43,12 @@ class Sensitivities:
     """Distortions of a model's outputs.
 
     Attributes:
-        alone: By unit, where it alone is int8; infinite where the device fails to run that.
-        interactions: By pair of units, of both in int8 less the sum of each alone; empty where there was no time.
-        whole: Of all units in int8.
-        inferences: Forward passes that it took at most.
-        models: That were compiled for them.
+        alone: Distortion with one unit alone quantized, by unit; infinite if the device fails.
+        interactions: Distortion with both units of a pair quantized, less the sum of both alone; empty if there was no
+            time.
+        whole: Distortion with all units quantized.
+        inferences: Number of forward passes at most.
+        models: Number of models that were compiled.
     """
 
     alone: Mapping[str, float]
@@ -62,11 +63,11 @@ class Sensitivities:
         return sorted(self.alone, key=lambda unit: -self.alone[unit])
 
     def predicted(self, int8: Collection[str]) -> float:
-        """Distortion with these units in int8 and the others in float.
+        """Predicted distortion with these units quantized and the others in float.
 
-        Distortions of units and interactions of pairs add up (HAWQ-V2, arXiv 1911.03852), on the scale on which all
-        units together make that of the whole; where the device fails to run a unit, on their own. Infinite with a unit
-        that the device fails to run.
+        Distortions of units and interactions of pairs are added up (HAWQ-V2, arXiv 1911.03852), and scaled so that all
+        units together have the distortion of the whole. If the device fails to run a unit, the sum is not scaled; with
+        this unit it is infinite.
         """
         added, every = self._added(int8), self._added(self.alone)
         measured = every > 0 and math.isfinite(every) and math.isfinite(self.whole)
@@ -97,28 +98,28 @@ def measure_sensitivities(
 ) -> Sensitivities:
     """Distortion of each unit alone, of pairs of them, and of all.
 
-    Outputs whose shape depends on values are compared as `Comparable` tells.
+    `Comparable` tells how outputs are compared whose shape depends on values.
 
-    It is that of rounding. What kernels add that saturate is not in it: those of CPUs without VNNI, where weights use
-    all of their range.
+    The distortion is that of rounding. It does not include saturation in kernels: CPUs without VNNI saturate if weights
+    use their full range.
 
     Args:
         builder: Builds the candidates.
         model: The float model.
         units: Groups by unit.
-        pairs: Units whose interaction is measured; that of units with bodies is not.
-        recipe: Held for every candidate.
-        inputs: Calibration inputs; some of the most frequent shape are run.
-        evaluator: Runs models, in f32.
-        precision: What units are quantized to; None is the mode of the recipe.
-        measure: What is measured.
-        samples: How many inputs are run at most.
-        max_seconds: As many of them, the first ones, as fit into this time; four in any case.
-        limit_s: What even these four may take: as many as fit, one in any case. Where one does not fit with the pairs,
-            these are not measured.
-        given_up_after_s: Where units cannot be switched within one model, those that are not reached by then count as
-            the worst of those that are.
-        floats: Groups of no unit that are float in any case.
+        pairs: Pairs of units whose interaction is measured; pairs with bodies are skipped.
+        recipe: Recipe of every candidate.
+        inputs: Calibration inputs; some inputs of the most frequent shape are run.
+        evaluator: Runs models in f32.
+        precision: Precision of quantized units; None takes the mode of the recipe.
+        measure: Measure of the distortion.
+        samples: Largest number of inputs.
+        max_seconds: Time limit: the first inputs that fit into it are run, at least four.
+        limit_s: Time limit of these four: as many as fit are run, at least one. If one input with all pairs takes
+            longer, pairs are not measured.
+        given_up_after_s: Time limit if units cannot be switched within one model. Units after it count as the worst of
+            the others.
+        floats: Groups of no unit, which stay in float.
 
     Raises:
         DeviceError: The device fails to run the float model.
@@ -161,20 +162,20 @@ def measure_restorations(
     workers: int = 1,
     limit_s: float = math.inf,
 ) -> dict[str, float]:
-    """How much less a quantized model distorts (NMSE) with each unit restored, and the others quantized.
+    """Fall of the distortion (NMSE) of a quantized model when one unit is restored.
 
     Args:
         builder: Builds the candidates.
         model: The float model.
         units: Groups by unit.
-        recipe: Of the quantized model.
-        inputs: Calibration inputs; some of the most frequent shape are run.
-        evaluator: Runs models, in f32.
-        restored: What a unit is restored to.
-        floats: Groups of no unit that are float in any case.
-        samples: How many inputs are run at most.
-        workers: Models that are compiled at a time, where units cannot be switched within one.
-        limit_s: Seconds; units that there is no time for win nothing back.
+        recipe: Recipe of the quantized model.
+        inputs: Calibration inputs; some inputs of the most frequent shape are run.
+        evaluator: Runs models in f32.
+        restored: Precision of a restored unit.
+        floats: Groups of no unit, which stay in float.
+        samples: Largest number of inputs.
+        workers: Number of models that are compiled at a time, if units cannot be switched within one model.
+        limit_s: Time limit in seconds; units after it count as winning nothing.
 
     Raises:
         DeviceError: The device fails to run the float model.
@@ -197,19 +198,19 @@ def measure_restorations(
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """Candidates of one recipe, which differ in the units that are quantized.
+    """Runs of candidates that differ in the units that are quantized.
 
     Attributes:
-        builder: Builds them.
+        builder: Builds the candidates.
         model: The float model.
         units: Groups of each unit.
-        recipe: Of all of them.
-        feeds: What they are run on, of one shape.
-        evaluator: Runs them.
-        measure: Of distortion.
-        on: What units are quantized to.
-        off: What units are that are not quantized.
-        floats: Groups of no unit that are float in any case.
+        recipe: Recipe of every candidate.
+        feeds: Inputs of one shape.
+        evaluator: Runs models.
+        measure: Measure of the distortion.
+        on: Precision of quantized units.
+        off: Precision of the other units.
+        floats: Groups of no unit, which stay in float.
     """
 
     builder: PlanBuilder
@@ -233,15 +234,15 @@ class _Runs:
         given_up_after_s: float = math.inf,
         workers: int = 1,
     ) -> tuple[Distortions, int]:
-        """Distortion of each row, and how many models were compiled.
+        """Distortion of each row, and the number of compiled models.
 
         Args:
             rows: 1 where a unit is quantized, [n, units].
-            needed: The first so many are those that matter.
-            max_seconds: As of `SwitchedRuns`.
-            limit_s: As of `SwitchedRuns`.
-            given_up_after_s: Where units cannot be switched within one model, what is not reached by then is NaN.
-            workers: Models that are compiled at a time, where units cannot be switched within one.
+            needed: Number of the first rows that are always run.
+            max_seconds: Time limit, as in `SwitchedRuns`.
+            limit_s: Time limit of the needed rows, as in `SwitchedRuns`.
+            given_up_after_s: Time limit if units cannot be switched within one model; later rows are NaN.
+            workers: Number of models that are compiled at a time, if units cannot be switched within one model.
         """
         held = [bool(self.builder.unswitchable.intersection(groups)) for groups in self.units]
         apart = np.asarray(rows[:, np.array(held, np.bool_)].any(axis=1), np.bool_).reshape(-1)
@@ -249,7 +250,7 @@ class _Runs:
             return self._one_by_one(rows[:needed], workers, given_up_after_s)
         if not apart.any():
             return self._switched(rows, needed, max_seconds, limit_s, given_up_after_s, workers)
-        # What switches do not reach takes a model each; it is all among what matters.
+        # Rows that switches do not reach take a model each; all of them are needed.
         one_by_one, models = self._one_by_one(rows[apart], workers, given_up_after_s)
         switched, more = self._switched(
             rows[~apart], needed - int(apart.sum()), max_seconds, limit_s, given_up_after_s, workers
@@ -268,7 +269,7 @@ class _Runs:
         given_up_after_s: float,
         workers: int,
     ) -> tuple[Distortions, int]:
-        """The same with one model for all rows, where a device runs that."""
+        """The same with one switched model for all rows, if the device runs it."""
         try:
             runs = SwitchedRuns(
                 model=Comparable.of(self.model).put_out_by(
@@ -290,7 +291,7 @@ class _Runs:
         return self._one_by_one(rows[:needed], workers, given_up_after_s)
 
     def _one_by_one(self, rows: Rows, workers: int, given_up_after_s: float) -> tuple[Distortions, int]:
-        """The same with a model for every row; infinite where the device fails, NaN where there was no time."""
+        """The same with one model for each row; infinite if the device fails, NaN after the time limit."""
         started = time.monotonic()
         comparable = Comparable.of(self.model)
         reference = self.evaluator.outputs(comparable.put_out_by(self.model), self.feeds)
@@ -310,13 +311,13 @@ class _Runs:
             except DeviceError:
                 return math.inf
 
-        # Compiling is most of the work, and leaves cores idle.
+        # Most of the work is compilation, which leaves cores idle.
         found = Parallel(n_jobs=workers, backend="threading")(delayed(of)(row) for row in rows)
         return np.array(found), 1 + len(rows)
 
 
 def alike(inputs: Sequence[Feed], most: int) -> list[Feed]:
-    """A few inputs of one shape, the most frequent among the first ones: a device compiles for every shape anew."""
+    """Inputs of the most frequent shape among the first ones: a device compiles anew for each shape."""
     by_shape: dict[tuple[tuple[int, ...], ...], list[Feed]] = defaultdict(list)
     for number in range(min(len(inputs), _LOOKED_AT * max(most, _INPUTS))):
         by_shape[tuple(value.shape for value in inputs[number].values())].append(inputs[number])

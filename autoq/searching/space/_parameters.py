@@ -44,8 +44,8 @@ class Dimensions:
         """Dimensions of a space on a model.
 
         Args:
-            space: What may be chosen.
-            groups: That share a precision, by the name of their unit.
+            space: The choices.
+            groups: Groups that share a precision, by the name of their unit.
         """
         units = {unit.parameter: unit for unit in precision_units(groups, space.unit_precisions)}
         return cls(space.recipe_choices(), units, space.unit_choices())
@@ -66,13 +66,13 @@ class Dimensions:
 
     @property
     def usual(self) -> dict[str, str]:
-        """The usual choice of each unit: that of a model that is optimized as a whole."""
+        """The usual choice of each unit, which it takes in a plan that treats all units alike."""
         return {name: unit.usual for name, unit in self.units.items()}
 
     @property
     def cardinality(self) -> int:
         """Number of plans that can be written down; several may build the same model."""
-        # A unit at its reference has nothing to choose.
+        # A unit at its reference has no fields of its own.
         fields = math.prod(map(len, self.own.values()))
         of_units = math.prod(1 + fields * (len(unit.choices) - 1) for unit in self.units.values())
         return int(of_units) * math.prod(map(len, self.recipe.values()))
@@ -107,7 +107,7 @@ class Dimensions:
             for name, choices in self.recipe.items()
         }
         chosen = {name: trial.suggest_categorical(name, unit.words) for name, unit in self.units.items()}
-        # All units are asked, those at their reference too: no sampler models a parameter that only some trials have.
+        # Units at their reference are asked too: no sampler models a parameter that only some trials have.
         own = {
             name: {
                 field: trial.suggest_categorical(own_name(field, unit.name), plain_choices(choices))
@@ -125,7 +125,7 @@ class Dimensions:
         return self.suggest(optuna.trial.FixedTrial(dict(parameters)))
 
     def parameters(self, plan: Plan) -> dict[str, Any]:
-        """The parameters that make `suggest` return this plan; a plan must treat the groups of a unit alike."""
+        """The parameters of a plan: `plan` gives it back. The groups of a unit must have the same choice."""
         part = plan.quantization
         recipe = {
             name: plain_choices([getattr(part.recipe, name)])[0]

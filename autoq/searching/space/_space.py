@@ -1,4 +1,4 @@
-"""The space that is searched: typed, read from YAML, with errors that name the key."""
+"""The search space: typed, read from YAML, with errors that name the key."""
 
 from __future__ import annotations
 
@@ -134,26 +134,26 @@ UnitPrecision = Annotated[Precision, PlainValidator(_precision), PlainSerializer
 
 
 class SearchSpace(BaseModel):
-    """Which choices a search may combine; a dimension with one choice is fixed.
+    """The choices that a search may combine; a dimension with one choice is fixed.
 
     Attributes:
         presets: Schemes of the activations.
         range_estimators: How per-sample extremes become ranges.
         weight_range_estimators: How the ranges of weights are found.
-        subset_sizes: Calibration samples used; the largest is what is collected, once.
+        subset_sizes: Numbers of calibration samples; the largest number is collected once.
         bias_corrections: How the mean shift of weighted layers is removed.
         overflow_fixes: Which weights use half of their range.
         smooth_quant_alphas: SmoothQuant strengths; null leaves it out.
-        runtime_precisions: What layers left in float run in; those that the device lacks are dropped.
+        runtime_precisions: Precisions of the layers left in float; those that the device lacks are dropped.
         ignored_scopes: Named scopes; "none" is always there.
         per_unit: Which of the dimensions above each unit has for itself, instead of the model as a whole.
-        unit_precisions: Precisions that each unit may take: float, and one or more others. The first of the others is
-            the one of the plans that treat all units alike.
-        precisions: What has one precision each: every group, block, type of operation or prefix of names, or the whole
-            model; "auto" has the budget decide between groups, blocks, types and the model.
-        sampler: Who proposes after the enqueued plans.
-        sensitivity: How the distortion of the outputs is measured that units are ranked by.
-        sweep: How many plans of the predicted front, or of a sensitivity-ordered sweep, are tried first.
+        unit_precisions: Precisions that each unit may take: float, and one or more others. Plans that treat all units
+            alike take the first of the others.
+        precisions: What a unit is: a group, a block, a type of operation, a prefix of names, or the whole model. With
+            "auto" the budget decides between groups, blocks, types and the model.
+        sampler: The sampler that proposes after the enqueued plans.
+        sensitivity: Measure of the distortion by which units are ranked.
+        sweep: Number of plans that are tried first, of the predicted front or of a sweep by sensitivity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -210,7 +210,7 @@ class SearchSpace(BaseModel):
 
     @property
     def mode(self) -> Precision:
-        """What quantizers are placed for: the first precision of activations that units may take, int8 without one."""
+        """The precision that quantizers are placed for: the first one that quantizes activations, or else int8."""
         return next((precision for precision in self.unit_precisions if precision.is_mode), Precision.INT8)
 
     @classmethod
@@ -265,9 +265,9 @@ class SearchSpace(BaseModel):
         }
 
     def recipe_choices(self) -> dict[str, tuple[Any, ...]]:
-        """What the model as a whole may choose by recipe field; the first choice is the default.
+        """Choices of the whole model by recipe field; the first choice is the default.
 
-        Of what units choose for themselves there is the default alone.
+        A field that units have for themselves has its default alone.
         """
         choices = {field: getattr(self, name) for name, field in _FIELDS.items()}
         own = {_FIELDS[name]: choices[_FIELDS[name]][:1] for name in self.per_unit}
@@ -275,12 +275,12 @@ class SearchSpace(BaseModel):
         return choices | own | {"ignored_scope": tuple(self.scopes())} | mode
 
     def unit_choices(self) -> dict[str, tuple[Any, ...]]:
-        """What each unit may choose for itself by recipe field, the default first; no fields of one choice."""
+        """Choices of the recipe fields that units have for themselves, the default first; fields of one choice not."""
         choices = {field: getattr(self, name) for name, field in _FIELDS.items() if name in self.per_unit}
         return {field: values for field, values in choices.items() if len(values) > 1}
 
     def needs(self) -> Needs:
-        """What the recipes of the space ask of calibration."""
+        """The statistics that the recipes of the space need."""
         return Needs(
             estimators=frozenset(self.range_estimators),
             means=BiasCorrection.FAST in self.bias_corrections,

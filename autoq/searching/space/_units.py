@@ -1,4 +1,4 @@
-"""What is chosen: units of a model, each with an ordered list of choices."""
+"""Units of a model, each with an ordered list of choices."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Unit:
     """A part of a model for which one choice is made.
 
     Attributes:
-        name: Of the unit; no other one of its kind has it.
+        name: Name of the unit, unique within its kind.
         choices: Two or more words, in order. The first is the reference: it leaves the unit as the float model has it.
         members: Names of the groups that take the choice.
-        kind: What is chosen: a name of `UNIT_KINDS`.
+        kind: Kind of the choices, a key of `UNIT_KINDS`.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Unit:
 
     @property
     def usual(self) -> str:
-        """The choice of a model that is optimized as a whole."""
+        """The choice in a plan that treats all units alike."""
         return self.choices[1]
 
     @property
@@ -61,8 +61,8 @@ class UnitKind:
     """How the choices of one kind of unit stand in a plan.
 
     Attributes:
-        put: The plan with these choices in it.
-        read: The choice of a unit in a plan.
+        put: Puts choices into a plan.
+        read: Reads the choice of a unit from a plan.
     """
 
     put: Callable[[Plan, UnitChoices], Plan]
@@ -79,7 +79,7 @@ def _precision(plan: Plan, unit: Unit) -> str:
     return str(plan.quantization.precision(unit.members[0]))
 
 
-# A further kind is one more row: the sampler, the front and the loop know none of them.
+# A further kind is one more entry: the sampler, the front and the loop know no kind.
 UNIT_KINDS: dict[str, UnitKind] = {PRECISION: UnitKind(_with_precisions, _precision)}
 
 
@@ -87,8 +87,8 @@ def precision_units(groups: Mapping[str, Sequence[str]], choices: Sequence[Preci
     """One unit for each set of groups that share a precision.
 
     Args:
-        groups: By name of the unit.
-        choices: Precisions that each of them may take, float among them.
+        groups: Groups by the name of the unit.
+        choices: Precisions that each unit may take, float among them.
     """
     words = (str(Precision.FLOAT), *(str(precision) for precision in choices if not precision.is_float))
     return (Unit(name, words, tuple(members)) for name, members in groups.items())
