@@ -147,6 +147,10 @@ def test_the_knee_is_the_same_in_any_unit():
         assert front.knee().number == np.argmax(area) == 1
 
 
+def test_of_two_steps_the_knee_is_the_fastest():
+    assert ParetoFront([record(0, 0.0, 1.0), record(1, 0.01, 0.9)]).knee().number == 1
+
+
 def test_members_that_the_evidence_does_not_separate_are_tied():
     front = ParetoFront([record(0, 0.0, 1.0), record(1, 0.010, 0.50, width=0.01), record(2, 0.012, 0.49, width=0.01)])
     assert front.tied == {1, 2}

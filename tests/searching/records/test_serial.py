@@ -2,8 +2,9 @@ import dataclasses
 import json
 
 import pytest
-from records import evaluation, record
+from records import evaluation, record, search_info
 
+from autoq.searching.front import info_from_dict, info_to_dict
 from autoq.searching.records import TrialState, record_from_dict, record_to_dict
 
 MEASURED = evaluation()
@@ -30,3 +31,13 @@ def test_a_record_survives_json(original):
         assert back.evaluation.execution == original.evaluation.execution
         assert back.evaluation.accuracy.drop == original.evaluation.accuracy.drop
         assert back.evaluation.accuracy.scores.size == 0
+
+
+@pytest.mark.parametrize("changes", [{}, {"choose": ("size", "accuracy"), "held_out": 7, "timeout_s": 3.5}])
+def test_what_a_search_was_asked_survives_json(changes):
+    original = dataclasses.replace(search_info(), **changes)
+    written = json.dumps(info_to_dict(original))
+    back = info_from_dict(json.loads(written))
+    assert json.dumps(info_to_dict(back)) == written
+    assert (back.limits, back.float_latency, back.choose) == (original.limits, original.float_latency, original.choose)
+    assert (back.float_accuracy.mean, back.float_accuracy.n) == (0.9, 100)
