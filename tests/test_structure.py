@@ -74,10 +74,6 @@ def test_no_public_name_is_hidden_by_a_module(package):
     assert not modules & set(package.__all__)
 
 
-# Arrays in most modules, sets of units that stay in float in the walk that restores them.
-TWO_MEANINGS = {"Floats"}
-
-
 def meanings(package: Path) -> dict[str, set[str]]:
     """By public name of a class or a type alias, its definitions: a place for each class, the text of an alias."""
     found: dict[str, set[str]] = {}
@@ -99,4 +95,4 @@ def test_a_name_has_one_meaning():
     found = meanings(PACKAGE)
     assert found["SearchResult"] == {"autoq.api.results._result"}
     assert found["Build"] == {"Callable[[TrialRecord], ov.Model]"}
-    assert {name: where for name, where in found.items() if len(where) > 1 and name not in TWO_MEANINGS} == {}
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}

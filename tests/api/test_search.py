@@ -296,7 +296,7 @@ def test_a_transformer_with_dynamic_shapes():
         n_trials=4,
     )
     assert [record.state for record in result.records] == [TrialState.COMPLETE] * 4
-    assert {record.plan.recipe.smooth_quant_alpha for record in result.records[1:]} == {0.5, None}
+    assert {record.plan.quantization.recipe.smooth_quant_alpha for record in result.records[1:]} == {0.5, None}
     ratios = {record.number: record.evaluation.latency.ratio.value for record in result.front.records}
     assert ratios[result.front.fastest().number] == min(ratios.values())
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-Floats = frozenset[str]
-Question = Callable[[Floats], bool]
+InFloat = frozenset[str]
+Question = Callable[[InFloat], bool]
 
 _MOST_ROUNDS = 12
 
@@ -31,7 +31,7 @@ def restoration_order(harm: Mapping[str, float], cost: Mapping[str, float]) -> l
     return sorted(harm, key=lambda group: -harm[group] / max(cost.get(group, 0.0), floor))
 
 
-def restore(order: Sequence[str], guess: Question, meets: Question, *, spent: Callable[[], bool]) -> Floats | None:
+def restore(order: Sequence[str], guess: Question, meets: Question, *, spent: Callable[[], bool]) -> InFloat | None:
     """A small set of groups that, left in float, meets the budget.
 
     Args:
@@ -47,7 +47,7 @@ def restore(order: Sequence[str], guess: Question, meets: Question, *, spent: Ca
     for _ in range(_MOST_ROUNDS):
         kept = frozenset(chosen)
 
-        def enough(more: Floats, kept: Floats = kept) -> bool:
+        def enough(more: InFloat, kept: InFloat = kept) -> bool:
             return guess(kept | more)
 
         rest = [group for group in order if group not in kept]
@@ -57,7 +57,7 @@ def restore(order: Sequence[str], guess: Question, meets: Question, *, spent: Ca
         if meets(frozenset(chosen)):
             return frozenset(chosen)
 
-    def proven(floats: Floats) -> bool:
+    def proven(floats: InFloat) -> bool:
         return guess(floats) and meets(floats)
 
     found = frozenset(_thinned(_fewest(order, proven, spent), proven, spent))
