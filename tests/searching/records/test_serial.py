@@ -36,8 +36,8 @@ def test_a_record_survives_json(original):
 @pytest.mark.parametrize("changes", [{}, {"choose": ("size", "accuracy"), "held_out": 7, "timeout_s": 3.5}])
 def test_what_a_search_was_asked_survives_json(changes):
     original = dataclasses.replace(search_info(), **changes)
-    written = json.dumps(info_to_dict(original))
-    back = info_from_dict(json.loads(written))
-    assert json.dumps(info_to_dict(back)) == written
+    written = json.loads(json.dumps(info_to_dict(original)))
+    back = info_from_dict(written)
+    assert json.loads(json.dumps(info_to_dict(back))) == written
     assert (back.limits, back.float_latency, back.choose) == (original.limits, original.float_latency, original.choose)
     assert (back.float_accuracy.mean, back.float_accuracy.n) == (0.9, 100)
