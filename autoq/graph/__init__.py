@@ -1,6 +1,6 @@
 """The graph of a model, and the places of its quantizers."""
 
-from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_apart, set_body
+from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_apart, set_body, stores_weights_alone
 from autoq.graph.form import bodies, core, model_digest, model_files, normal_form, read_model
 from autoq.graph.levels import units
 from autoq.graph.operations import (
@@ -70,6 +70,7 @@ __all__ = [
     "samples_apart",
     "set_body",
     "standing_quantizers",
+    "stores_weights_alone",
     "unique_names",
     "units",
     "varying_ops",

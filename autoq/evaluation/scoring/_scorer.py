@@ -13,6 +13,7 @@ from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind, Scores
 from autoq.evaluation.scoring._accuracy import score_and_tell
 from autoq.evaluation.scoring._chosen import Chosen, Indices, item_count
+from autoq.graph import stores_weights_alone
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
 # Takes numbers of items (None is all), and gives their metric, and the scores whose mean it is; these may be empty.
@@ -117,8 +118,9 @@ class Scorer:
 
             return by_function
         metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
-        # Scoring needs throughput: settings for one inference at a time would leave cores idle.
-        fast = runtime.with_hint("THROUGHPUT").compile(model)
+        # Scoring needs throughput: settings for one inference at a time would leave cores idle. But OpenVINO 2026.4
+        # may give wrong outputs in several streams on a CPU, with weights stored in 8 bits that are computed in float.
+        fast = (runtime if stores_weights_alone(model) else runtime.with_hint("THROUGHPUT")).compile(model)
 
         def by_metric(indices: Indices | None) -> tuple[float, Scores]:
             scores, kind = score_and_tell(fast, _chosen(self._validation, indices), metric, self._kind)

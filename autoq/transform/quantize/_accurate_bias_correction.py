@@ -26,7 +26,7 @@ from openvino import opset13 as ops
 
 from autoq.calibration import Feed, infer_all
 from autoq.core import DeviceError, FloatArray, TargetDevice, reason
-from autoq.graph import WeightedLayer, core, with_float_ends
+from autoq.graph import WeightedLayer, core, stores_weights_alone, with_float_ends
 from autoq.transform.quantize._bias_correction import acceptable, bias_of, channel_means, shift_biases
 
 # A fifth of the calibration samples, and shifts up to this multiple of the bias, as NNCF 3.4 has it.
@@ -182,7 +182,9 @@ def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count:
             column.append(np.array(request.get_output_tensor(place).data))
 
     model = ov.Model([ops.result(output) for output in crossing], list(inputs.values()), f"wave_{wave}")
-    settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+    # With weights stored in 8 bits and computed in float, OpenVINO 2026.4 may give wrong outputs in several streams.
+    hint = "LATENCY" if stores_weights_alone(model) else "THROUGHPUT"
+    settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
     feeds = ([kept[source][sample] for source in inputs] for sample in range(count))
     try:
         infer_all(core().compile_model(with_float_ends(model), TargetDevice.CPU, settings), feeds, take)
