@@ -276,7 +276,7 @@ def test_a_report_that_cannot_be_drawn_costs_a_warning(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_costs_the_files_and_not_the_result(tmp_path, monkeypatch):
-    for module in ("results._best_so_far", "results._result"):
+    for module in ("_best_so_far", "_result"):
         full = OutputError("'x' cannot be written: No space left on device.")
         monkeypatch.setattr(f"autoq.api.results.{module}.write_record", fail(full))
     with told("the observer BestSoFar failed .*No space left", "writing the result to .* failed, .*No space left"):

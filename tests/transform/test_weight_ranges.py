@@ -19,7 +19,7 @@ def test_the_range_with_the_least_squared_error_is_found(outlier):
     rng = np.random.default_rng(0)
     value = np.clip(rng.normal(0, 1, (2, 2**16)), -4, 4).astype(np.float32)
     value[1, 0] = outlier
-    rule = limits_rule(QuantizerScheme(), 8, symmetric=True, halved=False, full_range=False)
+    rule = limits_rule(QuantizerScheme(), 8, symmetric=True, halved=False, full_range=False, multiplied=True)
     found = weight_numbers(
         value, (0,), estimator=RangeEstimator.MSE, mode=Precision.INT8, rule=rule, symmetric=True, per_tensor=False
     )
