@@ -145,7 +145,7 @@ def test_runs_are_kept_there_too(server, database):
     server.stop()
     timer = threading.Timer(1.5, server.start)
     timer.start()
-    with pytest.warns(StoreWarning, match="MLflow store .* is waited for"):
+    with pytest.warns(StoreWarning, match="waiting for MLflow store .*"):
         run = observer._client.create_run(observer.experiment_id)
     timer.join()
     assert observer._client.get_run(run.info.run_id).info.status == "RUNNING"
