@@ -1,4 +1,4 @@
-"""What is found out about a problem without trials."""
+"""Probing: forward passes and profiles tell what is known of a problem before its trials."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from autoq.searching.study import Study
 
 logger = logging.getLogger(__name__)
 _RECIPE_INPUTS = 16
-# Seconds of inference that units, and recipes, may take in any search.
+# Least seconds of inference for units, and for recipes.
 _SHORTEST_S = 15.0
 _KNOWLEDGE = "knowledge of choices"
-# What a model with switches takes beside one candidate, and how often a setting is run at least, warm-up included.
+# Cost of a model with switches, in candidates, and the least number of runs of a setting, with the warm-up.
 _SWITCHED_MODELS, _SWITCHED_INFERENCES = 4, 2
-# What the two profiles take.
+# Cost of the two profiles.
 _PROFILED_MODELS, _PROFILED_INFERENCES = 5, 300
 
 
 def learn(
     problem: Problem, study: Study, stage: Stage, *, seconds: float = math.inf, clock: Clock | None = None
 ) -> Knowledge:
-    """What is known of a problem, found out once per study.
+    """Probes the model of a problem, once per study.
 
     Args:
         problem: What is searched.
-        study: Keeps what is found, where all was found out that there is.
+        study: Keeps the knowledge, if it is complete.
         stage: Told what happens.
-        seconds: Of inference that this may take, about; half a minute in any case. Large models are run on fewer inputs
-            for that, and where one is too many, pairs of units are left out. Each unit and each recipe is run.
-        clock: Of the search; where its time is limited, the seconds are those of all of this, and what would probably
-            take longer is left out.
+        seconds: Approximate seconds of inference, at least half a minute. Large models are run on fewer inputs; if one
+            input takes too long, pairs of units are skipped. Each unit and each recipe is run.
+        clock: Clock of the search. If its time is limited, `seconds` is the time for all of probing, and work that
+            would probably take longer is skipped.
 
     Raises:
         DeviceError: The device fails to run the float model.
@@ -119,7 +119,7 @@ def _usual_precision(problem: Problem) -> Precision:
 
 
 def recall(problem: Problem, study: Study) -> Knowledge | None:
-    """What `learn` has found out before; None where it has not run, or not to its end."""
+    """The knowledge of an earlier `learn`; None if there is none, or if it is not complete."""
     if problem.knowledge is not None:
         return problem.knowledge
     stored = study.recall(_KNOWLEDGE)
@@ -129,7 +129,7 @@ def recall(problem: Problem, study: Study) -> Knowledge | None:
 def _of_unit(
     name: str, sensitivities: Mapping[Precision, Sensitivities], precisions: Sequence[Precision]
 ) -> dict[str, float]:
-    """Distortion of a unit by each precision; for one that there was no time for, that of the usual one."""
+    """Distortion of a unit by each precision; a precision without measurement has that of the usual one."""
     usual = sensitivities[precisions[0]]
     return {str(precision): sensitivities.get(precision, usual).alone[name] for precision in precisions}
 
@@ -139,7 +139,7 @@ def _no_gains(dimensions: Dimensions) -> dict[str, dict[str, float]]:
 
 
 def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[dict[str, dict[str, float]], Probes]:
-    """Distortion of each choice of the units that have no switches, with a model for each, and what that took."""
+    """Distortion of each choice of units without switches, by one model for each, and the cost of that."""
     dimensions, default = problem.dimensions, problem.space.default_recipe()
     options = [
         (name, choice)
@@ -155,7 +155,7 @@ def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[di
     models = 1
     for done, (name, choice) in enumerate(options):
         stage("measuring the sensitivity of single choices", done, len(options))
-        # One that there is no time for counts as the worst of those before.
+        # A choice without measurement counts as the worst one so far.
         value = max((v for choices in found.values() for v in choices.values() if math.isfinite(v)), default=1.0)
         if patience.allows(models=1, inferences=len(inputs)):
             models += 1
@@ -178,7 +178,7 @@ def _sensitivities(
     patience: Patience,
     precision: Precision | None = None,
 ) -> Sensitivities:
-    """Distortion of each unit by a recipe and a precision, and of pairs of them."""
+    """Distortion of each unit, and of pairs of units, with a recipe and a precision."""
     return measure_sensitivities(
         problem.builder,
         problem.model,
@@ -204,7 +204,7 @@ def _own_choices(
     stage: Stage,
     patience: Patience,
 ) -> tuple[dict[str, dict[Any, dict[str, float]]], Probes]:
-    """Distortion of each unit alone by each choice of a recipe field of its own, and what that took."""
+    """Distortion of each unit alone with each choice of its own recipe fields, and the cost of that."""
     default = problem.space.default_recipe()
     total, models, inferences = sum(len(choices) - 1 for choices in own.values()), 0, 0
     found: dict[str, dict[Any, dict[str, float]]] = {}
@@ -226,7 +226,7 @@ def _own_choices(
 def _whole_models(
     problem: Problem, seconds: float, stage: Stage, patience: Patience
 ) -> tuple[float, dict[str, dict[Any, float]], Probes]:
-    """Distortion of the whole model in int8: with the default recipe, and with each that differs in one choice."""
+    """Distortion of the whole quantized model, with the default recipe and with each that differs in one choice."""
     default = problem.space.default_recipe()
     varied = {name: choices for name, choices in problem.space.recipe_choices().items() if len(choices) > 1}
     total = 1 + sum(len(choices) - 1 for choices in varied.values())
@@ -264,7 +264,7 @@ def _whole_models(
 
 
 def _gains(problem: Problem) -> tuple[dict[str, dict[str, float]], int]:
-    """By how much the latency ratio should fall by choice, and from how many profiles; by nothing without any."""
+    """Expected fall of the latency ratio by choice, and the number of profiles; without profiles it is 0."""
     dimensions, default = problem.dimensions, problem.space.default_recipe()
     graph, gains, profiles = problem.placements.reference, _no_gains(dimensions), 0
     try:

@@ -1,4 +1,4 @@
-"""What a search needs before its first trial: graphs, statistics, the float model's numbers."""
+"""The problem of a search, prepared for its first trial: graphs, statistics, results of the float model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from autoq.transform import CandidateBuilder
 STATISTICS = "statistics.npz"
 Stage = Callable[[str, int, int | None], None]
 
-# Of what is left of the first third of the time.
+# Share of the rest of the first third of the time.
 _CALIBRATION_SHARE = 0.2
 
 
@@ -47,14 +47,14 @@ class Problem:
         placements: Where quantizers stand under each ignored scope and preset.
         builder: Makes candidates.
         evaluator: Scores and times candidates.
-        space: As searched: runtime precisions that the device lacks are dropped.
-        dimensions: Of the space on this model.
-        level: Of the units of the dimensions.
+        space: The space, without runtime precisions that the device lacks.
+        dimensions: Dimensions of the space on this model.
+        level: Level of the units.
         hardware: Fingerprint of the machine.
-        digests: Of the model and of the calibration data, by what they are called.
-        digest: Of both together: the name of the folder in the cache that holds what was computed of them.
-        calibrated_on: Samples that the statistics are of, where there was no time for all; None is all.
-        knowledge: What is known without trials, if that is not to be found out.
+        digests: Digests of the model and of the calibration data, by the words for them.
+        digest: Digest of both together: the name of their folder in the cache.
+        calibrated_on: Number of calibration samples, if there was no time for all; None is all.
+        knowledge: Prior knowledge of the units, if the model need not be probed.
     """
 
     model: ov.Model
@@ -77,7 +77,7 @@ class Problem:
         return tuple(group for groups in self.dimensions.groups.values() for group in groups)
 
     def without(self, groups: Collection[str]) -> Problem:
-        """The same problem with some groups in float for good."""
+        """The same problem with some groups in float in every plan."""
         return replace(self, dimensions=self.dimensions.without(groups))
 
     def whole(self, recipe: Recipe) -> Plan:
@@ -116,7 +116,7 @@ def place(
 def supported_space(space: SearchSpace, device: str, reset_state: ResetState = ResetState.SAMPLE) -> SearchSpace:
     """The space without the runtime precisions that a device lacks; the default is always there.
 
-    Accurate bias correction, which runs samples apart, is left out where they are the steps of one sequence.
+    If samples are the steps of one sequence, accurate bias correction is dropped: it runs each sample by itself.
     """
     supported = supported_precisions(device)
     kept = tuple(p for p in space.runtime_precisions if p in supported) or (RuntimePrecision.DEFAULT,)
@@ -143,7 +143,7 @@ def prepare(
 ) -> Problem:
     """Places quantizers, collects statistics once, and measures the float model.
 
-    Where the space leaves the level to the budget, each group is a unit: see `settle_level`.
+    If the budget decides the level, each group is a unit at first: see `settle_level`.
 
     Args:
         model: The float model; never modified.
@@ -153,17 +153,16 @@ def prepare(
         device: OpenVINO device.
         target_device: Hardware table for placement.
         model_type: Family of the model.
-        cache: Folder in which what is computed of a model and its data has a folder of its own; None keeps that in
-            memory.
+        cache: Folder for statistics and shifts, with one folder for each model and its data; None keeps them in memory.
         stage: Told what happens.
         reset_state: When the state of the model is reset while samples are run.
-        clock: Of the search; where its time is short, statistics are of fewer samples.
-        calibrated_on: That an earlier session of the same search had time for; None leaves it to the clock.
+        clock: Clock of the search; if its time is short, fewer samples are used.
+        calibrated_on: Number of samples of an earlier session of the same search; None leaves it to the clock.
 
     Raises:
         ModelError: The model has nothing to quantize.
-        PlanError: A scope names something that the model does not have, or the names of the groups have no prefixes
-            that make units where the space asks for them.
+        PlanError: A scope names something that the model does not have, or the space asks for prefixes of names and
+            the groups have none.
     """
     stage("placing quantizers", 0, None)
     space = supported_space(space, device, reset_state)
@@ -179,7 +178,7 @@ def prepare(
     of_model = model_digest(model)
 
     def kept_as(samples: int) -> tuple[str, str, Path | None]:
-        """Digest of the data, of both, and what is computed of so many samples is kept in."""
+        """Digest of so many samples, digest of these and the model, and the folder for both."""
         of_data = inputs_digest(inputs, samples)
         digest = statistics_digest(of_model, of_data, samples, "f32", reset_state)
         if cache is not None:
@@ -199,7 +198,7 @@ def prepare(
         progress=lambda done, total: stage("collecting calibration statistics", done, total),
     )
     if len(statistics) < subset_size:
-        # What is kept under the name of fewer samples is found again by a search that goes on with these.
+        # A search that goes on with fewer samples finds the statistics under their number.
         calibrated_on = len(statistics)
         of_data, digest, folder = kept_as(calibrated_on)
         if folder is not None:
@@ -228,13 +227,13 @@ def prepare(
 def digests_of(
     model: ov.Model, inputs: ModelInputs, space: SearchSpace, calibrated_on: int | None = None
 ) -> Mapping[str, str]:
-    """The digests of a problem, before it is prepared.
+    """The digests of a problem that is not prepared yet.
 
     Args:
         model: The float model.
         inputs: Calibration inputs.
         space: What is searched.
-        calibrated_on: Samples that an earlier session had time for; None is all.
+        calibrated_on: Number of samples of an earlier session; None is all.
     """
     most = _most_samples(space, inputs)
     return _digests(model_digest(model), inputs_digest(inputs, min(calibrated_on or most, most)))
@@ -251,17 +250,17 @@ def builder_again(
     folder: Path | None,
     calibrated_on: int | None,
 ) -> CandidateBuilder:
-    """What makes the candidates of a search that has ended, from the statistics that it kept, or from the data again.
+    """The builder of a search that has ended. It reads the kept statistics, or collects them again.
 
     Args:
         model: The float model.
-        inputs: Calibration inputs, which the statistics are collected of where they are not kept.
-        space: As it was searched.
+        inputs: Calibration inputs, for statistics that are not kept.
+        space: The space of the search.
         target_device: Hardware table for placement.
         model_type: Family of the model.
         reset_state: When the state of the model is reset while samples are run.
-        folder: That keeps what was computed of the model and its data; None without.
-        calibrated_on: Samples that the statistics are of; None is all.
+        folder: Folder of the cache for this model and its data; None without a cache.
+        calibrated_on: Number of calibration samples; None is all.
     """
     placements = place(model, space, target_device=target_device, model_type=model_type)
     statistics = collect(

@@ -1,4 +1,4 @@
-"""The plans that every search looks at before the sampler proposes any."""
+"""The first plans of a search, before the sampler proposes any."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from autoq.core import Plan, Recipe
 from autoq.searching.space import Dimensions
 
-# The origins of the plans that treat all units alike are their choices; of several kinds of units, this one.
+# A plan that treats all units alike has their choice as its origin; with several kinds of units, this word.
 _USUAL = "usual"
 
 
 def first_plans(dimensions: Dimensions, recipes: Sequence[Recipe]) -> Iterator[tuple[str, Plan]]:
-    """The float model, then the usual choice of every unit with each recipe worth a look; `(origin, plan)` each."""
+    """The float model, then the usual choice of every unit with each recipe, as `(origin, plan)`."""
     yield "float", dimensions.plan_of({}, recipes[0])
     origin = _origin(set(dimensions.usual.values()))
     for number, recipe in enumerate(recipes):
@@ -22,13 +22,13 @@ def first_plans(dimensions: Dimensions, recipes: Sequence[Recipe]) -> Iterator[t
 
 
 def further_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str, Plan]]:
-    """The plans in which every unit takes its second choice beside the reference, its third, and so on.
+    """The plans in which every unit takes its second choice after the reference, its third, and so on.
 
-    A unit that has fewer choices takes its last one.
+    A unit with fewer choices takes its last one.
 
     Args:
-        dimensions: Of the search.
-        recipe: Of every plan.
+        dimensions: Dimensions of the search.
+        recipe: Recipe of every plan.
     """
     most = max((len(unit.choices) for unit in dimensions.units.values()), default=0)
     for place in range(2, most):
@@ -39,13 +39,13 @@ def further_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str
 def sweep_plans(
     ranking: Sequence[str], dimensions: Dimensions, recipe: Recipe, count: int
 ) -> Iterator[tuple[str, Plan]]:
-    """Plans that leave the k most sensitive units at their reference, for `count` values of k, doubling roughly.
+    """Plans that leave the k most sensitive units at their reference, for `count` values of k that nearly double.
 
     Args:
         ranking: Parameters of units, most sensitive first.
-        dimensions: Of the search.
-        recipe: Of every plan.
-        count: How many plans at most.
+        dimensions: Dimensions of the search.
+        recipe: Recipe of every plan.
+        count: Largest number of plans.
     """
     if count < 1 or len(ranking) < 2:
         return

@@ -1,4 +1,4 @@
-"""What a device refuses in 8 bits: it is left in float by all that is proposed afterwards."""
+"""Groups that a device refuses to run quantized: all later proposals leave them in float."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from autoq.searching.records import TrialRecord, TrialState
 from autoq.searching.study import Study
 
 _REFUSED = "refused"
-# Groups that are named in a warning.
+# Number of groups that a warning names.
 _NAMED = 8
-# Of what is left of the time, the most that finding out takes.
+# Largest share of the rest of the time for these tries.
 _SHARE = 0.3
 
 
 def without_refused(problem: Problem, study: Study, clock: Clock, stage: Stage) -> Problem:
-    """The problem without the groups that the device refuses, which are found out once per study.
+    """The problem without the groups that the device refuses. They are found once per study.
 
-    Nothing is refused where a quantized model was measured. Where none was and some failed, groups are tried by halves:
-    each part is compiled and run on an input, or, where that passes with all groups, scored and timed.
+    If a quantized model was measured, nothing is refused. If all quantized models failed, groups are tried by halves:
+    each part is compiled and run on one input. If all groups together pass this, each part is also scored and timed.
 
     Args:
         problem: What is searched.
-        study: Has the trials; keeps what is found.
-        clock: Of the search; where there is no time, what was not tried is refused.
+        study: Has the trials, and keeps the refused groups.
+        clock: Clock of the search. Groups that there is no time to try count as refused.
         stage: Told what is tried.
 
     Returns:
-        With the refused groups in float; without any group where all are refused.
+        The problem with the refused groups in float. If all are refused, it has no groups.
 
     Raises:
         DeviceLostError: The device does not even take the float model any more.
@@ -51,12 +51,12 @@ def without_refused(problem: Problem, study: Study, clock: Clock, stage: Stage) 
 
 
 def refused_before(problem: Problem, study: Study) -> Problem:
-    """The problem without the groups that an earlier session of the study found refused."""
+    """The problem without the groups that an earlier session found to be refused."""
     return problem.without(study.recall(_REFUSED) or ())
 
 
 def _refused_record(records: list[TrialRecord]) -> TrialRecord | None:
-    """The first quantized trial, where all of them failed."""
+    """The first quantized trial if all quantized trials failed; else None."""
     tried = [record for record in records if record.quantized_sites]
     if any(record.state is TrialState.COMPLETE for record in tried):
         return None
@@ -64,7 +64,7 @@ def _refused_record(records: list[TrialRecord]) -> TrialRecord | None:
 
 
 def _found(problem: Problem, clock: Clock, stage: Stage) -> list[str]:
-    """Groups that the device refuses, none where it takes all of them when it is asked again."""
+    """The groups that the device refuses; none if it takes all of them this time."""
     groups, recipe = problem.groups, problem.space.default_recipe()
     deadline = clock.now() + _SHARE * clock.left_s
     sample, asked, thorough = [problem.inputs[0]], 0, False

@@ -1,4 +1,4 @@
-"""What plans take on disk, as far as it is known before a model is built: weights, and their scales."""
+"""Sizes of plans on disk, as far as they are known without building: weights and their scales."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _BYTES_OF_SCALE = 4
 
 
 def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
-    """What the plans of a problem have to save for their models to take no more than some bytes.
+    """The bytes that plans have to save so that their models keep a size limit.
 
     Args:
         problem: What is searched.
-        max_bytes: Of the weights.
+        max_bytes: Largest size of the weights.
     """
     graph = problem.placements.reference
     ops = {op.get_friendly_name(): op for op in problem.model.get_ops()}
@@ -29,10 +29,10 @@ def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
     by_group = {group.name: [sites[name] for name in group.sites if name in sites] for group in graph.groups}
 
     def of(members: Sequence[str], precision: Precision) -> float:
-        # A weight that several layers share has a site for each.
+        # A weight that several layers share has one site for each of them.
         return sum({s.tensor: _saved(s, ops, precision) for group in members for s in by_group[group]}.values())
 
-    # Units of other kinds save what only a built model tells.
+    # Units of other kinds: only a built model tells what they save.
     saved = {
         unit: {word: of(members, Precision.parse(word)) for word in problem.dimensions.units[unit].choices[1:]}
         for unit, members in problem.dimensions.groups.items()
@@ -41,7 +41,7 @@ def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
 
 
 def _saved(site: QuantizerSite, ops: Mapping[str, ov.Node], precision: Precision) -> float:
-    """Bytes that a weight saves; a constant in a narrower type is converted before it is read."""
+    """Bytes that a weight saves. A constant in a narrower type stands behind a Convert."""
     node = ops.get(site.tensor.producer)
     while node is not None and node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()

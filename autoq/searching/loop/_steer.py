@@ -1,4 +1,4 @@
-"""What is tried first, and who proposes afterwards."""
+"""The first plans of a search, and its sampler."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import plain_choices
 from autoq.searching.study import Study, noise_by_trial
 
-# Of the time of a search, the most that the walk of the predicted front takes.
+# Largest share of the time of a search for the walk of the predicted front.
 _PLANNING_SHARE = 0.05
 
 
 def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, seed: int) -> None:
-    """Enqueues the first plans of a search, and has the sampler that its space names propose the others.
+    """Enqueues the first plans of a search, and sets the sampler that its space names.
 
-    The sampler "front" is told all that is known, and begins with a walk of the predicted front. The others learn from
-    trials alone: they begin with every recipe, and with the most sensitive units in float.
+    The sampler "front" gets the knowledge of the units and begins with the predicted front. The other samplers learn
+    from trials alone. They begin with every recipe, and with a sweep that leaves the most sensitive units in float.
 
     Args:
         problem: What is searched.
         study: Its study.
         budget: What is acceptable.
-        knowledge: What is known beforehand.
-        seed: Of the sampler.
+        knowledge: Prior knowledge of the units.
+        seed: Seed of the sampler.
     """
     informed = problem.space.sampler == "front"
     most = budget.limits.max_size_bytes
@@ -59,7 +59,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
 
 
 def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) -> bool:
-    """Whether these parameters make a model that the study has a trial of."""
+    """Whether the study has a trial of the model of these parameters."""
     return problem.builder.fingerprint(problem.dimensions.plan(parameters)) in study.fingerprints
 
 
@@ -76,27 +76,27 @@ def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | No
 
 
 def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:
-    """The recipe whose every choice, by itself, distorts the quantized model least.
+    """The recipe of the choices that, each by itself, distort the quantized model least.
 
     Args:
         problem: What is searched.
-        knowledge: What is known beforehand.
+        knowledge: Prior knowledge of the recipes.
     """
     chosen = {}
     for name, choices in problem.space.recipe_choices().items():
         known = knowledge.recipes.get(name, {})
         plain = dict(zip(choices, plain_choices(choices), strict=True))
         chosen[name] = min(choices, key=lambda choice: known.get(plain[choice], knowledge.whole))
-    # What layers in float run in has no distortion that quantization is to blame for.
+    # The precision of float layers causes no distortion by quantization.
     return replace(Recipe(**chosen), runtime_precision=problem.space.runtime_precisions[0])
 
 
 def own_choices(problem: Problem, knowledge: Knowledge) -> dict[str, dict[str, Any]]:
-    """By unit and recipe field that units have for themselves, the choice by which each unit alone distorts least.
+    """The choice of each recipe field of its own with which a unit alone distorts least, by unit and field.
 
     Args:
         problem: What is searched.
-        knowledge: What is known beforehand.
+        knowledge: Prior knowledge of the units.
     """
     return {
         unit: {
@@ -108,7 +108,7 @@ def own_choices(problem: Problem, knowledge: Knowledge) -> dict[str, dict[str, A
 
 
 def _choosing(knowledge: Knowledge, own: Mapping[str, Mapping[str, Any]]) -> Knowledge:
-    """The knowledge with the distortions that units have with their own recipe fields."""
+    """The knowledge, with distortions for these recipe fields of the units."""
     factors = {
         unit: math.prod(_factor(knowledge, unit, *choice) for choice in own.get(unit, {}).items())
         for unit in knowledge.distortion
@@ -121,7 +121,7 @@ def _choosing(knowledge: Knowledge, own: Mapping[str, Mapping[str, Any]]) -> Kno
 
 
 def _factor(knowledge: Knowledge, unit: str, name: str, choice: Any) -> float:  # any of a recipe's values
-    """How many times the distortion of a unit a choice for itself makes."""
+    """Factor on the distortion of a unit by a choice of its own."""
     (plain,) = plain_choices([choice])
     return knowledge.factor(name, plain, unit)
 

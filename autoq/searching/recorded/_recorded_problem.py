@@ -12,10 +12,10 @@ from autoq.searching.recorded._table_doubles import TableBuilder, TableEvaluator
 
 
 def recorded_problem(table: RecordedTable) -> Problem:
-    """What a search of a recorded table runs on; its model and its inputs are stand-ins.
+    """The problem for a search of a recorded table; its model and its inputs are stand-ins.
 
     Args:
-        table: Looked up by the builder and the evaluator.
+        table: The table that the builder and the evaluator look up.
     """
     model = stand_in()
     return Problem(

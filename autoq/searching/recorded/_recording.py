@@ -1,4 +1,4 @@
-"""What one plan of a recorded table did."""
+"""Measurements of one plan of a recorded table."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TIMES = ("p25_ms", "p50_ms", "p90_ms", "baseline_p50_ms", "per_second")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What one plan did.
+    """Measurements of one plan.
 
     Attributes:
-        fingerprint: Of the model that it builds.
-        quantized_sites: Quantizers that stand in that.
-        size_bytes: Of its weights.
-        scores: By sample, [samples].
-        latency: Beside the float model, each compiled once; its bursts are kept.
+        fingerprint: Fingerprint of its model.
+        quantized_sites: Number of quantizers in the model.
+        size_bytes: Size of its weights.
+        scores: Scores by sample, [samples].
+        latency: Latency beside the float model, both compiled once; its bursts are kept.
         seconds: Wall time of `build`, `compile`, `accuracy` and `latency`.
     """
 

@@ -11,7 +11,7 @@ from itertools import product
 from autoq.core import ConfigError, Plan, PlanError, Recipe
 from autoq.searching.space import Dimensions, SearchSpace
 
-# A table of more plans than this is not recorded in a day.
+# A table with more units would take days to record.
 _MOST_UNITS = 16
 
 
@@ -28,8 +28,8 @@ class ReducedSpace:
         units: Groups by unit; the groups of a unit take one choice.
 
     Raises:
-        ConfigError: There are too many units, several runtime precisions, of which each has a float model, or
-            choices of single units.
+        ConfigError: There are too many units, several runtime precisions (each has a float model of its own), or recipe
+            fields of single units.
     """
 
     space: SearchSpace
@@ -56,7 +56,7 @@ class ReducedSpace:
 
     @property
     def _plans(self) -> int:
-        """Plans of one recipe but the float model."""
+        """Number of plans of one recipe, without the float model."""
         return math.prod(self._bases) - 1
 
     @property
@@ -66,7 +66,7 @@ class ReducedSpace:
 
     @cached_property
     def dimensions(self) -> Dimensions:
-        """As a search sees it."""
+        """The dimensions of a search."""
         return Dimensions.of(self.space, self.units)
 
     @cached_property

@@ -9,19 +9,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-# So many values have a code of two bytes; float16 has no more that are finite.
+# Codes of two bytes distinguish so many values; float16 has fewer finite ones.
 _MOST_LEVELS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreTable:
-    """Scores [rows, samples], each as the number of its value among those that occur.
+    """Scores [rows, samples], each as the number of its level.
 
-    Scores of a metric are few different numbers: 0 and 1, or edits over the length of a text.
+    Scores of a metric have few levels: 0 and 1, or edits over the length of a text.
 
     Attributes:
-        levels: The values that occur, ascending, [levels].
-        codes: Places among the levels, uint8 or uint16, [rows, samples].
+        levels: The different values, ascending, [levels].
+        codes: Place of each score among the levels, uint8 or uint16, [rows, samples].
     """
 
     levels: NDArray[np.float64]
@@ -29,7 +29,7 @@ class ScoreTable:
 
     @classmethod
     def of(cls, scores: NDArray[np.float64]) -> Self:
-        """Takes scores [rows, samples]; where they are more than 65,536 different numbers, rounds them to float16."""
+        """Makes a table of scores [rows, samples]; more than 65,536 different values are rounded to float16."""
         levels, codes = np.unique(scores, return_inverse=True)
         if len(levels) > _MOST_LEVELS:
             levels, codes = np.unique(scores.astype(np.float16), return_inverse=True)
@@ -47,7 +47,7 @@ class ScoreTable:
         return np.array([self[row].mean() for row in range(len(self))])
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """As arrays to be compressed; of two levels, each score is one bit."""
+        """The table as arrays; with two levels, each score is one bit."""
         codes = np.packbits(self.codes.astype(bool), axis=1) if len(self.levels) <= 2 else self.codes
         return {"levels": self.levels, "codes": codes, "samples": np.array(self.codes.shape[1])}
 

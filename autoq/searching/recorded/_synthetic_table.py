@@ -1,4 +1,4 @@
-"""A table whose drops and latencies follow formulas that are known, for tests and for judging samplers.
+"""A table whose drops and latencies follow known formulas, for tests and for judging samplers.
 
 | name | meaning                                                       | shape           |
 |------|---------------------------------------------------------------|-----------------|
@@ -11,8 +11,8 @@
     drop  = max(x e + sum over pairs of x_u x_v i_uv, 0)
     ratio = 1 - x g + sum over u of b_u |x_u - x_u+1|, and a little for each unit that is asymmetric
 
-Means are free of noise: all samples and all bursts give exactly these numbers, the drop to one sample. Some samples
-and some bursts do not.
+Means are free of noise: all samples and all bursts together give these numbers, drops to within one sample. A part of
+them does not.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SECONDS = {"build": 0.02, "compile": 0.2, "accuracy": 1.0, "latency": 0.2}
 
 @dataclass(frozen=True, slots=True)
 class _Truth:
-    """The numbers of the formulas, named as there."""
+    """The numbers of the formulas, with their names."""
 
     e: Floats
     i: Floats
@@ -55,7 +55,7 @@ class _Truth:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, units: int) -> _Truth:
-        """Few units cost most of the accuracy; their gains differ less. What the pairs in a row add is large."""
+        """Draws the numbers: few units cost most of the accuracy, gains differ less, neighbours interact strongly."""
         e = rng.lognormal(0.0, 1.0, units)
         e *= 0.05 / e.sum()
         size = np.sqrt(np.outer(e, e))
@@ -67,24 +67,24 @@ class _Truth:
         return cls(np.stack([e, asymmetric]), i, gains, rng.uniform(0.002, 0.015, units - 1))
 
     def drops(self, x: Floats, preset: int) -> Floats:
-        """Of each plan."""
+        """One for each plan, [rows]."""
         drops = x @ self.e[preset] + np.sum(x @ self.i * x, axis=1)
         return np.asarray(np.maximum(drops, 0.0))
 
     def ratios(self, x: Floats, preset: int) -> Floats:
-        """Of each plan."""
+        """One for each plan, [rows]."""
         return np.asarray(1 - x @ self.g + np.abs(np.diff(x, axis=1)) @ self.b + preset * _ASYMMETRIC * x.mean(axis=1))
 
 
 def synthetic_table(seed: int = 0, *, units: int = 10) -> RecordedTable:
     """Makes a table of units that are int8 or float, under both presets, by the formulas above.
 
-    What a search would know of the units is off as it is in life: distortions are in another unit than drops, and wrong
-    by a quarter; gains are too small, and wrong by a sixth; of interactions, only those between neighbours are known.
+    The knowledge of the units is as inexact as that of real models. Distortions are not in the unit of drops, and their
+    error is a quarter. Gains are too small, and have an error of a sixth. Only interactions of neighbours are known.
 
     Args:
-        seed: Of all that is drawn.
-        units: How many.
+        seed: Seed of all random draws.
+        units: Number of units.
     """
     rng = np.random.default_rng(seed)
     names = [f"unit{number:02d}" for number in range(units)]
@@ -131,9 +131,9 @@ def synthetic_table(seed: int = 0, *, units: int = 10) -> RecordedTable:
 
 
 def _scores(rng: np.random.Generator, drops: Floats) -> tuple[Floats, Floats]:
-    """Scores of 0 and 1 of the float model [samples] and of each plan [rows, samples], lower by the drops in the mean.
+    """Scores of 0 and 1 of the float model [samples] and of each plan [rows, samples]; means differ by the drops.
 
-    Hard samples are lost first, in an order that differs a little from plan to plan; a few others are won.
+    Plans lose hard samples first, in an order that differs a little from plan to plan. They win a few others.
     """
     reference = (np.arange(_SAMPLES) < _FLOAT_ACCURACY * _SAMPLES).astype(np.float64)
     reference = rng.permutation(reference)
@@ -149,7 +149,7 @@ def _scores(rng: np.random.Generator, drops: Floats) -> tuple[Floats, Floats]:
 
 
 def _log_ratios(rng: np.random.Generator, ratios: Floats) -> Floats:
-    """Of each pair of bursts, [rows, pairs]: as many above the ratio as below."""
+    """Logarithms of the ratio of each pair of bursts, [rows, pairs]: as many above the mean as below."""
     noise = np.abs(rng.normal(0.0, 0.02, (len(ratios), _PAIRS)))
     signs = rng.permuted(np.tile(np.sign(np.arange(_PAIRS) - _PAIRS // 2), (len(ratios), 1)), axis=1)
     return np.asarray(np.log(ratios)[:, None] + signs * noise)
@@ -171,7 +171,7 @@ def _latency(ratio: float, log_ratios: Floats) -> Latency:
 
 
 def _knowledge(rng: np.random.Generator, truth: _Truth, names: list[str]) -> Knowledge:
-    """What forward passes and profiles would say."""
+    """The knowledge that forward passes and profiles would give."""
     units = len(names)
     near = np.arange(units - 1)
     alone = 5 * truth.e[0] * rng.lognormal(0.0, 0.25, units)

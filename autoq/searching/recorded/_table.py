@@ -1,4 +1,4 @@
-"""A reduced space, all of whose plans were measured once: a search runs on it in place of a device."""
+"""A reduced space with measurements of all its plans: a search runs on it in place of a device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import SearchSpace
 from autoq.transform import FLOAT_FINGERPRINT
 
-# Arrays with one row a plan, beside the scores.
+# Arrays with one row for each plan, beside the scores.
 _FORMAT = Format("a recorded table of candidates")
 _ROWS = ("log_ratios", "times", "seconds", "size_bytes", "quantized_sites", "fingerprints")
 
@@ -33,20 +33,20 @@ class RecordedTable:
 
     Attributes:
         name: For people.
-        space: The plans, whose order is that of all rows.
-        knowledge: What a search would know without trials.
-        knowledge_s: Seconds that it took to know that.
-        max_drop: Accuracy budget that goes with it, in the metric's unit.
+        space: The plans; all rows have their order.
+        knowledge: Prior knowledge of the units.
+        knowledge_s: Seconds of probing.
+        max_drop: Accuracy budget, in the metric's unit.
         hardware: Fingerprint of the machine.
-        compilation_sd: How much the logarithm of the latency ratio differs between compilations of the float model.
+        compilation_sd: Standard deviation of the logarithm of the latency ratio over compilations of the float model.
         reference: Scores of the float model in f32, [samples].
-        scores: Of each plan, [rows, samples].
-        log_ratios: Logarithm of the ratio of each pair of bursts, float32, NaN where there were no more, [rows, pairs].
+        scores: Scores of each plan, [rows, samples].
+        log_ratios: Logarithm of the ratio of each pair of bursts, float32, [rows, pairs]; NaN after the last pair.
         times: Quartiles and 90th percentile in ms, the baseline's median, inferences a second, float32, [rows, 5].
         seconds: Wall time of build, compile, accuracy and latency, float32, [rows, 4].
-        size_bytes: Of the weights, [rows].
-        quantized_sites: Quantizers, [rows].
-        fingerprints: Of the models, [rows].
+        size_bytes: Size of the weights, [rows].
+        quantized_sites: Number of quantizers, [rows].
+        fingerprints: Fingerprints of the models, [rows].
     """
 
     name: str
@@ -88,7 +88,7 @@ class RecordedTable:
         compilation_sd: float,
         reference: Scores,
     ) -> Self:
-        """Makes a table of what each plan of the space did, in the order of its rows."""
+        """Makes a table from the recordings of all plans, in the order of the rows."""
         pairs = max(len(recording.latency.log_ratios) for recording in recordings)
         log_ratios = np.full((len(recordings), pairs), np.nan, np.float32)
         for row, recording in enumerate(recordings):
@@ -118,7 +118,7 @@ class RecordedTable:
 
     @cached_property
     def ratios(self) -> NDArray[np.float64]:
-        """Latency ratio of each plan, from all bursts, that of the float model being 1, [rows]."""
+        """Latency ratio of each plan, from all bursts, [rows]; the float model has 1."""
         ratios = np.exp(np.nanmedian(self.log_ratios.astype(np.float64), axis=1))
         return np.where(self.fingerprints == FLOAT_FINGERPRINT, 1.0, ratios)
 
@@ -126,8 +126,8 @@ class RecordedTable:
         """Latency of a plan.
 
         Args:
-            row: Of the plan.
-            briefly: As of the fewest bursts that a timer runs.
+            row: Row of the plan.
+            briefly: Use only as many bursts as a timer runs at least.
         """
         log_ratios = self.log_ratios[row].astype(np.float64)
         log_ratios = log_ratios[~np.isnan(log_ratios)][: MIN_PAIRS if briefly else None]
@@ -141,9 +141,9 @@ class RecordedTable:
         """Wall seconds of a plan by part.
 
         Args:
-            row: Of the plan.
-            scored: Share of the samples that were scored; to compile for that takes as long as to compile for timing.
-            timed_briefly: Whether the fewest bursts were run.
+            row: Row of the plan.
+            scored: Share of the samples that were scored. Compilation for scoring takes as long as that for timing.
+            timed_briefly: Whether only the fewest bursts were run.
         """
         seconds = dict(zip(PARTS, self.seconds[row].tolist(), strict=True))
         fixed = min(seconds["compile"], seconds["accuracy"])

@@ -1,4 +1,4 @@
-"""Doubles of a builder and an evaluator that look up in a table what a device would measure."""
+"""Doubles of a builder and an evaluator: they look up measurements in a table."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from autoq.transform import note_plan, read_plan
 
 
 def stand_in() -> ov.Model:
-    """A model of which there is nothing to quantize, in place of one that was recorded elsewhere."""
+    """A model with nothing to quantize, in place of the recorded one."""
     parameter = ov.opset13.parameter([1], ov.Type.f32)
     return ov.Model([parameter], [parameter], "stand-in")
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRow:
-    """What a table knows of a plan before it is measured.
+    """Facts about a plan that need no measurement.
 
     Attributes:
-        fingerprint: Of the model that was recorded.
-        quantized_sites: Quantizers of that.
+        fingerprint: Fingerprint of the recorded model.
+        quantized_sites: Number of its quantizers.
     """
 
     fingerprint: str
@@ -54,14 +54,14 @@ class TableBuilder:
     """Builds stand-ins that bear a plan.
 
     Args:
-        table: Has the plans.
+        table: Table of the plans.
     """
 
     def __init__(self, table: RecordedTable) -> None:
         self._table = table
 
     def resolve(self, plan: Plan) -> ResolvedRow:
-        """What is known of a plan's model.
+        """Facts about the model of a plan.
 
         Raises:
             PlanError: It was not recorded.
@@ -70,7 +70,7 @@ class TableBuilder:
         return ResolvedRow(str(self._table.fingerprints[row]), int(self._table.quantized_sites[row]))
 
     def fingerprint(self, plan: Plan) -> str:
-        """Of a plan's model; raises as `resolve` does."""
+        """Fingerprint of the model of a plan; raises as `resolve` does."""
         return self.resolve(plan).fingerprint
 
     def build(self, plan: Plan) -> ov.Model:
@@ -98,13 +98,13 @@ class TableBuilder:
 
 
 class TableEvaluator:
-    """Scores and times what a `TableBuilder` built, as an `Evaluator` does, from what was recorded.
+    """Scores and times the stand-ins of a `TableBuilder` from recordings, as an `Evaluator` does.
 
-    A race asks for as many scores as it would of a device, and a brief timing is that of the first bursts. The seconds
-    are those that were recorded, the share of them that was used.
+    A race asks for as many scores as on a device, and a brief timing takes the first bursts. Seconds are the share of
+    the recorded ones that was used.
 
     Args:
-        table: Has the recordings.
+        table: Table of the recordings.
     """
 
     def __init__(self, table: RecordedTable) -> None:
@@ -152,7 +152,7 @@ class TableEvaluator:
         """Not recorded.
 
         Raises:
-            DeviceError: Always: what a search would learn from outputs is in the table's `knowledge`.
+            DeviceError: Always: the table has the knowledge that outputs would give.
         """
         raise DeviceError(self._not_recorded("outputs"))
 
