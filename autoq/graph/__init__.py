@@ -1,6 +1,6 @@
 """The graph of a model, and the places of its quantizers."""
 
-from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_apart, set_body, stores_weights_alone
+from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_apart, set_body
 from autoq.graph.form import bodies, core, model_digest, model_files, normal_form, read_model
 from autoq.graph.levels import units
 from autoq.graph.operations import (
@@ -31,6 +31,7 @@ from autoq.graph.placement import (
     analyze,
     analyze_original,
     standing_quantizers,
+    stores_weights_alone,
     varying_ops,
 )
 

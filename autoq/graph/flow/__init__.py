@@ -9,7 +9,6 @@ from autoq.graph.flow._non_finite import is_finite, reads_non_finite
 from autoq.graph.flow._patterns import FUSED, IGNORED, IGNORED_IN_TRANSFORMER, Match, Pattern, find
 from autoq.graph.flow._sample_axis import samples_apart
 from autoq.graph.flow._sequential import LARGEST_BLOCK, sequential_subgraphs
-from autoq.graph.flow._stored_alone import stores_weights_alone
 
 __all__ = [
     "FUSED",
@@ -32,5 +31,4 @@ __all__ = [
     "samples_apart",
     "sequential_subgraphs",
     "set_body",
-    "stores_weights_alone",
 ]

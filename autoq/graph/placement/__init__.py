@@ -3,7 +3,13 @@
 from autoq.graph.placement._analyze import analyze
 from autoq.graph.placement._original import analyze_original
 from autoq.graph.placement._placements import NO_SCOPE, Placements
-from autoq.graph.placement._standing import OperandQuantizer, StandingQuantizer, standing_quantizers, varying_ops
+from autoq.graph.placement._standing import (
+    OperandQuantizer,
+    StandingQuantizer,
+    standing_quantizers,
+    stores_weights_alone,
+    varying_ops,
+)
 
 __all__ = [
     "NO_SCOPE",
@@ -13,5 +19,6 @@ __all__ = [
     "analyze",
     "analyze_original",
     "standing_quantizers",
+    "stores_weights_alone",
     "varying_ops",
 ]

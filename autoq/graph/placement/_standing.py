@@ -80,6 +80,20 @@ def standing_quantizers(model: ov.Model) -> dict[str, tuple[OperandQuantizer, ..
     return found
 
 
+def stores_weights_alone(model: ov.Model) -> bool:
+    """Whether a layer computes in float with a weight that is quantized.
+
+    1. The weight has floating point numbers of 8 bits or fewer.
+    2. The weight has integers, and no other input of its layer has a quantizer.
+    """
+    for operands in standing_quantizers(model).values():
+        weights = [operand.quantizer for operand in operands if operand.is_weight and operand.quantizer is not None]
+        data = [operand.quantizer for operand in operands if not operand.is_weight]
+        if any(weight.is_float for weight in weights) or (weights and data and not any(data)):
+            return True
+    return False
+
+
 def varying_ops(nodes: Mapping[str, ov.Node]) -> set[str]:
     """Operations whose values depend on a model input or on state, and not only on shapes."""
     own: dict[str, bool] = {}

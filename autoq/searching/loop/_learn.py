@@ -66,8 +66,7 @@ def learn(
     near = neighbours(problem.model, problem.placements.reference, groups)
     settings = 1 + len(groups)
     own = problem.space.unit_choices()
-    usual = _usual_precision(problem)
-    others = [precision for precision in problem.space.unit_precisions if precision not in {Precision.FLOAT, usual}]
+    usual, *others = problem.space.quantized
     each_s = seconds / (2 + len(others) + sum(len(choices) - 1 for choices in own.values()))
     if not clock.is_limited:
         each_s = max(each_s, _SHORTEST_S)
@@ -112,10 +111,6 @@ def learn(
     else:
         study.remember(_KNOWLEDGE, found.to_dict())
     return found
-
-
-def _usual_precision(problem: Problem) -> Precision:
-    return next(precision for precision in problem.space.unit_precisions if not precision.is_float)
 
 
 def recall(problem: Problem, study: Study) -> Knowledge | None:
@@ -176,7 +171,7 @@ def _sensitivities(
     seconds: float,
     pairs: Sequence[Pair],
     patience: Patience,
-    precision: Precision | None = None,
+    precision: Precision,
 ) -> Sensitivities:
     """Distortion of each unit, and of pairs of units, with a recipe and a precision."""
     return measure_sensitivities(
@@ -215,7 +210,7 @@ def _own_choices(
             if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * len(usual.alone)):
                 break
             recipe = replace(default, **{name: choice})
-            measured = _sensitivities(problem, recipe, each_s, (), patience, _usual_precision(problem))
+            measured = _sensitivities(problem, recipe, each_s, (), patience, problem.space.quantized[0])
             found[name][plain] = dict(measured.alone)
             models, inferences = models + measured.models, inferences + measured.inferences
             done = sum(map(len, found.values())) - len(found)
@@ -270,9 +265,7 @@ def _gains(problem: Problem) -> tuple[dict[str, dict[str, float]], int]:
     try:
         before = problem.evaluator.profile(problem.model, graph)
         profiles += 1
-        for precision in problem.space.unit_precisions:
-            if precision.is_float:
-                continue
+        for precision in problem.space.quantized:
             plan = dimensions.plan_of(dict.fromkeys(dimensions.groups, str(precision)), default)
             after = problem.evaluator.profile(problem.builder.build(plan), graph, plan)
             profiles += 1

@@ -47,7 +47,7 @@ class Dimensions:
             space: The choices.
             groups: Groups that share a precision, by the name of their unit.
         """
-        units = {unit.parameter: unit for unit in precision_units(groups, space.unit_precisions)}
+        units = {unit.parameter: unit for unit in precision_units(groups, space.quantized)}
         return cls(space.recipe_choices(), units, space.unit_choices())
 
     def without(self, groups: Collection[str]) -> Dimensions:

@@ -201,17 +201,21 @@ class SearchSpace(BaseModel):
 
     @model_validator(mode="after")
     def _precisions_go_together(self) -> Self:
-        others = [precision for precision in self.unit_precisions if not precision.is_float]
-        if len(others) == len(self.unit_precisions) or not others:
+        if len(self.quantized) == len(self.unit_precisions) or not self.quantized:
             raise ValueError(_FLOAT_AND_OTHERS)
         if not self.mode.is_integer and self.presets != (Preset.PERFORMANCE,):
             raise ValueError(_NO_ZERO_POINTS)
         return self
 
     @property
+    def quantized(self) -> tuple[Precision, ...]:
+        """The precisions that units may take beside float, the usual one first."""
+        return tuple(precision for precision in self.unit_precisions if not precision.is_float)
+
+    @property
     def mode(self) -> Precision:
         """The precision that quantizers are placed for: the first one that quantizes activations, or else int8."""
-        return next((precision for precision in self.unit_precisions if precision.is_mode), Precision.INT8)
+        return next((precision for precision in self.quantized if precision.is_mode), Precision.INT8)
 
     @classmethod
     def load(cls, source: str | Path | Mapping[str, Any] | SearchSpace) -> SearchSpace:

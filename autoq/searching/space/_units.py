@@ -88,7 +88,7 @@ def precision_units(groups: Mapping[str, Sequence[str]], choices: Sequence[Preci
 
     Args:
         groups: Groups by the name of the unit.
-        choices: Precisions that each unit may take, float among them.
+        choices: Precisions that each unit may take beside float.
     """
-    words = (str(Precision.FLOAT), *(str(precision) for precision in choices if not precision.is_float))
+    words = (str(Precision.FLOAT), *map(str, choices))
     return (Unit(name, words, tuple(members)) for name, members in groups.items())
