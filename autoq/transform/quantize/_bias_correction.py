@@ -73,7 +73,7 @@ def _matmul_mean(node: ov.Node, layer: WeightedLayer, weight: FloatArray, x: Flo
     # A weight as the right factor is [in, out], transposed [out, in]; as the left one it is [out, in], transposed [in,
     # out].
     inputs_first = transposed != (layer.weight_port == 1)
-    return np.asarray(x @ weight if inputs_first else weight @ x, np.float32)
+    return _times(weight.T if inputs_first else weight, x)
 
 
 def _convolution_mean(node: ov.Node, weight: FloatArray, x: FloatArray) -> FloatArray | None:
@@ -86,11 +86,18 @@ def _convolution_mean(node: ov.Node, weight: FloatArray, x: FloatArray) -> Float
         weight = weight[None]
     backprop = "Backprop" in kernel
     # [groups, out, in] once the taps are summed; the backprop forms store [groups, in, out, taps].
-    flat = weight.reshape(-1, coverage.size) @ coverage.reshape(-1).astype(np.float32)
+    flat = _times(weight.reshape(-1, coverage.size), coverage.reshape(-1).astype(np.float32))
     summed: NDArray[np.float64] = flat.reshape(*weight.shape[:3]).astype(np.float64)
     if backprop:
         summed = summed.transpose(0, 2, 1)
     return np.asarray(np.einsum("goi,gi->go", summed, x.reshape(summed.shape[0], -1)).reshape(-1), np.float32)
+
+
+def _times(matrix: FloatArray, vector: FloatArray) -> FloatArray:
+    """The product of finite values, in f32."""
+    # OpenBLAS may set the flag for invalid values by lanes of a register that are not part of the result.
+    with np.errstate(invalid="ignore"):
+        return np.asarray(matrix @ vector, np.float32)
 
 
 def _coverage(node: ov.Node) -> NDArray[np.float64] | None:
