@@ -11,7 +11,7 @@ import optuna
 
 from autoq.core import Plan, Precision
 from autoq.searching.loop import Budget, Problem, learn, least_distorting, run, steer
-from autoq.searching.recorded import RecordedTable, recorded_problem
+from autoq.searching.recorded import MEASURED, RecordedTable, recorded_problem
 from autoq.searching.records import Limits, TrialRecord, TrialState
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.study import Study
@@ -81,7 +81,7 @@ def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS)
             run(problem, study, replace(budget, n_trials=most), [kept], list(kept.records))
             new = [record for record in kept.records[before:] if record.state is TrialState.COMPLETE]
             for record in new:
-                yield Evaluated(table.space.row(record.plan), sum(record.seconds.values()))
+                yield Evaluated(table.space.row(record.plan), sum(record.seconds[part] for part in MEASURED))
             if not new or study.size >= most_proposals:
                 return
 

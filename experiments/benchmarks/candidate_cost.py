@@ -21,9 +21,8 @@ from autoq.core import Plan, Precision, RuntimePrecision
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import Placements
+from autoq.searching.recorded import MEASURED
 from autoq.transform import CandidateBuilder
-
-PARTS = ("build", "compile", "accuracy", "latency")
 
 
 def compare(case: Case, lines: Lines, *, quick: bool) -> None:
@@ -61,8 +60,8 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
         _, seconds = evaluator.evaluate(candidate, RuntimePrecision.DEFAULT)
         theirs.append({"build": build_s, **seconds})
 
-    median = [{part: statistics.median(c[part] for c in costs) for part in PARTS} for costs in (ours, theirs)]
-    for part in PARTS:
+    median = [{part: statistics.median(c[part] for c in costs) for part in MEASURED} for costs in (ours, theirs)]
+    for part in MEASURED:
         lines.figure(case.name, f"{part}_s", median[0][part], median[1][part])
     lines.figure(case.name, "collected_once_s", once_s)
     lines.figure(

@@ -37,7 +37,8 @@ from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.latency import Conditions, Latency, measure_latency
 from autoq.evaluation.scoring import Scorer, ValidationSet
 from autoq.searching.loop import learn, prepare
-from autoq.searching.recorded import RecordedTable, Recording, ReducedSpace
+from autoq.searching.recorded import MEASURED, RecordedTable, Recording, ReducedSpace
+from autoq.searching.records import Part
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import SearchSpace
 from autoq.searching.study import Study, quiet_optuna
@@ -144,14 +145,13 @@ class Recorder:
         marks.append(time.perf_counter())
         latency = self._latency(compiled)
         marks.append(time.perf_counter())
-        parts = ("build", "compile", "accuracy", "latency")
         return Recording(
             fingerprint=resolved.fingerprint,
             quantized_sites=resolved.quantized_sites,
             scores=scores,
             latency=latency,
             size_bytes=size_bytes(model),
-            seconds=dict(zip(parts, np.diff(marks).tolist(), strict=True)),
+            seconds=dict(zip(MEASURED, np.diff(marks).tolist(), strict=True)),
         )
 
     def time_again(self, plan: Plan, known: Recording) -> Recording:
@@ -159,7 +159,7 @@ class Recorder:
         compiled = self.evaluator.runtime.compile(self.problem.builder.build(plan))
         started = time.perf_counter()
         latency = self._latency(compiled)
-        seconds = {**known.seconds, "latency": time.perf_counter() - started}
+        seconds = {**known.seconds, Part.TIME: time.perf_counter() - started}
         return replace(known, latency=latency, seconds=seconds) if width(latency) < width(known.latency) else known
 
     def _latency(self, compiled: Compiled) -> Latency:

@@ -89,7 +89,7 @@ def scored(evaluator, *, left_s=math.inf, divisible=True):
         evaluator=evaluator, builder=SimpleNamespace(build=lambda p: p.quantization.recipe.subset_size - 100)
     )
     points = enumerate([(0.0, 1.0), (0.01, 0.7), (0.02, 0.5)])
-    front = ParetoFront([record(number, *point, seconds={"accuracy": 1.0}) for number, point in points])
+    front = ParetoFront([record(number, *point, seconds={"score": 1.0}) for number, point in points])
     clock = Clock(seconds=left_s + 3.0, now=lambda: 0.0)
     held_out = ValidationSet([(0, 0)] * 200) if divisible else [0] * 200
     found = score_front(problem, front, front[1], held_out, clock, 3.0, lambda *_: None)
@@ -117,7 +117,7 @@ def test_a_model_for_which_there_is_no_time_is_left_out():
     evaluator = Evaluator()
     now = iter([0.0, 5.0, 5.0])
     problem = SimpleNamespace(evaluator=evaluator, builder=SimpleNamespace(build=lambda p: 0))
-    rows = [record(0, 0.0, 1.0, seconds={"accuracy": 1.0}), record(1, 0.01, 0.7, seconds={"accuracy": 1.0})]
+    rows = [record(0, 0.0, 1.0, seconds={"score": 1.0}), record(1, 0.01, 0.7, seconds={"score": 1.0})]
     front, clock = ParetoFront(rows), Clock(seconds=5.0, now=lambda: next(now))
     assert set(score_front(problem, front, front[1], [0] * 100, clock, 0.0, lambda *_: None)) == {front[1].number}
 
@@ -128,6 +128,6 @@ def test_a_model_that_fails_costs_no_result():
 
 
 def test_scoring_takes_as_long_as_the_trials_did():
-    records = [record(number, seconds={"accuracy": 2.0}) for number in range(3)]  # on 100 samples
+    records = [record(number, seconds={"score": 2.0}) for number in range(3)]  # on 100 samples
     assert scoring_seconds(records, 200, 3) == pytest.approx(12.0)
     assert scoring_seconds([], 200, 3) == 0

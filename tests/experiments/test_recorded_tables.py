@@ -66,7 +66,7 @@ def test_a_journal_goes_on_where_it_was(tmp_path):
         size_bytes=10,
         scores=np.array([0.25, 1.0]),
         latency=latency,
-        seconds={"build": 1.0, "compile": 2.0, "accuracy": 3.0, "latency": 4.0},
+        seconds={"build": 1.0, "compile": 2.0, "score": 3.0, "time": 4.0},
     )
     first = journal(tmp_path / "j", {"units": 3})
     assert 7 not in first

@@ -14,7 +14,7 @@ from autoq.searching.records import TrialRecord, evaluation_of, evaluation_to_di
 from autoq.searching.shown import ParetoFront
 
 BEST_SO_FAR = Format(
-    "the best so far of a search", version=2, advice="start the search again: it goes on, and writes it anew"
+    "the best so far of a search", version=3, advice="start the search again: it goes on, and writes it anew"
 )
 
 

@@ -49,7 +49,7 @@ from autoq.searching.shown import ParetoFront, row_values, table_csv, why_chosen
 if TYPE_CHECKING:
     import pandas as pd
 
-_RUN = Format("the result of a search", version=2, advice="start the search again: it goes on, and writes it anew")
+_RUN = Format("the result of a search", version=3, advice="start the search again: it goes on, and writes it anew")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from autoq.api.searches._publish import in_any_case, publish
 from autoq.api.searches._shares import closing_seconds, files_s
 from autoq.core import DeviceError
 from autoq.searching.loop import Explored, close
+from autoq.searching.records import Part
 from autoq.searching.sampler import prediction_error
 from autoq.searching.study import Study
 
@@ -36,14 +37,17 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
         interrupted=explored.interrupted,
         folder=None if session.folder is None else session.folder.path,
     )
-    for part in () if result.interrupted else (_closed, _scored_on_held_out, _compared_with_predictions):
+    clock = session.request.clock
+    for part, step in () if result.interrupted else _STEPS:
         try:
-            result = part(prepared, explored, result)
+            with clock.spent(part):
+                result = step(prepared, explored, result)
         except KeyboardInterrupt:
             result = replace(result, interrupted=True)
             break
-    result = replace(result, shortened=tuple(session.request.clock.shortened))
-    note_end(session.request, prepared.study, result)
+    result = replace(result, shortened=tuple(clock.shortened))
+    with clock.spent(Part.RECORD):
+        note_end(session.request, prepared.study, result)
     return publish(session, result, session.folder)
 
 
@@ -86,6 +90,13 @@ def _compared_with_predictions(_: PreparedSearch, explored: Explored, result: Se
         error = prediction_error(explored.problem.dimensions, explored.knowledge, result.records)
         return replace(result, prediction_error=error)
     return result
+
+
+_STEPS = (
+    (Part.CLOSE, _closed),
+    (Part.HELD_OUT, _scored_on_held_out),
+    (Part.PREDICTIONS, _compared_with_predictions),
+)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import warnings
 
 from autoq.api.searches._prepare import PreparedSearch
 from autoq.searching.loop import Explored, explore, why
+from autoq.searching.records import Part
 
 
 def explore_search(prepared: PreparedSearch) -> Explored:
@@ -17,7 +18,8 @@ def explore_search(prepared: PreparedSearch) -> Explored:
     """
     session, study = prepared.session, prepared.study
     try:
-        session.audience.on_start(prepared.info, study.records())
+        with session.request.clock.spent(Part.RECORD):
+            session.audience.on_start(prepared.info, study.records())
         explored = explore(
             prepared.problem,
             study,

@@ -12,7 +12,7 @@ import openvino as ov
 from autoq.core import ConfigError, DataError
 from autoq.evaluation.scoring import Accuracy, Outcome, ValidationSet, item_count
 from autoq.searching.loop import Clock, Problem, Stage, why
-from autoq.searching.records import TrialRecord, TrialState
+from autoq.searching.records import Part, TrialRecord, TrialState
 from autoq.searching.shown import ParetoFront
 
 # With fewer pairs, a fifth says little, and the search needs it itself.
@@ -68,7 +68,7 @@ def held_out_numbers(count: int) -> Sequence[int]:
 def scoring_seconds(records: Sequence[TrialRecord], samples: int, models: int) -> float:
     """Expected seconds to score models on samples, by the seconds of the trials; 0 without trials."""
     rates = [
-        record.seconds["accuracy"] / accuracy.n
+        record.seconds[Part.SCORE] / accuracy.n
         for record in records
         if record.state is TrialState.COMPLETE
         and record.evaluation is not None

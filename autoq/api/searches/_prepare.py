@@ -22,6 +22,7 @@ from autoq.evaluation.latency import busy_note
 from autoq.evaluation.scoring import item_count, power_note
 from autoq.searching.front import SearchInfo
 from autoq.searching.loop import Budget, Clock, Problem, likely_trials, prepare, settle_level
+from autoq.searching.records import Part
 from autoq.searching.study import Study, kept_before
 
 # The float model is scored and timed in this share of what is left of the first third of the time.
@@ -57,11 +58,13 @@ def prepare_search(session: SearchSession) -> PreparedSearch:
     """
     request, folder = session.request, session.folder
     session.call_observers(*([] if folder is None else [BestSoFar(folder)]))
-    problem = problem_of(session)
-    if folder is not None:
-        folder.keep_float_model(request.network, problem.digest)
-    study = study_of(session, problem)
-    forget_end(study)
+    with request.clock.spent(Part.CALIBRATE):
+        problem = problem_of(session)
+    with request.clock.spent(Part.OPEN):
+        if folder is not None:
+            folder.keep_float_model(request.network, problem.digest)
+        study = study_of(session, problem)
+        forget_end(study)
     budget = budget_of(request, problem, request.wanted.limits(problem, study))
     likely = likely_trials(budget.n_trials, budget.trials_s, problem.evaluator.float_seconds)
     problem = settle_level(problem, study, likely)
@@ -82,8 +85,13 @@ def problem_of(session: SearchSession) -> Problem:
     clock = request.clock if earlier is None else replace(request.clock, seconds=math.inf)
 
     def make_evaluator() -> CandidateEvaluator:
-        session.open_tracking()
-        return _evaluator(session, clock, process, samples.get("scored"))
+        with clock.spent(Part.OPEN):
+            session.open_tracking()
+        with clock.spent(Part.START) as spell:
+            made = _evaluator(session, clock, process, samples.get("scored"))
+            spent = made.float_results.spent
+            spell.told = {Part.SCORE_FLOAT: spent["score"], Part.TIME_FLOAT: spent["time"]}
+        return made
 
     return prepare(
         request.network,
@@ -177,7 +185,7 @@ def _notes(problem: Problem, budget: Budget) -> dict[str, str]:
 
 def _evaluator(
     session: SearchSession, clock: Clock, process: DeviceProcess | None, items: int | None
-) -> CandidateEvaluator:
+) -> Evaluator | IsolatedEvaluator:
     """An evaluator, in the device process where there is one.
 
     Args:
@@ -201,7 +209,7 @@ def _evaluator(
         "items": items,
     }
     if process is None:
-        made: CandidateEvaluator = Evaluator(request.network, **arguments)
+        made: Evaluator | IsolatedEvaluator = Evaluator(request.network, **arguments)
     else:
         made = session.stack.enter_context(
             IsolatedEvaluator(

@@ -12,6 +12,7 @@ from autoq.api.results._folder import RunFolder
 from autoq.api.results._result import SearchResult
 from autoq.api.searches._session import SearchSession
 from autoq.core import named_reason
+from autoq.searching.records import Part
 
 
 def publish(session: SearchSession, result: SearchResult, folder: RunFolder | None) -> SearchResult:
@@ -25,13 +26,14 @@ def publish(session: SearchSession, result: SearchResult, folder: RunFolder | No
     Returns:
         The result, with `interrupted` set where the user stopped this.
     """
-    session.result = result
+    session.result, clock = result, session.request.clock
     try:
         with held():
             if folder is not None:
-                with in_any_case(f"writing the result to {str(folder.path)!r}"):
+                with clock.spent(Part.FILES), in_any_case(f"writing the result to {str(folder.path)!r}"):
                     result.save(folder.path)
-            session.audience.on_finish(result.records, result.front, result.folder)
+            with clock.spent(Part.RECORD):
+                session.audience.on_finish(result.records, result.front, result.folder)
     except KeyboardInterrupt:
         return replace(result, interrupted=True)
     return result

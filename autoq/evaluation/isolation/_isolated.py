@@ -54,6 +54,9 @@ class IsolatedEvaluator:
         process: A process that was started in advance; the evaluator owns it from now on. None starts one now.
         arguments: Further arguments of `Evaluator`.
 
+    Attributes:
+        float_results: The results of the float model.
+
     Raises:
         ConfigError: Data or a function cannot be sent to another process.
         DeviceError: The float model crashes the process, or gives no answer.
@@ -79,23 +82,23 @@ class IsolatedEvaluator:
         if timeout_s is None:
             timeout_s = max(_SHORTEST_S, _FLOAT_MODELS * (time.monotonic() - started))
         self._timeout_s = timeout_s
-        self._arguments["float_results"] = self._float_results = cast("FloatResults", self._ask("float_results"))
+        self._arguments["float_results"] = self.float_results = cast("FloatResults", self._ask("float_results"))
         self._longest_s = max(self._longest_s, self.float_seconds)
 
     @property
     def float_accuracy(self) -> Accuracy:
         """Scores of the float model in f32."""
-        return self._float_results.accuracy
+        return self.float_results.accuracy
 
     @property
     def float_latency(self) -> Latency:
         """Latency of the float model, timed beside itself."""
-        return self._float_results.latency
+        return self.float_results.latency
 
     @property
     def float_seconds(self) -> float:
         """Wall time of scoring the float model, compiling it once and timing it."""
-        return self._float_results.seconds
+        return self.float_results.seconds
 
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+
+from autoq.searching.loop._ledger import Ledger, Spell
+from autoq.searching.records import Part
 
 # After this share of the time, the model in int8 should have been measured. The parts of preparation share what is left
 # until then.
@@ -23,12 +27,14 @@ class Clock:
         started: Moment of the call, as `now` gives it.
         now: Gives the present moment, in seconds.
         shortened: Sentences that say what there was no time for.
+        ledger: Where the time goes.
     """
 
     seconds: float = math.inf
     started: float = 0.0
     now: Callable[[], float] = time.monotonic
     shortened: list[str] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @classmethod
     def of(cls, timeout_s: float | None, started: float) -> Clock:
@@ -71,3 +77,14 @@ class Clock:
         """Notes what there was no time for, as a sentence."""
         if what not in self.shortened:
             self.shortened.append(what)
+
+    def spent(self, part: Part, into: dict[str, float] | None = None) -> AbstractContextManager[Spell]:
+        """A context whose seconds count to a part of the search, as `Ledger.spent` tells."""
+        return self.ledger.spent(part, self.now, into)
+
+    @property
+    def spent_s(self) -> dict[Part, float]:
+        """Seconds since the call, by part; those outside of all marked parts are `Part.OTHER`."""
+        moment = self.now()
+        found = self.ledger.until(moment)
+        return {**found, Part.OTHER: moment - self.started - sum(found.values())}

@@ -16,7 +16,7 @@ from autoq.evaluation.latency import burst_seconds
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.loop._problem import Problem, Stage
 from autoq.searching.loop._run import Budget, Keep, evaluated, nothing_kept, why
-from autoq.searching.records import TrialRecord, evaluation_of
+from autoq.searching.records import Part, TrialRecord, evaluation_of
 from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study
 
@@ -129,13 +129,13 @@ def _affordable(
 def _scoring_s(record: TrialRecord, samples: int) -> float:
     """Expected seconds to build a finalist and to score it on the samples that it was not scored on."""
     accuracy = evaluation_of(record).accuracy
-    scoring = record.seconds["accuracy"] * samples / accuracy.n if accuracy.outcome is not Outcome.FINISHED else 0.0
-    return record.seconds["build"] + scoring
+    scoring = record.seconds[Part.SCORE] * samples / accuracy.n if accuracy.outcome is not Outcome.FINISHED else 0.0
+    return record.seconds[Part.BUILD] + scoring
 
 
 def _timing_s(record: TrialRecord, p50_ms: float) -> float:
     """Expected least seconds to compile such a model several times, and to time each compilation."""
-    return _EFFORT * record.seconds["compile"] + _BURSTS * burst_seconds(p50_ms / 1e3)
+    return _EFFORT * record.seconds[Part.COMPILE] + _BURSTS * burst_seconds(p50_ms / 1e3)
 
 
 def _finalist(problem: Problem, record: TrialRecord) -> Finalist:

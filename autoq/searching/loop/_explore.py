@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autoq.core import DeviceError, DeviceLostError
-from autoq.searching.loop._clock import Clock
 from autoq.searching.loop._default_precision import with_f32
 from autoq.searching.loop._learn import learn, recall
 from autoq.searching.loop._level import likely_trials
@@ -17,7 +16,7 @@ from autoq.searching.loop._proposals import first_plans
 from autoq.searching.loop._refusals import refused_before, without_refused
 from autoq.searching.loop._run import Budget, Keep, is_spent, nothing_kept, run, why
 from autoq.searching.loop._steer import steer
-from autoq.searching.records import TrialRecord
+from autoq.searching.records import Part, TrialRecord
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.shown import SearchObserver
 from autoq.searching.study import Study
@@ -83,8 +82,10 @@ def explore(
             if not may_probe:
                 msg = "the process was killed four times while it went on"
                 raise DeviceError(msg)
-            knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
-        steer(problem, study, budget, knowledge, seed)
+            with budget.clock.spent(Part.SENSITIVITIES):
+                knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
+        with budget.clock.spent(Part.PROPOSE):
+            steer(problem, study, budget, knowledge, seed)
     except KeyboardInterrupt:
         return Explored(problem, None, interrupted=True)
     except DeviceLostError:
@@ -109,7 +110,7 @@ def _begun(
     problem = with_f32(problem, study.records(closed=False), budget.limits)
     if _is_over(problem, study, budget):
         return problem, False
-    with study.attempt("refusals") as may_ask:
+    with study.attempt("refusals") as may_ask, budget.clock.spent(Part.REFUSALS):
         taken = without_refused(problem, study, budget.clock, stage) if may_ask else problem
     if taken is problem or not taken.groups:
         return taken, False
@@ -135,7 +136,7 @@ def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
     for origin, plan in ends:
         study.enqueue(problem.dimensions.parameters(plan), origin)
     if clock.is_limited and (clock.left_s > 0 or problem.evaluator.float_seconds < clock.seconds):
-        yield replace(budget, n_trials=1, clock=Clock())
+        yield replace(budget, n_trials=1, clock=replace(clock, seconds=math.inf))
     yield replace(budget, n_trials=int(min(len(ends), most)))
 
 

@@ -15,6 +15,7 @@ from autoq.graph import Comparable, neighbours
 from autoq.searching.loop._clock import Clock
 from autoq.searching.loop._patience import Patience
 from autoq.searching.loop._problem import Problem, Stage
+from autoq.searching.records import Part
 from autoq.searching.sensitivity import (
     MOST_SECONDS,
     Knowledge,
@@ -85,8 +86,10 @@ def learn(
     gains, profiles = _no_gains(dimensions), 0
     if patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
         stage("profiling the float model and the quantized model", 0, None)
-        gains, profiles = _gains(problem)
-    whole, recipes, probes = _whole_models(problem, each_s, stage, patience)
+        with clock.spent(Part.PROFILES):
+            gains, profiles = _gains(problem)
+    with clock.spent(Part.RECIPES):
+        whole, recipes, probes = _whole_models(problem, each_s, stage, patience)
     measured: list[Probes | Sensitivities] = [probes, plan_probes, own_probes, *sensitivities.values()]
     found = Knowledge(
         distortion={name: _of_unit(name, sensitivities, [usual, *others]) for name in groups} | by_plan,

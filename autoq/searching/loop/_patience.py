@@ -8,7 +8,7 @@ from typing import Self
 
 from autoq.searching.loop._clock import Clock
 from autoq.searching.loop._problem import Problem
-from autoq.searching.records import TrialState
+from autoq.searching.records import Part, TrialState
 from autoq.searching.study import Study
 
 # Largest ratio of an inference in f32 to one at the device's default precision.
@@ -37,7 +37,7 @@ class Patience:
     def of(cls, problem: Problem, study: Study, clock: Clock, seconds: float) -> Self:
         """A patience of so many seconds, without a limit if the search has none. Trials tell how long models take."""
         told = [r.seconds for r in study.records() if r.state is TrialState.COMPLETE and not r.is_baseline]
-        compiled = [each.get("build", 0.0) + each.get("compile", 0.0) for each in told]
+        compiled = [each.get(Part.BUILD, 0.0) + each.get(Part.COMPILE, 0.0) for each in told]
         return cls(
             clock=clock,
             ends=clock.now() + seconds if clock.is_limited else math.inf,

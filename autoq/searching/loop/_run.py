@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from autoq.core import AutoqError, DeviceLostError, Estimate, named_reason, reas
 from autoq.evaluation.candidate import Contest, Evaluation
 from autoq.searching.loop._clock import Clock
 from autoq.searching.loop._problem import Problem
-from autoq.searching.records import Limits, TrialRecord, TrialState
+from autoq.searching.records import Limits, Part, TrialRecord, TrialState
 from autoq.searching.shown import ParetoFront, SearchObserver
 from autoq.searching.study import STORAGE_ERRORS, Study
 
@@ -90,24 +89,29 @@ def run(
     measured = {r.fingerprint: r for r in records if r.state is TrialState.COMPLETE}
     again = study.settle(budget.limits)
     stale, front = study.stale, ParetoFront(records)
-    now = budget.clock.now
+    clock, now = budget.clock, budget.clock.now
     latest = deque([problem.evaluator.float_seconds], _LATEST)
     try:
         while not is_spent(records, budget, max(latest)) and stale < _STALE_PROPOSALS:
             check()
             started = now()
-            trial = again.pop(0) if again else study.ask()
+            seconds: dict[str, float] = {}
+            with clock.spent(Part.PROPOSE, seconds):
+                trial = again.pop(0) if again else study.ask()
             with _put_back(study, trial):
-                record = _proposed(problem, study, trial)
+                with clock.spent(Part.PROPOSE, seconds):
+                    record = _proposed(problem, study, trial)
                 twin = measured.get(record.fingerprint)
                 if twin is None and record.error is None:
-                    record = _measured(problem, record, budget, front)
+                    record = _measured(problem, record, budget, front, seconds)
+                record = replace(record, seconds=seconds)
             if twin is not None:
                 logger.debug("trial %d builds the model of trial %d again", trial.number, twin.number)
-                study.finish_as(trial, twin, budget.limits)
+                with clock.spent(Part.RECORD):
+                    study.finish_as(trial, twin, budget.limits)
                 stale += 1
                 continue
-            with held():
+            with held(), clock.spent(Part.RECORD):
                 keep(record)
                 study.finish(trial, record, budget.limits)
                 records.append(record)
@@ -168,25 +172,30 @@ def _proposed(problem: Problem, study: Study, trial: optuna.Trial) -> TrialRecor
     return replace(record, fingerprint=fingerprint, quantized_sites=sites)
 
 
-def _measured(problem: Problem, record: TrialRecord, budget: Budget, front: ParetoFront) -> TrialRecord:
-    """Builds the proposed model, scores and times it; if one of these fails, the record says so."""
+def _measured(
+    problem: Problem, record: TrialRecord, budget: Budget, front: ParetoFront, seconds: dict[str, float]
+) -> TrialRecord:
+    """Builds the proposed model, scores and times it; if one of these fails, the record says so.
+
+    The seconds of each part are added to those of the trial.
+    """
     contest = Contest(budget.max_drop, [member.evaluation for member in front if member.evaluation is not None])
     try:
-        started = time.perf_counter()
-        model = problem.builder.build(record.plan)
-        build_s = time.perf_counter() - started
+        with budget.clock.spent(Part.BUILD, seconds):
+            model = problem.builder.build(record.plan)
         logger.debug("trial %d, %s, was built as %s", record.number, record.origin, record.fingerprint)
-        evaluation, seconds = problem.evaluator.evaluate(
-            model, record.plan.runtime_precision, None if record.is_baseline else contest
-        )
+        with budget.clock.spent(Part.SEND, seconds) as spell:
+            evaluation, spell.told = problem.evaluator.evaluate(
+                model, record.plan.runtime_precision, None if record.is_baseline else contest
+            )
     except DeviceLostError:
         raise
     except Exception as error:  # of any kind, OpenVINO's own and those of the user's code too
         logger.debug("trial %d failed", record.number, exc_info=True)
         return replace(record, error=why(error))
-    record = replace(record, state=TrialState.COMPLETE, seconds={"build": build_s, **seconds})
+    record = replace(record, state=TrialState.COMPLETE)
     drop, ratio = evaluation.accuracy.drop, evaluation.latency.ratio
-    logger.debug("trial %d was measured: drop %s, latency ratio %s, %s", record.number, drop, ratio, record.seconds)
+    logger.debug("trial %d was measured: drop %s, latency ratio %s, %s", record.number, drop, ratio, seconds)
     return evaluated(record, evaluation, budget.limits)
 
 

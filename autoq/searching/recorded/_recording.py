@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Scores
+from autoq.searching.records import Part
 
 TIMES = ("p25_ms", "p50_ms", "p90_ms", "baseline_p50_ms", "per_second")
+# The parts of a trial whose seconds are recorded.
+MEASURED = (Part.BUILD, Part.COMPILE, Part.SCORE, Part.TIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,7 @@ class Recording:
         size_bytes: Size of its weights.
         scores: Scores by sample, [samples].
         latency: Latency beside the float model, both compiled once; its bursts are kept.
-        seconds: Wall time of `build`, `compile`, `accuracy` and `latency`.
+        seconds: Wall time by part: those of `MEASURED`.
     """
 
     fingerprint: str

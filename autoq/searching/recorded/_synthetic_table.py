@@ -28,6 +28,7 @@ from autoq.evaluation.latency import Conditions, Latency
 from autoq.searching.recorded._recording import Recording
 from autoq.searching.recorded._reduced_space import ReducedSpace
 from autoq.searching.recorded._table import RecordedTable
+from autoq.searching.records import Part
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import PRECISION, SearchSpace
 from autoq.transform import FLOAT_FINGERPRINT
@@ -41,7 +42,7 @@ _FLOAT_MS = 5.0
 _ASYMMETRIC = 0.004
 # Odd, so that the median of the pairs is one of them.
 _PAIRS = 15
-_SECONDS = {"build": 0.02, "compile": 0.2, "accuracy": 1.0, "latency": 0.2}
+_SECONDS: dict[str, float] = {Part.BUILD: 0.02, Part.COMPILE: 0.2, Part.SCORE: 1.0, Part.TIME: 0.2}
 
 
 @dataclass(frozen=True, slots=True)

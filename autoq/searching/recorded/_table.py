@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from autoq.core import DataError, Format, read_arrays, write_arrays
 from autoq.evaluation.latency import MIN_PAIRS, Conditions, Latency, ratio_of_pairs
 from autoq.evaluation.scoring import Scores
-from autoq.searching.recorded._recording import TIMES, Recording
+from autoq.searching.recorded._recording import MEASURED, TIMES, Recording
 from autoq.searching.recorded._reduced_space import ReducedSpace
 from autoq.searching.recorded._score_table import ScoreTable
-from autoq.searching.records import PARTS
+from autoq.searching.records import Part
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import SearchSpace
 from autoq.transform import FLOAT_FINGERPRINT
@@ -43,7 +43,7 @@ class RecordedTable:
         scores: Scores of each plan, [rows, samples].
         log_ratios: Logarithm of the ratio of each pair of bursts, float32, [rows, pairs]; NaN after the last pair.
         times: Quartiles and 90th percentile in ms, the baseline's median, inferences a second, float32, [rows, 5].
-        seconds: Wall time of build, compile, accuracy and latency, float32, [rows, 4].
+        seconds: Wall time of building, compiling, scoring and timing, float32, [rows, 4].
         size_bytes: Size of the weights, [rows].
         quantized_sites: Number of quantizers, [rows].
         fingerprints: Fingerprints of the models, [rows].
@@ -105,7 +105,7 @@ class RecordedTable:
             scores=ScoreTable.of(np.stack([recording.scores for recording in recordings])),
             log_ratios=log_ratios,
             times=np.array([[getattr(r.latency, time) for time in TIMES] for r in recordings], np.float32),
-            seconds=np.array([[r.seconds[part] for part in PARTS] for r in recordings], np.float32),
+            seconds=np.array([[r.seconds[part] for part in MEASURED] for r in recordings], np.float32),
             size_bytes=np.array([r.size_bytes for r in recordings], np.int64),
             quantized_sites=np.array([r.quantized_sites for r in recordings], np.int64),
             fingerprints=np.array([r.fingerprint for r in recordings]),
@@ -145,11 +145,11 @@ class RecordedTable:
             scored: Share of the samples that were scored. Compilation for scoring takes as long as that for timing.
             timed_briefly: Whether only the fewest bursts were run.
         """
-        seconds = dict(zip(PARTS, self.seconds[row].tolist(), strict=True))
-        fixed = min(seconds["compile"], seconds["accuracy"])
-        seconds["accuracy"] = fixed + scored * (seconds["accuracy"] - fixed)
+        seconds: dict[str, float] = dict(zip(MEASURED, self.seconds[row].tolist(), strict=True))
+        fixed = min(seconds[Part.COMPILE], seconds[Part.SCORE])
+        seconds[Part.SCORE] = fixed + scored * (seconds[Part.SCORE] - fixed)
         if timed_briefly:
-            seconds["latency"] *= min(1.0, MIN_PAIRS / int(np.isfinite(self.log_ratios[row]).sum()))
+            seconds[Part.TIME] *= min(1.0, MIN_PAIRS / int(np.isfinite(self.log_ratios[row]).sum()))
         return seconds
 
     def save(self, path: str | Path) -> Path:

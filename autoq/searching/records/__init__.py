@@ -1,7 +1,8 @@
 """The record of one trial, the limits of a search, and both as JSON."""
 
 from autoq.searching.records._limits import Limits
-from autoq.searching.records._records import PARTS, TrialRecord, TrialState, evaluation_of, preference
+from autoq.searching.records._parts import PARTS, Part
+from autoq.searching.records._records import TrialRecord, TrialState, evaluation_of, preference
 from autoq.searching.records._serial import (
     accuracy_from_dict,
     accuracy_to_dict,
@@ -16,6 +17,7 @@ from autoq.searching.records._serial import (
 __all__ = [
     "PARTS",
     "Limits",
+    "Part",
     "TrialRecord",
     "TrialState",
     "accuracy_from_dict",

@@ -10,9 +10,6 @@ from autoq.core import Plan, brief_repr
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.scoring import Outcome
 
-# The parts of a trial whose wall time is told.
-PARTS = ("build", "compile", "accuracy", "latency")
-
 
 class TrialState(StrEnum):
     """How a trial ended."""
@@ -37,7 +34,7 @@ class TrialRecord:
         feasible: Whether the evaluation meets the budget.
         quantized_sites: Number of quantizers in the model.
         hardware: Fingerprint of the machine that timed it.
-        seconds: Wall time by part: `build`, `compile`, `accuracy`, `latency`.
+        seconds: Wall time by part: those of `PARTS` that the trial came to.
         error: One sentence, for a failed trial.
         remeasured: Whether the evaluation comes from the closing session, which measures the best models together.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 from autoq.core import Format, stamped, unstamped
 
-_FORMAT = Format("a value of a search", version=2, advice="give the search another name, or another output folder")
+_FORMAT = Format("a value of a search", version=3, advice="give the search another name, or another output folder")
 _VALUE = "value"
 
 

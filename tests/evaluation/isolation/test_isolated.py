@@ -136,7 +136,7 @@ def test_it_says_what_an_evaluator_says(evaluator, candidate):
     assert executed[0] == executed[1]
     assert evaluation.size_bytes == expected.size_bytes
     assert evaluation.runtime == expected.runtime
-    assert set(seconds) == {"compile", "accuracy", "latency"}
+    assert set(seconds) == {"compile", "score", "time"}
     feeds = [{"image": X[n : n + 1]} for n in range(3)]
     exact = RuntimeConfig(inference_precision=F32)
     np.testing.assert_array_equal(evaluator.outputs(candidate, feeds), model_outputs(candidate, feeds, exact))

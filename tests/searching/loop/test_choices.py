@@ -108,7 +108,7 @@ def table():
             size_bytes=1000,
             scores=np.array(score),
             latency=_latency(ratio, log_ratio),
-            seconds={"build": 0.0, "compile": 0.0, "accuracy": 0.0, "latency": 0.0},
+            seconds={"build": 0.0, "compile": 0.0, "score": 0.0, "time": 0.0},
         )
         for plan, score, ratio, log_ratio in zip(space, scores, ratios, _log_ratios(rng, np.array(ratios)), strict=True)
     ]

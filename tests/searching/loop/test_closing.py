@@ -31,7 +31,7 @@ class Evaluator:
 
 
 def measured(number, drop, ratio, **changes):
-    return record(number, drop, ratio, seconds={"build": 0.1, "compile": 0.1, "accuracy": 1.0}, **changes)
+    return record(number, drop, ratio, seconds={"build": 0.1, "compile": 0.1, "score": 1.0}, **changes)
 
 
 def closed(records, truth, *, seconds=1000.0, budget=BUDGET):

@@ -180,7 +180,7 @@ def test_without_a_contest_a_plan_has_all_of_its_scores(table):
         assert evaluation.accuracy.drop.value == pytest.approx(table.drops[row])
         assert evaluation.latency.ratio.value == pytest.approx(np.exp(np.median(table.log_ratios[row])), rel=1e-6)
         assert evaluation.latency.ratio.low < evaluation.latency.ratio.value < evaluation.latency.ratio.high
-        assert seconds == pytest.approx({"build": 0.02, "compile": 0.2, "accuracy": 1.0, "latency": 0.2})
+        assert seconds == pytest.approx({"build": 0.02, "compile": 0.2, "score": 1.0, "time": 0.2})
 
 
 def test_a_contest_asks_for_no_more_scores_than_it_needs(table):
@@ -202,9 +202,9 @@ def test_a_contest_asks_for_no_more_scores_than_it_needs(table):
         asked = ~np.isnan(evaluation.accuracy.scores)
         assert asked.sum() == evaluation.accuracy.n
         assert np.array_equal(evaluation.accuracy.scores[asked], table.scores[row][asked])
-        assert seconds["accuracy"] == pytest.approx(0.2 + 0.8 * evaluation.accuracy.n / len(table.reference))
+        assert seconds["score"] == pytest.approx(0.2 + 0.8 * evaluation.accuracy.n / len(table.reference))
         brief = evaluation.accuracy.outcome is Outcome.INFEASIBLE and evaluation.latency.bursts == 8
-        assert seconds["latency"] == pytest.approx(0.2 * 8 / 15 if brief else 0.2)
+        assert seconds["time"] == pytest.approx(0.2 * 8 / 15 if brief else 0.2)
     outcomes = {row: evaluation.accuracy.outcome for row, evaluation in evaluations.items()}
     wrong = [row for row, o in outcomes.items() if o is Outcome.INFEASIBLE and table.drops[row] <= 0.01]
     wrong += [row for row, o in outcomes.items() if o is Outcome.FEASIBLE and table.drops[row] > 0.01]
