@@ -7,7 +7,7 @@ what is known of them from all recordings together; figures "as recorded" take e
 got there after 400 evaluations, or after 1,000 proposals (400 of TPE, which takes long to propose) that were mostly
 repetitions, is taken not to get there: null.
 
-    python experiments/benchmarks/search_efficiency.py [CASE ...] [--seeds 20] [--quick]
+    python experiments/benchmarks/search_efficiency.py [CASE ...] [--seeds 20] [--methods front tpe] [--quick]
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from joblib import Parallel, delayed
 
 # A search that has not found 99% by then is given up.
 LIMIT = 400
+# By how much fewer evaluations than these peers take.
+PEER_GOALS = {"tpe": ">= 3", "random": ">= 10"}
 
 
-def compare(name: str, lines: Lines, *, seeds: int, quick: bool) -> None:
+def compare(name: str, lines: Lines, *, methods: Sequence[str], seeds: int, quick: bool) -> None:
     """Prints the figures of one table."""
     limit = 40 if quick else min(LIMIT, len(table_of(name).space))
-    jobs = [(method, seed) for method in METHODS for seed in range(seeds)]
+    jobs = [(method, seed) for method in methods for seed in range(seeds)]
     found = Parallel(n_jobs=2)(delayed(course)(name, method, seed, limit) for method, seed in jobs)
-    courses: dict[str, list[Course]] = {method: [] for method in METHODS}
+    courses: dict[str, list[Course]] = {method: [] for method in methods}
     for (method, _), one in zip(jobs, found, strict=True):
         courses[method].append(one)
     truth = judged(name)
@@ -58,14 +60,14 @@ def compare(name: str, lines: Lines, *, seeds: int, quick: bool) -> None:
     lucky = {method: _median([c.to_as_recorded(min(TO)) for c in runs]) for method, runs in courses.items()}
     _figure(lines, name, f"evaluations_to_{round(100 * min(TO))}_as_recorded", lucky)
     least = {method: value or math.inf for method, value in _needed(courses, min(TO)).items()}
-    for peer, goal in (("tpe", ">= 3"), ("random", ">= 10")):
+    for peer in [peer for peer in PEER_GOALS if peer in methods]:
         made = float(np.median([len(c.shares) for c in courses[peer]]))
         lines.figure(
             name,
             f"evaluations_beside_{peer}",
             least[OURS],
             least[peer],
-            goal=None if quick else goal,
+            goal=None if quick else PEER_GOALS[peer],
             peer_evaluations=made,
         )
     for place, drop in enumerate(DROPS):
@@ -98,10 +100,15 @@ def main() -> None:
     """Runs every case."""
     command = parser(__doc__)
     command.add_argument("--seeds", type=int, default=20, help="searches by each method")
+    command.add_argument(
+        "--methods", nargs="+", choices=METHODS, default=[*METHODS], help=f"all by default; {OURS} is ours"
+    )
     options = command.parse_args()
+    if OURS not in options.methods:
+        command.error(f"--methods is {options.methods}: it must have {OURS}, ours, which the others stand beside.")
     lines = Lines("search_efficiency")
     for name in tables_asked(options.cases):
-        compare(name, lines, seeds=2 if options.quick else options.seeds, quick=options.quick)
+        compare(name, lines, methods=options.methods, seeds=2 if options.quick else options.seeds, quick=options.quick)
     lines.finish()
 
 

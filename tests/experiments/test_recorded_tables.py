@@ -164,19 +164,36 @@ def load_attribute(file, name):
 # --- whole runs ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_searches_are_compared():
-    done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "search_efficiency.py"), "--quick", "synthetic"],
+def compared(*options):
+    return subprocess.run(
+        [sys.executable, str(BENCHMARKS / "search_efficiency.py"), "synthetic", "--quick", *options],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("methods", [[], ["front"]])
+def test_searches_are_compared(methods):
+    done = compared(*(["--methods", *methods] if methods else []))
     assert done.returncode == 0, done.stderr[-2000:]
     said = {line["figure"]: line for line in map(json.loads, done.stdout.splitlines())}
-    assert said["hypervolume_at_20"]["ours"] > said["hypervolume_at_20"]["random"]
     assert {"evaluations_to_95", "seconds_to_99", "regret_at_1_points"} <= said.keys()
+    at_20 = said["hypervolume_at_20"]
+    assert at_20["ours"] > at_20.get("random", 0)
+    peers = set(methods or load_attribute("_methods.py", "METHODS")) - {"front"}
+    assert at_20.keys() - {"benchmark", "case", "figure", "ours"} == peers
+    beside = {figure for figure in said if figure.startswith("evaluations_beside_")}
+    assert beside == {f"evaluations_beside_{peer}" for peer in peers & {"tpe", "random"}}
+
+
+@pytest.mark.slow
+def test_methods_are_compared_with_ours():
+    done = compared("--methods", "random")
+    assert done.returncode == 2
+    assert "--methods is ['random']: it must have front" in done.stderr
 
 
 @pytest.mark.slow
