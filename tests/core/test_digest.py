@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoq.core import digest_of
+from autoq.core.files import _digest
+from autoq.core.files._code_use import is_users_module
 
 
 def made(source, name="score", **names):
@@ -149,6 +151,58 @@ def test_arrays_count_by_type_shape_and_numbers():
     assert len({digest_of(value) for value in (x, *others)}) == 5
     assert digest_of(np.int64(3)) == digest_of(3) != digest_of(True)
     assert digest_of(np.array(["a", None], object)) != digest_of(np.array(["a", "b"], object))
+
+
+def test_of_a_large_array_rows_at_equal_distances_count(monkeypatch):
+    monkeypatch.setattr(_digest, "_MOST_BYTES", 16)
+    x = np.arange(12, dtype=np.float32)  # 48 bytes: every fourth row
+    digests = [digest_of(x + (np.arange(12) == place)) == digest_of(x) for place in range(12)]
+    assert digests == [place % 4 != 0 for place in range(12)]
+    assert digest_of(x) != digest_of(x[:9])
+
+
+class Tensor:
+    """Gives its numbers away once it is taken out of its framework."""
+
+    def __init__(self, numbers, error=None):
+        self.numbers, self.error = numbers, error
+
+    def detach(self):
+        return Tensor(self.numbers, self.error)
+
+    def cpu(self):
+        return np.asarray(self.numbers)
+
+    def __array__(self, dtype=None, copy=None):
+        raise self.error
+
+
+def test_tensors_count_as_arrays():
+    assert digest_of(Tensor([1, 2])) == digest_of(np.array([1, 2])) != digest_of(Tensor([1, 3]))
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError, RuntimeError])
+def test_what_does_not_become_an_array_counts_as_an_object(error, monkeypatch):
+    monkeypatch.delattr(Tensor, "detach")
+    assert digest_of(Tensor([1], error())) == digest_of(Tensor([1], error())) != digest_of(Tensor([2], error()))
+
+
+@pytest.mark.parametrize(
+    ("name", "users"),
+    [
+        ("", False),
+        ("builtins", False),
+        ("sys", False),
+        ("json.decoder", False),
+        ("numpy", False),
+        ("autoq.core", False),
+        ("__main__", True),
+        ("users_own", True),
+        (__name__, True),
+    ],
+)
+def test_whose_a_module_is(name, users):
+    assert is_users_module(name) is users
 
 
 def test_circles_end():

@@ -1,10 +1,13 @@
 """Digits that show a number, whatever its unit."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autoq.core import shown, shown_ms
+from autoq.core.words import gap, number_format
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,38 @@ from autoq.core import shown, shown_ms
 )
 def test_digits(value, given, expected):
     assert shown(value, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("largest", "finest", "given", "expected"),
+    [
+        (0.5, math.inf, {}, ".4f"),
+        (0.5, math.inf, {"sign": True}, "+.4f"),
+        (5.0, math.inf, {}, ".4f"),
+        (10.0, math.inf, {}, ".3f"),
+        (99_999.0, math.inf, {}, ".0f"),
+        (1e6, math.inf, {}, ".0f"),
+        (0.5, 0.002, {"least": 1}, ".3f"),
+        (0.5, 0.0019, {"least": 1}, ".4f"),
+        (0.5, 2e-9, {}, ".9f"),
+        (0.5, 1.9e-9, {}, ".9e"),
+        (5e-11, 2e-11, {}, ".2e"),
+        (5e-11, 2e-14, {"sign": True}, "+.3e"),
+        (9.99e8, 1.0, {}, ".1f"),
+        (1e9, 1.0, {}, ".9e"),
+        (1e9, 2e6, {}, ".3e"),
+        (0.0, math.inf, {}, ".4f"),
+        (math.inf, 2.0, {}, ".2e"),
+    ],
+)
+def test_table_of_formats(largest, finest, given, expected):
+    assert number_format(largest, finest, **given) == expected
+
+
+def test_a_gap_is_seen_but_for_rounding():
+    assert gap(1.0, None) == gap(1.0, 1.0) == gap(1.0, 1 + 1e-7) == math.inf
+    assert gap(1.0, 1.5) == gap(1.5, 1.0) == 0.5
+    assert gap(1.0, 1 + 1e-5) == pytest.approx(1e-5)
 
 
 @given(st.floats(1e-30, 1e30), st.booleans())

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from autoq.core import Estimate
+from autoq.core import Estimate, StoredFileError
 
 
 def test_below_needs_disjoint_intervals():
     assert Estimate(1, 0.9, 1.1).below(Estimate(2, 1.2, 2.5))
     assert not Estimate(1, 0.9, 1.3).below(Estimate(2, 1.2, 2.5))
+    assert not Estimate(1, 0.9, 1.2).below(Estimate(2, 1.2, 2.5))
 
 
 @pytest.mark.parametrize(
@@ -54,14 +55,37 @@ def test_an_interval_that_is_unknown_is_null_in_json():
     assert Estimate.unknown(0.25).to_dict()["low"] is None
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"value": 1, "low": 0}, "an estimate lacks 'high'"),
+        ({"value": 1, "low": 2, "high": 3}, "an estimate must lie within its interval"),
+        ({"value": None, "low": None, "high": None}, "an estimate: value is None"),
+        ([1, 0, 2], "an estimate must be a mapping"),
+    ],
+)
+def test_what_is_no_estimate_in_a_file_is_named(values, message):
+    with pytest.raises(StoredFileError, match=message):
+        Estimate.from_dict(values)
+
+
 def test_a_point_outside_its_interval_is_refused():
     with pytest.raises(ValueError, match=r"self\.low=2"):
         Estimate(1, 2, 3)
 
 
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95])
+def test_the_sd_is_that_of_a_normal_distribution_with_this_interval(confidence):
+    low, high = stats.norm.interval(confidence, 5, 0.25)
+    assert Estimate(5, low, high, confidence).sd == pytest.approx(0.25)
+    assert Estimate(5, 5, 5, confidence).sd == 0
+
+
 def test_a_point_of_unknown_error():
     unknown = Estimate.unknown(0.5)
     assert not unknown.known
+    assert not Estimate(1, 0.9, np.inf).known
+    assert not Estimate(1, -np.inf, 1.1).known
     assert Estimate(1, 0.9, 1.1).known
     assert unknown.sd == np.inf
     assert not unknown.below(Estimate(9, 8, 10))

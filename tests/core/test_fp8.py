@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from networks import run
 from openvino import opset13 as ops
 
-from autoq.core import Precision, fp8_bytes, fp8_scale, lowest_exponent, round_to_fp8
+from autoq.core import Fp8Scale, Precision, fp8_bytes, fp8_scale, lowest_exponent, round_to_fp8
 
 FORMATS = [Precision.FP8_E4M3, Precision.FP8_E5M2]
 TYPES = {Precision.FP8_E4M3: "f8e4m3", Precision.FP8_E5M2: "f8e5m2"}
@@ -66,6 +66,23 @@ def test_rounding_is_that_of_fake_convert(precision, x, scale):
     half = (x * np.float32(scale)).astype(np.float16).astype(np.float32)
     normal = np.abs(half) >= 2.0 ** lowest_exponent(precision)  # below, OpenVINO cuts off instead of rounding
     np.testing.assert_array_equal((round_to_fp8(half, precision) / np.float32(scale))[normal], output.data[normal])
+
+
+# minimum, maximum -> the magnitude that becomes the largest number
+MAGNITUDES = [(-2.0, 1.0, 2.0), (-1.0, 2.0, 2.0), (0.0, 0.25, 0.25), (0.0, 0.0, np.finfo(np.float32).eps)]
+
+
+@pytest.mark.parametrize("precision", FORMATS)
+@pytest.mark.parametrize(("low", "high", "magnitude"), MAGNITUDES)
+def test_scales_put_the_largest_magnitude_onto_the_largest_number_or_onto_half_of_it(precision, low, high, magnitude):
+    by_channel = fp8_scale(np.float32([low]), np.float32([high]), precision, per_channel=True)
+    whole = fp8_scale(np.float32([low]), np.float32([high]), precision, per_channel=False)
+    np.testing.assert_allclose(by_channel.scale, [precision.highest / magnitude], rtol=1e-6)
+    np.testing.assert_allclose(whole.scale, [0.5 * precision.highest / magnitude], rtol=1e-6)
+    assert by_channel.precision == precision
+    assert len({scale.identity for scale in (by_channel, whole, Fp8Scale(whole.scale, FORMATS[0]))}) == (
+        2 if precision is FORMATS[0] else 3
+    )
 
 
 @pytest.mark.peers

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks import run
 
-from autoq.core import asymmetric_limits, fake_quantize, half_range_limits, symmetric_limits
+from autoq.core import (
+    QuantizerLimits,
+    asymmetric_limits,
+    fake_quantize,
+    half_range_limits,
+    quantization_level,
+    symmetric_limits,
+)
 
 FINITE = st.floats(-1e4, 1e4, width=32)
 
@@ -35,11 +42,58 @@ ASYMMETRIC = [
 ]
 
 
+# bits, narrow -> low, high, levels, for data in [-1, 2]
+WIDTHS = [
+    (4, False, -2.0 * 8 / 7, 2.0, 16),
+    (4, True, -2.0, 2.0, 15),
+    (16, False, -2.0 * 32768 / 32767, 2.0, 65536),
+    (2, False, -4.0, 2.0, 4),
+]
+
+# bits, narrow -> low, high, levels, for data in [-1, 2]: the largest value is at half of the highest level
+HALF_RANGE = [
+    (8, True, -4.0, 4.0, 255),
+    (8, False, -2.0 * 64 / 63 * 255 / 127, 2.0 * 255 / 127, 256),
+    (4, True, -4.0, 4.0, 15),
+    (4, False, -2.0 * 4 / 3 * 15 / 7, 2.0 * 15 / 7, 16),
+]
+
+
 @pytest.mark.parametrize(("minimum", "maximum", "narrow", "signed", "low", "high", "levels"), SYMMETRIC)
 def test_symmetric_table(minimum, maximum, narrow, signed, low, high, levels):
     limits = symmetric_limits(np.float32([minimum]), np.float32([maximum]), narrow_range=narrow, signed=signed)
     np.testing.assert_allclose([limits.low[0], limits.high[0]], [low, high], rtol=1e-6)
     assert limits.levels == levels
+
+
+@pytest.mark.parametrize(("bits", "narrow", "low", "high", "levels"), WIDTHS)
+def test_table_of_widths(bits, narrow, low, high, levels):
+    limits = symmetric_limits(np.float32([-1]), np.float32([2]), bits=bits, narrow_range=narrow)
+    np.testing.assert_allclose([limits.low[0], limits.high[0]], [low, high], rtol=1e-6)
+    assert limits.levels == levels
+    # Without a sign, there are as many levels above zero.
+    unsigned = symmetric_limits(np.float32([0]), np.float32([2]), bits=bits, narrow_range=narrow)
+    assert (unsigned.low[0], unsigned.high[0], unsigned.levels) == (0, 2, levels)
+    aligned = asymmetric_limits(np.float32([-1]), np.float32([2]), bits=bits)
+    zero = quantization_level(np.zeros(1, np.float32), aligned.low, aligned.high, aligned.levels)
+    assert aligned.levels == 2**bits
+    assert fake_quantize(np.zeros(1, np.float32), aligned.low, aligned.high, 2**bits) == pytest.approx(0, abs=1e-6)
+    assert zero == round((2**bits - 1) / 3)
+
+
+@pytest.mark.parametrize(("bits", "narrow", "low", "high", "levels"), HALF_RANGE)
+def test_half_range_table(bits, narrow, low, high, levels):
+    limits = half_range_limits(np.float32([-1]), np.float32([2]), bits=bits, narrow_range=narrow)
+    np.testing.assert_allclose([limits.low[0], limits.high[0]], [low, high], rtol=1e-6)
+    assert limits.levels == levels
+
+
+def test_limits_have_one_identity_if_their_numbers_are_equal():
+    low, high = np.float32([-1, -2]), np.float32([1, 2])
+    same = QuantizerLimits(low.copy(), high.copy(), 255)
+    others = [QuantizerLimits(high, high, 255), QuantizerLimits(low, low, 255), QuantizerLimits(low, high, 256)]
+    assert same.identity == QuantizerLimits(low, high, 255).identity
+    assert len({limits.identity for limits in (same, *others)}) == 4
 
 
 def test_a_channel_far_below_the_others_gets_a_hundredth_of_the_largest():

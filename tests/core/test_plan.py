@@ -70,6 +70,7 @@ CHOICES = st.fixed_dictionaries(
         "smooth_quant_alpha": st.none() | st.floats(0, 1),
     },
 )
+PRECISIONS_BY_NAME = PRECISIONS
 PRECISIONS = st.dictionaries(GROUPS, st.sampled_from(sorted(PRECISIONS.values(), key=str)))
 PLANS = st.builds(QuantizationPlan, RECIPES, PRECISIONS) | st.builds(
     QuantizationPlan, st.just(Recipe()), PRECISIONS, st.dictionaries(GROUPS, CHOICES)
@@ -128,6 +129,102 @@ def test_plans_that_say_the_same_are_equal():
         other.choices["y"]["preset"] = Preset.MIXED
 
 
+LATENCY = {"ignored_scope": "head", "runtime_precision": "f32", "mode": "fp8_e4m3"}
+NUMBERS = {
+    "preset": "mixed",
+    "range_estimator": "min_max",
+    "weight_range_estimator": "mse",
+    "subset_size": 20,
+    "bias_correction": "none",
+    "overflow_fix": "disable",
+    "smooth_quant_alpha": 0.5,
+}
+
+
+@pytest.mark.parametrize("name", [*LATENCY, *NUMBERS])
+def test_what_models_compute_in_depends_on_precisions_alone(name):
+    precisions = {"x": Precision.FLOAT, "y": Precision.INT8}
+    plain = QuantizationPlan(precisions=precisions)
+    other = QuantizationPlan(Recipe.from_dict({name: (LATENCY | NUMBERS)[name]}), precisions)
+    assert (plain.computes_in == other.computes_in) == (name in NUMBERS)
+
+
+def test_groups_compute_in_what_they_are_said_to():
+    plain = QuantizationPlan()
+    assert QuantizationPlan(precisions={"x": Precision.INT8}).computes_in == plain.computes_in
+    others = [QuantizationPlan(precisions={"x": p}).computes_in for p in (Precision.FLOAT, Precision.INT8_WEIGHTS)]
+    others.append(QuantizationPlan(precisions={"y": Precision.FLOAT}).computes_in)
+    assert len({plain.computes_in, *others}) == 4
+
+
+def test_a_plan_in_words():
+    usual = "int8, preset performance, ranges mean_min_max, of weights min_max, 300 samples, bias correction fast"
+    assert QuantizationPlan().summary == usual
+    assert QuantizationPlan().facts == {"groups in float": "none"}
+    rare = Recipe(smooth_quant_alpha=0.25, ignored_scope="head", runtime_precision=RuntimePrecision.F32)
+    assert QuantizationPlan(rare).summary == f"{usual}, SmoothQuant 0.25, ignored scope head, float runs in f32"
+    plan = QuantizationPlan(
+        precisions={"b": Precision.FLOAT, "a": Precision.FLOAT, "c": Precision.INT8},
+        choices={"c": {"preset": Preset.MIXED, "smooth_quant_alpha": 0.5}, "d": {"overflow_fix": OverflowFix.DISABLE}},
+    )
+    assert plan.facts == {
+        "groups in float": "a, b",
+        "choices of groups": "c: preset mixed, smooth_quant_alpha 0.5; d: overflow_fix disable",
+    }
+    assert plan.settings == plan.recipe.to_dict()
+
+
+def test_the_recipes_of_a_plan_are_told_once():
+    own = {"preset": Preset.MIXED}
+    plan = QuantizationPlan(choices={"x": own, "y": own, "z": {"smooth_quant_alpha": 0.5}})
+    assert plan.recipes == (Recipe(), Recipe(preset=Preset.MIXED), Recipe(smooth_quant_alpha=0.5))
+
+
+@given(RECIPES, st.sampled_from([p for p in PRECISIONS_BY_NAME.values() if not p.is_float]))
+def test_under_a_precision_a_recipe_keeps_what_that_has_a_meaning_for(recipe, precision):
+    own = recipe.under(precision)
+    as_mode = dataclasses.replace(precision, weights_only=False)
+    assert (own.mode.kind, own.mode.storage, own.mode.is_mode) == (as_mode.kind, as_mode.storage, True)
+    if as_mode.storage == recipe.mode.storage:
+        assert own is recipe
+    kept = ["range_estimator", "subset_size", "bias_correction", "smooth_quant_alpha", "overflow_fix", "ignored_scope"]
+    if precision.is_integer or not recipe.weight_range_estimator.search:
+        kept.append("weight_range_estimator")
+    else:
+        assert own.weight_range_estimator is RangeEstimator.MIN_MAX
+    if precision.is_integer:
+        kept += ["activations", "weights", "preset"]
+    else:
+        assert own.preset is Preset.PERFORMANCE
+        assert own.activations == own.weights == QuantizerScheme()
+    assert [getattr(own, name) for name in kept] == [getattr(recipe, name) for name in kept]
+
+
+@pytest.mark.parametrize(
+    ("preset", "prescribed", "symmetric"),
+    [
+        (Preset.PERFORMANCE, None, True),
+        (Preset.MIXED, None, False),
+        (Preset.PERFORMANCE, False, False),
+        (Preset.MIXED, True, True),
+    ],
+)
+def test_activations_are_symmetric_as_prescribed_or_else_by_the_preset(preset, prescribed, symmetric):
+    recipe = Recipe(preset=preset, activations=QuantizerScheme(symmetric=prescribed))
+    assert recipe.symmetric is symmetric
+    assert recipe.placement is (Preset.PERFORMANCE if symmetric else Preset.MIXED)
+
+
+def test_bounds_are_allowed_themselves():
+    for bits in (2, 16):
+        assert QuantizerScheme(bits=bits).width(Precision.INT8) == bits
+    assert QuantizerScheme().width(Precision.FLOAT) == 32
+    for alpha in (0, 1):
+        assert Recipe(smooth_quant_alpha=alpha, subset_size=1).smooth_quant_alpha == alpha
+    kl = Recipe(range_estimator=RangeEstimator.KL, activations=QuantizerScheme(bits=11))
+    assert kl.activations.bits == 11
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -155,6 +252,21 @@ def test_plans_that_say_the_same_are_equal():
         ({"recipe": {"weights": {"bits": "8"}}}, "quantizer scheme: bits is '8': write a number"),
         ({"recipe": {"activations": {"symmetric": 1}}}, "symmetric is 1: write true or false"),
         ({"recipe": {"weights": {"bits": 1}}}, "bits is 1: it must be from 2 to 16"),
+        ({"recipe": {"weights": {"bits": 17}}}, "bits is 17: it must be from 2 to 16"),
+        ({"recipe": {"weights": {"bits": True}}}, "quantizer scheme: bits is True: write a number"),
+        ({"recipe": {"weights": {"symmetric": False, "signed": False}}}, "signed goes with symmetric quantizers"),
+        ({"recipe": {"smooth_quant_alpha": -0.1}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got -0.1"),
+        ({"recipe": {"smooth_quant_alpha": True}}, r"smooth_quant_alpha must be in \[0, 1\] or None, got True"),
+        ({"recipe": {"ignored_scope": 3}}, "ignored_scope is 3: it must be the name of a scope"),
+        (
+            {"recipe": {"range_estimator": "kl", "activations": {"bits": 12}}},
+            "'kl' tells levels of 11 bits apart, not of 12",
+        ),
+        ({"recipe": {"mode": "fp8_e5m2", "weight_range_estimator": "mse"}}, "only 'mse' is for weights, as integers"),
+        ({"recipe": {"mode": "fp8_e5m2", "activations": {"bits": 4}}}, "activations prescribe {'bits': 4}"),
+        ({"precisions": ["x"]}, r"Plan key 'precisions' is \['x'\]: it must be a mapping of names of groups"),
+        ({"precisions": {1: "int8"}}, "it must be a mapping of names of groups"),
+        ({"choices": {"x": "mixed"}}, "what group 'x' chooses must be a mapping"),
         ({"recipe": {"weights": {"symmetric": False, "narrow_range": True}}}, "narrow_range goes with symmetric"),
         ({"recipe": {"activations": {"per_channel": True}}}, "activations are per channel only where a depthwise"),
         ({"recipe": {"weight_range_estimator": "kl"}}, "weight_range_estimator is 'kl': of the searches, only 'mse'"),

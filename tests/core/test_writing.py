@@ -1,5 +1,7 @@
 """Files that last: whole or not at all, whatever ends the process that writes them."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -7,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from autoq.core import OutputError, drafted, drafted_folder, drafted_once, drafted_together, sweep, write_text
+from autoq.core import (
+    OutputError,
+    drafted,
+    drafted_folder,
+    drafted_once,
+    drafted_together,
+    removed,
+    sweep,
+    write_text,
+)
 from autoq.core.files import _writing as writing
 
 
@@ -181,3 +192,88 @@ def test_a_file_that_is_there_is_not_made_once_more(tmp_path):
         draft.write_text("two")
     assert path.read_text() == "one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def failing(number):
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
+def test_a_new_file_is_made_where_the_file_system_has_no_links(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(Path, "hardlink_to", failing(number))
+    test_a_file_that_is_there_is_not_made_once_more(tmp_path)
+
+
+def test_a_link_that_fails_for_another_reason_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "hardlink_to", failing(errno.EIO))
+    with pytest.raises(OutputError, match=r"/a' cannot be written: "), drafted_once(tmp_path / "a") as draft:
+        draft.write_text("one")
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EBADF])
+def test_file_systems_that_do_not_flush_are_written_to(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(os, "fsync", failing(number))
+    assert write_text(tmp_path / "a", "x").read_text() == "x"
+
+
+def test_what_does_not_reach_the_disk_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+    with pytest.raises(OutputError, match=r"/a' cannot be written: Input/output error"):
+        write_text(tmp_path / "a", "x")
+    assert not names(tmp_path)
+
+
+def test_all_that_is_written_is_flushed(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.path.realpath(f"/proc/self/fd/{descriptor}")))
+    with drafted(tmp_path / "a") as draft:
+        draft.write_text("")
+    assert flushed == [str(draft), str(tmp_path)]
+    flushed.clear()
+    with drafted_together(tmp_path / "x", tmp_path / "y") as folder:
+        (folder / "x").write_text("")
+        (folder / "y").write_text("")
+    assert flushed == [str(folder / "x"), str(folder / "y"), str(tmp_path), str(tmp_path)]
+    flushed.clear()
+    with drafted_folder(tmp_path / "best") as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "x").write_text("")
+    assert flushed == [str(folder), str(folder / "deep" / "x"), str(folder / "deep"), str(tmp_path)]
+
+
+def test_text_is_utf_8_with_plain_line_ends(tmp_path):
+    path = write_text(tmp_path / "a", "图\n\udcff\n")
+    assert path.read_bytes() == "图\n\\udcff\n".encode()
+
+
+def test_a_folder_is_removed_with_all_that_it_holds(tmp_path):
+    (tmp_path / "best" / "deep").mkdir(parents=True)
+    removed(tmp_path / "best")
+    removed(tmp_path / "best")
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_a_killed_process_was_replacing_is_put_back(tmp_path, there):
+    earlier = tmp_path / ".best.01234567.draft" / "earlier" / "best"
+    earlier.mkdir(parents=True)
+    (earlier / "model.xml").write_text("old")
+    if there:
+        write_text(tmp_path / "best", "new")
+    assert sweep(tmp_path) == 1
+    assert names(tmp_path) == {"best"}
+    assert (tmp_path / "best").is_file() == there
+    assert there or (tmp_path / "best" / "model.xml").read_text() == "old"
+
+
+def test_drafts_of_a_long_name_are_swept_by_that_name(tmp_path):
+    name = "x" * 41
+    (tmp_path / f".{name[:40]}.01234567.draft").mkdir()
+    assert sweep(tmp_path, name) == 1
+    assert sweep(tmp_path / "nowhere") == 0
+    (tmp_path / ".a.01234567.draft").write_text("no folder")
+    assert sweep(tmp_path) == 0
