@@ -73,12 +73,15 @@ class Case:
 
     def validation(self, count: int | None = None) -> ValidationSet:
         """Labelled data that a search would score on, or the first of them."""
-        pairs = ValidationSet.of(self.model, self.given["validation"])
-        return pairs if count is None else ValidationSet.of(self.model, list(islice(pairs, count)))
+        return self._pairs("validation", count)
+
+    def held_out(self, count: int | None = None) -> ValidationSet:
+        """Labelled data that no search sees, or the first of them."""
+        return self._pairs("holdout", count)
 
     def labelled(self) -> list[tuple[Feed, Any]]:
         """All labelled data, held-out ones included."""
-        return [*self.validation(), *ValidationSet.of(self.model, self.given["holdout"])]
+        return [*self.validation(), *self.held_out()]
 
     def validate(self, compiled: ov.CompiledModel, items: Iterable[Any]) -> tuple[float, list[float]]:
         """The metric as a validation function of NNCF's: mean, and the score of each item."""
@@ -93,8 +96,12 @@ class Case:
         compiled = runtime.with_hint("THROUGHPUT").compile(model)
         parts = [self.validation(count)]
         if count is None:
-            parts.append(ValidationSet.of(self.model, self.given["holdout"]))
+            parts.append(self.held_out())
         return np.concatenate([score(compiled, part, self.metric) for part in parts])
+
+    def _pairs(self, name: str, count: int | None) -> ValidationSet:
+        pairs = ValidationSet.of(self.model, self.given[name])
+        return pairs if count is None else ValidationSet.of(self.model, list(islice(pairs, count)))
 
 
 def load(name: str) -> Case:
@@ -114,9 +121,9 @@ def load(name: str) -> Case:
     return Case(name, config.search_arguments())
 
 
-def cases(names: Sequence[str]) -> Iterator[Case]:
-    """The named cases; without names every one whose model is here."""
-    for name in names or sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")):
+def cases(names: Sequence[str], usual: Sequence[str] = ()) -> Iterator[Case]:
+    """The named cases; without names the usual ones, or all, whose model is here."""
+    for name in names or usual or sorted(path.stem for path in EXPERIMENTS.glob("*.yaml")):
         try:
             yield load(name)
         except ConfigError:

@@ -45,13 +45,13 @@ class Lines:
             judged: The number that the goal is about; by default the ratio where there is a peer, else `ours`.
             **more: Further keys.
         """
-        line: dict[str, object] = {"benchmark": self.benchmark, "case": case, "figure": figure, "ours": _short(ours)}
+        line: dict[str, object] = {"benchmark": self.benchmark, "case": case, "figure": figure, "ours": short(ours)}
         if peer is not None:
-            line |= {"peer": _short(peer), "ratio": _short(peer / ours) if ours else None}
+            line |= {"peer": short(peer), "ratio": short(peer / ours) if ours else None}
         if goal is not None:
             value = judged if judged is not None else (peer / ours if peer is not None else ours)
             met = _meets(value, goal)
-            line |= {"judged": _short(value), "goal": goal, "met": met}
+            line |= {"judged": short(value), "goal": goal, "met": met}
             if not met:
                 self.missed.append(f"{case}/{figure}")
         print(json.dumps(line | more), flush=True)
@@ -69,6 +69,6 @@ def _meets(value: float, goal: str) -> bool:
     return bool(_COMPARISONS[comparison](value, float(bound)))
 
 
-def _short(value: float) -> float | None:
+def short(value: float) -> float | None:
     """Four digits; None, JSON's null, for what was never reached."""
     return float(f"{value:.4g}") if math.isfinite(value) else None

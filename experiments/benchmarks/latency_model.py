@@ -20,7 +20,7 @@ import numpy as np
 from _cases import parser
 from _courses import OURS, judged, table_of, tables_asked
 from _judged import MAX_DROP
-from _lines import Lines
+from _lines import Lines, short
 from _methods import INT8, METHODS, predicted_ratios
 
 from autoq.core import RuntimePrecision
@@ -67,11 +67,11 @@ def compare(name: str, lines: Lines, *, seeds: int) -> None:
             name,
             f"error_from_{given}_plans",
             ours,
-            count_only=_short(count),
-            one_at_a_time=_short(one_at_a_time),
-            profile=_short(profile),
-            noise=_short(judged(name).ratio_noise),
-            spread=_short(float(np.std(ratios[1:]))),
+            count_only=short(count),
+            one_at_a_time=short(one_at_a_time),
+            profile=short(profile),
+            noise=short(judged(name).ratio_noise),
+            spread=short(float(np.std(ratios[1:]))),
         )
 
 
@@ -99,9 +99,9 @@ def designs(name: str, lines: Lines, *, seeds: int) -> None:
         name,
         f"error_from_{count}_chosen_plans",
         float(np.median([error(rows) for rows in begun])),
-        orthogonal_design=_short(error(design)),
-        random=_short(float(np.median([error(rows) for rows in drawn]))),
-        noise=_short(judged(name).ratio_noise),
+        orthogonal_design=short(error(design)),
+        random=short(float(np.median([error(rows) for rows in drawn]))),
+        noise=short(judged(name).ratio_noise),
     )
 
 
@@ -123,10 +123,6 @@ def records(table: RecordedTable) -> list[TrialRecord]:
         )
         found.append(record)
     return found
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
 
 
 def main() -> None:

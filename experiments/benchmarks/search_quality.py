@@ -15,59 +15,27 @@ from __future__ import annotations
 import math
 import shutil
 import signal
-import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import numpy as np
 import openvino as ov
-import optuna
 from _cases import EXPERIMENTS, Case, cases, parser
 from _first_front import FirstFront, goal
+from _held_out import MOST_MODELS, Point, hypervolume, judged
 from _lines import Lines
 from _peer import quantize as nncf_quantize
 from _peer import quantize_with_accuracy_control as nncf_control
+from _plain_loop import plain_loop
 
 import autoq
-from autoq.core import Estimate, RuntimePrecision
-from autoq.evaluation.candidate import size_bytes
-from autoq.evaluation.device import RuntimeConfig
-from autoq.evaluation.latency import compilations_within, measure_latencies
-from autoq.evaluation.scoring import Scores, ValidationSet, paired_drop, score
-from autoq.searching.front import area
-from autoq.searching.study import quiet_optuna
+from autoq.evaluation.scoring import paired_drop
 
 # Folders of our searches, for whoever wants to look at them.
 RUNS = EXPERIMENTS.parent / "runs" / "search_quality"
-_COMPILATIONS = 6
 # Times the seconds of the search that accuracy control may take.
 _PATIENCE = 1.0
-# Models of one side that are compared at the end, the fastest first.
-_MOST_MODELS = 8
-_TIMED = 200
-
-
-@dataclass(frozen=True)
-class Point:
-    """A model on held-out data.
-
-    Attributes:
-        side: Who found it.
-        drop: Of accuracy, below the float model in f32.
-        low: Of the interval of that.
-        scores: By sample.
-        ratio: Of its latency to the float model's.
-    """
-
-    side: str
-    drop: float
-    low: float
-    scores: Scores
-    ratio: Estimate
 
 
 def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
@@ -95,7 +63,7 @@ def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
     lines.figure(
         case.name, "first_front_s", first.seconds, goal=None if quick else goal(float_ms), float_ms=round(float_ms, 3)
     )
-    found = [("autoq", result.build(record)) for record in result.front.staircase[:_MOST_MODELS]]
+    found = [("autoq", result.build(record)) for record in result.front.staircase[:MOST_MODELS]]
     subset = 20 if quick else 300
     samples = case.calibration(subset)
     for preset in ("performance", "mixed"):
@@ -103,7 +71,8 @@ def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
             case.model.clone(), samples, subset_size=subset, model_type=case.model_type, preset=preset
         )
         found.append(("presets", model))
-    found += [("loop", model) for model in plain_loop(case, seconds)]
+    *_, trial = plain_loop(case, seconds)
+    found += [("loop", model) for model in list(trial.front.values())[:MOST_MODELS]]
     started = time.perf_counter()
     model = controlled(case, samples, 100 if quick else None, _PATIENCE * seconds)
     took = math.inf if model is None else time.perf_counter() - started
@@ -113,8 +82,7 @@ def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
     points = judged(case, found)
     ours = [point for point in points if point.side == "autoq"]
     budget = float(result.info.max_drop or 0.0)
-    reference = np.array([max(budget, 1e-6), 1.0])
-    volume = {side: hypervolume([p for p in points if p.side == side], reference) for side, _ in found}
+    volume = {side: hypervolume([p for p in points if p.side == side], budget) for side, _ in found}
     for side in dict.fromkeys(point.side for point in points if point.side != "autoq"):
         theirs = [point for point in points if point.side == side]
         acceptable = [point for point in theirs if not breaks(point, budget)]
@@ -136,57 +104,6 @@ def compare(case: Case, lines: Lines, *, seconds: float, quick: bool) -> None:
         models=[[round(p.drop, 4), round(p.ratio.value, 3)] for p in ours],
         trials=len(result.records),
     )
-
-
-def plain_loop(case: Case, seconds: float) -> Iterator[ov.Model]:
-    """Models on the front that Optuna finds over `nncf.quantize`, as people write it."""
-    deadline = time.perf_counter() + seconds
-    layers = [
-        op.get_friendly_name()
-        for op in case.model.get_ordered_ops()
-        if op.get_type_name() in {"Convolution", "GroupConvolution", "MatMul"}
-    ]
-    runtime = RuntimeConfig()
-    validation = case.validation()
-    models: dict[int, ov.Model] = {}
-
-    def objective(trial: optuna.Trial) -> tuple[float, float]:
-        subset = trial.suggest_categorical("subset_size", [100, 300])
-        model = nncf_quantize(
-            case.model.clone(),
-            case.calibration(subset),
-            subset_size=subset,
-            model_type=case.model_type,
-            preset=trial.suggest_categorical("preset", ["performance", "mixed"]),
-            fast_bias_correction=trial.suggest_categorical("fast_bias_correction", [True, False]),
-            ignored=[layer for layer in layers if trial.suggest_categorical(f"ignore {layer}", [False, True])],
-        )
-        models[trial.number] = model
-        compiled = runtime.compile(model)
-        accuracy = float(score(compiled, validation, case.metric).mean())
-        return accuracy, timed(compiled.compiled_model, case.sample())
-
-    with quiet_optuna():
-        study = optuna.create_study(directions=["maximize", "minimize"], sampler=optuna.samplers.TPESampler(seed=0))
-        study.enqueue_trial(
-            {"subset_size": 300, "preset": "performance", "fast_bias_correction": True}
-            | {f"ignore {layer}": False for layer in layers}
-        )
-        while time.perf_counter() < deadline:
-            study.optimize(objective, n_trials=1, catch=(RuntimeError,))
-    for trial in sorted(study.best_trials, key=lambda trial: trial.values[1])[:_MOST_MODELS]:
-        yield models[trial.number]
-
-
-def timed(compiled: ov.CompiledModel, sample: Any) -> float:
-    """Median seconds of an inference, as a loop alone takes it."""
-    request = compiled.create_infer_request()
-    request.infer(sample)
-    ticks = [time.perf_counter()]
-    for _ in range(_TIMED):
-        request.infer()
-        ticks.append(time.perf_counter())
-    return statistics.median(np.diff(ticks))
 
 
 def controlled(case: Case, samples: Sequence[Any], count: int | None, seconds: float) -> ov.Model | None:
@@ -229,27 +146,6 @@ def given_up_after(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def judged(case: Case, found: Sequence[tuple[str, ov.Model]]) -> list[Point]:
-    """Scores all models on held-out data and times them together."""
-    held_out = ValidationSet.of(case.model, case.given["holdout"])
-    runtime = RuntimeConfig()
-    reference = score(
-        runtime.for_data().with_precision(RuntimePrecision.F32).compile(case.model), held_out, case.metric
-    )
-    scores = [score(runtime.for_data().compile(model), held_out, case.metric) for _, model in found]
-    *compiled, baselines = compilations_within(
-        [partial(runtime.compile, model) for model in [*(model for _, model in found), case.model]],
-        max_seconds=0.0,
-        size_bytes=sum(size_bytes(model) for _, model in found),
-        fewest=_COMPILATIONS,
-    )
-    latencies = measure_latencies(compiled, baselines, case.sample(), max_seconds=30.0, target_half_width=0.005)
-    return [
-        Point(side, float((reference - own).mean()), paired_drop(reference, own).low, own, latency.ratio)
-        for (side, _), own, latency in zip(found, scores, latencies, strict=True)
-    ]
-
-
 def matches(own: Point, other: Point) -> bool:
     """Whether one is at least as good as the other in both, or not to be told apart from it."""
     accurate = own.drop <= other.drop or paired_drop(other.scores, own.scores).low <= 0
@@ -259,11 +155,6 @@ def matches(own: Point, other: Point) -> bool:
 def breaks(point: Point, budget: float) -> bool:
     """Whether a model is shown to drop by more than the budget."""
     return point.low > budget
-
-
-def hypervolume(points: Sequence[Point], reference: Any) -> float:
-    """Area below the budget and the float model's latency."""
-    return area(np.array([(point.drop, point.ratio.value) for point in points]).reshape(-1, 2), reference)
 
 
 def main() -> None:

@@ -3,7 +3,9 @@
 import functools
 import json
 import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import openvino as ov
@@ -151,6 +153,21 @@ def test_a_benchmark_prints_json_lines_and_hides_no_miss(capsys):
     assert said[1]["note"] == "x"
 
 
+def test_times_to_the_front_take_a_trials_first_moment_and_its_newest_seconds():
+    member = SimpleNamespace(number=3, quantized_sites=5, evaluation=object(), seconds={"accuracy": 1.0, "build": 0.5})
+    front = SimpleNamespace(staircase=[member, SimpleNamespace(number=0, quantized_sites=0)])
+    course = load_function("benchmarks/_front_times.py:Course", EXPERIMENTS)(time.monotonic())
+    course.on_trial(member, front)
+    (first,) = course.told.values()
+    member.seconds = {"score": 2.0, "build": 0.5}
+    course.on_trial(member, SimpleNamespace(staircase=[]))
+    assert list(course.told.values()) == [first]
+    assert course.stages == {3: {"score": 2.0, "build": 0.5}}
+    assert [numbers for _, numbers in course.fronts] == [[3], []]
+    front_at = load_function("benchmarks/_front_times.py:front_at", EXPERIMENTS)
+    assert [front_at(course.fronts, moment) for moment in (-1.0, course.fronts[0][0], 1e9)] == [[], [3], []]
+
+
 @pytest.mark.slow
 def test_every_kind_of_metric_has_its_coverage_measured():
     import subprocess
@@ -170,7 +187,9 @@ def test_every_kind_of_metric_has_its_coverage_measured():
 
 @pytest.mark.slow
 @pytest.mark.peers
-@pytest.mark.parametrize("name", ["quantize_parity", "candidate_cost", "calibration", "accuracy", "accuracy_control"])
+@pytest.mark.parametrize(
+    "name", ["quantize_parity", "candidate_cost", "calibration", "accuracy", "accuracy_control", "time_to_front"]
+)
 def test_a_benchmark_runs(name):
     import subprocess
     import sys
