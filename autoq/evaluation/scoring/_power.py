@@ -75,10 +75,9 @@ def power_note(accuracy: Accuracy, max_drop: float | None, confidence: float = 0
         )
     if not max_drop:
         return "no number of samples can prove that nothing is lost: point estimates decide what keeps a drop of 0"
-    needed = samples_to_prove(accuracy.scores, max_drop, confidence)
-    if accuracy.scores.size != accuracy.n:
-        # The spread of scores of blocks shrinks with the root of the number of samples in each.
-        needed = math.ceil(needed / accuracy.scores.size * accuracy.n)
+    scores = samples_to_prove(accuracy.scores, max_drop, confidence)
+    # The spread of scores of blocks shrinks with the root of the number of samples in each.
+    needed = math.ceil(scores * accuracy.n / accuracy.scores.size)
     if needed <= accuracy.n:
         return None
     binary = bool(np.isin(accuracy.scores, (0, 1)).all())

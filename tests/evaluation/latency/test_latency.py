@@ -7,7 +7,6 @@ import numpy as np
 import psutil
 import pytest
 from networks import conv_net, images
-from scipy import stats
 
 import autoq.evaluation.latency._latency as timer
 import autoq.evaluation.latency._timed as bursts
@@ -15,7 +14,6 @@ from autoq.core import DeviceError
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.latency import compilation_spread, compile_pairs, measure_latency, ratio_of_pairs
 from autoq.evaluation.latency._timed import Timed
-from autoq.evaluation.statistics._trimmed_mean import trimmed_mean
 
 
 class Machine:
@@ -253,13 +251,6 @@ def test_one_of_each_is_compiled_where_memory_has_no_room_for_more(monkeypatch):
     pairs = compile_pairs(lambda: made.append(0) or 0, lambda: made.append(1) or 1, max_seconds=0, size_bytes=1)
     assert pairs == ([0], [1])
     assert made == [0, 1]
-
-
-def test_trimmed_mean_beside_scipy():
-    values = np.random.default_rng(0).standard_t(2, 25)
-    value, low, high = trimmed_mean(values, 0.9)
-    half = stats.t.ppf(0.95, 14) * stats.mstats.trimmed_stde(values, limits=(0.2, 0.2))
-    assert (low, high) == pytest.approx((value - half, value + half))
 
 
 def test_the_spread_of_compilations(machine):

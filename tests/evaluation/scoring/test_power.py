@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from autoq.core import Estimate
 from autoq.evaluation.scoring import Accuracy, paired_drop, power_note, samples_to_prove
@@ -47,13 +48,35 @@ def test_twelve_samples():
     assert power_note(accuracy([1, 0] * 200), 0.01) is None
     assert power_note(accuracy([1, 0] * 6), None) is None
     others = power_note(accuracy(np.linspace(0, 100, 12)), 0.01)
-    assert "for a model that changes single scores by little: that takes" in others
+    assert others.endswith("for a model that changes single scores by little: that takes 94,584 or more")
+    assert power_note(accuracy([1]), 0.01).startswith("1 validation sample cannot prove a drop of at most 0.01, ")
+
+
+@pytest.mark.parametrize("max_drop", [0.04, 0.05, 0.06, 0.1, 0.2, 0.5, 5.0])
+def test_of_few_samples_it_is_the_least_number_whose_interval_is_as_narrow(max_drop):
+    scores = np.array([-1.0, 1.0] * 20)
+    narrow = (n for n in range(2, 1000) if stats.t.ppf(0.975, n - 1) * 0.05 / np.sqrt(n) <= max_drop)
+    assert samples_to_prove(scores, max_drop) == next(narrow)
+
+
+def test_what_is_enough_is_enough_and_one_fewer_is_not():
+    assert power_note(accuracy(np.ones(381)), 0.01) is None
+    assert "that takes 381 or more" in power_note(accuracy(np.ones(380)), 0.01)
 
 
 def test_scores_of_blocks_count_the_samples_in_them():
     blocks = np.random.default_rng(0).normal(0.8, 1.0, 40)
     few, many = (power_note(accuracy(blocks, n), 0.001) for n in (400, 4000))
     assert 10 * int(few.split()[-3].replace(",", "")) == pytest.approx(int(many.split()[-3].replace(",", "")), rel=0.01)
+
+
+@pytest.mark.parametrize("each", [1, 2, 3, 10])
+@pytest.mark.parametrize("max_drop", [0.01, 2 / 52.5, 0.05])
+def test_blocks_take_as_many_times_the_samples_as_each_of_them_has(each, max_drop):
+    scores = np.arange(7.0)
+    blocks = int(samples_to_prove(scores, max_drop))
+    note = power_note(accuracy(scores, 7 * each), max_drop)
+    assert note.endswith(f"that takes {each * blocks:,} or more")
 
 
 def test_what_no_number_of_samples_proves():
