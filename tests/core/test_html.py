@@ -33,6 +33,7 @@ def test_bars_are_as_long_as_their_shares_and_between_their_texts():
     fills = [found["fill"] for found in tags("rect", drawn)]
     assert len(set(fills)) == 2
     assert fills.count(fills[1]) == 1
+    assert tags("rect", bars_svg([Bar("usual", 1.0, "")], label="x"))[0]["fill"] == fills[0]
 
 
 def test_rows_stand_below_each_other_with_their_texts_beside_them():

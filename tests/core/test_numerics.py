@@ -81,6 +81,14 @@ def test_table_of_widths(bits, narrow, low, high, levels):
     assert zero == round((2**bits - 1) / 3)
 
 
+def test_all_levels_of_8_bits_are_usual():
+    data = np.float32([-1]), np.float32([2])
+    for limits in (symmetric_limits(*data), asymmetric_limits(*data)):
+        assert limits.levels == 256
+    assert symmetric_limits(*data).low == pytest.approx(-2 * 128 / 127)
+    assert half_range_limits(*data).levels == 255
+
+
 @pytest.mark.parametrize(("bits", "narrow", "low", "high", "levels"), HALF_RANGE)
 def test_half_range_table(bits, narrow, low, high, levels):
     limits = half_range_limits(np.float32([-1]), np.float32([2]), bits=bits, narrow_range=narrow)

@@ -61,3 +61,10 @@ def test_a_path_inside_the_working_folder_is_shown_from_there(tmp_path, monkeypa
     assert shown_path(tmp_path / "a" / "b") == str(Path("a", "b"))
     assert shown_path("c") == "c"
     assert shown_path("/elsewhere") == "/elsewhere"
+
+
+def test_where_the_working_folder_is_gone_a_path_is_shown_whole(tmp_path, monkeypatch):
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert shown_path(tmp_path / "a") == str(tmp_path / "a")

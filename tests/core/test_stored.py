@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoq.core import Format, StoredFileError, read_arrays, read_npz, read_record, write_arrays, write_record
+from autoq.core import Format, StoredFileError, read_arrays, read_npy, read_npz, read_record, write_arrays, write_record
+from autoq.core.files import _stored
 
 PLAN = Format("a plan", 2, "save the plan again")
 VALUES = {"name": "图 it's", "parts": [1.5, None, {"7": [True, "x"]}], "least": 5e-324}
@@ -64,6 +65,48 @@ def test_values_that_make_no_sense_are_a_damaged_file(tmp_path: Path) -> None:
     path = write_record(tmp_path / "plan.json", PLAN, VALUES)
     with pytest.raises(StoredFileError, match=r"other values than autoq writes \(KeyError: 'missing'"):
         read_record(path, PLAN, lambda values: values["missing"])
+
+
+@pytest.mark.parametrize("depth", [59, 60])
+def test_values_are_as_deep_as_is_allowed(tmp_path: Path, depth: int) -> None:
+    values: Any = 1
+    for _ in range(depth):
+        values = {"a": values}
+    path = write_record(tmp_path / "plan.json", PLAN, values)
+    if depth == 59:
+        assert read_record(path, PLAN, as_it_is) == values
+        return
+    with pytest.raises(StoredFileError, match="it holds other values than autoq writes"):
+        read_record(path, PLAN, as_it_is)
+
+
+def test_a_file_larger_than_any_search_writes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_record(tmp_path / "plan.json", PLAN, {"text": "x" * (2 << 20)})
+    monkeypatch.setattr(_stored, "_MOST_JSON_BYTES", path.stat().st_size)
+    assert read_record(path, PLAN, len) == 1
+    monkeypatch.setattr(_stored, "_MOST_JSON_BYTES", path.stat().st_size - 1)
+    with pytest.raises(StoredFileError, match="is damaged: it has more than 2 MiB; save the plan again"):
+        read_record(path, PLAN, len)
+
+
+def test_what_is_no_text_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_bytes(b"\xff{}")
+    with pytest.raises(StoredFileError, match="is damaged: it is no text in UTF-8"):
+        read_record(tmp_path / "plan.json", PLAN, as_it_is)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("x" * 80, "x" * 80), ("x" * 81, "x" * 80)])
+def test_of_the_name_of_another_format_as_much_is_said_as_names_have(tmp_path: Path, name: str, shown: str) -> None:
+    path = write_record(tmp_path / "plan.json", Format(name), VALUES)
+    with pytest.raises(StoredFileError, match=rf" is {shown}, not a plan: save the plan again"):
+        read_record(path, PLAN, as_it_is)
+
+
+@pytest.mark.parametrize("header", [None, [], {}, {"version": "2"}, {"version": 2.0}])
+def test_a_header_without_a_version_is_none(tmp_path: Path, header: Any) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps({"autoq": header, "a": 1}))
+    with pytest.raises(StoredFileError, match="does not say that it is a plan of autoq: save the plan again"):
+        read_record(tmp_path / "plan.json", PLAN, as_it_is)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -157,3 +200,29 @@ def test_an_archive_that_grows_beyond_the_memory_is_not_read(tmp_path: Path, mon
     monkeypatch.setattr("os.sysconf", lambda name: 2000)
     with pytest.raises(ValueError, match="more than half of this machine's memory"):
         read_npz(path)
+
+
+def npy(array: np.ndarray[Any, Any], version: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, version=version)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_arrays_are_read_in_the_versions_that_are_known(version: tuple[int, int]) -> None:
+    content = npy(np.arange(6).reshape(2, 3), version)
+    if version == (3, 0):
+        with pytest.raises(ValueError, match=r"an array is of version \(3, 0\) of numpy's format, which is not known"):
+            read_npy(io.BytesIO(content), len(content))
+    else:
+        np.testing.assert_array_equal(read_npy(io.BytesIO(content), len(content)), [[0, 1, 2], [3, 4, 5]])
+
+
+def test_an_array_is_read_in_parts_and_its_end_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_stored, "_AT_ONCE", 16)
+    content = npy(np.arange(5), (1, 0))
+    assert read_npy(io.BytesIO(content), 40).tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="more than the file holds"):
+        read_npy(io.BytesIO(content), 39)
+    with pytest.raises(ValueError, match="the end is missing"):
+        read_npy(io.BytesIO(content[:-1]), 40)
