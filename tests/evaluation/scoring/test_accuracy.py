@@ -6,10 +6,10 @@ import pytest
 from networks import conv_net, images, run
 from scipy import stats
 
-from autoq.core import DeviceError, MetricError, RuntimePrecision
+from autoq.core import DeviceError, Estimate, MetricError, RuntimePrecision
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import resolve_metric
-from autoq.evaluation.scoring import ValidationSet, mean_interval, paired_drop, score
+from autoq.evaluation.scoring import ValidationSet, drop_between, mean_interval, paired_drop, score
 
 
 def pairs(both, lost, won, neither):
@@ -64,6 +64,42 @@ def test_few_changes_of_one_size_have_the_interval_of_proportions():
 def test_scores_that_do_not_pair(reference, scores):
     with pytest.raises(ValueError, match="paired scores"):
         paired_drop(np.array(reference), np.array(scores))
+
+
+@pytest.mark.parametrize(
+    ("reference", "scores"), [([], []), ([1.0, 0.5], []), ([], [1.0]), ([1.0, 0.5], [1.0]), ([1.0], [1.0, 0.5])]
+)
+def test_a_drop_of_means_alone_has_no_interval(reference, scores):
+    drop = drop_between((0.75, np.array(reference)), (0.5, np.array(scores)))
+    assert drop == Estimate.unknown(0.25)
+
+
+def test_a_drop_of_scores_that_pair_has_theirs():
+    reference, scores = np.random.default_rng(0).normal(size=(2, 20))
+    given = drop_between((float(reference.mean()), reference), (float(scores.mean()), scores))
+    assert given == paired_drop(reference, scores)
+
+
+@pytest.mark.parametrize(("changed", "few"), [(24, True), (25, False), (26, False)])
+def test_fewer_than_a_quarter_are_few_changes(changed, few):
+    reference = np.random.default_rng(0).normal(size=100)
+    drop = paired_drop(reference, reference - 0.25 * (np.arange(100) < changed))
+    of_mean = stats.t.interval(0.95, 99, drop.value, stats.sem(0.25 * (np.arange(100) < changed)))
+    assert ((drop.low, drop.high) == pytest.approx(of_mean)) is not few
+
+
+def test_one_score_does_not_tell_its_error():
+    assert mean_interval(np.array([0.5])) == Estimate.unknown(0.5)
+    assert not paired_drop(np.array([0.5]), np.array([0.25])).known
+    assert paired_drop(np.array([1]), np.array([0])).known
+    values = np.array([0.1, 0.6])
+    expected = stats.t.interval(0.9, 1, 0.35, stats.sem(values))
+    found = mean_interval(values, 0.9)
+    assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_equal_scores_that_do_not_change_tell_nothing():
+    assert paired_drop(np.full(50, 0.5), np.full(50, 0.5)) == Estimate.unknown(0.0)
 
 
 @pytest.mark.parametrize("lost", [0.004, 0.01, 0.05])

@@ -14,9 +14,10 @@ class Scoring:
     """Takes so many seconds an item of its own clock."""
 
     def __init__(self, one_s):
-        self.one_s, self.moment, self.scored = one_s, 0.0, 0
+        self.one_s, self.moment, self.scored, self.tried = one_s, 0.0, 0, []
 
     def __call__(self, indices):
+        self.tried.append(len(indices))
         self.scored += len(indices)
         self.moment += self.one_s * len(indices)
         return 0.0, np.zeros(len(indices))
@@ -41,6 +42,28 @@ def test_as_many_as_fit(one_s):
     found, scoring = affordable(100_000, one_s, 8.0)
     assert found == pytest.approx(8.0 / one_s, rel=0.01)
     assert scoring.moment <= 0.7 * 8.0
+
+
+# An item takes 1/64 s, so that all times are exact.
+@pytest.mark.parametrize(
+    ("total", "seconds", "tried", "found"),
+    [
+        (10_000, 4.0, [32, 128], 256),  # 32 items take an eighth of the time, not more
+        (10_000, 3.875, [32], 248),
+        (128, 1.0, [32], 64),
+        (129, 16.0, [32], None),
+        (10_000, 16.0, [32, 128, 512], 1024),
+        (129, 2.0, [32], 128),
+        (2049, 32.0, [32, 128, 512], 2048),
+        (2048, 32.0, [32], None),
+        (600, 8.0, [32, 128], 512),
+        (33, 0.515625, [32], None),
+        (32, 0.1, [], None),
+    ],
+)
+def test_so_many_are_tried_as_tell_how_long_all_take(total, seconds, tried, found):
+    given, scoring = affordable(total, 1 / 64, seconds)
+    assert (given, scoring.tried) == (found, tried)
 
 
 def test_a_few_in_any_case():
