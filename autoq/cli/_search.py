@@ -9,7 +9,7 @@ import click
 
 from autoq._stopping import exit_code
 from autoq.cli._going_on import go_on_sentence
-from autoq.cli._show import as_json, print_json
+from autoq.cli._show import as_json, print_json, print_table
 from autoq.cli._trouble import writes_to
 from autoq.core import capitalized, shown_path
 
@@ -34,8 +34,9 @@ def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | lis
     help="Rule of the choice: fastest, accurate, smallest, knee, or criteria such as accuracy,size.",
 )
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of the run.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell where the time went.")
 @as_json
-def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -> None:
+def search(experiment: str, *, quick: bool, verbose: bool, json_output: bool, **instead: Any) -> None:
     """Runs the search of EXPERIMENT, a YAML file, or goes on with it where it was stopped.
 
     Options replace what the file says.
@@ -70,14 +71,24 @@ def search(experiment: str, *, quick: bool, json_output: bool, **instead: Any) -
                 "front": [record.number for record in result.front],
                 "trials": len(result.records),
                 "ended_before": result.ended_before,
+                "seconds": dict(result.seconds),
                 "folder": None if result.folder is None else str(result.folder),
             }
         )
     else:
         _print_outcome(result, arguments["tracking_uri"], arguments["experiment"])
+        if verbose:
+            _print_time(result)
     if result.interrupted:
         click.echo(go_on_sentence(), err=True)
         sys.exit(exit_code())
+
+
+def _print_time(result: Any) -> None:  # imported where used
+    from autoq.searching.shown import TIME_COLUMNS, time_title
+
+    rows = result.where_time_went
+    print_table(time_title(rows), list(TIME_COLUMNS), [list(row.texts) for row in rows])
 
 
 def _print_outcome(result: Any, tracking_uri: str | None, experiment: str | None) -> None:  # imported where used

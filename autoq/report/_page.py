@@ -12,7 +12,16 @@ from autoq.core import capitalized, drafted, shown, shown_ms, write_text
 from autoq.report._chosen import chosen_facts, run_lines
 from autoq.report._page_parts import SCRIPT, STYLE
 from autoq.searching.front import SearchInfo, TrialTable
-from autoq.searching.shown import chart_svg, legend_html, plot_table, title_of, trials_html
+from autoq.searching.shown import (
+    TimeRow,
+    chart_svg,
+    legend_html,
+    plot_table,
+    time_html,
+    time_title,
+    title_of,
+    trials_html,
+)
 
 # Most trials on the page, so that it opens fast and can be sent by mail. trials.csv has every trial.
 _MOST_TRIALS = 1000
@@ -27,6 +36,7 @@ def write_report(
     reasons: Sequence[str] = (),
     notes: Sequence[str] = (),
     model: Path | None = None,
+    time: Sequence[TimeRow] = (),
 ) -> Path:
     """Writes `front.png` and `report.html`.
 
@@ -38,6 +48,7 @@ def write_report(
         reasons: Why the model was chosen, in sentences.
         notes: More sentences about the outcome.
         model: Path of the saved chosen model; None where it is not saved.
+        time: Where the time went.
 
     Returns:
         Path of the page.
@@ -47,7 +58,7 @@ def write_report(
     """
     with drafted(folder / "front.png") as draft:
         _draw(draft, info, table)
-    return write_text(folder / "report.html", _page(info, _parts(info, table, verdict, reasons, notes, model)))
+    return write_text(folder / "report.html", _page(info, _parts(info, table, verdict, reasons, notes, model, time)))
 
 
 def _draw(draft: Path, info: SearchInfo, table: TrialTable) -> None:
@@ -84,6 +95,7 @@ def _parts(
     reasons: Sequence[str],
     notes: Sequence[str],
     model: Path | None,
+    time: Sequence[TimeRow],
 ) -> Iterator[str]:
     yield f"<h1>{html.escape(info.model_name)}</h1>"
     yield f'<p class="faint">{html.escape(info.name)} on {html.escape(info.hardware)}</p>'
@@ -104,6 +116,9 @@ def _parts(
         yield _facts(chosen_facts(table.chosen))
     yield "<h2>Float model</h2>"
     yield _facts(_float_facts(info))
+    if time:
+        yield f"<h2>{html.escape(time_title(time))}</h2>"
+        yield time_html(time)
     yield from _all_trials(table)
     yield f"<details><summary>Search space and settings</summary>{_facts(_settings(info))}</details>"
 

@@ -20,7 +20,7 @@ import numpy as np
 from autoq.core import ConfigError, temporary_folder
 from autoq.searching.front import SearchInfo, TrialRow, TrialTable, choose
 from autoq.searching.records import TrialRecord, TrialState
-from autoq.searching.shown import ParetoFront
+from autoq.searching.shown import ParetoFront, TimeRow, time_csv, time_metrics
 from autoq.stores import Holder
 from autoq.tracking._abandoned import ENDED, PARENT, PROCESS, close_abandoned, runs_of, without_process
 from autoq.tracking._caller import active_run_id, place_of
@@ -66,6 +66,7 @@ class MlflowObserver:
         export: Saves the model of a trial as IR; None logs no models.
         figures: Gives metrics of a search that has ended, for its parent run; None logs none.
         table: Gives the table of a search that has ended; None is that of its front.
+        time: Tells where the time of a search went that has ended; None logs nothing of it.
         ends: Moment of `time.monotonic()`. After it, only the chosen model is logged.
 
     Raises:
@@ -80,6 +81,7 @@ class MlflowObserver:
         export: Export | None = None,
         figures: Figures | None = None,
         table: Callable[[], TrialTable] | None = None,
+        time: Callable[[], Sequence[TimeRow]] | None = None,
         ends: float = math.inf,
     ) -> None:
         self.tracking_uri = tracking_store(tracking_uri)
@@ -87,6 +89,7 @@ class MlflowObserver:
         self._export = export
         self._figures = figures
         self._table = table
+        self._time = time
         self._ends = ends
         self._experiment = experiment
         self._active = active_run_id()
@@ -269,6 +272,10 @@ class MlflowObserver:
     def _finish(self, table: TrialTable, front: ParetoFront, files: Path | None) -> None:
         if self._figures is not None:
             self._log(self._parent, dict(self._figures()), {})
+        if self._time is not None:
+            rows = self._time()
+            self._log(self._parent, time_metrics(rows), {})
+            self._client.log_text(self._parent, time_csv(rows), "seconds.csv")
         for row in table.rows:
             # Figures of the closing session replace the earlier ones: MLflow shows those of the later step.
             if row.number in self._logged and (figures := trial_metrics(row)) != self._told.get(row.number):

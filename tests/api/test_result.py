@@ -58,7 +58,8 @@ def result(records=RECORDS, **changes):
         "seed": 0,
         "settings": {"hardware": {"name": "here"}},
     }
-    own = {name: changes.pop(name) for name in ("holdout_front", "prediction_error", "probes") if name in changes}
+    names = ("holdout_front", "prediction_error", "probes", "seconds")
+    own = {name: changes.pop(name) for name in names if name in changes}
     return SearchResult(SearchInfo(**(fields | changes)), records, lambda _: conv_net(), **own)
 
 
@@ -91,17 +92,25 @@ def test_it_comes_back_as_it_was(tmp_path):
     limits = Limits(max_drop=0.01, max_latency_ms=1.5, max_size_bytes=2000, float_ms=2.0)
     scored = {2: held_out(0.011, 0.0003), 1: held_out(0.002, 0.01)}
     made = result(
-        limits=limits, choose=("size", "latency"), holdout_front=scored, prediction_error=ERROR, probes=PROBES
+        limits=limits,
+        choose=("size", "latency"),
+        holdout_front=scored,
+        prediction_error=ERROR,
+        probes=PROBES,
+        seconds={"read": 1.5, "score": 98.5},
     )
     made.save(tmp_path)
     again = SearchResult.load(tmp_path)
     assert (again.info.limits, again.info.choose, again.prediction_error) == (limits, ("size", "latency"), ERROR)
     assert again.probes == PROBES
+    assert again.where_time_went == made.where_time_went
     assert (again.gap, again.verdict, again.holdout_verdict) == (made.gap, made.verdict, made.holdout_verdict)
     assert {number: accuracy.drop for number, accuracy in again.holdout_front.items()} == {
         number: accuracy.drop for number, accuracy in scored.items()
     }
     page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Where the time went: 100.0 s" in page
+    assert "<td>98.50</td><td>98.5%</td>" in page
     assert "On 1,000 held-out samples: drop 0.0110" in page
     assert "12 models were run on calibration inputs, at most 1,130 inferences, and 2 profiled, in 14 s." in page
     assert "with an error of 0.0031 in drop (spread 0.02, noise 0.003) and 0.012 in latency ratio" in page

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import ClassVar
@@ -56,7 +57,12 @@ def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     model = conv_net()
     before = snapshot(model)
+    began = time.perf_counter()
     result = search(model, out=out, max_drop=0.2, holdout=(X[:40], Y[:40]))
+    wall_s = time.perf_counter() - began
+    # Where the time went adds up, and little of it is unknown.
+    assert 0.95 * wall_s < sum(result.seconds.values()) <= wall_s
+    assert result.seconds["other"] < 0.1 * wall_s
     assert snapshot(model) == before
     return result
 
@@ -126,6 +132,7 @@ def test_limits_and_a_choice():
 def test_everything_is_written(finished):
     folder = finished.folder
     names = {"run.json", "front.json", "front.png", "report.html", "best"}
+    assert "Where the time went: " in (folder / "report.html").read_text("utf-8")
     assert names <= {file.name for file in folder.iterdir()}
     assert not list(folder.rglob("*.draft"))
     assert not (folder / "best.json").exists()  # the result took its place
@@ -165,6 +172,7 @@ def test_run_again_it_gives_its_result_and_measures_nothing(finished, monkeypatc
     monkeypatch.setattr("autoq.api.searches._prepare.problem_of", lambda *_: pytest.fail("prepared once more"))
     again = search(out=finished.folder, max_drop=0.2, holdout=(X[:40], Y[:40]))
     assert again.ended_before
+    assert again.seconds == finished.seconds
     assert (again.verdict, again.holdout_verdict) == (finished.verdict, finished.holdout_verdict)
     assert [r.evaluation.latency.ratio for r in again.front] == [r.evaluation.latency.ratio for r in finished.front]
     np.testing.assert_array_equal(run(again.candidate(1).model, X[:1]), run(finished.candidate(1).model, X[:1]))
@@ -172,6 +180,9 @@ def test_run_again_it_gives_its_result_and_measures_nothing(finished, monkeypatc
 
 def test_run_again_with_a_larger_budget_it_goes_on(finished):
     result = search(out=finished.folder, max_drop=0.2, holdout=(X[:40], Y[:40]), n_trials=8)
+    # What earlier sessions spent counts too.
+    assert all(result.seconds[part] >= seconds for part, seconds in finished.seconds.items())
+    assert sum(result.seconds.values()) > sum(finished.seconds.values())
     assert [r.number for r in result.records][: len(finished.records)] == [r.number for r in finished.records]
     assert sum(record.state is TrialState.COMPLETE for record in result.records) == 8
     assert all(len(record.evaluation.accuracy.scores) == len(X) for record in result.records)
@@ -584,7 +595,10 @@ def test_killed_in_mid_search_it_loses_no_trial_and_runs_none_twice(tmp_path):
             assert run(so_far.best.model, X[:1]).shape == (1, 3)
     numbers = [int(number) for number, _ in told]
     assert len(numbers) == len(set(numbers))
-    records = autoq.api.SearchResult.load(tmp_path / "run").records
+    found = autoq.api.SearchResult.load(tmp_path / "run")
+    records = found.records
+    # The seconds of the session that was killed count too.
+    assert found.seconds["time"] >= 0.999 * sum(record.seconds["time"] for record in records)
     assert [record.number for record in records] == list(range(len(records)))
     assert sum(record.state is TrialState.COMPLETE for record in records) == 6
     for number, fingerprint in told:

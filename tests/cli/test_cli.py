@@ -124,9 +124,11 @@ def experiment(place, **changes):
 
 
 def test_search_report_and_export(place, autoq):
-    code, out, err = autoq("search", experiment(place))
+    code, out, err = autoq("search", experiment(place), "-v")
     assert code == 0
     assert "Chosen: " in out
+    assert re.search(r"Where the time went: [\d.]+ s", out)
+    assert re.search(r"score float +│ +[\d.]+ +│ +[\d.]+% +│", out)
     assert "Model:  run/best/model.xml" in out
     assert "Pareto front" in err
     code, out, _ = autoq("report", "run", "--json")
@@ -159,6 +161,7 @@ def test_search_report_and_export(place, autoq):
     code, out, _ = autoq("search", "experiment.yaml", "--json")
     assert code == 0
     assert json.loads(out)["trials"] == 3
+    assert json.loads(out)["seconds"]["time float"] > 0
 
 
 def test_options_hold_instead_of_what_the_file_says(place, autoq):

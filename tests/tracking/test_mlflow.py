@@ -4,6 +4,7 @@ import json
 import socket
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -16,7 +17,7 @@ from records import record, search_info
 from autoq.core import ConfigError, Plan
 from autoq.export import save_candidate
 from autoq.searching.records import TrialState
-from autoq.searching.shown import ParetoFront
+from autoq.searching.shown import ParetoFront, time_csv, time_rows
 from autoq.tracking import MlflowObserver, chart_url, open_sentence
 
 RECORDS = [
@@ -87,11 +88,17 @@ def test_one_parent_and_a_child_per_trial(tmp_path):
     assert [point.value for point in sorted(curve, key=lambda p: p.step)] == sorted(point.value for point in curve)
 
 
-def test_what_a_search_comes_to_is_on_its_parent(uri):
-    observer = MlflowObserver(uri, "autoq", figures=lambda: {"holdout/gap": 0.002, "holdout/gap_low": float("-inf")})
+def test_what_a_search_comes_to_is_on_its_parent(uri, tmp_path):
+    figures = {"holdout/gap": 0.002, "holdout/gap_low": float("-inf")}
+    time = time_rows({"score float": 2.0, "other": 0.5}, RECORDS)
+    observer = MlflowObserver(uri, "autoq", figures=lambda: figures, time=lambda: time)
     observer.on_start(INFO, RECORDS)
     observer.on_finish(RECORDS, ParetoFront(RECORDS), None)
-    ((parent,), _) = runs(MlflowClient(uri), observer)
+    client = MlflowClient(uri)
+    ((parent,), _) = runs(client, observer)
+    assert parent.data.metrics["seconds/score_float"] == 2.0
+    kept = client.download_artifacts(parent.info.run_id, "seconds.csv", str(tmp_path))
+    assert Path(kept).read_text("utf-8") == time_csv(time)
     assert parent.data.metrics["holdout/gap"] == 0.002
     assert "holdout/gap_low" not in parent.data.metrics
     assert parent.data.params["choose"] == "fastest"

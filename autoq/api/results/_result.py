@@ -25,6 +25,7 @@ from autoq.core import (
     OutputError,
     PlanError,
     StoredFileError,
+    mapping_of,
     named_reason,
     read_record,
     typed,
@@ -44,7 +45,7 @@ from autoq.searching.records import (
 )
 from autoq.searching.sampler import PredictionError
 from autoq.searching.sensitivity import Probes
-from autoq.searching.shown import ParetoFront, row_values, table_csv, why_chosen
+from autoq.searching.shown import ParetoFront, TimeRow, row_values, table_csv, time_rows, why_chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +67,7 @@ class SearchResult:
         prediction_error: How well the sampler "front" could have predicted the trials; None where there were too few.
         interrupted: Whether the search ended, or was read, before its budget was spent.
         shortened: What there was no time for, in sentences.
+        seconds: Wall time by part, in all sessions of the search: see `where_time_went`.
         folder: The folder of the result; None where nothing was written.
         ended_before: Whether the search had already ended in an earlier call, so that this call measured nothing.
     """
@@ -78,6 +80,7 @@ class SearchResult:
     prediction_error: PredictionError | None = None
     interrupted: bool = False
     shortened: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
     folder: Path | None = None
     ended_before: bool = False
 
@@ -150,6 +153,14 @@ class SearchResult:
             errors = asdict(self.prediction_error)
             found |= {f"prediction_error/{name}": float(value) for name, value in errors.items()}
         return found
+
+    @property
+    def where_time_went(self) -> tuple[TimeRow, ...]:
+        """Wall time by part; the seconds of all rows add up to those since the call, in all sessions of the search.
+
+        The files of a result, and MLflow, tell them until they are written.
+        """
+        return time_rows(self.seconds, self.records)
 
     @property
     def closest(self) -> Candidate | None:
@@ -231,6 +242,7 @@ class SearchResult:
                 *self.shortened,
             ],
             model=kept_chosen(RunFolder(Path(folder)), self.chosen),
+            time=self.where_time_went,
         )
 
     @classmethod
@@ -253,6 +265,7 @@ class SearchResult:
             prediction_error=None if error is None else typed(PredictionError, error, "errors of prediction"),
             interrupted=values.get("interrupted", True),
             shortened=tuple(values.get("shortened", ())),
+            seconds=dict(mapping_of(values.get("seconds", {}), "seconds by part", StoredFileError)),
             folder=folder,
         )
 
@@ -304,4 +317,5 @@ class SearchResult:
             "prediction_error": None if self.prediction_error is None else asdict(self.prediction_error),
             "interrupted": self.interrupted,
             "shortened": list(self.shortened),
+            "seconds": dict(self.seconds),
         }

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from autoq.api.results._result import SearchResult
-from autoq.api.searches._ended import note_end
+from autoq.api.searches._ended import SECONDS, note_end
 from autoq.api.searches._held_out import score_front
 from autoq.api.searches._prepare import PreparedSearch
 from autoq.api.searches._publish import in_any_case, publish
@@ -26,7 +26,8 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
     2. The front is scored on held-out data, where there are any.
     3. The predictions of the sampler are compared with the measurements.
 
-    An interrupted search skips these three. If one of them fails, the result lacks it, and a warning says so.
+    An interrupted search skips these three. If one of them fails, the result lacks it, and a warning says so. The
+    study keeps where the time went.
     """
     session, problem, records = prepared.session, prepared.problem, prepared.study.records()
     result = SearchResult(
@@ -45,10 +46,13 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
         except KeyboardInterrupt:
             result = replace(result, interrupted=True)
             break
-    result = replace(result, shortened=tuple(clock.shortened))
+    result = replace(result, shortened=tuple(clock.shortened), seconds=clock.spent_s)
     with clock.spent(Part.RECORD):
         note_end(session.request, prepared.study, result)
-    return publish(session, result, session.folder)
+    result = replace(publish(session, result, session.folder), seconds=clock.spent_s)
+    with in_any_case("noting where the time went"):
+        prepared.study.remember(SECONDS, result.seconds)
+    return result
 
 
 def _closed(prepared: PreparedSearch, _: Explored, result: SearchResult) -> SearchResult:

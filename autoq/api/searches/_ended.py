@@ -30,6 +30,8 @@ from autoq.transform import CandidateBuilder
 
 # The study keeps the result until further trials follow, and all budgets that were spent on it.
 _RESULT, _BUDGETS, _IDENTITY = "ended", "budgets", "identity"
+# The study keeps the seconds of all sessions by part.
+SECONDS = "seconds"
 
 
 def note_end(request: SearchRequest, study: Study, result: SearchResult) -> None:
@@ -111,7 +113,13 @@ def ended_before(session: SearchSession) -> SearchResult | None:
     result = SearchResult.from_dict(
         kept, lambda record: builder().build(record.plan), None if folder is None else folder.path
     )
-    return replace(result, info=info, records=session.keeper.attach(study.records()), ended_before=True)
+    return replace(
+        result,
+        info=info,
+        records=session.keeper.attach(study.records()),
+        seconds=recalled(SECONDS) or {},
+        ended_before=True,
+    )
 
 
 def _recalled(storage: Storage, name: str) -> Callable[[str], Any]:  # any JSON value
@@ -175,4 +183,5 @@ def _is_whole(folder: RunFolder, result: SearchResult) -> bool:
         kept = SearchResult.load(folder.path)
     except AutoqError:
         return False
-    return not kept.interrupted and kept.to_dict() == result.to_dict()
+    # The files were written before the search had ended, and tell the seconds until then.
+    return not kept.interrupted and kept.to_dict() == replace(result, seconds=kept.seconds).to_dict()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 
+from autoq.api.searches._ended import SECONDS
 from autoq.api.searches._prepare import PreparedSearch
 from autoq.searching.loop import Explored, explore, why
-from autoq.searching.records import Part
+from autoq.searching.records import Part, TrialRecord
 
 
 def explore_search(prepared: PreparedSearch) -> Explored:
@@ -16,9 +17,15 @@ def explore_search(prepared: PreparedSearch) -> Explored:
         KeyboardInterrupt: The user ended the search before its first trial.
         AutoqError: The device, or another part that the search needs, failed before the first trial.
     """
-    session, study = prepared.session, prepared.study
+    session, study, clock = prepared.session, prepared.study, prepared.session.request.clock
+
+    def keep(record: TrialRecord) -> None:
+        session.keeper.keep(record)
+        # A session that is killed has told what it spent until its last trial.
+        study.remember(SECONDS, clock.spent_s)
+
     try:
-        with session.request.clock.spent(Part.RECORD):
+        with clock.spent(Part.TRACK):
             session.audience.on_start(prepared.info, study.records())
         explored = explore(
             prepared.problem,
@@ -28,7 +35,7 @@ def explore_search(prepared: PreparedSearch) -> Explored:
             stage=session.audience.on_stage,
             attach=session.keeper.attach,
             seed=session.request.seed,
-            keep=session.keeper.keep,
+            keep=keep,
         )
     except (KeyboardInterrupt, Exception) as error:  # of any kind
         if not study.records():

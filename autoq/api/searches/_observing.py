@@ -12,7 +12,7 @@ from autoq.report import LiveTable
 from autoq.searching.front import SearchInfo, TrialTable
 from autoq.searching.loop import Clock
 from autoq.searching.records import TrialRecord
-from autoq.searching.shown import ParetoFront, SearchObserver
+from autoq.searching.shown import ParetoFront, SearchObserver, TimeRow
 from autoq.tracking import Figures, MlflowObserver
 
 # Opening a store takes seconds. A search shorter than this measures int8 first.
@@ -39,6 +39,7 @@ def trackers(
     build: Build,
     figures: Figures,
     table: Callable[[], TrialTable],
+    time: Callable[[], Sequence[TimeRow]],
     clock: Clock,
 ) -> Iterator[SearchObserver]:
     """The observer that writes to MLflow, where the user wants it. The stack closes it.
@@ -50,6 +51,7 @@ def trackers(
         build: Builds the model of a trial.
         figures: Gives figures of the whole search once it has ended.
         table: Gives the table of trials once it has ended.
+        time: Tells where its time went once it has ended.
         clock: The clock of the search.
 
     Raises:
@@ -63,6 +65,7 @@ def trackers(
                 export=lambda record, path: Candidate(record, build).save(path),
                 figures=figures,
                 table=table,
+                time=time,
                 ends=clock.ends,
             )
         )

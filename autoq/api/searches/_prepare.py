@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from autoq._stopping import held
 from autoq.api.measuring._sample import described, timing_sample
 from autoq.api.results._best_so_far import BestSoFar
-from autoq.api.searches._ended import forget_end
+from autoq.api.searches._ended import SECONDS, forget_end
 from autoq.api.searches._identity import SAMPLES, study_identity
 from autoq.api.searches._request import SearchRequest
 from autoq.api.searches._session import SearchSession
@@ -65,6 +65,7 @@ def prepare_search(session: SearchSession) -> PreparedSearch:
             folder.keep_float_model(request.network, problem.digest)
         study = study_of(session, problem)
         forget_end(study)
+        request.clock.ledger.earlier = study.recall(SECONDS) or {}
     budget = budget_of(request, problem, request.wanted.limits(problem, study))
     likely = likely_trials(budget.n_trials, budget.trials_s, problem.evaluator.float_seconds)
     problem = settle_level(problem, study, likely)
@@ -85,7 +86,7 @@ def problem_of(session: SearchSession) -> Problem:
     clock = request.clock if earlier is None else replace(request.clock, seconds=math.inf)
 
     def make_evaluator() -> CandidateEvaluator:
-        with clock.spent(Part.OPEN):
+        with clock.spent(Part.TRACK):
             session.open_tracking()
         with clock.spent(Part.START) as spell:
             made = _evaluator(session, clock, process, samples.get("scored"))

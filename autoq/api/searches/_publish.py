@@ -32,7 +32,9 @@ def publish(session: SearchSession, result: SearchResult, folder: RunFolder | No
             if folder is not None:
                 with clock.spent(Part.FILES), in_any_case(f"writing the result to {str(folder.path)!r}"):
                     result.save(folder.path)
-            with clock.spent(Part.RECORD):
+            if not result.ended_before:
+                session.result = replace(result, seconds=clock.spent_s)
+            with clock.spent(Part.TRACK):
                 session.audience.on_finish(result.records, result.front, result.folder)
     except KeyboardInterrupt:
         return replace(result, interrupted=True)

@@ -95,6 +95,7 @@ class SearchSession:
             build=lambda record: self.published.candidate(record.number).model,
             figures=lambda: self.published.figures,
             table=lambda: self.published.table,
+            time=lambda: self.published.where_time_went,
             clock=self.request.clock,
         )
 

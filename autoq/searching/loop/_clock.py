@@ -83,8 +83,9 @@ class Clock:
         return self.ledger.spent(part, self.now, into)
 
     @property
-    def spent_s(self) -> dict[Part, float]:
-        """Seconds since the call, by part; those outside of all marked parts are `Part.OTHER`."""
-        moment = self.now()
+    def spent_s(self) -> dict[str, float]:
+        """Seconds since the call, by part, with those of earlier sessions; outside of all parts it is `Part.OTHER`."""
+        moment, earlier = self.now(), self.ledger.earlier
         found = self.ledger.until(moment)
-        return {**found, Part.OTHER: moment - self.started - sum(found.values())}
+        found[Part.OTHER] = moment - self.started - sum(found.values())
+        return {part: earlier.get(part, 0.0) + found.get(part, 0.0) for part in Part if part in {*earlier, *found}}

@@ -110,7 +110,7 @@ def _begun(
     problem = with_f32(problem, study.records(closed=False), budget.limits)
     if _is_over(problem, study, budget):
         return problem, False
-    with study.attempt("refusals") as may_ask, budget.clock.spent(Part.REFUSALS):
+    with study.attempt("refusals") as may_ask:
         taken = without_refused(problem, study, budget.clock, stage) if may_ask else problem
     if taken is problem or not taken.groups:
         return taken, False

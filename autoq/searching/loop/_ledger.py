@@ -32,9 +32,13 @@ class Ledger:
 
     Seconds of a part inside another one count for the inner one alone. Only the thread that made the ledger counts:
     what other threads do at the same time takes none of the wall time.
+
+    Attributes:
+        earlier: Seconds by part of earlier sessions of the search.
     """
 
     def __init__(self) -> None:
+        self.earlier: Mapping[str, float] = {}
         self._thread = threading.get_ident()
         self._seconds: dict[Part, float] = {}
         self._open: list[Spell] = []

@@ -9,7 +9,7 @@ from autoq.evaluation.candidate import Contest
 from autoq.evaluation.distortion import refused_groups
 from autoq.searching.loop._clock import Clock
 from autoq.searching.loop._problem import Problem, Stage
-from autoq.searching.records import TrialRecord, TrialState
+from autoq.searching.records import Part, TrialRecord, TrialState
 from autoq.searching.study import Study
 
 _REFUSED = "refused"
@@ -40,7 +40,8 @@ def without_refused(problem: Problem, study: Study, clock: Clock, stage: Stage) 
     failed = _refused_record(study.records())
     if failed is None or study.recall(_REFUSED) is not None:
         return problem
-    found = _found(problem, clock, stage)
+    with clock.spent(Part.REFUSALS):
+        found = _found(problem, clock, stage)
     if found:
         study.remember(_REFUSED, found)
         more = f" and {len(found) - _NAMED} more" if found[_NAMED:] else ""

@@ -118,8 +118,9 @@ def run(
                 if record.state is TrialState.COMPLETE:
                     measured[record.fingerprint] = record
                 front = ParetoFront(records)
-                for observer in observers:
-                    observer.on_trial(record, front)
+                with clock.spent(Part.TRACK):
+                    for observer in observers:
+                        observer.on_trial(record, front)
             stale = 0
             latest.append(now() - started)
     except KeyboardInterrupt:

@@ -25,6 +25,7 @@ class Part(StrEnum):
     SCORE = "score"
     TIME = "time"
     RECORD = "record"
+    TRACK = "track"
     CLOSE = "close"
     HELD_OUT = "held out"
     PREDICTIONS = "predictions"
@@ -32,5 +33,5 @@ class Part(StrEnum):
     OTHER = "other"
 
 
-# The parts whose seconds each trial tells. What records a trial ends after its record is written.
+# The parts whose seconds each trial tells. Recording a trial ends after its record is written.
 PARTS = (Part.PROPOSE, Part.BUILD, Part.SEND, Part.COMPILE, Part.SCORE, Part.TIME)

@@ -25,6 +25,7 @@ from autoq.searching.shown._texts import (
     legend,
     title_of,
 )
+from autoq.searching.shown._time import TIME_COLUMNS, TimeRow, time_csv, time_html, time_metrics, time_rows, time_title
 
 __all__ = [
     "ACCURACY_DROP",
@@ -37,10 +38,12 @@ __all__ = [
     "SIZE",
     "SPEED_UP",
     "STANDING",
+    "TIME_COLUMNS",
     "TRIAL",
     "ParetoFront",
     "SearchObserver",
     "TextColumn",
+    "TimeRow",
     "chart_svg",
     "columns_of",
     "front_html",
@@ -53,6 +56,11 @@ __all__ = [
     "row_recipe",
     "row_values",
     "table_csv",
+    "time_csv",
+    "time_html",
+    "time_metrics",
+    "time_rows",
+    "time_title",
     "title_of",
     "trials_html",
     "why_chosen",
