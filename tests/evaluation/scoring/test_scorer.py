@@ -1,5 +1,7 @@
 """Scoring some items gives what scoring all gives for them, whoever scores; and where a model's time goes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from networks import conv_net, images
@@ -105,6 +107,65 @@ def test_scores_whose_mean_is_not_the_metric_are_left_out():
     mean, scores = Scorer(PAIRS, metric=None, evaluate=squared, runtime=RUNTIME).of(MODEL, RuntimePrecision.F32)(None)
     assert mean < 0
     assert scores.size == 0
+
+
+@pytest.mark.parametrize(
+    ("mean", "kept"),
+    [(0.5, True), (0.5 + 9e-7, True), (0.5 + 1.1e-6, False), (200 * (1 + 9e-7), True), (200 * (1 + 1.1e-6), False)],
+)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_scores_are_those_of_a_metric_but_for_its_rounding(mean, kept, sign, score_of):
+    own = np.array([0.25, 0.75]) * sign if mean < 1 else np.array([150.0, 250.0]) * sign
+    found, scores = score_of((mean * sign, own))
+    assert found == mean * sign
+    assert scores.tolist() == (own.tolist() if kept else [])
+
+
+@pytest.fixture
+def score_of(monkeypatch):
+    """Scores of a user's function that returns this, whatever the model."""
+    monkeypatch.setattr(RuntimeConfig, "compile", lambda self, model: SimpleNamespace(compiled_model=None))
+
+    def scored(returned):
+        scorer = Scorer(PAIRS, metric=None, evaluate=lambda compiled, items: returned, runtime=RUNTIME)
+        return scorer.of(MODEL, RuntimePrecision.F32)(None)
+
+    return scored
+
+
+@pytest.mark.parametrize(
+    ("returned", "mean", "scores"),
+    [
+        (0.5, 0.5, []),
+        (np.float32(0.5), 0.5, []),
+        ((None, [0.25, 0.75]), 0.5, [0.25, 0.75]),
+        ((0.5, np.array([[0.25], [0.75]])), 0.5, [0.25, 0.75]),
+        ((0.5, None), 0.5, []),
+        ((0.5, []), 0.5, []),
+        ((0.5, [(1, 2), (3, 4)]), 0.5, []),
+        ((0.5, [{"a": 1}]), 0.5, []),
+        ((0.5, [np.zeros(2)]), 0.5, []),
+        ((0.5, [np.zeros(1) + 0.5]), 0.5, [0.5]),
+    ],
+)
+def test_what_a_function_returns_is_read(returned, mean, scores, score_of):
+    found, own = score_of(returned)
+    assert (found, own.tolist()) == (mean, scores)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("x", "returned 'x': a float, or \\(float, floats per item\\) is needed"),
+        ((None, []), "a float, or"),
+        ((0.5, ["x"]), "a float, or"),
+        (np.nan, "returned nan, or a score that is not finite"),
+        ((0.5, [0.5, np.inf]), "returned 0.5, or a score that is not finite"),
+    ],
+)
+def test_what_a_function_must_not_return_is_named(returned, message, score_of):
+    with pytest.raises(MetricError, match=message):
+        score_of(returned)
 
 
 def test_there_must_be_something_that_scores():

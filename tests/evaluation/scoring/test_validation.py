@@ -61,6 +61,7 @@ FORMS = {
     "loader of dicts": lambda: Loader([{"image": x, "labels": y} for x, y in batches(2)], 2),
     "two lists": lambda: (list(X), list(Y)),
     "buffers filled again": buffers,
+    "a column of pandas": lambda: (X, pandas.Series(Y, index=Y[::-1])),
     "frame": lambda: pandas.DataFrame({"image": list(X), "label": Y}),
     "generator of batches": lambda: iter(batches(2)),
     "list of batches": lambda: batches(3),
