@@ -30,7 +30,7 @@ from autoq.core import (
 )
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import AnyMetric
-from autoq.evaluation.scoring import Scorer, ValidationFn, ValidationSet
+from autoq.evaluation.scoring import ReadOnce, Scorer, ValidationFn, ValidationSet
 from autoq.graph import read_model
 from autoq.report import progress_bar
 
@@ -151,7 +151,7 @@ def _scorer(
     network: ov.Model, validation: Any, function: ValidationFn | None, metric: Any, runtime: RuntimeConfig
 ) -> Scorer:
     resolved = one_metric(metric, function, called="validation_fn")
-    items = validation if resolved is None else ValidationSet.of(network, validation)
+    items = validation if resolved is None else ReadOnce(ValidationSet.of(network, validation))
     return Scorer(items, metric=resolved, evaluate=function, runtime=runtime)
 
 

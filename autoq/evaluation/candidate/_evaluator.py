@@ -27,6 +27,7 @@ from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind
 from autoq.evaluation.scoring import (
     Accuracy,
     Outcome,
+    ReadOnce,
     Scorer,
     Scores,
     ValidationFn,
@@ -107,6 +108,8 @@ class Evaluator:
     ) -> None:
         self.runtime = runtime
         self._stage = stage
+        if evaluate is None:  # each candidate needs the same items
+            validation, holdout = ReadOnce(validation), None if holdout is None else ReadOnce(holdout)
         # The outputs of the float model on the validation data tell what outputs mean, for all candidates and all data.
         scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime)
         self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)

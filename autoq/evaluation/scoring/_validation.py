@@ -216,7 +216,8 @@ class _Indexed(Sequence[tuple[Feed, Any]]):
         if self._form is Form.BATCH:
             (arrays,) = self._reader.split(arrays, self._form, index)
             (target,) = target_rows(target, 1, f"validation sample {index}", parts=self._items.parts)
-        return self._reader.feed(arrays, index), target
+        # A copy: the user's code may fill one buffer again and again.
+        return self._reader.feed(arrays, index), kept(target)
 
 
 def _kept(model: ov.Model, reader: Reader, items: Items) -> _Pairs:

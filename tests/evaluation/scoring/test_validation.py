@@ -203,3 +203,18 @@ def test_a_bad_sample_is_named_when_it_is_reached():
     pairs = ValidationSet.of(conv_net(), [(X[:1], 0), (X[:1] * np.nan, 1)])
     with pytest.raises(DataError, match="validation sample 1: input 'image' holds NaN"):
         pairs[1]
+
+
+def test_targets_of_one_buffer_are_those_of_their_items():
+    class Refilled:
+        target = np.zeros(1, int)
+
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, index):
+            self.target[0] = index
+            return images(1), self.target
+
+    pairs = list(ValidationSet.of(conv_net(), Refilled()))
+    assert [int(target[0]) for _, target in pairs] == list(range(9))
