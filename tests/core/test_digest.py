@@ -205,6 +205,14 @@ def test_whose_a_module_is(name, users):
     assert is_users_module(name) is users
 
 
+def test_the_script_that_runs_is_the_users_whoever_runs_it(monkeypatch):
+    """As `python -m package` does with a file of an installed package."""
+    monkeypatch.setitem(sys.modules, "__main__", pytest)
+    is_users_module.cache_clear()
+    assert is_users_module("__main__")
+    assert not is_users_module("pytest")
+
+
 def test_circles_end():
     one: list[object] = [1]
     one.append(one)
