@@ -41,7 +41,7 @@ def affordable_items(
         affordable = int(count * seconds / taken)
         if affordable >= total:
             return None
-        if taken > _TELLING_SHARE * seconds or _GROWTH * count >= total:
+        if taken > _TELLING_SHARE * seconds:
             return max(affordable, _FEWEST)
         count *= _GROWTH
     return None
