@@ -1,6 +1,6 @@
 """Calibration: one pass over the data collects statistics, which give the ranges of quantizers."""
 
-from autoq.calibration.collecting import collect, infer_all, rows_apart
+from autoq.calibration.collecting import collect, in_batches, infer_all, rows_apart
 from autoq.calibration.sources import (
     ArrayRows,
     Feed,
@@ -70,6 +70,7 @@ __all__ = [
     "for_model",
     "has_few_values",
     "images",
+    "in_batches",
     "infer_all",
     "inputs_digest",
     "is_array",

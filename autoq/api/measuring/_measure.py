@@ -208,7 +208,7 @@ def evaluate(
     network = read_model(model)
     other = None if against is None else read_model(against)
     items = ValidationSet.of(network, validation) if evaluate is None else validation
-    scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config)
+    scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config, model=other or network)
     # The other model is scored first: its outputs decide whether outputs are probabilities.
     before = None if other is None else scorer.of(other, config.inference_precision)(None)
     value, scores = scorer.of(network, config.inference_precision)(None)

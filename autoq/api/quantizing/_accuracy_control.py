@@ -152,7 +152,7 @@ def _scorer(
 ) -> Scorer:
     resolved = one_metric(metric, function, called="validation_fn")
     items = validation if resolved is None else ReadOnce(ValidationSet.of(network, validation))
-    return Scorer(items, metric=resolved, evaluate=function, runtime=runtime)
+    return Scorer(items, metric=resolved, evaluate=function, runtime=runtime, model=network)
 
 
 def _variations(recipe: Recipe, options: Mapping[str, Any]) -> Iterator[Recipe]:

@@ -1,11 +1,12 @@
 """One pass over the calibration data collects all statistics."""
 
-from autoq.calibration.collecting._batches import rows_apart
+from autoq.calibration.collecting._batches import in_batches, rows_apart
 from autoq.calibration.collecting._collect import collect
 from autoq.calibration.collecting._infer import infer_all
 
 __all__ = [
     "collect",
+    "in_batches",
     "infer_all",
     "rows_apart",
 ]

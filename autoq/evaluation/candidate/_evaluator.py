@@ -111,7 +111,7 @@ class Evaluator:
         if evaluate is None:  # each candidate needs the same items
             validation, holdout = ReadOnce(validation), None if holdout is None else ReadOnce(holdout)
         # The outputs of the float model on the validation data tell what outputs mean, for all candidates and all data.
-        scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime)
+        scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime, model=model)
         self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)
         self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
         self._model = model

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.calibration import Feed, infer_all
+from autoq.calibration import Feed
 from autoq.core import DeviceError, Estimate, MetricError, reason
 from autoq.evaluation.device import Compiled
 from autoq.evaluation.metrics import (
@@ -25,6 +24,7 @@ from autoq.evaluation.metrics import (
     apply_metric,
     jackknife_scores,
 )
+from autoq.evaluation.scoring._together import Infer, one_at_a_time
 from autoq.evaluation.statistics import normal_quantile, t_quantile, tango_interval, wilson_interval
 
 # The t interval needs many changed scores. If a smaller share has changed, it is too narrow, and without any it has no
@@ -58,11 +58,11 @@ def score(
         MetricError: The metric raised an error, or returned something that is not a score.
         DeviceError: Inference fails.
     """
-    return score_and_tell(compiled, validation, metric, kind)[0]
+    return score_and_tell(one_at_a_time(compiled), validation, metric, kind)[0]
 
 
 def score_and_tell(
-    compiled: Compiled,
+    infer: Infer,
     validation: Sequence[tuple[Feed, Any]],
     metric: Metric | CorpusMetric,
     kind: OutputKind | None = None,
@@ -72,14 +72,14 @@ def score_and_tell(
     The outputs are read once: scores for all kinds that are still possible are computed side by side.
 
     Args:
-        compiled: As in `score`.
-        validation: Likewise.
+        infer: Runs the model.
+        validation: As in `score`.
         metric: Likewise.
         kind: Likewise.
     """
     if metric.kinds is None or kind is not None:
         scoring = _scoring(metric if metric.kinds is None or kind is None else metric.kinds(kind), len(validation))
-        _infer(compiled, validation, scoring.take)
+        _infer(infer, validation, scoring.take)
         return scoring.result(), kind
     seen = SeenOutputs()
     variants = {possible: _scoring(metric.kinds(possible), len(validation)) for possible in OutputKind}
@@ -95,7 +95,7 @@ def score_and_tell(
         if seen.possible <= failed.keys():
             raise failed[seen.kind]
 
-    _infer(compiled, validation, take)
+    _infer(infer, validation, take)
     if seen.kind in failed:
         raise failed[seen.kind]
     return variants[seen.kind].result(), seen.kind
@@ -153,9 +153,7 @@ class _OfCorpus:
         return jackknife_scores(self.metric, self.kept)
 
 
-def _infer(
-    compiled: Compiled, validation: Sequence[tuple[Feed, Any]], take: Callable[[InferenceOutputs, Any], None]
-) -> None:
+def _infer(infer: Infer, validation: Sequence[tuple[Feed, Any]], take: Callable[[InferenceOutputs, Any], None]) -> None:
     """Passes on the outputs and the target of each inference, in the order of the data."""
     targets: deque[Any] = deque()
     done = 0
@@ -165,13 +163,13 @@ def _infer(
             targets.append(target)
             yield inputs
 
-    def copied(request: ov.InferRequest) -> None:
+    def took(outputs: InferenceOutputs) -> None:
         nonlocal done
-        take([np.array(tensor.data) for tensor in request.output_tensors], targets.popleft())
+        take(outputs, targets.popleft())
         done += 1
 
     try:
-        infer_all(compiled.compiled_model, feeds(), copied, reset_state=compiled.reset_state)
+        infer(feeds(), took)
     except RuntimeError as error:
         msg = f"inference fails on validation samples from number {done}: {reason(error)}"
         raise DeviceError(msg) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,14 @@ from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind, Scores
 from autoq.evaluation.scoring._accuracy import score_and_tell
 from autoq.evaluation.scoring._chosen import Chosen, Indices, item_count
+from autoq.evaluation.scoring._together import (
+    Infer,
+    Together,
+    compile_together,
+    one_at_a_time,
+    several_at_a_time,
+    together_of,
+)
 from autoq.graph import stores_weights_alone
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
@@ -32,6 +41,8 @@ class Scorer:
         evaluate: `(compiled_model, items) -> float`, or `(float | None, one score per item)`, or `(float, the outputs
             of each item)`. Outputs tell no scores of single items, and scores whose mean is not the float are not used.
         runtime: Compile settings.
+        model: The float model. It tells whether models can be run on several samples at a time; with None they are run
+            on one.
         kind: Kind of the first output, if it is known. Otherwise the first model that is scored, the float model, tells
             it for all others.
 
@@ -46,6 +57,7 @@ class Scorer:
         metric: Metric | CorpusMetric | None,
         evaluate: ValidationFn | None,
         runtime: RuntimeConfig,
+        model: ov.Model | None = None,
         kind: OutputKind | None = None,
     ) -> None:
         if metric is None and evaluate is None:
@@ -55,6 +67,9 @@ class Scorer:
         self._metric = metric
         self._evaluate = evaluate
         self._kind = kind
+        # The model is asked when the first one is scored.
+        self._model = model
+        self._together: Together | None = None
         self._runtime = runtime.for_data()
         # With a state that is not reset, the score of a sample depends on earlier samples.
         self._apart = runtime.reset_state is not ResetState.NEVER
@@ -118,17 +133,32 @@ class Scorer:
 
             return by_function
         metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
-        # Scoring needs throughput: settings for one inference at a time would leave cores idle. But OpenVINO 2026.4
-        # may give wrong outputs in several streams on a CPU, with weights stored in 8 bits that are computed in float.
-        fast = (runtime if stores_weights_alone(model) else runtime.with_hint("THROUGHPUT")).compile(model)
+        infer = self._infer(model, runtime)
 
         def by_metric(indices: Indices | None) -> tuple[float, Scores]:
-            scores, kind = score_and_tell(fast, _chosen(self._validation, indices), metric, self._kind)
+            scores, kind = score_and_tell(infer, _chosen(self._validation, indices), metric, self._kind)
             if indices is None:
                 self._kind = kind  # some of the items do not tell the kind of all
             return float(scores.mean()), scores
 
         return by_metric
+
+    def _infer(self, model: ov.Model, runtime: RuntimeConfig) -> Infer:
+        """Compiles a model for throughput: settings for one inference at a time would leave cores idle."""
+        if stores_weights_alone(model):
+            # OpenVINO 2026.4 may give wrong outputs in several streams on a CPU, with weights stored in 8 bits that are
+            # computed in float.
+            return one_at_a_time(runtime.compile(model))
+        fast = runtime.with_hint("THROUGHPUT")
+        if self._model is not None:
+            # Metrics of the corpus and states that are not reset are left as they are.
+            alike = isinstance(self._metric, Metric) and self._apart
+            self._together = together_of(self._model, self._validation, self._runtime) if alike else None
+            self._model = None
+        if self._together is None:
+            return one_at_a_time(fast.compile(model))
+        alone = cache(partial(fast.compile, model))
+        return several_at_a_time(compile_together(model, fast, self._together), alone, self._together)
 
 
 def _chosen(items: Any, indices: Indices | None) -> Any:  # whatever the user's function takes
