@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from autoq.tracking._store import DEFAULT_EXPERIMENT, asking, experiment_of, sam
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-_RUN, _EXPERIMENT_ID, _EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"
+# Variables that name a run or an experiment; `mlflow.set_experiment` sets one too.
+VARIABLES = _RUN, _EXPERIMENT_ID, _EXPERIMENT_NAME = "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,10 @@ class RunPlace:
 
 
 def active_run_id() -> str | None:
-    """The active run of this process, or the one that a calling program names in the environment."""
-    import mlflow
-
-    active = mlflow.active_run()
+    """The active run of this thread, or the one that a calling program names in the environment."""
+    # A caller that has not imported MLflow has no active run.
+    mlflow = sys.modules.get("mlflow")
+    active = None if mlflow is None else mlflow.active_run()
     return os.environ.get(_RUN) if active is None else str(active.info.run_id)
 
 

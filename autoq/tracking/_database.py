@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
@@ -62,12 +64,22 @@ def make_tables(database: Database) -> None:
         Exception: (The database raised) it cannot be opened.
     """
     if database.file is not None:
-        # As MLflow does.
-        database.file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(database.file)
         ensure_complete(database.file, _tables(), database.name)
     elif database.is_server:
         with making_tables(database):
             _store(database.text)
+
+
+def make_folder(file: Path) -> None:
+    """Makes the folder of a database where it is missing, as MLflow does.
+
+    Raises:
+        OSError: It cannot be made or written to.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(file.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file.parent))
 
 
 class SteadyClient:

@@ -68,6 +68,7 @@ class MlflowObserver:
         table: Gives the table of a search that has ended; None is that of its front.
         time: Tells where the time of a search went that has ended; None logs nothing of it.
         ends: Moment of `time.monotonic()`. After it, only the chosen model is logged.
+        active: Gives the active run of the caller, which may be that of another thread.
 
     Raises:
         ConfigError: The store cannot be opened. A server that does not answer yet is asked again later.
@@ -83,6 +84,7 @@ class MlflowObserver:
         table: Callable[[], TrialTable] | None = None,
         time: Callable[[], Sequence[TimeRow]] | None = None,
         ends: float = math.inf,
+        active: Callable[[], str | None] = active_run_id,
     ) -> None:
         self.tracking_uri = tracking_store(tracking_uri)
         self.experiment_id: str | None = None
@@ -92,7 +94,7 @@ class MlflowObserver:
         self._time = time
         self._ends = ends
         self._experiment = experiment
-        self._active = active_run_id()
+        self._active = active()
         self._caller: Run | None = None
         self._client: Any = None  # MlflowClient; its package has no types
         self._info: SearchInfo | None = None

@@ -21,6 +21,7 @@ from autoq.tracking._database import SteadyClient, database_of, make_tables, wit
 DEFAULT_STORE = "sqlite:///mlflow.db"
 DEFAULT_EXPERIMENT = "autoq"
 _BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
+_URI = "MLFLOW_TRACKING_URI"
 # MLflow tries a server without an answer for minutes. A reachable server answers a first question in this time.
 _ASKING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 _TELLING = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
@@ -42,9 +43,11 @@ def tracking_store(tracking_uri: str | None) -> str:
     """
     if tracking_uri is not None:
         return _plain(tracking_uri)
-    import mlflow
-
-    return _plain(str(mlflow.get_tracking_uri())) if mlflow.is_tracking_uri_set() else DEFAULT_STORE
+    # MLflow takes seconds to import. A caller that has not imported it has given it nothing but variables.
+    mlflow = sys.modules.get("mlflow")
+    if mlflow is not None:
+        return _plain(str(mlflow.get_tracking_uri())) if mlflow.is_tracking_uri_set() else DEFAULT_STORE
+    return _plain(os.environ.get(_URI) or DEFAULT_STORE)
 
 
 def _plain(store: str) -> str:
@@ -96,7 +99,7 @@ def client_of(store: str) -> Any:  # MlflowClient; its package has no types
     from mlflow import MlflowClient
 
     database = database_of(store)
-    with _said(store), asking(store):
+    with opening(store), asking(store):
         if database is None:
             return MlflowClient(store)
         make_tables(database)
@@ -115,7 +118,7 @@ def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> s
     Raises:
         ConfigError: The store cannot be opened, a server does not answer within seconds, or the experiment was deleted.
     """
-    with _said(store), asking(store):
+    with opening(store), asking(store):
         known = client.get_experiment_by_name(name)
         if known is None and not make:
             return None
@@ -134,7 +137,7 @@ def experiment_of(client: Any, store: str, name: str, *, make: bool = True) -> s
 
 
 @contextmanager
-def _said(store: str) -> Iterator[None]:
+def opening(store: str) -> Iterator[None]:
     """Turns the errors of opening a store, which differ by its kind, into one that names the store."""
     try:
         yield

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from networks import conv_net, images, run
 
 import autoq
-from autoq.core import DeviceError, Estimate, OutputError
+from autoq.core import ConfigError, DeviceError, Estimate, OutputError
 from autoq.evaluation.candidate import Evaluator
 from autoq.searching.records import TrialState
 from autoq.searching.study import Study
@@ -83,8 +83,9 @@ def test_an_observer_that_raises_costs_one_warning(event):
     assert not result.interrupted
 
 
-def test_a_store_that_goes_away_costs_a_warning_and_one_that_is_back_misses_nothing(tmp_path, monkeypatch):
-    uri = f"sqlite:///{tmp_path / 't.db'}"
+def test_a_store_that_goes_away_costs_a_warning_and_one_that_is_back_misses_nothing(store, monkeypatch):
+    # Nobody knows beforehand what else is wrong with an experiment of another program: it is opened first.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "autoq")
     log_batch = MlflowClient.log_batch
 
     class Cable(Observer):
@@ -93,9 +94,9 @@ def test_a_store_that_goes_away_costs_a_warning_and_one_that_is_back_misses_noth
             monkeypatch.setattr(MlflowClient, "log_batch", fail(OSError("no route")) if pulled else log_batch)
 
     with told(r"the observer MlflowObserver failed in on_trial, .*no route"):
-        result = search(tracking_uri=uri, observers=[Cable()])
+        result = search(tracking_uri=store, observers=[Cable()])
     assert len(measured(result)) == 3
-    client = MlflowClient(uri)
+    client = MlflowClient(store)
     runs = client.search_runs([client.get_experiment_by_name("autoq").experiment_id])
     children = [found for found in runs if "autoq.trial" in found.data.tags]
     assert sorted(int(found.data.tags["autoq.trial"]) for found in children if found.data.metrics) == [0, 1, 2]
@@ -109,15 +110,39 @@ def test_a_server_that_is_not_there_costs_a_warning():
     assert len(measured(result)) == 2
 
 
+@pytest.mark.parametrize("isolate", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_store_that_cannot_be_used_ends_the_search_before_any_trial(store, isolate):
+    client = MlflowClient(store)
+    client.delete_experiment(client.create_experiment("gone"))
+    observer = type("Trials", (Observer,), {"on_start": fail(AssertionError())})()
+    with pytest.raises(ConfigError, match="MLflow experiment 'gone' was deleted"):
+        search(tracking_uri=store, experiment="gone", isolate=isolate, observers=[observer])
+
+
+@pytest.mark.slow
+def test_a_new_store_is_made_after_int8_is_measured(tmp_path):
+    file, told = tmp_path / "deep" / "mlflow.db", []
+
+    class Looking(Observer):
+        def on_trial(self, record, front):
+            told.append((bool(record.quantized_sites), file.exists()))
+
+    search(tracking_uri=f"sqlite:///{file}", observers=[Looking()], n_trials=2)
+    assert told == [(False, False), (True, False)]
+    client = MlflowClient(f"sqlite:///{file}")
+    runs = client.search_runs([client.get_experiment_by_name("autoq").experiment_id])
+    assert sorted(found.data.tags["autoq.trial"] for found in runs if "autoq.trial" in found.data.tags) == ["0", "1"]
+
+
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (MemoryError, "FAILED")])
-def test_no_parent_run_is_left_running(tmp_path, monkeypatch, error, status):
-    uri = f"sqlite:///{tmp_path / 't.db'}"
+def test_no_parent_run_is_left_running(store, monkeypatch, error, status):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "autoq")
     monkeypatch.setattr(Evaluator, "evaluate", fail(error()))
     monkeypatch.setattr(Study, "records", lambda self: [])
     monkeypatch.setattr(Study, "finish", fail(error()))
     with pytest.raises(error):
-        search(tracking_uri=uri)
-    client = MlflowClient(uri)
+        search(tracking_uri=store)
+    client = MlflowClient(store)
     (parent,) = client.search_runs([client.get_experiment_by_name("autoq").experiment_id])
     assert parent.info.status == status
 

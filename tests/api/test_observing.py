@@ -1,8 +1,15 @@
 """Observers that are opened while a search runs already."""
 
+import pytest
+from records import record
+
+from autoq.api.searches import _observing
 from autoq.api.searches._observing import OpenedLate
+from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop import Audience
 from autoq.searching.shown import ParetoFront
+
+FLOAT, INT8 = record(0, quantized_sites=0), record(1, quantized_sites=4)
 
 
 class Noting:
@@ -16,43 +23,86 @@ class Noting:
         self.told.append(("start", info, earlier))
 
     def on_trial(self, record, front):
-        self.told.append(("trial", record))
+        self.told.append(("trial", record.number))
 
     def on_finish(self, records, front, files):
         self.told.append(("finish", files))
 
 
-def test_what_is_opened_late_is_told_what_it_missed():
-    noting, opened = Noting(), []
+@pytest.fixture(autouse=True)
+def imported(monkeypatch):
+    """What was imported in advance."""
+    found = []
+    monkeypatch.setattr(_observing, "tracking_imports", lambda: [lambda: found.append("mlflow")])
+    return found
+
+
+def trial(late, *records):
+    late.on_trial(records[-1], ParetoFront(records))
+
+
+def opening_of(noting, *errors):
+    """Opens an observer, but for the first times; and the number of times."""
+    begun, failing = [], list(errors)
 
     def opening():
-        opened.append(1)
+        begun.append(1)
+        if failing:
+            raise failing.pop(0)
         yield noting
 
-    late = OpenedLate(opening)
+    return opening, begun
+
+
+@pytest.mark.parametrize("records", [(FLOAT, INT8), (INT8,)])
+def test_what_is_opened_late_is_opened_after_int8_and_told_what_it_missed(records, imported):
+    noting, meanwhile = Noting(), Meanwhile()
+    opening, begun = opening_of(noting)
+    late = OpenedLate(opening, meanwhile)
     late.on_stage("placing quantizers")
     late.on_start("info", [])
-    assert not opened
-    late.on_trial("first", ParetoFront([]))
+    for place in range(len(records)):
+        meanwhile.wait()
+        assert not imported
+        trial(late, *records[: place + 1])
+    meanwhile.wait()
+    assert imported == ["mlflow"]
+    assert not begun  # int8 is on screen, and the model is probed first
+    trial(late, *records, record(2))
     late.on_stage("learning")
-    late.on_trial("second", ParetoFront([]))
+    trial(late, *records, record(2), record(3))
     late.on_finish([], ParetoFront([]), None)
-    assert opened == [1]
+    assert begun == [1]
     assert noting.told == [
         ("start", "info", ()),
-        ("trial", "first"),
+        *(("trial", made.number) for made in records),
+        ("trial", 2),
         ("stage", "learning"),
-        ("trial", "second"),
+        ("trial", 3),
         ("finish", None),
     ]
 
 
-def test_without_any_trial_it_is_told_of_the_end():
+@pytest.mark.parametrize("records", [(), (INT8,)])
+def test_without_a_trial_after_int8_it_is_told_at_the_end(records):
     noting = Noting()
-    late = OpenedLate(lambda: iter([noting]))
+    late = OpenedLate(opening_of(noting)[0], Meanwhile())
     late.on_start("info", [])
+    for made in records:
+        trial(late, made)
     late.on_finish([], ParetoFront([]), None)
-    assert noting.told == [("start", "info", ()), ("finish", None)]
+    assert noting.told == [("start", "info", ()), *(("trial", made.number) for made in records), ("finish", None)]
+
+
+def test_where_it_cannot_be_opened_it_says_so_and_is_tried_again():
+    noting = Noting()
+    late = OpenedLate(opening_of(noting, OSError("locked"))[0], Meanwhile())
+    late.on_start("info", [])
+    trial(late, INT8)
+    with pytest.raises(OSError, match="locked"):
+        trial(late, INT8, record(2))
+    trial(late, INT8, record(2), record(3))
+    assert [event for event, *_ in noting.told] == ["start", "trial", "trial", "trial"]
 
 
 def test_who_joins_late_is_told_from_then_on():

@@ -1,28 +1,25 @@
-"""Imports that a search needs later, made in the background."""
+"""Imports that a search needs later, made while it waits for other things: each takes up to seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
-from threading import Thread
 
 
-def imported_in_advance(*names: str) -> Callable[[], None]:
-    """Begins to import modules in a thread. Their import takes seconds.
+def tracking_imports() -> Iterator[Callable[[], None]]:
+    """Imports of what MLflow needs, one by one."""
+    for name in ("mlflow", "mlflow.store.tracking.sqlalchemy_store"):
+        yield partial(_imported, name)
 
-    Args:
-        names: The names of the modules.
 
-    Returns:
-        A function that waits until the imports are done. A failed import raises its error where the module is needed.
-    """
+def drawing_imported() -> None:
+    """Imports what the picture of the front needs."""
+    _imported("matplotlib.figure")
 
-    def work() -> None:
-        for name in names:
-            with suppress(Exception):
-                import_module(name)
 
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    return thread.join
+def _imported(name: str) -> None:
+    # A failed import raises its error where the module is needed.
+    with suppress(Exception):
+        import_module(name)

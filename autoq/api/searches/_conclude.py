@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from autoq.api.results._result import SearchResult
+from autoq.api.searches._advance import drawing_imported
 from autoq.api.searches._ended import SECONDS, note_end
 from autoq.api.searches._held_out import score_front
 from autoq.api.searches._prepare import PreparedSearch
@@ -39,6 +40,8 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
         folder=None if session.folder is None else session.folder.path,
     )
     clock = session.request.clock
+    if session.folder is not None:
+        session.meanwhile.begin(drawing_imported)
     for part, step in () if result.interrupted else _STEPS:
         try:
             with clock.spent(part):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from autoq.api.results._candidate import Build, Candidate
-from autoq.api.results._folder import RunFolder
+from autoq.api.searches._advance import tracking_imports
+from autoq.evaluation.isolation import Meanwhile
 from autoq.report import LiveTable
 from autoq.searching.front import SearchInfo, TrialTable
 from autoq.searching.loop import Clock
@@ -15,7 +18,7 @@ from autoq.searching.records import TrialRecord
 from autoq.searching.shown import ParetoFront, SearchObserver, TimeRow
 from autoq.tracking import Figures, MlflowObserver
 
-# Opening a store takes seconds. A search shorter than this measures int8 first.
+# Opening a store takes seconds. A search shorter than this measures int8 first, whatever is wrong with the store.
 SHORT_S = 60.0
 
 
@@ -32,7 +35,6 @@ def tables(stack: ExitStack, table: Callable[[], TrialTable], *, progress: bool)
 
 
 def trackers(
-    stack: ExitStack,
     *,
     tracking_uri: str | None,
     experiment: str | None,
@@ -41,11 +43,11 @@ def trackers(
     table: Callable[[], TrialTable],
     time: Callable[[], Sequence[TimeRow]],
     clock: Clock,
-) -> Iterator[SearchObserver]:
-    """The observer that writes to MLflow, where the user wants it. The stack closes it.
+    active: str | None,
+) -> Iterator[MlflowObserver]:
+    """The observer that writes to MLflow, where the user wants it. The caller closes it.
 
     Args:
-        stack: The exit stack of the search.
         tracking_uri: MLflow store; None is the one that MLflow is configured for, "off" tracks nothing.
         experiment: MLflow experiment; None is the one that the caller has active.
         build: Builds the model of a trial.
@@ -53,35 +55,39 @@ def trackers(
         table: Gives the table of trials once it has ended.
         time: Tells where its time went once it has ended.
         clock: The clock of the search.
+        active: The active run of the caller; None without one.
 
     Raises:
         ConfigError: The store cannot be opened.
     """
     if tracking_uri != "off":
-        yield stack.enter_context(
-            MlflowObserver(
-                tracking_uri,
-                experiment,
-                export=lambda record, path: Candidate(record, build).save(path),
-                figures=figures,
-                table=table,
-                time=time,
-                ends=clock.ends,
-            )
+        yield MlflowObserver(
+            tracking_uri,
+            experiment,
+            export=lambda record, path: Candidate(record, build).save(path),
+            figures=figures,
+            table=table,
+            time=time,
+            ends=clock.ends,
+            active=lambda: active,
         )
 
 
 class OpenedLate:
-    """A search observer that opens other observers at the first trial, and tells them how the search started.
+    """A search observer that opens others at the first trial after int8 is measured, and tells them what they missed.
+
+    What they need is imported from the moment on when int8 is measured, while the model is probed.
 
     Args:
-        opened: Opens the other observers; gives none where none is wanted.
+        opened: Opens the others; gives none where none is wanted. It is called again where it failed.
+        meanwhile: The thread that imports.
     """
 
-    def __init__(self, opened: Callable[[], Iterable[SearchObserver]]) -> None:
-        self._open = opened
+    def __init__(self, opened: Callable[[], Iterable[SearchObserver]], meanwhile: Meanwhile) -> None:
+        self._open, self._meanwhile = opened, meanwhile
         self._opened: tuple[SearchObserver, ...] | None = None
-        self._start: tuple[SearchInfo, Sequence[TrialRecord]] | None = None
+        self._untold: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._has_int8 = False
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
         """Passes on the progress once the others are open."""
@@ -90,30 +96,28 @@ class OpenedLate:
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
         """Keeps the start for the other observers."""
-        self._start = info, tuple(earlier)
+        self._untold.append(("on_start", (info, tuple(earlier))))
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """Opens the others at the first trial, and passes the trial on."""
-        for observer in self._all():
-            observer.on_trial(record, front)
+        """Passes on the trial, or keeps it for the other observers."""
+        self._untold.append(("on_trial", (record, front)))
+        if self._has_int8:
+            self._tell()
+        # The float model and int8 come first, in either order; an earlier session has both.
+        elif record.quantized_sites or len(front.records) > 1:
+            self._has_int8 = True
+            self._meanwhile.begin(*tracking_imports())
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Opens the others where there was no trial, and passes the end on."""
-        for observer in self._all():
-            observer.on_finish(records, front, files)
+        """Opens the others where they are not open, and passes the end on."""
+        self._untold.append(("on_finish", (records, front, files)))
+        self._tell()
 
-    def _all(self) -> tuple[SearchObserver, ...]:
+    def _tell(self) -> None:
         if self._opened is None:
+            self._meanwhile.wait()
             self._opened = tuple(self._open())
-            if self._start is not None:
-                for observer in self._opened:
-                    observer.on_start(*self._start)
-        return self._opened
-
-
-def needed_later(tracking_uri: str | None, folder: RunFolder | None) -> Iterator[str]:
-    """Modules that tracking and the report need. Their import takes seconds."""
-    if tracking_uri != "off":
-        yield "mlflow"
-    if folder is not None:
-        yield "matplotlib.figure"
+        while self._untold:
+            event, what = self._untold.popleft()
+            for observer in self._opened:
+                getattr(observer, event)(*what)

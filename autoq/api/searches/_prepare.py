@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import uuid
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 from autoq._stopping import held
@@ -17,7 +16,7 @@ from autoq.api.searches._session import SearchSession
 from autoq.api.searches._shares import budget_of
 from autoq.evaluation.candidate import CandidateEvaluator, Evaluator
 from autoq.evaluation.device import describe_hardware
-from autoq.evaluation.isolation import DeviceProcess, IsolatedEvaluator
+from autoq.evaluation.isolation import IsolatedEvaluator
 from autoq.evaluation.latency import busy_note
 from autoq.evaluation.scoring import item_count, power_note
 from autoq.searching.front import SearchInfo
@@ -75,11 +74,9 @@ def prepare_search(session: SearchSession) -> PreparedSearch:
 def problem_of(session: SearchSession) -> Problem:
     """Places quantizers, collects statistics, and measures the float model.
 
-    Tracking is opened before the float model is measured, which may take long.
+    Tracking is opened while the device process scores the float model, which may take long.
     """
     request, folder = session.request, session.folder
-    # The imports of the device process take seconds, while statistics are collected here.
-    process = session.stack.enter_context(closing(DeviceProcess())) if request.isolate else None
     earlier = kept_before(session.storage, request.title)(SAMPLES)
     samples = earlier or {}
     # A search that goes on uses the samples that it began with, however long that takes.
@@ -88,10 +85,14 @@ def problem_of(session: SearchSession) -> Problem:
     def make_evaluator() -> CandidateEvaluator:
         with clock.spent(Part.TRACK):
             session.open_tracking()
+            if session.process is None:
+                session.join_tracking()
         with clock.spent(Part.START) as spell:
-            made = _evaluator(session, clock, process, samples.get("scored"))
+            made = _evaluator(session, clock, samples.get("scored"))
             spent = made.float_results.spent
             spell.told = {Part.SCORE_FLOAT: spent["score"], Part.TIME_FLOAT: spent["time"]}
+        with clock.spent(Part.TRACK):
+            session.join_tracking()
         return made
 
     return prepare(
@@ -184,15 +185,12 @@ def _notes(problem: Problem, budget: Budget) -> dict[str, str]:
     return {kind: note for kind, note in found.items() if note is not None}
 
 
-def _evaluator(
-    session: SearchSession, clock: Clock, process: DeviceProcess | None, items: int | None
-) -> Evaluator | IsolatedEvaluator:
+def _evaluator(session: SearchSession, clock: Clock, items: int | None) -> Evaluator | IsolatedEvaluator:
     """An evaluator, in the device process where there is one.
 
     Args:
         session: The session of the search.
         clock: Says how long the float model may take.
-        process: The device process; None evaluates in this process.
         items: Labelled items that an earlier session scored on; None leaves it to the evaluator.
     """
     request = session.request
@@ -209,8 +207,9 @@ def _evaluator(
         "patience_s": clock.preparation_s(_FLOAT_SHARE),
         "items": items,
     }
-    if process is None:
-        made: Evaluator | IsolatedEvaluator = Evaluator(request.network, **arguments)
+    if session.process is None:
+        quiet = session.meanwhile.quiet
+        made: Evaluator | IsolatedEvaluator = Evaluator(request.network, **arguments, quiet=quiet)
     else:
         made = session.stack.enter_context(
             IsolatedEvaluator(
@@ -218,7 +217,7 @@ def _evaluator(
                 **arguments,
                 timeout_s=request.trial_timeout_s,
                 ends=request.clock.ends,
-                process=process,
+                process=session.process,
             )
         )
     if (scored := _scored_on(request, made)) is not None:

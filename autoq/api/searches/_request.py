@@ -43,7 +43,6 @@ class SearchRequest:
         n_trials: Candidates to measure; None is no limit.
         clock: Counts from the call.
         trial_timeout_s: Seconds for one candidate; None leaves it to the evaluator.
-        isolate: Whether a process of its own scores and times.
         seed: Seed of the sampler.
         title: Name of the study, also shown to people.
         folder: Output folder that the user names; None writes nothing.
@@ -73,7 +72,6 @@ class SearchRequest:
     n_trials: int | None
     clock: Clock
     trial_timeout_s: float | None
-    isolate: bool
     seed: int
     title: str
     folder: RunFolder | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from autoq.api.searches._wanted import Wanted
 from autoq.calibration import as_inputs
 from autoq.core import ModelType, ResetState, TargetDevice
 from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.isolation import DeviceProcess
 from autoq.evaluation.metrics import AnyMetric
 from autoq.graph import read_model
 from autoq.searching.loop import Clock
@@ -136,59 +138,67 @@ def search(
         BusyError: Another process works on the study, or in the folder. The message says which one, and since when.
     """
     clock = Clock.of(timeout_s, time.monotonic())
-    with clock.spent(Part.READ):
-        check_budget(n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
-        check_texts(
-            seed, {"name": name, "experiment": experiment}, storage=storage, tracking_uri=tracking_uri, device=device
-        )
-        wanted = Wanted.of(max_drop, max_latency, max_size, choose)
-        folder = None if out is None else RunFolder.create(out)
-        kind = None if model_type is None else ModelType.parse(model_type)
-        target = TargetDevice.parse(target_device)
-        searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
-        scorer = one_metric(metric, evaluate)
-        settings = runtime_of(runtime, device, reset_state)
-        network = read_model(model)
-        inputs = as_inputs(network, calibration, most=max(searched.subset_sizes))
-        in_order = settings.reset_state is ResetState.NEVER
-        pairs, held_out = labelled(network, validation, holdout, own_function=evaluate is not None, in_order=in_order)
-        request = SearchRequest(
-            network=network,
-            source=str(Path(model).absolute()) if isinstance(model, str | os.PathLike) else None,
-            brought=(model, calibration, validation, holdout, sample),
-            inputs=inputs,
-            validation=pairs,
-            held_out=held_out,
-            metric=scorer,
-            evaluate=evaluate,
-            scored_by=metric if evaluate is None else evaluate,
-            in_memory=isinstance(validation, list | tuple | np.ndarray | Mapping),
-            space=searched,
-            wanted=wanted,
-            runtime=settings,
-            model_type=kind,
-            target_device=target,
-            sample=sample,
-            n_trials=n_trials,
-            clock=clock,
-            trial_timeout_s=trial_timeout_s,
-            isolate=isolate,
-            seed=seed,
-            title=name or title_of(model, network, folder),
-            folder=folder,
-            storage=storage,
-            tracking_uri=tracking_uri,
-            experiment=experiment,
-            progress=progress,
-            observers=observers,
-        )
-    with stoppable(), going_on(request) as ending, HeldStack() as stack:
-        stack.enter_context(quiet_optuna())
-        with clock.spent(Part.OPEN):
-            session = SearchSession.opened(stack, request)
-            ended = ended_before(session)
-        if ended is not None:
-            return ending.of(tell_again(session, ended))
-        prepared = prepare_search(session)
-        explored = explore_search(prepared)
-        return ending.of(conclude_search(prepared, explored))
+    with stoppable(), HeldStack() as outer:
+        with clock.spent(Part.READ):
+            check_budget(n_trials, timeout_s=timeout_s, trial_timeout_s=trial_timeout_s)
+            check_texts(
+                seed,
+                {"name": name, "experiment": experiment},
+                storage=storage,
+                tracking_uri=tracking_uri,
+                device=device,
+            )
+            wanted = Wanted.of(max_drop, max_latency, max_size, choose)
+            folder = None if out is None else RunFolder.create(out)
+            kind = None if model_type is None else ModelType.parse(model_type)
+            target = TargetDevice.parse(target_device)
+            searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
+            scorer = one_metric(metric, evaluate)
+            settings = runtime_of(runtime, device, reset_state)
+            # Its imports take seconds, while the model and the data are read here.
+            process = outer.enter_context(closing(DeviceProcess())) if isolate else None
+            network = read_model(model)
+            inputs = as_inputs(network, calibration, most=max(searched.subset_sizes))
+            in_order = settings.reset_state is ResetState.NEVER
+            pairs, held_out = labelled(
+                network, validation, holdout, own_function=evaluate is not None, in_order=in_order
+            )
+            request = SearchRequest(
+                network=network,
+                source=str(Path(model).absolute()) if isinstance(model, str | os.PathLike) else None,
+                brought=(model, calibration, validation, holdout, sample),
+                inputs=inputs,
+                validation=pairs,
+                held_out=held_out,
+                metric=scorer,
+                evaluate=evaluate,
+                scored_by=metric if evaluate is None else evaluate,
+                in_memory=isinstance(validation, list | tuple | np.ndarray | Mapping),
+                space=searched,
+                wanted=wanted,
+                runtime=settings,
+                model_type=kind,
+                target_device=target,
+                sample=sample,
+                n_trials=n_trials,
+                clock=clock,
+                trial_timeout_s=trial_timeout_s,
+                seed=seed,
+                title=name or title_of(model, network, folder),
+                folder=folder,
+                storage=storage,
+                tracking_uri=tracking_uri,
+                experiment=experiment,
+                progress=progress,
+                observers=observers,
+            )
+        with going_on(request) as ending, HeldStack() as stack:
+            stack.enter_context(quiet_optuna())
+            with clock.spent(Part.OPEN):
+                session = SearchSession.opened(stack, request, process)
+                ended = ended_before(session)
+            if ended is not None:
+                return ending.of(tell_again(session, ended))
+            prepared = prepare_search(session)
+            explored = explore_search(prepared)
+            return ending.of(conclude_search(prepared, explored))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autoq._stopping import held
 from autoq.api.results._folder import RunFolder
 from autoq.api.results._inputs import check_run_inputs
 from autoq.api.results._result import SearchResult
 from autoq.api.results._scores import ScoreKeeper
-from autoq.api.searches._advance import imported_in_advance
-from autoq.api.searches._observing import SHORT_S, OpenedLate, needed_later, tables, trackers
+from autoq.api.searches._advance import tracking_imports
+from autoq.api.searches._observing import SHORT_S, OpenedLate, tables, trackers
 from autoq.api.searches._places import taken
 from autoq.api.searches._request import SearchRequest
+from autoq.evaluation.isolation import DeviceProcess, Meanwhile
 from autoq.searching.loop import Audience
 from autoq.searching.shown import SearchObserver
 from autoq.searching.study import Storage
+from autoq.tracking import MlflowObserver, active_run_id, opens_surely
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +29,9 @@ class SearchSession:
     Attributes:
         request: The request of the search.
         stack: Closes what the session opened.
+        process: The device process; None where this process evaluates.
+        meanwhile: Works while the device process does other things than timing.
+        active: The active run of the caller in MLflow; None without one.
         folder: The folder that this search writes to; None writes nothing.
         storage: The storage of the study.
         keeper: Keeps the scores of single samples.
@@ -36,15 +41,19 @@ class SearchSession:
 
     request: SearchRequest
     stack: ExitStack
+    process: DeviceProcess | None
+    meanwhile: Meanwhile
+    active: str | None
     folder: RunFolder | None
     storage: Storage
     keeper: ScoreKeeper
     audience: Audience
     result: SearchResult | None = None
-    _wait_for_imports: Callable[[], None] = lambda: None
+    _is_late: bool = False
+    _opened: list[MlflowObserver] = field(default_factory=list)
 
     @classmethod
-    def opened(cls, stack: ExitStack, request: SearchRequest) -> SearchSession:
+    def opened(cls, stack: ExitStack, request: SearchRequest, process: DeviceProcess | None = None) -> SearchSession:
         """Takes the folder and the storage for this process, until the stack is closed.
 
         Raises:
@@ -55,9 +64,14 @@ class SearchSession:
         folder, storage = taken(stack, request.folder, request.storage, request.title)
         check_run_inputs(folder, *request.brought)
         keeper = ScoreKeeper(None if folder is None else folder.scores)
+        meanwhile = Meanwhile() if process is None else process.meanwhile
+        stack.callback(meanwhile.close)
         return cls(
             request=request,
             stack=stack,
+            process=process,
+            meanwhile=meanwhile,
+            active=active_run_id(),
             folder=folder,
             storage=storage,
             keeper=keeper,
@@ -71,15 +85,33 @@ class SearchSession:
             self.audience.join(observer)
         for table in tables(self.stack, lambda: self.published.table, progress=request.progress):
             self.audience.join(table)
-        if request.clock.is_limited:
-            self._wait_for_imports = imported_in_advance(*needed_later(request.tracking_uri, self.folder))
+        if request.tracking_uri != "off":
+            is_sure = opens_surely(request.tracking_uri, request.experiment, self.active)
+            self._is_late = is_sure or request.clock.seconds < SHORT_S
+            if not self._is_late:
+                self.meanwhile.begin(*tracking_imports())
 
     def open_tracking(self) -> None:
-        """Adds MLflow to the audience. In a short search it is opened at the first trial, after int8 is measured."""
+        """Begins to open MLflow in a thread. In a short search, or where it will surely open, it is opened after int8.
+
+        What is written to standard error meanwhile is lost: the caller only waits for the device process.
+        """
+        if self._is_late:
+            self.audience.join(OpenedLate(self.trackers, self.meanwhile))
+        else:
+            self.meanwhile.begin(self._begin_tracking)
+
+    def join_tracking(self) -> None:
+        """Adds MLflow to the audience once it is open.
+
+        Raises:
+            ConfigError: The store cannot be opened.
+        """
         with held():
-            is_short = self.request.clock.seconds < SHORT_S
-            for tracker in [OpenedLate(self.trackers)] if is_short else self.trackers():
-                self.audience.join(tracker)
+            self.meanwhile.wait()
+            for tracker in self._opened:
+                self.audience.join(self.stack.enter_context(tracker))
+            self._opened.clear()
 
     def trackers(self) -> Iterator[SearchObserver]:
         """Opens MLflow where the user wants it.
@@ -87,9 +119,14 @@ class SearchSession:
         Raises:
             ConfigError: The store cannot be opened.
         """
-        self._wait_for_imports()
+        for tracker in self._open():
+            yield self.stack.enter_context(tracker)
+
+    def _begin_tracking(self) -> None:
+        self._opened += self._open()
+
+    def _open(self) -> Iterator[MlflowObserver]:
         return trackers(
-            self.stack,
             tracking_uri=self.request.tracking_uri,
             experiment=self.request.experiment,
             build=lambda record: self.published.candidate(record.number).model,
@@ -97,6 +134,7 @@ class SearchSession:
             table=lambda: self.published.table,
             time=lambda: self.published.where_time_went,
             clock=self.request.clock,
+            active=self.active,
         )
 
     @property

@@ -166,7 +166,7 @@ class IsolatedEvaluator:
         self._process.close()
         try:
             limit_s = _time_for_float_model(self._timeout_s)
-            self._process = _made(DeviceProcess(), self._arguments, timeout_s=limit_s)
+            self._process = _made(DeviceProcess(self._process.meanwhile), self._arguments, timeout_s=limit_s)
         except AutoqError as error:
             msg = f"device {self.runtime.device!r} was lost, and does not take the float model again: {error}"
             raise DeviceLostError(msg) from error

@@ -17,6 +17,7 @@ from autoq._stopping import held
 from autoq.core import ConfigError, DeviceError, named_reason
 from autoq.evaluation.isolation._channel import Channel
 from autoq.evaluation.isolation._crossing import files_of_modules, packed, unpacked
+from autoq.evaluation.isolation._meanwhile import Meanwhile
 
 # The parent's import path comes first, so that the worker can import all that the parent can. The parent's main module
 # is not run again. A signal to a whole job ends the parent, which ends this process in order. Processes that this one
@@ -46,9 +47,13 @@ class DeviceProcess:
     The process starts at once, and imports its modules while the parent does other things. It has a session of its own,
     so that Ctrl-C reaches only the parent, and it ends with the parent. Its output goes where that of the parent goes.
     The caller closes it.
+
+    Args:
+        meanwhile: Works in this process, and rests while the other one times something. Its errors end the exchange.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, meanwhile: Meanwhile | None = None) -> None:
+        self.meanwhile = Meanwhile() if meanwhile is None else meanwhile
         here, there = socket.socketpair()
         self._channel = Channel(here)
         self._doing = "starting"
@@ -65,8 +70,8 @@ class DeviceProcess:
         """Makes the object. It is called once, before anything else. If it fails, the process ends.
 
         Args:
-            make: Makes the object. It takes `arguments`, and `stage: Callable[[str], None]`, which is told what
-                happens.
+            make: Makes the object. It takes `arguments`, and two functions: `stage: Callable[[str], None]` is told what
+                happens; `quiet: Callable[[bool], None]` is told that something is timed from now on, or no longer.
             arguments: Arguments by name.
             timeout_s: Seconds until the object must be made, with the rest of the start of the process; None is no
                 limit.
@@ -124,8 +129,11 @@ class DeviceProcess:
         for value in values:
             with packed(value) as (message, files), self._watched(timeout_s):
                 self._channel.send(message, files, deadline=deadline)
-        with self._watched(timeout_s):
-            kind, answer = self._answer(deadline)
+        try:
+            with self._watched(timeout_s):
+                kind, answer = self._answer(deadline)
+        finally:
+            self.meanwhile.quiet(False)
         if kind == "value":
             return answer
         error, trace = answer
@@ -144,10 +152,19 @@ class DeviceProcess:
                     raise TimeoutError
                 if self._process.poll() is not None and not self._channel.arrives(0):
                     raise EOFError
+                self.meanwhile.check()
             kind, value = unpacked(*self._channel.receive(deadline=deadline))
-            if kind != "stage":
+            if kind == "timed":
+                began = time.monotonic()
+                self.meanwhile.quiet(value)
+                # The other process waits for this one.
+                deadline += time.monotonic() - began
+                with packed(None) as (message, files):
+                    self._channel.send(message, files, deadline=deadline)
+            elif kind == "stage":
+                self._doing = value
+            else:
                 return kind, value
-            self._doing = value
 
     @contextmanager
     def _watched(self, timeout_s: float | None) -> Iterator[None]:

@@ -26,10 +26,11 @@ _PR_SET_PDEATHSIG = 1
 def serve(descriptor: int, parent: int) -> None:
     """Answers requests until the connection ends.
 
-    A request is `(what, arguments, keyword arguments)`. In the first one, `what` makes the object, and gets a `stage`
-    function too. In later ones, it is the name of a method or an attribute. An answer is `("value", value)` or
-    `("error", (exception, traceback))`; or `("unreadable", ...)` if the request cannot be unpickled here. Any number of
-    `("stage", text)` may come before an answer.
+    A request is `(what, arguments, keyword arguments)`. In the first one, `what` makes the object, and gets the
+    functions `stage` and `quiet` too. In later ones, it is the name of a method or an attribute. An answer is
+    `("value", value)` or `("error", (exception, traceback))`; or `("unreadable", ...)` if the request cannot be
+    unpickled here. Any number of `("stage", text)` may come before an answer, and of `("timed", bool)`: after each of
+    these, this process waits for a message of the parent.
 
     Args:
         descriptor: Descriptor of the socket to the parent.
@@ -69,13 +70,17 @@ class _Server:
 
     def _call(self, what: str | Callable[..., Any], arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         if callable(what):
-            self._made = what(*arguments, **keywords, stage=self._stage)
+            self._made = what(*arguments, **keywords, stage=self._stage, quiet=self._quiet)
             return None
         found = getattr(self._made, what)
         return found(*arguments, **keywords) if callable(found) else found
 
     def _stage(self, text: str) -> None:
         self._send("stage", text)
+
+    def _quiet(self, is_timed: bool) -> None:
+        self._send("timed", is_timed)
+        self._channel.receive()
 
     def _send(self, kind: str, value: Any) -> None:  # anything that can be pickled
         with packed((kind, value)) as (message, files):
