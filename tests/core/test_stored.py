@@ -13,7 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoq.core import Format, StoredFileError, read_arrays, read_npy, read_npz, read_record, write_arrays, write_record
+from autoq.core import (
+    Format,
+    StoredFileError,
+    read_arrays,
+    read_npy,
+    read_npz,
+    read_record,
+    stamped,
+    write_arrays,
+    write_record,
+)
 from autoq.core.files import _stored
 
 PLAN = Format("a plan", 2, "save the plan again")
@@ -65,6 +75,11 @@ def test_values_that_make_no_sense_are_a_damaged_file(tmp_path: Path) -> None:
     path = write_record(tmp_path / "plan.json", PLAN, VALUES)
     with pytest.raises(StoredFileError, match=r"other values than autoq writes \(KeyError: 'missing'"):
         read_record(path, PLAN, lambda values: values["missing"])
+
+
+def test_versions_of_layouts_are_counted_from_1() -> None:
+    """Files that are there say so."""
+    assert stamped(Format("a plan"), {"a": 1})["autoq"].items() >= {"format": "a plan", "version": 1}.items()
 
 
 @pytest.mark.parametrize("depth", [59, 60])
