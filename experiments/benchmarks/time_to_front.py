@@ -4,7 +4,7 @@ Ours, ours as it was at an earlier commit, and the loop of Optuna over `nncf.qua
 in a process of its own that starts cold: seconds count from its start, with imports and reading. The models that stood
 on each one's front at each moment are then scored on held-out data and timed, all in one session. The joint front is
 that of all these models together, and a share is that of the area between it and the float model's latency and the
-budget. At the time limit counts what a search of so many seconds came to. Seconds until a share was reached are at most
+budget. At the time limit counts what was there a twentieth later. Seconds until a share was reached are at most
 those told, since models that stood on a front between two moments are not judged.
 
     python experiments/benchmarks/time_to_front.py [CASE ...] [--seconds 600] [--methods ours,before,loop] [--quick]
