@@ -25,6 +25,7 @@ def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | lis
 @click.option("--quick", is_flag=True, help="Apply the file's `quick` section: a smoke test of everything.")
 @click.option("--n-trials", type=int, help="Candidates to measure; replaces the file's budget.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds; replaces the file's budget.")
+@click.option("--until", type=click.Choice(["gain", "time"]), help="Whether it may end before its budget is spent.")
 @click.option("--max-drop", help="Largest drop of accuracy: 0.01, 1%.")
 @click.option("--max-latency", help="Largest latency: 5, '0.8 ms', 50%.")
 @click.option("--max-size", help="Largest size: 2MB, 25%.")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 
 from autoq.config._beside import path_beside, storage_beside, store_beside
 from autoq.config._code import load_data, load_function, load_metric
-from autoq.core import ConfigError, mapping_of, parse_fields, read_yaml
+from autoq.core import ConfigError, Until, mapping_of, parse_fields, read_yaml
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -24,6 +24,7 @@ class ExperimentBudget(BaseModel):
         n_trials: Candidates measured.
         timeout_s: Seconds.
         trial_timeout_s: Seconds until a candidate that the device does not finish is given up.
+        until: "gain" ends the search before that, if nothing more is to be gained; "time" does not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +32,7 @@ class ExperimentBudget(BaseModel):
     n_trials: int | None = Field(default=None, ge=1)
     timeout_s: float | None = Field(default=None, gt=0)
     trial_timeout_s: float | None = Field(default=None, gt=0)
+    until: Until = Until.GAIN
 
 
 class Tracking(BaseModel):
@@ -184,6 +186,7 @@ class ExperimentConfig(BaseModel):
             "n_trials": self.budget.n_trials,
             "timeout_s": self.budget.timeout_s,
             "trial_timeout_s": self.budget.trial_timeout_s,
+            "until": self.budget.until,
             "storage": self.storage,
             "tracking_uri": self.tracking.uri,
             "experiment": self.tracking.experiment,

@@ -88,6 +88,7 @@ from autoq.core.vocabulary import (
     ResetState,
     RuntimePrecision,
     TargetDevice,
+    Until,
     Word,
 )
 from autoq.core.words import (
@@ -161,6 +162,7 @@ __all__ = [
     "SampleStatistic",
     "StoredFileError",
     "TargetDevice",
+    "Until",
     "Word",
     "asymmetric_limits",
     "bars_svg",

@@ -126,8 +126,10 @@ class MlflowObserver:
             self._catch_up()
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """Logs a child run, and the state of the search to the parent."""
-        self._records.append(record)
+        """Logs a child run, or the later figures of one, and the state of the search to the parent."""
+        numbers = [known.number for known in self._records]
+        place = numbers.index(record.number) if record.number in numbers else len(numbers)
+        self._records[place : place + 1] = [record]
         if not self._is_away:
             with self._reached():
                 self._catch_up()
@@ -196,6 +198,8 @@ class MlflowObserver:
         for place, record in enumerate(self._records):
             if record.number not in self._logged:
                 self._child(record, ParetoFront(self._records[: place + 1]))
+            else:
+                self._revise(TrialRow.alone(record))
         self._mark(TrialTable.of(ParetoFront(self._records), self._info))
 
     def _open_parent(self) -> None:
@@ -267,6 +271,13 @@ class MlflowObserver:
         self._client.set_terminated(run_id, status=state)
         self._logged[record.number] = run_id
 
+    def _revise(self, row: TrialRow) -> None:
+        """Logs the figures of a trial that was measured further in place of the earlier ones."""
+        if (figures := trial_metrics(row)) != self._told.get(row.number):
+            # MLflow shows the figures of the later step, and of these the latest.
+            self._log(self._logged[row.number], figures, {}, step=1)
+            self._told[row.number] = figures
+
     def _steps(self, key: str) -> set[int]:
         """Numbers of the trials at which the parent has a metric."""
         return {metric.step for metric in self._client.get_metric_history(self._parent, key)}
@@ -279,10 +290,8 @@ class MlflowObserver:
             self._log(self._parent, time_metrics(rows), {})
             self._client.log_text(self._parent, time_csv(rows), "seconds.csv")
         for row in table.rows:
-            # Figures of the closing session replace the earlier ones: MLflow shows those of the later step.
-            if row.number in self._logged and (figures := trial_metrics(row)) != self._told.get(row.number):
-                self._log(self._logged[row.number], figures, {}, step=1)
-                self._told[row.number] = figures
+            if row.number in self._logged:
+                self._revise(row)
         last = max((row.number for row in table.rows), default=0)
         self._log(self._parent, progress(front, self._info), {}, step=last + 1)
         if files is not None:

@@ -42,11 +42,11 @@ class Reader:
         self.folder, self.limits, self.records, self.writes = folder, limits, [], []
 
     def on_trial(self, made, front):
-        self.records.append(made)
+        self.records = [*(record for record in self.records if record.number != made.number), made]
         self.writes.append((self.folder / "best.json").stat().st_mtime_ns)
         loaded = SearchResult.load(self.folder)
         assert loaded.interrupted
-        feasible = [objectives(r) for r in self.records if r.evaluation and self.limits.keep(r.evaluation)]
+        feasible = [objectives(r) for r in ParetoFront(self.records)]
         best = min(feasible, key=lambda point: point[1])
         if len(self.records) > 1 and any(point != (0.0, 1.0) for point in feasible):
             # Of those that are not shown to be slower than the fastest, the most accurate is the best.

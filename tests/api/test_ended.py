@@ -12,6 +12,7 @@ import autoq
 from autoq.api import SearchResult
 from autoq.api.searches import _prepare
 from autoq.api.searches._ended import _is_spent
+from autoq.core import Until
 from autoq.searching.loop import Clock
 
 X = images(40, seed=2)
@@ -174,26 +175,30 @@ def test_one_that_was_interrupted_has_not_ended(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "trials", "budgets", "spent"),
     [
-        # n_trials, timeout_s
+        # n_trials, timeout_s, until
         ((3, None), 3, [], True),
         ((3, 9.0), 4, [], True),
-        ((4, None), 3, [[3, None]], False),
-        ((5, None), 3, [[5, None]], True),  # the sampler had nothing more to offer
-        ((6, None), 3, [[5, None]], False),
-        ((None, 240.0), 44, [[None, 240.0]], True),
-        ((None, 120.0), 44, [[None, 240.0]], True),
-        ((None, 600.0), 44, [[None, 240.0]], False),
-        ((100, 240.0), 44, [[60, 240.0]], False),
-        ((60, 240.0), 44, [[60, 240.0]], True),
-        ((60, 240.0), 44, [[None, 240.0]], True),
-        ((60, None), 44, [[None, 240.0]], False),
-        ((None, None), 44, [[None, 240.0]], False),  # 60 trials
-        ((None, None), 60, [[None, 240.0]], True),
-        ((None, 240.0), 60, [[None, 240.0], [60, None]], True),
-        ((None, 240.0), 60, [[60, None]], False),
+        ((4, None), 3, [[3, None, "gain"]], False),
+        ((5, None), 3, [[5, None, "gain"]], True),  # the sampler had nothing more to offer
+        ((6, None), 3, [[5, None, "gain"]], False),
+        ((None, 240.0), 44, [[None, 240.0, "gain"]], True),
+        ((None, 120.0), 44, [[None, 240.0, "gain"]], True),
+        ((None, 600.0), 44, [[None, 240.0, "gain"]], False),
+        ((100, 240.0), 44, [[60, 240.0, "gain"]], False),
+        ((60, 240.0), 44, [[60, 240.0, "gain"]], True),
+        ((60, 240.0), 44, [[None, 240.0, "gain"]], True),
+        ((60, None), 44, [[None, 240.0, "gain"]], False),
+        ((None, None), 44, [[None, 240.0, "gain"]], False),  # 60 trials
+        ((None, None), 60, [[None, 240.0, "gain"]], True),
+        ((None, 240.0), 60, [[None, 240.0, "gain"], [60, None, "gain"]], True),
+        ((None, 240.0), 60, [[60, None, "gain"]], False),
+        ((100, None, "time"), 44, [[100, None, "gain"]], False),  # there was nothing more to gain
+        ((100, None, "time"), 44, [[100, None, "time"]], True),
+        ((100, None), 44, [[100, None, "time"]], True),
     ],
 )
 def test_what_counts_as_spent(asked, trials, budgets, spent):
-    n_trials, timeout_s = asked
-    given = SimpleNamespace(n_trials=n_trials, timeout_s=timeout_s, clock=Clock.of(timeout_s, 0.0))
+    n_trials, timeout_s, *until = asked
+    clock = Clock.of(timeout_s, 0.0)
+    given = SimpleNamespace(n_trials=n_trials, timeout_s=timeout_s, clock=clock, until=Until(*until or ["gain"]))
     assert _is_spent(given, trials, json.loads(json.dumps(budgets))) is spent

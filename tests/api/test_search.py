@@ -70,11 +70,11 @@ def finished(tmp_path_factory):
 def test_it_measures_float_int8_and_what_lies_between(finished):
     measured = [record for record in finished.records if record.state is TrialState.COMPLETE]
     assert len(measured) == 6
-    assert [record.origin for record in finished.records][:2] == ["float", "int8"]
+    assert [record.origin for record in finished.records][:2] == ["int8", "float"]
     assert len({record.fingerprint for record in measured}) == 6
-    assert finished.records[0].is_baseline
-    assert finished.records[0].evaluation.latency.ratio.value == 1.0
-    assert finished.records[1].evaluation.execution.int8_layers > 0
+    assert finished.records[1].is_baseline
+    assert finished.records[1].evaluation.latency.ratio.value == 1.0
+    assert finished.records[0].evaluation.execution.int8_layers > 0
     assert all(len(record.evaluation.accuracy.scores) == len(X) for record in measured)
 
 
@@ -121,7 +121,7 @@ def test_limits_and_a_choice():
     assert result.info.limits.max_size_bytes == int(0.9 * float_size)
     float_ms = result.info.float_latency.baseline_p50_ms
     assert result.info.limits.max_latency_ms == pytest.approx(2 * float_ms)
-    assert not result.records[0].feasible  # the float model is too large
+    assert not result.records[1].feasible  # the float model is too large
     for record in result.records:
         evaluation = record.evaluation
         kept = evaluation.latency.ratio.value <= 2 and evaluation.size_bytes <= 0.9 * float_size
@@ -224,7 +224,7 @@ def test_a_budget_that_nothing_meets_names_the_closest(tmp_path):
         BudgetError, match=r"no quantized candidate meets max_drop = 0\.0: the closest is trial \d+ with a"
     ):
         _ = result.best
-    assert result.closest.record.number in {1, 2}
+    assert result.closest.record.number in {0, 2}
     assert (tmp_path / "run" / "report.html").exists()
     assert not (tmp_path / "run" / "best").exists()
     assert "no quantized candidate meets" in result.verdict
@@ -410,7 +410,7 @@ def test_interrupted_while_something_is_found_out_a_search_keeps_its_trials(tmp_
     stopped = search(n_trials=4, out=tmp_path / "run", observers=[Impatient()])
     assert stopped.interrupted
     assert stopped.probes is None
-    assert [record.origin for record in stopped.records] == ["float", "int8"]
+    assert [record.origin for record in stopped.records] == ["int8", "float"]
     resumed = search(n_trials=4, out=tmp_path / "run")
     assert not resumed.interrupted
     assert resumed.probes is not None

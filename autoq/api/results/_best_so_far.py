@@ -10,7 +10,7 @@ from typing import Any
 from autoq.api.results._folder import RunFolder
 from autoq.core import Format, write_record
 from autoq.searching.front import SearchInfo, choose, closest, info_to_dict
-from autoq.searching.records import TrialRecord, evaluation_of, evaluation_to_dict, record_to_dict
+from autoq.searching.records import TrialRecord, evaluation_of, evaluation_to_dict, preference, record_to_dict
 from autoq.searching.shown import ParetoFront
 
 BEST_SO_FAR = Format(
@@ -19,7 +19,7 @@ BEST_SO_FAR = Format(
 
 
 class BestSoFar:
-    """A search observer that writes best.json whenever the front's staircase or the chosen model changes.
+    """A search observer that writes best.json whenever the front's staircase, its figures or the chosen model change.
 
     The file is enough to build the best model so far. It holds the chosen trial with its plan and its objectives, what
     was searched, and the trials of the front. Where the front has float models alone, it also holds the quantized trial
@@ -32,7 +32,7 @@ class BestSoFar:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._info: SearchInfo | None = None
-        self._written: tuple[int, ...] | None = None
+        self._written: tuple[tuple[float, ...], ...] | None = None
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
         """Preparation has no best."""
@@ -57,7 +57,8 @@ class BestSoFar:
         nearest = None
         if all(record.is_baseline for record in front.staircase):
             nearest = closest(front.records, self._info.limits)
-        shown = tuple(record.number for record in (best, nearest, *front.staircase) if record is not None)
+        members = [record for record in (best, nearest, *front.staircase) if record is not None]
+        shown = tuple((record.number, *preference(record)) for record in members)
         if shown == self._written:
             return
         kept = {record.number: record for record in (*front, *([] if nearest is None else [nearest]))}

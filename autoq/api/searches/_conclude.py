@@ -64,7 +64,14 @@ def _closed(prepared: PreparedSearch, _: Explored, result: SearchResult) -> Sear
     with in_any_case("the closing session"), _unless_killed(study, "the closing session"):
         seconds = closing_seconds(budget, result.records, session.request.held_out)
         records = close(
-            prepared.problem, study, budget, result.records, seconds, session.audience.on_stage, session.keeper.keep
+            prepared.problem,
+            study,
+            budget,
+            result.records,
+            seconds,
+            session.audience.on_stage,
+            session.keeper.keep,
+            session.request.wanted.rule,
         )
         return replace(result, records=tuple(records))
     return result

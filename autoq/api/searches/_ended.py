@@ -20,7 +20,7 @@ from autoq.api.searches._publish import in_any_case, publish
 from autoq.api.searches._request import SearchRequest
 from autoq.api.searches._session import SearchSession
 from autoq.api.searches._shares import trials_asked
-from autoq.core import AutoqError, StoredFileError
+from autoq.core import AutoqError, StoredFileError, Until
 from autoq.evaluation.device import hardware_fingerprint
 from autoq.evaluation.scoring import item_count
 from autoq.searching.front import SearchInfo, info_from_dict
@@ -29,7 +29,7 @@ from autoq.searching.study import Storage, Study, kept_before, plain
 from autoq.transform import CandidateBuilder
 
 # The study keeps the result until further trials follow, and all budgets that were spent on it.
-_RESULT, _BUDGETS, _IDENTITY = "ended", "budgets", "identity"
+_RESULT, _BUDGETS, _IDENTITY = "ended", "spent", "identity"
 # The study keeps the seconds of all sessions by part.
 SECONDS = "seconds"
 
@@ -43,7 +43,7 @@ def note_end(request: SearchRequest, study: Study, result: SearchResult) -> None
 
 
 def _note_end(request: SearchRequest, study: Study, result: SearchResult) -> None:
-    spent = [trials_asked(request), request.timeout_s]
+    spent = [trials_asked(request), request.timeout_s, str(request.until)]
     budgets = study.recall(_BUDGETS) or []
     study.remember(_BUDGETS, [*(budget for budget in budgets if budget != spent), spent])
     # The study has the records already.
@@ -60,7 +60,8 @@ def ended_before(session: SearchSession) -> SearchResult | None:
     """The result of a search that has ended and whose budget is spent.
 
     1. It has as many trials as the request wants.
-    2. Or it ended with a budget that was at least as large as the request's, in trials and in seconds.
+    2. Or it ended with a budget that was at least as large as the request's, in trials and in seconds, and that it had
+       spent if the request wants it spent.
 
     Returns:
         The result. None in four cases: the search has not ended; the budget is larger now; it is another search, which
@@ -159,8 +160,9 @@ def _is_spent(request: SearchRequest, trials: int, budgets: Sequence[Sequence[An
         return True
     wanted = (most, request.timeout_s)
     return any(
-        all(_or_endless(more) <= _or_endless(given) for more, given in zip(wanted, budget, strict=True))
-        for budget in budgets or ()
+        all(_or_endless(more) <= _or_endless(given) for more, given in zip(wanted, amounts, strict=True))
+        and request.until in {Until.GAIN, until}
+        for *amounts, until in budgets or ()
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.core import ConfigError, DataError
-from autoq.evaluation.scoring import Accuracy, Outcome, ValidationSet, item_count
+from autoq.evaluation.scoring import Accuracy, ValidationSet, item_count
 from autoq.searching.loop import Clock, Problem, Stage, why
 from autoq.searching.records import Part, TrialRecord, TrialState
 from autoq.searching.shown import ParetoFront
@@ -66,14 +66,17 @@ def held_out_numbers(count: int) -> Sequence[int]:
 
 
 def scoring_seconds(records: Sequence[TrialRecord], samples: int, models: int) -> float:
-    """Expected seconds to score models on samples, by the seconds of the trials; 0 without trials."""
+    """Expected seconds to score models on samples, by the seconds of the trials; 0 without trials.
+
+    In a closing session, models are scored on further samples, whose seconds belong to no trial.
+    """
     rates = [
         record.seconds[Part.SCORE] / accuracy.n
         for record in records
         if record.state is TrialState.COMPLETE
         and record.evaluation is not None
-        and (accuracy := record.evaluation.accuracy).outcome is Outcome.FINISHED
-        and accuracy.n
+        and not record.remeasured
+        and (accuracy := record.evaluation.accuracy).n
     ]
     return models * samples * float(np.median(rates)) if rates else 0.0
 
@@ -87,7 +90,7 @@ def score_front(
     kept_s: float,
     stage: Stage,
 ) -> dict[int, Accuracy]:
-    """Scores the models of a front on the held-out data: the chosen one first, the others while there is time.
+    """Scores the steps of a front on the held-out data: the chosen one first, the others while there is time.
 
     Where there is no time to score the float model and the chosen one on all of the data, both are scored on a random
     part. A user's own function scores all of its data or none.
@@ -115,7 +118,7 @@ def score_front(
         return found
     if items is not None:
         clock.shorten(f"there was time to score models on {items:,} of {total:,} held-out samples.")
-    records = [chosen, *(record for record in front if record.number != chosen.number)]
+    records = [chosen, *(record for record in front.staircase if record.number != chosen.number)]
     for done, record in enumerate(records):
         if found and clock.left_s - kept_s < one_s * (items or total):
             break

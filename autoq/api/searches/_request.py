@@ -11,7 +11,7 @@ import openvino as ov
 from autoq.api.results._folder import RunFolder
 from autoq.api.searches._wanted import Wanted
 from autoq.calibration import ModelInputs
-from autoq.core import ModelType, TargetDevice
+from autoq.core import ModelType, TargetDevice, Until
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import CorpusMetric, Metric
 from autoq.searching.loop import Clock
@@ -43,6 +43,7 @@ class SearchRequest:
         n_trials: Candidates to measure; None is no limit.
         clock: Counts from the call.
         trial_timeout_s: Seconds for one candidate; None leaves it to the evaluator.
+        until: When the search ends, if its budget lasts longer.
         seed: Seed of the sampler.
         title: Name of the study, also shown to people.
         folder: Output folder that the user names; None writes nothing.
@@ -72,6 +73,7 @@ class SearchRequest:
     n_trials: int | None
     clock: Clock
     trial_timeout_s: float | None
+    until: Until
     seed: int
     title: str
     folder: RunFolder | None

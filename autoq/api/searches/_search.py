@@ -26,7 +26,7 @@ from autoq.api.searches._request import SearchRequest
 from autoq.api.searches._session import SearchSession
 from autoq.api.searches._wanted import Wanted
 from autoq.calibration import as_inputs
-from autoq.core import ModelType, ResetState, TargetDevice
+from autoq.core import ModelType, ResetState, TargetDevice, Until
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.isolation import DeviceProcess
 from autoq.evaluation.metrics import AnyMetric
@@ -54,6 +54,7 @@ def search(
     n_trials: int | None = None,
     timeout_s: float | None = None,
     trial_timeout_s: float | None = None,
+    until: str = "gain",
     storage: str | None = None,
     tracking_uri: str | None = None,
     seed: int = 0,
@@ -103,6 +104,8 @@ def search(
         trial_timeout_s: Seconds until a candidate that the device does not finish is given up; by default 20 times the
             seconds of the float model, and at least a minute. The float model is measured several times and has 10
             times as long, at least a minute; by default it has no limit.
+        until: "gain" ends the search before its budget is spent, if no further model is expected to differ from the
+            best ones by more than measurements can tell. "time" goes on until the budget is spent.
         storage: Optuna storage URL, of a SQLite file or a server; by default a SQLite file in `out`, or memory.
         tracking_uri: MLflow store; by default the one that `mlflow.set_tracking_uri` or `MLFLOW_TRACKING_URI` names,
             else "sqlite:///mlflow.db"; "off" tracks nothing.
@@ -183,6 +186,7 @@ def search(
                 n_trials=n_trials,
                 clock=clock,
                 trial_timeout_s=trial_timeout_s,
+                until=Until.parse(until),
                 seed=seed,
                 title=name or title_of(model, network, folder),
                 folder=folder,

@@ -7,6 +7,7 @@ from typing import Any
 
 from autoq.api.searches._held_out import scoring_seconds
 from autoq.api.searches._request import SearchRequest
+from autoq.core import Until
 from autoq.evaluation.scoring import item_count
 from autoq.searching.loop import MOST_FINALISTS, Budget, Clock, Problem
 from autoq.searching.records import Limits, TrialRecord
@@ -14,7 +15,7 @@ from autoq.searching.shown import ParetoFront
 
 DEFAULT_TRIALS = 60
 # The closing session's share of a search's time, and its least seconds per finalist in a search without a time limit.
-CLOSING_SHARE = 0.15
+CLOSING_SHARE = 0.1
 FINALIST_S = 1.5
 # Scoring on held-out data takes at most this share of the time after the last trial from the closing session.
 HELD_OUT_SHARE = 0.5
@@ -35,6 +36,7 @@ def budget_of(request: SearchRequest, problem: Problem, limits: Limits) -> Budge
         clock=clock,
         ending_s=clock.part(CLOSING_SHARE) + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
         limits=limits,
+        to_the_end=request.until is Until.TIME,
     )
 
 
@@ -63,12 +65,14 @@ def closing_seconds(
     clock = budget.clock
     if not clock.is_limited:
         taken = sum(sum(record.seconds.values()) for record in records)
-        return max(FINALIST_S * min(len(ParetoFront(records)), MOST_FINALISTS), CLOSING_SHARE * taken)
+        return max(FINALIST_S * min(len(ParetoFront(records).staircase), MOST_FINALISTS), CLOSING_SHARE * taken)
     left = clock.left_s - files_s(clock)
+    most = max(clock.part(CLOSING_SHARE), FINALIST_S)
     if held_out is None:
-        return left
-    models = len(ParetoFront(records)) + 1
-    return left - min(scoring_seconds(records, item_count(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
+        return min(left, most)
+    models = len(ParetoFront(records).staircase) + 1
+    held_out_s = min(scoring_seconds(records, item_count(held_out), models), HELD_OUT_SHARE * max(left, 0.0))
+    return min(left - held_out_s, most)
 
 
 def _held_out_share(request: SearchRequest, problem: Problem) -> float:

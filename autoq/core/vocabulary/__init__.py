@@ -11,6 +11,7 @@ from autoq.core.vocabulary._vocabulary import (
     ResetState,
     RuntimePrecision,
     TargetDevice,
+    Until,
     Word,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "ResetState",
     "RuntimePrecision",
     "TargetDevice",
+    "Until",
     "Word",
 ]

@@ -36,6 +36,13 @@ class ResetState(Word):
     NEVER = "never"  # only before the first sample: samples are the steps of one sequence, and run in order
 
 
+class Until(Word):
+    """When a search ends, if its budget lasts longer."""
+
+    GAIN = "gain"  # when no further model is expected to be better by what measurements can tell
+    TIME = "time"  # not before its budget is spent
+
+
 class Preset(Word):
     """Scheme of the activations; weights are symmetric in both."""
 

@@ -56,6 +56,11 @@ class CandidateEvaluator(ModelRunner, Protocol):
     ) -> tuple[Evaluation, dict[str, float]]:
         """Scores and times a candidate whose float layers run in this precision; also gives wall seconds by part."""
 
+    def go_on(
+        self, finalist: Finalist, contest: Contest, *, retimed: bool = False
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """Scores a candidate on more samples, or times it once more, and adds that to its evaluation."""
+
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples, and times them together."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoq.evaluation.candidate._evaluation import Evaluation
 from autoq.evaluation.latency import Latency
-from autoq.evaluation.scoring import Accuracy, Outcome, Race, Scores, paired_drop
+from autoq.evaluation.scoring import Accuracy, Outcome, Race, Scores, racing_order
 
 logger = logging.getLogger(__name__)
 # A candidate is scored on this share of the data first. If that does not prove it too inaccurate, it is timed.
@@ -26,19 +27,47 @@ class Contest:
     """The rivals of a candidate. It is scored only until it is proven to keep up with them, or not to.
 
     A candidate that is proven to keep the budget is scored on, until its drop is known to a tenth of the budget. While
-    no rival is ahead of it, it is scored on all items, since it may be on the front.
+    no rival is ahead of it, it is scored on as many items as the contest allows, since it may be on the front.
 
     Attributes:
         max_drop: The budget; None accepts any drop.
         rivals: Candidates that were measured before.
+        items: Number of items after which an undecided candidate is left for later; None is all.
+        census: Numbers of items that are all scored first, since they tell candidates apart.
+        seed: Seed of the order of the other items, where there is a census. Candidates with other seeds show which of
+            these items tell candidates apart too.
     """
 
     max_drop: float | None
     rivals: Sequence[Evaluation] = ()
+    items: int | None = None
+    census: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    seed: int = 0
 
-    def race(self, score: Callable[[NDArray[np.int64]], Scores], reference: Scores, order: NDArray[np.int64]) -> Race:
-        """The race of a candidate, before it begins; the arguments are those of `Race`."""
-        return Race(score=score, reference=reference, order=order, max_drop=self.max_drop)
+    def race(
+        self,
+        score: Callable[[NDArray[np.int64]], Scores],
+        reference: Scores,
+        order: NDArray[np.int64],
+        earlier: Accuracy | None = None,
+    ) -> Race:
+        """The race of a candidate, before it begins or goes on.
+
+        Args:
+            score: As in `Race`.
+            reference: Likewise.
+            order: Likewise, where there is no census.
+            earlier: The accuracy after the first part of the race; None before it.
+        """
+        if len(self.census):
+            order = racing_order(reference, self.seed)
+            order = np.concatenate([self.census, order[~np.isin(order, self.census)]])
+        if earlier is not None:
+            score = partial(_completed, earlier.scores, score)
+        race = Race(score=score, reference=reference, order=order, max_drop=self.max_drop, census=len(self.census))
+        if earlier is not None and earlier.outcome is Outcome.FEASIBLE:
+            race.outcome = earlier.outcome
+        return race
 
     def compete(self, race: Race, timed: Callable[[bool], Latency]) -> Latency:
         """Runs the race of a candidate, and times the candidate in between: its latency decides which rival counts.
@@ -48,12 +77,22 @@ class Contest:
             timed: Times the candidate. It is called once, with True if the candidate is already out, so that brief
                 timing will do.
         """
-        race.run(share=_SCORED_FIRST, further=lambda: False)
+        most = self._most(race)
+        race.run(most=min(most, int(_SCORED_FIRST * len(race.reference))), further=lambda: False)
         latency = timed(race.outcome is Outcome.INFEASIBLE)
-        race.run(rival=self.rival(latency), further=lambda: self._is_of_interest(race, latency))
+        race.run(most=most, rival=self.rival(latency), further=lambda: self._is_of_interest(race, latency))
         scored = len(race.scores)
         logger.debug("the race ends, %s, after %d of %d items", race.outcome, scored, len(race.reference))
         return latency
+
+    def go_on(self, race: Race, latency: Latency) -> None:
+        """Scores more items of a candidate that was timed before, up to the number that the contest allows."""
+        race.run(most=self._most(race), rival=self.rival(latency))
+
+    def _most(self, race: Race) -> int:
+        """The first stop of the race that has as many items as the contest allows."""
+        wanted = len(race.reference) if self.items is None else self.items
+        return next((stop for stop in race.stops if stop >= wanted), len(race.reference))
 
     def _is_of_interest(self, race: Race, latency: Latency) -> bool:
         """Whether a candidate that keeps the budget may be on the front, or its drop is not known well enough."""
@@ -73,7 +112,21 @@ class Contest:
 
 def raced_accuracy(race: Race) -> Accuracy:
     """The accuracy of a candidate after its race."""
-    asked = race.order[: len(race.scores)]
-    drop = paired_drop(race.reference[asked], race.scores)
-    outcome = race.outcome or Outcome.FINISHED
-    return Accuracy(float(race.reference.mean()) - drop.value, drop, len(asked), race.by_item, outcome)
+    drop, outcome = race.estimate, race.outcome or Outcome.PARTIAL
+    return Accuracy(
+        mean=float(race.reference.mean()) - drop.value,
+        drop=drop,
+        n=len(race.scores),
+        scores=race.by_item,
+        outcome=outcome,
+        sampling_sd=race.sampling_sd,
+    )
+
+
+def _completed(known: Scores, score: Callable[[NDArray[np.int64]], Scores], indices: NDArray[np.int64]) -> Scores:
+    """Scores of items: those that are known, and the others as they are scored now."""
+    scores = known[indices]
+    missing = np.isnan(scores)
+    if missing.any():
+        scores[missing] = score(indices[missing])
+    return scores

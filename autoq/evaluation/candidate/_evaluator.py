@@ -23,7 +23,7 @@ from autoq.evaluation.candidate._size import size_bytes
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, SwitchedRuns
 from autoq.evaluation.execution import Profile, execution_report, profile_model
-from autoq.evaluation.latency import Latency
+from autoq.evaluation.latency import Latency, combined
 from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind
 from autoq.evaluation.scoring import (
     Accuracy,
@@ -47,7 +47,6 @@ class FloatResults:
     Attributes:
         accuracy: Accuracy in f32.
         latency: Latency of the float model, timed beside itself.
-        compilation_sd: Standard deviation of the logarithm of the latency ratio between its compilations.
         seconds: Wall time of scoring it, compiling it once and timing it: about that of a candidate.
         spent: Wall time of all that was done with it, by part: `score`, `time`.
         kind: Whether its outputs are probabilities; None where this makes no difference.
@@ -56,7 +55,6 @@ class FloatResults:
 
     accuracy: Accuracy
     latency: Latency
-    compilation_sd: float
     seconds: float
     spent: Mapping[str, float]
     kind: OutputKind | None
@@ -131,15 +129,14 @@ class Evaluator:
         only_scored_s = time.perf_counter() - began
         self._timer = FloatTimer(model, runtime, sample, max_seconds=max_latency_seconds, stage=stage)
         scored_s = time.perf_counter() - began
-        if float_results is not None:
-            with self._timing():
-                self._timer.start()
-            self._timer.compilation_sd, self.float_latency = float_results.compilation_sd, float_results.latency
-            self.float_seconds, self._float_spent = float_results.seconds, float_results.spent
-            return
+        self._evaluated = False
         with self._timing():
             quiet_at = time.perf_counter()
             self.float_latency, timed_s = self._timer.measure_float(until=began + patience_s)
+        if float_results is not None:
+            self.float_latency = float_results.latency
+            self.float_seconds, self._float_spent = float_results.seconds, float_results.spent
+            return
         self.float_seconds = scored_s + timed_s
         compiled_s = scored_s - only_scored_s
         self._float_spent = {"score": only_scored_s, "time": compiled_s + time.perf_counter() - quiet_at}
@@ -150,7 +147,6 @@ class Evaluator:
         return FloatResults(
             accuracy=self.float_accuracy,
             latency=self.float_latency,
-            compilation_sd=self._timer.compilation_sd,
             seconds=self.float_seconds,
             spent=self._float_spent,
             kind=self._scorer.kind,
@@ -168,12 +164,18 @@ class Evaluator:
             contest: May end the scoring early, if single samples have scores; None scores the candidate on all samples.
 
         Returns:
-            The evaluation, and wall seconds of `compile`, `score` and `time`.
+            The evaluation, and wall seconds of `compile`, `score` and `time`. Before the second candidate, it is found
+            out how much compilations of the float model differ: the seconds of `time float`.
 
         Raises:
             MetricError: The metric fails on the candidate.
             DeviceError: The device refuses the candidate.
         """
+        settled_s = 0.0
+        if self._evaluated:
+            with self._timing():
+                settled_s = self._timer.settle()
+        self._evaluated = True
         marks = [time.perf_counter()]
         self._stage("compiling the candidate")
         compiled = self.runtime.with_precision(precision).compile(model)
@@ -217,7 +219,43 @@ class Evaluator:
             "score": score_s + scored_on_s,
             "time": time_s,
         }
+        if settled_s:
+            seconds["time float"] = settled_s
         return evaluation, seconds
+
+    def go_on(
+        self, finalist: Finalist, contest: Contest, *, retimed: bool = False
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """Scores a candidate on more samples, or times another compilation of it, and adds that to what is known.
+
+        Args:
+            finalist: The candidate, whose samples have scores of their own.
+            contest: Says how many samples are scored in all.
+            retimed: Time it; otherwise samples are scored.
+
+        Returns:
+            The new evaluation, and wall seconds by part.
+
+        Raises:
+            MetricError: The metric fails on the candidate.
+            DeviceError: The device refuses the candidate.
+        """
+        known = finalist.evaluation
+        marks = [time.perf_counter()]
+        self._stage("compiling the candidate")
+        if retimed:
+            compiled = self.runtime.with_precision(finalist.precision).compile(finalist.model)
+            marks.append(time.perf_counter())
+            self._stage("timing the candidate")
+            with self._timing():
+                latency = combined(known.latency, self._timer.measure(compiled))
+            return replace(known, latency=latency), _parts("compile", "time", marks=marks)
+        score = self._scorer.of(finalist.model, finalist.precision)
+        marks.append(time.perf_counter())
+        self._stage("scoring the candidate")
+        race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order, known.accuracy)
+        contest.go_on(race, known.latency)
+        return replace(known, accuracy=raced_accuracy(race)), _parts("compile", "score", marks=marks)
 
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples and times them in turn, each compiled several times.
@@ -234,6 +272,8 @@ class Evaluator:
             MetricError: The metric fails on a candidate.
             DeviceError: The device refuses a candidate.
         """
+        with self._timing():
+            self._timer.settle()
         self._stage("scoring the finalists")
         accuracies = [self._whole(finalist) for finalist in finalists]
         with self._timing():
@@ -319,13 +359,23 @@ class Evaluator:
         return Accuracy(mean, Estimate(0.0, 0.0, 0.0), self._scorer.samples(scores), scores)
 
     def _whole(self, finalist: Finalist) -> Accuracy:
-        """Accuracy of a finalist on all samples; it is scored again only if that is not known."""
+        """Accuracy of a finalist on all samples; only samples whose scores are not known are scored."""
         known = finalist.evaluation.accuracy
         if known.outcome is Outcome.FINISHED:
             return known
-        return self._accuracy(*self._scorer.of(finalist.model, finalist.precision)(None))
+        score = self._scorer.of(finalist.model, finalist.precision)
+        if not known.scores.size or not self._scorer.per_item:
+            return self._accuracy(*score(None))
+        race = Contest(None).race(lambda indices: score(indices)[1], self._float_scores, self._order, known)
+        race.run()
+        return raced_accuracy(race)
 
     def _accuracy(self, mean: float, scores: Scores) -> Accuracy:
         return Accuracy(
             mean, drop_between((self._float_mean, self._float_scores), (mean, scores)), self.float_accuracy.n, scores
         )
+
+
+def _parts(*names: str, marks: Sequence[float]) -> dict[str, float]:
+    """Seconds by part: those between the marks, and those since the last one."""
+    return dict(zip(names, np.diff([*marks, time.perf_counter()]).tolist(), strict=True))

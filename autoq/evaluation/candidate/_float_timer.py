@@ -43,7 +43,7 @@ class FloatTimer:
 
     Attributes:
         compilation_sd: Standard deviation of the logarithm of the latency ratio between compilations of the float
-            model. `measure_float` finds it.
+            model; a usual value before `settle` finds it.
 
     Raises:
         DeviceError: The device refuses the float model.
@@ -60,7 +60,8 @@ class FloatTimer:
     ) -> None:
         self._model, self._runtime, self._sample = model, runtime, sample
         self._max_seconds, self._stage = max_seconds, stage
-        self.compilation_sd = 0.0
+        self.compilation_sd = compilation_spread([], fewest=_TWINS)
+        self._settling_s: float | None = None
         stage("compiling the float model")
         self._baseline = self._compiled()
         self._gate: TimerGate | None = None
@@ -74,25 +75,35 @@ class FloatTimer:
         return latency
 
     def measure_float(self, *, until: float) -> tuple[Latency, float]:
-        """Times the float model beside itself, and finds out how much its compilations differ.
+        """Times the float model beside itself.
+
+        How much its compilations differ is found out later, by `settle`: a user waits for the first candidate.
 
         Args:
-            until: Moment of `time.perf_counter()`. Compilations are compared until then. If it comes early, the
-                intervals are wider.
+            until: Moment of `time.perf_counter()` until which compilations may be compared. As many seconds as are left
+                now are left to `settle`.
 
         Returns:
-            The latency, and the seconds of timing one model.
+            The latency, and the expected seconds of timing one model.
         """
         began = time.perf_counter()
         brief = self.start()
-        seconds = time.perf_counter() - began
-        twin, compared = self._twins(until=until)
-        self.compilation_sd = compilation_spread(compared, fewest=_TWINS)
-        if twin is None or time.perf_counter() > until:
-            return widened(brief, self.compilation_sd), seconds
+        seconds = max(time.perf_counter() - began, self._max_seconds)
+        self._settling_s = max(until - time.perf_counter(), 0.0)
+        return widened(brief, self.compilation_sd), seconds
+
+    def settle(self) -> float:
+        """Finds out, once, how much compilations of the float model differ. In little time, intervals stay wider.
+
+        Returns:
+            The seconds that it took.
+        """
+        if self._settling_s is None:
+            return 0.0
         began = time.perf_counter()
-        latency = self.measure(twin)
-        return latency, time.perf_counter() - began
+        compared = self._twins(until=began + self._settling_s)
+        self.compilation_sd, self._settling_s = compilation_spread(compared, fewest=_TWINS), None
+        return time.perf_counter() - began
 
     def measure(self, compiled: Compiled, *, briefly: bool = False) -> Latency:
         """Latency of a model beside the float model; `disturbed` where the timer fails its check.
@@ -160,19 +171,19 @@ class FloatTimer:
         seconds = self._max_seconds / _TWINS
         return measure_latency([compiled], [self._baseline], self._sample, max_seconds=seconds)
 
-    def _twins(self, *, until: float) -> tuple[Compiled | None, list[Latency]]:
-        """The last copy of the float model, and the latencies of copies beside each other.
+    def _twins(self, *, until: float) -> list[Latency]:
+        """The latencies of copies of the float model beside each other.
 
         These latencies tell the timer's own error on this machine, and how much a model's latency depends on where its
         memory happens to lie.
         """
-        last, found = None, []
+        found: list[Latency] = []
         for index in range(_TWINS):
             if time.perf_counter() > until:
                 break
             twins = [self._compiled() for _ in range(2)]
             # The first compilation finds other memory free than the second: each is the candidate in turn.
-            last, other = twins if index % 2 == 0 else reversed(twins)
+            one, other = twins if index % 2 == 0 else reversed(twins)
             seconds = self._max_seconds / _TWINS
-            found.append(measure_latency([last], [other], self._sample, max_seconds=seconds, seed=index))
-        return last, found
+            found.append(measure_latency([one], [other], self._sample, max_seconds=seconds, seed=index))
+        return found

@@ -113,6 +113,12 @@ class IsolatedEvaluator:
         self._longest_s = max(self._longest_s, sum(found[1].values()))
         return found
 
+    def go_on(
+        self, finalist: Finalist, contest: Contest, *, retimed: bool = False
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """As `Evaluator.go_on`; raises as `evaluate` does."""
+        return cast("tuple[Evaluation, dict[str, float]]", self._ask("go_on", finalist, contest, retimed=retimed))
+
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """As `Evaluator.remeasure`; raises as `evaluate` does."""
         count = len(finalists) + 1

@@ -10,7 +10,7 @@ from autoq.evaluation.latency._latency import (
     time_bursts,
     widened,
 )
-from autoq.evaluation.latency._latency_record import Latency
+from autoq.evaluation.latency._latency_record import Latency, combined
 from autoq.evaluation.latency._timed import burst_seconds
 from autoq.evaluation.latency._timer_check import busy_note, shown_faster, speed_text, timer_error
 
@@ -20,6 +20,7 @@ __all__ = [
     "Latency",
     "burst_seconds",
     "busy_note",
+    "combined",
     "compilation_spread",
     "compilations_within",
     "compile_pairs",

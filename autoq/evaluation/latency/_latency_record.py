@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from autoq.core import Estimate, brief_repr
 from autoq.evaluation.latency._conditions import Conditions
 
@@ -45,3 +47,33 @@ class Latency:
         ratio = self.ratio
         # If the interval is unknown or holds a ratio of 0, the speed-up has no upper end.
         return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low if ratio.low > 0 else math.inf, ratio.confidence)
+
+
+def combined(*latencies: Latency) -> Latency:
+    """The latency of a model that was timed several times, each time in a compilation of its own.
+
+    The logarithms of the ratios are averaged with inverse-variance weights (Cochran, "The combination of estimates from
+    different experiments", 1954). All times get the same weights.
+
+    Args:
+        latencies: Independent latencies of one model with known intervals of the same confidence, one at least.
+    """
+    ratios = [latency.ratio for latency in latencies]
+    logs, lows, highs = (np.log([getattr(ratio, end) for ratio in ratios]) for end in ("value", "low", "high"))
+    weights = 1 / np.maximum(highs - lows, 1e-9) ** 2
+    weights /= weights.sum()
+    value = float(weights @ logs)
+    below, above = (float(np.linalg.norm(weights * width)) for width in (logs - lows, highs - logs))
+    low, middle, high = np.exp([value - below, value, value + above]).tolist()
+    times = {
+        name: float(weights @ [getattr(latency, name) for latency in latencies])
+        for name in ("p25_ms", "p50_ms", "p90_ms", "baseline_p50_ms", "per_second")
+    }
+    return Latency(
+        ratio=Estimate(middle, low, high, ratios[0].confidence),
+        bursts=sum(latency.bursts for latency in latencies),
+        conditions=latencies[-1].conditions,
+        disturbed=any(latency.disturbed for latency in latencies),
+        log_ratios=tuple(value for latency in latencies for value in latency.log_ratios),
+        **times,
+    )

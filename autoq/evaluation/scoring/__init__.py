@@ -7,7 +7,7 @@ from autoq.evaluation.scoring._affordable import affordable_items, drawn_items
 from autoq.evaluation.scoring._chosen import item_count
 from autoq.evaluation.scoring._gate import TimerGate
 from autoq.evaluation.scoring._power import power_note, samples_to_prove
-from autoq.evaluation.scoring._racing import Outcome, Race, finite_population_factor, racing_order
+from autoq.evaluation.scoring._racing import Outcome, Race, finite_population_factor, racing_order, telling_items
 from autoq.evaluation.scoring._read_once import ReadOnce
 from autoq.evaluation.scoring._scorer import Score, Scorer, ValidationFn
 from autoq.evaluation.scoring._validation import ValidationSet
@@ -34,4 +34,5 @@ __all__ = [
     "racing_order",
     "samples_to_prove",
     "score",
+    "telling_items",
 ]

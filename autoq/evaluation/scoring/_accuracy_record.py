@@ -22,6 +22,7 @@ class Accuracy:
         scores: Scores by sample, float64; NaN for samples that were not scored, empty if the user's function gives
             none.
         outcome: How its scoring ended.
+        sampling_sd: Standard deviation of the drop as an estimate of the drop on all samples; 0 where all were scored.
     """
 
     mean: float
@@ -29,5 +30,6 @@ class Accuracy:
     n: int
     scores: NDArray[np.float64]
     outcome: Outcome = Outcome.FINISHED
+    sampling_sd: float = 0.0
 
     __repr__ = brief_repr

@@ -128,7 +128,7 @@ class Front(Sequence[TrialRecord]):
 def _is_eligible(record: TrialRecord) -> bool:
     if record.state is not TrialState.COMPLETE or not record.feasible:
         return False
-    return evaluation_of(record).accuracy.outcome in {Outcome.FINISHED, Outcome.FEASIBLE}
+    return evaluation_of(record).accuracy.outcome not in {Outcome.INFEASIBLE, Outcome.DOMINATED}
 
 
 def _are_separate(one: TrialRecord, other: TrialRecord) -> bool:

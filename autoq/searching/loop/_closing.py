@@ -14,6 +14,7 @@ from dataclasses import replace
 from autoq.evaluation.candidate import Finalist
 from autoq.evaluation.latency import burst_seconds
 from autoq.evaluation.scoring import Outcome
+from autoq.searching.front import Rule, choose
 from autoq.searching.loop._problem import Problem, Stage
 from autoq.searching.loop._run import Budget, Keep, evaluated, nothing_kept, why
 from autoq.searching.records import Part, TrialRecord, evaluation_of
@@ -34,9 +35,12 @@ def close(
     seconds: float,
     stage: Stage,
     keep: Keep = nothing_kept,
+    rule: Rule = "fastest",
 ) -> list[TrialRecord]:
     """Measures the finalists together. If a round shows that others belong to them, another round follows.
 
+    Finalists are the steps of the front. A member that another one beats in both point estimates is left out, although
+    the evidence does not separate them: it decides nothing.
     If a closing session of all trials has ended before, nothing is measured.
 
     Args:
@@ -48,6 +52,7 @@ def close(
             there is no session if the time does not suffice for two. There is none of the float model alone either.
         stage: Told what happens.
         keep: Keeps the scores of a finalist, before its record is stored.
+        rule: The rule of the choice. The model that it chooses is measured first.
 
     Returns:
         The records. Those of the finalists have their new evaluations.
@@ -61,7 +66,7 @@ def close(
     while True:
         # Finalists of an earlier round are not measured again: the front is made of the other trials too.
         front = ParetoFront([replace(record, remeasured=False) for record in current.values()])
-        waiting = [record for record in _by_importance(front) if not current[record.number].remeasured]
+        waiting = [record for record in _by_importance(front, rule) if not current[record.number].remeasured]
         done = len([record for record in current.values() if record.remeasured])
         finalists = waiting[: MOST_FINALISTS - done]
         left_s = deadline - now()
@@ -91,11 +96,13 @@ def close(
     return found
 
 
-def _by_importance(front: ParetoFront) -> Iterator[TrialRecord]:
-    """The steps of the front, fastest first, then the members that are tied with them."""
-    yield from front.staircase
-    steps = {record.number for record in front.staircase}
-    yield from (record for record in front if record.number not in steps)
+def _by_importance(front: ParetoFront, rule: Rule) -> Iterator[TrialRecord]:
+    """The member that would be chosen, then the steps of the front, fastest first."""
+    if not len(front):
+        return
+    chosen = choose(front, rule)
+    yield chosen
+    yield from (record for record in front.staircase if record.number != chosen.number)
 
 
 def _affordable(
@@ -129,7 +136,8 @@ def _affordable(
 def _scoring_s(record: TrialRecord, samples: int) -> float:
     """Expected seconds to build a finalist and to score it on the samples that it was not scored on."""
     accuracy = evaluation_of(record).accuracy
-    scoring = record.seconds[Part.SCORE] * samples / accuracy.n if accuracy.outcome is not Outcome.FINISHED else 0.0
+    left = 0 if accuracy.outcome is Outcome.FINISHED else samples - accuracy.n if accuracy.scores.size else samples
+    scoring = record.seconds[Part.SCORE] * left / accuracy.n
     return record.seconds[Part.BUILD] + scoring
 
 

@@ -124,15 +124,13 @@ def _is_over(problem: Problem, study: Study, budget: Budget) -> bool:
 
 
 def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
-    """Enqueues the float model and the model in int8, and gives the budget of each.
+    """Enqueues the model in int8 and the float model, and gives the budget of each.
 
-    If the time is limited, int8 comes first. It is measured even if preparation took all of the time, unless the float
-    model alone took more.
+    The model in int8 comes first: it is what a user waits for. If the time is limited, it is measured even if
+    preparation took all of the time, unless the float model alone took more.
     """
-    ends = list(first_plans(problem.dimensions, [problem.space.default_recipe()]))
+    ends = list(first_plans(problem.dimensions, [problem.space.default_recipe()]))[::-1]
     clock, most = budget.clock, math.inf if budget.n_trials is None else budget.n_trials
-    if clock.is_limited:
-        ends.reverse()
     for origin, plan in ends:
         study.enqueue(problem.dimensions.parameters(plan), origin)
     if clock.is_limited and (clock.left_s > 0 or problem.evaluator.float_seconds < clock.seconds):

@@ -11,12 +11,13 @@ from typing import Any
 from autoq.core import Plan, Recipe
 from autoq.searching.loop._problem import Problem
 from autoq.searching.loop._proposals import first_plans, further_wholes, sweep_plans
+from autoq.searching.loop._resolution import resolution
 from autoq.searching.loop._run import Budget
 from autoq.searching.loop._sizes import size_limit
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import plain_choices
-from autoq.searching.study import Study, noise_by_trial
+from autoq.searching.study import Study
 
 # Largest share of the time of a search for the walk of the predicted front.
 _PLANNING_SHARE = 0.05
@@ -50,7 +51,9 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
             FrontSampler,
             knowledge=knowledge,
             reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
-            noise=noise_by_trial(problem.evaluator.float_accuracy.n),
+            measured=partial(study.measured, samples=problem.evaluator.float_accuracy.n),
+            resolution=partial(resolution, study),
+            told=study.expect,
             is_known=partial(_is_measured, problem, study),
             size=size,
             needed=[name for name, choices in problem.dimensions.recipe.items() if len(choices) > 1],

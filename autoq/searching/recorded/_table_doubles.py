@@ -25,7 +25,7 @@ from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import SwitchedRuns
 from autoq.evaluation.execution import ExecutionReport, Profile
 from autoq.evaluation.latency import Latency
-from autoq.evaluation.scoring import Accuracy, paired_drop, racing_order
+from autoq.evaluation.scoring import Accuracy, Scores, paired_drop, racing_order
 from autoq.graph import QuantizationGraph
 from autoq.searching.recorded._table import RecordedTable
 from autoq.transform import note_plan, read_plan
@@ -142,6 +142,26 @@ class TableEvaluator:
             accuracy = raced_accuracy(race)
         seconds = self._table.seconds_of(row, scored=accuracy.n / len(scores), timed_briefly=briefly)
         return self._evaluation(row, accuracy, latency), seconds
+
+    def go_on(
+        self, finalist: Finalist, contest: Contest, *, retimed: bool = False
+    ) -> tuple[Evaluation, dict[str, float]]:
+        """As `Evaluator.go_on`; the timing of a plan was recorded once. Raises as `evaluate` does."""
+        row, known = self._row(finalist.model), finalist.evaluation
+        scores, scored = self._table.scores[row], 0
+
+        def score(indices: NDArray[np.int64]) -> Scores:
+            nonlocal scored
+            scored += len(indices)
+            return scores[indices]
+
+        race = contest.race(score, self._table.reference, self._order, known.accuracy)
+        if not retimed:
+            contest.go_on(race, known.latency)
+        seconds = self._table.seconds_of(row, scored=scored / len(scores))
+        unused = {"score": 0.0} if retimed else {"time": 0.0}
+        accuracy = known.accuracy if retimed else raced_accuracy(race)
+        return self._evaluation(row, accuracy, self._latency(row)), seconds | unused
 
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Each finalist's whole recording; raises as `evaluate` does."""

@@ -70,6 +70,7 @@ class TrialRecord:
         remarks = {
             Outcome.FEASIBLE: f"{accuracy.n} samples",
             Outcome.INFEASIBLE: f"outside the budget, as {accuracy.n} samples show",
+            Outcome.PARTIAL: f"{accuracy.n} samples{'' if self.feasible else ', outside the budget on these'}",
             Outcome.DOMINATED: f"beaten in both, as {accuracy.n} samples show",
             Outcome.FINISHED: "" if self.feasible else "outside the budget",
         }

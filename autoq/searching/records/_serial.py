@@ -23,6 +23,7 @@ def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
         "drop": accuracy.drop.to_dict(),
         "n": accuracy.n,
         "outcome": str(accuracy.outcome),
+        "sampling_sd": accuracy.sampling_sd,
     }
 
 

@@ -139,6 +139,17 @@ class AdditiveProcess:
         variance = np.maximum(prior - np.sum(explained**2, axis=0), 0.0)
         return design.mean + self.y_scale * (cross @ self._solved), self.y_scale * np.sqrt(variance)
 
+    def settled(self) -> tuple[Floats, Floats]:
+        """Posterior mean and standard deviation of the data themselves, e included, without the noise, [n] each.
+
+        With the covariance C of the noisy data and the noise variances S, the mean is y - S C^-1 (y - m), and the
+        variance is the diagonal of S - S C^-1 S.
+        """
+        inverse = np.diag(linalg.cho_solve((self._factor, True), np.eye(len(self._solved))))
+        noise = self._noise - self.scales[-1] ** 2
+        mean = self.design.mean + self.y_scale * (self._residual - noise * self._solved)
+        return mean, self.y_scale * np.sqrt(np.maximum(noise - noise**2 * inverse, 0.0))
+
     def leave_one_out(self) -> Floats:
         """Leave-one-out residuals: each value less its prediction from all other data, with the same scales, [n].
 

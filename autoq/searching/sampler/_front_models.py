@@ -26,11 +26,13 @@ class FrontModels:
         effects: Their prior.
         drop: Model of the first objective.
         latency: Model of the second objective.
+        fitted: Numbers of the points that the models are fitted to.
     """
 
     effects: Effects
     drop: AdditiveProcess
     latency: AdditiveProcess
+    fitted: NDArray[np.intp]
 
     @classmethod
     def fit(cls, points: Points, values: Floats, noise: Floats, effects: Effects) -> FrontModels:
@@ -42,9 +44,10 @@ class FrontModels:
             noise: Standard deviations of the measurements, [n, 2].
             effects: The prior.
         """
+        fitted = np.arange(len(points))
         if len(points) > _MOST_FITTED:
-            index = points_near(values, values.min(axis=0), _MOST_FITTED)
-            points, values, noise = points[index], values[index], noise[index]
+            fitted = points_near(values, values.min(axis=0), _MOST_FITTED)
+            points, values, noise = points[fitted], values[fitted], noise[fitted]
         drop, latency = effects.drop(points), effects.latency(points)
         known = bool(effects.encoding.units)
         return cls(
@@ -57,6 +60,7 @@ class FrontModels:
                 LATENCY_PRIOR if known else DROP_PRIOR,
                 y_scale=1.0 if known else _size(values[:, 1]),
             ),
+            fitted,
         )
 
     def predict(self, points: Points) -> tuple[Floats, Floats]:
@@ -64,6 +68,14 @@ class FrontModels:
         drop = self.drop.predict(self.effects.drop(points))
         latency = self.latency.predict(self.effects.latency(points))
         return np.column_stack([drop[0], latency[0]]), np.column_stack([drop[1], latency[1]])
+
+    def settled(self) -> tuple[Floats, Floats]:
+        """Posterior mean and standard deviation of both objectives of the fitted points, [n, 2] each.
+
+        Unlike `predict`, it knows that a point deviates from the rest of the model by what was measured there.
+        """
+        means, sds = zip(self.drop.settled(), self.latency.settled(), strict=True)
+        return np.column_stack(means), np.column_stack(sds)
 
     def leave_one_out(self) -> Floats:
         """Leave-one-out residuals of both objectives, [n, 2]."""

@@ -24,7 +24,16 @@ from autoq.searching.sampler._effects import Effects
 from autoq.searching.sampler._encoding import Encoding, Points
 from autoq.searching.sampler._expected_improvement import expected_improvement
 from autoq.searching.sampler._front_models import FrontModels, points_near
+from autoq.searching.sampler._measured import Measured
 from autoq.searching.sampler._observed import Observed
+from autoq.searching.sampler._prospects import (
+    Prospects,
+    Told,
+    scale_of,
+    sharper,
+    unresolved,
+    values_of_information,
+)
 from autoq.searching.sampler._size_limit import SizeLimit
 from autoq.searching.sampler._suspects import unsuspected
 from autoq.searching.sensitivity import Knowledge
@@ -41,12 +50,21 @@ _CLIMBS = 6
 _PASSED_OVER = 50
 
 
-def _no_noise(_: FrozenTrial) -> tuple[float, float]:
-    return 0.0, 0.0
+def _as_told(trial: FrozenTrial) -> Measured:
+    first, second = trial.values
+    return Measured((first, second))
 
 
 def _never(_: Parameters) -> bool:
     return False
+
+
+def _nobody(_: Prospects) -> None:
+    """Nobody is told."""
+
+
+def _exact() -> tuple[float, float]:
+    return 0.0, 0.0
 
 
 class FrontSampler(BaseSampler):
@@ -59,7 +77,9 @@ class FrontSampler(BaseSampler):
     Args:
         knowledge: Prior knowledge of the units; None without.
         reference: Reference point of the hypervolume; None takes the worst value seen.
-        noise: Gives the standard deviations of the values of a trial.
+        measured: Gives what is known of a completed trial; by default the values that Optuna was told, as exact ones.
+        resolution: Gives the differences of both objectives that measurements cannot tell.
+        told: Told what the next measurements are expected to add, at each proposal.
         is_known: Tells whether the model of some parameters was measured already.
         needed: The models learn only from trials that have these parameters: earlier trials may lack them.
         size: Bytes that a plan has to save; None without a limit. If no candidate saves enough, those that save most
@@ -72,7 +92,9 @@ class FrontSampler(BaseSampler):
         *,
         knowledge: Knowledge | None = None,
         reference: tuple[float | None, float | None] = (None, None),
-        noise: Callable[[FrozenTrial], tuple[float, float]] = _no_noise,
+        measured: Callable[[FrozenTrial], Measured] = _as_told,
+        resolution: Callable[[], tuple[float, float]] = _exact,
+        told: Told = _nobody,
         is_known: Callable[[Parameters], bool] = _never,
         size: SizeLimit | None = None,
         needed: Collection[str] = (),
@@ -80,7 +102,9 @@ class FrontSampler(BaseSampler):
     ) -> None:
         self._knowledge = knowledge
         self._reference = reference
-        self._noise = noise
+        self._measured = measured
+        self._resolution = resolution
+        self._told = told
         self._is_known = is_known
         self._size = size
         self._needed = frozenset(needed)
@@ -116,8 +140,8 @@ class FrontSampler(BaseSampler):
         if not search_space:
             return {}
         effects = Effects(Encoding.of(search_space, self._knowledge), self._knowledge)
-        seen = Observed.of(study, trial, effects.encode, search_space, self._noise)
-        return {} if seen is None else self._propose(seen, effects)
+        seen = Observed.of(study, trial, effects.encode, search_space, self._measured)
+        return {} if seen is None else self._propose(trial.number, seen, effects)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -125,7 +149,7 @@ class FrontSampler(BaseSampler):
         """Draws a parameter at random that the models do not cover."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
-    def _propose(self, seen: Observed, effects: Effects) -> dict[str, Any]:
+    def _propose(self, number: int, seen: Observed, effects: Effects) -> dict[str, Any]:
         models = FrontModels.fit(seen.points, seen.values, seen.noise, effects)
         reference = self._reference_point(seen)
         known = models.predict(seen.points)[0]
@@ -149,6 +173,7 @@ class FrontSampler(BaseSampler):
             if promised.max() <= values.max():
                 break
             candidates, values = Points.concatenate([candidates, more]), np.concatenate([values, promised])
+        self._told(self._prospects(number, seen, models, reference, front, candidates, values))
         if values.max() <= 0:
             # No improvement is expected: the widest posterior is explored.
             spreads = models.predict(candidates)[1]
@@ -156,6 +181,26 @@ class FrontSampler(BaseSampler):
         order = np.argsort(-values, kind="stable")[:_PASSED_OVER]
         proposals = map(partial(effects.encoding.decode, candidates), order.tolist())
         return next((p for p in proposals if not self._is_known(p)), effects.encoding.decode(candidates, int(order[0])))
+
+    def _prospects(
+        self,
+        number: int,
+        seen: Observed,
+        models: FrontModels,
+        reference: Floats,
+        front: Floats,
+        candidates: Points,
+        values: Floats,
+    ) -> Prospects:
+        """What the next measurements are expected to add."""
+        scale = scale_of(front, reference)
+        mean, sd = models.settled()
+        finer = sharper(sd, seen.noise[models.fitted], seen.finer[models.fitted])
+        worth = values_of_information(mean, sd, finer, reference) / scale
+        numbers = seen.numbers[models.fitted].tolist()
+        by_number = [dict(zip(numbers, column, strict=True)) for column in worth.T.tolist()]
+        beyond = unresolved(*models.predict(candidates), front, np.array(self._resolution()), reference)
+        return Prospects(number, float(values.max()) / scale, beyond / scale, *by_number)
 
     def _reference_point(self, seen: Observed) -> Floats:
         worst = seen.values.max(axis=0) + 0.05 * np.ptp(seen.values, axis=0) + 1e-12

@@ -14,8 +14,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoq.searching.sampler._encoding import Points
+from autoq.searching.sampler._measured import Measured
 
 Floats = NDArray[np.float64]
+_MEASURED = ("values", "noise", "finer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Observed:
         points: Completed trials, each set of parameters once.
         values: Their two values, which are minimized, [n, 2].
         noise: Standard deviations of the values, [n, 2].
+        finer: Standard deviations after further measurements, [n, 2].
+        numbers: Numbers of the completed trials, [n].
         pending: Running trials.
         failed: Failed trials.
     """
@@ -33,6 +37,8 @@ class Observed:
     points: Points
     values: Floats
     noise: Floats
+    finer: Floats
+    numbers: NDArray[np.intp]
     pending: Points
     failed: Points
 
@@ -43,7 +49,7 @@ class Observed:
         trial: FrozenTrial,
         encode: Callable[[Sequence[Mapping[str, Any]]], Points],
         search_space: Mapping[str, BaseDistribution],
-        noise: Callable[[FrozenTrial], tuple[float, float]],
+        measured: Callable[[FrozenTrial], Measured],
     ) -> Observed | None:
         """The trials of a study; None before the first one is complete."""
         trials = [t for t in study.get_trials(deepcopy=False) if search_space.keys() <= t.params.keys()]
@@ -54,9 +60,10 @@ class Observed:
             return None
         signs = [-1.0 if direction is StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
         points = encode([t.params for t in ended])
-        values = np.array([t.values for t in ended]) * signs
         # Optuna may repeat parameters. A repetition is not measured again, so it does not count.
         _, first = np.unique(points.keys(), return_index=True)
-        noises = np.array([noise(ended[index]) for index in first], np.float64)
+        known = [measured(ended[index]) for index in first]
+        values, noise, finer = (np.array([getattr(one, name) for one in known], np.float64) for name in _MEASURED)
+        numbers = np.array([ended[index].number for index in first], np.intp)
         others = [encode([t.params for t in some]) for some in (running, failed)]
-        return cls(points[first], values[first], noises, *others)
+        return cls(points[first], values * signs, noise, finer, numbers, *others)

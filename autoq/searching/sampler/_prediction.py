@@ -15,7 +15,7 @@ from autoq.searching.records import TrialRecord, TrialState, evaluation_of
 from autoq.searching.sampler._effects import Effects
 from autoq.searching.sampler._encoding import Encoding, Points
 from autoq.searching.sampler._front_models import FrontModels
-from autoq.searching.sampler._noise import noise_of
+from autoq.searching.sampler._measured import Measured
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import Dimensions
 
@@ -117,7 +117,7 @@ class _Measured:
             encoding,
             encoding.encode([dimensions.parameters(record.plan) for record in measured]),
             np.array([objectives(record) for record in measured]).reshape(-1, 2),
-            np.array([noise_of(evaluation_of(record), samples) for record in measured]).reshape(-1, 2),
+            np.array([Measured.of(evaluation_of(record), samples).noise for record in measured]).reshape(-1, 2),
         )
 
     def fit(self, knowledge: Knowledge) -> FrontModels:

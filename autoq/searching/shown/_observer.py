@@ -24,7 +24,10 @@ class SearchObserver(Protocol):
         """The search starts, or goes on after the `earlier` trials."""
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """A trial ended; `front` includes it."""
+        """A trial ended; `front` includes it.
+
+        It is told again, with the same number, when it was scored on more samples or timed once more.
+        """
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
         """The search ended and wrote its files into the folder `files`, if it has one."""

@@ -2,7 +2,7 @@
 
 from autoq.searching.study._identity import as_digest, plain
 from autoq.searching.study._storage import Storage
-from autoq.searching.study._study import STORAGE_ERRORS, Study, kept_before, noise_by_trial, quiet_optuna
+from autoq.searching.study._study import STORAGE_ERRORS, Study, kept_before, quiet_optuna
 
 __all__ = [
     "STORAGE_ERRORS",
@@ -10,7 +10,6 @@ __all__ = [
     "Study",
     "as_digest",
     "kept_before",
-    "noise_by_trial",
     "plain",
     "quiet_optuna",
 ]

@@ -15,11 +15,11 @@ from autoq.searching.records import (
     Limits,
     TrialRecord,
     TrialState,
-    evaluation_from_dict,
+    evaluation_of,
     record_from_dict,
     record_to_dict,
 )
-from autoq.searching.sampler import FrontSampler, SeededByTrial, noise_of
+from autoq.searching.sampler import FrontSampler, Measured, Prospects, SeededByTrial
 from autoq.searching.study._identity import differences, plain
 from autoq.searching.study._sealed import sealed, unsealed
 from autoq.searching.study._storage import Storage
@@ -28,6 +28,7 @@ _IDENTITY = "autoq/identity"
 _RECORD = "autoq/record"
 _TWIN = "autoq/twin"
 _ATTEMPTS = "attempts"
+_ORIGIN = "origin"
 # The first attempt, and three more after the process was killed: the model itself may be what kills it.
 _MOST_ATTEMPTS = 4
 # Errors of Optuna's storages: the disk is full, the file is gone, or the database is busy for too long.
@@ -49,24 +50,6 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
     return samplers[name](seed=seed)
 
 
-def measured_noise(trial: optuna.trial.FrozenTrial, samples: int) -> tuple[float, float]:
-    """Noise of an evaluated trial, as `noise_of` gives it."""
-    values = _of_trial(trial, _RECORD) or _of_trial(trial, _TWIN)
-    return noise_of(evaluation_from_dict(values["evaluation"]), samples)
-
-
-def noise_by_trial(samples: int) -> Callable[[optuna.trial.FrozenTrial], tuple[float, float]]:
-    """`measured_noise` that reads each trial once: a sampler asks for all trials at every proposal."""
-    known: dict[int, tuple[float, float]] = {}
-
-    def noise(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
-        if trial.number not in known:
-            known[trial.number] = measured_noise(trial, samples)
-        return known[trial.number]
-
-    return noise
-
-
 def kept_before(storage: Storage, name: str) -> Callable[[str], Any]:  # any JSON value
     """Reads the values that the study of this name keeps, before the study is opened.
 
@@ -82,6 +65,10 @@ def kept_before(storage: Storage, name: str) -> Callable[[str], Any]:  # any JSO
 
 def _kept(key: str) -> str:
     return f"autoq/{key}"
+
+
+def _revised(number: int) -> str:
+    return _kept(f"revised/{number}")
 
 
 def _of_study(attributes: Mapping[str, Any], name: str, key: str) -> Any:  # any JSON value
@@ -137,6 +124,9 @@ class Study:
             msg = f"study {name!r} cannot be opened: {reason(error)}"
             raise ConfigError(msg) from error
         self._known: dict[int, TrialRecord] = {}
+        self._prospects: Prospects | None = None
+        # The number of the trial that measured the model of each completed trial.
+        self._built_by: dict[int, int] = {}
         self._check_identity(name, identity)
         self.use(partial(make_sampler, sampler), seed)
 
@@ -209,9 +199,32 @@ class Study:
         except STORAGE_ERRORS:
             trials, closing = [], {}
         new = [t for t in trials if _RECORD in t.user_attrs and t.number not in self._known]
-        self._known |= {t.number: record_from_dict(_of_trial(t, _RECORD)) for t in new}
+        kept = self._study.user_attrs if new else {}
+        revised = {t.number: _of_study(kept, self._study.study_name, _revised(t.number)) for t in new}
+        self._known |= {t.number: record_from_dict(revised[t.number] or _of_trial(t, _RECORD)) for t in new}
         known = self._known | {int(n): record_from_dict(values) for n, values in closing.items()}
         return [known[number] for number in sorted(known)]
+
+    def revise(self, record: TrialRecord) -> None:
+        """Stores the record of a trial that was measured further, beside the trial, which Optuna does not change."""
+        self._study.set_user_attr(_revised(record.number), sealed(record_to_dict(record)))
+        self._known[record.number] = record
+
+    def measured(self, trial: optuna.trial.FrozenTrial, samples: int) -> Measured:
+        """What is known of a completed trial, or of the trial whose model it builds again.
+
+        Args:
+            trial: The trial.
+            samples: Number of samples that models are scored on.
+        """
+        if trial.number not in self._built_by:
+            twin = _of_trial(trial, _TWIN)
+            self._built_by[trial.number] = trial.number if twin is None else int(twin["number"])
+        number = self._built_by[trial.number]
+        if number not in self._known:
+            self.records(closed=False)
+        record = self._known[number]
+        return Measured.of(evaluation_of(record), samples, retimed=not record.is_baseline)
 
     def close(self, records: Sequence[TrialRecord], *, ended: bool) -> None:
         """Stores the records of a closing session beside the trials, which Optuna does not allow to change.
@@ -234,7 +247,7 @@ class Study:
 
     def enqueue(self, parameters: Mapping[str, Any], origin: str) -> None:
         """Has the next `ask` return these parameters, unless a trial of them exists."""
-        self._study.enqueue_trial(dict(parameters), user_attrs={"origin": origin}, skip_if_exists=True)
+        self._study.enqueue_trial(dict(parameters), user_attrs={_ORIGIN: origin}, skip_if_exists=True)
 
     def ask(self) -> optuna.Trial:
         """A new trial: an enqueued one first, otherwise one that the sampler proposes."""
@@ -251,8 +264,7 @@ class Study:
         """
         again = []
         for frozen in self._study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
-            # Optuna has no public way to continue a trial.
-            trial = optuna.Trial(self._study, frozen._trial_id)
+            trial = self._continued(frozen._trial_id)
             if (stored := _of_trial(frozen, _RECORD) or _of_trial(frozen, _TWIN)) is not None:
                 self._tell(trial, record_from_dict(stored), limits)
             else:
@@ -284,6 +296,43 @@ class Study:
         attempts = int(_of_trial(trial, _kept(_ATTEMPTS)) or 0)
         trial.set_user_attr(_kept(_ATTEMPTS), sealed(attempts + 1))
         return attempts < _MOST_ATTEMPTS
+
+    def expect(self, prospects: Prospects) -> None:
+        """Takes what the sampler expects of the next measurements."""
+        self._prospects = prospects
+
+    def prospects(self, trial: optuna.Trial) -> Prospects | None:
+        """What the sampler expects of the next measurements, with its proposal for a trial without parameters.
+
+        None for a trial that was enqueued, and from a sampler that tells nothing.
+        """
+        if _ORIGIN in trial.user_attrs:
+            return None
+        self._prospects = None
+        # Optuna asks the sampler when it needs these parameters for the first time.
+        found = trial.relative_params and self._prospects
+        return found or None
+
+    def anew(self, trial: optuna.Trial) -> optuna.Trial:
+        """The same trial, whose proposal will depend on what is known by now; no parameter was suggested yet."""
+        return self._continued(trial._trial_id)
+
+    def drop(self, trial: optuna.Trial) -> None:
+        """Ends a trial that has no parameters: it is not run, and counts for nothing."""
+        self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+
+    def note(self, trial: optuna.Trial, key: str, value: Any) -> None:  # any JSON value
+        """Keeps a JSON value with a trial."""
+        trial.set_user_attr(_kept(key), sealed(value))
+
+    def latest(self, key: str) -> Iterator[Any]:  # any JSON value
+        """The values that `note` kept, the latest trial first; None for trials without."""
+        trials = self._study.get_trials(deepcopy=False)
+        return (_of_trial(trial, _kept(key)) for trial in reversed(trials))
+
+    def _continued(self, trial_id: int) -> optuna.Trial:
+        # Optuna has no public way to continue a trial.
+        return optuna.Trial(self._study, trial_id)
 
     def put_back(self, trial: optuna.Trial) -> None:
         """Takes back an attempt at a trial that ended early for another reason. A later session runs the trial."""

@@ -160,8 +160,52 @@ def test_where_scoring_the_float_model_would_take_too_long_all_models_are_scored
 
 def test_what_there_is_no_time_to_compare_is_as_uncertain_as_it_usually_is():
     model = conv_net()
-    known = evaluator(model).float_latency.ratio
-    usual = evaluator(model, patience_s=1e-6).float_latency.ratio
-    assert usual.low < 0.98
-    assert usual.high > 1.02
-    assert known.low < known.high
+    hurried = evaluator(model, patience_s=1e-6)
+    usual = hurried._timer.compilation_sd
+    for _ in range(2):
+        ratio = hurried.evaluate(model, RuntimePrecision.F32)[0].latency.ratio
+        assert ratio.low < 0.98 * ratio.value
+        assert ratio.high > 1.02 * ratio.value
+    assert hurried._timer.compilation_sd == usual
+
+
+def test_a_candidate_is_scored_further_and_timed_again():
+    model, other = conv_net(), conv_net(seed=8)
+    made = evaluator(model, validation=with_answers_of(model))
+    first, seconds = made.evaluate(other, RuntimePrecision.F32, Contest(None, items=100))
+    assert (first.accuracy.outcome, first.accuracy.n) == (Outcome.PARTIAL, 100)
+    assert np.isnan(first.accuracy.scores).sum() == 300
+    assert "time float" not in seconds
+    known = Finalist(other, RuntimePrecision.F32, first)
+    further, seconds = made.go_on(known, Contest(None, items=400))
+    whole = made.evaluate(other, RuntimePrecision.F32)[0].accuracy
+    np.testing.assert_array_equal(further.accuracy.scores, whole.scores)
+    assert further.accuracy.drop == whole.drop
+    assert (further.latency, further.size_bytes) == (first.latency, first.size_bytes)
+    assert set(seconds) == {"compile", "score"}
+    again, seconds = made.go_on(known, Contest(None, items=400), retimed=True)
+    assert again.accuracy is first.accuracy
+    assert again.latency.ratio.sd < first.latency.ratio.sd
+    assert again.latency.bursts > first.latency.bursts
+    assert set(seconds) == {"compile", "time"}
+
+
+def test_a_finalist_is_scored_on_the_samples_that_are_missing():
+    model, other = conv_net(), conv_net(seed=8)
+    made = evaluator(model, validation=with_answers_of(model))
+    first, _ = made.evaluate(other, RuntimePrecision.F32, Contest(None, items=100))
+    (closed,) = made.remeasure([Finalist(other, RuntimePrecision.F32, first)], 0.1)
+    whole = made.evaluate(other, RuntimePrecision.F32)[0].accuracy
+    np.testing.assert_array_equal(closed.accuracy.scores, whole.scores)
+    assert (closed.accuracy.outcome, closed.accuracy.n) == (Outcome.FINISHED, 400)
+
+
+def test_how_much_compilations_differ_is_found_out_before_the_second_candidate():
+    model = conv_net()
+    made = evaluator(model)
+    usual = made._timer.compilation_sd
+    assert "time float" not in made.evaluate(model, RuntimePrecision.F32)[1]
+    assert made._timer.compilation_sd == usual
+    assert made.evaluate(model, RuntimePrecision.F32)[1]["time float"] > 0
+    assert made._timer.compilation_sd != usual
+    assert "time float" not in made.evaluate(model, RuntimePrecision.F32)[1]

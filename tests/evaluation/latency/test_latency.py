@@ -1,6 +1,7 @@
 """The timer, on a machine whose clock the test holds."""
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +11,17 @@ from networks import conv_net, images
 
 import autoq.evaluation.latency._latency as timer
 import autoq.evaluation.latency._timed as bursts
-from autoq.core import DeviceError
+from autoq.core import DeviceError, Estimate
 from autoq.evaluation.device import Compiled, RuntimeConfig
-from autoq.evaluation.latency import compilation_spread, compile_pairs, measure_latency, ratio_of_pairs
+from autoq.evaluation.latency import (
+    Conditions,
+    Latency,
+    combined,
+    compilation_spread,
+    compile_pairs,
+    measure_latency,
+    ratio_of_pairs,
+)
 from autoq.evaluation.latency._timed import Timed
 
 
@@ -313,3 +322,21 @@ def test_a_slow_model_is_timed_in_short_bursts(machine):
     measure_latency([m.model(1.0)], [m.model(2.0)], {}, max_seconds=3)
     # Eight pairs of bursts of two inferences each, the first of which is dropped, and the warm-up.
     assert m.now < 8 * 2 * (1 + 2) * 1.3 + 30
+
+
+def test_latencies_of_one_model_are_combined_by_their_precision():
+    def latency(value, arm, p50_ms):
+        ends = np.exp([np.log(value) - arm, np.log(value) + arm]).tolist()
+        return Latency(Estimate(value, *ends), p50_ms, p50_ms, p50_ms, 2.0, 8, 1.0, Conditions(), log_ratios=(0.1,))
+
+    both = combined(latency(0.5, 0.01, 1.0), latency(0.6, 0.02, 2.0))
+    # Inverse variances: weights of 4/5 and 1/5.
+    assert np.log(both.ratio.value) == pytest.approx(0.8 * np.log(0.5) + 0.2 * np.log(0.6))
+    arm = np.log(both.ratio.high / both.ratio.value)
+    assert arm == pytest.approx(1 / np.sqrt(1 / 0.01**2 + 1 / 0.02**2))
+    assert np.log(both.ratio.value / both.ratio.low) == pytest.approx(arm)
+    assert both.p50_ms == pytest.approx(1.2)
+    assert (both.bursts, both.log_ratios, both.disturbed) == (16, (0.1, 0.1), False)
+    assert combined(replace(latency(0.5, 0.01, 1.0), disturbed=True), latency(0.5, 0.01, 1.0)).disturbed
+    alone = combined(latency(0.5, 0.01, 1.0)).ratio
+    assert (alone.low, alone.value, alone.high) == pytest.approx((0.5 * np.exp(-0.01), 0.5, 0.5 * np.exp(0.01)))

@@ -10,7 +10,15 @@ from autoq.core import Estimate
 from autoq.evaluation.candidate import Contest, Evaluation, raced_accuracy
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Conditions, Latency
-from autoq.evaluation.scoring import Accuracy, Outcome, Race, finite_population_factor, racing_order
+from autoq.evaluation.scoring import (
+    Accuracy,
+    Outcome,
+    Race,
+    finite_population_factor,
+    paired_drop,
+    racing_order,
+    telling_items,
+)
 
 BUDGET = 0.01
 
@@ -83,7 +91,7 @@ def test_one_that_keeps_the_budget_is_scored_until_enough_is_known_of_it():
     errors = []
     for seed in range(200):
         half = started(*candidate(np.random.default_rng(seed), lost=0.02), max_drop=None, seed=seed)
-        half.run(share=0.5)
+        half.run(most=1000)
         errors.append((half.drop - 0.02) / half.drop_sd)
     assert np.std(errors) == pytest.approx(1, abs=0.2)
 
@@ -142,7 +150,7 @@ def test_of_few_items_a_contest_scores_all():
 def test_a_race_goes_on_where_it_stood():
     reference, scores = candidate(np.random.default_rng(0), lost=0.012)
     race = started(reference, scores)
-    assert race.run(share=0.25) is None
+    assert race.run(most=500) is None
     assert len(race.scores) == 500
     assert race.run() is Outcome.FINISHED
 
@@ -175,7 +183,7 @@ def test_each_look_has_its_share_of_the_error(end, confidence, beyond, outcome):
     bound = losses.mean() + (arm if end == "high" else -arm)
     for factor in (beyond, 2 - beyond):
         race = Race(lambda items: 0.5 - losses, np.full(512, 0.5), np.arange(512), bound * factor)
-        assert race.run(share=1 / 16) is (outcome if factor == beyond else None)
+        assert race.run(most=32) is (outcome if factor == beyond else None)
 
 
 # That it keeps the budget is proven at the first look. The drop of n of 4096 items has the standard deviation
@@ -212,7 +220,7 @@ def test_a_rival_is_known_on_some_items_that_were_scored(known):
     rival = np.full(512, np.nan)
     rival[:known] = reference[:known]
     race = Race(lambda items: reference[items] - 0.4, reference, np.arange(512), None)
-    assert race.run(rival=rival, share=0.5) is (Outcome.DOMINATED if known == 32 else None)
+    assert race.run(rival=rival, most=256) is (Outcome.DOMINATED if known == 32 else None)
 
 
 @pytest.mark.parametrize("total", [2, 3, 5, 8, 9, 17, 100])
@@ -241,3 +249,111 @@ def test_what_a_race_says_of_its_candidate():
     assert accuracy.drop.value == pytest.approx(reference[asked].mean() - scores[asked].mean())
     assert accuracy.mean == pytest.approx(reference.mean() - accuracy.drop.value)
     assert np.isnan(accuracy.scores).sum() == 2000 - accuracy.n
+
+
+# --- a census of the items that tell candidates apart -----------------------------------------------------------------
+
+
+def of_one_family(rng, count, total=2000, hard=0.05, share=0.3):
+    """0/1 scores of a float model and of candidates that mostly change the same few items, as quantized models do."""
+    reference = (rng.random(total) < 0.9).astype(float)
+    odds = np.full(total, 0.0005)
+    odds[rng.choice(total, int(hard * total), replace=False)] = share
+    made = []
+    for lost in np.linspace(0.1, 1.0, count):
+        scores = reference.copy()
+        changed = rng.random(total) < odds
+        scores[changed] = rng.random(int(changed.sum())) > lost
+        made.append(scores)
+    return reference, [made[place] for place in rng.permutation(count)]
+
+
+def with_census(reference, others, scores, *, items, seed=0, max_drop=BUDGET):
+    census = telling_items(others, reference, len(reference) // 4)
+    contest = Contest(max_drop, items=items, census=census, seed=seed)
+    race = contest.race(lambda indices: scores[indices], reference, racing_order(reference))
+    contest.compete(race, lambda _: latency_of(0.5))
+    return race
+
+
+def test_the_items_that_tell_are_those_that_changed():
+    reference = np.array([1.0, 1.0, 0.0, 1.0, 0.5])
+    one, other = np.array([1.0, 0.0, 0.0, np.nan, 0.6]), np.array([1.0, 0.0, 1.0, 1.0, np.nan])
+    assert telling_items([one, other], reference, 5).tolist() == [1, 2, 4]
+    assert telling_items([one, other], reference, 1).tolist() == [1]
+    assert telling_items([reference], reference, 5).tolist() == []
+    assert telling_items([], reference, 5).tolist() == []
+
+
+def test_with_a_census_the_drop_is_known_much_better():
+    reference, made = of_one_family(np.random.default_rng(0), 40)
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    claimed = []
+    for seed, scores in enumerate(made[10:]):
+        true = (reference - scores).mean()
+        for census in (True, False):
+            race = with_census(reference, made[:10] if census else [], scores, items=400, seed=seed, max_drop=None)
+            assert 400 <= len(race.scores) < 800
+            errors[census].append(race.drop - true)
+            if census:
+                claimed.append(race.sampling_sd)
+    assert np.std(errors[True]) < 0.6 * np.std(errors[False])
+    assert np.sqrt(np.mean(np.square(errors[True]))) == pytest.approx(np.mean(claimed), rel=0.5)
+
+
+def test_with_a_census_decisions_are_hardly_ever_wrong():
+    """The mean of all items decides what is right; the budget is the drop that half of the candidates keep."""
+    wrong = decided = 0
+    for seed in range(40):
+        reference, made = of_one_family(np.random.default_rng(seed), 20)
+        drops = [float((reference - scores).mean()) for scores in made]
+        budget = float(np.median(drops))
+        for number in range(6, 20):
+            race = with_census(reference, made[:6], made[number], items=2000, seed=number, max_drop=budget)
+            decided += race.outcome is Outcome.INFEASIBLE
+            wrong += race.outcome is Outcome.INFEASIBLE and drops[number] <= budget
+    assert decided > 50
+    assert wrong <= 560 * 0.01 + 3 * np.sqrt(560 * 0.01 * 0.99)
+
+
+def test_an_interval_never_gets_narrower_by_a_part_of_the_items():
+    reference, made = of_one_family(np.random.default_rng(1), 20)
+    for seed, scores in enumerate(made[6:]):
+        race = with_census(reference, made[:6], scores, items=400, seed=seed, max_drop=None)
+        part, whole = raced_accuracy(race).drop, paired_drop(reference, scores)
+        assert part.low <= part.value <= part.high
+        assert part.high - part.low > 0.75 * (whole.high - whole.low)  # both are estimates
+
+
+def test_a_race_that_goes_on_scores_only_what_is_new():
+    reference, made = of_one_family(np.random.default_rng(2), 8)
+    scores, asked = made[7], []
+
+    def score(indices):
+        asked.extend(indices.tolist())
+        return scores[indices]
+
+    order = racing_order(reference)
+    first = Contest(None, items=400, census=telling_items(made[:3], reference, 500), seed=1)
+    race = first.race(score, reference, order)
+    first.compete(race, lambda _: latency_of(0.5))
+    accuracy = raced_accuracy(race)
+    assert accuracy.outcome is Outcome.PARTIAL
+    assert accuracy.sampling_sd > 0
+    # By now other items are known to tell too.
+    later = Contest(None, items=2000, census=telling_items(made[:7], reference, 500), seed=1)
+    race = later.race(score, reference, order, accuracy)
+    later.go_on(race, latency_of(0.5))
+    assert sorted(asked) == list(range(2000))
+    whole = raced_accuracy(race)
+    assert (whole.outcome, whole.n, whole.sampling_sd) == (Outcome.FINISHED, 2000, 0.0)
+    np.testing.assert_array_equal(whole.scores, scores)
+    drop = paired_drop(reference, scores)
+    assert (whole.drop.value, whole.drop.low, whole.drop.high) == pytest.approx((drop.value, drop.low, drop.high))
+
+
+def test_what_kept_the_budget_keeps_it_when_the_race_goes_on():
+    reference, made = of_one_family(np.random.default_rng(3), 2)
+    accuracy = Accuracy(0.9, Estimate(0, 0, 0), 32, np.full(2000, np.nan), Outcome.FEASIBLE)
+    race = Contest(0.5, items=64).race(lambda items: made[0][items], reference, racing_order(reference), accuracy)
+    assert race.outcome is Outcome.FEASIBLE

@@ -253,7 +253,7 @@ def test_a_search_of_four_precisions_is_kept_and_read(tmp_path):
         progress=False,
         out=tmp_path / "run",
     )
-    assert [record.origin for record in result.records[:2]] == ["float", "int8"]
+    assert [record.origin for record in result.records[:2]] == ["int8", "float"]
     assert {record.origin for record in result.records} >= {"fp8_e4m3", "int8_weights"}
     words = {str(p) for record in result.records for p in record.plan.quantization.precisions.values()}
     assert words >= set(FOUR)

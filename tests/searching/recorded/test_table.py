@@ -252,6 +252,7 @@ def test_what_was_not_recorded(table):
 
 def test_a_search_through_all_plans_finds_the_front(table):
     problem = recorded_problem(table)
+    problem = replace(problem, space=problem.space.model_copy(update={"sampler": "random"}))
     study = Study(None, "search", sampler="random", seed=0, identity={})
     for row in np.random.default_rng(0).permutation(len(table.space)).tolist():
         study.enqueue(problem.dimensions.parameters(table.space.plan(row)), "enumerated")

@@ -6,13 +6,13 @@ import pytest
 from records import record
 
 from autoq.core import ConfigError, Plan, Precision, Recipe, StoredFileError
+from autoq.evaluation.scoring import Outcome
 from autoq.searching.loop._proposals import first_plans, sweep_plans
 from autoq.searching.records import Limits, TrialState, record_from_dict, record_to_dict
 from autoq.searching.space import SearchSpace
 from autoq.searching.space._parameters import Dimensions
 from autoq.searching.study import Storage, Study, quiet_optuna
 from autoq.searching.study._identity import as_digest, differences, plain
-from autoq.searching.study._study import measured_noise
 
 IDENTITY = {"model": "m", "max_drop": 0.01}
 GROUPS = ["a", "b", "c", "d"]
@@ -180,16 +180,49 @@ def test_a_study_that_was_closed_has_had_its_last_word(tmp_path):
     assert not reopened.is_closed(reopened.records())
 
 
+def stored_trials(tmp_path):
+    return optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials
+
+
+def partly(number, *, n=100, samples=100, **changes):
+    """A record that was scored on some of the samples."""
+    made = record(number, 0.02, 0.5, width=0.004)
+    accuracy = replace(made.evaluation.accuracy, n=n, **changes)
+    return replace(made, evaluation=replace(made.evaluation, accuracy=accuracy))
+
+
 def test_the_sampler_is_told_how_sure_a_measurement_is(tmp_path):
     study = open_study(tmp_path)
-    trial = study.ask()
-    study.finish(trial, record(trial.number, 0.02, 0.5, width=0.004), LIMITS)
-    stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials[0]
-    sd, n = 0.004 / 1.959964, record(trial.number).evaluation.accuracy.n
-    assert measured_noise(stored, n) == pytest.approx((0, sd))
-    assert measured_noise(stored, 2 * n) == pytest.approx((sd * np.sqrt(n / (2 * n - 1)), sd))
-    assert measured_noise(stored, 1000 * n) == pytest.approx((sd, sd), rel=1e-3)
-    assert study.fingerprints == {record(trial.number).fingerprint}
+    whole, part = study.ask(), study.ask()
+    study.finish(whole, record(whole.number, 0.02, 0.5, width=0.004), LIMITS)
+    study.finish(part, partly(part.number, sampling_sd=0.003, outcome=Outcome.PARTIAL), LIMITS)
+    one, other = stored_trials(tmp_path)
+    sd = 0.004 / 1.959964
+    measured = study.measured(one, 1000)
+    assert measured.values == (0.02, 0.5)
+    assert measured.noise == pytest.approx((0, sd))
+    assert measured.finer == pytest.approx((0, sd / np.sqrt(2)))
+    measured = open_study(tmp_path).measured(other, 400)
+    assert measured.noise == (0.003, pytest.approx(sd))
+    # A mean of n of N has the variance s^2 (N - n) / (N - 1) / n.
+    assert measured.finer[0] == pytest.approx(0.003 * np.sqrt((400 - 200) / 200 / ((400 - 100) / 100)))
+    assert study.measured(other, 200).finer[0] == 0
+    assert study.fingerprints == {record(number).fingerprint for number in (0, 1)}
+
+
+def test_a_trial_that_was_measured_further_has_the_later_record(tmp_path):
+    study = open_study(tmp_path)
+    for _ in range(2):
+        trial = study.ask()
+        study.finish(trial, partly(trial.number, sampling_sd=0.003, outcome=Outcome.PARTIAL), LIMITS)
+    again = study.ask()
+    study.finish_as(again, study.records()[1], LIMITS)
+    study.revise(record(1, 0.011, 0.5))
+    for opened in (study, open_study(tmp_path)):
+        assert [r.evaluation.accuracy.drop.value for r in opened.records()] == [0.02, 0.011]
+        trials = stored_trials(tmp_path)
+        assert [opened.measured(trial, 400).values[0] for trial in trials] == [0.02, 0.011, 0.011]
+        assert [opened.measured(trial, 400).noise[0] for trial in trials] == [0.003, 0, 0]
 
 
 def test_enqueueing_again_adds_nothing(tmp_path):
@@ -240,9 +273,9 @@ def test_a_trial_that_builds_an_earlier_model_is_told_and_is_no_record(tmp_path,
     reopened = open_study(tmp_path)
     assert reopened.settle(LIMITS) == []
     assert [r.number for r in reopened.records()] == [first.number]
-    stored = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}").trials
+    stored = stored_trials(tmp_path)
     assert [trial.values for trial in stored] == [[0.004, 0.5]] * 2
-    assert measured_noise(stored[1], 100) == measured_noise(stored[0], 100)
+    assert reopened.measured(stored[1], 100) == reopened.measured(stored[0], 100)
 
 
 def test_a_trial_that_is_complete_and_was_not_evaluated_is_no_record():

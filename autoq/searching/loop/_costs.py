@@ -1,0 +1,70 @@
+"""The seconds that measurements take, as earlier trials tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Self
+
+from autoq.searching.records import TrialRecord, TrialState, evaluation_of
+
+# The latest trials tell the costs.
+_LATEST = 15
+# Before the first trial, so large a share of the samples is scored at first.
+_FIRST_SHARE = 1 / 4
+# The first candidates are scored on all samples, if that takes no more than so many times as long as all the rest.
+_SCREENING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Seconds that a candidate takes.
+
+    Attributes:
+        build_s: Seconds to build and to compile it.
+        sample_s: Seconds to score it on one sample.
+        timing_s: Seconds to time it.
+    """
+
+    build_s: float
+    sample_s: float
+    timing_s: float
+
+    @classmethod
+    def of(cls, records: Sequence[TrialRecord]) -> Self | None:
+        """The costs by the medians of the latest candidates; None before the first one."""
+        measured = [r for r in records if r.state is TrialState.COMPLETE and not r.is_baseline and r.seconds]
+        if not measured:
+            return None
+        seconds = [record.seconds for record in measured[-_LATEST:]]
+        samples = [max(evaluation_of(record).accuracy.n, 1) for record in measured[-_LATEST:]]
+        return cls(
+            build_s=median(each.get("build", 0.0) + each.get("compile", 0.0) for each in seconds),
+            sample_s=median(each.get("score", 0.0) / n for each, n in zip(seconds, samples, strict=True)),
+            timing_s=median(each.get("time", 0.0) for each in seconds),
+        )
+
+    @property
+    def balanced_items(self) -> float:
+        """Number of samples whose scoring takes as long as all the rest of a candidate."""
+        return (self.build_s + self.timing_s) / max(self.sample_s, 1e-9)
+
+    def trial_s(self, items: float) -> float:
+        """Seconds of a new candidate that is scored on so many samples."""
+        return self.build_s + self.timing_s + items * self.sample_s
+
+
+def first_items(costs: Costs | None, samples: int, *, screened: bool = True) -> int:
+    """Number of samples that a new candidate is scored on at first.
+
+    Args:
+        costs: What earlier candidates took; None before the first one.
+        samples: Number of all samples.
+        screened: Whether enough candidates were scored on all samples to know which samples tell. If they were not, all
+            samples are scored where that is not too dear.
+    """
+    wanted = _FIRST_SHARE * samples if costs is None else costs.balanced_items
+    if not screened and costs is not None and samples <= _SCREENING * wanted:
+        return samples
+    return max(1, min(samples, round(wanted)))
