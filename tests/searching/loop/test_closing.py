@@ -34,22 +34,34 @@ def measured(number, drop, ratio, **changes):
     return record(number, drop, ratio, seconds={"build": 0.1, "compile": 0.1, "score": 1.0}, **changes)
 
 
-def closed(records, truth, *, seconds=1000.0, budget=BUDGET):
+def closed(records, truth, *, seconds=1000.0, budget=BUDGET, rule="fastest"):
     evaluator = Evaluator(truth)
     builder = SimpleNamespace(build=lambda plan: plan.quantization.recipe.subset_size - 100)  # the number, see `record`
     problem = SimpleNamespace(evaluator=evaluator, builder=builder)
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     told = []
-    result = close(problem, study, budget, records, seconds, lambda *stage: told.append(stage))
+    result = close(problem, study, budget, records, seconds, lambda *stage: told.append(stage), rule=rule)
     return {r.number: r for r in result}, evaluator.asked
 
 
-def test_what_is_tied_is_measured_and_the_front_is_of_these_alone():
+def test_what_another_one_beats_in_both_estimates_is_left_out():
     records = [measured(0, 0.0, 1.0), measured(1, 0.010, 0.5), measured(2, 0.011, 0.5005), measured(3, 0.015, 0.8)]
+    assert ParetoFront(records).tied == {1, 2}
+    found, asked = closed(records, {1: (0.0101, 0.5001), 0: (0.0, 1.0)})
+    assert asked == [[1, 0]]
+    assert not found[2].remeasured
+    assert [r.number for r in ParetoFront(found.values())] == [1, 0]
+    # It follows where the other one turns out to be worse.
     found, asked = closed(records, {1: (0.012, 0.52), 2: (0.011, 0.51), 0: (0.0, 1.0)})
-    assert sorted(asked[0]) == [0, 1, 2]
-    assert not found[3].remeasured
+    assert [sorted(numbers) for numbers in asked] == [[0, 1], [2]]
     assert [r.number for r in ParetoFront(found.values())] == [2, 0]
+
+
+@pytest.mark.parametrize(("rule", "first"), [("fastest", 3), ("accurate", 1)])
+def test_the_model_that_would_be_chosen_is_the_first(rule, first):
+    records = [measured(number, 0.02 - 0.004 * (4 - number), 1 - 0.1 * number) for number in range(1, 4)]
+    evaluator_asked = closed(records, {}, rule=rule)[1]
+    assert evaluator_asked[0][0] == first
 
 
 def test_where_a_finalist_fails_the_next_ones_are_measured():
