@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from records import evaluation, record
 
@@ -59,9 +60,14 @@ def test_what_another_one_beats_in_both_estimates_is_left_out():
 
 @pytest.mark.parametrize(("rule", "first"), [("fastest", 3), ("accurate", 1)])
 def test_the_model_that_would_be_chosen_is_the_first(rule, first):
-    records = [measured(number, 0.02 - 0.004 * (4 - number), 1 - 0.1 * number) for number in range(1, 4)]
-    evaluator_asked = closed(records, {}, rule=rule)[1]
-    assert evaluator_asked[0][0] == first
+    records = [measured(number, 0.004 + 0.004 * number, 1 - 0.1 * number) for number in range(1, 4)]
+    # With equal scores, nothing would show that one is more accurate.
+    without = [replace(r.evaluation.accuracy, scores=np.empty(0)) for r in records]
+    records = [
+        replace(r, evaluation=replace(r.evaluation, accuracy=accuracy))
+        for r, accuracy in zip(records, without, strict=True)
+    ]
+    assert closed(records, {}, rule=rule)[1][0][0] == first
 
 
 def test_where_a_finalist_fails_the_next_ones_are_measured():
