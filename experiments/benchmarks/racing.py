@@ -7,6 +7,10 @@ proven, and what is accepted is scored on until it is known well enough, while i
 decision is wrong where all samples say otherwise: a candidate given up as infeasible that keeps the budget, one
 accepted that does not keep it, one given up for a rival that is not more accurate.
 
+The figures "with a census" are of races that begin with the samples that earlier candidates have shown to tell, and
+that stop undecided where a search would go on to something else: what is then known of the drop is told beside what as
+many random samples would tell.
+
     python experiments/benchmarks/racing.py [CASE ...] [--quick]
 """
 
@@ -14,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import openvino as ov
@@ -23,11 +28,11 @@ from numpy.typing import NDArray
 
 from autoq.calibration import as_inputs
 from autoq.core import Estimate, RuntimePrecision, TargetDevice
-from autoq.evaluation.candidate import Contest, Evaluation, Evaluator
+from autoq.evaluation.candidate import Contest, Evaluation, Evaluator, raced_accuracy
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Conditions, Latency
-from autoq.evaluation.scoring import Accuracy, Outcome, Race, Scores, ValidationSet, paired_drop, racing_order
+from autoq.evaluation.scoring import Outcome, Race, Scores, ValidationSet, racing_order, telling_items
 from autoq.searching.loop import Budget, learn, prepare, run, steer
 from autoq.searching.records import Limits
 from autoq.searching.space import SearchSpace
@@ -35,6 +40,8 @@ from autoq.searching.study import Study, quiet_optuna
 
 DEFAULT_CASES = ["cifar10_mbv3", "cifar10_resnet20"]
 CANDIDATES = 220
+# Candidates that are scored on all samples before there is a census.
+_SCREENED = 5
 RECORDED = EXPERIMENTS.parent / "runs" / "racing"
 
 
@@ -103,38 +110,68 @@ class Kept:
             self.evaluations.append(trial.evaluation)
 
 
+@dataclass
+class Replayed:
+    """What became of recorded candidates.
+
+    Attributes:
+        outcomes: How many ended in which way.
+        decided: Samples after which each was decided.
+        asked: Samples that each was scored on.
+        wrong: Number of wrong decisions.
+        errors: Of the drops of those that stopped undecided, and of the drops on as many random samples, [n, 2].
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    decided: list[int] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    wrong: int = 0
+    errors: list[tuple[float, float]] = field(default_factory=list)
+
+
 def replay(
-    reference: Scores, scores: Scores, ratios: Scores, max_drop: float
-) -> tuple[Counter[str], list[int], list[int], int]:
+    reference: Scores, scores: Scores, ratios: Scores, max_drop: float, *, with_census: bool = False
+) -> Replayed:
     """Races recorded candidates.
 
-    Returns:
-        How many ended in which way, samples after which each was decided, samples that each was scored on, and wrong
-        decisions.
+    Args:
+        reference: Scores of the float model, [N].
+        scores: Scores of each candidate, [n, N].
+        ratios: Their latency ratios: value, low, high, [n, 3].
+        max_drop: The budget.
+        with_census: Whether a race begins with the samples that tell, and stops undecided after a quarter of all.
     """
     order = racing_order(reference)
     raced: list[Evaluation] = []
-    outcomes: Counter[str] = Counter()
-    decided, asked, wrong = [], [], 0
-    for own, ratio in zip(scores, ratios, strict=True):
+    found = Replayed()
+    total = len(reference)
+    for number, (own, ratio) in enumerate(zip(scores, ratios, strict=True)):
         latency = Latency(Estimate(*ratio), 0.0, 0.0, 0.0, 0.0, 1, 0.0, Conditions())
         contest = Contest(max_drop, eligible(raced, max_drop))
+        if with_census and number >= _SCREENED:
+            census = telling_items([evaluation.accuracy.scores for evaluation in raced], reference, total // 8)
+            contest = replace(contest, items=total // 4, census=census, seed=number)
+        elif with_census:
+            contest = Contest(None)
         race, until_decided = compete(contest, latency, own, reference, order)
         drop = float((reference - own).mean())
         rival = contest.rival(latency)
-        wrong += {
+        accuracy = raced_accuracy(race)
+        found.wrong += {
             Outcome.INFEASIBLE: drop <= max_drop,
             Outcome.FEASIBLE: drop > max_drop,
             Outcome.DOMINATED: rival is not None and true_drop(rival, reference, scores) >= drop,
             Outcome.FINISHED: False,
-        }[race.outcome]
-        outcomes[str(race.outcome)] += 1
-        decided.append(until_decided)
-        asked.append(len(race.scores))
-        estimate = paired_drop(reference[order[: len(race.scores)]], race.scores)
-        accuracy = Accuracy(0.0, estimate, len(race.scores), race.by_item, race.outcome)
+            Outcome.PARTIAL: False,
+        }[accuracy.outcome]
+        found.outcomes[str(accuracy.outcome)] += 1
+        found.decided.append(until_decided)
+        found.asked.append(accuracy.n)
+        if accuracy.sampling_sd:
+            random = order[: accuracy.n]
+            found.errors.append((race.drop - drop, float((reference - own)[random].mean()) - drop))
         raced.append(Evaluation(accuracy, latency, 0, ExecutionReport(()), {}))
-    return outcomes, decided, asked, wrong
+    return found
 
 
 def compete(
@@ -189,12 +226,21 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
             measured = file["reference"], file["scores"], file["ratios"]
     reference, scores, ratios = measured
     max_drop = budget(case)
-    outcomes, decided, asked, wrong = replay(reference, scores, ratios, max_drop)
-    more = {"candidates": len(asked), "samples": len(reference), "max_drop": max_drop, "outcomes": dict(outcomes)}
-    shares = [float(np.mean(samples)) / len(reference) for samples in (decided, asked)]
-    lines.figure(case.name, "share_of_samples", shares[0], goal=None if quick else "<= 0.25", **more)
-    lines.figure(case.name, "share_of_samples_with_the_front", shares[1])
-    lines.figure(case.name, "wrong_decisions", wrong / len(asked), goal=None if quick else "<= 0.01")
+    for kind, found in (
+        ("", replay(reference, scores, ratios, max_drop)),
+        (", with a census", replay(reference, scores, ratios, max_drop, with_census=True)),
+    ):
+        count = len(found.asked)
+        more = {"candidates": count, "samples": len(reference), "max_drop": max_drop, "outcomes": dict(found.outcomes)}
+        shares = [float(np.mean(samples)) / len(reference) for samples in (found.decided, found.asked)]
+        goals = (None, None) if quick else ("<= 0.25", "<= 0.01")
+        if not kind:
+            lines.figure(case.name, "share_of_samples", shares[0], goal=goals[0], **more)
+        lines.figure(case.name, f"share_of_samples_with_the_front{kind}", shares[1], **(more if kind else {}))
+        lines.figure(case.name, f"wrong_decisions{kind}", found.wrong / count, goal=goals[1])
+    if found.errors:
+        ours, random = np.sqrt(np.mean(np.square(found.errors), axis=0)).tolist()
+        lines.figure(case.name, "error_of_drops_on_a_part", ours, random)
 
 
 def main() -> None:
