@@ -104,7 +104,7 @@ def _data() -> dict[str, Any]:
 def search_model(**given: Any) -> autoq.SearchResult:
     """A small network on its device: calibration, sensitivities, trials, closing session, held-out data."""
     from autoq.api.searches import _shares
-    from autoq.searching.loop import _further, _run
+    from autoq.searching.loop import _further, _measuring
     from autoq.searching.loop._costs import Costs
 
     class Fixed(Costs):
@@ -115,7 +115,7 @@ def search_model(**given: Any) -> autoq.SearchResult:
             return Costs(0.1, 0.01, 0.1) if records else None
 
     _shares.FINALIST_S = _FINALIST_S
-    _further.Costs = _run.Costs = Fixed
+    _further.Costs = _measuring.Costs = Fixed
     return autoq.search(
         **_data(),
         metric=Metric(),

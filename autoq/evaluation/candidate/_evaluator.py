@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,14 @@ from autoq.calibration import Feed
 from autoq.core import Estimate, Plan, RuntimePrecision
 from autoq.evaluation.candidate._contest import Contest, raced_accuracy
 from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
+from autoq.evaluation.candidate._float_results import FloatResults
 from autoq.evaluation.candidate._float_timer import FloatTimer
 from autoq.evaluation.candidate._size import size_bytes
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, SwitchedRuns
 from autoq.evaluation.execution import Profile, execution_report, profile_model
 from autoq.evaluation.latency import Latency, combined
-from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind
+from autoq.evaluation.metrics import CorpusMetric, Metric
 from autoq.evaluation.scoring import (
     Accuracy,
     Outcome,
@@ -38,27 +39,6 @@ from autoq.evaluation.scoring import (
     racing_order,
 )
 from autoq.graph import QuantizationGraph
-
-
-@dataclass(frozen=True, slots=True)
-class FloatResults:
-    """Results of the float model, which candidates are compared with.
-
-    Attributes:
-        accuracy: Accuracy in f32.
-        latency: Latency of the float model, timed beside itself.
-        seconds: Wall time of scoring it, compiling it once and timing it: about that of a candidate.
-        spent: Wall time of all that was done with it, by part: `score`, `time`.
-        kind: Whether its outputs are probabilities; None where this makes no difference.
-        items: Number of labelled items that it and candidates are scored on; None is all.
-    """
-
-    accuracy: Accuracy
-    latency: Latency
-    seconds: float
-    spent: Mapping[str, float]
-    kind: OutputKind | None
-    items: int | None = None
 
 
 class Evaluator:

@@ -15,8 +15,10 @@ from autoq.evaluation.candidate import Finalist
 from autoq.evaluation.latency import burst_seconds
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.front import Rule, choose
+from autoq.searching.loop._budget import Budget
+from autoq.searching.loop._measuring import evaluated, why
 from autoq.searching.loop._problem import Problem, Stage
-from autoq.searching.loop._run import Budget, Keep, evaluated, nothing_kept, why
+from autoq.searching.loop._run import Keep, nothing_kept
 from autoq.searching.records import Part, TrialRecord, evaluation_of
 from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from autoq.core import RuntimePrecision
 from autoq.evaluation.device import supported_precisions
+from autoq.evaluation.scoring import Outcome
 from autoq.searching.loop._problem import Problem
 from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_of
 
@@ -26,7 +27,8 @@ def broken_by_default(records: Iterable[TrialRecord], limits: Limits) -> TrialRe
         if limits.max_drop is None or not record.is_baseline or record.state is not TrialState.COMPLETE:
             continue
         evaluation = evaluation_of(record)
-        if evaluation.accuracy.drop.value > limits.max_drop and _hint(record) not in {None, _F32}:
+        is_decided = evaluation.accuracy.outcome is not Outcome.PARTIAL
+        if is_decided and evaluation.accuracy.drop.value > limits.max_drop and _hint(record) not in {None, _F32}:
             return record
     return None
 

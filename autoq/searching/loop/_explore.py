@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autoq.core import DeviceError, DeviceLostError
+from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._default_precision import with_f32
 from autoq.searching.loop._learn import learn, recall
 from autoq.searching.loop._level import likely_trials
+from autoq.searching.loop._measuring import why
 from autoq.searching.loop._problem import Problem, Stage
 from autoq.searching.loop._proposals import first_plans
 from autoq.searching.loop._refusals import refused_before, without_refused
-from autoq.searching.loop._run import Budget, Keep, is_spent, nothing_kept, run, why
+from autoq.searching.loop._run import Keep, nothing_kept, run
 from autoq.searching.loop._steer import steer
 from autoq.searching.records import Part, TrialRecord
 from autoq.searching.sensitivity import Knowledge

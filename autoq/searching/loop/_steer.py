@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from autoq.core import Plan, Recipe
+from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._problem import Problem
 from autoq.searching.loop._proposals import first_plans, further_wholes, sweep_plans
 from autoq.searching.loop._resolution import resolution
-from autoq.searching.loop._run import Budget
 from autoq.searching.loop._sizes import size_limit
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
 from autoq.searching.sensitivity import Knowledge

@@ -10,7 +10,7 @@ from records import evaluation, record
 
 from autoq.searching.front import closest
 from autoq.searching.loop import Budget, close, learn, run, steer
-from autoq.searching.loop._run import evaluated
+from autoq.searching.loop._measuring import evaluated
 from autoq.searching.recorded import recorded_problem, synthetic_table
 from autoq.searching.records import Limits
 from autoq.searching.study import Storage, Study, quiet_optuna
