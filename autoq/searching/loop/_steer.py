@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from statistics import median
 from typing import Any
 
 from autoq.core import Plan, Recipe
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._problem import Problem
 from autoq.searching.loop._proposals import first_plans, further_wholes, sweep_plans
-from autoq.searching.loop._resolution import resolution
 from autoq.searching.loop._sizes import size_limit
+from autoq.searching.records import TrialState, evaluation_of
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import plain_choices
@@ -21,6 +22,10 @@ from autoq.searching.study import Study
 
 # Largest share of the time of a search for the walk of the predicted front.
 _PLANNING_SHARE = 0.05
+# A closing session compiles each model four times or more, which halves the error of one compilation.
+_CLOSING = 0.5
+# Two models are scored on the same samples and timed in turn, so that their difference is known better than each value.
+_PAIRED = 0.5
 
 
 def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, seed: int) -> None:
@@ -52,7 +57,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
             knowledge=knowledge,
             reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
             measured=partial(study.measured, samples=problem.evaluator.float_accuracy.n),
-            resolution=partial(resolution, study),
+            resolution=partial(_resolution, study),
             told=study.expect,
             is_known=partial(_is_measured, problem, study),
             size=size,
@@ -64,6 +69,22 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
 def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) -> bool:
     """Whether the study has a trial of the model of these parameters."""
     return problem.builder.fingerprint(problem.dimensions.plan(parameters)) in study.fingerprints
+
+
+def _resolution(study: Study) -> tuple[float, float]:
+    """Standard deviations of differences of the drop on all samples, and of the latency ratio in a closing session.
+
+    They are taken from the medians of the quantized trials within the limits; 0 where there are none, or no intervals.
+
+    Args:
+        study: The study of the search.
+    """
+    records = study.records(closed=False)
+    found = [evaluation_of(r) for r in records if r.state is TrialState.COMPLETE and r.feasible and not r.is_baseline]
+    whole = [evaluation for evaluation in found if not evaluation.accuracy.sampling_sd] or found
+    drops = [evaluation.accuracy.drop.sd for evaluation in whole if evaluation.accuracy.drop.known]
+    ratios = [_CLOSING * evaluation.latency.ratio.sd for evaluation in found if evaluation.latency.ratio.known]
+    return _PAIRED * median(drops) if drops else 0.0, _PAIRED * median(ratios) if ratios else 0.0
 
 
 def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | None) -> Iterator[tuple[str, Plan]]:
