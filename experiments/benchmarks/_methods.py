@@ -46,14 +46,30 @@ Method = Callable[[RecordedTable, float, int], Iterator[Evaluated]]
 
 
 class Kept:
-    """A search observer that keeps the trials."""
+    """A search observer that keeps the trials.
+
+    Attributes:
+        records: The latest record of each trial, by number.
+        told: Each new trial, with the seconds since the one before: further measurements of earlier ones count too.
+    """
 
     def __init__(self) -> None:
-        self.records: list[TrialRecord] = []
+        self.records: dict[int, TrialRecord] = {}
+        self.told: list[tuple[TrialRecord, float]] = []
+        self._waiting_s = 0.0
 
     def on_trial(self, record: TrialRecord, front: object) -> None:
         """Keeps it."""
-        self.records.append(record)
+        before = self.records.get(record.number)
+        self._waiting_s += _measured_s(record) - (0.0 if before is None else _measured_s(before))
+        self.records[record.number] = record
+        if before is None:
+            self.told.append((record, self._waiting_s))
+            self._waiting_s = 0.0
+
+
+def _measured_s(record: TrialRecord) -> float:
+    return sum(record.seconds.get(part, 0.0) for part in MEASURED)
 
 
 def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS) -> Method:
@@ -77,11 +93,11 @@ def loop(sampler: str, *, informed: bool, most_proposals: int = _MOST_PROPOSALS)
                 study.enqueue(problem.dimensions.parameters(plan), "first")
         kept = Kept()
         for most in count(_CHUNK, _CHUNK):
-            before = len(kept.records)
-            run(problem, study, replace(budget, n_trials=most), [kept], list(kept.records))
-            new = [record for record in kept.records[before:] if record.state is TrialState.COMPLETE]
-            for record in new:
-                yield Evaluated(table.space.row(record.plan), sum(record.seconds[part] for part in MEASURED))
+            before = len(kept.told)
+            run(problem, study, replace(budget, n_trials=most), [kept], list(kept.records.values()))
+            new = [told for told in kept.told[before:] if told[0].state is TrialState.COMPLETE]
+            for record, seconds in new:
+                yield Evaluated(table.space.row(record.plan), seconds)
             if not new or study.size >= most_proposals:
                 return
 

@@ -60,6 +60,7 @@ def _latency(candidates: Sequence[Any], baselines: Sequence[Any], *_: object, **
         bursts=8,
         per_second=1e3 / own,
         conditions=Conditions(),
+        log_ratios=(math.log(ratio),) * 8,
     )
 
 

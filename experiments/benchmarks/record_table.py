@@ -259,7 +259,7 @@ def record(case: Case, setting: Setting, journal: Journal) -> RecordedTable:
         knowledge_s=journal.recall("knowledge_s"),
         max_drop=float(case.given["max_drop"]),
         hardware=recorder.problem.hardware,
-        compilation_sd=recorder.evaluator.float_results.compilation_sd,
+        compilation_sd=recorder.evaluator.compilation_sd,
         reference=recorder.evaluator.float_accuracy.scores,
     )
 

@@ -133,6 +133,14 @@ class Evaluator:
             items=self._items,
         )
 
+    @property
+    def compilation_sd(self) -> float:
+        """Standard deviation of the logarithm of the latency ratio between compilations of the float model.
+
+        It is the usual value until the second candidate.
+        """
+        return self._timer.compilation_sd
+
     def evaluate(
         self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:

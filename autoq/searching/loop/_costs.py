@@ -13,8 +13,9 @@ from autoq.searching.records import TrialRecord, TrialState, evaluation_of
 _LATEST = 15
 # Before the first trial, so large a share of the samples is scored at first.
 _FIRST_SHARE = 1 / 4
-# The first candidates are scored on all samples, if that takes no more than so many times as long as all the rest.
-_SCREENING = 5
+# All samples are scored if that takes no more than so many times as long as all the rest, by the first candidates, and
+# of fewer samples than these by all candidates: a part of few tells little.
+_WHOLE, _FEW = 5, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ def first_items(costs: Costs | None, samples: int, *, screened: bool = True) -> 
     Args:
         costs: What earlier candidates took; None before the first one.
         samples: Number of all samples.
-        screened: Whether enough candidates were scored on all samples to know which samples tell. If they were not, all
-            samples are scored where that is not too dear.
+        screened: Whether enough candidates were scored on all samples to know which samples tell. If they were not, and
+            of few samples, all are scored where that is not too dear.
     """
     wanted = _FIRST_SHARE * samples if costs is None else costs.balanced_items
-    if not screened and costs is not None and samples <= _SCREENING * wanted:
+    if costs is not None and (not screened or samples < _FEW) and samples <= _WHOLE * wanted:
         return samples
     return max(1, min(samples, round(wanted)))

@@ -41,8 +41,10 @@ def test_costs_are_those_of_the_latest_candidates():
     [
         (50, False, 50),  # few samples: all of them
         (50, True, 50),
-        (400, False, 400),  # the first candidates tell which samples count
-        (400, True, 100),
+        (400, False, 400),
+        (400, True, 400),  # a part of few samples tells little
+        (600, False, 100),  # too dear
+        (600, True, 100),
         (50_000, False, 100),  # too many for that
         (50_000, True, 100),
     ],
