@@ -182,7 +182,7 @@ class SearchSpace(BaseModel):
     precisions: Literal["auto", "group", "block", "type", "prefix", "model"] = "auto"
     sampler: Literal["front", "tpe", "nsga2", "nsga3", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
-    sweep: Annotated[int, Field(ge=0)] = 8
+    sweep: Annotated[int, Field(ge=0)] = 4
 
     __repr__ = brief_repr
 
