@@ -41,8 +41,8 @@ def close(
 ) -> list[TrialRecord]:
     """Measures the finalists together. If a round shows that others belong to them, another round follows.
 
-    Finalists are the steps of the front. A member that another one beats in both point estimates is left out, although
-    the evidence does not separate them: it decides nothing.
+    The model that would be chosen comes first, then the other steps of the front. A member that another one beats in
+    both point estimates, although the evidence does not separate them, decides little: such members come last.
     If a closing session of all trials has ended before, nothing is measured.
 
     Args:
@@ -99,12 +99,12 @@ def close(
 
 
 def _by_importance(front: ParetoFront, rule: Rule) -> Iterator[TrialRecord]:
-    """The member that would be chosen, then the steps of the front, fastest first."""
+    """The member that would be chosen, the steps of the front, fastest first, then what is tied with them."""
     if not len(front):
         return
-    chosen = choose(front, rule)
-    yield chosen
-    yield from (record for record in front.staircase if record.number != chosen.number)
+    first = {record.number: record for record in (choose(front, rule), *front.staircase)}
+    yield from first.values()
+    yield from (record for record in front if record.number not in first)
 
 
 def _affordable(
