@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Self
 
-from autoq.searching.records import TrialRecord, TrialState, evaluation_of
+from autoq.searching.records import Part, TrialRecord, TrialState, evaluation_of
 
 # The latest trials tell the costs.
 _LATEST = 15
@@ -41,9 +41,9 @@ class Costs:
         seconds = [record.seconds for record in measured[-_LATEST:]]
         samples = [max(evaluation_of(record).accuracy.n, 1) for record in measured[-_LATEST:]]
         return cls(
-            build_s=median(each.get("build", 0.0) + each.get("compile", 0.0) for each in seconds),
-            sample_s=median(each.get("score", 0.0) / n for each, n in zip(seconds, samples, strict=True)),
-            timing_s=median(each.get("time", 0.0) for each in seconds),
+            build_s=median(each.get(Part.BUILD, 0.0) + each.get(Part.COMPILE, 0.0) for each in seconds),
+            sample_s=median(each.get(Part.SCORE, 0.0) / n for each, n in zip(seconds, samples, strict=True)),
+            timing_s=median(each.get(Part.TIME, 0.0) for each in seconds),
         )
 
     @property

@@ -34,6 +34,7 @@ class Measuring:
         study: Counts attempts, in case a candidate kills the process.
         budget: What is acceptable, and the clock.
         records: Records of all trials so far, with their scores; shared with the loop, which adds to them.
+        front: The front of these records; the loop renews it with them.
         fixed: Trials, by number, and what of them cannot be measured any better.
     """
 
@@ -41,6 +42,7 @@ class Measuring:
     study: Study
     budget: Budget
     records: list[TrialRecord]
+    front: ParetoFront
     fixed: set[tuple[int, What]] = field(default_factory=set)
 
     @property
@@ -65,7 +67,7 @@ class Measuring:
             items = self.samples
             if self.problem.space.sampler == "front":  # the other samplers know of no noise
                 items = first_items(Costs.of(self.records), items, screened=self._is_screened)
-            contest = self._contest(record, items, [] if record.is_baseline else ParetoFront(self.records))
+            contest = self._contest(record, items, [] if record.is_baseline else self.front)
             precision = record.plan.runtime_precision
             with self.budget.clock.spent(Part.SEND, seconds) as spell:
                 evaluation, spell.told = self.problem.evaluator.evaluate(model, precision, contest)
@@ -79,7 +81,7 @@ class Measuring:
     def further(self, step: Further) -> TrialRecord | None:
         """Scores an earlier candidate on more samples, or times it once more; None if that fails."""
         before, number = step.record, step.record.number
-        rivals = [member for member in ParetoFront(self.records) if member.number != number]
+        rivals = [member for member in self.front if member.number != number]
         logger.debug("trial %d is measured further: %s", number, step.what)
         seconds: dict[str, float] = {}
         try:

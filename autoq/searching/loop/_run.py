@@ -69,7 +69,15 @@ def run(
     """
     # The results of an earlier closing session are now ordinary measurements.
     records = [replace(record, remeasured=False) for record in earlier]
-    loop = _Loop(problem, study, budget, observers, keep, records, Measuring(problem, study, budget, records))
+    loop = _Loop(
+        problem,
+        study,
+        budget,
+        observers,
+        keep,
+        records,
+        Measuring(problem, study, budget, records, ParetoFront(records)),
+    )
     try:
         loop.go_on()
     except KeyboardInterrupt:
@@ -172,14 +180,14 @@ class _Loop:
             self._tell(record)
 
     def _tell(self, record: TrialRecord) -> None:
-        front = ParetoFront(self.records)
+        front = self.measuring.front = ParetoFront(self.records)
         with self.budget.clock.spent(Part.TRACK):
             for observer in self.observers:
                 observer.on_trial(record, front)
 
     def _is_resolved(self, trial: optuna.Trial, prospects: Prospects) -> bool:
         """Whether nothing more is expected that measurements could tell from what was found."""
-        if self.budget.to_the_end or all(record.is_baseline for record in ParetoFront(self.records).staircase):
+        if self.budget.to_the_end or all(record.is_baseline for record in self.measuring.front.staircase):
             return False
         self.study.note(trial, _BEYOND, prospects.beyond)
         latest = list(islice(self.study.latest(_BEYOND), _RESOLVED))

@@ -310,8 +310,8 @@ class Study:
             return None
         self._prospects = None
         # Optuna asks the sampler when it needs these parameters for the first time.
-        found = trial.relative_params and self._prospects
-        return found or None
+        _ = trial.relative_params
+        return self._prospects
 
     def anew(self, trial: optuna.Trial) -> optuna.Trial:
         """The same trial, whose proposal will depend on what is known by now; no parameter was suggested yet."""

@@ -20,7 +20,8 @@ def test_pieces_are_done_in_order_one_at_a_time_and_later_ones_too():
     assert done[-1] is not threading.main_thread()
 
 
-def test_while_something_is_timed_the_piece_in_work_ends_and_none_begins():
+def in_work():
+    """The first of two pieces is in work; and what was done so far."""
     meanwhile, begun, done = Meanwhile(), threading.Event(), []
 
     def first():
@@ -30,6 +31,11 @@ def test_while_something_is_timed_the_piece_in_work_ends_and_none_begins():
 
     meanwhile.begin(first, lambda: done.append("second"))
     begun.wait(5)
+    return meanwhile, done
+
+
+def test_while_something_is_timed_the_piece_in_work_ends_and_none_begins():
+    meanwhile, done = in_work()
     meanwhile.quiet(True)
     assert done == ["first"]
     time.sleep(0.05)
@@ -50,15 +56,7 @@ def test_an_error_is_raised_once_where_something_waits_and_the_others_are_done()
 
 @pytest.mark.parametrize("is_timed", [False, True])
 def test_once_it_is_closed_no_piece_is_begun(is_timed):
-    meanwhile, begun, done = Meanwhile(), threading.Event(), []
-
-    def first():
-        begun.set()
-        time.sleep(0.05)
-        done.append("first")
-
-    meanwhile.begin(first, lambda: done.append("second"))
-    begun.wait(5)
+    meanwhile, done = in_work()
     if is_timed:
         meanwhile.quiet(True)
     meanwhile.close()
