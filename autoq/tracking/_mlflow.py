@@ -260,6 +260,7 @@ class MlflowObserver:
         else:
             begun = self._client.get_run(run_id)
             without_uploads(begun.info.artifact_uri)
+            self._told[record.number] = metrics | begun.data.metrics
             metrics, params = _without(metrics, begun.data.metrics), _without(params, begun.data.params)
             curves = {key: value for key, value in curves.items() if record.number not in self._steps(key)}
         self._log(run_id, metrics, params)
@@ -270,6 +271,8 @@ class MlflowObserver:
         state = "FAILED" if record.state is TrialState.FAILED else "FINISHED"
         self._client.set_terminated(run_id, status=state)
         self._logged[record.number] = run_id
+        # The trial may have been measured further since the killed session began the run.
+        self._revise(row)
 
     def _revise(self, row: TrialRow) -> None:
         """Logs the figures of a trial that was measured further in place of the earlier ones."""

@@ -21,6 +21,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PROCESSES = 2
 HANGS_S = 600.0
+# Lines that are printed of what went wrong.
+_LAST = 20
 # A folder in memory, where the system has one.
 _MEMORY = Path("/dev", "shm")
 
@@ -101,6 +103,12 @@ class Place:
                 self.faults[f"{name} differ"] += 1
                 self.note("\n".join([f"{name} differ:", *_differences(found.get(name), whole[name])]))
 
+    def said(self) -> Iterator[str]:
+        """The ends of what was noted, and of what its searches printed."""
+        for name in ("faults.txt", "said.txt"):
+            if (file := self.root / name).exists():
+                yield from (line[:300] for line in file.read_text().splitlines()[-_LAST:])
+
     def note(self, text: str) -> None:
         """Keeps what is wrong with the folder."""
         with (self.root / "faults.txt").open("a") as file:
@@ -176,7 +184,7 @@ class Bench:
             place = Place(self.root / f"{next(self._numbers)}", run, store)
         found = job(place)
         if place.faults:
-            print(f"{place.root.name}: {dict(place.faults)}", file=sys.stderr, flush=True)
+            print(f"{place.root.name}: {dict(place.faults)}", *place.said(), sep="\n", file=sys.stderr, flush=True)
             if self.keep is not None:
                 shutil.copytree(place.root, self.keep / place.root.name, dirs_exist_ok=True)
         shutil.rmtree(place.root)

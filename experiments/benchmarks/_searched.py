@@ -141,6 +141,7 @@ def search_table(**given: Any) -> autoq.SearchResult:
 
     def problem_of(session: SearchSession) -> Any:
         session.open_tracking()
+        session.join_tracking()
         return recorded_problem(table)
 
     _prepare.problem_of = problem_of

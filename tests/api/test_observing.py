@@ -112,3 +112,16 @@ def test_who_joins_late_is_told_from_then_on():
     audience.join(second)
     audience.on_stage("learning")
     assert (len(first.told), second.told) == (2, [("stage", "learning")])
+
+
+def test_what_comes_after_an_event_that_failed_is_told_nevertheless():
+    class Failing(Noting):
+        def on_start(self, info, earlier):
+            raise OSError("locked")
+
+    noting = Failing()
+    late = OpenedLate(opening_of(noting)[0], Meanwhile())
+    late.on_start("info", [])
+    with pytest.raises(OSError, match="locked"):
+        late.on_finish([], ParetoFront([]), None)
+    assert noting.told == [("finish", None)]

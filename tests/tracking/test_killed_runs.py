@@ -160,6 +160,19 @@ def test_a_search_that_is_killed_at_any_call_leaves_in_the_end_what_one_leaves_t
             assert found == expected, (at, calls[at - 1], after)
 
 
+def test_a_run_begun_before_its_trial_was_measured_further_gets_the_later_figures(empty, tmp_path):
+    shutil.copy(empty, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    calls, _ = session(uri, at=5, after=True)
+    assert calls[-2:] == ["log_batch", "log_artifact"]
+    further = [record(0, 0.0, 0.9, origin="float", fingerprint="float"), *RECORDS[1:]]
+    observer = MlflowObserver(uri, "autoq")
+    observer.on_start(INFO, further)
+    observer.on_finish(further, ParetoFront(further), None)
+    (run,) = [metrics for name, _, _, metrics, *_ in found(uri)[0] if name == "trial 0 float"]
+    assert dict(run)["speedup"] == pytest.approx(1 / 0.9)
+
+
 def test_files_that_were_being_uploaded_are_removed(tmp_path):
     (tmp_path / "ir").mkdir()
     (tmp_path / "ir" / ".artifact.uploading.abc").write_text("half of")

@@ -117,7 +117,13 @@ class OpenedLate:
         if self._opened is None:
             self._meanwhile.wait()
             self._opened = tuple(self._open())
+        errors: list[Exception] = []
         while self._untold:
             event, what = self._untold.popleft()
             for observer in self._opened:
-                getattr(observer, event)(*what)
+                try:
+                    getattr(observer, event)(*what)
+                except Exception as error:  # noqa: BLE001  # of any kind: what comes after it is told nevertheless
+                    errors.append(error)
+        if errors:
+            raise errors[0]
