@@ -91,6 +91,7 @@ from autoq.core.vocabulary import (
     Until,
     Word,
 )
+from autoq.core.weights import CB4, PER_CHANNEL, NumberFamily, WeightFormat, WeightMode
 from autoq.core.words import (
     AutoqError,
     BudgetError,
@@ -118,9 +119,11 @@ from autoq.core.words import (
 )
 
 __all__ = [
+    "CB4",
     "GROUP_CHOICES",
     "MOST_LINES",
     "PART_KINDS",
+    "PER_CHANNEL",
     "PRECISIONS",
     "WIDTH",
     "Aggregator",
@@ -142,6 +145,7 @@ __all__ = [
     "MetricError",
     "ModelError",
     "ModelType",
+    "NumberFamily",
     "NumberKind",
     "OtherVersionError",
     "OutputError",
@@ -163,6 +167,8 @@ __all__ = [
     "StoredFileError",
     "TargetDevice",
     "Until",
+    "WeightFormat",
+    "WeightMode",
     "Word",
     "asymmetric_limits",
     "bars_svg",

@@ -34,6 +34,7 @@ from autoq.graph.placement import (
     stores_weights_alone,
     varying_ops,
 )
+from autoq.graph.weights import Weight, Weights, find_weights
 
 __all__ = [
     "NO_SCOPE",
@@ -53,13 +54,16 @@ __all__ = [
     "StandingQuantizer",
     "Subgraph",
     "Tensor",
+    "Weight",
     "WeightedLayer",
+    "Weights",
     "analyze",
     "analyze_original",
     "array_type",
     "bodies",
     "bodies_of",
     "core",
+    "find_weights",
     "float_constant",
     "has_given_lengths",
     "model_digest",

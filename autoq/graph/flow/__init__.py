@@ -6,7 +6,7 @@ from autoq.graph.flow._components import Components
 from autoq.graph.flow._flow import Edge, Flow
 from autoq.graph.flow._neighbours import neighbours
 from autoq.graph.flow._non_finite import is_finite, reads_non_finite
-from autoq.graph.flow._patterns import FUSED, IGNORED, IGNORED_IN_TRANSFORMER, Match, Pattern, find
+from autoq.graph.flow._patterns import FUSED, IGNORED, IGNORED_IN_TRANSFORMER, POSITIONS, Match, Pattern, find
 from autoq.graph.flow._sample_axis import samples_apart
 from autoq.graph.flow._sequential import LARGEST_BLOCK, sequential_subgraphs
 
@@ -15,6 +15,7 @@ __all__ = [
     "IGNORED",
     "IGNORED_IN_TRANSFORMER",
     "LARGEST_BLOCK",
+    "POSITIONS",
     "Body",
     "Comparable",
     "Components",

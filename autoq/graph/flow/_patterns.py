@@ -180,20 +180,8 @@ IGNORED: tuple[Pattern, ...] = (
 
 _ATTENTION_VALUE = frozenset({"ReadValue", "Reshape", "Transpose", "Split", "Gather", "Squeeze", "Concat"})
 
-# Left in float in a transformer.
-IGNORED_IN_TRANSFORMER: tuple[Pattern, ...] = (
-    Pattern(
-        "attention output",
-        (_one("Softmax"), _ATTENTION_VALUE, _one("MatMul")),
-        ((0, 2), (1, 2)),
-        spr=False,
-    ),
-    Pattern(
-        "attention output",
-        (_one("Softmax"), _one("Reshape"), _ATTENTION_VALUE, _one("MatMul")),
-        ((0, 1), (1, 3), (2, 3)),
-        spr=False,
-    ),
+# What is computed from positions: angles need all digits.
+POSITIONS: tuple[Pattern, ...] = (
     Pattern(
         "rotary embedding",
         (_one("MatMul"), _one("Transpose"), _one("Concat"), _one("Cos"), _one("Sin")),
@@ -212,6 +200,23 @@ IGNORED_IN_TRANSFORMER: tuple[Pattern, ...] = (
         (_one("MatMul"), _one("Multiply"), _one("Cos"), _one("Sin"), _one("Concat")),
         ((0, 1), (1, 2), (1, 3), (2, 4), (3, 4)),
     ),
+)
+
+# Left in float in a transformer.
+IGNORED_IN_TRANSFORMER: tuple[Pattern, ...] = (
+    Pattern(
+        "attention output",
+        (_one("Softmax"), _ATTENTION_VALUE, _one("MatMul")),
+        ((0, 2), (1, 2)),
+        spr=False,
+    ),
+    Pattern(
+        "attention output",
+        (_one("Softmax"), _one("Reshape"), _ATTENTION_VALUE, _one("MatMul")),
+        ((0, 1), (1, 3), (2, 3)),
+        spr=False,
+    ),
+    *POSITIONS,
 )
 
 

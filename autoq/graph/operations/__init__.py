@@ -18,6 +18,7 @@ from autoq.graph.operations._types import (
     Tensor,
     WeightedLayer,
 )
+from autoq.graph.operations._weight_axes import channel_axes
 
 __all__ = [
     "FLOAT_TYPES",
@@ -38,6 +39,7 @@ __all__ = [
     "Tensor",
     "WeightedLayer",
     "array_type",
+    "channel_axes",
     "compute_in_single",
     "float_constant",
     "given_names",

@@ -72,6 +72,7 @@ class Operation:
         shape_ports: Input ports that give the shape of its output.
         shape_of_values: Whether the shape of its output depends on the values that it reads.
         has_bodies: Whether it runs models inside it.
+        compressed: Whether its constant weights may be stored in few bits while it computes in float.
     """
 
     type: str
@@ -106,6 +107,7 @@ class Operation:
     shape_ports: tuple[int, ...] = ()
     shape_of_values: bool = False
     has_bodies: bool = False
+    compressed: bool = False
 
     @property
     def is_elementwise(self) -> bool:

@@ -26,6 +26,7 @@ _ROWS = (
         aligns=True,
         linear=True,
         samples=Samples.IMAGES,
+        compressed=True,
     ),
     Operation(
         "GroupConvolution",
@@ -38,6 +39,7 @@ _ROWS = (
         aligns=True,
         linear=True,
         samples=Samples.IMAGES,
+        compressed=True,
     ),
     Operation(
         "ConvolutionBackpropData",
@@ -50,6 +52,7 @@ _ROWS = (
         dense=True,
         linear=True,
         samples=Samples.IMAGES,
+        compressed=True,
     ),
     Operation(
         "GroupConvolutionBackpropData",
@@ -61,6 +64,7 @@ _ROWS = (
         sums_products=True,
         linear=True,
         samples=Samples.IMAGES,
+        compressed=True,
     ),
     Operation("DeformableConvolution", family=Family.PRODUCT),
     Operation(
@@ -73,6 +77,7 @@ _ROWS = (
         dense=True,
         linear=True,
         samples=Samples.PRODUCT,
+        compressed=True,
     ),
     Operation(
         "ScaledDotProductAttention",
@@ -88,6 +93,7 @@ _ROWS = (
         channel_axes=(0,),
         linear=True,
         samples=Samples.LOOKUP,
+        compressed=True,
         moves_constants=True,
     ),
     Operation(

@@ -10,9 +10,9 @@ import openvino as ov
 
 from autoq.core import ModelType
 from autoq.graph.flow import Components, Flow
-from autoq.graph.operations import QuantizerSite, SiteKind, Tensor, operation
+from autoq.graph.operations import QuantizerSite, SiteKind, Tensor, channel_axes, operation
 from autoq.graph.placement._placement import Blocks, Placed
-from autoq.graph.placement._weights import channel_axes, reads_quantized_table
+from autoq.graph.placement._weights import reads_quantized_table
 
 
 def weight_sites(

@@ -49,19 +49,6 @@ def stored_constant(output: ov.Output) -> ov.Node | None:
     return node if node.get_type_name() == "Constant" else None
 
 
-def channel_axes(op: ov.Node, port: int) -> tuple[int, ...]:
-    """Axes of a weight along which limits differ; for a MatMul, all except the one that it sums over."""
-    axes = operation(op.get_type_name()).channel_axes
-    if axes is not None:
-        return axes
-    rank = len(op.input_value(port).get_partial_shape())
-    if rank == 1:
-        return ()
-    transposed = op.get_attributes()["transpose_b" if port == 1 else "transpose_a"]
-    summed = rank - 1 if (port == 1) == bool(transposed) else rank - 2
-    return tuple(axis for axis in range(rank) if axis != summed)
-
-
 def is_depthwise(op: ov.Node) -> bool:
     """Whether a group convolution has one group per input channel, and more than one."""
     if op.get_type_name() != "GroupConvolution":

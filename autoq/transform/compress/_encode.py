@@ -1,0 +1,140 @@
+"""Weights to stored numbers and back, for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.core import FloatArray, NumberFamily, WeightFormat
+from autoq.transform.compress._codebooks import codebook_scales, from_places, to_places
+from autoq.transform.compress._encoded import Encoded, Layout, Numbers, rows_of
+from autoq.transform.compress._floats import float_scales, from_bits, to_bits, two_level_scale
+from autoq.transform.compress._integers import from_integers, integer_scales, to_integers
+
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+def encode(
+    weight: Numbers,
+    form: WeightFormat,
+    axes: Sequence[int],
+    *,
+    scale: FloatArray | None = None,
+    zero_point: NDArray[np.uint8] | None = None,
+) -> Encoded:
+    """Rounds a weight to the numbers of a format, block by block in single precision.
+
+    Args:
+        weight: float16, float32 or float64 of any shape; never modified.
+        form: The format.
+        axes: Reduced axes, along which numbers share a scale; one axis for a format with groups.
+        scale: Scales instead of those that the format finds: float32, shape of `Layout.scale_shape`. Not for formats
+            with a scale of scales.
+        zero_point: Zero points beside given scales, of formats that have them; shape of `scale`.
+
+    Raises:
+        ValueError: The weight holds numbers that are not finite or too large, groups do not fit, or the format does not
+            take such scales and zero points.
+    """
+    layout = Layout.of(weight.shape, axes, form.group_size)
+    _check_given(form, layout, scale, zero_point)
+    numbers = np.empty(layout.shape, _stored_type(form))
+    scales = np.empty(layout.scale_shape, np.float32) if scale is None else scale
+    zeros = None if form.is_symmetric else np.empty(layout.scale_shape, np.uint8) if zero_point is None else zero_point
+    numbers_of, scales_of = layout.by_scale(numbers), layout.by_scale(scales)
+    zeros_of = None if zeros is None else layout.by_scale(zeros)
+    # Numbers that are not finite are found by their scales.
+    with np.errstate(invalid="ignore", over="ignore"):
+        for index, rows in rows_of(weight, layout):
+            if scale is None:
+                own, zero = _scales(rows, form, weight.size)
+                scales_of[index] = own.reshape(scales_of[index].shape)
+                if zeros_of is not None and zero is not None and np.isfinite(own).all():
+                    zeros_of[index] = zero.reshape(zeros_of[index].shape)
+            else:
+                own = scales_of[index].reshape(-1)
+                zero = None if zeros_of is None else zeros_of[index].reshape(-1).astype(np.float32)
+            if not (_fits(own, form) and (scale is None or np.isfinite(rows).all())):
+                msg = f"it holds numbers that are not finite, or whose scale is too large for {form.scale_type}."
+                raise ValueError(msg)
+            numbers_of[index] = _numbers(rows, own, zero, form).reshape(numbers_of[index].shape)
+    whole = None
+    if form.scale_type == "f8e4m3":
+        scales, whole = two_level_scale(scales)
+    return Encoded(form, tuple(weight.shape), layout.axes, numbers, scales, zeros, whole)
+
+
+def decode(encoded: Encoded) -> FloatArray:
+    """The weight that the model computes with: stored numbers times stored scales.
+
+    Returns:
+        float32, shape of the weight.
+    """
+    form = encoded.format
+    match form.family:
+        case NumberFamily.INTEGER:
+            value = from_integers(encoded.numbers, encoded.zero_point)
+        case NumberFamily.FLOAT:
+            value = from_bits(encoded.numbers, form)
+        case NumberFamily.CODEBOOK:
+            value = from_places(encoded.numbers, form)
+        case family:
+            assert_never(family)
+    value *= encoded.stored_scale
+    return value.reshape(encoded.shape)
+
+
+def _scales(rows: FloatArray, form: WeightFormat, size: int) -> tuple[FloatArray, FloatArray | None]:
+    match form.family:
+        case NumberFamily.INTEGER:
+            return integer_scales(rows, form)
+        case NumberFamily.FLOAT:
+            return float_scales(rows, form, size), None
+        case NumberFamily.CODEBOOK:
+            return codebook_scales(rows, form), None
+        case family:
+            assert_never(family)
+
+
+def _numbers(rows: FloatArray, scale: FloatArray, zero_point: FloatArray | None, form: WeightFormat) -> Numbers:
+    match form.family:
+        case NumberFamily.INTEGER:
+            return to_integers(rows, scale, zero_point, form)
+        case NumberFamily.FLOAT:
+            return to_bits(rows, scale, form)
+        case NumberFamily.CODEBOOK:
+            return to_places(rows, scale, form)
+        case family:
+            assert_never(family)
+
+
+def _fits(scale: FloatArray, form: WeightFormat) -> bool:
+    """Whether scales are finite as they are stored."""
+    most = _LARGEST_HALF if form.scale_type == "f16" else np.finfo(np.float32).max
+    return bool((np.abs(scale) <= most).all())
+
+
+def _stored_type(form: WeightFormat) -> type[np.generic]:
+    if form.is_integer and form.is_symmetric:
+        return np.int8
+    return np.uint16 if form.bits > 8 else np.uint8
+
+
+def _check_given(
+    form: WeightFormat, layout: Layout, scale: FloatArray | None, zero_point: NDArray[np.uint8] | None
+) -> None:
+    """Checks scales and zero points that a caller gives."""
+    if (zero_point is None) != (scale is None or form.is_symmetric):
+        wanted = "no zero points" if form.is_symmetric or scale is None else "zero points beside its scales"
+        msg = f"format {form} takes {wanted}."
+        raise ValueError(msg)
+    if scale is not None and form.scale_type == "f8e4m3":
+        msg = f"format {form} has scales of scales: it takes no scales."
+        raise ValueError(msg)
+    for name, given in (("scale", scale), ("zero_point", zero_point)):
+        if given is not None and given.shape != layout.scale_shape:
+            msg = f"{name} has shape {list(given.shape)}, but format {form} needs {list(layout.scale_shape)}."
+            raise ValueError(msg)

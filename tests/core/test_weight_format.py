@@ -1,0 +1,60 @@
+"""Formats of compressed weights."""
+
+import pytest
+
+from autoq.core import CB4, PlanError, WeightFormat, WeightMode
+
+# What NNCF 3.4 has: mode, bits, type of numbers, type of scales, default group size, default backup.
+TABLE = [
+    ("int8_asym", 8, "u8", "f16", -1, "int8_asym"),
+    ("int8_sym", 8, "i8", "f16", -1, "int8_asym"),
+    ("int4_asym", 4, "u4", "f16", 128, "int8_asym"),
+    ("int4_sym", 4, "i4", "f16", 128, "int8_asym"),
+    ("int3_sym", 3, "u3", "f16", 128, "int8_asym"),
+    ("int2_sym", 2, "u2", "f16", 128, "int8_asym"),
+    ("nf4", 4, "nf4", "f16", 128, "int8_asym"),
+    ("fp4", 4, "f4e2m1", "f16", 128, "fp8_e4m3"),
+    ("mxfp4", 4, "f4e2m1", "f8e8m0", 32, "mxfp8_e4m3"),
+    ("mxfp8_e4m3", 8, "f8e4m3", "f8e8m0", 32, "mxfp8_e4m3"),
+    ("fp8_e4m3", 8, "f8e4m3", "f16", 128, "fp8_e4m3"),
+    ("nvfp4", 4, "f4e2m1", "f8e4m3", 16, "int8_asym"),
+    ("cb4", 4, "u4", "f16", -1, "int8_asym"),
+]
+
+
+def test_the_table_of_modes():
+    found = []
+    for mode in WeightMode:
+        form = WeightFormat.default(mode, (-1.0, 1.0) if mode is WeightMode.CODEBOOK else ())
+        found.append((str(mode), form.bits, form.storage, form.scale_type, form.group_size, str(form.backup)))
+        assert WeightFormat.from_dict(form.to_dict()) == form
+    assert found == [*TABLE, ("codebook", 4, "u4", "f16", -1, "int8_asym")]
+
+
+@pytest.mark.parametrize(
+    ("entries", "bits", "storage"), [(16, 4, "u4"), (17, 8, "u8"), (256, 8, "u8"), (257, 16, "u16")]
+)
+def test_a_codebook_decides_the_bits_of_an_index(entries, bits, storage):
+    form = WeightFormat(WeightMode.CODEBOOK, codebook=tuple(map(float, range(entries))))
+    assert (form.bits, form.storage, form.largest) == (bits, storage, entries - 1)
+    assert WeightFormat(WeightMode.CB4).codebook == CB4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("int5", 64), "weight mode 'int5' is unknown"),
+        (("int4_sym", 0), "group_size is 0"),
+        (("int4_sym", 2.5), "group_size is 2.5"),
+        (("int8_sym", 64), "mode 'int8_sym' has one scale for each channel"),
+        (("mxfp4", 64), "mode 'mxfp4' has groups of 32 only"),
+        (("nvfp4", 32), "mode 'nvfp4' has groups of 16 only"),
+        (("int4_sym", 64, (1.0, 2.0)), "codebook goes with mode 'codebook'"),
+        (("codebook", -1), "needs 2 to 65536 finite numbers"),
+        (("codebook", -1, (1.0, 1.0)), "that ascend"),
+        (("codebook", -1, (1.0, float("inf"))), "finite"),
+    ],
+)
+def test_what_is_no_format_is_refused(arguments, said):
+    with pytest.raises(PlanError, match=said):
+        WeightFormat(*arguments)
