@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
+import threading
 import urllib.parse
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import unquote
 
 from autoq.core import AutoqError, ConfigError, reason, shown_url
@@ -164,26 +164,59 @@ def telling(store: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Suppresses what MLflow prints while it makes a store or packs a model, but not autoq's warnings about a store."""
+    """Suppresses what MLflow prints while it makes a store or packs a model, but not autoq's warnings about a store.
+
+    What other threads print is printed.
+    """
     loggers = [logging.getLogger(name) for name in ("mlflow", "mlflow.store.db.utils", "alembic")]
     levels = [logger.level for logger in loggers]
-    show, loud = warnings.showwarning, sys.stderr
+    show, muted = warnings.showwarning, _Muted(sys.stderr)
 
     def heard(message: Warning | str, category: type[Warning], *where: Any, **line: Any) -> None:  # as they come
-        with redirect_stderr(loud if issubclass(category, StoreWarning) else sys.stderr):
+        with muted.heard() if issubclass(category, StoreWarning) else nullcontext():
             show(message, category, *where, **line)
 
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
         # Some of MLflow's advice passes by logging and warning filters. Its errors are exceptions, which still arrive.
-        with _environment({_BAR: "false"}, instead=True), redirect_stderr(io.StringIO()):
+        with _environment({_BAR: "false"}, instead=True), redirect_stderr(muted):
             warnings.showwarning = heard
             yield
     finally:
-        warnings.showwarning = show
+        # Another thread may have set it meanwhile.
+        if warnings.showwarning is heard:
+            warnings.showwarning = show
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+class _Muted:
+    """A stream that takes nothing from the thread that made it, and passes on what other threads write.
+
+    Args:
+        stream: Where it is passed on to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._thread: int | None = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        """Writes a text, unless it is of the thread that made this stream."""
+        return len(text) if threading.get_ident() == self._thread else self._stream.write(text)
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """A context in which all is passed on."""
+        thread, self._thread = self._thread, None
+        try:
+            yield
+        finally:
+            self._thread = thread
+
+    def __getattr__(self, name: str) -> Any:  # of any stream
+        return getattr(self._stream, name)
 
 
 @contextmanager

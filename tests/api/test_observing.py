@@ -1,10 +1,12 @@
-"""Observers that are opened while a search runs already."""
+"""Observers that are opened while a search runs already, and told in a thread."""
+
+import time
 
 import pytest
 from records import record
 
 from autoq.api.searches import _observing
-from autoq.api.searches._observing import OpenedLate
+from autoq.api.searches._observing import ToldMeanwhile
 from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop import Audience
 from autoq.searching.shown import ParetoFront
@@ -27,6 +29,12 @@ class Noting:
 
     def on_finish(self, records, front, files):
         self.told.append(("finish", files))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.told.append(("exit", kind))
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +66,7 @@ def opening_of(noting, *errors):
 def test_what_is_opened_late_is_opened_after_int8_and_told_what_it_missed(records, imported):
     noting, meanwhile = Noting(), Meanwhile()
     opening, begun = opening_of(noting)
-    late = OpenedLate(opening, meanwhile)
+    late = ToldMeanwhile(opening, meanwhile, late=True)
     late.on_stage("placing quantizers")
     late.on_start("info", [])
     for place in range(len(records)):
@@ -69,24 +77,19 @@ def test_what_is_opened_late_is_opened_after_int8_and_told_what_it_missed(record
     assert imported == ["mlflow"]
     assert not begun  # int8 is on screen, and the model is probed first
     trial(late, *records, record(2))
-    late.on_stage("learning")
+    meanwhile.wait()
+    told = [("start", "info", ()), *(("trial", made.number) for made in records), ("trial", 2)]
+    assert noting.told == told
     trial(late, *records, record(2), record(3))
     late.on_finish([], ParetoFront([]), None)
     assert begun == [1]
-    assert noting.told == [
-        ("start", "info", ()),
-        *(("trial", made.number) for made in records),
-        ("trial", 2),
-        ("stage", "learning"),
-        ("trial", 3),
-        ("finish", None),
-    ]
+    assert noting.told == [*told, ("trial", 3), ("finish", None)]
 
 
 @pytest.mark.parametrize("records", [(), (INT8,)])
 def test_without_a_trial_after_int8_it_is_told_at_the_end(records):
     noting = Noting()
-    late = OpenedLate(opening_of(noting)[0], Meanwhile())
+    late = ToldMeanwhile(opening_of(noting)[0], Meanwhile(), late=True)
     late.on_start("info", [])
     for made in records:
         trial(late, made)
@@ -95,14 +98,45 @@ def test_without_a_trial_after_int8_it_is_told_at_the_end(records):
 
 
 def test_where_it_cannot_be_opened_it_says_so_and_is_tried_again():
-    noting = Noting()
-    late = OpenedLate(opening_of(noting, OSError("locked"))[0], Meanwhile())
+    noting, meanwhile = Noting(), Meanwhile()
+    late = ToldMeanwhile(opening_of(noting, OSError("locked"))[0], meanwhile, late=True)
     late.on_start("info", [])
     trial(late, INT8)
+    trial(late, INT8, record(2))
+    meanwhile.wait()
     with pytest.raises(OSError, match="locked"):
-        trial(late, INT8, record(2))
-    trial(late, INT8, record(2), record(3))
+        trial(late, INT8, record(2), record(3))
+    meanwhile.wait()
     assert [event for event, *_ in noting.told] == ["start", "trial", "trial", "trial"]
+
+
+def test_nothing_is_told_while_something_is_timed():
+    noting, meanwhile = Noting(), Meanwhile()
+    observer = ToldMeanwhile(opening_of(noting)[0], meanwhile, late=False)
+    observer.on_start("info", [])
+    meanwhile.wait()
+    assert [event for event, *_ in noting.told] == ["start"]
+    meanwhile.quiet(True)
+    trial(observer, INT8)
+    time.sleep(0.05)
+    assert [event for event, *_ in noting.told] == ["start"]
+    meanwhile.quiet(False)
+    meanwhile.wait()
+    assert [event for event, *_ in noting.told] == ["start", "trial"]
+
+
+def test_its_end_comes_after_all_that_is_to_be_told():
+    noting, meanwhile = Noting(), Meanwhile()
+
+    def interrupted():
+        with ToldMeanwhile(opening_of(noting)[0], meanwhile, late=False) as observer:
+            observer.on_start("info", [])
+            trial(observer, INT8)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert noting.told == [("start", "info", ()), ("trial", 1), ("exit", KeyboardInterrupt)]
 
 
 def test_who_joins_late_is_told_from_then_on():
@@ -120,7 +154,7 @@ def test_what_comes_after_an_event_that_failed_is_told_nevertheless():
             raise OSError("locked")
 
     noting = Failing()
-    late = OpenedLate(opening_of(noting)[0], Meanwhile())
+    late = ToldMeanwhile(opening_of(noting)[0], Meanwhile(), late=True)
     late.on_start("info", [])
     with pytest.raises(OSError, match="locked"):
         late.on_finish([], ParetoFront([]), None)

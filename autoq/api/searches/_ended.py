@@ -146,8 +146,7 @@ def tell_again(session: SearchSession, result: SearchResult) -> SearchResult:
         result: The result of `ended_before`.
     """
     session.call_observers()
-    for tracker in session.trackers():
-        session.audience.join(tracker)
+    session.track_at_once()
     session.audience.on_start(_announced(result), result.records)
     whole = session.folder is not None and _is_whole(session.folder, result)
     return publish(session, result, None if whole else session.folder)

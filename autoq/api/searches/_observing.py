@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from autoq.api.results._candidate import Build, Candidate
 from autoq.api.searches._advance import tracking_imports
@@ -73,57 +74,85 @@ def trackers(
         )
 
 
-class OpenedLate:
-    """A search observer that opens others at the first trial after int8 is measured, and tells them what they missed.
+class ToldMeanwhile:
+    """A search observer that tells others in a thread: each event while the device does other things than timing.
 
-    What they need is imported from the moment on when int8 is measured, while the model is probed.
+    It is a context manager. Its end waits for the thread, and closes the others.
 
     Args:
         opened: Opens the others; gives none where none is wanted. It is called again where it failed.
-        meanwhile: The thread that imports.
+        meanwhile: The thread.
+        late: Open the others at the first trial after int8 is measured; what they need is imported before, while the
+            model is probed. Otherwise they are opened at the start.
     """
 
-    def __init__(self, opened: Callable[[], Iterable[SearchObserver]], meanwhile: Meanwhile) -> None:
-        self._open, self._meanwhile = opened, meanwhile
-        self._opened: tuple[SearchObserver, ...] | None = None
+    def __init__(self, opened: Callable[[], Iterable[MlflowObserver]], meanwhile: Meanwhile, *, late: bool) -> None:
+        self._open, self._meanwhile, self._waits = opened, meanwhile, late
+        self._others: tuple[MlflowObserver, ...] | None = None
         self._untold: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._errors: list[Exception] = []
         self._has_int8 = False
+        self._stack = ExitStack()
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Passes on the progress once the others are open."""
-        for observer in self._opened or ():
-            observer.on_stage(text, done, total)
+        """Does nothing: the preparation is not tracked."""
 
     def on_start(self, info: SearchInfo, earlier: Sequence[TrialRecord]) -> None:
-        """Keeps the start for the other observers."""
-        self._untold.append(("on_start", (info, tuple(earlier))))
+        """Has the others told of the start, in time."""
+        self._pass_on("on_start", info, tuple(earlier))
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """Passes on the trial, or keeps it for the other observers."""
-        self._untold.append(("on_trial", (record, front)))
+        """Has the others told of the trial, in time; raises the first error since the trial before."""
         if self._has_int8:
-            self._tell()
+            self._waits = False
         # The float model and int8 come first, in either order; an earlier session has both.
         elif record.quantized_sites or len(front.records) > 1:
             self._has_int8 = True
-            self._meanwhile.begin(*tracking_imports())
+            if self._waits:
+                self._meanwhile.begin(*tracking_imports())
+        self._pass_on("on_trial", record, front)
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Opens the others where they are not open, and passes the end on."""
+        """Tells the others of the end, when they know all before it; raises the first error since the last trial."""
         self._untold.append(("on_finish", (records, front, files)))
+        self._meanwhile.wait()
         self._tell()
+        self._raise()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(Exception):
+            self._meanwhile.wait()
+        self._stack.__exit__(kind, error, trace)
+
+    def _pass_on(self, event: str, *what: Any) -> None:  # as the event has it
+        self._untold.append((event, what))
+        if not self._waits:
+            self._meanwhile.begin(self._tell)
+        self._raise()
 
     def _tell(self) -> None:
-        if self._opened is None:
-            self._meanwhile.wait()
-            self._opened = tuple(self._open())
-        errors: list[Exception] = []
+        """Tells what the others missed. An error is kept, and what comes after it is told nevertheless."""
+        try:
+            if self._others is None:
+                self._others = tuple(self._stack.enter_context(other) for other in self._open())
+        except Exception as error:  # noqa: BLE001  # of any kind: whoever waits for the thread must not end by it
+            self._errors.append(error)
+            return
         while self._untold:
             event, what = self._untold.popleft()
-            for observer in self._opened:
+            for other in self._others:
                 try:
-                    getattr(observer, event)(*what)
-                except Exception as error:  # noqa: BLE001  # of any kind: what comes after it is told nevertheless
-                    errors.append(error)
-        if errors:
-            raise errors[0]
+                    getattr(other, event)(*what)
+                except Exception as error:  # noqa: BLE001  # as above
+                    self._errors.append(error)
+
+    def _raise(self) -> None:
+        if self._errors:
+            error = self._errors[0]
+            self._errors.clear()
+            raise error

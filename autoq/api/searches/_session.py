@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from autoq.api.results._inputs import check_run_inputs
 from autoq.api.results._result import SearchResult
 from autoq.api.results._scores import ScoreKeeper
 from autoq.api.searches._advance import tracking_imports
-from autoq.api.searches._observing import SHORT_S, OpenedLate, tables, trackers
+from autoq.api.searches._observing import SHORT_S, ToldMeanwhile, tables, trackers
 from autoq.api.searches._places import taken
 from autoq.api.searches._request import SearchRequest
 from autoq.evaluation.isolation import DeviceProcess, Meanwhile
@@ -92,12 +92,9 @@ class SearchSession:
                 self.meanwhile.begin(*tracking_imports())
 
     def open_tracking(self) -> None:
-        """Begins to open MLflow in a thread. In a short search, or where it will surely open, it is opened after int8.
-
-        What is written to standard error meanwhile is lost: the caller only waits for the device process.
-        """
+        """Begins to open MLflow in a thread: after int8 in a short search, or where it will surely open."""
         if self._is_late:
-            self.audience.join(OpenedLate(self.trackers, self.meanwhile))
+            self._track(self._open, late=True)
         else:
             self.meanwhile.begin(self._begin_tracking)
 
@@ -109,18 +106,22 @@ class SearchSession:
         """
         with held():
             self.meanwhile.wait()
-            for tracker in self._opened:
-                self.audience.join(self.stack.enter_context(tracker))
+            if self._opened:
+                opened = tuple(self._opened)
+                self._track(lambda: opened, late=False)
             self._opened.clear()
 
-    def trackers(self) -> Iterator[SearchObserver]:
-        """Opens MLflow where the user wants it.
+    def track_at_once(self) -> None:
+        """Opens MLflow, and adds it to the audience.
 
         Raises:
             ConfigError: The store cannot be opened.
         """
-        for tracker in self._open():
-            yield self.stack.enter_context(tracker)
+        self._begin_tracking()
+        self.join_tracking()
+
+    def _track(self, opened: Callable[[], Iterable[MlflowObserver]], *, late: bool) -> None:
+        self.audience.join(self.stack.enter_context(ToldMeanwhile(opened, self.meanwhile, late=late)))
 
     def _begin_tracking(self) -> None:
         self._opened += self._open()
