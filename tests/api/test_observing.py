@@ -8,8 +8,7 @@ from records import record
 from autoq.api.searches import _observing
 from autoq.api.searches._observing import ToldMeanwhile
 from autoq.evaluation.isolation import Meanwhile
-from autoq.searching.loop import Audience
-from autoq.searching.shown import ParetoFront
+from autoq.searching.shown import Audience, ParetoFront
 
 FLOAT, INT8 = record(0, quantized_sites=0), record(1, quantized_sites=4)
 

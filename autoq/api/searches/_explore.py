@@ -36,6 +36,7 @@ def explore_search(prepared: PreparedSearch) -> Explored:
             attach=session.keeper.attach,
             seed=session.request.seed,
             keep=keep,
+            meanwhile=None if session.process is None else session.meanwhile,
         )
     except (KeyboardInterrupt, Exception) as error:  # of any kind
         if not study.records():

@@ -16,8 +16,7 @@ from autoq.api.searches._observing import SHORT_S, ToldMeanwhile, tables, tracke
 from autoq.api.searches._places import taken
 from autoq.api.searches._request import SearchRequest
 from autoq.evaluation.isolation import DeviceProcess, Meanwhile
-from autoq.searching.loop import Audience
-from autoq.searching.shown import SearchObserver
+from autoq.searching.shown import Audience, SearchObserver
 from autoq.searching.study import Storage
 from autoq.tracking import MlflowObserver, active_run_id, opens_surely
 

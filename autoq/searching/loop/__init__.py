@@ -1,6 +1,5 @@
 """The course of a search: prepared, explored, closed."""
 
-from autoq.searching.loop._audience import Audience
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._clock import Clock
 from autoq.searching.loop._closing import MOST_FINALISTS, close
@@ -25,7 +24,6 @@ from autoq.searching.loop._steer import least_distorting, steer
 __all__ = [
     "MOST_FINALISTS",
     "STATISTICS",
-    "Audience",
     "Budget",
     "Clock",
     "Explored",

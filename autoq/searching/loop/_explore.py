@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autoq.core import DeviceError, DeviceLostError
+from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._default_precision import with_f32
 from autoq.searching.loop._learn import learn, recall
@@ -52,6 +53,7 @@ def explore(
     attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
     seed: int,
     keep: Keep = nothing_kept,
+    meanwhile: Meanwhile | None = None,
 ) -> Explored:
     """Runs trials until the budget is spent.
 
@@ -67,13 +69,14 @@ def explore(
         attach: Gives records of earlier trials their scores back.
         seed: Seed of the sampler.
         keep: Keeps the scores of a trial, before its record is stored.
+        meanwhile: Proposes and builds the next candidate while one is measured in another process; None does not.
 
     Raises:
         DeviceLostError: The device does not even take the float model any more.
     """
 
     def trials(searched: Problem, allowed: Budget) -> bool:
-        return run(searched, study, allowed, observers, attach(study.records()), keep)
+        return run(searched, study, allowed, observers, attach(study.records()), keep, meanwhile)
 
     problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
     if interrupted or not problem.groups or _is_over(problem, study, budget):

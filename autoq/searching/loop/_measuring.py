@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import openvino as ov
 
 from autoq.core import AutoqError, DeviceError, DeviceLostError, Estimate, named_reason, reason
 from autoq.evaluation.candidate import Contest, Evaluation, Finalist
@@ -55,21 +56,29 @@ class Measuring:
         """Records of the trials that were measured."""
         return (record for record in self.records if record.state is TrialState.COMPLETE)
 
-    def candidate(self, record: TrialRecord, seconds: dict[str, float]) -> TrialRecord:
+    def candidate(
+        self, record: TrialRecord, model: ov.Model | None, seconds: dict[str, float], sending: Callable[[], None]
+    ) -> TrialRecord:
         """Builds the proposed model, scores and times it; if one of these fails, the record says so.
 
-        The seconds of each part are added to those of the trial.
+        Args:
+            record: Record of the proposal.
+            model: The model, if it is built already.
+            seconds: The seconds of each part are added to these.
+            sending: Called when the model is built, before it is measured.
         """
         try:
-            with self.budget.clock.spent(Part.BUILD, seconds):
-                model = self.problem.builder.build(record.plan)
+            if model is None:
+                with self.budget.clock.spent(Part.BUILD, seconds):
+                    model = self.problem.builder.build(record.plan)
+            sending()
             logger.debug("trial %d, %s, was built as %s", record.number, record.origin, record.fingerprint)
             items = self.samples
             if self.problem.space.sampler == "front":  # the other samplers know of no noise
                 items = first_items(Costs.of(self.records), items, screened=self._is_screened)
             contest = self._contest(record, items, [] if record.is_baseline else self.front)
             precision = record.plan.runtime_precision
-            with self.budget.clock.spent(Part.SEND, seconds) as spell:
+            with self.study.measuring(record.fingerprint), self.budget.clock.spent(Part.SEND, seconds) as spell:
                 evaluation, spell.told = self.problem.evaluator.evaluate(model, precision, contest)
         except DeviceLostError:
             raise

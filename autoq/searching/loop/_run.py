@@ -7,13 +7,15 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import optuna
 
 from autoq._stopping import check, held
 from autoq.core import named_reason
+from autoq.evaluation.isolation import Meanwhile
+from autoq.searching.loop._ahead import Ahead, Proposed
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._further import Further, further
 from autoq.searching.loop._measuring import Measuring, why
@@ -47,6 +49,7 @@ def run(
     observers: Sequence[SearchObserver],
     earlier: Sequence[TrialRecord],
     keep: Keep = nothing_kept,
+    meanwhile: Meanwhile | None = None,
 ) -> bool:
     """Runs trials until the budget is spent, or until there is nothing to gain.
 
@@ -60,6 +63,7 @@ def run(
         observers: Told of every trial.
         earlier: Records of the study, with their scores if these were kept.
         keep: Keeps the scores of a trial. It is called before the record is stored, so that no record lacks its scores.
+        meanwhile: Proposes and builds the next candidate while one is measured in another process; None does not.
 
     Returns:
         Whether it ended early: the user interrupted it, or the study could no longer be stored.
@@ -77,6 +81,7 @@ def run(
         keep,
         records,
         Measuring(problem, study, budget, records, ParetoFront(records)),
+        Ahead(problem, study, meanwhile if problem.space.sampler == "front" else None),
     )
     try:
         loop.go_on()
@@ -85,6 +90,8 @@ def run(
     except STORAGE_ERRORS as error:
         warnings.warn(f"the search ends early, since its study cannot be stored: {named_reason(error)}", stacklevel=2)
         return True
+    finally:
+        loop.ahead.wait()
     return False
 
 
@@ -100,7 +107,9 @@ class _Loop:
         keep: Keeps the scores of a trial.
         records: Records of all trials so far.
         measuring: Measures their models.
+        ahead: Proposes and builds the next candidate meanwhile.
         waiting: A trial whose proposal waits until earlier candidates are measured further.
+        again: Trials that a killed session left running.
     """
 
     problem: Problem
@@ -110,11 +119,13 @@ class _Loop:
     keep: Keep
     records: list[TrialRecord]
     measuring: Measuring
+    ahead: Ahead
     waiting: optuna.Trial | None = None
+    again: list[optuna.Trial] = field(default_factory=list)
 
     def go_on(self) -> None:
         """Runs trials until the budget is spent, or until there is nothing to gain."""
-        again, stale = self.study.settle(self.budget.limits), self.study.stale
+        self.again, stale = self.study.settle(self.budget.limits), self.study.stale
         now = self.budget.clock.now
         latest = deque([self.problem.evaluator.float_seconds], _LATEST)
         while not is_spent(self.records, self.budget, max(latest)) and stale < _STALE_PROPOSALS:
@@ -122,10 +133,9 @@ class _Loop:
             started = now()
             seconds: dict[str, float] = {}
             with self.budget.clock.spent(Part.PROPOSE, seconds):
-                trial, self.waiting = self.waiting or (again.pop(0) if again else self.study.ask()), None
+                proposed = self._proposal()
+            trial, prospects = proposed.trial, proposed.prospects
             with _put_back(self.study, trial):
-                with self.budget.clock.spent(Part.PROPOSE, seconds):
-                    prospects = self.study.prospects(trial)
                 if prospects is not None and (step := self._further(prospects)) is not None:
                     self._measure_further(step)
                     self.waiting = self.study.anew(trial)
@@ -138,8 +148,28 @@ class _Loop:
             stale = 0 if is_new else stale + 1
             if is_new:
                 latest.append(now() - started)
+        if (last := self.ahead.take()) is not None:
+            self.waiting = last.trial
         if self.waiting is not None:
             self.study.drop(self.waiting)
+
+    def _proposal(self) -> Proposed:
+        """What was proposed while the candidate before was measured; otherwise it is proposed now."""
+        if (proposed := self.ahead.take()) is not None:
+            return proposed
+        trial, self.waiting = self.waiting or self._next(), None
+        with _put_back(self.study, trial):
+            return Proposed.of(self.study, trial)
+
+    def _next(self) -> optuna.Trial:
+        """The next trial."""
+        return self.again.pop(0) if self.again else self.study.ask()
+
+    def _begin_next(self) -> None:
+        """Begins with the next candidate, unless the one that is measured is the last."""
+        most = self.budget.n_trials
+        if most is None or len(self.records) + 1 < most:
+            self.ahead.begin(self._next)
 
     def _further(self, prospects: Prospects) -> Further | None:
         """The further measurement of an earlier candidate that is worth more by second than the proposal."""
@@ -151,7 +181,8 @@ class _Loop:
             record = _proposed(self.problem, self.study, trial)
         twin = next((r for r in self.measuring.complete if r.fingerprint == record.fingerprint), None)
         if twin is None and record.error is None:
-            record = self.measuring.candidate(record, seconds)
+            model = self.ahead.model(record.fingerprint)
+            record = self.measuring.candidate(record, model, seconds, self._begin_next)
         return replace(record, seconds=seconds), twin
 
     def _kept(self, trial: optuna.Trial, record: TrialRecord, twin: TrialRecord | None) -> bool:

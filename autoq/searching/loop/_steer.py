@@ -61,6 +61,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
             told=study.expect,
             is_known=partial(_is_measured, problem, study),
             size=size,
+            ahead=True,
             needed=[name for name, choices in problem.dimensions.recipe.items() if len(choices) > 1],
         )
         study.use(lambda of_trial: make(seed=of_trial), seed)

@@ -84,6 +84,8 @@ class FrontSampler(BaseSampler):
         needed: The models learn only from trials that have these parameters: earlier trials may lack them.
         size: Bytes that a plan has to save; None without a limit. If no candidate saves enough, those that save most
             are proposed.
+        ahead: A proposal never uses the result of the trial right before it, so that it can be made while that trial
+            runs, and is the same whenever it is made.
         seed: Seed of all random draws.
     """
 
@@ -98,6 +100,7 @@ class FrontSampler(BaseSampler):
         is_known: Callable[[Parameters], bool] = _never,
         size: SizeLimit | None = None,
         needed: Collection[str] = (),
+        ahead: bool = False,
         seed: int | None = None,
     ) -> None:
         self._knowledge = knowledge
@@ -108,6 +111,7 @@ class FrontSampler(BaseSampler):
         self._is_known = is_known
         self._size = size
         self._needed = frozenset(needed)
+        self._ahead = ahead
         self._rng = np.random.default_rng(seed)
         self._independent = RandomSampler(seed)
 
@@ -140,7 +144,7 @@ class FrontSampler(BaseSampler):
         if not search_space:
             return {}
         effects = Effects(Encoding.of(search_space, self._knowledge), self._knowledge)
-        seen = Observed.of(study, trial, effects.encode, search_space, self._measured)
+        seen = Observed.of(study, trial, effects.encode, search_space, self._measured, ahead=self._ahead)
         return {} if seen is None else self._propose(trial.number, seen, effects)
 
     def sample_independent(

@@ -18,6 +18,8 @@ from autoq.searching.sampler._measured import Measured
 
 Floats = NDArray[np.float64]
 _MEASURED = ("values", "noise", "finer")
+# These trials are known in any case: the models learn from int8 and the float model first.
+_FIRST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,17 @@ class Observed:
         encode: Callable[[Sequence[Mapping[str, Any]]], Points],
         search_space: Mapping[str, BaseDistribution],
         measured: Callable[[FrozenTrial], Measured],
+        *,
+        ahead: bool = False,
     ) -> Observed | None:
         """The trials of a study; None before the first one is complete."""
         trials = [t for t in study.get_trials(deepcopy=False) if search_space.keys() <= t.params.keys()]
         ended = [t for t in trials if t.state is TrialState.COMPLETE and np.isfinite(t.values or [np.nan]).all()]
         running = [t for t in trials if t.state is TrialState.RUNNING and t.number != trial.number]
         failed = [t for t in trials if t.state is TrialState.FAIL]
+        if ahead and len(ended) > _FIRST:
+            running += [t for t in (*ended, *failed) if t.number == trial.number - 1]
+            ended, failed = ([t for t in some if t.number != trial.number - 1] for some in (ended, failed))
         if not ended:
             return None
         signs = [-1.0 if direction is StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]

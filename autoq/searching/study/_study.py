@@ -125,6 +125,7 @@ class Study:
             raise ConfigError(msg) from error
         self._known: dict[int, TrialRecord] = {}
         self._prospects: Prospects | None = None
+        self._measured_now: str | None = None
         # The number of the trial that measured the model of each completed trial.
         self._built_by: dict[int, int] = {}
         self._check_identity(name, identity)
@@ -149,8 +150,9 @@ class Study:
 
     @property
     def fingerprints(self) -> frozenset[str]:
-        """Fingerprints of the models of all trials that ended."""
-        return frozenset(record.fingerprint for record in self.records(closed=False))
+        """Fingerprints of the models of all trials that ended, and of the one that is measured."""
+        ended = frozenset(record.fingerprint for record in self.records(closed=False))
+        return ended if self._measured_now is None else ended | {self._measured_now}
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -312,6 +314,20 @@ class Study:
         # Optuna asks the sampler when it needs these parameters for the first time.
         _ = trial.relative_params
         return self._prospects
+
+    def foreseen(self, trial: optuna.Trial) -> Mapping[str, Any]:
+        """The parameters that a trial will have, but for those that are drawn when they are asked for."""
+        # Optuna has no public name for those that were enqueued.
+        return trial._fixed_params or trial.relative_params
+
+    @contextmanager
+    def measuring(self, fingerprint: str) -> Iterator[None]:
+        """A context in which the model of this fingerprint is measured."""
+        self._measured_now = fingerprint
+        try:
+            yield
+        finally:
+            self._measured_now = None
 
     def anew(self, trial: optuna.Trial) -> optuna.Trial:
         """The same trial, whose proposal will depend on what is known by now; no parameter was suggested yet."""

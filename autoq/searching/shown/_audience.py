@@ -11,7 +11,8 @@ from autoq._stopping import held
 from autoq.core import named_reason
 from autoq.searching.front import SearchInfo
 from autoq.searching.records import TrialRecord
-from autoq.searching.shown import ParetoFront, SearchObserver
+from autoq.searching.shown._observer import SearchObserver
+from autoq.searching.shown._pareto_front import ParetoFront
 
 
 class Audience:
