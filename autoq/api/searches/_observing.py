@@ -82,8 +82,8 @@ class ToldMeanwhile:
     Args:
         opened: Opens the others; gives none where none is wanted. It is called again where it failed.
         meanwhile: The thread.
-        late: Open the others at the first trial after int8 is measured; what they need is imported before, while the
-            model is probed. Otherwise they are opened at the start.
+        late: Open the others when both int8 and the float model are measured, while the model is probed. Otherwise
+            they are opened at the start.
     """
 
     def __init__(self, opened: Callable[[], Iterable[MlflowObserver]], meanwhile: Meanwhile, *, late: bool) -> None:
@@ -91,7 +91,6 @@ class ToldMeanwhile:
         self._others: tuple[MlflowObserver, ...] | None = None
         self._untold: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._errors: list[Exception] = []
-        self._has_int8 = False
         self._stack = ExitStack()
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
@@ -103,13 +102,9 @@ class ToldMeanwhile:
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
         """Has the others told of the trial, in time; raises the first error since the trial before."""
-        if self._has_int8:
+        if self._waits and len(front.records) > 1:
             self._waits = False
-        # The float model and int8 come first, in either order; an earlier session has both.
-        elif record.quantized_sites or len(front.records) > 1:
-            self._has_int8 = True
-            if self._waits:
-                self._meanwhile.begin(*tracking_imports())
+            self._meanwhile.begin(*tracking_imports())
         self._pass_on("on_trial", record, front)
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:

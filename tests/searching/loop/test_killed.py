@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop import Budget, close, explore
 from autoq.searching.recorded import MEASURED, recorded_problem, synthetic_table
 from autoq.searching.records import Limits, record_to_dict
@@ -40,7 +41,7 @@ class Store:
         return counted
 
 
-def session(storage, scores, sampler, *, at=10**9, after=False):
+def session(storage, scores, sampler, *, at=10**9, after=False, meanwhile=None):
     """Runs a search to its end or until it is killed: its records, or None, and how often it wrote."""
 
     def attach(records):
@@ -62,7 +63,9 @@ def session(storage, scores, sampler, *, at=10**9, after=False):
 
     try:
         study = Study(Storage(killing), "s", sampler=sampler, seed=0, identity={})
-        explore(problem, study, budget, [], stage=lambda *_: None, attach=attach, seed=0, keep=keep)
+        explore(
+            problem, study, budget, [], stage=lambda *_: None, attach=attach, seed=0, keep=keep, meanwhile=meanwhile
+        )
         records = close(problem, study, budget, attach(study.records()), 20.0, lambda *_: None)
     except Killed:
         return None, killing.writes
@@ -73,6 +76,24 @@ def plain(records):
     # What a table does not tell, such as how long a proposal takes, never takes the same time twice.
     told = [replace(record, seconds={part: record.seconds[part] for part in MEASURED}) for record in records]
     return [record_to_dict(record) for record in told], [record.number for record in ParetoFront(records)]
+
+
+def test_what_is_proposed_while_a_candidate_is_measured_is_what_is_proposed_afterwards():
+    with quiet_optuna():
+        whole, _ = session(Storage.in_memory(), {}, "front")
+        ahead, _ = session(Storage.in_memory(), {}, "front", meanwhile=Meanwhile())
+    assert plain(ahead) == plain(whole)
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_while_it_proposes_ahead_comes_to_the_same():
+    with quiet_optuna():
+        whole, writes = session(Storage.in_memory(), {}, "front", meanwhile=Meanwhile())
+        for at in range(3, writes + 1, 3):
+            storage, scores = Storage.in_memory(), {}
+            killed, _ = session(storage, scores, "front", at=at, after=at % 2 == 0, meanwhile=Meanwhile())
+            records, _ = session(storage, scores, "front", meanwhile=Meanwhile())
+            assert plain(records if killed is None else killed) == plain(whole), at
 
 
 @pytest.mark.parametrize(
