@@ -8,7 +8,7 @@ from records import record
 from autoq.api.searches import _observing
 from autoq.api.searches._observing import ToldMeanwhile
 from autoq.evaluation.isolation import Meanwhile
-from autoq.searching.shown import Audience, ParetoFront
+from autoq.searching.shown import Audience, EarlierError, ParetoFront
 
 FLOAT, INT8 = record(0, quantized_sites=0), record(1, quantized_sites=4)
 
@@ -100,7 +100,7 @@ def test_where_it_cannot_be_opened_it_says_so_and_is_tried_again():
     trial(late, INT8)
     trial(late, INT8, FLOAT)
     meanwhile.wait()
-    with pytest.raises(OSError, match="locked"):
+    with pytest.raises(EarlierError, match="locked"):
         trial(late, INT8, FLOAT, record(2))
     meanwhile.wait()
     assert [event for event, *_ in noting.told] == ["start", "trial", "trial", "trial"]
@@ -152,6 +152,6 @@ def test_what_comes_after_an_event_that_failed_is_told_nevertheless():
     noting = Failing()
     late = ToldMeanwhile(opening_of(noting)[0], Meanwhile(), late=True)
     late.on_start("info", [])
-    with pytest.raises(OSError, match="locked"):
+    with pytest.raises(EarlierError, match="locked"):
         late.on_finish([], ParetoFront([]), None)
     assert noting.told == [("finish", None)]

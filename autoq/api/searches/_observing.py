@@ -16,7 +16,7 @@ from autoq.report import LiveTable
 from autoq.searching.front import SearchInfo, TrialTable
 from autoq.searching.loop import Clock
 from autoq.searching.records import TrialRecord
-from autoq.searching.shown import ParetoFront, SearchObserver, TimeRow
+from autoq.searching.shown import EarlierError, ParetoFront, SearchObserver, TimeRow
 from autoq.tracking import Figures, MlflowObserver
 
 # Opening a store takes seconds. A search shorter than this measures int8 first, whatever is wrong with the store.
@@ -90,7 +90,7 @@ class ToldMeanwhile:
         self._open, self._meanwhile, self._waits = opened, meanwhile, late
         self._others: tuple[MlflowObserver, ...] | None = None
         self._untold: deque[tuple[str, tuple[Any, ...]]] = deque()
-        self._errors: list[Exception] = []
+        self._errors: list[EarlierError] = []
         self._stack = ExitStack()
 
     def on_stage(self, text: str, done: int = 0, total: int | None = None) -> None:
@@ -101,14 +101,22 @@ class ToldMeanwhile:
         self._pass_on("on_start", info, tuple(earlier))
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
-        """Has the others told of the trial, in time; raises the first error since the trial before."""
+        """Has the others told of the trial, in time; raises the first error since the trial before.
+
+        Raises:
+            EarlierError: One of the others failed in an earlier event.
+        """
         if self._waits and len(front.records) > 1:
             self._waits = False
             self._meanwhile.begin(*tracking_imports())
         self._pass_on("on_trial", record, front)
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Tells the others of the end, when they know all before it; raises the first error since the last trial."""
+        """Tells the others of the end, when they know all before it; raises the first error since the last trial.
+
+        Raises:
+            EarlierError: One of the others failed in this event or in an earlier one.
+        """
         self._untold.append(("on_finish", (records, front, files)))
         self._meanwhile.wait()
         self._tell()
@@ -136,7 +144,7 @@ class ToldMeanwhile:
             if self._others is None:
                 self._others = tuple(self._stack.enter_context(other) for other in self._open())
         except Exception as error:  # noqa: BLE001  # of any kind: whoever waits for the thread must not end by it
-            self._errors.append(error)
+            self._errors.append(EarlierError(MlflowObserver.__name__, "opening", error))
             return
         while self._untold:
             event, what = self._untold.popleft()
@@ -144,7 +152,7 @@ class ToldMeanwhile:
                 try:
                     getattr(other, event)(*what)
                 except Exception as error:  # noqa: BLE001  # as above
-                    self._errors.append(error)
+                    self._errors.append(EarlierError(type(other).__name__, event, error))
 
     def _raise(self) -> None:
         if self._errors:

@@ -68,9 +68,8 @@ class Measuring:
             sending: Called when the model is built, before it is measured.
         """
         try:
-            if model is None:
-                with self.budget.clock.spent(Part.BUILD, seconds):
-                    model = self.problem.builder.build(record.plan)
+            with self.budget.clock.spent(Part.BUILD, seconds):
+                model = self.problem.builder.build(record.plan) if model is None else model
             sending()
             logger.debug("trial %d, %s, was built as %s", record.number, record.origin, record.fingerprint)
             items = self.samples

@@ -1,6 +1,6 @@
 """The front in words, figures and pictures."""
 
-from autoq.searching.shown._audience import Audience
+from autoq.searching.shown._audience import Audience, EarlierError
 from autoq.searching.shown._brief import front_html, front_lines
 from autoq.searching.shown._figures import row_metrics, row_recipe, row_values, table_csv
 from autoq.searching.shown._markup import heading, legend_html, trials_html
@@ -42,6 +42,7 @@ __all__ = [
     "TIME_COLUMNS",
     "TRIAL",
     "Audience",
+    "EarlierError",
     "ParetoFront",
     "SearchObserver",
     "TextColumn",

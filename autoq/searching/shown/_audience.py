@@ -15,6 +15,20 @@ from autoq.searching.shown._observer import SearchObserver
 from autoq.searching.shown._pareto_front import ParetoFront
 
 
+class EarlierError(Exception):
+    """An observer failed in an earlier event, as another one that tells it in a thread says.
+
+    Attributes:
+        observer: Name of the type of the observer.
+        event: The earlier event.
+        error: Its error.
+    """
+
+    def __init__(self, observer: str, event: str, error: Exception) -> None:
+        super().__init__(str(error))
+        self.observer, self.event, self.error = observer, event, error
+
+
 class Audience:
     """A search observer that tells all others what it is told.
 
@@ -58,8 +72,11 @@ class Audience:
                 except Exception as error:  # noqa: BLE001  # of any kind: none ends the search
                     if place not in self._warned_of:
                         self._warned_of.add(place)
+                        failed = EarlierError(type(observer).__name__, event, error)
+                        if isinstance(error, EarlierError):
+                            failed = error
                         warnings.warn(
-                            f"the observer {type(observer).__name__} failed in {event}, and the search goes on without "
-                            f"it: {named_reason(error)}",
+                            f"the observer {failed.observer} failed in {failed.event}, and the search goes on without "
+                            f"it: {named_reason(failed.error)}",
                             stacklevel=3,
                         )
