@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from autoq.searching.records import TrialRecord
     from autoq.searching.shown import ParetoFront, SearchObserver
     from autoq.searching.space import SearchSpace
+    from autoq.transform import make_stateful
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ _HOMES = {
     "autoq.searching.records": ["TrialRecord"],
     "autoq.searching.shown": ["ParetoFront", "SearchObserver"],
     "autoq.searching.space": ["SearchSpace"],
+    "autoq.transform": ["make_stateful"],
 }
 
 __all__ = [
@@ -95,6 +97,7 @@ __all__ = [
     "collect",
     "evaluate",
     "images",
+    "make_stateful",
     "profile",
     "quantize",
     "quantize_with_accuracy_control",

@@ -5,6 +5,7 @@ from autoq.transform.quantize._channel_alignment import align_channels
 from autoq.transform.quantize._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, noted_samples, read_plan
 from autoq.transform.quantize._resolved import FLOAT_FINGERPRINT, ResolvedPlan, ResolvedQuantizer, Smoothing
 from autoq.transform.quantize._switchable import SWITCHES
+from autoq.transform.stateful import make_stateful
 
 __all__ = [
     "FLOAT_FINGERPRINT",
@@ -16,6 +17,7 @@ __all__ = [
     "ResolvedQuantizer",
     "Smoothing",
     "align_channels",
+    "make_stateful",
     "note_plan",
     "noted_samples",
     "quantize_model",
