@@ -14,10 +14,15 @@ from autoq.cli._trouble import writes_to
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option("--trial", type=int, help="Number of the trial; the chosen one by default.")
-@click.option("-o", "--out", required=True, help="Path of the .xml.")
+@click.option("-o", "--out", required=True, help="Path of the .xml; with --layout optimum, a folder.")
+@click.option(
+    "--layout",
+    default="ir",
+    help="ir; or optimum: a folder for Optimum Intel, with config.json and the tokenizer of the float model.",
+)
 @as_json
-def export(folder: str, *, trial: int | None, out: str, json_output: bool) -> None:
-    """Builds the model of a trial of a run's FOLDER again and saves it as IR.
+def export(folder: str, *, trial: int | None, out: str, layout: str, json_output: bool) -> None:
+    """Builds the model of a trial of a run's FOLDER again and saves it.
 
     While the run goes on, or after it was killed, only the trials of the front so far can be built.
     """
@@ -26,7 +31,7 @@ def export(folder: str, *, trial: int | None, out: str, json_output: bool) -> No
     result = SearchResult.load(folder)
     candidate = result.best if trial is None else result.candidate(trial)
     writes_to(Path(out).parent)
-    path = candidate.save(out)
+    path = candidate.save(out, layout=layout)
     if json_output:
         drop = asdict(candidate.evaluation.accuracy.drop)
         print_json({"path": str(path), "trial": candidate.record.number, "drop": drop})

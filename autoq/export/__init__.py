@@ -1,5 +1,24 @@
 """Saves models."""
 
-from autoq.export._save import check_folder, check_model_path, read_provenance, save_candidate, save_model, write_ir
+from autoq.export._folder import check_model_folder, save_folder
+from autoq.export._save import (
+    check_folder,
+    check_model_path,
+    noted_candidate,
+    read_provenance,
+    save_candidate,
+    save_model,
+    write_ir,
+)
 
-__all__ = ["check_folder", "check_model_path", "read_provenance", "save_candidate", "save_model", "write_ir"]
+__all__ = [
+    "check_folder",
+    "check_model_folder",
+    "check_model_path",
+    "noted_candidate",
+    "read_provenance",
+    "save_candidate",
+    "save_folder",
+    "save_model",
+    "write_ir",
+]

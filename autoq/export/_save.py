@@ -15,8 +15,24 @@ from autoq.transform import PLAN_NOTE, VERSION_NOTE, note_plan
 _EVALUATION = ["autoq", "evaluation"]
 
 
+def noted_candidate(model: ov.Model, record: TrialRecord) -> ov.Model:
+    """A copy of a candidate's model with plan and evaluation as model-level rt_info. Other rt_info stays as it is.
+
+    Args:
+        model: The candidate; never modified.
+        record: Its trial.
+    """
+    clone = model.clone()
+    note_plan(clone, record.plan)
+    if record.evaluation is not None:
+        summary = evaluation_to_dict(record.evaluation)
+        del summary["execution"]
+        clone.set_rt_info(json.dumps(summary), _EVALUATION)
+    return clone
+
+
 def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
-    """Saves a candidate's model, with plan and evaluation as model-level rt_info. Other rt_info stays as it is.
+    """Saves a candidate's model, with its notes.
 
     Args:
         model: The candidate; never modified.
@@ -29,13 +45,7 @@ def save_candidate(model: ov.Model, record: TrialRecord, path: Path) -> Path:
     Raises:
         OutputError: The path does not end in `.xml`, or cannot be written.
     """
-    clone = model.clone()
-    note_plan(clone, record.plan)
-    if record.evaluation is not None:
-        summary = evaluation_to_dict(record.evaluation)
-        del summary["execution"]
-        clone.set_rt_info(json.dumps(summary), _EVALUATION)
-    return save_model(clone, path)
+    return save_model(noted_candidate(model, record), path)
 
 
 def check_model_path(path: Path) -> Path:

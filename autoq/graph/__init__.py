@@ -16,7 +16,7 @@ from autoq.graph.decoders import (
     tokens_input,
 )
 from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_apart, set_body
-from autoq.graph.form import bodies, core, model_digest, model_files, normal_form, read_model
+from autoq.graph.form import FOLDER_MODEL, bodies, core, model_digest, model_files, normal_form, read_model
 from autoq.graph.levels import units
 from autoq.graph.operations import (
     BodyKey,
@@ -54,6 +54,7 @@ from autoq.graph.weights import Weight, Weights, find_weights
 __all__ = [
     "ATTENTION_MASK",
     "BEAM_INDEX",
+    "FOLDER_MODEL",
     "INPUT_IDS",
     "LOGITS",
     "NO_SCOPE",

@@ -142,6 +142,9 @@ def test_search_report_and_export(place, autoq):
     assert code == 0
     assert "trial 0: drop" in out
     assert any(op.get_type_name() == "FakeQuantize" for op in ov.Core().read_model("deep/int8.xml").get_ops())
+    (place / "config.json").write_text("{}")
+    assert autoq("export", "run", "--trial", 0, "-o", "folder", "--layout", "optimum")[0] == 0
+    assert {path.name for path in (place / "folder").iterdir()} >= {"config.json", "openvino_model.xml"}
     assert {record["number"] for record in front} <= {0, 1, 2}
     # The model that was searched is not written over.
     before = (place / "model.bin").read_bytes()

@@ -11,9 +11,9 @@ from pathlib import Path
 import openvino as ov
 
 from autoq.api.results._verdict import describe
-from autoq.core import WIDTH, PlanError, check_not_inputs, cut
+from autoq.core import WIDTH, FileLayout, OutputError, PlanError, check_not_inputs, cut, path_of
 from autoq.evaluation.candidate import Evaluation
-from autoq.export import check_model_path, save_candidate
+from autoq.export import check_model_folder, check_model_path, noted_candidate, save_candidate, save_folder
 from autoq.graph import model_files
 from autoq.searching.records import TrialRecord
 
@@ -51,15 +51,21 @@ class Candidate:
         """The quantized model."""
         return self.build(self.record)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Saves the model as IR, with plan and evaluation as model-level rt_info.
+    def save(self, path: str | os.PathLike[str], *, layout: FileLayout | str = FileLayout.IR) -> Path:
+        """Saves the model, with plan and evaluation as model-level rt_info.
 
         Args:
-            path: Path of the `.xml`; the `.bin` is written beside it.
+            path: Path of the `.xml`; the `.bin` is written beside it. With the layout "optimum", a folder.
+            layout: "ir", or "optimum": a folder that Optimum Intel loads, with `openvino_model.xml`. It has copies of
+                `config.json` and the files of the tokenizer that stand beside the float model.
 
         Raises:
-            OutputError: The model cannot be written there, or the float model is there.
+            OutputError: The model cannot be written there, the float model is there, or it has no `config.json`.
+            PlanError: The layout is unknown.
         """
+        if FileLayout.parse(layout) is FileLayout.OPTIMUM:
+            beside = check_model_folder(folder := path_of(path, "folder", OutputError), self.source)
+            return save_folder(noted_candidate(self.model, self.record), folder, beside)
         target = check_model_path(Path(path))
         check_not_inputs([target, target.with_suffix(".bin")], model_files(self.source))
         return save_candidate(self.model, self.record, target)

@@ -4,6 +4,7 @@ from autoq.core.vocabulary._precision import PRECISIONS, NumberKind, Precision
 from autoq.core.vocabulary._vocabulary import (
     BiasCorrection,
     DistortionMeasure,
+    FileLayout,
     Level,
     ModelType,
     OverflowFix,
@@ -19,6 +20,7 @@ __all__ = [
     "PRECISIONS",
     "BiasCorrection",
     "DistortionMeasure",
+    "FileLayout",
     "Level",
     "ModelType",
     "NumberKind",

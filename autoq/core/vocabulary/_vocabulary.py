@@ -36,6 +36,13 @@ class ResetState(Word):
     NEVER = "never"  # only before the first sample: samples are the steps of one sequence, and run in order
 
 
+class FileLayout(Word):
+    """How a model is laid out in files."""
+
+    IR = "ir"  # an .xml, and the weights beside it
+    OPTIMUM = "optimum"  # a folder that Optimum Intel loads
+
+
 class Until(Word):
     """When a search ends, if its budget lasts longer."""
 

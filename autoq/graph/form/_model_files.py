@@ -11,13 +11,15 @@ from pathlib import Path
 
 # In an ONNX file, this key and the tag of the following value tell the place of the values of a tensor.
 _LOCATION = re.compile(rb"\x0a\x08location\x12")
+# The model in a folder of Optimum Intel.
+FOLDER_MODEL = "openvino_model.xml"
 _BESIDE = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 
 
 def model_files(source: object) -> tuple[Path, ...]:
     """The files that `read_model` reads a model from.
 
-    1. The folder of a SavedModel: all files in it; any other folder is no model.
+    1. The folder of a SavedModel: all files in it; that of Optimum Intel: its model; any other folder is no model.
     2. IR and Paddle: the file, and the weights beside it.
     3. ONNX: the file, and the files that it names for the values of its tensors.
     4. Any other path: the file.
@@ -34,6 +36,8 @@ def model_files(source: object) -> tuple[Path, ...]:
     except (OSError, ValueError):
         return ()
     if stat.S_ISDIR(mode):
+        if (path / FOLDER_MODEL).exists():
+            return model_files(path / FOLDER_MODEL)
         # Another folder may hold all files of a machine.
         whole = os.walk(path) if (path / "saved_model.pb").exists() else ()
         return tuple(sorted(Path(folder, name) for folder, _, names in whole for name in names))

@@ -12,6 +12,7 @@ import openvino as ov
 
 from autoq.core import ModelError, named_reason, path_of, reason
 from autoq.graph.form._core import core
+from autoq.graph.form._model_files import FOLDER_MODEL
 from autoq.graph.form._normal_form import normal_form
 
 _FILES = {
@@ -27,9 +28,9 @@ def read_model(source: Any, example_input: Any = None) -> ov.Model:  # a path or
     """Reads a model by OpenVINO, and brings it into normal form: values that depend on no input are Constants.
 
     Args:
-        source: Path of an IR (`.xml`), ONNX (`.onnx`, plain or with Q/DQ), TensorFlow (SavedModel folder or `.pb`),
-            TFLite (`.tflite`) or Paddle (`.pdmodel`) model; an `ov.Model`; a `torch.nn.Module`. None of
-            them is changed.
+        source: Path of an IR (`.xml`, or a folder of Optimum Intel with `openvino_model.xml`), ONNX (`.onnx`, plain or
+            with Q/DQ), TensorFlow (SavedModel folder or `.pb`), TFLite (`.tflite`) or Paddle (`.pdmodel`) model; an
+            `ov.Model`; a `torch.nn.Module`. None of them is changed.
         example_input: Input for tracing a `torch.nn.Module`: a tensor, or a tuple or dict of tensors.
 
     Raises:
@@ -50,10 +51,15 @@ def _read_path(path: Path) -> ov.Model:
     if not path.exists():
         msg = f"model {str(path)!r} does not exist."
         raise ModelError(msg)
+    if path.is_dir() and (path / FOLDER_MODEL).exists():
+        path = path / FOLDER_MODEL
     saved_model = path.is_dir() and (path / "saved_model.pb").exists()
     if not saved_model and path.suffix not in _FILES:
         kinds = ", ".join(f"{suffix} ({kind})" for suffix, kind in _FILES.items())
-        msg = f"model {str(path)!r} is of no known kind: use {kinds}, or a TensorFlow SavedModel folder."
+        msg = (
+            f"model {str(path)!r} is of no known kind: use {kinds}, a TensorFlow SavedModel folder, or a folder with "
+            f"{FOLDER_MODEL}."
+        )
         raise ModelError(msg)
     weights = path.with_suffix(".bin")
     if path.suffix == ".xml" and not weights.exists():
