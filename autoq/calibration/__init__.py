@@ -1,6 +1,6 @@
 """Calibration: one pass over the data collects statistics, which give the ranges of quantizers."""
 
-from autoq.calibration.collecting import collect, in_batches, infer_all, rows_apart
+from autoq.calibration.collecting import activations_of, collect, collected_grams, in_batches, infer_all, rows_apart
 from autoq.calibration.sources import (
     ArrayRows,
     Feed,
@@ -25,9 +25,12 @@ from autoq.calibration.sources import (
     table,
 )
 from autoq.calibration.statistics import (
+    Activation,
+    Grams,
     Needs,
     Statistic,
     Statistics,
+    Summary,
     Tap,
     alignment_taps,
     channel_axis,
@@ -45,9 +48,11 @@ from autoq.calibration.statistics import (
 )
 
 __all__ = [
+    "Activation",
     "ArrayRows",
     "Feed",
     "Form",
+    "Grams",
     "Images",
     "Items",
     "ModelInputs",
@@ -55,14 +60,17 @@ __all__ = [
     "Reader",
     "Statistic",
     "Statistics",
+    "Summary",
     "Table",
     "Tap",
+    "activations_of",
     "alignment_taps",
     "arrays_of",
     "as_array",
     "as_inputs",
     "channel_axis",
     "collect",
+    "collected_grams",
     "data_files",
     "estimate_range",
     "estimator_for",

@@ -2,10 +2,13 @@
 
 from autoq.calibration.collecting._batches import in_batches, rows_apart
 from autoq.calibration.collecting._collect import collect
+from autoq.calibration.collecting._grams import activations_of, collected_grams
 from autoq.calibration.collecting._infer import infer_all
 
 __all__ = [
+    "activations_of",
     "collect",
+    "collected_grams",
     "in_batches",
     "infer_all",
     "rows_apart",

@@ -2,6 +2,7 @@
 
 from autoq.calibration.statistics._clip_search import search_ranges
 from autoq.calibration.statistics._finite import check_finite
+from autoq.calibration.statistics._grams import Activation, Grams, Summary
 from autoq.calibration.statistics._histograms import BINS, histogram
 from autoq.calibration.statistics._needs import (
     Needs,
@@ -20,9 +21,12 @@ from autoq.calibration.statistics._taps import Statistic, Tap
 
 __all__ = [
     "BINS",
+    "Activation",
+    "Grams",
     "Needs",
     "Statistic",
     "Statistics",
+    "Summary",
     "Tap",
     "alignment_taps",
     "as_rows",

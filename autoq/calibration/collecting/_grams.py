@@ -1,0 +1,232 @@
+"""One pass over the data collects the products of activations with themselves: the outputs of a model are not computed.
+
+A product is added up in place, its upper triangle only. Where all products together are large, they lie in a file that
+is mapped to memory, of which one product at a time is resident.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+from scipy.linalg import blas
+from threadpoolctl import threadpool_limits
+
+from autoq.calibration.collecting._tapped import as_f32
+from autoq.calibration.sources import ModelInputs
+from autoq.calibration.statistics import Activation, Grams
+from autoq.core import DeviceError, FloatArray, ModelError, ResetState, quoted, reason, temporary_folder
+from autoq.graph import Tensor, Weight, core, operation, unique_names, with_float_ends
+
+# Products of more bytes than this together lie in a file.
+_MOST_BYTES = 64 << 20
+_ITEM = 4
+
+
+def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Activation]:
+    """The activation that each weight is multiplied by, by name of the weight.
+
+    Matrix products with a weight of two axes have one. A table that is also the weight of a matrix product counts as
+    such. Convolutions, embeddings and stacks of matrices have none.
+
+    Args:
+        model: The model that the weights were found in; never modified.
+        weights: Some of its weights.
+    """
+    nodes = unique_names(model)
+    name_of = {node.get_name(): name for name, node in nodes.items()}
+    found = {}
+    for weight in weights:
+        products = [(nodes[name], port) for name, port in weight.readers if _is_product(nodes[name])]
+        if not products or len(weight.shape) != 2:
+            continue
+        node, port = products[0]
+        value = node.input_value(1 - port)
+        transposed = node.get_attributes()["transpose_b" if port == 0 else "transpose_a"]
+        rank = value.get_partial_shape().rank
+        is_vector = rank.is_static and rank.get_length() == 1
+        axis = -1 if is_vector or bool(transposed) == (port == 0) else -2
+        found[weight.name] = Activation(Tensor(name_of[value.get_node().get_name()], value.get_index()), axis)
+    return found
+
+
+@contextmanager
+def collected_grams(
+    model: ov.Model,
+    activations: Iterable[Activation],
+    inputs: ModelInputs,
+    *,
+    products: Iterable[Activation] = (),
+    subset_size: int = 128,
+    device: str = "CPU",
+    precision: str = "f32",
+    reset_state: ResetState = ResetState.SAMPLE,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Grams]:
+    """Runs a model once over data, and keeps what the methods that compress weights need.
+
+    Args:
+        model: The float model; never modified.
+        activations: The activations to observe.
+        inputs: The data.
+        products: Those of the activations whose products are kept.
+        subset_size: Number of samples used, from the first one; all if there are fewer.
+        device: OpenVINO device.
+        precision: Precision that the model computes in.
+        reset_state: When the state of a model is reset.
+        progress: Called with the numbers of samples done and of all samples.
+
+    Yields:
+        Statistics, which are gone at the end of the context.
+
+    Raises:
+        ModelError: The model computes NaN or infinity.
+        DeviceError: The device refuses the model.
+    """
+    observed = list(dict.fromkeys(activations))
+    cut = _cut(model, observed)
+    count = inputs.at_most(subset_size)
+    collected = _Collected(observed, frozenset(products))
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    with ExitStack() as stack:
+        # Threads of products would wait actively beside those of OpenVINO.
+        with threadpool_limits(1, "blas"), _refused_by(device):
+            request = core().compile_model(with_float_ends(cut), device, settings).create_infer_request()
+            has_state = bool(request.query_state())
+            for number, feed in enumerate(islice(inputs, count)):
+                if has_state and reset_state is ResetState.SAMPLE:
+                    request.reset_state()
+                request.infer(feed)
+                collected.add([tensor.data for tensor in request.output_tensors], number, stack)
+                if progress is not None:
+                    progress(number + 1, count)
+            del request
+        yield collected.grams()
+
+
+@contextmanager
+def _refused_by(device: str) -> Iterator[None]:
+    """Says which device refused a model."""
+    try:
+        yield
+    except RuntimeError as error:
+        msg = f"{device!r} cannot run the model for statistics of activations: {reason(error)}"
+        raise DeviceError(msg) from error
+
+
+class _Collected:
+    """What was collected of activations so far; the first sample tells their lengths."""
+
+    def __init__(self, activations: Sequence[Activation], wanted: frozenset[Activation]) -> None:
+        self._activations = activations
+        self._wanted = wanted
+        self._tokens: list[list[int]] = [[] for _ in activations]
+        self._means: list[list[FloatArray]] = [[] for _ in activations]
+        self._summaries: list[list[FloatArray]] = [[] for _ in activations]
+        self._products: dict[Activation, _Product] = {}
+
+    def add(self, values: Sequence[FloatArray], number: int, stack: ExitStack) -> None:
+        if number == 0:
+            lengths = {a: v.shape[a.axis] for a, v in zip(self._activations, values, strict=True) if a in self._wanted}
+            self._products = _zeros(lengths, stack)
+        for place, (activation, value) in enumerate(zip(self._activations, values, strict=True)):
+            rows = np.moveaxis(value, activation.axis, -1)
+            flat = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]))
+            mean = flat.mean(axis=0, dtype=np.float32) if len(flat) else np.zeros(flat.shape[1], np.float32)
+            if not np.isfinite(mean).all():
+                msg = (
+                    f"the model computes NaN or infinity at {quoted(activation.tensor.producer)} on sample {number}: "
+                    "weights that are multiplied by it cannot be rounded by data."
+                )
+                raise ModelError(msg)
+            self._tokens[place].append(len(flat))
+            self._means[place].append(mean)
+            self._summaries[place].append(_summaries(rows if rows.ndim > 1 else rows[None]))
+            if activation in self._products:
+                self._products[activation].add(flat)
+
+    def grams(self) -> Grams:
+        by = list(enumerate(self._activations))
+        return Grams(
+            {activation: np.array(self._tokens[place], np.float32) for place, activation in by},
+            {activation: np.stack(self._means[place]) for place, activation in by},
+            {activation: np.stack(self._summaries[place]) for place, activation in by},
+            {activation: product.values for activation, product in self._products.items()},
+        )
+
+
+class _Product:
+    """X^T X of an activation, perhaps in a file.
+
+    Args:
+        values: Zeros [I, I], in Fortran's order.
+        release: Lets go of the memory that the values take, if they are in a file.
+    """
+
+    def __init__(self, values: FloatArray, release: Callable[[], None]) -> None:
+        self.values = values
+        self._release = release
+
+    def add(self, tokens: FloatArray) -> None:
+        """Adds tokens, [T, I]."""
+        if len(tokens):
+            blas.ssyrk(1.0, tokens.T, beta=1.0, c=self.values, overwrite_c=1)
+        self._release()
+
+
+def _zeros(lengths: Mapping[Activation, int], stack: ExitStack) -> dict[Activation, _Product]:
+    sizes = {activation: length * length * _ITEM for activation, length in lengths.items()}
+    if sum(sizes.values()) <= _MOST_BYTES:
+        return {a: _Product(np.zeros((n, n), np.float32, order="F"), lambda: None) for a, n in lengths.items()}
+    starts, end = {}, 0
+    for activation, size in sizes.items():
+        starts[activation] = end
+        end += -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    path = stack.enter_context(temporary_folder()) / "products"
+    with path.open("w+b") as file:
+        file.truncate(end)
+        room = mmap.mmap(file.fileno(), end)
+
+    def released(start: int, size: int) -> Callable[[], None]:
+        return lambda: room.madvise(mmap.MADV_DONTNEED, start, size)
+
+    return {
+        activation: _Product(
+            np.frombuffer(room, np.float32, length * length, starts[activation]).reshape((length, length), order="F"),
+            released(starts[activation], sizes[activation]),
+        )
+        for activation, length in lengths.items()
+    }
+
+
+def _is_product(node: ov.Node) -> bool:
+    return operation(node.get_type_name()).sums_products and node.get_type_name() == "MatMul"
+
+
+def _cut(model: ov.Model, activations: Iterable[Activation]) -> ov.Model:
+    """A clone of a model whose outputs are activations."""
+    clone = model.clone()
+    nodes = unique_names(clone)
+    outputs = [nodes[activation.tensor.producer].output(activation.tensor.port) for activation in activations]
+    return ov.Model(
+        [ops.result(as_f32(output)) for output in outputs], clone.get_sinks(), clone.get_parameters(), "cut"
+    )
+
+
+def _summaries(rows: FloatArray) -> FloatArray:
+    """Statistics of one sample, see `Summary`.
+
+    Args:
+        rows: [.., T, I].
+    """
+    if not rows.size:
+        return np.zeros(4, np.float32)
+    square = np.square(rows).mean(axis=-2)
+    variance = np.maximum(square - np.square(rows.mean(axis=-2)), 0)
+    magnitude = np.maximum(rows.max(axis=-2), -rows.min(axis=-2))
+    return np.array([variance.max(), variance.mean(), magnitude.mean(), square.mean()], np.float32)

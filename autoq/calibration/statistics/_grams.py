@@ -1,0 +1,73 @@
+"""What the methods that compress weights need of the activations that weights are multiplied by.
+
+| name  | meaning                                                             | shape  |
+|-------|---------------------------------------------------------------------|--------|
+| X     | all tokens of an activation: its vectors along the summed axis      | [T, I] |
+| gram  | X^T X / T, from which the error of every rounding of a layer follows| [I, I] |
+| means | mean over the tokens of each sample                                 | [n, I] |
+
+The mean squared error of a layer with the rounding error D [O, I] is the sum over rows of D gram D^T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from autoq.core import FloatArray, brief_repr
+from autoq.graph import Tensor
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Activation:
+    """A tensor that weights are multiplied by.
+
+    Attributes:
+        tensor: The tensor.
+        axis: The axis that the product sums over, counted from the last one.
+    """
+
+    tensor: Tensor
+    axis: int = -1
+
+
+class Summary(IntEnum):
+    """Statistics of a sample over its tokens and channels, by their columns in `Grams.summaries`."""
+
+    MAX_VARIANCE = 0  # the largest over channels of the variance over tokens
+    MEAN_VARIANCE = 1  # the mean over channels of the variance over tokens
+    MEAN_MAGNITUDE = 2  # the mean over channels of the largest magnitude over tokens
+    MEAN_SQUARE = 3
+
+
+@dataclass(frozen=True)
+class Grams:
+    """Statistics of activations that weights are multiplied by.
+
+    Attributes:
+        tokens: Tokens of each sample by activation, [n].
+        means: Mean over the tokens of each sample by activation, [n, I]; signed.
+        summaries: Statistics of each sample by activation, [n, 4], see `Summary`.
+        products: Upper triangles of X^T X by activation, [I, I]; those below are not set. Empty if not asked for.
+    """
+
+    tokens: Mapping[Activation, FloatArray]
+    means: Mapping[Activation, FloatArray]
+    summaries: Mapping[Activation, FloatArray]
+    products: Mapping[Activation, FloatArray]
+
+    __repr__ = brief_repr
+
+    def gram(self, activation: Activation) -> FloatArray:
+        """X^T X / T, [I, I] in single precision; a new array."""
+        upper = np.triu(self.products[activation])
+        upper /= np.float32(max(float(self.tokens[activation].sum()), 1.0))
+        upper += np.triu(upper, 1).T
+        return upper
+
+    def summary(self, activation: Activation, kind: Summary) -> float:
+        """The mean over samples of a statistic."""
+        return float(self.summaries[activation][:, kind].mean())

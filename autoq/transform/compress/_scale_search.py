@@ -1,0 +1,95 @@
+"""Searches the scale of each group, and its zero point, for the least squared error weighted by the activations.
+
+| name       | meaning                                                          | shape     |
+|------------|------------------------------------------------------------------|-----------|
+| w          | numbers of a weight, by groups                                   | [O, G, g] |
+| d          | what the squared error of a number counts                        | [G, g]    |
+| s, z       | scale and zero point                                             | [O, G]    |
+| v          | the level of w / s, less the zero point                          | [O, G, g] |
+
+For the levels of a candidate the best scale is s = sum d v w / sum d v^2, and it lowers the error from sum d w^2 by
+(sum d v w)^2 / sum d v^2. So one rounding of each candidate is enough.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autoq.core import FloatArray, WeightFormat
+from autoq.transform.compress._layer import stored_scales
+from autoq.transform.compress._levels import nearest_level
+
+# Shares of the scale that holds all numbers. A smaller one cuts off some, and rounds the others more finely.
+_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 1.05)
+_SHIFTS = (-1.0, 1.0)
+_BLOCK = 1 << 16
+
+
+def search_scales(
+    weight: FloatArray,
+    importance: FloatArray,
+    form: WeightFormat,
+    scale: FloatArray,
+    zero_point: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray | None]:
+    """Searches better scales.
+
+    Args:
+        weight: float32 [O, I].
+        importance: What the squared error of a column counts, [I].
+        form: A format whose scales may be any number.
+        scale: Scales to begin with, [O, G].
+        zero_point: Zero points to begin with, [O, G], of formats that have them.
+
+    Returns:
+        Scales as they are stored, and zero points.
+    """
+    outputs, groups = scale.shape
+    counts = importance.reshape(groups, -1)
+    found = np.empty_like(scale)
+    zeros = None if zero_point is None else np.empty_like(zero_point)
+    step = max(1, _BLOCK // weight.shape[1])
+    for start in range(0, outputs, step):
+        rows = slice(start, start + step)
+        part = weight[rows].reshape(-1, groups, counts.shape[1])
+        first = None if zero_point is None else zero_point[rows]
+        search = _Search(part, counts, form, scale[rows], first)
+        for share in _SHARES:
+            search.take(scale[rows] * np.float32(share), first)
+        if first is not None:
+            best, high = search.zero_point, form.levels[1]
+            for shift in _SHIFTS:
+                search.take(search.scale.copy(), np.clip(best + np.float32(shift), 0, high))
+        found[rows] = search.scale
+        if zeros is not None:
+            zeros[rows] = search.zero_point
+    return stored_scales(found, form, scale), zeros
+
+
+class _Search:
+    """The best scales of a block so far."""
+
+    def __init__(
+        self, part: FloatArray, counts: FloatArray, form: WeightFormat, scale: FloatArray, zero: FloatArray | None
+    ) -> None:
+        self._part = part
+        self._counts = counts
+        self._form = form
+        self._gain = np.full(scale.shape, -1.0, np.float32)
+        self.scale = scale.copy()
+        self.zero_point = np.zeros_like(scale) if zero is None else zero.copy()
+
+    def take(self, scale: FloatArray, zero: FloatArray | None) -> None:
+        """Tries one candidate for each group."""
+        levels = nearest_level(self._part / scale[..., None], self._form, None if zero is None else zero[..., None])
+        counted = levels * self._counts
+        cross = np.einsum("ogi,ogi->og", counted, self._part)
+        norm = np.einsum("ogi,ogi->og", counted, levels)
+        known = norm > 0
+        fitted = np.divide(cross, norm, out=scale.copy(), where=known)
+        gain = np.where(known, cross * fitted, 0)
+        better = gain > self._gain
+        self._gain[better] = gain[better]
+        self.scale[better] = np.where(fitted == 0, scale, fitted)[better]
+        if zero is not None:
+            self.zero_point[better] = zero[better]
