@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SearchResult,
         SensitivityReport,
         benchmark,
+        compress_weights,
         evaluate,
         profile,
         quantize,
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
         sensitivity,
     )
     from autoq.calibration import Images, Statistics, collect, images, table
-    from autoq.core import AutoqError, BudgetError, Precision, QuantizationPlan, Recipe
+    from autoq.core import (
+        AutoqError,
+        BudgetError,
+        CompressionPlan,
+        Plan,
+        Precision,
+        QuantizationPlan,
+        Recipe,
+        WeightFormat,
+    )
     from autoq.evaluation.device import RuntimeConfig
     from autoq.evaluation.execution import Profile
     from autoq.evaluation.metrics import CorpusMetric
@@ -48,6 +58,7 @@ _HOMES = {
         "SearchResult",
         "SensitivityReport",
         "benchmark",
+        "compress_weights",
         "evaluate",
         "profile",
         "quantize",
@@ -56,7 +67,16 @@ _HOMES = {
         "sensitivity",
     ],
     "autoq.calibration": ["Images", "Statistics", "collect", "images", "table"],
-    "autoq.core": ["AutoqError", "BudgetError", "Plan", "Precision", "QuantizationPlan", "Recipe"],
+    "autoq.core": [
+        "AutoqError",
+        "BudgetError",
+        "CompressionPlan",
+        "Plan",
+        "Precision",
+        "QuantizationPlan",
+        "Recipe",
+        "WeightFormat",
+    ],
     "autoq.evaluation.device": ["RuntimeConfig"],
     "autoq.evaluation.execution": ["Profile"],
     "autoq.evaluation.metrics": ["CorpusMetric"],
@@ -72,6 +92,7 @@ __all__ = [
     "BudgetError",
     "Candidate",
     "Comparison",
+    "CompressionPlan",
     "CorpusMetric",
     "IgnoredScope",
     "Images",
@@ -91,10 +112,12 @@ __all__ = [
     "SensitivityReport",
     "Statistics",
     "TrialRecord",
+    "WeightFormat",
     "__version__",
     "analyze",
     "benchmark",
     "collect",
+    "compress_weights",
     "evaluate",
     "images",
     "make_stateful",

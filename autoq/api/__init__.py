@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from autoq._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from autoq.api.compressing._compress_weights import compress_weights
     from autoq.api.measuring._budget import absolute_drop
     from autoq.api.measuring._measure import Comparison, Scoring, benchmark, evaluate
     from autoq.api.measuring._profile import profile
@@ -29,6 +30,7 @@ __all__ = [
     "UnitSensitivity",
     "absolute_drop",
     "benchmark",
+    "compress_weights",
     "evaluate",
     "profile",
     "quantize",
@@ -44,6 +46,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "autoq.api.compressing._compress_weights": ["compress_weights"],
         "autoq.api.quantizing._accuracy_control": ["quantize_with_accuracy_control"],
         "autoq.api.measuring._budget": ["absolute_drop"],
         "autoq.api.results._folder": ["RunFolder"],

@@ -6,6 +6,7 @@ import click
 
 from autoq._stopping import exit_code
 from autoq.cli._benchmark import benchmark
+from autoq.cli._compress import compress
 from autoq.cli._evaluate import evaluate
 from autoq.cli._export import export
 from autoq.cli._going_on import go_on_sentence
@@ -26,7 +27,7 @@ def cli() -> None:
     """Finds the quantized OpenVINO models worth deploying."""
 
 
-for command in (search, quantize, benchmark, evaluate, profile, sensitivity, sites, report, export, init):
+for command in (search, quantize, compress, benchmark, evaluate, profile, sensitivity, sites, report, export, init):
     cli.add_command(command)
 
 

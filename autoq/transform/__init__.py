@@ -1,5 +1,17 @@
 """New models from plans and statistics; each rewrite has a file of its own."""
 
+from autoq.transform.compress import (
+    Encoded,
+    Encoder,
+    choose_formats,
+    compress_model,
+    decode,
+    encode,
+    numbers_of,
+    plain_encoder,
+    weight_error,
+    weight_scores,
+)
 from autoq.transform.quantize._builder import CandidateBuilder, quantize_model
 from autoq.transform.quantize._channel_alignment import align_channels
 from autoq.transform.quantize._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, noted_samples, read_plan
@@ -13,13 +25,23 @@ __all__ = [
     "SWITCHES",
     "VERSION_NOTE",
     "CandidateBuilder",
+    "Encoded",
+    "Encoder",
     "ResolvedPlan",
     "ResolvedQuantizer",
     "Smoothing",
     "align_channels",
+    "choose_formats",
+    "compress_model",
+    "decode",
+    "encode",
     "make_stateful",
     "note_plan",
     "noted_samples",
+    "numbers_of",
+    "plain_encoder",
     "quantize_model",
     "read_plan",
+    "weight_error",
+    "weight_scores",
 ]

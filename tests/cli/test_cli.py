@@ -627,3 +627,19 @@ def test_a_terminal_that_knows_ascii_alone_is_written_to(place):
     assert missing.returncode == 2
     assert missing.stderr.startswith(b"error: model 'n")
     assert missing.stderr.endswith(b".xml' does not exist.\n")
+
+
+def test_compress(place, autoq):
+    code, out, _ = autoq(
+        "compress", "tokens.xml", "-o", "small.xml", "--mode", "int4_sym", "--group-size", "8", "--json"
+    )
+    said = json.loads(out)
+    assert code == 0
+    assert said["size_bytes"] < said["float_size_bytes"]
+    assert sum(said["weights_by_format"].values()) > 1
+    code, out, _ = autoq("compress", "tokens.xml", "-o", "small.xml", "--ignore-type", "Gather")
+    assert (code, "int8_asym" in out) == (0, True)
+    code, _, err = autoq("compress", "tokens.xml", "-o", "small.xml", "--mode", "int4")
+    assert (code, "did you mean 'int4_sym'" in err) == (2, True)
+    code, _, err = autoq("compress", "tokens.xml", "-o", "tokens.xml")
+    assert (code, "tokens.xml" in err) == (2, True)

@@ -72,7 +72,7 @@ def test_a_plan_that_does_not_quantize_has_nothing_of_it():
         ({"recipe": {}, "precisions": {}}, "plan says no version, but this autoq reads version 2"),
         (
             {"version": 2, "parts": [{"kind": "widths"}]},
-            "part of kind 'widths', which this autoq does not know: known: q",
+            "part of kind 'widths', which this autoq does not know: known: compression",
         ),
         ({"version": 2, "parts": [{"kind": "quantisation"}]}, "did you mean 'quantization'"),
         ({"version": 2, "parts": [{}]}, "part of kind None, which this autoq does not know"),

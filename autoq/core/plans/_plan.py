@@ -14,6 +14,7 @@ from autoq.core.files import Format, read_record, write_record
 from autoq.core.quantization import QuantizationPlan, Recipe
 from autoq.core.values import brief_repr, known_keys, mapping_of
 from autoq.core.vocabulary import Precision, RuntimePrecision
+from autoq.core.weights import CompressionPlan
 from autoq.core.words import OtherVersionError, PlanError, nearest, quoted
 
 # The version grows when plans of an earlier autoq can no longer be read with their meaning.
@@ -57,7 +58,7 @@ class PlanPart(Protocol):
 
 # Kinds of parts in the order of rewriting, with their readers. A further kind is one more line.
 PART_KINDS: Mapping[str, Callable[[Mapping[str, Any]], PlanPart]] = MappingProxyType(
-    {QuantizationPlan.kind: QuantizationPlan.from_dict}
+    {CompressionPlan.kind: CompressionPlan.from_dict, QuantizationPlan.kind: QuantizationPlan.from_dict}
 )
 
 
@@ -110,10 +111,22 @@ class Plan:
         Raises:
             PlanError: The plan has no such part.
         """
+        return cast("QuantizationPlan", self._part(QuantizationPlan.kind))
+
+    @property
+    def compression(self) -> CompressionPlan:
+        """The part that compresses weights.
+
+        Raises:
+            PlanError: The plan has no such part.
+        """
+        return cast("CompressionPlan", self._part(CompressionPlan.kind))
+
+    def _part(self, kind: str) -> PlanPart:
         for part in self.parts:
-            if part.kind == QuantizationPlan.kind:
-                return cast("QuantizationPlan", part)
-        msg = f"plan has no part of kind {QuantizationPlan.kind!r}; it has {self.kinds}."
+            if part.kind == kind:
+                return part
+        msg = f"plan has no part of kind {kind!r}; it has {self.kinds}."
         raise PlanError(msg)
 
     @property

@@ -1,6 +1,22 @@
 """Compressed weights: their numbers, and the sub-graphs that hold them."""
 
+from autoq.transform.compress._choose import choose_formats
+from autoq.transform.compress._compress import Encoder, compress_model, plain_encoder, weight_scores
 from autoq.transform.compress._encode import decode, encode
 from autoq.transform.compress._encoded import Encoded, Layout
+from autoq.transform.compress._stored import numbers_of
+from autoq.transform.compress._weight_error import weight_error
 
-__all__ = ["Encoded", "Layout", "decode", "encode"]
+__all__ = [
+    "Encoded",
+    "Encoder",
+    "Layout",
+    "choose_formats",
+    "compress_model",
+    "decode",
+    "encode",
+    "numbers_of",
+    "plain_encoder",
+    "weight_error",
+    "weight_scores",
+]

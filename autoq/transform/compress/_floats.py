@@ -80,8 +80,7 @@ def _power_of_two(scale: FloatArray) -> FloatArray:
 def two_level_scale(scale: FloatArray) -> tuple[FloatArray, float]:
     """Scales as numbers of f8e4m3, and the scale of all of them."""
     whole = scale_to(np.max(scale, keepdims=True), _LARGEST_E4M3, scale.size)
-    bits = _e4m3_of_half()[(scale / whole).astype(np.float16).view(np.uint16)]
-    return e4m3_values()[bits], float(whole.item())
+    return e4m3_values()[e4m3_bits(scale / whole)], float(whole.item())
 
 
 def to_bits(rows: FloatArray, scale: FloatArray, form: WeightFormat) -> NDArray[np.uint8]:
@@ -99,7 +98,7 @@ def to_bits(rows: FloatArray, scale: FloatArray, form: WeightFormat) -> NDArray[
     if form.storage == "nf4":
         return count_above(rows, _NF4_MIDPOINTS)
     if form.storage == "f8e4m3":
-        return _e4m3_of_half()[rows.astype(np.float16).view(np.uint16)]
+        return e4m3_bits(rows)
     sign = np.signbit(rows).view(np.uint8) * np.uint8(8)
     np.abs(rows, out=rows)
     bits = count_above(rows, _E2M1_ABOVE)
@@ -112,6 +111,11 @@ def to_bits(rows: FloatArray, scale: FloatArray, form: WeightFormat) -> NDArray[
 def from_bits(bits: Numbers, form: WeightFormat) -> FloatArray:
     """What the bits of floating point numbers stand for, before their scale."""
     return _values(form.storage)[bits]
+
+
+def e4m3_bits(x: FloatArray) -> NDArray[np.uint8]:
+    """The bits of the nearest numbers in f8e4m3, through half precision."""
+    return _e4m3_of_half()[x.astype(np.float16).view(np.uint16)]
 
 
 def count_above(x: FloatArray, midpoints: FloatArray | tuple[float, ...]) -> NDArray[np.uint8]:

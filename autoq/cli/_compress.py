@@ -1,0 +1,80 @@
+"""`autoq compress`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autoq.cli._show import as_json, print_json
+from autoq.cli._trouble import writes_to
+from autoq.core import check_not_inputs, shown
+
+
+@click.command()
+@click.argument("model")
+@click.option("-o", "--out", required=True, help="Path of the compressed .xml.")
+@click.option("--mode", default="int8_asym", show_default=True, help="int8_sym, int4_asym, int4_sym, nf4, mxfp4 ...")
+@click.option("--ratio", type=float, help="Share of the weights that takes the mode; the others take the backup mode.")
+@click.option("--group-size", type=int, help="Numbers that share a scale; -1 for one scale for each channel.")
+@click.option("--all-layers", is_flag=True, help="The last matrix product and embeddings take the mode too.")
+@click.option("--sensitivity-metric", help="How weights are ranked with --ratio: weight_quantization_error.")
+@click.option("--backup-mode", help="none, int8_asym, int8_sym, fp8_e4m3 or mxfp8_e4m3.")
+@click.option(
+    "--group-size-fallback",
+    default="error",
+    show_default=True,
+    help="What becomes of a weight that groups do not fit: error, ignore or adjust.",
+)
+@click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated.")
+@click.option("--ignore-type", "types", multiple=True, help="Type of operations that stay in float; may be repeated.")
+@click.option("--ignore-pattern", "patterns", multiple=True, help="Regular expression of names that stay in float.")
+@click.option("--ignored-scope", help="Operations that stay in float: a .yaml that `autoq sensitivity` wrote.")
+@as_json
+def compress(
+    model: str,
+    *,
+    out: str,
+    all_layers: bool,
+    names: tuple[str, ...],
+    types: tuple[str, ...],
+    patterns: tuple[str, ...],
+    ignored_scope: str | None,
+    json_output: bool,
+    **given: Any,  # the other options, by the names above
+) -> None:
+    """Stores the weights of MODEL in few bits; no data needed."""
+    from autoq.api import compress_weights
+    from autoq.config import load_scope
+    from autoq.evaluation.candidate import size_bytes
+    from autoq.export import check_model_path, save_model
+    from autoq.graph import IgnoredScope, model_files, read_model
+    from autoq.transform import read_plan
+
+    path = check_model_path(Path(out))
+    check_not_inputs([path, path.with_suffix(".bin")], model_files(model))
+    writes_to(path.parent)
+    scope = IgnoredScope() if ignored_scope is None else load_scope(Path(ignored_scope))
+    scope = replace(
+        scope,
+        names=(*scope.names, *names),
+        types=(*scope.types, *types),
+        patterns=(*scope.patterns, *patterns),
+    )
+    network = read_model(model)
+    compressed = compress_weights(network, ignored_scope=scope, all_layers=all_layers or None, **given)
+    save_model(compressed, path)
+    before, after = size_bytes(network), size_bytes(compressed)
+    plan = read_plan(compressed)
+    formats = Counter(map(str, plan.compression.formats.values() if plan is not None else ()))
+    if json_output:
+        print_json(
+            {"path": str(path), "size_bytes": after, "float_size_bytes": before, "weights_by_format": dict(formats)}
+        )
+        return
+    sizes = [shown(size / 1e6, least=2) for size in (after, before)]
+    click.echo(f"{path}: {sizes[0]} MB, the float model has {sizes[1]} MB.")
+    click.echo(f"weights: {', '.join(f'{count} {name}' for name, count in formats.items())}.")

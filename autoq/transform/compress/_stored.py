@@ -1,0 +1,65 @@
+"""Numbers of Constants, from and to the types that OpenVINO stores them in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+from openvino.op import Constant
+
+from autoq.transform.compress._encoded import Numbers
+
+_BLOCK = 1 << 18
+
+
+def numbers_of(constant: ov.Node) -> Numbers:
+    """The numbers of a float Constant: a view where numpy has its type, else float32."""
+    kind = constant.get_element_type()
+    if kind == ov.Type.bf16:
+        bits = np.asarray(constant.data).view(np.uint16).astype(np.uint32)
+        bits <<= np.uint32(16)
+        return bits.view(np.float32)
+    if kind.bitwidth < 16:
+        return np.asarray(constant.get_data(dtype=np.float32))
+    return np.asarray(constant.data)
+
+
+def stored(numbers: NDArray[Any], kind: str, name: str) -> ov.Node:
+    """A Constant of bits: integers, or the bits of floating point numbers, in a type of 2 to 16 bits.
+
+    Args:
+        numbers: Contiguous uint8, int8 or uint16, each within the bits of the type.
+        kind: OpenVINO's type.
+        name: Name of the Constant.
+    """
+    element = getattr(ov.Type, kind)
+    if element == ov.Type.u3:
+        node = ops.constant(numbers, dtype=element)  # three bits are laid out by OpenVINO
+    else:
+        tensor = ov.Tensor(element, list(numbers.shape))
+        target = tensor.data.reshape(-1).view(numbers.dtype if element.bitwidth > 8 else np.uint8)
+        _pack(numbers.reshape(-1), 8 // element.bitwidth or 1, target)
+        node = Constant(tensor)
+    node.set_friendly_name(name)
+    return node
+
+
+def _pack(numbers: NDArray[Any], count: int, target: NDArray[Any]) -> None:
+    """Writes numbers so that each byte holds several, the first in its lowest bits."""
+    if count == 1:
+        target[...] = numbers.view(target.dtype)
+        return
+    bits, mask = 8 // count, np.uint8((1 << 8 // count) - 1)
+    flat = numbers.view(np.uint8)
+    for start in range(0, len(target), _BLOCK):
+        part = flat[start * count : (start + _BLOCK) * count]
+        if len(part) % count:
+            part = np.concatenate([part, np.zeros(-len(part) % count, np.uint8)])
+        packed = part[::count] & mask
+        for place in range(1, count):
+            packed |= (part[place::count] & mask) << np.uint8(bits * place)
+        target[start : start + math.ceil(len(part) / count)] = packed

@@ -1,0 +1,93 @@
+"""The sub-graph that takes the place of a compressed Constant; operations and names are NNCF's.
+
+    Constant "{n}" -> Convert f16 -> [Subtract "{n}/zero_point/subtract" of Convert f16(Constant "{n}/zero_point")]
+    -> Multiply "{n}/fq_weights_{port}" by Constant "{n}/scale" -> [Reshape]
+    -> [Convert "{n}/fq_weights_{port}/convert"]
+
+1. Integers of 2 and 3 bits are stored without a sign, and have one zero point for all.
+2. Scales that are powers of two, or numbers of 8 bits, become numbers of 16 bits by a Convert. Before, the latter are
+   multiplied by the scale of scales, in single precision: "{n}/dequantized_scale_{port}", "{n}/second_order_scale".
+3. A codebook is the Constant "{n}"; a Gather "{n}_nncf_codebook" takes its entries at "{n}_nncf_codebook_idxs".
+4. The last Convert is left out where the Constant has half precision, or is read by Converts alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from autoq.core import NumberFamily, WeightMode
+from autoq.transform.compress._encoded import Encoded
+from autoq.transform.compress._floats import e4m3_bits
+from autoq.transform.compress._stored import stored
+
+
+def replace_constant(constant: ov.Node, encoded: Encoded, port: int) -> None:
+    """Puts the sub-graph of an encoded weight in the place of its Constant.
+
+    Args:
+        constant: The Constant, in a model that may be changed.
+        encoded: Its numbers.
+        port: Input port of the first operation that reads it as a weight.
+    """
+    name, kind = constant.get_friendly_name(), constant.get_element_type()
+    readers = [target.get_node().get_type_name() for target in constant.output(0).get_target_inputs()]
+    made = ops.multiply(_values(encoded, name), _scale(encoded, name, port), name=f"{name}/fq_weights_{port}")
+    if encoded.format.is_grouped:
+        made = ops.reshape(made, ops.constant(np.array(encoded.shape, np.int64)), special_zero=False)
+    if kind != ov.Type.f16 and any(reader != "Convert" for reader in readers):
+        made = ops.convert(made, kind.get_type_name(), name=f"{name}/fq_weights_{port}/convert")
+    _replace(constant, made)
+
+
+def _replace(node: ov.Node, made: ov.Node) -> None:
+    """Gives the readers of a node another value. A Convert to the type of that value is passed over."""
+    for target in node.output(0).get_target_inputs():
+        reader = target.get_node()
+        if reader.get_type_name() == "Convert" and reader.get_element_type() == made.get_element_type():
+            _replace(reader, made)
+        else:
+            target.replace_source_output(made.output(0))
+
+
+def _values(encoded: Encoded, name: str) -> ov.Node:
+    """What is multiplied by the scale, in half precision."""
+    form = encoded.format
+    if form.family is NumberFamily.CODEBOOK:
+        return _entries(encoded, name)
+    unsigned = form.is_symmetric and form.storage.startswith("u")
+    offset = -form.levels[0] if unsigned else 0
+    numbers = (encoded.numbers + np.int8(offset)).view(np.uint8) if unsigned else encoded.numbers
+    value = ops.convert(stored(numbers, form.storage, name), "f16")
+    if encoded.zero_point is not None:
+        zero = stored(encoded.zero_point, form.storage, f"{name}/zero_point")
+    elif unsigned:
+        zero = ops.constant(np.int8(offset), name=f"{name}/zero_point")
+    else:
+        return value
+    return ops.subtract(value, ops.convert(zero, "f16"), name=f"{name}/zero_point/subtract")
+
+
+def _entries(encoded: Encoded, name: str) -> ov.Node:
+    form = encoded.format
+    entries = np.array(form.codebook, np.float32)
+    codebook = stored(e4m3_bits(entries), "f8e4m3", name) if form.mode is WeightMode.CB4 else ops.constant(entries)
+    codebook.set_friendly_name(name)
+    places = stored(encoded.numbers, form.storage, f"{name}_nncf_codebook_idxs")
+    if form.storage == "u4":
+        places = ops.convert(places, "u8")
+    return ops.gather(ops.convert(codebook, "f16"), places, ops.constant(np.int64(0)), name=f"{name}_nncf_codebook")
+
+
+def _scale(encoded: Encoded, name: str, port: int) -> ov.Node:
+    kind = encoded.format.scale_type
+    if kind == "f16":
+        return ops.constant(encoded.scale.astype(np.float16), name=f"{name}/scale")
+    if kind == "f8e8m0":
+        exponents = np.frexp(encoded.scale)[1] + 126
+        return ops.convert(stored(exponents.astype(np.uint8), kind, f"{name}/scale"), "f16")
+    scale = ops.convert(stored(e4m3_bits(encoded.scale), kind, f"{name}/scale"), "f32")
+    whole = np.full((1,) * encoded.scale.ndim, encoded.scale_of_scales, np.float32)
+    whole = ops.constant(whole, name=f"{name}/second_order_scale")
+    return ops.convert(ops.multiply(scale, whole, name=f"{name}/dequantized_scale_{port}"), "f16")
