@@ -13,7 +13,7 @@ from autoq.evaluation.candidate import size_bytes
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutionReport, execution_report
 from autoq.evaluation.latency import Latency, busy_note, compile_pairs, measure_latency, shown_faster
-from autoq.evaluation.metrics import AnyMetric
+from autoq.evaluation.metrics import AnyMetric, Metric
 from autoq.evaluation.scoring import Accuracy, Scorer, Scores, ValidationFn, ValidationSet, drop_between, mean_interval
 from autoq.graph import read_model
 
@@ -183,13 +183,15 @@ def evaluate(
         model: What `autoq.read_model` reads.
         validation: Anything that yields pairs of (inputs, target); arrays (x, y); or rows as dicts, in which one key is
             not an input. Inputs are what `autoq.quantize` takes. Batches of a loader are split with their targets, so
-            that the score is the same whatever the batch. With `evaluate`, the items that it takes; they are passed on
-            unchanged.
+            that the score is the same whatever the batch. For a decoder, tokens alone: an array [n, length] of windows,
+            one long row that is cut into windows of 256, or rows with `input_ids`. The state is reset before each. With
+            `evaluate`, the items that it takes; they are passed on unchanged.
         metric: A name, autoq's or a scikit-learn scorer's; `(outputs, target) -> score` of one inference; an object
             with `update` and `compute`; or a `CorpusMetric`, of all samples together. Higher is better.
         evaluate: Instead of `metric`: `(compiled_model, items) -> float | (float, per-item floats)`, as NNCF has it.
             Without scores per item the interval is unknown.
-        against: The model to compare with.
+        against: The model to compare with. The metrics "negative_kl" and "top1_agreement" compare with its outputs in
+            f32.
         device: OpenVINO device.
         **runtime: Fields of `RuntimeConfig`, such as `reset_state`. A metric's inferences run for throughput whatever
             the hint.
@@ -207,7 +209,12 @@ def evaluate(
     config = RuntimeConfig.from_dict({"device": device, **runtime})
     network = read_model(model)
     other = None if against is None else read_model(against)
-    items = ValidationSet.of(network, validation) if evaluate is None else validation
+    if other is None and isinstance(resolved, Metric) and resolved.of_float is not None:
+        msg = f"metric {resolved.name!r} compares outputs with those of the float model: pass it as `against`."
+        raise ConfigError(msg)
+    # A stateful decoder takes more inputs than a stateless one, which follow from the tokens.
+    wider = network if other is None or len(network.inputs) >= len(other.inputs) else other
+    items = ValidationSet.of(wider, validation) if evaluate is None else validation
     scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config, model=other or network)
     # The other model is scored first: its outputs decide whether outputs are probabilities.
     before = None if other is None else scorer.of(other, config.inference_precision)(None)

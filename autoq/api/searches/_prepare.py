@@ -18,6 +18,7 @@ from autoq.evaluation.candidate import CandidateEvaluator, Evaluator
 from autoq.evaluation.device import describe_hardware
 from autoq.evaluation.isolation import IsolatedEvaluator
 from autoq.evaluation.latency import busy_note
+from autoq.evaluation.metrics import Metric
 from autoq.evaluation.scoring import item_count, power_note
 from autoq.searching.front import SearchInfo
 from autoq.searching.loop import Budget, Clock, Problem, likely_trials, prepare, settle_level
@@ -171,16 +172,18 @@ def info_of(request: SearchRequest, problem: Problem, study: Study, budget: Budg
         },
         choose=request.wanted.rule,
         held_out=item_count(request.held_out),
-        notes=_notes(problem, budget),
+        notes=_notes(request, problem, budget),
     )
 
 
-def _notes(problem: Problem, budget: Budget) -> dict[str, str]:
+def _notes(request: SearchRequest, problem: Problem, budget: Budget) -> dict[str, str]:
     """Notes that a user should know before the first trial."""
     evaluator = problem.evaluator
+    beside_float = isinstance(request.metric, Metric) and request.metric.of_float is not None
     found = {
         "timer": busy_note(evaluator.float_latency.ratio),
-        "proof": power_note(evaluator.float_accuracy, budget.max_drop),
+        # Scores of the float model beside itself tell nothing of the spread of others.
+        "proof": None if beside_float else power_note(evaluator.float_accuracy, budget.max_drop),
     }
     return {kind: note for kind, note in found.items() if note is not None}
 

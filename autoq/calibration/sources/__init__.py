@@ -10,6 +10,7 @@ from autoq.calibration.sources._rows import ArrayRows, arrays_of
 from autoq.calibration.sources._samples import ModelInputs, as_inputs
 from autoq.calibration.sources._sources import Items, items_of
 from autoq.calibration.sources._table import Table, table
+from autoq.calibration.sources._tokens import are_tokens
 
 __all__ = [
     "ArrayRows",
@@ -21,6 +22,7 @@ __all__ = [
     "Reader",
     "Shape",
     "Table",
+    "are_tokens",
     "arrays_of",
     "as_array",
     "as_inputs",

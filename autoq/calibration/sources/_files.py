@@ -13,7 +13,9 @@ import openvino as ov
 from autoq.calibration.sources._images import SUFFIXES, Images, images
 from autoq.calibration.sources._reader import Reader
 from autoq.calibration.sources._table import Table, of_frame, table
+from autoq.calibration.sources._tokens import in_windows
 from autoq.core import ConfigError, DataError, path_of, quoted, read_npy, read_npz, reason
+from autoq.graph import is_decoder
 
 # Keys of a mapping that names files.
 _KINDS: Mapping[str, Callable[..., Any]] = {"images": images, "csv": table}
@@ -46,7 +48,7 @@ def data_files(data: Any) -> tuple[Path, ...]:  # whatever a user brings
 
 
 def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> Any:  # whatever a user brings
-    """Reads data in files or in a table as a model takes them; other data are given back.
+    """Reads data in files or in a table as a model takes them, and cuts tokens in windows; gives other data back.
 
     Args:
         model: The model.
@@ -68,7 +70,9 @@ def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> A
     if isinstance(data, Images):
         found = data.for_model(model)
         return found.in_turn() if in_turn else found
-    return data.for_ports(reader.ports) if isinstance(data, Table) else data
+    if isinstance(data, Table):
+        return data.for_ports(reader.ports)
+    return in_windows(data) if is_decoder(model) else data
 
 
 def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything that yields items

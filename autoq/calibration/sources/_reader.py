@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from autoq.calibration.sources._arrays import as_array, is_array, is_picture
 from autoq.calibration.sources._ports import Port
+from autoq.calibration.sources._tokens import are_tokens, completable, completed
 from autoq.core import DataError
+from autoq.graph import INPUT_IDS
 
 Feed = dict[str, NDArray[Any]]
 
@@ -33,15 +35,19 @@ class Reader:
     Attributes:
         ports: The model's inputs.
         noun: Name of the data in errors.
+        completes: Whether it is a decoder, whose further inputs follow from the tokens.
     """
 
     ports: tuple[Port, ...]
     noun: str
+    completes: bool = False
 
     @classmethod
     def of(cls, model: ov.Model, noun: str) -> Self:
         """A reader of inputs of a model."""
-        return cls(tuple(Port.of(port, index) for index, port in enumerate(model.inputs)), noun)
+        ports = tuple(Port.of(port, index) for index, port in enumerate(model.inputs))
+        names = {port.name for port in ports}
+        return cls(ports, noun, completes=completable(names))
 
     # --- which parts of an item are inputs ---------------------------------------------------------------------------
 
@@ -61,6 +67,8 @@ class Reader:
         return {port.name: port.array(values[port.name], where) for port in self.ports}
 
     def _values(self, item: Any, where: str) -> Mapping[str, Any]:
+        if self.completes and are_tokens(item):
+            return completed({INPUT_IDS: item})
         if isinstance(item, Mapping):
             return self.by_name(item, where)
         if isinstance(item, tuple | list) and (len(self.ports) > 1 or any(map(_is_part, item)) or _is_mixed(item)):
@@ -78,6 +86,8 @@ class Reader:
         missing = [port for port in self.ports if port.name not in found]
         if not missing:
             return found
+        if self.completes and INPUT_IDS in found:
+            return completed(found)
         if len(self.ports) == 1:
             could_be = [key for key, value in item.items() if self.could_be(missing[0], value)]
             if len(could_be) == 1:

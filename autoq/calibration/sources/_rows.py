@@ -10,7 +10,9 @@ import numpy as np
 from autoq.calibration.sources._arrays import as_array, is_array
 from autoq.calibration.sources._ports import Port
 from autoq.calibration.sources._reader import Feed, Reader
+from autoq.calibration.sources._tokens import completed
 from autoq.core import DataError
+from autoq.graph import INPUT_IDS
 
 
 class ArrayRows(Sequence[Feed]):
@@ -89,7 +91,7 @@ class ArrayRows(Sequence[Feed]):
 def arrays_of(reader: Reader, data: Any) -> Mapping[str, Any] | None:
     """Arrays by the name of the model's input, if data are arrays and not items, without those that are no input.
 
-    1. An array, for a model of one input.
+    1. An array, for a model of one input, or of tokens for a decoder.
     2. A mapping of arrays by name.
     3. A tuple of arrays by place, perhaps with labels at the end, if these cannot be a sample.
 
@@ -101,11 +103,7 @@ def arrays_of(reader: Reader, data: Any) -> Mapping[str, Any] | None:
     if is_array(data) and len(ports) == 1:
         return {ports[0].name: _indexable(data)}
     if is_array(data):
-        names = ", ".join(repr(port.name) for port in ports)
-        msg = (
-            f"{reader.noun} data are one array, but the model has {len(ports)} inputs: {names}. Pass a dict of arrays."
-        )
-        raise DataError(msg)
+        return _of_one_array(reader, data)
     if isinstance(data, Mapping):
         found = reader.by_name(data, f"{reader.noun} data")
         for name, array in found.items():
@@ -131,6 +129,18 @@ def arrays_of(reader: Reader, data: Any) -> Mapping[str, Any] | None:
         if by_rows and as_many and not could_be:
             return {port.name: _indexable(array) for port, array in zip(ports, inputs, strict=True)}
     return None
+
+
+def _of_one_array(reader: Reader, data: Any) -> Mapping[str, Any]:  # of whatever library
+    """Arrays of all inputs by name, from one array for a model of several inputs."""
+    if reader.completes and len(data.shape) == 2:
+        return completed({INPUT_IDS: data})
+    names = ", ".join(repr(port.name) for port in reader.ports)
+    msg = (
+        f"{reader.noun} data are one array, but the model has {len(reader.ports)} inputs: {names}. "
+        "Pass a dict of arrays."
+    )
+    raise DataError(msg)
 
 
 def _indexable(array: Any) -> Any:

@@ -43,12 +43,15 @@ class Metric:
         joined: Whether the function takes arrays joined over samples; otherwise it is called for one inference at a
             time.
         kinds: The metric for each kind of the first output, if the kind makes a difference.
+        of_float: Score of the float model in f32, for a metric that compares outputs with those of the float model: its
+            targets are `BesideFloat`. None for other metrics.
     """
 
     name: str
     function: Callable[..., Any]
     joined: bool = True
     kinds: Callable[[OutputKind], Metric] | None = None
+    of_float: float | None = None
 
 
 def accuracy(outputs: InferenceOutputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:

@@ -11,6 +11,7 @@ from autoq.evaluation.metrics._corpus_metrics import CORPUS_METRICS
 from autoq.evaluation.metrics._metrics import METRICS, Metric, named_metric
 from autoq.evaluation.metrics._packages import offered_metric, offered_metrics
 from autoq.evaluation.metrics._stateful import StatefulMetric, stateful_metric
+from autoq.evaluation.metrics._to_float import TO_FLOAT
 
 AnyMetric = str | Metric | CorpusMetric | StatefulMetric | Callable[..., Any]
 
@@ -56,6 +57,8 @@ def _named(name: str) -> Metric | CorpusMetric:
         return named_metric(name)
     if name in CORPUS_METRICS:
         return CORPUS_METRICS[name]
+    if name in TO_FLOAT:
+        return TO_FLOAT[name]
     offered = offered_metrics()
     if name in offered:
         return _brought(offered_metric(name))
@@ -64,7 +67,7 @@ def _named(name: str) -> Metric | CorpusMetric:
     theirs = sklearn_names()
     if name in theirs:
         return sklearn_metric(name)
-    own = [*METRICS, *CORPUS_METRICS, *offered]
+    own = [*METRICS, *CORPUS_METRICS, *TO_FLOAT, *offered]
     tail = nearest(name, [*own, *theirs])
     if not tail.startswith("did you mean"):
         tail = f"autoq has {', '.join(sorted(own))}; scikit-learn's scorers can be named too."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from autoq.core import MetricError, ResetState, RuntimePrecision, named_reason
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind, Scores
 from autoq.evaluation.scoring._accuracy import score_and_tell
+from autoq.evaluation.scoring._beside_float import BesideFloatItems
 from autoq.evaluation.scoring._chosen import Chosen, Indices, item_count
 from autoq.evaluation.scoring._together import (
     Infer,
@@ -73,6 +74,17 @@ class Scorer:
         self._runtime = runtime.for_data()
         # With a state that is not reset, the score of a sample depends on earlier samples.
         self._apart = runtime.reset_state is not ResetState.NEVER
+        self._float = model
+        self._of_float = metric.of_float if isinstance(metric, Metric) else None
+        self._beside: BesideFloatItems | None = None
+        if self._of_float is not None:
+            if model is None:
+                msg = "the metric compares with the float model, but there is none."
+                raise MetricError(msg)
+            self._beside = BesideFloatItems(validation, model, self._runtime)
+            self._validation = self._beside
+        # Numbers of the items among those that were given.
+        self._numbers: Sequence[int] = range(item_count(validation))
         self._per_item = isinstance(metric, Metric) and self._apart
 
     def __len__(self) -> int:
@@ -100,6 +112,7 @@ class Scorer:
     def keep(self, indices: Indices) -> None:
         """From now on, the items with these numbers are all items."""
         self._validation = _chosen(self._validation, indices)
+        self._numbers = [self._numbers[index] for index in indices]
 
     def samples(self, scores: Scores) -> int:
         """Number of samples behind scores of all items; 0 if the user's function does not tell."""
@@ -133,15 +146,29 @@ class Scorer:
 
             return by_function
         metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
+        if self._beside is not None and model is self._float and precision is RuntimePrecision.F32:
+            return self._by_itself
         infer = self._infer(model, runtime)
 
         def by_metric(indices: Indices | None) -> tuple[float, Scores]:
+            self._say_beside(indices)
             scores, kind = score_and_tell(infer, _chosen(self._validation, indices), metric, self._kind)
             if indices is None:
                 self._kind = kind  # some of the items do not tell the kind of all
             return float(scores.mean()), scores
 
         return by_metric
+
+    def _by_itself(self, indices: Indices | None) -> tuple[float, Scores]:
+        """The score of the float model, where it is what others are compared with."""
+        self._say_beside(indices)
+        scores = np.full(len(_chosen(self._validation, indices)), self._of_float, np.float64)
+        return float(scores.mean()), scores
+
+    def _say_beside(self, indices: Indices | None) -> None:
+        """Computes what the float model says of items, where outputs are compared with it."""
+        if self._beside is not None:
+            self._beside.compute(self._numbers if indices is None else [self._numbers[index] for index in indices])
 
     def _infer(self, model: ov.Model, runtime: RuntimeConfig) -> Infer:
         """Compiles a model for throughput: settings for one inference at a time would leave cores idle."""

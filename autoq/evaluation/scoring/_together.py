@@ -27,6 +27,7 @@ from autoq.calibration import Feed, in_batches, infer_all, rows_apart
 from autoq.core import RuntimePrecision
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.metrics import InferenceOutputs
+from autoq.graph import ATTENTION_MASK, BEAM_INDEX, POSITION_IDS
 
 # More samples bring no gain.
 _MOST = 8
@@ -107,11 +108,23 @@ def compile_together(model: ov.Model, runtime: RuntimeConfig, together: Together
 
 
 def one_at_a_time(compiled: Compiled) -> Infer:
-    """Runs each input by itself."""
+    """Runs each input by itself.
+
+    Inputs of a decoder that follow from its tokens are left out where the model has none of that name: a stateful
+    decoder is compared with a stateless one.
+    """
+    has = {name for port in compiled.compiled_model.inputs for name in port.get_names()}
+    lacks = {ATTENTION_MASK, POSITION_IDS, BEAM_INDEX} - has
+
+    def taken(feed: Feed) -> Feed:
+        return feed if lacks.isdisjoint(feed) else {name: feed[name] for name in feed if name not in lacks}
 
     def infer(feeds: Iterable[Feed], take: Callable[[InferenceOutputs], None]) -> None:
         infer_all(
-            compiled.compiled_model, feeds, lambda request: take(_copied(request)), reset_state=compiled.reset_state
+            compiled.compiled_model,
+            map(taken, feeds),
+            lambda request: take(_copied(request)),
+            reset_state=compiled.reset_state,
         )
 
     return infer

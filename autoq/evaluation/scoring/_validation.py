@@ -25,6 +25,7 @@ from autoq.calibration import (
 )
 from autoq.core import DataError
 from autoq.evaluation.scoring._chosen import Chosen
+from autoq.evaluation.scoring._following import tokens_alone
 from autoq.evaluation.scoring._targets import has_rows, kept, target_rows
 
 # Keys of a row that hold its target, if several keys are no inputs.
@@ -54,7 +55,8 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
             data: Two arrays (x, y), two lists, or a dict of arrays and y, with one sample in each row, and as many
                 targets at a time as the model's batch. Or a dict of arrays of which one is no input. Or anything that
                 yields pairs of (inputs, target), or rows as dicts in which one key is no input. Or the path of such
-                data in files, or of images with a sub-folder for each class.
+                data in files, or of images with a sub-folder for each class. For a decoder, tokens alone, as
+                `as_inputs` takes them: the targets are the tokens that follow.
 
         Raises:
             DataError: The data are empty or do not consist of pairs, or the inputs do not fit the model.
@@ -63,6 +65,8 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
             return data
         reader = Reader.of(model, "validation")
         data = for_model(model, reader, data, in_turn=False)
+        if (tokens := tokens_alone(model, reader, data)) is not None:
+            return cls(tokens)
         if isinstance(data, Images) and None in data.labels:
             file = data.files[data.labels.index(None)]
             msg = f"validation image {str(file)!r} has no class: put images into a sub-folder for each class."
