@@ -79,6 +79,9 @@ def benchmark(
                 "other_p50_ms": latency.baseline_p50_ms,
                 "bursts": latency.bursts,
                 "per_second": latency.per_second,
+                "further": None
+                if comparison.further is None
+                else {"ratio": comparison.further.ratio.to_dict(), "p50_ms": comparison.further.p50_ms},
                 "conditions": asdict(latency.conditions),
                 "executed": dict(comparison.execution.precisions),
                 "runtime": comparison.runtime,
@@ -91,5 +94,7 @@ def benchmark(
         f"{shown_ms(latency.baseline_p50_ms)}, {latency.bursts} pairs of bursts; "
         f"{latency.per_second:.1f} inferences a second"
     )
+    if (further := comparison.further) is not None:
+        click.echo(f"each further token: {shown_ms(further.p50_ms)} against {shown_ms(further.baseline_p50_ms)}")
     executed = ", ".join(f"{count} in {name}" for name, count in sorted(comparison.execution.precisions.items()))
     click.echo(f"executed layers: {executed}")

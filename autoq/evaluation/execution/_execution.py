@@ -12,6 +12,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.calibration import Feed
+from autoq.core import ResetState
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.execution._executed import ExecutedLayer, ExecutionReport
 from autoq.evaluation.execution._executed_ops import executed_ops
@@ -101,6 +102,8 @@ class KernelClock:
         self._request.reset_state()
         self._request.infer(sample)
         for _ in range(count):
+            if self._compiled.reset_state is ResetState.SAMPLE:
+                self._request.reset_state()
             self._request.infer()
             profile = self._request.get_profiling_info()
             for key, info in _numbered((_PART.sub("", info.node_name), info) for info in profile):

@@ -2,6 +2,7 @@
 
 from autoq.evaluation.latency._compilations import compilation_spread, compilations_within, compile_pairs
 from autoq.evaluation.latency._conditions import Conditions
+from autoq.evaluation.latency._continued import Continued
 from autoq.evaluation.latency._latency import (
     MIN_PAIRS,
     measure_latencies,
@@ -17,6 +18,7 @@ from autoq.evaluation.latency._timer_check import busy_note, shown_faster, speed
 __all__ = [
     "MIN_PAIRS",
     "Conditions",
+    "Continued",
     "Latency",
     "burst_seconds",
     "busy_note",

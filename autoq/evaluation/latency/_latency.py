@@ -21,6 +21,7 @@ from autoq.core import DeviceError, Estimate, reason
 from autoq.evaluation.device import Compiled
 from autoq.evaluation.latency._compilations import in_turns
 from autoq.evaluation.latency._conditions import Conditions, ObservationStart
+from autoq.evaluation.latency._continued import Continued
 from autoq.evaluation.latency._latency_record import Latency
 from autoq.evaluation.latency._timed import Timed, quiet_collector
 from autoq.evaluation.statistics import normal_quantile, trimmed_mean
@@ -34,7 +35,7 @@ _RESAMPLES = 2000
 def measure_latency(
     candidates: Sequence[Compiled],
     baselines: Sequence[Compiled],
-    sample: Feed,
+    sample: Feed | Continued,
     *,
     max_seconds: float = 3.0,
     target_half_width: float = 0.02,
@@ -51,7 +52,7 @@ def measure_latency(
     Args:
         candidates: Compilations of the model to be timed.
         baselines: As many compilations of the model to compare with.
-        sample: Input of both models.
+        sample: Input of both models; `Continued` times the tokens that follow a prompt.
         max_seconds: Cap on the measurement without the warm-up. Eight pairs of bursts are always run, and four for each
             of several compilations.
         target_half_width: The measurement stops when the half width of the interval, relative to the ratio and without
@@ -80,7 +81,7 @@ def measure_latency(
 def measure_latencies(
     candidates: Sequence[Sequence[Compiled]],
     baselines: Sequence[Compiled],
-    sample: Feed,
+    sample: Feed | Continued,
     *,
     max_seconds: float = 3.0,
     target_half_width: float = 0.02,

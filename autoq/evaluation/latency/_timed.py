@@ -14,7 +14,9 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
+from autoq.core import ResetState
 from autoq.evaluation.device import Compiled
+from autoq.evaluation.latency._continued import Continued
 
 Seconds = NDArray[np.float64]
 
@@ -34,21 +36,25 @@ class Timed:
     Attributes:
         requests: Requests that run it: one, or as many as a model wants that is compiled for throughput.
         size: Number of inferences of a burst that count.
+        fresh: Whether the model has a state that is reset before each inference, outside of what is timed.
         bursts: Seconds of each inference of a burst; with several requests, their common mean.
         latencies: Seconds from the start to the end of each inference.
     """
 
     requests: Sequence[ov.InferRequest]
     size: int = 1
+    fresh: bool = False
     bursts: list[Seconds] = field(default_factory=list)
     latencies: list[Seconds] = field(default_factory=list)
 
     @classmethod
-    def warm(cls, compiled: Compiled, sample: Feed) -> Timed:
-        """Runs a model until two bursts in a row agree."""
-        requests = [compiled.compiled_model.create_infer_request() for _ in range(_requests(compiled))]
+    def warm(cls, compiled: Compiled, sample: Feed | Continued) -> Timed:
+        """Runs a model until two bursts in a row agree. Tokens that follow a prompt are those of one request."""
+        count = 1 if isinstance(sample, Continued) else _requests(compiled)
+        requests = [compiled.compiled_model.create_infer_request() for _ in range(count)]
         # Each request runs in every burst: a request that is still running would be refused in the next burst.
-        made = cls(requests, size=len(requests))
+        fresh = compiled.reset_state is ResetState.SAMPLE and bool(requests[0].query_state())
+        made = cls(requests, size=len(requests), fresh=fresh)
         now = made._burst(sample)
         for _ in range(_MAX_WARM_UP):
             made.size = max(_burst_size(now), len(requests))
@@ -60,20 +66,23 @@ class Timed:
         made.latencies.clear()
         return made
 
-    def run(self, sample: Feed) -> None:
+    def run(self, sample: Feed | Continued) -> None:
         """Runs a burst and adds it. The first inference of each request does not count."""
         for request in self.requests:
             # A state that grows would make each burst slower than the one before.
             request.reset_state()
-        if len(self.requests) == 1:
-            burst = _one_by_one(self.requests[0], sample, self.size)
+        if isinstance(sample, Continued):
+            burst = _further(self.requests[0], sample, self.size)
+            latencies = burst
+        elif len(self.requests) == 1:
+            burst = (_each_fresh if self.fresh else _one_by_one)(self.requests[0], sample, self.size)
             latencies = burst
         else:
-            burst, latencies = _all_at_once(self.requests, sample, self.size)
+            burst, latencies = _all_at_once(self.requests, sample, self.size, fresh=self.fresh)
         self.bursts.append(burst)
         self.latencies.append(latencies)
 
-    def _burst(self, sample: Feed) -> float:
+    def _burst(self, sample: Feed | Continued) -> float:
         self.run(sample)
         return max(float(np.median(self.bursts[-1])), 1e-7)
 
@@ -108,10 +117,37 @@ def _one_by_one(request: ov.InferRequest, sample: Feed, size: int) -> Seconds:
     return np.diff(ticks) / 1e9
 
 
-def _all_at_once(requests: Sequence[ov.InferRequest], sample: Feed, size: int) -> tuple[Seconds, Seconds]:
+def _each_fresh(request: ov.InferRequest, sample: Feed, size: int) -> Seconds:
+    """Seconds of each inference, with the state of a first one."""
+    request.infer(sample)
+    seconds = np.empty(size)
+    for index in range(size):
+        request.reset_state()
+        began = time.perf_counter_ns()
+        request.infer()
+        seconds[index] = (time.perf_counter_ns() - began) / 1e9
+    return seconds
+
+
+def _further(request: ov.InferRequest, sample: Continued, size: int) -> Seconds:
+    """Seconds of each token that follows a prompt."""
+    steps = [sample.step(number) for number in range(size + 1)]
+    request.infer(sample.prompt)
+    ticks = np.empty(size + 1, np.int64)
+    for index, step in enumerate(steps):
+        request.infer(step)
+        ticks[index] = time.perf_counter_ns()
+    return np.diff(ticks) / 1e9
+
+
+def _all_at_once(
+    requests: Sequence[ov.InferRequest], sample: Feed, size: int, *, fresh: bool
+) -> tuple[Seconds, Seconds]:
     """Seconds per inference, [1], and from start to end of each, [size]."""
     for request in requests:
         request.infer(sample)
+        if fresh:
+            request.reset_state()
     latencies = np.empty(size)
     started = time.perf_counter_ns()
     running: deque[ov.InferRequest] = deque()
@@ -123,6 +159,8 @@ def _all_at_once(requests: Sequence[ov.InferRequest], sample: Feed, size: int) -
         request.wait()
         latencies[index] = request.latency / 1e3
         if index + len(requests) < size:
+            if fresh:
+                request.reset_state()
             request.start_async()
             running.append(request)
     return np.array([(time.perf_counter_ns() - started) / 1e9 / size]), latencies

@@ -37,7 +37,7 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class ScoreFactor:
     """A number by which scores are multiplied, or divided.
 
     Attributes:
@@ -72,7 +72,7 @@ class Attention:
     key_is_turned: bool = False
     value_is_turned: bool = False
     masks: tuple[Mask, ...] = ()
-    factors: tuple[Factor, ...] | None = None
+    factors: tuple[ScoreFactor, ...] | None = None
     is_causal: bool = False
 
 
@@ -117,7 +117,7 @@ def _fused(op: ov.Node) -> Attention:
         for mask in rest[:1]
         if len(mask.get_partial_shape())
     )
-    factors = (Factor(rest[1], divides=False),) if len(rest) > 1 else None
+    factors = (ScoreFactor(rest[1], divides=False),) if len(rest) > 1 else None
     causal = bool(op.get_attributes()["causal"])
     return Attention(op, query, key, value, masks=masks, factors=factors, is_causal=causal)
 
@@ -126,7 +126,7 @@ def _fused(op: ov.Node) -> Attention:
 class _Scores:
     """What is done to scores on their way to a Softmax, collected upwards."""
 
-    factors: list[Factor] = field(default_factory=list)
+    factors: list[ScoreFactor] = field(default_factory=list)
     masks: list[Mask] = field(default_factory=list)
 
 
@@ -172,7 +172,7 @@ def _above(op: ov.Node, varying: Collection[str], scores: _Scores) -> ov.Output 
         at = depend.index(True)
         if kind == "Divide" and at:
             return None
-        scores.factors.append(Factor(values[1 - at], divides=kind == "Divide"))
+        scores.factors.append(ScoreFactor(values[1 - at], divides=kind == "Divide"))
         return values[at]
     if kind == "Select" and depend[1] != depend[2]:
         scores.masks.append(Mask(values[0], depend[1]))

@@ -34,6 +34,12 @@ def is_stateful(model: ov.Model) -> bool:
     return bool(model.get_sinks())
 
 
+def goes_on(model: ov.Model) -> bool:
+    """Whether a model is a stateful decoder with the inputs that Optimum Intel and GenAI give it."""
+    wanted = {INPUT_IDS, ATTENTION_MASK, POSITION_IDS, BEAM_INDEX}
+    return is_stateful(model) and all(port_named(model, name) is not None for name in wanted)
+
+
 def is_decoder(model: ov.Model) -> bool:
     """Whether a model takes token numbers [n, length], and gives a number for each token of a vocabulary.
 

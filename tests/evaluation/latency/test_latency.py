@@ -44,6 +44,9 @@ class Machine:
         machine = self
 
         class Request:
+            def query_state(self):
+                return []
+
             def reset_state(self):
                 """It has none."""
 
@@ -97,6 +100,9 @@ def test_what_is_made_for_throughput_is_kept_busy(machine):
     class Request:
         latency = 1e3 * 0.008
 
+        def query_state(self):
+            return []
+
         def reset_state(self):
             """It has none."""
 
@@ -125,6 +131,9 @@ def test_no_request_is_left_running_by_a_burst():
 
         def __init__(self):
             self.busy = False
+
+        def query_state(self):
+            return []
 
         def reset_state(self):
             assert not self.busy
@@ -302,6 +311,9 @@ def test_inference_that_fails(machine):
 
 
 class Broken:
+    def query_state(self):
+        return []
+
     def reset_state(self):
         """It has none."""
 
