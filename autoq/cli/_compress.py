@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from autoq.cli._quantize_options import DATA_HELP
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
 from autoq.core import check_not_inputs, shown
@@ -21,7 +22,7 @@ from autoq.core import check_not_inputs, shown
 @click.option("--ratio", type=float, help="Share of the weights that takes the mode; the others take the backup mode.")
 @click.option("--group-size", type=int, help="Numbers that share a scale; -1 for one scale for each channel.")
 @click.option("--all-layers", is_flag=True, help="The last matrix product and embeddings take the mode too.")
-@click.option("--sensitivity-metric", help="How weights are ranked with --ratio: weight_quantization_error.")
+@click.option("--sensitivity-metric", help="How weights are ranked with --ratio, by data if given.")
 @click.option("--backup-mode", help="none, int8_asym, int8_sym, fp8_e4m3 or mxfp8_e4m3.")
 @click.option(
     "--group-size-fallback",
@@ -29,6 +30,11 @@ from autoq.core import check_not_inputs, shown
     show_default=True,
     help="What becomes of a weight that groups do not fit: error, ignore or adjust.",
 )
+@click.option("--dataset", help=f"Inputs by which weights of up to 4 bits are rounded: {DATA_HELP}")
+@click.option("--subset-size", type=int, default=128, show_default=True, help="Samples of the dataset used.")
+@click.option("--rounding", help="compensated, gptq, gptq_scale_estimation, scale_estimation or nearest.")
+@click.option("--lora-correction", is_flag=True, help="Add small matrices that make up for a part of the error.")
+@click.option("--objective", help="tokens, or sample_means as NNCF has it.")
 @click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated.")
 @click.option("--ignore-type", "types", multiple=True, help="Type of operations that stay in float; may be repeated.")
 @click.option("--ignore-pattern", "patterns", multiple=True, help="Regular expression of names that stay in float.")
@@ -39,6 +45,8 @@ def compress(
     *,
     out: str,
     all_layers: bool,
+    dataset: str | None,
+    lora_correction: bool,
     names: tuple[str, ...],
     types: tuple[str, ...],
     patterns: tuple[str, ...],
@@ -46,9 +54,9 @@ def compress(
     json_output: bool,
     **given: Any,  # the other options, by the names above
 ) -> None:
-    """Stores the weights of MODEL in few bits; no data needed."""
+    """Stores the weights of MODEL in few bits, more exactly where --dataset is given."""
     from autoq.api import compress_weights
-    from autoq.config import load_scope
+    from autoq.config import load_data, load_scope
     from autoq.evaluation.candidate import size_bytes
     from autoq.export import check_model_path, save_model
     from autoq.graph import IgnoredScope, model_files, read_model
@@ -65,7 +73,14 @@ def compress(
         patterns=(*scope.patterns, *patterns),
     )
     network = read_model(model)
-    compressed = compress_weights(network, ignored_scope=scope, all_layers=all_layers or None, **given)
+    compressed = compress_weights(
+        network,
+        ignored_scope=scope,
+        all_layers=all_layers or None,
+        dataset=None if dataset is None else load_data(dataset, Path()),
+        lora_correction=lora_correction or None,
+        **given,
+    )
     save_model(compressed, path)
     before, after = size_bytes(network), size_bytes(compressed)
     plan = read_plan(compressed)

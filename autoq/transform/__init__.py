@@ -1,5 +1,6 @@
 """New models from plans and statistics; each rewrite has a file of its own."""
 
+from autoq.transform.by_data import DataEncoder, activation_scores, rounded_by_data
 from autoq.transform.compress import (
     Encoded,
     Encoder,
@@ -25,11 +26,13 @@ __all__ = [
     "SWITCHES",
     "VERSION_NOTE",
     "CandidateBuilder",
+    "DataEncoder",
     "Encoded",
     "Encoder",
     "ResolvedPlan",
     "ResolvedQuantizer",
     "Smoothing",
+    "activation_scores",
     "align_channels",
     "choose_formats",
     "compress_model",
@@ -42,6 +45,7 @@ __all__ = [
     "plain_encoder",
     "quantize_model",
     "read_plan",
+    "rounded_by_data",
     "weight_error",
     "weight_scores",
 ]

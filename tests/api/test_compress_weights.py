@@ -101,7 +101,7 @@ def test_fallbacks_of_group_sizes():
         ({"mode": "mxfp4", "group_size": 64}, "groups of 32 only"),
         ({"mode": "mxfp4", "group_size_fallback": "adjust"}, "one size only"),
         ({"backup_mode": "int8"}, "backup mode 'int8' is unknown"),
-        ({"sensitivity_metric": "max_activation_variance"}, "sensitivity metric"),
+        ({"sensitivity_metric": "max_variance"}, "sensitivity metric"),
         ({"all_layers": 1}, "all_layers is 1"),
         ({"mode": "codebook"}, "needs 2 to 65536"),
         ({"codebook": [1.0, 2.0]}, "codebook goes with mode 'codebook'"),

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 import openvino as ov
+from threadpoolctl import threadpool_limits
 
-from autoq.api.compressing._settings import read_recipe
-from autoq.core import CompressionPlan, ModelError, Plan, PlanError, nearest, quoted
-from autoq.graph import IgnoredScope, Weights, find_weights, read_model
+from autoq.api.compressing._observed import SeenActivations, observed
+from autoq.api.compressing._settings import check_data, read_recipe
+from autoq.calibration import as_inputs
+from autoq.core import (
+    CompressionPlan,
+    CompressionRecipe,
+    ModelError,
+    Plan,
+    PlanError,
+    ResetState,
+    SensitivityMetric,
+    nearest,
+    quoted,
+)
+from autoq.graph import IgnoredScope, Weight, Weights, find_weights, read_model
 from autoq.report import progress_bar
-from autoq.transform import choose_formats, compress_model, note_plan, weight_scores
+from autoq.transform import (
+    DataEncoder,
+    activation_scores,
+    choose_formats,
+    compress_model,
+    note_plan,
+    rounded_by_data,
+    weight_scores,
+)
 
 
 def compress_weights(
@@ -27,10 +50,22 @@ def compress_weights(
     backup_mode: str | Enum | None = None,
     group_size_fallback: str | Enum = "error",
     codebook: Iterable[float] | None = None,
+    dataset: Any = None,  # whatever as_inputs takes
+    subset_size: int = 128,
+    rounding: str | Enum | None = None,
+    scale_estimation: bool | None = None,
+    gptq: bool | None = None,
+    lora_correction: bool | None = None,
+    objective: str | Enum | None = None,
+    reset_state: str | ResetState = ResetState.SAMPLE,
     plan: Plan | CompressionPlan | None = None,
     progress: bool = True,
 ) -> ov.Model:
-    """Stores the weights of a model in few bits. The model then computes in float, with these weights; no data needed.
+    """Stores the weights of a model in few bits. The model then computes in float, with these weights.
+
+    No data are needed. With a dataset, weights of at most 4 bits become more exact at the same size: the model runs
+    once over the data, and the weights of each matrix product are rounded for the least error of its outputs on all
+    tokens. Stacks of matrices, embeddings, convolutions and all weights of 8 bits are rounded to the nearest numbers.
 
     The weights of matrix products, embeddings and convolutions are compressed. With all modes but integers of 8 bits,
     the last matrix product, embeddings and convolutions take the backup mode. Bodies of If, Loop and TensorIterator
@@ -46,13 +81,28 @@ def compress_weights(
             128, 32 for "mxfp4" and "mxfp8_e4m3", 16 for "nvfp4", and -1 for codebooks and 8-bit integers.
         ignored_scope: Operations whose weights stay in float: an `IgnoredScope`, autoq's or NNCF's, names, or one name.
         all_layers: Compress the last matrix product and the tables of embeddings with the mode too.
-        sensitivity_metric: How weights are ranked where the ratio is below 1: "weight_quantization_error".
+        sensitivity_metric: How weights are ranked where the ratio is below 1: "weight_quantization_error", or with a
+            dataset also "max_activation_variance", which is then the default, "mean_activation_variance",
+            "mean_activation_magnitude" or "hessian_input_activation".
         backup_mode: "int8_asym", "int8_sym", "fp8_e4m3", "mxfp8_e4m3", or "none", which leaves the other weights in
             float. By default "int8_asym"; "mxfp8_e4m3" for "mxfp4" and "mxfp8_e4m3"; "fp8_e4m3" for "fp4" and
             "fp8_e4m3".
         group_size_fallback: What becomes of a weight that groups do not fit: "error"; "ignore" leaves it in float;
             "adjust" takes the largest power of two that fits, if that is 32 or more, and else the backup mode.
         codebook: Numbers in ascending order, for the mode "codebook".
+        dataset: Model inputs, in the forms that `autoq.quantize` takes for calibration.
+        subset_size: Number of samples used, from the first one.
+        rounding: How numbers are rounded. "compensated", the default with a dataset: scales are searched, and each
+            column takes over the errors of those before, columns with large activations first. "gptq" keeps the order
+            and the usual scales, "scale_estimation" only searches scales, "gptq_scale_estimation" does both.
+            "nearest" rounds each number by itself, without data.
+        scale_estimation: True is rounding="scale_estimation"; with `gptq`, "gptq_scale_estimation".
+        gptq: True is rounding="gptq".
+        lora_correction: Add the product of two small matrices in 8 bits to each such layer, which makes up for a part
+            of the error. It costs size and time; not with `gptq`.
+        objective: "tokens", by which every token counts, or "sample_means": scale estimation and corrections see the
+            mean token of each sample alone, as they do in NNCF.
+        reset_state: When a model with state is reset while it runs over the data: before each "sample", or "never".
         plan: Compress exactly as this plan, or this part of one, says; it replaces the parameters above.
         progress: Show a bar on a terminal.
 
@@ -62,6 +112,7 @@ def compress_weights(
     Raises:
         ModelError: The model does not read, has no weights to compress or only compressed ones, a group size does not
             fit, or a weight holds numbers that are not finite.
+        DataError: The data do not fit the model, or are missing.
         PlanError: A parameter, scope or plan names something that does not exist, or parameters contradict each other.
     """
     recipe = read_recipe(
@@ -73,24 +124,78 @@ def compress_weights(
         backup_mode=backup_mode,
         group_size_fallback=group_size_fallback,
         codebook=codebook,
+        rounding=rounding,
+        scale_estimation=scale_estimation,
+        gptq=gptq,
+        lora_correction=lora_correction,
+        objective=objective,
+        has_data=dataset is not None and plan is None,
     )
-    scope = IgnoredScope.of(ignored_scope)
     part = None if plan is None else Plan.of(plan).compression
+    if part is not None:
+        # Its formats are known: no weight is ranked.
+        recipe = replace(part.recipe, sensitivity_metric=SensitivityMetric.WEIGHT_QUANTIZATION_ERROR)
+        check_data(recipe, has_data=dataset is not None)
+    scope, resets = IgnoredScope.of(ignored_scope), ResetState.parse(reset_state)
+    _check_subset_size(subset_size)
     network = read_model(model)
     weights = find_weights(network, None if part else scope, all_layers=recipe.all_layers)
     _check(network, weights)
-    if part is None:
-        formats = choose_formats(weights.every, recipe, lambda some: weight_scores(network, some))
-        part = CompressionPlan(recipe, formats)
-    else:
-        _check_plan(part, weights)
-    if not part.formats:
-        msg = f"model {quoted(network.get_friendly_name())} has no weight that takes mode {str(recipe.format.mode)!r}."
-        raise ModelError(msg)
-    with progress_bar("compressing weights", shown=progress) as step:
-        compress_model(network, weights.every, part.formats, step=step)
+    with ExitStack() as stack:
+        seen: SeenActivations | None = None
+
+        def see(some: Sequence[Weight], rounded: Sequence[Weight]) -> SeenActivations:
+            inputs = as_inputs(network, dataset, noun="compression", most=subset_size, keep=False)
+            context = observed(network, some, rounded, inputs, subset_size, resets, recipe.objective, progress=progress)
+            return stack.enter_context(context)
+
+        if part is None:
+            if recipe.ranks_by_data:
+                # Groups that do not fit are found before the data are read.
+                choose_formats(weights.every, replace(recipe, ratio=1.0), lambda _: {})
+                ranked = [weight for weight in weights.compressible if weight.defines_ratio]
+                rounded = [
+                    weight for weight in ranked if recipe.rounds_by_data and rounded_by_data(weight, recipe.format)
+                ]
+                seen = see(ranked, rounded)
+            part = CompressionPlan(recipe, choose_formats(weights.every, recipe, _scores(network, recipe, seen)))
+        else:
+            _check_plan(part, weights)
+        if not part.formats:
+            mode = str(recipe.format.mode)
+            msg = f"model {quoted(network.get_friendly_name())} has no weight that takes mode {mode!r}."
+            raise ModelError(msg)
+        if not recipe.rounds_by_data:
+            with progress_bar("compressing weights", shown=progress) as step:
+                compress_model(network, weights.every, part.formats, step=step)
+        else:
+            if seen is None:
+                taking = [weight for weight in weights.every if weight.name in part.formats]
+                rounded = [weight for weight in taking if rounded_by_data(weight, part.formats[weight.name])]
+                seen = see(rounded, rounded)
+            encoder = DataEncoder(recipe, seen.grams, seen.activations)
+            # More threads would mostly wait for each other: there are many small products.
+            with progress_bar("compressing weights", shown=progress) as step, threadpool_limits(1, "blas"):
+                compress_model(network, weights.every, part.formats, encoder=encoder, step=step)
+            encoder.add_corrections(network, weights.every)
     note_plan(network, Plan.of(part))
     return network
+
+
+def _scores(
+    network: ov.Model, recipe: CompressionRecipe, seen: SeenActivations | None
+) -> Callable[[list[Weight]], dict[str, float]]:
+    """What ranks weights."""
+    if seen is None:
+        return lambda some: weight_scores(network, some)
+    metric = recipe.sensitivity_metric
+    return lambda some: activation_scores(network, some, metric, seen.grams, seen.activations)
+
+
+def _check_subset_size(subset_size: object) -> None:
+    if isinstance(subset_size, bool) or not isinstance(subset_size, int) or subset_size < 1:
+        msg = f"subset_size is {quoted(subset_size)}: it must be a whole number above 0."
+        raise PlanError(msg)
 
 
 def _check(network: ov.Model, weights: Weights) -> None:

@@ -9,8 +9,11 @@ from autoq.core import (
     BackupMode,
     CompressionRecipe,
     ConfigError,
+    DataError,
     GroupSizeFallback,
+    Objective,
     PlanError,
+    Rounding,
     SensitivityMetric,
     WeightFormat,
     WeightMode,
@@ -29,6 +32,12 @@ def read_recipe(
     backup_mode: str | Enum | None,
     group_size_fallback: str | Enum,
     codebook: Iterable[float] | None,
+    rounding: str | Enum | None = None,
+    scale_estimation: bool | None = None,
+    gptq: bool | None = None,
+    lora_correction: bool | None = None,
+    objective: str | Enum | None = None,
+    has_data: bool = False,
 ) -> CompressionRecipe:
     """Reads the parameters of `autoq.compress_weights`.
 
@@ -44,24 +53,80 @@ def read_recipe(
             "all_layers": all_layers,
             "sensitivity_metric": sensitivity_metric,
             "backup_mode": backup_mode,
+            "dataset": has_data or None,
+            "rounding": rounding,
+            "scale_estimation": scale_estimation,
+            "gptq": gptq,
+            "lora_correction": lora_correction,
+            "objective": objective,
         }
         if named := [name for name, value in given.items() if value is not None]:
             msg = f"mode {str(kind)!r} gives all weights 8 bits and each channel one scale: leave out {named[0]}."
             raise PlanError(msg)
     if group_size is not None:
         form = WeightFormat(kind, group_size, form.codebook if kind is WeightMode.CODEBOOK else ())
-    if not isinstance(all_layers, bool | None):
-        msg = f"all_layers is {quoted(all_layers)}: it must be True or False."
-        raise PlanError(msg)
+    flags = {
+        "all_layers": all_layers,
+        "scale_estimation": scale_estimation,
+        "gptq": gptq,
+        "lora_correction": lora_correction,
+    }
+    for name, value in flags.items():
+        if not isinstance(value, bool | None):
+            msg = f"{name} is {quoted(value)}: it must be True or False."
+            raise PlanError(msg)
     metric = SensitivityMetric.WEIGHT_QUANTIZATION_ERROR
-    return CompressionRecipe(
+    if has_data and ratio is not None and ratio < 1:
+        metric = SensitivityMetric.MAX_ACTIVATION_VARIANCE
+    recipe = CompressionRecipe(
         format=form,
         ratio=1.0 if ratio is None else ratio,
         all_layers=bool(all_layers),
         backup_mode=BackupMode.parse(str(form.backup) if backup_mode is None else _word(backup_mode)),
         group_size_fallback=GroupSizeFallback.parse(_word(group_size_fallback)),
         sensitivity_metric=metric if sensitivity_metric is None else SensitivityMetric.parse(_word(sensitivity_metric)),
+        rounding=_rounding(form, rounding, bool(scale_estimation), bool(gptq), has_data=has_data),
+        lora_correction=bool(lora_correction),
+        objective=Objective.TOKENS if objective is None else Objective.parse(_word(objective)),
     )
+    if has_data and not (recipe.rounds_by_data or recipe.ranks_by_data):
+        msg = f"dataset is of no use here: weights of mode {str(kind)!r} are rounded without data; leave it out."
+        raise PlanError(msg)
+    check_data(recipe, has_data=has_data)
+    return recipe
+
+
+def check_data(recipe: CompressionRecipe, *, has_data: bool) -> None:
+    """Checks that there are data where a recipe needs them.
+
+    Raises:
+        DataError: There are none.
+    """
+    if has_data or not (recipe.rounds_by_data or recipe.sensitivity_metric.needs_data):
+        return
+    if recipe.rounding is not Rounding.NEAREST:
+        what = f"rounding {str(recipe.rounding)!r}"
+    else:
+        what = "lora_correction" if recipe.lora_correction else f"sensitivity_metric {str(recipe.sensitivity_metric)!r}"
+    msg = f"dataset is missing: {what} needs inputs of the model."
+    raise DataError(msg)
+
+
+def _rounding(
+    form: WeightFormat, rounding: str | Enum | None, scale_estimation: bool, gptq: bool, *, has_data: bool
+) -> Rounding:
+    """The rounding that a user asks for, by its name or by NNCF's flags."""
+    if rounding is not None and (scale_estimation or gptq):
+        flag = "scale_estimation" if scale_estimation else "gptq"
+        msg = f"rounding is {quoted(_word(rounding))} beside {flag}=True: leave one of them out."
+        raise PlanError(msg)
+    if rounding is not None:
+        return Rounding.parse(_word(rounding))
+    if gptq:
+        return Rounding.GPTQ_SCALE_ESTIMATION if scale_estimation else Rounding.GPTQ
+    if scale_estimation:
+        return Rounding.SCALE_ESTIMATION
+    return Rounding.COMPENSATED if has_data and form.may_round_by_data else Rounding.NEAREST
 
 
 def _word(value: str | Enum) -> str:

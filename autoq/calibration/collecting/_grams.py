@@ -31,8 +31,8 @@ _ITEM = 4
 def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Activation]:
     """The activation that each weight is multiplied by, by name of the weight.
 
-    Matrix products with a weight of two axes have one. A table that is also the weight of a matrix product counts as
-    such. Convolutions, embeddings and stacks of matrices have none.
+    Weights of matrix products have one, and a table of an embedding that is also the weight of a product. Convolutions
+    and other embeddings have none.
 
     Args:
         model: The model that the weights were found in; never modified.
@@ -43,7 +43,7 @@ def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Acti
     found = {}
     for weight in weights:
         products = [(nodes[name], port) for name, port in weight.readers if _is_product(nodes[name])]
-        if not products or len(weight.shape) != 2:
+        if not products:
             continue
         node, port = products[0]
         value = node.input_value(1 - port)

@@ -203,6 +203,16 @@ class WeightFormat:
         return _ROWS[self.mode].symmetric
 
     @property
+    def has_any_scale(self) -> bool:
+        """Whether a scale may be any number."""
+        return self.scale_type == "f16"
+
+    @property
+    def may_round_by_data(self) -> bool:
+        """Whether methods that need data apply: to few bits with one level of scales."""
+        return self.bits <= 4 and self.scale_type != "f8e4m3"
+
+    @property
     def has_fixed_groups(self) -> bool:
         """Whether no other group size is possible."""
         return _ROWS[self.mode].fixed

@@ -9,6 +9,7 @@ from typing import Any, Self
 from autoq.core.values import is_number, known_keys
 from autoq.core.vocabulary import Word
 from autoq.core.weights._format import WeightFormat, WeightMode
+from autoq.core.weights._rounding import Objective, Rounding
 from autoq.core.words import PlanError, quoted
 
 
@@ -33,13 +34,24 @@ class GroupSizeFallback(Word):
 class SensitivityMetric(Word):
     """How weights are ranked that may take the primary mode."""
 
-    WEIGHT_QUANTIZATION_ERROR = "weight_quantization_error"
+    WEIGHT_QUANTIZATION_ERROR = "weight_quantization_error"  # by their errors alone, without data
+    HESSIAN_INPUT_ACTIVATION = "hessian_input_activation"
+    MEAN_ACTIVATION_VARIANCE = "mean_activation_variance"
+    MAX_ACTIVATION_VARIANCE = "max_activation_variance"
+    MEAN_ACTIVATION_MAGNITUDE = "mean_activation_magnitude"
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether activations count."""
+        return self is not SensitivityMetric.WEIGHT_QUANTIZATION_ERROR
 
 
 _WORDS: Mapping[str, type[Word]] = {
     "backup_mode": BackupMode,
     "group_size_fallback": GroupSizeFallback,
     "sensitivity_metric": SensitivityMetric,
+    "rounding": Rounding,
+    "objective": Objective,
 }
 
 
@@ -55,6 +67,9 @@ class CompressionRecipe:
         backup_mode: Mode of the other weights.
         group_size_fallback: What becomes of weights that groups do not fit.
         sensitivity_metric: How weights are ranked where the ratio is below 1.
+        rounding: How numbers are rounded, of weights with at most 4 bits.
+        lora_correction: Whether a product of low rank is added to such layers, which makes up for errors of rounding.
+        objective: The data by which errors are judged.
     """
 
     format: WeightFormat
@@ -63,6 +78,9 @@ class CompressionRecipe:
     backup_mode: BackupMode = BackupMode.INT8_ASYM
     group_size_fallback: GroupSizeFallback = GroupSizeFallback.ERROR
     sensitivity_metric: SensitivityMetric = SensitivityMetric.WEIGHT_QUANTIZATION_ERROR
+    rounding: Rounding = Rounding.NEAREST
+    lora_correction: bool = False
+    objective: Objective = Objective.TOKENS
 
     def __post_init__(self) -> None:
         if not is_number(self.ratio) or not 0 <= self.ratio <= 1:
@@ -74,6 +92,40 @@ class CompressionRecipe:
         if self.group_size_fallback is GroupSizeFallback.ADJUST and self.format.has_fixed_groups:
             msg = f"group_size_fallback is 'adjust', but groups of mode {str(self.format.mode)!r} have one size only."
             raise PlanError(msg)
+        self._check_rounding()
+
+    def _check_rounding(self) -> None:
+        mode = str(self.format.mode)
+        by_data = "lora_correction" if self.lora_correction else str(self.rounding)
+        if self.rounds_by_data and not self.format.may_round_by_data:
+            msg = (
+                f"{by_data} does not go with mode {mode!r}: it is for at most 4 bits, with one scale for each group or "
+                "channel."
+            )
+            raise PlanError(msg)
+        if (
+            self.rounding.searches_scales
+            and self.rounding is not Rounding.COMPENSATED
+            and not self.format.has_any_scale
+        ):
+            msg = f"{self.rounding} does not go with mode {mode!r}: its scales are powers of two."
+            raise PlanError(msg)
+        if self.lora_correction and self.rounding in {Rounding.GPTQ, Rounding.GPTQ_SCALE_ESTIMATION}:
+            msg = "lora_correction does not go with gptq: use one of them, or rounding='compensated' with it."
+            raise PlanError(msg)
+        if self.objective is Objective.SAMPLE_MEANS and (self.rounding.passes_errors_on or not self.rounds_by_data):
+            msg = "objective 'sample_means' is for scale_estimation and lora_correction; others need 'tokens'."
+            raise PlanError(msg)
+
+    @property
+    def rounds_by_data(self) -> bool:
+        """Whether weights are rounded, or corrected, by data."""
+        return self.rounding is not Rounding.NEAREST or self.lora_correction
+
+    @property
+    def ranks_by_data(self) -> bool:
+        """Whether weights are ranked by data."""
+        return self.ratio < 1 and self.sensitivity_metric.needs_data
 
     @property
     def backup(self) -> WeightFormat | None:
@@ -92,6 +144,9 @@ class CompressionRecipe:
             "backup_mode": str(self.backup_mode),
             "group_size_fallback": str(self.group_size_fallback),
             "sensitivity_metric": str(self.sensitivity_metric),
+            "rounding": str(self.rounding),
+            "lora_correction": self.lora_correction,
+            "objective": str(self.objective),
         }
 
     @classmethod
@@ -117,6 +172,8 @@ class CompressionRecipe:
             *([] if self.ratio == 1 else [f"ratio {self.ratio:g}"]),
             *(["all layers"] if self.all_layers else []),
             *([] if str(self.backup_mode) == str(self.format.backup) else [f"backup {self.backup_mode}"]),
+            *([] if self.rounding is Rounding.NEAREST else [f"rounding {self.rounding}"]),
+            *(["lora correction"] if self.lora_correction else []),
             *([] if self.group_size_fallback is GroupSizeFallback.ERROR else [f"groups {self.group_size_fallback}"]),
         ]
         return ", ".join(parts)

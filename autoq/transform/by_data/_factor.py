@@ -28,7 +28,7 @@ _MORE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class InverseFactor:
     """How errors are passed on.
 
     Attributes:
@@ -55,7 +55,7 @@ def usual_damping(length: int, tokens: float) -> float:
     return float(np.clip(_DAMPING * length / max(tokens, 1.0), _LEAST_DAMPING, _MOST_DAMPING))
 
 
-def factor(gram: FloatArray, damping: float, *, by_size: bool = True) -> Factor:
+def factor(gram: FloatArray, damping: float, *, by_size: bool = True) -> InverseFactor:
     """Factorizes the products of an activation.
 
     Args:
@@ -73,7 +73,7 @@ def factor(gram: FloatArray, damping: float, *, by_size: bool = True) -> Factor:
         if upper is not None:
             break
         damping *= _MORE
-    return Factor(order, upper, _within(upper), importance)
+    return InverseFactor(order, upper, _within(upper), importance)
 
 
 def _upper(gram: FloatArray, order: NDArray[np.intp], added: float) -> FloatArray | None:
@@ -92,7 +92,7 @@ def _upper(gram: FloatArray, order: NDArray[np.intp], added: float) -> FloatArra
 
 
 def _within(upper: FloatArray) -> FloatArray:
-    """See `Factor.within`."""
+    """See `InverseFactor.within`."""
     blocks = len(upper) // BLOCK
     whole = blocks * BLOCK
     parts = upper[:whole, :whole].reshape(blocks, BLOCK, blocks, BLOCK)

@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from autoq.core import FloatArray, WeightFormat
-from autoq.transform.compress._layer import stored_scales
-from autoq.transform.compress._levels import nearest_level
+from autoq.transform.by_data._layer import stored_scales
+from autoq.transform.compress import nearest_level
 
 # Shares of the scale that holds all numbers. A smaller one cuts off some, and rounds the others more finely.
 _SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 1.05)

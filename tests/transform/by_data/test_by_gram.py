@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from autoq.core import WeightFormat
+from autoq.transform.by_data._by_gram import grid, round_by_gram
+from autoq.transform.by_data._compensation import compensated
+from autoq.transform.by_data._factor import factor, usual_damping
+from autoq.transform.by_data._layer import by_rows, layer_error, scales_of
+from autoq.transform.by_data._scale_search import search_scales
 from autoq.transform.compress import decode, encode
-from autoq.transform.compress._by_gram import grid, round_by_gram
-from autoq.transform.compress._compensation import compensated
-from autoq.transform.compress._factor import factor, usual_damping
-from autoq.transform.compress._layer import by_rows, layer_error, scales_of
-from autoq.transform.compress._scale_search import search_scales
 
 FORMATS = [
     WeightFormat("int4_sym", 16),

@@ -8,9 +8,9 @@
 | e        | (adjusted - rounded) / diagonal of U                             | [I, O] |
 
 A column is rounded when all before it are: adjusted_j = w_j - sum over i < j of U_ij e_i. In a block of columns,
-adjusted = M w + (1 - M) rounded, with the triangle M that `Factor.within` holds. What is rounded in column j depends on
-the columns before only, so that repeating "round, adjust" from any start ends at the one fixed point, at the latest
-after as many rounds as there are columns, and mostly after five. Each round is one product of small matrices.
+adjusted = M w + (1 - M) rounded, with the triangle M that `InverseFactor.within` holds. What is rounded in column j
+depends on the columns before only, so that repeating "round, adjust" from any start ends at the one fixed point, at the
+latest after as many rounds as there are columns, and mostly after five. A round is one product of small matrices.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from autoq.core import FloatArray
-from autoq.transform.compress._factor import BLOCK, Factor, within_block
+from autoq.transform.by_data._factor import BLOCK, InverseFactor, within_block
 
 # Rounds of columns that are adjusted together, and rows at a time: their arrays stay in the cache of a core.
 _OUTER = 8 * BLOCK
@@ -29,7 +29,7 @@ _ROWS = 2048
 Round = Callable[[FloatArray], FloatArray]
 
 
-def compensated(weight: FloatArray, factor: Factor, grid: Callable[[slice, slice], Round]) -> FloatArray:
+def compensated(weight: FloatArray, factor: InverseFactor, grid: Callable[[slice, slice], Round]) -> FloatArray:
     """Rounds a weight.
 
     Args:
@@ -50,7 +50,7 @@ def compensated(weight: FloatArray, factor: Factor, grid: Callable[[slice, slice
     return result
 
 
-def _in_place(numbers: FloatArray, factor: Factor, rows: slice, grid: Callable[[slice, slice], Round]) -> None:
+def _in_place(numbers: FloatArray, factor: InverseFactor, rows: slice, grid: Callable[[slice, slice], Round]) -> None:
     """Rounds numbers [I, O'], which are in the order of rounding."""
     upper, length = factor.upper, len(numbers)
     for start in range(0, length, _OUTER):

@@ -16,17 +16,15 @@ from collections.abc import Callable
 import numpy as np
 
 from autoq.core import FloatArray, WeightFormat
-from autoq.transform.compress._compensation import compensated
-from autoq.transform.compress._encode import decode, encode
-from autoq.transform.compress._encoded import Encoded
-from autoq.transform.compress._factor import Factor
-from autoq.transform.compress._layer import encoded_with, layer_error, scales_of
-from autoq.transform.compress._levels import nearest_level
-from autoq.transform.compress._scale_search import search_scales
+from autoq.transform.by_data._compensation import compensated
+from autoq.transform.by_data._factor import InverseFactor
+from autoq.transform.by_data._layer import encoded_with, layer_error, scales_of
+from autoq.transform.by_data._scale_search import search_scales
+from autoq.transform.compress import Encoded, decode, encode, nearest_level
 
 
 def round_by_gram(
-    weight: FloatArray, form: WeightFormat, gram: FloatArray, factor: Factor, *, search: bool = True
+    weight: FloatArray, form: WeightFormat, gram: FloatArray, factor: InverseFactor, *, search: bool = True
 ) -> Encoded:
     """Rounds a weight; no output gets a larger error on the tokens than by rounding to the nearest numbers.
 
@@ -56,7 +54,7 @@ def round_by_gram(
 
 
 def grid(
-    form: WeightFormat, scale: FloatArray, zero: FloatArray | None, factor: Factor, length: int
+    form: WeightFormat, scale: FloatArray, zero: FloatArray | None, factor: InverseFactor, length: int
 ) -> Callable[[slice, slice], Callable[[FloatArray], FloatArray]]:
     """The numbers that columns may be rounded to, in the order of rounding.
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from autoq.core import FloatArray, WeightFormat
-from autoq.transform.compress._encode import encode
-from autoq.transform.compress._encoded import Encoded, Numbers
+from autoq.transform.compress import Encoded, Numbers, encode
 
-Rounding = Callable[[FloatArray, WeightFormat], Encoded]
+RowEncoder = Callable[[FloatArray, WeightFormat], Encoded]
 
 
-def by_rows(numbers: Numbers, form: WeightFormat, axis: int, rounding: Rounding) -> Encoded:
+def by_rows(numbers: Numbers, form: WeightFormat, axis: int, rounding: RowEncoder) -> Encoded:
     """Rounds a weight whose reduced axis is any of its two by a function for the last one.
 
     Args:

@@ -1,0 +1,75 @@
+"""What the weights of a model are multiplied by, seen once over the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import openvino as ov
+
+from autoq.calibration import Activation, Grams, ModelInputs, activations_of, collected_grams
+from autoq.core import Objective, ResetState
+from autoq.graph import Weight
+from autoq.report import progress_bar
+
+
+@dataclass(frozen=True)
+class SeenActivations:
+    """Statistics of the activations of some weights.
+
+    Attributes:
+        grams: The statistics.
+        activations: Activation by name of the weight.
+    """
+
+    grams: Grams
+    activations: Mapping[str, Activation]
+
+
+@contextmanager
+def observed(
+    network: ov.Model,
+    weights: Sequence[Weight],
+    rounded: Sequence[Weight],
+    inputs: ModelInputs,
+    subset_size: int,
+    reset_state: ResetState,
+    objective: Objective,
+    *,
+    progress: bool,
+) -> Iterator[SeenActivations]:
+    """Runs a model once over data.
+
+    Args:
+        network: The float model; never modified.
+        weights: The weights whose activations are observed.
+        rounded: Those of them that are rounded by data.
+        inputs: The data.
+        subset_size: Number of samples used.
+        reset_state: When the state of the model is reset.
+        objective: The data by which errors are judged.
+        progress: Whether a bar is shown.
+
+    Yields:
+        Statistics, which are gone at the end of the context.
+    """
+    activations = activations_of(network, weights)
+    by_tokens = objective is Objective.TOKENS
+    products = {activations[weight.name] for weight in rounded if by_tokens and weight.name in activations}
+    if not activations:
+        yield SeenActivations(Grams({}, {}, {}, {}), {})
+        return
+    with (
+        progress_bar("running the model", shown=progress) as step,
+        collected_grams(
+            network,
+            activations.values(),
+            inputs,
+            products=products,
+            subset_size=subset_size,
+            reset_state=reset_state,
+            progress=step,
+        ) as grams,
+    ):
+        yield SeenActivations(grams, activations)

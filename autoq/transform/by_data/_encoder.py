@@ -1,0 +1,106 @@
+"""Rounds the weights of a model by what they are multiplied by.
+
+1. Weights of matrix products with two axes and at most 4 bits are rounded as the recipe says. All others are rounded to
+   the nearest numbers: in 8 bits, of convolutions, of embeddings, and stacks of matrices.
+2. Weights that read one activation share what is computed of it.
+3. Corrections of low rank are found beside, and are added to the model at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import openvino as ov
+
+from autoq.calibration import Activation, Grams
+from autoq.core import CompressionRecipe, FloatArray, Objective, Rounding, WeightFormat
+from autoq.graph import Weight, unique_names
+from autoq.transform.by_data._adapters import add_adapters
+from autoq.transform.by_data._by_gram import round_by_gram
+from autoq.transform.by_data._factor import InverseFactor, factor, usual_damping
+from autoq.transform.by_data._layer import by_rows, encoded_with, scales_of, stored_scales
+from autoq.transform.by_data._low_rank import correction, correction_by_means
+from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
+from autoq.transform.by_data._scale_search import search_scales
+from autoq.transform.compress import Encoded, Numbers, decode, encode, plain_encoder
+
+# Samples that scale estimation and corrections see, where the mean token of each counts alone.
+_SCALE_SAMPLES, _CORRECTION_SAMPLES = 64, 128
+
+
+def rounded_by_data(weight: Weight, form: WeightFormat) -> bool:
+    """Whether data change how a weight is rounded, where its activation is known."""
+    return len(weight.shape) == 2 and form.may_round_by_data
+
+
+class DataEncoder:
+    """An encoder that rounds by data.
+
+    Args:
+        recipe: The settings.
+        grams: Statistics of the activations.
+        activations: Activation by name of the weight.
+    """
+
+    def __init__(self, recipe: CompressionRecipe, grams: Grams, activations: Mapping[str, Activation]) -> None:
+        self._recipe = recipe
+        self._grams = grams
+        self._activations = activations
+        self._shared: tuple[Activation, FloatArray, InverseFactor] | None = None
+        self._corrections: dict[str, tuple[FloatArray, FloatArray]] = {}
+
+    def __call__(self, weight: Weight, numbers: Numbers, form: WeightFormat) -> Encoded:
+        """Finds the stored numbers of a weight, and its correction if there is to be one."""
+        activation = self._activations.get(weight.name)
+        if activation is None or not rounded_by_data(weight, form):
+            return plain_encoder(weight, numbers, form)
+        (axis,) = weight.axes
+        encoded = by_rows(numbers, form, axis, lambda rows, own: self._rounded(rows, own, activation))
+        if self._recipe.lora_correction:
+            difference = np.asarray(numbers, np.float32) - decode(encoded)
+            self._corrections[weight.name] = self._correction(difference if axis else difference.T, activation, form)
+        return encoded
+
+    def add_corrections(self, model: ov.Model, weights: Iterable[Weight]) -> None:
+        """Adds the corrections of low rank to a model whose weights were encoded."""
+        nodes = unique_names(model)
+        for weight in weights:
+            if weight.name in self._corrections:
+                axis = self._activations[weight.name].axis
+                for name, port in weight.readers:
+                    add_adapters(nodes[name], port, axis, *self._corrections[weight.name])
+        model.validate_nodes_and_infer_types()
+
+    def _rounded(self, weight: FloatArray, form: WeightFormat, activation: Activation) -> Encoded:
+        rounding = self._recipe.rounding
+        if rounding.passes_errors_on:
+            gram, passed = self._factor(activation)
+            return round_by_gram(weight, form, gram, passed, search=rounding.searches_scales)
+        plain = encode(weight, form, (1,))
+        if rounding is Rounding.NEAREST:
+            return plain
+        scale, zero = scales_of(plain)
+        if self._recipe.objective is Objective.SAMPLE_MEANS:
+            found = estimate_scales(weight, self._means(activation, _SCALE_SAMPLES), form, scale, zero)
+            return encoded_with(weight, form, stored_scales(found, form, scale), zero)
+        squares = np.diagonal(self._factor(activation)[0])
+        return encoded_with(weight, form, *search_scales(weight, squares, form, scale, zero))
+
+    def _correction(
+        self, difference: FloatArray, activation: Activation, form: WeightFormat
+    ) -> tuple[FloatArray, FloatArray]:
+        if self._recipe.objective is Objective.SAMPLE_MEANS:
+            return correction_by_means(difference, self._means(activation, _CORRECTION_SAMPLES), form.group_size)
+        return correction(difference, self._factor(activation)[0])
+
+    def _means(self, activation: Activation, count: int) -> MeanTokens:
+        return MeanTokens.of(self._grams.means[activation], self._grams.tokens[activation], count)
+
+    def _factor(self, activation: Activation) -> tuple[FloatArray, InverseFactor]:
+        if self._shared is None or self._shared[0] != activation:
+            gram = self._grams.gram(activation)
+            damping = usual_damping(len(gram), float(self._grams.tokens[activation].sum()))
+            by_size = self._recipe.rounding is Rounding.COMPENSATED
+            self._shared = activation, gram, factor(gram, damping, by_size=by_size)
+        return self._shared[1:]
