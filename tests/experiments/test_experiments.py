@@ -188,7 +188,16 @@ def test_every_kind_of_metric_has_its_coverage_measured():
 @pytest.mark.slow
 @pytest.mark.peers
 @pytest.mark.parametrize(
-    "name", ["quantize_parity", "candidate_cost", "calibration", "accuracy", "accuracy_control", "time_to_front"]
+    "name",
+    [
+        "quantize_parity",
+        "candidate_cost",
+        "calibration",
+        "weight_compression",
+        "accuracy",
+        "accuracy_control",
+        "time_to_front",
+    ],
 )
 def test_a_benchmark_runs(name):
     import subprocess

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from autoq.core import FloatArray, WeightFormat
-from autoq.transform.compress._encoded import Numbers
+from autoq.transform.compress._encoded import Numbers, extremes
 from autoq.transform.compress._floats import count_above
 from autoq.transform.compress._integers import EPS
 
@@ -19,7 +19,8 @@ _FEW = 32
 
 def codebook_scales(rows: FloatArray, form: WeightFormat) -> FloatArray:
     """Scales [R] of rows [R, row]; numbers that are not finite make the scale not finite."""
-    scale = np.abs(rows).max(axis=1) / np.float32(form.largest)
+    low, high = extremes(rows)
+    scale = np.maximum(-low, high) / np.float32(form.largest)
     return np.asarray(np.maximum(scale, EPS), np.float32)
 
 

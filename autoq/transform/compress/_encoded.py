@@ -24,6 +24,13 @@ from autoq.core import FloatArray, WeightFormat
 Numbers = NDArray[Any]
 # Numbers of a block: its arrays stay in the cache of a core.
 _BLOCK = 1 << 17
+# Up to so many numbers, a row is short.
+_SHORT = 256
+# Infinity in half precision; sign, exponent and fraction of half precision in their places in single precision; and the
+# factor that is between the exponents of both.
+_HALF_INFINITY = np.int16(0x7C00)
+_SINGLE_MASK = np.uint32(0x8FFFE000).view(np.int32)
+_EXPONENTS = np.float32(2.0**112)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +145,32 @@ def rows_of(weight: Numbers, layout: Layout) -> Iterator[tuple[tuple[int | slice
     """
     view = layout.by_scale(weight.reshape(layout.shape))
     for index in layout.blocks():
-        yield index, np.array(view[index], np.float32, order="C").reshape(-1, layout.row)
+        yield index, _single(view[index]).reshape(-1, layout.row)
+
+
+def extremes(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Least and largest number of each row [R, row]; NaN where one is NaN."""
+    if rows.shape[1] > _SHORT:
+        return rows.min(axis=1), rows.max(axis=1)
+    # numpy starts a loop for each row, which takes longer than a short row itself.
+    columns = np.ascontiguousarray(rows.T)
+    return columns.min(axis=0), columns.max(axis=0)
+
+
+def _single(numbers: Numbers) -> FloatArray:
+    """New float32 of numbers, in their order.
+
+    Bits of half precision are moved to their places: three times as fast as numpy's conversion, and exact. Exponents of
+    infinities and NaN would become those of finite numbers.
+    """
+    if numbers.dtype != np.float16:
+        return np.array(numbers, np.float32, order="C")
+    bits = np.ascontiguousarray(numbers).view(np.int16)
+    if (bits & np.int16(0x7FFF)).max(initial=0) >= _HALF_INFINITY:
+        return np.array(numbers, np.float32, order="C")
+    moved = bits.astype(np.int32)
+    moved <<= 13
+    moved &= _SINGLE_MASK
+    found = moved.view(np.float32)
+    found *= _EXPONENTS
+    return found

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.core import FloatArray, Precision, WeightFormat, fp8_bytes, round_to_fp8
-from autoq.transform.compress._encoded import Numbers
+from autoq.transform.compress._encoded import Numbers, extremes
 from autoq.transform.compress._integers import EPS
 
 _LARGE = 10_000
@@ -58,7 +58,8 @@ def float_scales(rows: FloatArray, form: WeightFormat, size: int) -> FloatArray:
     Returns:
         [R]; numbers that are not finite make the scale not finite.
     """
-    scale = scale_to(np.abs(rows).max(axis=1), form.largest, size)
+    low, high = extremes(rows)
+    scale = scale_to(np.maximum(-low, high), form.largest, size)
     return _power_of_two(scale) if form.scale_type == "f8e8m0" else scale
 
 

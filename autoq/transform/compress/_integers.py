@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from autoq.core import FloatArray, WeightFormat
-from autoq.transform.compress._encoded import Numbers
+from autoq.transform.compress._encoded import Numbers, extremes
 
 EPS = np.finfo(np.float32).eps
 
@@ -32,12 +32,13 @@ def integer_scales(rows: FloatArray, form: WeightFormat) -> tuple[FloatArray, Fl
     Returns:
         [R] and [R]; numbers that are not finite make the scale not finite.
     """
-    low, high = rows.min(axis=1), rows.max(axis=1)
+    low, high = extremes(rows)
     least, most = form.levels
     if form.is_symmetric:
         magnitude = np.abs(low)
-        scale = np.where(magnitude >= high, magnitude, -high) / np.float32(-least)
-        return np.where(np.abs(scale) < EPS, EPS, scale), None
+        scale = np.asarray(np.where(magnitude >= high, magnitude, -high) / np.float32(-least), np.float32)
+        scale[np.abs(scale) < EPS] = EPS
+        return scale, None
     np.minimum(low, 0, out=low)
     np.maximum(high, 0, out=high)
     scale = (high - low) / np.float32(most)

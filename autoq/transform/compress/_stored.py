@@ -53,13 +53,23 @@ def _pack(numbers: NDArray[Any], count: int, target: NDArray[Any]) -> None:
     if count == 1:
         target[...] = numbers.view(target.dtype)
         return
-    bits, mask = 8 // count, np.uint8((1 << 8 // count) - 1)
     flat = numbers.view(np.uint8)
+    if count == 4:
+        # Pairs first: two bits become four, and four become eight.
+        pairs = np.empty(math.ceil(len(flat) / 2), np.uint8)
+        _pack_pairs(flat, 2, pairs)
+        _pack_pairs(pairs, 4, target)
+    else:
+        _pack_pairs(flat, 4, target)
+
+
+def _pack_pairs(flat: NDArray[np.uint8], bits: int, target: NDArray[Any]) -> None:
+    """Writes two numbers into each byte; both are read as one of 16 bits, whose lowest are those of the first."""
+    mask = np.uint16(((1 << bits) - 1) * 0x0101)
     for start in range(0, len(target), _BLOCK):
-        part = flat[start * count : (start + _BLOCK) * count]
-        if len(part) % count:
-            part = np.concatenate([part, np.zeros(-len(part) % count, np.uint8)])
-        packed = part[::count] & mask
-        for place in range(1, count):
-            packed |= (part[place::count] & mask) << np.uint8(bits * place)
-        target[start : start + math.ceil(len(part) / count)] = packed
+        part = flat[2 * start : 2 * (start + _BLOCK)]
+        if len(part) % 2:
+            part = np.append(part, np.uint8(0))
+        both = np.frombuffer(part, "<u2") & mask
+        both |= both >> np.uint16(8 - bits)
+        target[start : start + len(both)] = both.astype(np.uint8)

@@ -1,10 +1,13 @@
 """Weights to stored numbers and back."""
 
 import numpy as np
+import openvino as ov
 import pytest
+from openvino import opset13 as ops
 
 from autoq.core import WeightFormat, WeightMode
-from autoq.transform.compress import Layout, decode, encode
+from autoq.transform.compress import Layout, _encoded, decode, encode
+from autoq.transform.compress._stored import stored
 
 MODES = [mode for mode in WeightMode if mode is not WeightMode.CODEBOOK]
 # Largest error beside the largest number of a group: the table of each format. A number on the side of a symmetric
@@ -60,8 +63,6 @@ def test_the_place_of_the_reduced_axis_does_not_matter(mode):
 
 
 def test_blocks_do_not_matter(monkeypatch):
-    from autoq.transform.compress import _encoded
-
     weight = np.random.default_rng(0).normal(size=(4, 6, 32)).astype(np.float32)
     whole = encode(weight, WeightFormat(WeightMode.INT4_ASYM, 8), [1 + 1])
     for block in (1, 40, 100, 200):
@@ -106,3 +107,32 @@ def test_numbers_that_cannot_be_stored_are_refused(mode, wrong):
         return  # these have scales that large
     with pytest.raises(ValueError, match="not finite"):
         encode(weight, default(mode, 16), [1])
+
+
+def test_every_number_of_half_precision_is_read_exactly():
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)]
+    for numbers in (finite, finite[::-3], finite[:30].reshape(5, 6).T):
+        found = _encoded._single(numbers)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found.view(np.uint32), numbers.astype(np.float32, order="C").view(np.uint32))
+    np.testing.assert_array_equal(_encoded._single(every), every.astype(np.float32))
+
+
+def test_the_scale_of_mx_is_the_power_of_two_where_it_is_one():
+    """Also in large weights, where NNCF takes a rounded logarithm."""
+    for exponent in range(-20, 8):
+        weight = np.full((100, 128), 6 * 2.0**exponent, np.float32)
+        assert np.unique(encode(weight, WeightFormat(WeightMode.MXFP4, 32), [1]).scale).tolist() == [2.0**exponent]
+
+
+@pytest.mark.parametrize("mode", ["int4_asym", "int2_sym", "int3_sym", "int8_sym", "codebook"])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_numbers_are_stored_as_openvino_reads_them(mode, count):
+    codebook = tuple(map(float, range(300))) if mode == "codebook" else ()
+    encoded = encode(np.random.default_rng(2).normal(size=(1, count)), WeightFormat(mode, codebook=codebook), [1])
+    form, numbers = encoded.format, encoded.numbers
+    unsigned = (numbers - form.levels[0]).astype(np.uint8) if form.storage in {"u2", "u3"} else numbers
+    node = stored(unsigned, form.storage, "w")
+    read = ov.Core().compile_model(ov.Model([ops.convert(node, "f32")], []), "CPU")([])[0]
+    np.testing.assert_array_equal(read, unsigned)
