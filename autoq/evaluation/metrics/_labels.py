@@ -124,5 +124,5 @@ def _why_invalid(label: Any, classes: int) -> str:
     text += f"outputs of {classes} classes have" if classes > 1 else "one output number for each label has"
     text += f" the class numbers 0 to {most}"
     if label == IGNORED:
-        return f"{text}; 'f1_macro' and 'negative_perplexity' leave out labels of {IGNORED}."
+        return f"{text}; 'log_likelihood', 'f1_macro' and 'negative_perplexity' leave out labels of {IGNORED}."
     return f"{text}: they count from 0." if label == most + 1 else f"{text}."

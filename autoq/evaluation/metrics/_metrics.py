@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.core import MetricError, reason
-from autoq.evaluation.metrics._labels import as_sample, class_numbers, classes_last, predicted_and_true
+from autoq.evaluation.metrics._labels import IGNORED, as_sample, class_numbers, classes_last, predicted_and_true
 from autoq.evaluation.metrics._output_kind import OutputKind
 
 # One array per output of the model.
@@ -90,10 +90,15 @@ def binary_accuracy(outputs: InferenceOutputs, targets: NDArray[Any], kind: Outp
 
 
 def log_likelihood(outputs: InferenceOutputs, targets: NDArray[Any], kind: OutputKind = OutputKind.LOGITS) -> Scores:
-    """Log probability of the target class by the first output, averaged over positions."""
+    """Log probability of the target class by the first output, averaged over positions whose label is not -100."""
     values = classes_last(outputs[0], int(np.size(targets)))
-    labels = class_numbers(targets, values.shape[:-1], values.shape[-1])
-    return _flat(log_probabilities(values, labels, kind))
+    labels = class_numbers(targets, values.shape[:-1], values.shape[-1], ignored=IGNORED).reshape(len(values), -1)
+    scored = labels != IGNORED
+    if not scored.any(axis=1).all():
+        msg = f"all labels of a sample are {IGNORED}, which leaves none to score."
+        raise MetricError(msg)
+    found = log_probabilities(values, np.where(scored, labels, 0).reshape(values.shape[:-1]), kind)
+    return np.asarray((found.reshape(labels.shape) * scored).sum(axis=1) / scored.sum(axis=1))
 
 
 def log_probabilities(

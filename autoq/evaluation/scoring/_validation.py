@@ -27,6 +27,7 @@ from autoq.core import DataError
 from autoq.evaluation.scoring._chosen import Chosen
 from autoq.evaluation.scoring._following import tokens_alone
 from autoq.evaluation.scoring._targets import has_rows, kept, target_rows
+from autoq.graph import is_decoder
 
 # Keys of a row that hold its target, if several keys are no inputs.
 _TARGET_KEYS = ("label", "labels", "target", "targets", "y")
@@ -65,6 +66,8 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
             return data
         reader = Reader.of(model, "validation")
         data = for_model(model, reader, data, in_turn=False)
+        if isinstance(data, Iterator) and is_decoder(model):
+            data = list(data)  # whether it holds targets is seen by its first item
         if (tokens := tokens_alone(model, reader, data)) is not None:
             return cls(tokens)
         if isinstance(data, Images) and None in data.labels:

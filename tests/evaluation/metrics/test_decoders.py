@@ -77,6 +77,38 @@ def test_tokens_are_taken_as_people_hold_them(stateless, stateful, form):
     np.testing.assert_array_equal(as_inputs(stateful, FORMS[form]())[2]["position_ids"], [np.arange(12)])
 
 
+def of_hugging_face(batch=None):
+    labels = TOKENS.copy()
+    labels[:, :3] = -100  # a prompt
+    rows = [
+        {"input_ids": ids, "attention_mask": np.ones(12, int), "labels": row}
+        for ids, row in zip(TOKENS, labels, strict=True)
+    ]
+    if batch is None:
+        return rows
+    return [{key: np.stack([row[key] for row in rows[i : i + batch]]) for key in rows[0]} for i in range(0, 6, batch)]
+
+
+@pytest.mark.parametrize("batch", [None, 4])
+@pytest.mark.parametrize("kind", [list, iter])
+def test_labels_that_are_the_tokens_say_which_are_scored(stateful, batch, kind):
+    pairs = list(ValidationSet.of(stateful, kind(of_hugging_face(batch))))
+    assert len(pairs) == 6
+    for (inputs, target), tokens in zip(pairs, TOKENS, strict=True):
+        np.testing.assert_array_equal(inputs["input_ids"], tokens[None])
+        np.testing.assert_array_equal(target, [[-100, -100, *tokens[3:], -100]])
+
+
+def test_labels_that_are_other_tokens_are_targets(stateless):
+    rows = [{"input_ids": row, "labels": np.roll(row, -1)} for row in TOKENS]
+    np.testing.assert_array_equal(ValidationSet.of(stateless, rows)[1][1], np.roll(TOKENS[1], -1))
+
+
+def test_rows_that_can_be_read_once(stateful):
+    pairs = list(ValidationSet.of(stateful, ({"input_ids": row} for row in TOKENS)))
+    np.testing.assert_array_equal(pairs[5][1], [[*TOKENS[5, 1:], -100]])
+
+
 def test_a_long_row_is_cut_into_windows(stateless):
     stream = np.random.default_rng(0).integers(0, VOCABULARY, 1000)
     for data in (stream, stream.astype(np.uint16)):
@@ -101,6 +133,11 @@ def test_other_data_of_a_decoder_are_what_they_were(stateless):
     np.testing.assert_array_equal(target, targets[1])
     with pytest.raises(DataError, match="validation data are a ndarray: pass pairs"):
         ValidationSet.of(stateless, TOKENS.astype(np.float32))
+
+
+def test_the_log_likelihood_is_the_mean_of_each_window(stateful, stateless):
+    found = autoq.evaluate(stateful, TOKENS, metric="log_likelihood", **F32)
+    np.testing.assert_allclose(found.scores, [-np.log(perplexity(stateless, row[None])) for row in TOKENS], rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["stateless", "stateful"])
