@@ -49,10 +49,11 @@ def two_threads():
     """What is shared out among the cores is shared out among two, on whatever machine and core a test runs."""
     from autoq.api.quantizing import _accuracy_control
     from autoq.calibration.collecting import _batches
+    from autoq.transform.compress import _encoded
     from autoq.transform.quantize import _weight_ranges
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (_accuracy_control, _batches, _weight_ranges):
+        for module in (_accuracy_control, _batches, _encoded, _weight_ranges):
             patch.setattr(module, "cpu_count", lambda: 2)
         yield
 

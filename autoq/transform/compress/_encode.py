@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autoq.core import FloatArray, NumberFamily, WeightFormat
 from autoq.transform.compress._codebooks import codebook_scales, from_places, to_places
-from autoq.transform.compress._encoded import Encoded, Layout, Numbers, rows_of
+from autoq.transform.compress._encoded import Encoded, Index, Layout, Numbers, by_block
 from autoq.transform.compress._floats import float_scales, from_bits, to_bits, two_level_scale
 from autoq.transform.compress._integers import from_integers, integer_scales, to_integers
 
@@ -46,21 +46,24 @@ def encode(
     zeros = None if form.is_symmetric else np.empty(layout.scale_shape, np.uint8) if zero_point is None else zero_point
     numbers_of, scales_of = layout.by_scale(numbers), layout.by_scale(scales)
     zeros_of = None if zeros is None else layout.by_scale(zeros)
-    # Numbers that are not finite are found by their scales.
-    with np.errstate(invalid="ignore", over="ignore"):
-        for index, rows in rows_of(weight, layout):
-            if scale is None:
-                own, zero = _scales(rows, form, weight.size)
-                scales_of[index] = own.reshape(scales_of[index].shape)
-                if zeros_of is not None and zero is not None and np.isfinite(own).all():
-                    zeros_of[index] = zero.reshape(zeros_of[index].shape)
-            else:
-                own = scales_of[index].reshape(-1)
-                zero = None if zeros_of is None else zeros_of[index].reshape(-1).astype(np.float32)
-            if not (_fits(own, form) and (scale is None or np.isfinite(rows).all())):
-                msg = f"it holds numbers that are not finite, or whose scale is too large for {form.scale_type}."
-                raise ValueError(msg)
-            numbers_of[index] = _numbers(rows, own, zero, form).reshape(numbers_of[index].shape)
+
+    def fill(index: Index, rows: FloatArray) -> None:
+        if scale is None:
+            own, zero = _scales(rows, form, weight.size)
+        else:
+            own = scales_of[index].reshape(-1)
+            zero = None if zeros_of is None else zeros_of[index].reshape(-1).astype(np.float32)
+        # Numbers that are not finite are found by their scales.
+        if not (_fits(own, form) and (scale is None or np.isfinite(rows).all())):
+            msg = f"it holds numbers that are not finite, or whose scale is too large for {form.scale_type}."
+            raise ValueError(msg)
+        if scale is None:
+            scales_of[index] = own.reshape(scales_of[index].shape)
+            if zeros_of is not None and zero is not None:
+                zeros_of[index] = zero.reshape(zeros_of[index].shape)
+        numbers_of[index] = _numbers(rows, own, zero, form).reshape(numbers_of[index].shape)
+
+    by_block(weight, layout, fill)
     whole = None
     if form.scale_type == "f8e4m3":
         scales, whole = two_level_scale(scales)

@@ -12,18 +12,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from autoq.core import FloatArray, WeightFormat
 
 Numbers = NDArray[Any]
+Index = tuple[int | slice, ...]
+T = TypeVar("T")
 # Numbers of a block: its arrays stay in the cache of a core.
 _BLOCK = 1 << 17
+# From so many numbers on, a weight is worth threads.
+_LARGE = 1 << 19
 # Up to so many numbers, a row is short.
 _SHORT = 256
 # Infinity in half precision; sign, exponent and fraction of half precision in their places in single precision; and the
@@ -113,7 +119,7 @@ class Layout:
         """A view of numbers, or of scales, with the kept axes first and the others last."""
         return values.transpose(*self.kept, *self.axes)
 
-    def blocks(self) -> Iterator[tuple[int | slice, ...]]:
+    def blocks(self) -> Iterator[Index]:
         """Indices of blocks of whole rows, in views that `by_scale` gives."""
         yield from _blocks([self.shape[axis] for axis in (*self.kept, *self.axes)], len(self.kept))
 
@@ -123,7 +129,7 @@ class Layout:
         return math.prod(self.shape[axis] for axis in self.axes)
 
 
-def _blocks(shape: Sequence[int], kept: int) -> Iterator[tuple[int | slice, ...]]:
+def _blocks(shape: Sequence[int], kept: int) -> Iterator[Index]:
     each = math.prod(shape[1:])
     if not kept or 0 in shape:
         yield (slice(None),)
@@ -137,15 +143,29 @@ def _blocks(shape: Sequence[int], kept: int) -> Iterator[tuple[int | slice, ...]
             yield (slice(start, start + step),)
 
 
-def rows_of(weight: Numbers, layout: Layout) -> Iterator[tuple[tuple[int | slice, ...], FloatArray]]:
-    """The rows of a weight block by block, in single precision.
+def by_block(weight: Numbers, layout: Layout, work: Callable[[Index, FloatArray], T]) -> list[T]:
+    """Does work on the rows of a weight block by block, in single precision; on all cores if the weight is large.
 
-    Yields:
-        Index of the block in views that `Layout.by_scale` gives, and new float32 [R, numbers of a row].
+    Args:
+        weight: The weight.
+        layout: Where the numbers of a row stand.
+        work: Takes the index of a block in views that `Layout.by_scale` gives, and new float32 [R, numbers of a row]
+            that it may overwrite. Numbers that are not finite warn of nothing.
+
+    Returns:
+        What the work gave for each block.
     """
     view = layout.by_scale(weight.reshape(layout.shape))
-    for index in layout.blocks():
-        yield index, _single(view[index]).reshape(-1, layout.row)
+
+    def done(index: Index) -> T:
+        with np.errstate(invalid="ignore", over="ignore"):
+            return work(index, _single(view[index]).reshape(-1, layout.row))
+
+    workers = cpu_count() if weight.size >= _LARGE else 1
+    if workers == 1:
+        return list(map(done, layout.blocks()))
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(done, layout.blocks()))
 
 
 def extremes(rows: FloatArray) -> tuple[FloatArray, FloatArray]:

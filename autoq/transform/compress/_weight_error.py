@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from autoq.core import FloatArray, WeightFormat, WeightMode
-from autoq.transform.compress._encoded import Layout, Numbers, rows_of
+from autoq.transform.compress._encoded import Index, Layout, Numbers, by_block
 from autoq.transform.compress._integers import from_integers, integer_scales, to_integers
 
 _FORMAT = WeightFormat(WeightMode.INT8_ASYM)
@@ -20,7 +20,11 @@ def weight_error(weight: Numbers, axes: Sequence[int]) -> float:
         weight: float16, float32 or float64 of any shape; never modified.
         axes: Reduced axes.
     """
-    return max((float(part.mean(axis=1).max()) for part in _squared_errors(weight, axes)), default=0.0)
+
+    def largest(_: Index, rows: FloatArray) -> float:
+        return float(_squared_error(rows).mean(axis=1).max())
+
+    return max(by_block(weight, Layout.of(weight.shape, axes, -1), largest))
 
 
 def weight_noise(weight: Numbers, axes: Sequence[int]) -> float:
@@ -30,16 +34,18 @@ def weight_noise(weight: Numbers, axes: Sequence[int]) -> float:
         weight: float16, float32 or float64 of any shape; never modified.
         axes: Reduced axes.
     """
-    return float(np.sqrt(sum(float(part.sum(dtype=np.float64)) for part in _squared_errors(weight, axes))))
+
+    def total(_: Index, rows: FloatArray) -> float:
+        return float(_squared_error(rows).sum(dtype=np.float64))
+
+    return float(np.sqrt(sum(by_block(weight, Layout.of(weight.shape, axes, -1), total))))
 
 
-def _squared_errors(weight: Numbers, axes: Sequence[int]) -> Iterator[FloatArray]:
-    """Squared errors of blocks of rows, [R, row]."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        for _, rows in rows_of(weight, Layout.of(weight.shape, axes, -1)):
-            scale, zero_point = integer_scales(rows, _FORMAT)
-            numbers = to_integers(rows.copy(), scale, zero_point, _FORMAT)
-            error = from_integers(numbers, None if zero_point is None else zero_point[:, None])
-            error *= scale[:, None]
-            error -= rows
-            yield np.square(error, out=error)
+def _squared_error(rows: FloatArray) -> FloatArray:
+    """Squared errors of rows, [R, row]."""
+    scale, zero_point = integer_scales(rows, _FORMAT)
+    numbers = to_integers(rows.copy(), scale, zero_point, _FORMAT)
+    error = from_integers(numbers, None if zero_point is None else zero_point[:, None])
+    error *= scale[:, None]
+    error -= rows
+    return np.square(error, out=error)
