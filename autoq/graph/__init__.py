@@ -50,7 +50,7 @@ from autoq.graph.placement import (
     stores_weights_alone,
     varying_ops,
 )
-from autoq.graph.weights import Weight, Weights, find_weights
+from autoq.graph.weights import Scalable, Weight, Weights, find_weights, scalable_weights
 
 __all__ = [
     "ATTENTION_MASK",
@@ -74,6 +74,7 @@ __all__ = [
     "QuantizationGraph",
     "QuantizerGroup",
     "QuantizerSite",
+    "Scalable",
     "SiteKind",
     "StandingQuantizer",
     "Subgraph",
@@ -103,6 +104,7 @@ __all__ = [
     "port_named",
     "read_model",
     "samples_apart",
+    "scalable_weights",
     "set_body",
     "standing_quantizers",
     "stores_weights_alone",

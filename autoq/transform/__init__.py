@@ -1,6 +1,6 @@
 """New models from plans and statistics; each rewrite has a file of its own."""
 
-from autoq.transform.by_data import DataEncoder, activation_scores, rounded_by_data
+from autoq.transform.by_data import ChannelScales, DataEncoder, activation_scores, channel_scales, rounded_by_data
 from autoq.transform.compress import (
     Encoded,
     Encoder,
@@ -26,6 +26,7 @@ __all__ = [
     "SWITCHES",
     "VERSION_NOTE",
     "CandidateBuilder",
+    "ChannelScales",
     "DataEncoder",
     "Encoded",
     "Encoder",
@@ -34,6 +35,7 @@ __all__ = [
     "Smoothing",
     "activation_scores",
     "align_channels",
+    "channel_scales",
     "choose_formats",
     "compress_model",
     "decode",

@@ -122,6 +122,33 @@ def test_a_plan_that_rounds_by_data_builds_the_same_model_and_needs_data():
         autoq.compress_weights(network(), plan=plan, progress=False)
 
 
+def gated(*, folded: bool) -> ov.Model:
+    """A block whose gate has outliers; the inverse of scales goes into the other product, or before the last one."""
+    x = ops.parameter([-1, 64], np.float32, name="x")
+    outliers = np.where(np.arange(96) % 16 == 3, 8.0, 1.0).astype(np.float32)
+    gate = ops.swish(product(x, numbers(96, 64) * outliers[:, None], "gate"))
+    inner = ops.multiply(gate, product(x, numbers(96, 64), "up")) if folded else gate
+    last = product(product(inner, numbers(64, 96), "down"), numbers(8, 64), "last")
+    model = ov.Model([ops.result(last)], [x], "gated")
+    model.inputs[0].get_tensor().set_names({"x"})
+    return model
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_columns_are_scaled_and_the_inverse_is_taken_up(folded):
+    model, x = gated(folded=folded), inputs(200, 1)
+    expected = outputs(model, x)
+    settings = {"rounding": "nearest", "backup_mode": "none"}
+    plain = compress(model, **settings)
+    found = compress(model, inputs(300)[:, None], awq=True, **settings)
+    dividers = [op for op in found.get_ops() if op.get_friendly_name().endswith("/awq_mul")]
+    assert len(dividers) == (0 if folded else 1)
+    errors = [np.square(outputs(each, x) - expected).mean() for each in (plain, found)]
+    assert errors[1] < 0.98 * errors[0]
+    both = compress(model, inputs(300)[:, None], awq=True, lora_correction=True, backup_mode="none")
+    assert np.square(outputs(both, x) - expected).mean() < 0.6 * errors[0]
+
+
 @pytest.mark.parametrize("kind", ["decoder_single", "decoder_half"])
 def test_decoders_are_rounded_by_their_tokens(kind):
     ids = np.random.default_rng(0).integers(0, 80, (12, 1, 9))
@@ -156,6 +183,9 @@ def test_data_rank_weights_where_the_ratio_is_below_one():
         ({"dataset": 1, "rounding": "compensate"}, PlanError, "did you mean 'compensated'"),
         ({"dataset": 1, "rounding": "nearest"}, PlanError, "dataset is of no use"),
         ({"dataset": 1, "objective": "sample_means"}, PlanError, "is for scale_estimation and lora_correction"),
+        ({"dataset": 1, "awq": True, "objective": "sample_means"}, PlanError, "others need 'tokens'"),
+        ({"awq": True, "mode": "int8_sym", "group_size": None}, PlanError, "leave out awq"),
+        ({"awq": True, "mode": "nvfp4", "group_size": None}, PlanError, "awq does not go with mode 'nvfp4'"),
         ({"dataset": 1, "gptq": 1}, PlanError, "gptq is 1: it must be True or False"),
         ({"dataset": 1, "subset_size": 0}, PlanError, "subset_size is 0"),
         ({"dataset": 1, "mode": "int8_sym", "group_size": None}, PlanError, "leave out dataset"),

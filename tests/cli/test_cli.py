@@ -639,6 +639,10 @@ def test_compress(place, autoq):
     assert sum(said["weights_by_format"].values()) > 1
     code, out, _ = autoq("compress", "tokens.xml", "-o", "small.xml", "--ignore-type", "Gather")
     assert (code, "int8_asym" in out) == (0, True)
+    by_data = ("compress", "tokens.xml", "-o", "small.xml", "--mode", "int4_sym", "--group-size", "8", "--dataset")
+    assert autoq(*by_data, "ids.npy", "--rounding", "gptq")[0] == 0
+    code, _, err = autoq(*by_data, "missing.npy")
+    assert (code, "missing.npy" in err) == (2, True)
     code, _, err = autoq("compress", "tokens.xml", "-o", "small.xml", "--mode", "int4")
     assert (code, "did you mean 'int4_sym'" in err) == (2, True)
     code, _, err = autoq("compress", "tokens.xml", "-o", "tokens.xml")

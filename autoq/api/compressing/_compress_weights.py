@@ -28,8 +28,10 @@ from autoq.core import (
 from autoq.graph import IgnoredScope, Weight, Weights, find_weights, read_model
 from autoq.report import progress_bar
 from autoq.transform import (
+    ChannelScales,
     DataEncoder,
     activation_scores,
+    channel_scales,
     choose_formats,
     compress_model,
     note_plan,
@@ -53,6 +55,7 @@ def compress_weights(
     dataset: Any = None,  # whatever as_inputs takes
     subset_size: int = 128,
     rounding: str | Enum | None = None,
+    awq: bool | None = None,
     scale_estimation: bool | None = None,
     gptq: bool | None = None,
     lora_correction: bool | None = None,
@@ -96,6 +99,9 @@ def compress_weights(
             column takes over the errors of those before, columns with large activations first. "gptq" keeps the order
             and the usual scales, "scale_estimation" only searches scales, "gptq_scale_estimation" does both.
             "nearest" rounds each number by itself, without data.
+        awq: Scale the columns of weights after an activation function or a gate, so that those with large activations
+            are rounded more finely. The product before takes up the inverse, or a Multiply where there is none. Without
+            a dataset, by the weights alone.
         scale_estimation: True is rounding="scale_estimation"; with `gptq`, "gptq_scale_estimation".
         gptq: True is rounding="gptq".
         lora_correction: Add the product of two small matrices in 8 bits to each such layer, which makes up for a part
@@ -125,6 +131,7 @@ def compress_weights(
         group_size_fallback=group_size_fallback,
         codebook=codebook,
         rounding=rounding,
+        awq=awq,
         scale_estimation=scale_estimation,
         gptq=gptq,
         lora_correction=lora_correction,
@@ -154,10 +161,8 @@ def compress_weights(
                 # Groups that do not fit are found before the data are read.
                 choose_formats(weights.every, replace(recipe, ratio=1.0), lambda _: {})
                 ranked = [weight for weight in weights.compressible if weight.defines_ratio]
-                rounded = [
-                    weight for weight in ranked if recipe.rounds_by_data and rounded_by_data(weight, recipe.format)
-                ]
-                seen = see(ranked, rounded)
+                needed = ranked if recipe.rounds_by_data or recipe.awq else []
+                seen = see(ranked, [weight for weight in needed if rounded_by_data(weight, recipe.format)])
             part = CompressionPlan(recipe, choose_formats(weights.every, recipe, _scores(network, recipe, seen)))
         else:
             _check_plan(part, weights)
@@ -165,19 +170,22 @@ def compress_weights(
             mode = str(recipe.format.mode)
             msg = f"model {quoted(network.get_friendly_name())} has no weight that takes mode {mode!r}."
             raise ModelError(msg)
-        if not recipe.rounds_by_data:
-            with progress_bar("compressing weights", shown=progress) as step:
-                compress_model(network, weights.every, part.formats, step=step)
-        else:
-            if seen is None:
-                taking = [weight for weight in weights.every if weight.name in part.formats]
-                rounded = [weight for weight in taking if rounded_by_data(weight, part.formats[weight.name])]
-                seen = see(rounded, rounded)
-            encoder = DataEncoder(recipe, seen.grams, seen.activations)
-            # More threads would mostly wait for each other: there are many small products.
-            with progress_bar("compressing weights", shown=progress) as step, threadpool_limits(1, "blas"):
-                compress_model(network, weights.every, part.formats, encoder=encoder, step=step)
-            encoder.add_corrections(network, weights.every)
+        by_data = dataset is not None and (recipe.rounds_by_data or recipe.awq)
+        if by_data and seen is None:
+            taking = [weight for weight in weights.every if weight.name in part.formats]
+            rounded = [weight for weight in taking if rounded_by_data(weight, part.formats[weight.name])]
+            seen = see(rounded, rounded)
+        known = seen if seen is not None and by_data else SeenActivations()
+        scales = ChannelScales()
+        if recipe.awq:
+            data = (known.grams, known.activations) if by_data else None
+            scales = channel_scales(network, weights.every, part.formats, data)
+        encoder = DataEncoder(recipe, known.grams, known.activations, scales)
+        # More threads would mostly wait for each other: there are many small products.
+        with progress_bar("compressing weights", shown=progress) as step, threadpool_limits(1, "blas"):
+            compress_model(network, weights.every, part.formats, encoder=encoder, step=step)
+        scales.divide_inputs(network, weights.every)
+        encoder.add_corrections(network, weights.every)
     note_plan(network, Plan.of(part))
     return network
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import openvino as ov
 
@@ -23,8 +23,8 @@ class SeenActivations:
         activations: Activation by name of the weight.
     """
 
-    grams: Grams
-    activations: Mapping[str, Activation]
+    grams: Grams = field(default_factory=lambda: Grams({}, {}, {}, {}))
+    activations: Mapping[str, Activation] = field(default_factory=dict)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def observed(
     by_tokens = objective is Objective.TOKENS
     products = {activations[weight.name] for weight in rounded if by_tokens and weight.name in activations}
     if not activations:
-        yield SeenActivations(Grams({}, {}, {}, {}), {})
+        yield SeenActivations()
         return
     with (
         progress_bar("running the model", shown=progress) as step,

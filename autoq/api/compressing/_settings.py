@@ -33,6 +33,7 @@ def read_recipe(
     group_size_fallback: str | Enum,
     codebook: Iterable[float] | None,
     rounding: str | Enum | None = None,
+    awq: bool | None = None,
     scale_estimation: bool | None = None,
     gptq: bool | None = None,
     lora_correction: bool | None = None,
@@ -55,6 +56,7 @@ def read_recipe(
             "backup_mode": backup_mode,
             "dataset": has_data or None,
             "rounding": rounding,
+            "awq": awq,
             "scale_estimation": scale_estimation,
             "gptq": gptq,
             "lora_correction": lora_correction,
@@ -67,6 +69,7 @@ def read_recipe(
         form = WeightFormat(kind, group_size, form.codebook if kind is WeightMode.CODEBOOK else ())
     flags = {
         "all_layers": all_layers,
+        "awq": awq,
         "scale_estimation": scale_estimation,
         "gptq": gptq,
         "lora_correction": lora_correction,
@@ -86,10 +89,11 @@ def read_recipe(
         group_size_fallback=GroupSizeFallback.parse(_word(group_size_fallback)),
         sensitivity_metric=metric if sensitivity_metric is None else SensitivityMetric.parse(_word(sensitivity_metric)),
         rounding=_rounding(form, rounding, bool(scale_estimation), bool(gptq), has_data=has_data),
+        awq=bool(awq),
         lora_correction=bool(lora_correction),
         objective=Objective.TOKENS if objective is None else Objective.parse(_word(objective)),
     )
-    if has_data and not (recipe.rounds_by_data or recipe.ranks_by_data):
+    if has_data and not (recipe.rounds_by_data or recipe.ranks_by_data or recipe.awq):
         msg = f"dataset is of no use here: weights of mode {str(kind)!r} are rounded without data; leave it out."
         raise PlanError(msg)
     check_data(recipe, has_data=has_data)

@@ -68,6 +68,11 @@ class Grams:
         upper += np.triu(upper, 1).T
         return upper
 
+    def squares(self, activation: Activation) -> FloatArray:
+        """Mean square of each channel, [I]."""
+        tokens = np.float32(max(float(self.tokens[activation].sum()), 1.0))
+        return np.array(np.diagonal(self.products[activation])) / tokens
+
     def summary(self, activation: Activation, kind: Summary) -> float:
         """The mean over samples of a statistic."""
         return float(self.summaries[activation][:, kind].mean())

@@ -68,6 +68,7 @@ class CompressionRecipe:
         group_size_fallback: What becomes of weights that groups do not fit.
         sensitivity_metric: How weights are ranked where the ratio is below 1.
         rounding: How numbers are rounded, of weights with at most 4 bits.
+        awq: Whether columns of such weights are scaled, and the inverse is taken up before them; by data if there are.
         lora_correction: Whether a product of low rank is added to such layers, which makes up for errors of rounding.
         objective: The data by which errors are judged.
     """
@@ -79,6 +80,7 @@ class CompressionRecipe:
     group_size_fallback: GroupSizeFallback = GroupSizeFallback.ERROR
     sensitivity_metric: SensitivityMetric = SensitivityMetric.WEIGHT_QUANTIZATION_ERROR
     rounding: Rounding = Rounding.NEAREST
+    awq: bool = False
     lora_correction: bool = False
     objective: Objective = Objective.TOKENS
 
@@ -96,8 +98,8 @@ class CompressionRecipe:
 
     def _check_rounding(self) -> None:
         mode = str(self.format.mode)
-        by_data = "lora_correction" if self.lora_correction else str(self.rounding)
-        if self.rounds_by_data and not self.format.may_round_by_data:
+        by_data = "awq" if self.awq else "lora_correction" if self.lora_correction else str(self.rounding)
+        if (self.rounds_by_data or self.awq) and not self.format.may_round_by_data:
             msg = (
                 f"{by_data} does not go with mode {mode!r}: it is for at most 4 bits, with one scale for each group or "
                 "channel."
@@ -113,7 +115,8 @@ class CompressionRecipe:
         if self.lora_correction and self.rounding in {Rounding.GPTQ, Rounding.GPTQ_SCALE_ESTIMATION}:
             msg = "lora_correction does not go with gptq: use one of them, or rounding='compensated' with it."
             raise PlanError(msg)
-        if self.objective is Objective.SAMPLE_MEANS and (self.rounding.passes_errors_on or not self.rounds_by_data):
+        by_tokens = self.rounding.passes_errors_on or self.awq or not self.rounds_by_data
+        if self.objective is Objective.SAMPLE_MEANS and by_tokens:
             msg = "objective 'sample_means' is for scale_estimation and lora_correction; others need 'tokens'."
             raise PlanError(msg)
 
@@ -145,6 +148,7 @@ class CompressionRecipe:
             "group_size_fallback": str(self.group_size_fallback),
             "sensitivity_metric": str(self.sensitivity_metric),
             "rounding": str(self.rounding),
+            "awq": self.awq,
             "lora_correction": self.lora_correction,
             "objective": str(self.objective),
         }
@@ -173,6 +177,7 @@ class CompressionRecipe:
             *(["all layers"] if self.all_layers else []),
             *([] if str(self.backup_mode) == str(self.format.backup) else [f"backup {self.backup_mode}"]),
             *([] if self.rounding is Rounding.NEAREST else [f"rounding {self.rounding}"]),
+            *(["awq"] if self.awq else []),
             *(["lora correction"] if self.lora_correction else []),
             *([] if self.group_size_fallback is GroupSizeFallback.ERROR else [f"groups {self.group_size_fallback}"]),
         ]

@@ -18,6 +18,7 @@ from autoq.core import CompressionRecipe, FloatArray, Objective, Rounding, Weigh
 from autoq.graph import Weight, unique_names
 from autoq.transform.by_data._adapters import add_adapters
 from autoq.transform.by_data._by_gram import round_by_gram
+from autoq.transform.by_data._channel_scales import ChannelScales
 from autoq.transform.by_data._factor import InverseFactor, factor, usual_damping
 from autoq.transform.by_data._layer import by_rows, encoded_with, scales_of, stored_scales
 from autoq.transform.by_data._low_rank import correction, correction_by_means
@@ -41,10 +42,18 @@ class DataEncoder:
         recipe: The settings.
         grams: Statistics of the activations.
         activations: Activation by name of the weight.
+        scales: What columns and rows of weights are scaled by.
     """
 
-    def __init__(self, recipe: CompressionRecipe, grams: Grams, activations: Mapping[str, Activation]) -> None:
+    def __init__(
+        self,
+        recipe: CompressionRecipe,
+        grams: Grams,
+        activations: Mapping[str, Activation],
+        scales: ChannelScales,
+    ) -> None:
         self._recipe = recipe
+        self._scales = scales
         self._grams = grams
         self._activations = activations
         self._shared: tuple[Activation, FloatArray, InverseFactor] | None = None
@@ -52,14 +61,15 @@ class DataEncoder:
 
     def __call__(self, weight: Weight, numbers: Numbers, form: WeightFormat) -> Encoded:
         """Finds the stored numbers of a weight, and its correction if there is to be one."""
+        numbers = self._scales.scaled(weight, numbers)
         activation = self._activations.get(weight.name)
         if activation is None or not rounded_by_data(weight, form):
             return plain_encoder(weight, numbers, form)
         (axis,) = weight.axes
-        encoded = by_rows(numbers, form, axis, lambda rows, own: self._rounded(rows, own, activation))
+        encoded = by_rows(numbers, form, axis, lambda rows, own: self._rounded(rows, own, weight.name))
         if self._recipe.lora_correction:
             difference = np.asarray(numbers, np.float32) - decode(encoded)
-            self._corrections[weight.name] = self._correction(difference if axis else difference.T, activation, form)
+            self._corrections[weight.name] = self._correction(difference if axis else difference.T, weight.name, form)
         return encoded
 
     def add_corrections(self, model: ov.Model, weights: Iterable[Weight]) -> None:
@@ -72,35 +82,43 @@ class DataEncoder:
                     add_adapters(nodes[name], port, axis, *self._corrections[weight.name])
         model.validate_nodes_and_infer_types()
 
-    def _rounded(self, weight: FloatArray, form: WeightFormat, activation: Activation) -> Encoded:
+    def _rounded(self, weight: FloatArray, form: WeightFormat, name: str) -> Encoded:
         rounding = self._recipe.rounding
         if rounding.passes_errors_on:
-            gram, passed = self._factor(activation)
+            gram, passed = self._factor(name)
             return round_by_gram(weight, form, gram, passed, search=rounding.searches_scales)
         plain = encode(weight, form, (1,))
         if rounding is Rounding.NEAREST:
             return plain
         scale, zero = scales_of(plain)
         if self._recipe.objective is Objective.SAMPLE_MEANS:
-            found = estimate_scales(weight, self._means(activation, _SCALE_SAMPLES), form, scale, zero)
+            found = estimate_scales(weight, self._means(name, _SCALE_SAMPLES), form, scale, zero)
             return encoded_with(weight, form, stored_scales(found, form, scale), zero)
-        squares = np.diagonal(self._factor(activation)[0])
+        squares = np.diagonal(self._factor(name)[0])
         return encoded_with(weight, form, *search_scales(weight, squares, form, scale, zero))
 
-    def _correction(
-        self, difference: FloatArray, activation: Activation, form: WeightFormat
-    ) -> tuple[FloatArray, FloatArray]:
+    def _correction(self, difference: FloatArray, name: str, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
         if self._recipe.objective is Objective.SAMPLE_MEANS:
-            return correction_by_means(difference, self._means(activation, _CORRECTION_SAMPLES), form.group_size)
-        return correction(difference, self._factor(activation)[0])
+            return correction_by_means(difference, self._means(name, _CORRECTION_SAMPLES), form.group_size)
+        return correction(difference, self._factor(name)[0])
 
-    def _means(self, activation: Activation, count: int) -> MeanTokens:
+    def _means(self, name: str, count: int) -> MeanTokens:
+        activation = self._activations[name]
         return MeanTokens.of(self._grams.means[activation], self._grams.tokens[activation], count)
 
-    def _factor(self, activation: Activation) -> tuple[FloatArray, InverseFactor]:
+    def _factor(self, name: str) -> tuple[FloatArray, InverseFactor]:
+        """The products of what a weight is multiplied by, and how errors are passed on."""
+        activation, columns = self._activations[name], self._scales.columns.get(name)
+        if columns is not None:
+            gram = self._grams.gram(activation)
+            gram /= columns
+            gram /= columns[:, None]
+            return gram, self._factorized(gram, activation)
         if self._shared is None or self._shared[0] != activation:
             gram = self._grams.gram(activation)
-            damping = usual_damping(len(gram), float(self._grams.tokens[activation].sum()))
-            by_size = self._recipe.rounding is Rounding.COMPENSATED
-            self._shared = activation, gram, factor(gram, damping, by_size=by_size)
+            self._shared = activation, gram, self._factorized(gram, activation)
         return self._shared[1:]
+
+    def _factorized(self, gram: FloatArray, activation: Activation) -> InverseFactor:
+        damping = usual_damping(len(gram), float(self._grams.tokens[activation].sum()))
+        return factor(gram, damping, by_size=self._recipe.rounding is Rounding.COMPENSATED)

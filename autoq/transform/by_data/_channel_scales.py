@@ -1,0 +1,132 @@
+"""Scales the columns of a weight so that those with large activations are rounded more finely: AWQ.
+
+| name | meaning                                                        | shape  |
+|------|----------------------------------------------------------------|--------|
+| w    | the weight                                                     | [O, I] |
+| t    | scales: the weight is stored as w t, its input is divided by t | [I]    |
+| a    | root of the mean square of each channel of the input           | [I]    |
+
+- With data t = (a / geometric mean of a)^alpha, a cut at its lowest tenth, with the alpha of 0, 0.05 ... 0.5 that gives
+  the least squared error of rounding to the nearest numbers, weighted by a^2.
+- Without data t = 1 / mean |w| of a column, as in NNCF.
+
+Lin et al., "AWQ: activation-aware weight quantization", section 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from autoq.calibration import Activation, Grams
+from autoq.core import FloatArray, WeightFormat
+from autoq.graph import Weight, scalable_weights, unique_names
+from autoq.transform.compress import Numbers, decode, encode, numbers_of
+
+_ALPHAS = np.arange(0, 0.501, 0.05)
+_LOWEST = 0.1
+_EPS = np.finfo(np.float32).eps
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelScales:
+    """The scales of a model's weights.
+
+    Attributes:
+        columns: What columns are multiplied by, [I], by name of the weight.
+        rows: What outputs are divided by, [O], by name of the weight before.
+        inputs: Names of the weights whose input is divided by a Multiply.
+    """
+
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
+    rows: Mapping[str, FloatArray] = field(default_factory=dict)
+    inputs: frozenset[str] = frozenset()
+
+    def scaled(self, weight: Weight, numbers: Numbers) -> Numbers:
+        """The numbers of a weight as they are stored; the same array where nothing is scaled."""
+        columns, rows = self.columns.get(weight.name), self.rows.get(weight.name)
+        if columns is None and rows is None:
+            return numbers
+        (axis,) = weight.axes
+        scaled = np.array(numbers if axis == 1 else numbers.T, np.float32)
+        if columns is not None:
+            scaled *= columns
+        if rows is not None:
+            scaled /= rows[:, None]
+        return scaled if axis == 1 else scaled.T
+
+    def divide_inputs(self, model: ov.Model, weights: Iterable[Weight]) -> None:
+        """Divides the inputs of matrix products in a model, which is changed."""
+        nodes = unique_names(model)
+        for weight in weights:
+            if weight.name in self.inputs:
+                port = nodes[weight.name].input(1 - weight.port)
+                value = port.get_source_output()
+                inverse = ops.constant(1 / self.columns[weight.name], dtype=value.get_element_type())
+                name = f"{value.get_node().get_friendly_name()}/awq_mul"
+                port.replace_source_output(ops.multiply(value, inverse, name=name).output(0))
+        model.validate_nodes_and_infer_types()
+
+
+def channel_scales(
+    model: ov.Model,
+    weights: Iterable[Weight],
+    formats: Mapping[str, WeightFormat],
+    seen: tuple[Grams, Mapping[str, Activation]] | None = None,
+) -> ChannelScales:
+    """Finds the scales of weights with at most 4 bits.
+
+    Args:
+        model: The model that the weights were found in; never modified.
+        weights: Its weights.
+        formats: Format by name; other weights stay in float, and take up no scales.
+        seen: Statistics of activations, and the activation by name of the weight; None without data.
+    """
+    nodes = unique_names(model)
+    by_name = {weight.name: weight for weight in weights if weight.name in formats}
+    columns, rows, inputs = {}, {}, set()
+    for place in scalable_weights(model, by_name.values()):
+        weight, form = by_name[place.weight], formats[place.weight]
+        if not form.may_round_by_data:
+            continue
+        numbers = np.array(numbers_of(nodes[weight.constant]), np.float32)
+        matrix = numbers if weight.axes == (1,) else numbers.T
+        if seen is None:
+            scale = 1 / np.maximum(np.abs(matrix).mean(axis=0), _EPS)
+        else:
+            grams, activations = seen
+            squares = grams.squares(activations[weight.name])
+            scale = _by_squares(np.ascontiguousarray(matrix), form, squares)
+        columns[place.weight] = scale
+        if place.previous is None:
+            inputs.add(place.weight)
+        else:
+            rows[place.previous] = scale
+    return ChannelScales(columns, rows, frozenset(inputs))
+
+
+def _by_squares(weight: FloatArray, form: WeightFormat, squares: FloatArray) -> FloatArray:
+    """The scales with the least error, [I].
+
+    Args:
+        weight: float32 [O, I].
+        form: Its format.
+        squares: Mean square of each channel of the input, [I].
+    """
+    size = np.sqrt(squares)
+    size = np.maximum(size, max(float(np.quantile(size, _LOWEST)), float(_EPS)))
+    size /= np.exp(np.log(size).mean())
+    best, least = np.ones_like(size), np.inf
+    for alpha in _ALPHAS:
+        scale = np.asarray(size ** np.float32(alpha), np.float32)
+        off = decode(encode(weight * scale, form, (1,)))
+        off /= scale
+        off -= weight
+        error = float((np.square(off, out=off) @ squares).sum())
+        if error < least:
+            best, least = scale, error
+    return best
