@@ -138,7 +138,8 @@ def find_weights(model: ov.Model, scope: IgnoredScope | None = None, *, all_laye
         readers = (*(known.readers if known else ()), (name, port))
         found[key] = replace(weight, readers=readers, reason=reason)
         last_is_out = is_last and reason is not None
-    weights = sorted(found.values(), key=lambda weight: places.index((weight.name, weight.port)))
+    place = {read: number for number, read in enumerate(places)}
+    weights = sorted(found.values(), key=lambda weight: place[weight.name, weight.port])
     marked = tuple(_marked(weights, last_is_out=last_is_out, all_layers=all_layers))
     return Weights(marked, any(map(_holds_few_bits, flow.nodes.values())))
 
@@ -216,9 +217,10 @@ def _marked(weights: Iterable[Weight], *, last_is_out: bool, all_layers: bool) -
     ]
     if not all_layers and not last_is_out:
         products = products[:-1]
+    defining = frozenset(products)
     for weight in weights:
         is_table = all_layers and weight.is_embedding and len(weight.axes) == 1 and weight.reason is None
-        yield replace(weight, defines_ratio=weight.name in products or is_table)
+        yield replace(weight, defines_ratio=weight.name in defining or is_table)
 
 
 def _holds_few_bits(op: ov.Node) -> bool:
