@@ -30,8 +30,13 @@ def test_search_is_the_function_whatever_was_imported_before(first):
 PACKAGE = Path(autoq.__file__).parent
 WRITING = {"write_text", "write_bytes", "save", "savez", "savez_compressed", "save_model", "savefig", "dump", "tofile"}
 # Files that end with their process: the way of models into the device process, a traceback that has no folder, and
-# products of activations that memory has no room for.
-TEMPORARY = {"calibration/collecting/_grams.py", "cli/_trouble.py", "evaluation/isolation/_crossing.py"}
+# activations, and their products, that memory has no room for.
+TEMPORARY = {
+    "calibration/collecting/_grams.py",
+    "calibration/collecting/_segments.py",
+    "cli/_trouble.py",
+    "evaluation/isolation/_crossing.py",
+}
 
 
 def calls(path: Path) -> list[ast.Call]:

@@ -30,7 +30,8 @@ def _network() -> ov.Model:
     hidden = _named(op.tanh(first), "hidden")
     second = _named(op.matmul(hidden, _constant((8, 5), "second/w", 1), False, False), "second")
     third = _named(op.matmul(_constant((4, 8), "third/w", 2), hidden, False, True), "third")
-    last = _named(op.matmul(second, _constant((3, 5), "last/w", 3), False, True), "last")
+    masked = _named(op.multiply(second, mask), "masked")
+    last = _named(op.matmul(masked, _constant((3, 5), "last/w", 3), False, True), "last")
     model = ov.Model([op.result(last), op.result(third)], [x, mask], "network")
     for port, name in zip(model.inputs, ("x", "mask"), strict=True):
         port.get_tensor().set_names({name})
@@ -84,6 +85,30 @@ def test_products_means_and_summaries_are_those_of_all_tokens(in_file: bool, mon
     }
     for kind, by_sample in expected.items():
         assert grams.summary(wanted, kind) == pytest.approx(np.mean(by_sample), rel=1e-4)
+
+
+def test_a_model_in_segments_gives_what_it_gives_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, samples = read_model(_network()), _samples()
+    activations = list(dict.fromkeys(activations_of(network, find_weights(network).every).values()))
+    found, steps = [], []
+    for most in (1 << 20, 0):
+        monkeypatch.setattr(_grams, "_MOST_SEGMENT_BYTES", most)
+        inputs, told = as_inputs(network, iter(samples), keep=False, most=3), []
+        with collected_grams(
+            network,
+            activations,
+            inputs,
+            products=activations,
+            subset_size=3,
+            progress=lambda *at, told=told: told.append(at),
+        ) as grams:
+            found.append([(grams.gram(a), grams.means[a], grams.summaries[a], grams.tokens[a]) for a in activations])
+        steps.append(told[-1])
+    assert steps[0] == (3, 3)
+    assert steps[1][0] == steps[1][1] > 6
+    for whole, apart in zip(*found, strict=True):
+        for one, other in zip(whole, apart, strict=True):
+            np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
 
 
 def test_no_more_samples_are_read_than_asked_for_and_progress_is_told() -> None:

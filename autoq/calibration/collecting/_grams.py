@@ -1,23 +1,26 @@
 """One pass over the data collects the products of activations with themselves: the outputs of a model are not computed.
 
+A large model runs in segments, each over all samples, so that the device holds the weights of one at a time.
 A product is added up in place, its upper triangle only. Where all products together are large, they lie in a file that
 is mapped to memory, of which one product at a time is resident.
 """
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import openvino as ov
-from openvino import opset13 as ops
+from numpy.typing import NDArray
 from scipy.linalg import blas
 from threadpoolctl import threadpool_limits
 
-from autoq.calibration.collecting._tapped import as_f32
+from autoq.calibration.collecting._segments import Between, segment_model, segments
 from autoq.calibration.sources import ModelInputs
 from autoq.calibration.statistics import Activation, Grams
 from autoq.core import DeviceError, FloatArray, ModelError, ResetState, quoted, reason, temporary_folder
@@ -25,6 +28,8 @@ from autoq.graph import Tensor, Weight, core, operation, unique_names, with_floa
 
 # Products of more bytes than this together lie in a file.
 _MOST_BYTES = 64 << 20
+# A segment of the model ends where it has more weights than this.
+_MOST_SEGMENT_BYTES = 64 << 20
 _ITEM = 4
 
 
@@ -88,25 +93,40 @@ def collected_grams(
         ModelError: The model computes NaN or infinity.
         DeviceError: The device refuses the model.
     """
-    observed = list(dict.fromkeys(activations))
-    cut = _cut(model, observed)
+    observed, wanted = list(dict.fromkeys(activations)), frozenset(products)
+    tensors = [activation.tensor for activation in observed]
+    parts = segments(model, tensors, math.inf if model.get_sinks() else _MOST_SEGMENT_BYTES)
     count = inputs.at_most(subset_size)
-    collected = _Collected(observed, frozenset(products))
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+    found: list[_Collected] = []
     with ExitStack() as stack:
+        between = Between(stack.enter_context(temporary_folder()))
         # Threads of products would wait actively beside those of OpenVINO.
         with threadpool_limits(1, "blas"), _refused_by(device):
-            request = core().compile_model(with_float_ends(cut), device, settings).create_infer_request()
-            has_state = bool(request.query_state())
-            for number, feed in enumerate(islice(inputs, count)):
-                if has_state and reset_state is ResetState.SAMPLE:
-                    request.reset_state()
-                request.infer(feed)
-                collected.add([tensor.data for tensor in request.output_tensors], number, stack)
-                if progress is not None:
-                    progress(number + 1, count)
-            del request
-        yield collected.grams()
+            for place, part in enumerate(parts):
+                own = [activation for activation in observed if activation.tensor in part.gives]
+                collected = _Collected(own, wanted, stack, in_file=len(parts) > 1)
+                found.append(collected)
+                ready = with_float_ends(segment_model(model, part))
+                request = core().compile_model(ready, device, settings).create_infer_request()
+                has_state = bool(request.query_state())
+                feeds = between.feeds(part.needs, count) if place else islice(inputs, count)
+                done = 0
+                for number, feed in enumerate(feeds):
+                    if has_state and reset_state is ResetState.SAMPLE:
+                        request.reset_state()
+                    request.infer(feed)
+                    values = [tensor.data for tensor in request.output_tensors]
+                    given = dict(zip((*part.gives, *part.saves), values, strict=True))
+                    for tensor in part.saves:
+                        between.keep(tensor, number, given[tensor])
+                    collected.add([given[activation.tensor] for activation in own], number)
+                    done = number + 1
+                    if progress is not None:
+                        progress(place * count + done, len(parts) * count)
+                count = done
+                del request
+        yield _together(found)
 
 
 @contextmanager
@@ -122,20 +142,24 @@ def _refused_by(device: str) -> Iterator[None]:
 class _Collected:
     """What was collected of activations so far; the first sample tells their lengths."""
 
-    def __init__(self, activations: Sequence[Activation], wanted: frozenset[Activation]) -> None:
-        self._activations = activations
+    def __init__(
+        self, activations: Sequence[Activation], wanted: frozenset[Activation], stack: ExitStack, *, in_file: bool
+    ) -> None:
+        self.activations = activations
+        self._stack = stack
+        self._in_file = in_file
         self._wanted = wanted
-        self._tokens: list[list[int]] = [[] for _ in activations]
-        self._means: list[list[FloatArray]] = [[] for _ in activations]
-        self._summaries: list[list[FloatArray]] = [[] for _ in activations]
-        self._products: dict[Activation, _Product] = {}
+        self.tokens: list[list[int]] = [[] for _ in activations]
+        self.means: list[list[FloatArray]] = [[] for _ in activations]
+        self.summaries: list[list[FloatArray]] = [[] for _ in activations]
+        self.products: dict[Activation, _Product] = {}
 
-    def add(self, values: Sequence[FloatArray], number: int, stack: ExitStack) -> None:
+    def add(self, values: Sequence[NDArray[Any]], number: int) -> None:
         if number == 0:
-            lengths = {a: v.shape[a.axis] for a, v in zip(self._activations, values, strict=True) if a in self._wanted}
-            self._products = _zeros(lengths, stack)
-        for place, (activation, value) in enumerate(zip(self._activations, values, strict=True)):
-            rows = np.moveaxis(value, activation.axis, -1)
+            lengths = {a: v.shape[a.axis] for a, v in zip(self.activations, values, strict=True) if a in self._wanted}
+            self.products = _zeros(lengths, self._stack, in_file=self._in_file)
+        for place, (activation, value) in enumerate(zip(self.activations, values, strict=True)):
+            rows = np.moveaxis(np.asarray(value, np.float32), activation.axis, -1)
             flat = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]))
             mean = flat.mean(axis=0, dtype=np.float32) if len(flat) else np.zeros(flat.shape[1], np.float32)
             if not np.isfinite(mean).all():
@@ -144,20 +168,22 @@ class _Collected:
                     "weights that are multiplied by it cannot be rounded by data."
                 )
                 raise ModelError(msg)
-            self._tokens[place].append(len(flat))
-            self._means[place].append(mean)
-            self._summaries[place].append(_summaries(rows if rows.ndim > 1 else rows[None]))
-            if activation in self._products:
-                self._products[activation].add(flat)
+            self.tokens[place].append(len(flat))
+            self.means[place].append(mean)
+            self.summaries[place].append(_summaries(rows if rows.ndim > 1 else rows[None]))
+            if activation in self.products:
+                self.products[activation].add(flat)
 
-    def grams(self) -> Grams:
-        by = list(enumerate(self._activations))
-        return Grams(
-            {activation: np.array(self._tokens[place], np.float32) for place, activation in by},
-            {activation: np.stack(self._means[place]) for place, activation in by},
-            {activation: np.stack(self._summaries[place]) for place, activation in by},
-            {activation: product.values for activation, product in self._products.items()},
-        )
+
+def _together(parts: Sequence[_Collected]) -> Grams:
+    """The statistics of all segments."""
+    by = [(part, place, activation) for part in parts for place, activation in enumerate(part.activations)]
+    return Grams(
+        {activation: np.array(part.tokens[place], np.float32) for part, place, activation in by},
+        {activation: np.stack(part.means[place]) for part, place, activation in by},
+        {activation: np.stack(part.summaries[place]) for part, place, activation in by},
+        {activation: product.values for part in parts for activation, product in part.products.items()},
+    )
 
 
 class _Product:
@@ -179,9 +205,9 @@ class _Product:
         self._release()
 
 
-def _zeros(lengths: Mapping[Activation, int], stack: ExitStack) -> dict[Activation, _Product]:
+def _zeros(lengths: Mapping[Activation, int], stack: ExitStack, *, in_file: bool) -> dict[Activation, _Product]:
     sizes = {activation: length * length * _ITEM for activation, length in lengths.items()}
-    if sum(sizes.values()) <= _MOST_BYTES:
+    if not lengths or (not in_file and sum(sizes.values()) <= _MOST_BYTES):
         return {a: _Product(np.zeros((n, n), np.float32, order="F"), lambda: None) for a, n in lengths.items()}
     starts, end = {}, 0
     for activation, size in sizes.items():
@@ -206,16 +232,6 @@ def _zeros(lengths: Mapping[Activation, int], stack: ExitStack) -> dict[Activati
 
 def _is_product(node: ov.Node) -> bool:
     return operation(node.get_type_name()).sums_products and node.get_type_name() == "MatMul"
-
-
-def _cut(model: ov.Model, activations: Iterable[Activation]) -> ov.Model:
-    """A clone of a model whose outputs are activations."""
-    clone = model.clone()
-    nodes = unique_names(clone)
-    outputs = [nodes[activation.tensor.producer].output(activation.tensor.port) for activation in activations]
-    return ov.Model(
-        [ops.result(as_f32(output)) for output in outputs], clone.get_sinks(), clone.get_parameters(), "cut"
-    )
 
 
 def _summaries(rows: FloatArray) -> FloatArray:

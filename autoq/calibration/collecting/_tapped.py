@@ -104,7 +104,7 @@ class TappedModel:
         ]
         fetched = fetched_tensors(taps, histograms)
         results = [ops.result(as_rows(parts, samples))] if parts else []
-        results += [ops.result(as_f32(output(tensor))) for tensor in fetched]
+        results += [ops.result(_as_f32(output(tensor))) for tensor in fetched]
         tapped = ov.Model(results, clone.get_sinks(), clone.get_parameters(), "tapped")
         ports = {tensor: port for port, tensor in enumerate(fetched, start=len(parts) > 0)}
         return cls(tapped, columns, sum(sizes[tap] for tap in in_graph), ports, in_numpy, histograms, samples)
@@ -135,7 +135,7 @@ def fetched_tensors(taps: Iterable[Tap], histograms: Iterable[Tensor]) -> tuple[
     return tuple(dict.fromkeys([*in_numpy, *histograms]))
 
 
-def as_f32(output: ov.Output) -> ov.Output:
+def _as_f32(output: ov.Output) -> ov.Output:
     """An output in f32.
 
     An output in f32 is not converted: if an input is converted to its own type, OpenVINO 2026.4 returns the memory to
