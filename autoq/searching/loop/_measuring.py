@@ -89,7 +89,8 @@ class Measuring:
     def further(self, step: Further) -> TrialRecord | None:
         """Scores an earlier candidate on more samples, or times it once more; None if that fails."""
         before, number = step.record, step.record.number
-        rivals = [member for member in self.front if member.number != number]
+        # As in a trial, nothing rivals the float model: it is what others are compared with.
+        rivals = [] if before.is_baseline else [member for member in self.front if member.number != number]
         logger.debug("trial %d is measured further: %s", number, step.what)
         seconds: dict[str, float] = {}
         try:
