@@ -37,7 +37,7 @@ def to_places(rows: FloatArray, scale: FloatArray, form: WeightFormat) -> Number
 
 def from_places(places: Numbers, form: WeightFormat) -> FloatArray:
     """What places stand for, before their scale."""
-    return stored_codebook(form)[places]
+    return np.take(stored_codebook(form), places)
 
 
 def stored_codebook(form: WeightFormat) -> FloatArray:

@@ -111,12 +111,12 @@ def to_bits(rows: FloatArray, scale: FloatArray, form: WeightFormat) -> NDArray[
 
 def from_bits(bits: Numbers, form: WeightFormat) -> FloatArray:
     """What the bits of floating point numbers stand for, before their scale."""
-    return _values(form.storage)[bits]
+    return np.take(_values(form.storage), bits)
 
 
 def e4m3_bits(x: FloatArray) -> NDArray[np.uint8]:
     """The bits of the nearest numbers in f8e4m3, through half precision."""
-    return _e4m3_of_half()[x.astype(np.float16).view(np.uint16)]
+    return np.take(_e4m3_of_half(), x.astype(np.float16).view(np.uint16))
 
 
 def count_above(x: FloatArray, midpoints: FloatArray | tuple[float, ...]) -> NDArray[np.uint8]:
