@@ -4,7 +4,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from decoders import HEADS, SIZE, VOCABULARY, decoder_net
-from networks import snapshot
+from networks import memory_net, snapshot
 from openvino import opset13 as ops
 
 import autoq
@@ -13,15 +13,17 @@ from autoq.core import ModelError
 # Further forms are tried by the slow test.
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
 KINDS = {
-    "grouped, rotary, fused": {},
-    "one head of keys, decomposed": {"kv_heads": 1, "attention": "added", "repeat": "broadcast"},
-    "learned positions, selected scores": {"kv_heads": 4, "attention": "selected", "positions": "table"},
+    "grouped, rotary, fused": {"blocks": 1},
+    "one head of keys, decomposed": {"kv_heads": 1, "attention": "added", "repeat": "broadcast", "blocks": 1},
+    "learned positions": {"kv_heads": 4, "attention": "selected", "positions": "table", "blocks": 1},
 }
 
 
 @pytest.fixture(scope="module")
 def made():
-    return autoq.make_stateful(decoder_net())
+    model = decoder_net()
+    model.set_rt_info("kept", ["conversion_parameters", "note"])
+    return autoq.make_stateful(model)
 
 
 def compiled(model):
@@ -106,10 +108,9 @@ def test_the_cpu_runs_cache_and_attention_fused(made):
     assert "Softmax" not in layers
 
 
-def test_the_model_is_saved_and_read_with_its_notes(tmp_path):
+def test_the_model_is_saved_and_read_with_its_notes(made, tmp_path):
     model = decoder_net()
-    model.set_rt_info("kept", ["conversion_parameters", "note"])
-    ov.save_model(autoq.make_stateful(model), tmp_path / "m.xml", compress_to_fp16=False)
+    ov.save_model(made, tmp_path / "m.xml", compress_to_fp16=False)
     again = ov.Core().read_model(tmp_path / "m.xml")
     assert again.get_rt_info(["conversion_parameters", "note"]).value == "kept"
     ids = tokens(1, 6)
@@ -131,7 +132,7 @@ def of_one_length():
 
 
 def with_a_mean_over_tokens():
-    model = decoder_net()
+    model = decoder_net(blocks=1)
     last = model.get_results()[0].input_value(0)
     mixed = ops.add(last, ops.reduce_mean(last, np.int64(1), keep_dims=True))
     return ov.Model([ops.result(mixed)], model.get_parameters(), "m")
@@ -149,7 +150,7 @@ def with_embeddings_as_input():
 
 def with_a_longer_mask():
     """A mask that is cut out of a constant table, in which a token reads 12 tokens."""
-    model = decoder_net(attention="masked")
+    model = decoder_net(attention="masked", blocks=1)
     table = np.tril(np.ones((40, 40), bool)) & ~np.tril(np.ones((40, 40), bool), -12)
     for op in model.get_ordered_ops():
         if op.get_type_name() == "LessEqual":
@@ -160,24 +161,21 @@ def with_a_longer_mask():
 
 
 REFUSED = [
-    (
-        lambda: autoq.make_stateful(decoder_net()),
-        r"stateful already: it keeps 'past_key_values\.0\.keypresent\.0\.key'",
-    ),
+    (memory_net, r"stateful already: it keeps 'state'"),
     (two_outputs, "has outputs of shape .*: a decoder has one"),
     (of_one_length, r"has the shape \[1,8\]: number and length of sequences must be open"),
     (with_embeddings_as_input, "has the inputs .*: a decoder has 'input_ids'"),
     (without_attention, "has no attention"),
     (
-        lambda: decoder_net(attention="masked", window=0),
+        lambda: decoder_net(attention="masked", window=0, blocks=1),
         r"'block\.0\.attention' does not let each token read itself and all tokens before it",
     ),
     (
-        lambda: decoder_net(attention="masked", window=20),
+        lambda: decoder_net(attention="masked", window=20, blocks=1),
         r"'block\.0\.attention' has a mask that depends on the number 20",
     ),
     (with_a_longer_mask, r"'block\.0\.attention' has a table as mask that is not causal"),
-    (lambda: decoder_net(attention="masked", positions="bias"), "adds '.*' to its scores, which is no mask"),
+    (lambda: decoder_net(attention="masked", positions="bias", blocks=1), "adds '.*' to its scores, which is no mask"),
     (with_a_mean_over_tokens, "would give other logits than the model"),
 ]
 

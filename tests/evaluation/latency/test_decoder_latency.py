@@ -17,7 +17,7 @@ PROMPT = np.random.default_rng(1).integers(0, VOCABULARY, 9)
 
 @pytest.fixture(scope="module")
 def stateful():
-    return autoq.make_stateful(decoder_net())
+    return autoq.make_stateful(decoder_net(blocks=1))
 
 
 @pytest.mark.parametrize("hint", ["LATENCY", "THROUGHPUT"])
@@ -31,6 +31,7 @@ def test_each_inference_of_a_prompt_begins_with_an_empty_state(stateful, hint):
     assert (timed.latencies[0] > 0).all()
 
 
+@pytest.mark.slow
 def test_the_layers_of_a_decoder_have_times(stateful):
     feed = as_inputs(stateful, [PROMPT])[0]
     profile = profile_model(stateful, RuntimeConfig(), feed, analyze(stateful))
