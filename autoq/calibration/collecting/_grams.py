@@ -178,11 +178,13 @@ class _Collected:
 def _together(parts: Sequence[_Collected]) -> Grams:
     """The statistics of all segments."""
     by = [(part, place, activation) for part in parts for place, activation in enumerate(part.activations)]
+    products = {activation: product for part in parts for activation, product in part.products.items()}
     return Grams(
         {activation: np.array(part.tokens[place], np.float32) for part, place, activation in by},
         {activation: np.stack(part.means[place]) for part, place, activation in by},
         {activation: np.stack(part.summaries[place]) for part, place, activation in by},
-        {activation: product.values for part in parts for activation, product in part.products.items()},
+        {activation: product.values for activation, product in products.items()},
+        lambda activation: products[activation].release(),
     )
 
 
@@ -196,13 +198,13 @@ class _Product:
 
     def __init__(self, values: FloatArray, release: Callable[[], None]) -> None:
         self.values = values
-        self._release = release
+        self.release = release
 
     def add(self, tokens: FloatArray) -> None:
         """Adds tokens, [T, I]."""
         if len(tokens):
             blas.ssyrk(1.0, tokens.T, beta=1.0, c=self.values, overwrite_c=1)
-        self._release()
+        self.release()
 
 
 def _zeros(lengths: Mapping[Activation, int], stack: ExitStack, *, in_file: bool) -> dict[Activation, _Product]:
@@ -242,7 +244,8 @@ def _summaries(rows: FloatArray) -> FloatArray:
     """
     if not rows.size:
         return np.zeros(4, np.float32)
-    square = np.square(rows).mean(axis=-2)
-    variance = np.maximum(square - np.square(rows.mean(axis=-2)), 0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = np.square(rows).mean(axis=-2)
+        variance = np.maximum(square - np.square(rows.mean(axis=-2)), 0)
     magnitude = np.maximum(rows.max(axis=-2), -rows.min(axis=-2))
     return np.array([variance.max(), variance.mean(), magnitude.mean(), square.mean()], np.float32)

@@ -11,7 +11,7 @@ The mean squared error of a layer with the rounding error D [O, I] is the sum ov
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -52,18 +52,21 @@ class Grams:
         means: Mean over the tokens of each sample by activation, [n, I]; signed.
         summaries: Statistics of each sample by activation, [n, 4], see `Summary`.
         products: Upper triangles of X^T X by activation, [I, I]; those below are not set. Empty if not asked for.
+        release: Lets go of the memory that a product takes, where it is in a file.
     """
 
     tokens: Mapping[Activation, FloatArray]
     means: Mapping[Activation, FloatArray]
     summaries: Mapping[Activation, FloatArray]
     products: Mapping[Activation, FloatArray]
+    release: Callable[[Activation], None] = lambda _: None
 
     __repr__ = brief_repr
 
     def gram(self, activation: Activation) -> FloatArray:
         """X^T X / T, [I, I] in single precision; a new array."""
         upper = np.triu(self.products[activation])
+        self.release(activation)
         upper /= np.float32(max(float(self.tokens[activation].sum()), 1.0))
         upper += np.triu(upper, 1).T
         return upper
@@ -71,7 +74,9 @@ class Grams:
     def squares(self, activation: Activation) -> FloatArray:
         """Mean square of each channel, [I]."""
         tokens = np.float32(max(float(self.tokens[activation].sum()), 1.0))
-        return np.array(np.diagonal(self.products[activation])) / tokens
+        squares = np.array(np.diagonal(self.products[activation])) / tokens
+        self.release(activation)
+        return squares
 
     def summary(self, activation: Activation, kind: Summary) -> float:
         """The mean over samples of a statistic."""

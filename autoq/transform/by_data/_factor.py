@@ -63,8 +63,14 @@ def factor(gram: FloatArray, damping: float, *, by_size: bool = True) -> Inverse
         damping: What is added to the diagonal, as a share of its mean.
         by_size: Whether columns with large activations are rounded first, whose errors most others can take over;
             otherwise they are rounded from the first to the last.
+
+    Raises:
+        ValueError: The products are too large for single precision.
     """
     diagonal = np.diagonal(gram).astype(np.float64)
+    if not np.isfinite(diagonal).all():
+        msg = "what it is multiplied by has squares that are too large for single precision."
+        raise ValueError(msg)
     length, mean = len(diagonal), float(diagonal.mean()) or 1.0
     order = np.argsort(-diagonal, kind="stable") if by_size else np.arange(length)
     importance = (diagonal + damping * mean).astype(np.float32)

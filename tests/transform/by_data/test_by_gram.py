@@ -139,6 +139,12 @@ def test_columns_that_no_token_has_and_silent_activations_are_rounded_to_the_nea
     assert np.isfinite(decode(round_by_gram(weight, form, half, factor(half, 0.05)))).all()
 
 
+def test_products_too_large_for_single_precision_are_refused() -> None:
+    large = np.full((16, 16), np.inf, np.float32)
+    with pytest.raises(ValueError, match="too large for single precision"):
+        factor(large, 0.05)
+
+
 def test_numbers_that_are_not_finite_are_refused() -> None:
     weight = _weight(4, 16)
     weight[1, 2] = np.nan
