@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
+from openvino.op import Constant
 
 from autoq.core import NumberFamily, WeightMode
 from autoq.transform.compress._encoded import Encoded
@@ -35,7 +36,7 @@ def replace_constant(constant: ov.Node, encoded: Encoded, port: int) -> None:
     readers = [target.get_node().get_type_name() for target in constant.output(0).get_target_inputs()]
     made = ops.multiply(_values(encoded, name), _scale(encoded, name, port), name=f"{name}/fq_weights_{port}")
     if encoded.format.is_grouped:
-        made = ops.reshape(made, ops.constant(np.array(encoded.shape, np.int64)), special_zero=False)
+        made = ops.reshape(made, Constant(np.array(encoded.shape, np.int64)), special_zero=False)
     if kind != ov.Type.f16 and any(reader != "Convert" for reader in readers):
         made = ops.convert(made, kind.get_type_name(), name=f"{name}/fq_weights_{port}/convert")
     _replace(constant, made)
@@ -63,7 +64,7 @@ def _values(encoded: Encoded, name: str) -> ov.Node:
     if encoded.zero_point is not None:
         zero = stored(encoded.zero_point, form.storage, f"{name}/zero_point")
     elif unsigned:
-        zero = ops.constant(np.int8(offset), name=f"{name}/zero_point")
+        zero = _named(Constant(np.array(offset, np.int8)), f"{name}/zero_point")
     else:
         return value
     return ops.subtract(value, ops.convert(zero, "f16"), name=f"{name}/zero_point/subtract")
@@ -72,22 +73,29 @@ def _values(encoded: Encoded, name: str) -> ov.Node:
 def _entries(encoded: Encoded, name: str) -> ov.Node:
     form = encoded.format
     entries = np.array(form.codebook, np.float32)
-    codebook = stored(e4m3_bits(entries), "f8e4m3", name) if form.mode is WeightMode.CB4 else ops.constant(entries)
+    codebook = stored(e4m3_bits(entries), "f8e4m3", name) if form.mode is WeightMode.CB4 else Constant(entries)
     codebook.set_friendly_name(name)
     places = stored(encoded.numbers, form.storage, f"{name}_nncf_codebook_idxs")
     if form.storage == "u4":
         places = ops.convert(places, "u8")
-    return ops.gather(ops.convert(codebook, "f16"), places, ops.constant(np.int64(0)), name=f"{name}_nncf_codebook")
+    return ops.gather(
+        ops.convert(codebook, "f16"), places, Constant(np.array(0, np.int64)), name=f"{name}_nncf_codebook"
+    )
 
 
 def _scale(encoded: Encoded, name: str, port: int) -> ov.Node:
     kind = encoded.format.scale_type
     if kind == "f16":
-        return ops.constant(encoded.scale.astype(np.float16), name=f"{name}/scale")
+        return _named(Constant(encoded.scale.astype(np.float16)), f"{name}/scale")
     if kind == "f8e8m0":
         exponents = np.frexp(encoded.scale)[1] + 126
         return ops.convert(stored(exponents.astype(np.uint8), kind, f"{name}/scale"), "f16")
     scale = ops.convert(stored(e4m3_bits(encoded.scale), kind, f"{name}/scale"), "f32")
     whole = np.full((1,) * encoded.scale.ndim, encoded.scale_of_scales, np.float32)
-    whole = ops.constant(whole, name=f"{name}/second_order_scale")
+    whole = _named(Constant(whole), f"{name}/second_order_scale")
     return ops.convert(ops.multiply(scale, whole, name=f"{name}/dequantized_scale_{port}"), "f16")
+
+
+def _named(node: ov.Node, name: str) -> ov.Node:
+    node.set_friendly_name(name)
+    return node
