@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 
 import openvino as ov
 
-_SCALES = ("Multiply", "Divide")
-
 
 @dataclass(frozen=True, slots=True)
 class Mask:
@@ -168,11 +166,12 @@ def _above(op: ov.Node, varying: Collection[str], scores: _Scores) -> ov.Output 
         at = depend.index(True)
         scores.masks.append(Mask(values[1 - at], None))
         return values[at]
-    if kind in _SCALES and depend[0] != depend[1]:
+    divides = kind == "Divide"
+    if (divides or kind == "Multiply") and depend[0] != depend[1]:
         at = depend.index(True)
-        if kind == "Divide" and at:
+        if divides and at:
             return None
-        scores.factors.append(ScoreFactor(values[1 - at], divides=kind == "Divide"))
+        scores.factors.append(ScoreFactor(values[1 - at], divides=divides))
         return values[at]
     if kind == "Select" and depend[1] != depend[2]:
         scores.masks.append(Mask(values[0], depend[1]))
