@@ -15,7 +15,16 @@ from test_result import result
 import autoq
 from autoq.api import Candidate, Comparison, Scoring, SensitivityReport, UnitSensitivity
 from autoq.calibration import Images, Statistics
-from autoq.core import DistortionMeasure, Estimate, Plan, QuantizationPlan, Recipe
+from autoq.core import (
+    CompressionRecipe,
+    DistortionMeasure,
+    Estimate,
+    Plan,
+    QuantizationPlan,
+    Recipe,
+    WeightFormat,
+    WeightMode,
+)
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutedLayer, ExecutionReport, LayerProfile, Profile
@@ -163,6 +172,7 @@ def test_what_is_shown_is_what_was_found():
 
 COMPARISON = Comparison(evaluation().latency, ExecutionReport(()), {"x": "y" * 10_000}, Estimate(1, 0.9, 1.1))
 GRAPH = analyze(conv_net())
+INT8 = WeightFormat(WeightMode.INT8_ASYM)
 BRIEF = {
     "candidate": LARGE.candidate(1),
     "failed candidate": Candidate(LARGE.records[-1], lambda _: None),
@@ -177,6 +187,9 @@ BRIEF = {
     "row": TrialTable.of(LARGE.front, LARGE.info).rows[0],
     "plan": Plan.quantized(Recipe(), {f"group {n}": "int8" for n in range(1000)}),
     "part of a plan": QuantizationPlan(Recipe(), {f"group {n}": "int8" for n in range(1000)}),
+    "plan of weights": autoq.CompressionPlan(
+        CompressionRecipe(format=INT8), {f"weight {n}": INT8 for n in range(1000)}
+    ),
     "recipe": Recipe(),
     "space": SearchSpace.load("cnn"),
     "runtime": RuntimeConfig(properties={f"KEY_{n}": HOSTILE for n in range(100)}),
