@@ -190,6 +190,7 @@ BRIEF = {
     "plan of weights": autoq.CompressionPlan(
         CompressionRecipe(format=INT8), {f"weight {n}": INT8 for n in range(1000)}
     ),
+    "format of a weight": INT8,
     "recipe": Recipe(),
     "space": SearchSpace.load("cnn"),
     "runtime": RuntimeConfig(properties={f"KEY_{n}": HOSTILE for n in range(100)}),
