@@ -69,7 +69,7 @@ def nearest_error() -> float:
         ({}, 0.6),
         pytest.param({"gptq": True}, 0.9, marks=pytest.mark.slow),
         pytest.param({"scale_estimation": True}, 0.95, marks=pytest.mark.slow),
-        pytest.param({"gptq": True, "scale_estimation": True}, 0.7, marks=pytest.mark.slow),
+        pytest.param({"gptq": True, "scale_estimation": True}, 0.6, marks=pytest.mark.slow),
         pytest.param({"lora_correction": True}, 0.5, marks=pytest.mark.slow),
         ({"rounding": "nearest", "lora_correction": True}, 0.9),
         pytest.param(

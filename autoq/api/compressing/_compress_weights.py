@@ -96,13 +96,13 @@ def compress_weights(
         dataset: Model inputs, in the forms that `autoq.quantize` takes for calibration.
         subset_size: Number of samples used, from the first one.
         rounding: How numbers are rounded. "compensated", the default with a dataset: scales are searched, and each
-            column takes over the errors of those before, columns with large activations first. "gptq" keeps the order
-            and the usual scales, "scale_estimation" only searches scales, "gptq_scale_estimation" does both.
+            column takes over the errors of those before, columns with large activations first. "gptq" does the latter
+            alone, with the usual scales, and "scale_estimation" only searches scales.
             "nearest" rounds each number by itself, without data.
         awq: Scale the columns of weights after an activation function or a gate, so that those with large activations
             are rounded more finely. The product before takes up the inverse, or a Multiply where there is none. Without
             a dataset, by the weights alone.
-        scale_estimation: True is rounding="scale_estimation"; with `gptq`, "gptq_scale_estimation".
+        scale_estimation: True is rounding="scale_estimation"; with `gptq`, "compensated".
         gptq: True is rounding="gptq".
         lora_correction: Add the product of two small matrices in 8 bits to each such layer, which makes up for a part
             of the error. It costs size and time; not with `gptq`.

@@ -127,7 +127,7 @@ def _rounding(
     if rounding is not None:
         return Rounding.parse(_word(rounding))
     if gptq:
-        return Rounding.GPTQ_SCALE_ESTIMATION if scale_estimation else Rounding.GPTQ
+        return Rounding.COMPENSATED if scale_estimation else Rounding.GPTQ
     if scale_estimation:
         return Rounding.SCALE_ESTIMATION
     return Rounding.COMPENSATED if has_data and form.may_round_by_data else Rounding.NEAREST

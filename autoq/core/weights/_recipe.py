@@ -112,7 +112,7 @@ class CompressionRecipe:
         ):
             msg = f"{self.rounding} does not go with mode {mode!r}: its scales are powers of two."
             raise PlanError(msg)
-        if self.lora_correction and self.rounding in {Rounding.GPTQ, Rounding.GPTQ_SCALE_ESTIMATION}:
+        if self.lora_correction and self.rounding is Rounding.GPTQ:
             msg = "lora_correction does not go with gptq: use one of them, or rounding='compensated' with it."
             raise PlanError(msg)
         by_tokens = self.rounding.passes_errors_on or self.awq or not self.rounds_by_data

@@ -11,23 +11,22 @@ class Rounding(Word):
     NEAREST = "nearest"  # each to the nearest number of its format, without data
     SCALE_ESTIMATION = "scale_estimation"  # to the nearest, with scales that data choose
     GPTQ = "gptq"  # column by column: those after take over the errors of those before
-    GPTQ_SCALE_ESTIMATION = "gptq_scale_estimation"  # both
-    COMPENSATED = "compensated"  # both, columns with large activations first
+    COMPENSATED = "compensated"  # both
 
     @property
     def passes_errors_on(self) -> bool:
         """Whether columns take over the errors of those before."""
-        return self in {Rounding.GPTQ, Rounding.GPTQ_SCALE_ESTIMATION, Rounding.COMPENSATED}
+        return self in {Rounding.GPTQ, Rounding.COMPENSATED}
 
     @property
     def searches_scales(self) -> bool:
         """Whether data choose the scales."""
-        return self in {Rounding.SCALE_ESTIMATION, Rounding.GPTQ_SCALE_ESTIMATION, Rounding.COMPENSATED}
+        return self in {Rounding.SCALE_ESTIMATION, Rounding.COMPENSATED}
 
     @property
     def needs_any_scale(self) -> bool:
         """Whether it is of no use where scales are powers of two."""
-        return self in {Rounding.SCALE_ESTIMATION, Rounding.GPTQ_SCALE_ESTIMATION}
+        return self is Rounding.SCALE_ESTIMATION
 
 
 class Objective(Word):

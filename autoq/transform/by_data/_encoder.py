@@ -121,4 +121,4 @@ class DataEncoder:
 
     def _factorized(self, gram: FloatArray, activation: Activation) -> InverseFactor:
         damping = usual_damping(len(gram), float(self._grams.tokens[activation].sum()))
-        return factor(gram, damping, by_size=self._recipe.rounding is Rounding.COMPENSATED)
+        return factor(gram, damping)

@@ -55,14 +55,14 @@ def usual_damping(length: int, tokens: float) -> float:
     return float(np.clip(_DAMPING * length / max(tokens, 1.0), _LEAST_DAMPING, _MOST_DAMPING))
 
 
-def factor(gram: FloatArray, damping: float, *, by_size: bool = True) -> InverseFactor:
+def factor(gram: FloatArray, damping: float) -> InverseFactor:
     """Factorizes the products of an activation.
+
+    Columns with large activations are rounded first: most others can take over their errors.
 
     Args:
         gram: Mean over tokens of x x^T, float32 [I, I].
         damping: What is added to the diagonal, as a share of its mean.
-        by_size: Whether columns with large activations are rounded first, whose errors most others can take over;
-            otherwise they are rounded from the first to the last.
 
     Raises:
         ValueError: The products are too large for single precision.
@@ -71,8 +71,8 @@ def factor(gram: FloatArray, damping: float, *, by_size: bool = True) -> Inverse
     if not np.isfinite(diagonal).all():
         msg = "what it is multiplied by has squares that are too large for single precision."
         raise ValueError(msg)
-    length, mean = len(diagonal), float(diagonal.mean()) or 1.0
-    order = np.argsort(-diagonal, kind="stable") if by_size else np.arange(length)
+    mean = float(diagonal.mean()) or 1.0
+    order = np.argsort(-diagonal, kind="stable")
     importance = (diagonal + damping * mean).astype(np.float32)
     while True:
         upper = _upper(gram, order, damping * mean)

@@ -60,11 +60,11 @@ def _column_by_column(weight: Float, gram: Float, damping: float, scale: Float, 
     return result.astype(np.float32)
 
 
-@pytest.mark.parametrize(("length", "by_size"), [(48, True), (160, False), (200, True)])
-def test_blocks_give_what_a_loop_over_columns_gives(length: int, by_size: bool) -> None:
+@pytest.mark.parametrize("length", [48, 160, 200])
+def test_blocks_give_what_a_loop_over_columns_gives(length: int) -> None:
     form, gram, weight = WeightFormat("int4_sym", 8), _gram(_tokens(length, 300)), _weight(20, length)
     scale, _ = scales_of(encode(weight, form, (1,)))
-    passed = factor(gram, 0.05, by_size=by_size)
+    passed = factor(gram, 0.05)
     found = compensated(weight, passed, grid(form, scale, None, passed, length))
     expected = _column_by_column(weight, gram, 0.05, scale, passed.order)
     same = np.isclose(found, expected, rtol=1e-5, atol=1e-7)
