@@ -85,29 +85,61 @@ def hypervolume(points: Sequence[Point], budget: float) -> float:
     return _area([(point.drop, point.ratio.value) for point in points], budget)
 
 
-def drawn_ahead(points: Sequence[Point], own: Sequence[int], other: Sequence[int], budget: float) -> Floats:
-    """How far one side is ahead, as it would be with other held-out samples and in other sessions.
+@dataclass(frozen=True)
+class Drawn:
+    """Models as they would be with other held-out samples and in other sessions.
+
+    One half of the samples decides which model stands at a latency, and its drop is that of the other half: of models
+    that nothing separates, the best of many is no better than the best of a few.
+
+    Attributes:
+        drops: Of both halves, in each of the draws, [draws, 2, models].
+        ratios: Of latencies, [draws, models].
+    """
+
+    drops: Floats
+    ratios: Floats
+
+    @classmethod
+    def of(cls, points: Sequence[Point]) -> Drawn:
+        """Draws samples within two halves, and latencies within their intervals."""
+        rng = np.random.default_rng(0)
+        losses = np.array([point.reference - point.scores for point in points])
+        logs = np.log([[point.ratio.value, point.ratio.low, point.ratio.high] for point in points])
+        sd = (logs[:, 2] - logs[:, 1]) / (2 * normal_quantile(0.975))
+        drops = np.empty((_DRAWS, 2, len(points)))
+        for draw in drops:
+            for half, places in enumerate(np.array_split(rng.permutation(losses.shape[1]), 2)):
+                draw[half] = losses[:, rng.choice(places, len(places))].mean(axis=1)
+        return cls(drops, np.exp(rng.normal(logs[:, 0], sd, (_DRAWS, len(points)))))
+
+    def areas(self, places: Sequence[int], budget: float) -> Floats:
+        """Areas below the budget and the float model's latency of some of the models, [draws]."""
+        own = list(places)
+        return np.array(
+            [
+                (chosen_area(one, other, ratios, budget) + chosen_area(other, one, ratios, budget)) / 2
+                for (one, other), ratios in zip(self.drops[:, :, own], self.ratios[:, own], strict=True)
+            ]
+        )
+
+
+def chosen_area(decides: Floats, counts: Floats, ratios: Floats, budget: float) -> float:
+    """Area of the front below the budget and the float model's latency, with drops that did not decide it.
 
     Args:
-        points: All models.
-        own: Places of the models of that side.
-        other: Of those of the other side.
-        budget: As in `hypervolume`.
-
-    Returns:
-        Difference of their shares of the joint hypervolume, in each of the draws, [draws].
+        decides: Drops by which the most accurate of all models that are as fast is chosen, within the budget, [n].
+        counts: Drops that count for it, [n].
+        ratios: Latency ratios, [n].
+        budget: Largest drop.
     """
-    rng = np.random.default_rng(0)
-    losses = np.array([point.reference - point.scores for point in points])
-    logs = np.log([[point.ratio.value, point.ratio.low, point.ratio.high] for point in points])
-    sd = (logs[:, 2] - logs[:, 1]) / (2 * normal_quantile(0.975))
-    ahead = np.zeros(_DRAWS)
-    for draw in range(_DRAWS):
-        drops = losses[:, rng.integers(0, losses.shape[1], losses.shape[1])].mean(axis=1)
-        drawn = np.column_stack([drops, np.exp(rng.normal(logs[:, 0], sd))])
-        if whole := _area(drawn, budget):
-            ahead[draw] = (_area(drawn[list(own)], budget) - _area(drawn[list(other)], budget)) / whole
-    return ahead
+    order = np.argsort(ratios, kind="stable")
+    allowed = np.where(decides[order] <= budget, decides[order], np.inf)
+    before = np.minimum.accumulate(np.append(np.inf, allowed))[:-1]
+    chosen = np.maximum.accumulate(np.where(allowed < before, np.arange(len(order)), -1))
+    widths = np.diff(np.append(ratios[order], 1.0).clip(max=1.0))
+    heights = np.where(chosen >= 0, budget - counts[order][chosen], 0.0)
+    return float(widths @ heights)
 
 
 def _area(points: Any, budget: float) -> float:  # whatever makes an array of drops and ratios

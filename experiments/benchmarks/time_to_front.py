@@ -4,8 +4,10 @@ Ours, ours as it was at an earlier commit, and the loop of Optuna over `nncf.qua
 in a process of its own that starts cold: seconds count from its start, with imports and reading. The models that stood
 on each one's front at each moment are then scored on held-out data and timed, all in one session. The joint front is
 that of all these models together, and a share is that of the area between it and the float model's latency and the
-budget. At the time limit counts what was there a twentieth later. Seconds until a share was reached are at most
-those told, since models that stood on a front between two moments are not judged.
+budget. Areas are means over draws of samples: one half decides which model stands where, and its drop is that of the
+other half, so that many models that nothing separates are no better than a few. At the time limit counts what was there
+a twentieth later. Seconds until a share was reached are at most those told, since models that stood on a front between
+two moments are not judged.
 
     python experiments/benchmarks/time_to_front.py [CASE ...] [--seconds 600] [--methods ours,before,loop] [--quick]
 """
@@ -24,13 +26,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import openvino as ov
 from _cases import EXPERIMENTS, Case, cases, parser
-from _held_out import Point, drawn_ahead, hypervolume, judged
+from _held_out import Drawn, Point, hypervolume, judged
 from _lines import Lines, short
+from numpy.typing import NDArray
 
 CASES = ("cifar10_repvgg", "cifar10_resnet20", "cifar10_mbv3", "effnet_lite0_cifar10", "minilm_l6", "ppocrv4_rec")
 SMALLEST = CASES[1:2]
@@ -122,16 +126,25 @@ def _shares(
 ) -> None:
     """Prints which share of the joint front each method had when."""
     budget = float(case.given["max_drop"])
-    whole = hypervolume(list(points.values()), budget)
+    places = {key: place for place, key in enumerate(points)}
+
+    drawn = Drawn.of(list(points.values())) if points else None
+    whole = 0.0 if drawn is None else float(drawn.areas(range(len(points)), budget).mean())
+
+    @cache
+    def shares_of(method: str, numbers: tuple[int, ...]) -> NDArray[np.float64]:
+        if drawn is None or not whole:
+            return np.array([math.nan])
+        own = [places[method, number] for number in numbers if (method, number) in places]
+        return drawn.areas(own, budget) / whole
 
     def share(method: str, numbers: Sequence[int]) -> float:
-        own = [points[method, number] for number in numbers if (method, number) in points]
-        return hypervolume(own, budget) / whole if whole else math.nan
+        return float(shares_of(method, tuple(numbers)).mean())
 
     lines.figure(
         case.name,
         "joint_hypervolume",
-        whole,
+        hypervolume(list(points.values()), budget),
         models={m: [[round(p.drop, 4), round(p.ratio.value, 3)] for p in points.values() if p.side == m] for m in runs},
     )
     for place, moment in enumerate(moments):
@@ -140,13 +153,12 @@ def _shares(
         goal = None if wanted is None else f">= {wanted}"
         _figure(lines, case, f"share_at_{moment:g}_s", shares, goal=goal, judged=shares.get(OURS))
     for wanted in _SHARES.values():
-        reached = {m: _first(s for s, front in one.fronts if share(m, front) >= wanted) for m, one in runs.items()}
+        reached = {m: _first(s for s, f in one.fronts if share(m, f) >= wanted) for m, one in runs.items()}
         goal = None if quick or case.convolutional else _FASTER
         _figure(lines, case, f"seconds_to_{100 * wanted:g}%", reached, goal=goal)
     if points and {OURS, BEFORE} <= runs.keys():
-        places = {key: place for place, key in enumerate(points)}
-        sides = [[places[method, number] for number in runs[method].standing[-1]] for method in (OURS, BEFORE)]
-        low, middle, high = np.quantile(drawn_ahead(list(points.values()), *sides, budget), [0.025, 0.5, 0.975])
+        ours, before = (shares_of(method, tuple(runs[method].standing[-1])) for method in (OURS, BEFORE))
+        low, middle, high = np.quantile(ours - before, [0.025, 0.5, 0.975])
         goal = ">= 0" if moments[-1] == MOMENTS[-1] and not quick else None
         interval = [short(low), short(high)]
         lines.figure(case.name, "share_ahead_of_before", middle, goal=goal, judged=high, interval=interval)

@@ -251,3 +251,25 @@ def test_searches_that_are_killed_come_to_no_harm():
     (kills,) = (line["ours"] for line in said if line["case"] == "all")
     assert kills > 5
     assert {"model_mlflow", "table", "stores", "three_folders", "two_on_a_storage"} <= {line["case"] for line in said}
+
+
+def test_the_area_of_a_front_is_that_of_what_was_chosen_by_other_samples():
+    chosen_area = load_function("benchmarks/_held_out.py:chosen_area", EXPERIMENTS)
+    hypervolume = load_function("benchmarks/_held_out.py:_area", EXPERIMENTS)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        drops, others, ratios = rng.uniform(-0.01, 0.03, 6), rng.uniform(-0.01, 0.03, 6), rng.uniform(0.2, 1.2, 6)
+        same = chosen_area(drops, drops, ratios, 0.02)
+        assert same == pytest.approx(hypervolume(np.column_stack([drops, ratios]), 0.02))
+        grid = np.linspace(0, 1, 20_001)[:-1] + 2.5e-5
+        heights = []
+        for latency in grid[::20]:
+            able = [place for place in range(6) if ratios[place] <= latency and drops[place] <= 0.02]
+            heights.append(0.02 - others[min(able, key=lambda place: drops[place])] if able else 0.0)
+        assert chosen_area(drops, others, ratios, 0.02) == pytest.approx(np.mean(heights), abs=1e-4)
+    # Of many models that nothing separates, the best is no better than a single one, but for chance.
+    means = {1: [], 20: []}
+    for count, found in means.items():
+        for _ in range(2000):
+            found.append(chosen_area(*rng.normal(0, 0.01, (2, count)), np.full(count, 0.5), 1.0))
+    assert np.mean(means[20]) == pytest.approx(np.mean(means[1]), abs=1e-3)
