@@ -17,6 +17,8 @@ DEFAULT_TRIALS = 60
 # The closing session's share of a search's time, and its least seconds per finalist in a search without a time limit.
 CLOSING_SHARE = 0.1
 FINALIST_S = 1.5
+# A short search has more for it: as long as so many finalists take, and at most this share.
+_FINALISTS, _MOST_CLOSING = 8, 0.2
 # Scoring on held-out data takes at most this share of the time after the last trial from the closing session.
 HELD_OUT_SHARE = 0.5
 # Share of the time kept for scoring one model on held-out data, besides the closing session.
@@ -31,10 +33,12 @@ def budget_of(request: SearchRequest, problem: Problem, limits: Limits) -> Budge
     held_out_s = (
         0.0 if request.held_out is None else 2 * _held_out_share(request, problem) * problem.evaluator.float_seconds
     )
+    closing_s = max(clock.part(CLOSING_SHARE), clock.part(_MOST_CLOSING, _FINALISTS * problem.evaluator.float_seconds))
     return Budget(
         n_trials=trials_asked(request),
         clock=clock,
-        ending_s=clock.part(CLOSING_SHARE) + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
+        closing_s=closing_s,
+        ending_s=closing_s + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
         limits=limits,
         to_the_end=request.until is Until.TIME,
     )
@@ -67,7 +71,7 @@ def closing_seconds(
         taken = sum(sum(record.seconds.values()) for record in records)
         return max(FINALIST_S * min(len(ParetoFront(records).staircase), MOST_FINALISTS), CLOSING_SHARE * taken)
     left = clock.left_s - files_s(clock)
-    most = max(clock.part(CLOSING_SHARE), FINALIST_S)
+    most = max(budget.closing_s, FINALIST_S)
     if held_out is None:
         return min(left, most)
     models = len(ParetoFront(records).staircase) + 1

@@ -16,7 +16,8 @@ class Budget:
     Attributes:
         n_trials: Candidates measured, earlier sessions included. None is no limit.
         clock: Clock of the search. A trial that would probably end too late is not begun.
-        ending_s: Seconds at the end that are kept for what follows the trials.
+        closing_s: Seconds of the closing session.
+        ending_s: Seconds at the end that are kept for what follows the trials, the closing session included.
         to_the_end: Whether trials go on although no further model is expected to be better by what can be measured.
         limits: Limits of an acceptable model.
     """
@@ -24,6 +25,7 @@ class Budget:
     n_trials: int | None
     clock: Clock = field(default_factory=Clock)
     limits: Limits = field(default_factory=Limits)
+    closing_s: float = 0.0
     ending_s: float = 0.0
     to_the_end: bool = True
 

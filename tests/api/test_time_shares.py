@@ -1,0 +1,36 @@
+"""How the time of a search is shared."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from autoq.api.searches._shares import budget_of, closing_seconds
+from autoq.core import Until
+from autoq.searching.loop import Clock
+from autoq.searching.records import Limits
+
+
+def budget(seconds, float_seconds):
+    clock = Clock(seconds, started=0.0, now=lambda: 0.8 * seconds)
+    request = SimpleNamespace(clock=clock, held_out=None, n_trials=None, until=Until.GAIN)
+    return budget_of(request, SimpleNamespace(evaluator=SimpleNamespace(float_seconds=float_seconds)), Limits())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "float_seconds", "closing_s"),
+    [
+        (600, 5.0, 60.0),  # a tenth
+        (600, 10.0, 80.0),  # eight finalists take longer
+        (120, 2.0, 16.0),
+        (120, 5.0, 24.0),  # no more than a fifth
+        (60, 0.5, 6.0),
+    ],
+)
+def test_the_closing_session_has_a_tenth_of_the_time_and_up_to_a_fifth_of_a_short_one(
+    seconds, float_seconds, closing_s
+):
+    found = budget(seconds, float_seconds)
+    assert found.closing_s == pytest.approx(closing_s)
+    assert found.ending_s == pytest.approx(closing_s + 5.0)
+    left_s = 0.2 * seconds - 5.0
+    assert closing_seconds(found, [], None) == pytest.approx(min(closing_s, left_s))
