@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from autoq.cli._quantize_options import DATA_HELP
+from autoq.cli._quantize_options import DATA_HELP, read_scope, scope_options
 from autoq.cli._show import as_json, print_json
 from autoq.cli._trouble import writes_to
 from autoq.core import check_not_inputs, shown
@@ -36,9 +35,7 @@ from autoq.core import check_not_inputs, shown
 @click.option("--awq", is_flag=True, help="Scale columns of weights after activation functions, by data if given.")
 @click.option("--lora-correction", is_flag=True, help="Add small matrices that make up for a part of the error.")
 @click.option("--objective", help="tokens, or sample_means as NNCF has it.")
-@click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated.")
-@click.option("--ignore-type", "types", multiple=True, help="Type of operations that stay in float; may be repeated.")
-@click.option("--ignore-pattern", "patterns", multiple=True, help="Regular expression of names that stay in float.")
+@scope_options
 @click.option("--ignored-scope", help="Operations that stay in float: a .yaml that `autoq sensitivity` wrote.")
 @as_json
 def compress(
@@ -58,22 +55,16 @@ def compress(
 ) -> None:
     """Stores the weights of MODEL in few bits, more exactly where --dataset is given."""
     from autoq.api import compress_weights
-    from autoq.config import load_data, load_scope
+    from autoq.config import load_data
     from autoq.evaluation.candidate import size_bytes
     from autoq.export import check_model_path, save_model
-    from autoq.graph import IgnoredScope, model_files, read_model
+    from autoq.graph import model_files, read_model
     from autoq.transform import read_plan
 
     path = check_model_path(Path(out))
     check_not_inputs([path, path.with_suffix(".bin")], model_files(model))
     writes_to(path.parent)
-    scope = IgnoredScope() if ignored_scope is None else load_scope(Path(ignored_scope))
-    scope = replace(
-        scope,
-        names=(*scope.names, *names),
-        types=(*scope.types, *types),
-        patterns=(*scope.patterns, *patterns),
-    )
+    scope = read_scope(names, types, patterns, ignored_scope)
     network = read_model(model)
     compressed = compress_weights(
         network,

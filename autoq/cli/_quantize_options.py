@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from autoq.cli._pairs import read_pairs
+
+if TYPE_CHECKING:
+    from autoq.graph import IgnoredScope
 
 DEFAULT_SAMPLES = 300
 DATA_HELP = ".npy, .npz, .csv, images, a folder or pattern of them, {images: FOLDER, scale: 255}, or file.py:function."
@@ -42,6 +45,8 @@ _OPTIONS = (
         help="When a model with state is reset: before each sample, or never where samples are steps of one sequence.",
     ),
     click.option("--cache", help="Folder that keeps the statistics for the next time."),
+)
+_SCOPE = (
     click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated."),
     click.option(
         "--ignore-type", "types", multiple=True, help="Type of operations that stay in float; may be repeated."
@@ -52,7 +57,32 @@ _OPTIONS = (
 
 def quantize_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that `read_options` reads to a command."""
-    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+    return reduce(lambda decorated, option: option(decorated), reversed((*_OPTIONS, *_SCOPE)), command)
+
+
+def scope_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of single operations that `read_scope` reads to a command."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_SCOPE), command)
+
+
+def read_scope(
+    names: tuple[str, ...], types: tuple[str, ...], patterns: tuple[str, ...], file: str | None
+) -> IgnoredScope:
+    """The operations that stay in float: those of a file, and those of the options.
+
+    Raises:
+        ConfigError: The file does not read, or does not hold exactly one scope.
+    """
+    from autoq.config import load_scope
+    from autoq.graph import IgnoredScope
+
+    scope = IgnoredScope() if file is None else load_scope(Path(file))
+    return replace(
+        scope,
+        names=(*scope.names, *names),
+        types=(*scope.types, *types),
+        patterns=(*scope.patterns, *patterns),
+    )
 
 
 def read_options(
@@ -73,17 +103,7 @@ def read_options(
     Raises:
         ConfigError: The file of the ignored scope does not read, or does not hold exactly one scope.
     """
-    from autoq.config import load_scope
-    from autoq.graph import IgnoredScope
-
-    scope = IgnoredScope() if ignored_scope is None else load_scope(Path(ignored_scope))
-    scope = replace(
-        scope,
-        names=(*scope.names, *names),
-        types=(*scope.types, *types),
-        patterns=(*scope.patterns, *patterns),
-    )
-    options = same | {"ignored_scope": scope}
+    options = same | {"ignored_scope": read_scope(names, types, patterns, ignored_scope)}
     example = "bits=16 or symmetric=false"
     options["activations"] = read_pairs("--activations", activations, example)
     options["weights"] = read_pairs("--weights", weights, example)

@@ -72,9 +72,8 @@ class Audience:
                 except Exception as error:  # noqa: BLE001  # of any kind: none ends the search
                     if place not in self._warned_of:
                         self._warned_of.add(place)
-                        failed = EarlierError(type(observer).__name__, event, error)
-                        if isinstance(error, EarlierError):
-                            failed = error
+                        own = EarlierError(type(observer).__name__, event, error)
+                        failed = error if isinstance(error, EarlierError) else own
                         warnings.warn(
                             f"the observer {failed.observer} failed in {failed.event}, and the search goes on without "
                             f"it: {named_reason(failed.error)}",
