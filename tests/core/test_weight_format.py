@@ -58,3 +58,50 @@ def test_a_codebook_decides_the_bits_of_an_index(entries, bits, storage):
 def test_what_is_no_format_is_refused(arguments, said):
     with pytest.raises(PlanError, match=said):
         WeightFormat(*arguments)
+
+
+def test_words_of_formats_are_read_as_they_are_written():
+    modes = [mode for mode in WeightMode if mode is not WeightMode.CODEBOOK]
+    forms = [WeightFormat.default(mode) for mode in modes]
+    able = [form.mode for form in forms if not (form.has_fixed_groups or form.is_eight_bit_integer)]
+    forms += [WeightFormat(mode, size) for mode in able for size in (-1, 32, 128)]
+    assert [WeightFormat.parse(str(form)) for form in forms] == forms
+    assert len({str(form) for form in forms}) == len(set(forms))
+
+
+@pytest.mark.parametrize(
+    ("word", "mode", "group_size"),
+    [
+        ("int8_asym", "int8_asym", -1),
+        ("int4_sym", "int4_sym", 128),
+        ("int4_sym g-1", "int4_sym", -1),
+        (" INT4_SYM  g64 ", "int4_sym", 64),
+        ("mxfp4", "mxfp4", 32),
+        ("nvfp4 g16", "nvfp4", 16),
+        ("cb4", "cb4", -1),
+    ],
+)
+def test_what_words_of_formats_mean(word, mode, group_size):
+    assert WeightFormat.parse(word) == WeightFormat(WeightMode.parse(mode), group_size)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("int5_sym g64", "weight mode 'int5_sym' is unknown: did you mean"),
+        ("float", "weight mode 'float' is unknown"),
+        ("int4_sym 64", "weight format 'int4_sym 64' is unknown"),
+        ("int4_sym g1.5", "weight format 'int4_sym g1.5' is unknown"),
+        ("int4_sym g0", "group_size is 0"),
+        ("int4_sym g" + "9" * 5000, "is unknown"),
+        ("int8_sym g64", "mode 'int8_sym' has one scale for each channel"),
+        ("mxfp4 g64", "mode 'mxfp4' has groups of 32 only"),
+        ("codebook", "has entries of its own"),
+        ("", "weight format '' is unknown"),
+        (64, "weight format 64 is unknown"),
+        (None, "weight format None is unknown"),
+    ],
+)
+def test_words_that_are_no_format_are_refused(word, said):
+    with pytest.raises(PlanError, match=said):
+        WeightFormat.parse(word)

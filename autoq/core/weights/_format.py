@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -18,6 +19,8 @@ CB4 = (
     *(-3.5, -2.5, -1.875, -1.375, -1.0, -0.625, -0.3125, 0.0),
     *(0.28125, 0.5625, 0.875, 1.125, 1.5, 2.0, 2.5, 3.5),
 )
+# A mode, and the group size where it is written.
+_WORD = re.compile(r"(\S+)(?:\s+g(-1|[0-9]{1,9}))?")
 # Largest number of entries by bits of an index.
 _ENTRIES = ((16, 4, "u4"), (256, 8, "u8"), (65536, 16, "u16"))
 
@@ -153,6 +156,27 @@ class WeightFormat:
         """The format of a mode with its default group size."""
         return cls(mode, _ROWS[mode].group_size, codebook)
 
+    @classmethod
+    def parse(cls, word: str) -> Self:
+        """Reads a format as `str` writes it, or as a user does, in any case.
+
+        Args:
+            word: A mode, and "g" with the group size unless it is the default of the mode: "int8_asym", "int4_sym g64",
+                "int4_sym g-1" for one scale for each channel.
+
+        Raises:
+            PlanError: The word is no format, or the mode does not take the group size.
+        """
+        found = _WORD.fullmatch(word.strip()) if isinstance(word, str) else None
+        if found is None:
+            msg = f"weight format {quoted(word)} is unknown: write a mode and its group size, such as 'int4_sym g64'."
+            raise PlanError(msg)
+        mode, size = WeightMode.parse(found[1]), found[2]
+        if mode is WeightMode.CODEBOOK:
+            msg = "weight format 'codebook' has entries of its own, which no word tells: use 'cb4'."
+            raise PlanError(msg)
+        return cls.default(mode) if size is None else cls(mode, int(size))
+
     @property
     def family(self) -> NumberFamily:
         """Family of the numbers."""
@@ -250,4 +274,5 @@ class WeightFormat:
         return cls(mode, given.get("group_size", PER_CHANNEL), tuple(map(float, entries)))
 
     def __str__(self) -> str:
-        return f"{self.mode} g{self.group_size}" if self.is_grouped else str(self.mode)
+        usual = not self.is_grouped and _ROWS[self.mode].group_size == PER_CHANNEL
+        return str(self.mode) if usual else f"{self.mode} g{self.group_size}"
