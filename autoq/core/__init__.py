@@ -29,7 +29,7 @@ from autoq.core.files import (
     write_text,
     yaml_value,
 )
-from autoq.core.plans import PART_KINDS, Plan, PlanPart
+from autoq.core.plans import IN_F32, PART_KINDS, Plan, PlanPart, RuntimeChoice, RuntimePlan
 from autoq.core.quantization import (
     GROUP_CHOICES,
     Aggregator,
@@ -78,6 +78,7 @@ from autoq.core.values import (
 from autoq.core.vocabulary import (
     PRECISIONS,
     BiasCorrection,
+    CachePrecision,
     DistortionMeasure,
     FileLayout,
     Level,
@@ -135,6 +136,7 @@ from autoq.core.words import (
 __all__ = [
     "CB4",
     "GROUP_CHOICES",
+    "IN_F32",
     "MOST_LINES",
     "PART_KINDS",
     "PER_CHANNEL",
@@ -147,6 +149,7 @@ __all__ = [
     "BiasCorrection",
     "BudgetError",
     "BusyError",
+    "CachePrecision",
     "CompressionPlan",
     "CompressionRecipe",
     "ConfigError",
@@ -183,6 +186,8 @@ __all__ = [
     "Recipe",
     "ResetState",
     "Rounding",
+    "RuntimeChoice",
+    "RuntimePlan",
     "RuntimePrecision",
     "SampleStatistic",
     "SensitivityMetric",

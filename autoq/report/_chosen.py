@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autoq.core import RuntimePrecision, shown_ms
+from autoq.core import shown_ms
 from autoq.searching.front import SearchInfo, TrialRow
 from autoq.searching.records import evaluation_of
 
@@ -25,8 +25,8 @@ def run_lines(model: Path, info: SearchInfo, chosen: TrialRow) -> str:
     if not inputs:
         return ""
     arguments = [repr(str(model.resolve())), repr(info.device)]
-    if (precision := chosen.record.plan.runtime_precision) is not RuntimePrecision.DEFAULT:
-        arguments.append(repr({"INFERENCE_PRECISION_HINT": str(precision)}))
+    if properties := chosen.record.plan.runtime_choice.properties:
+        arguments.append(repr(properties))
     feed = ", ".join(f"{_key(port, place)!r}: {_zeros(port)}" for place, port in enumerate(inputs))
     return (
         "import numpy as np, openvino as ov\n"

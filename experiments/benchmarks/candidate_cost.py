@@ -17,7 +17,7 @@ from _peer import quantize as nncf_quantize
 
 import autoq
 from autoq.calibration import as_inputs
-from autoq.core import Plan, Precision, RuntimePrecision
+from autoq.core import Plan, Precision, RuntimeChoice
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import Placements
@@ -50,14 +50,14 @@ def compare(case: Case, lines: Lines, *, quick: bool) -> None:
         started = time.perf_counter()
         candidate = builder.build(Plan.quantized(precisions=kept))
         build_s = time.perf_counter() - started
-        _, seconds = evaluator.evaluate(candidate, RuntimePrecision.DEFAULT)
+        _, seconds = evaluator.evaluate(candidate, RuntimeChoice())
         ours.append({"build": build_s, **seconds})
     theirs = []
     for _ in range(repeats):
         started = time.perf_counter()
         candidate = nncf_quantize(model.clone(), samples, subset_size=subset, model_type=case.model_type)
         build_s = time.perf_counter() - started
-        _, seconds = evaluator.evaluate(candidate, RuntimePrecision.DEFAULT)
+        _, seconds = evaluator.evaluate(candidate, RuntimeChoice())
         theirs.append({"build": build_s, **seconds})
 
     median = [{part: statistics.median(c[part] for c in costs) for part in MEASURED} for costs in (ours, theirs)]

@@ -23,7 +23,7 @@ from _judged import MAX_DROP
 from _lines import Lines, short
 from _methods import INT8, METHODS, predicted_ratios
 
-from autoq.core import RuntimePrecision
+from autoq.core import RuntimeChoice
 from autoq.searching.recorded import RecordedTable, recorded_problem
 from autoq.searching.records import TrialRecord, TrialState
 from autoq.searching.sampler import predict
@@ -110,7 +110,7 @@ def records(table: RecordedTable) -> list[TrialRecord]:
     problem = recorded_problem(table)
     found = []
     for row, plan in enumerate(table.space):
-        evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), RuntimePrecision.DEFAULT)
+        evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), RuntimeChoice())
         record = TrialRecord(
             number=row,
             state=TrialState.COMPLETE,

@@ -27,7 +27,7 @@ from _lines import Lines
 from numpy.typing import NDArray
 
 from autoq.calibration import as_inputs
-from autoq.core import Estimate, RuntimePrecision, TargetDevice
+from autoq.core import Estimate, RuntimeChoice, TargetDevice
 from autoq.evaluation.candidate import Contest, Evaluation, Evaluator, raced_accuracy
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutionReport
@@ -49,10 +49,10 @@ class Whole(Evaluator):
     """Scores every candidate on all samples, whatever the contest."""
 
     def evaluate(
-        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+        self, model: ov.Model, choice: RuntimeChoice, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:
         """As without a contest."""
-        return super().evaluate(model, precision)
+        return super().evaluate(model, choice)
 
 
 def record(case: Case, count: int, samples: int | None) -> tuple[Scores, Scores, Scores]:

@@ -28,7 +28,7 @@ from autoq.core import (
     Estimate,
     ModelType,
     Plan,
-    RuntimePrecision,
+    RuntimeChoice,
     TargetDevice,
     nearest,
 )
@@ -141,7 +141,7 @@ class Recorder:
         marks.append(time.perf_counter())
         compiled = self.evaluator.runtime.compile(model)
         marks.append(time.perf_counter())
-        scores = self._scorer.of(model, RuntimePrecision.DEFAULT)(None)[1]
+        scores = self._scorer.of(model, RuntimeChoice())(None)[1]
         marks.append(time.perf_counter())
         latency = self._latency(compiled)
         marks.append(time.perf_counter())

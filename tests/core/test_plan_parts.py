@@ -9,12 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_part import Widths
 
-from autoq.core import OtherVersionError, Plan, PlanError, QuantizationPlan, Recipe, RuntimePrecision, StoredFileError
+from autoq.core import (
+    CachePrecision,
+    OtherVersionError,
+    Plan,
+    PlanError,
+    QuantizationPlan,
+    Recipe,
+    RuntimeChoice,
+    RuntimePlan,
+    RuntimePrecision,
+    StoredFileError,
+)
 from autoq.core.plans import _plan
 
 RECIPES = st.builds(Recipe, subset_size=st.integers(1, 9), runtime_precision=st.sampled_from(RuntimePrecision))
 PRECISIONS = st.dictionaries(st.text(max_size=4), st.sampled_from(["float", "int8", "int8_weights", "fp8_e5m2"]))
 PARTS = st.builds(QuantizationPlan, RECIPES, PRECISIONS)
+RUNTIMES = st.builds(RuntimePlan, st.none() | st.integers(0, 256), st.none() | st.sampled_from(CachePrecision))
 
 
 @pytest.fixture
@@ -63,6 +75,41 @@ def test_a_plan_that_does_not_quantize_has_nothing_of_it():
     assert (plan.float_groups, plan.runtime_precision) == (frozenset(), RuntimePrecision.DEFAULT)
     with pytest.raises(PlanError, match=r"no part of kind 'quantization'; it has \('widths',\)"):
         _ = plan.quantization
+
+
+@given(PARTS, RUNTIMES)
+def test_what_a_device_is_told_comes_from_both_parts(part, runtime):
+    plan = Plan((runtime, part))
+    assert plan == Plan.from_dict(json.loads(plan.to_json())) == pickle.loads(pickle.dumps(plan))  # noqa: S301
+    assert plan.kinds == ("quantization", "runtime")
+    assert plan.runtime_choice == RuntimeChoice(part.recipe.runtime_precision, runtime)
+    assert Plan.of(runtime).runtime_choice == RuntimeChoice(plan=runtime)
+    expected = {
+        "INFERENCE_PRECISION_HINT": part.recipe.runtime_precision,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": runtime.dynamic_quantization_group_size,
+        "KV_CACHE_PRECISION": runtime.kv_cache_precision,
+    }
+    left = {None, RuntimePrecision.DEFAULT}
+    assert plan.runtime_choice.properties == {name: str(value) for name, value in expected.items() if value not in left}
+    is_default = runtime == RuntimePlan()
+    assert (plan.summary == part.summary) == is_default
+    assert (plan.computes_in == Plan((part, RuntimePlan())).computes_in) == is_default
+    assert plan.settings == {**part.settings, **runtime.to_dict()}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"dynamic_quantization_group_size": -1}, "dynamic_quantization_group_size is -1: it must be .*0"),
+        ({"dynamic_quantization_group_size": True}, "dynamic_quantization_group_size is True"),
+        ({"dynamic_quantization_group_size": 32.0}, "dynamic_quantization_group_size is 32.0"),
+        ({"kv_cache_precision": "int8"}, "cache precision 'int8' is unknown: did you mean 'i8'"),
+        ({"kv_cache_precisions": "u8"}, "did you mean 'kv_cache_precision'"),
+    ],
+)
+def test_a_choice_that_no_device_has_is_refused(values, message):
+    with pytest.raises(PlanError, match=message):
+        RuntimePlan.from_dict(values)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Models on their way out: whole or not at all, and they say where they come from."""
 
+from dataclasses import replace
+
 import numpy as np
 import openvino as ov
 import pytest
 from networks import conv_net, images, run, snapshot
 from records import record
 
-from autoq.core import OutputError
+from autoq.core import OutputError, Plan, Recipe, RuntimePlan, RuntimePrecision
 from autoq.export import check_model_path, read_provenance, save_candidate, save_model
+from autoq.transform import read_plan
 
 
 def test_a_candidate_comes_back_with_its_plan_and_evaluation(tmp_path):
@@ -23,6 +26,18 @@ def test_a_candidate_comes_back_with_its_plan_and_evaluation(tmp_path):
     assert provenance["version"]
     assert snapshot(model) == before
     assert not model.has_rt_info(["autoq", "plan"])
+
+
+def test_a_saved_candidate_is_compiled_as_it_was_measured(tmp_path):
+    chosen = RuntimePlan(dynamic_quantization_group_size=64, kv_cache_precision="f16")
+    plan = Plan.quantized(Recipe(runtime_precision=RuntimePrecision.F32)).having(chosen)
+    model = conv_net()
+    again = ov.Core().read_model(save_candidate(model, replace(record(0), plan=plan), tmp_path / "m.xml"))
+    assert read_plan(again) == plan
+    compiled = ov.Core().compile_model(again, "CPU")
+    assert compiled.get_property("DYNAMIC_QUANTIZATION_GROUP_SIZE") == 64
+    assert compiled.get_property("KV_CACHE_PRECISION") == ov.Type.f16
+    assert not model.has_rt_info(["runtime_options", "KV_CACHE_PRECISION"])
 
 
 def test_what_others_noted_in_a_model_stays(tmp_path):

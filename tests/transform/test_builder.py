@@ -21,6 +21,7 @@ from autoq.core import (
     Preset,
     RangeEstimator,
     Recipe,
+    RuntimePlan,
     RuntimePrecision,
 )
 from autoq.graph import IgnoredScope, Placements, SiteKind
@@ -156,6 +157,17 @@ def test_every_choice_that_changes_the_model_changes_the_fingerprint(change):
     builder, _ = builder_for(conv_net())
     changed = Recipe(**{**_fields(PLAIN), **change})
     assert builder.fingerprint(Plan.quantized(changed)) != builder.fingerprint(Plan.quantized(PLAIN))
+
+
+@pytest.mark.parametrize("changed", [{"dynamic_quantization_group_size": 0}, {"kv_cache_precision": "u8"}])
+def test_a_candidate_that_runs_otherwise_is_another_one_built_alike(changed):
+    builder, graph = builder_for(conv_net())
+    own = RuntimePlan(**changed)
+    for plan in (Plan.quantized(PLAIN), Plan.quantized(PLAIN, {group.name: Precision.FLOAT for group in graph.groups})):
+        other = plan.having(own)
+        assert builder.fingerprint(other) not in {builder.fingerprint(plan), "float"}
+        assert builder.fingerprint(plan.having(RuntimePlan())) == builder.fingerprint(plan)
+        np.testing.assert_array_equal(run(builder.build(other), images(1)), run(builder.build(plan), images(1)))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from autoq.api.measuring._metric import one_metric
 from autoq.api.measuring._sample import timing_sample
 from autoq.calibration import Feed
-from autoq.core import ConfigError, Estimate, brief_html, html_table, in_lines, intervals_svg, shown
+from autoq.core import ConfigError, Estimate, RuntimeChoice, brief_html, html_table, in_lines, intervals_svg, shown
 from autoq.evaluation.candidate import size_bytes
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutionReport, execution_report
@@ -234,8 +234,9 @@ def evaluate(
     items = ValidationSet.of(wider, validation) if evaluate is None else validation
     scorer = Scorer(items, metric=resolved, evaluate=evaluate, runtime=config, model=other or network)
     # The other model is scored first: its outputs decide whether outputs are probabilities.
-    before = None if other is None else scorer.of(other, config.inference_precision)(None)
-    value, scores = scorer.of(network, config.inference_precision)(None)
+    choice = RuntimeChoice(config.inference_precision)
+    before = None if other is None else scorer.of(other, choice)(None)
+    value, scores = scorer.of(network, choice)(None)
     mean = mean_interval(scores) if scores.size else Estimate.unknown(value)
     drop = None if before is None else drop_between(before, (value, scores))
     # The items of a user's function need not be samples: only scores tell how many samples there are.

@@ -121,7 +121,7 @@ class Candidates:
     def prepared(self, plan: Plan) -> Score:
         """A candidate, built and compiled: it scores items."""
         self.step(len(self.estimates) + 1, len(self.estimates) + 1)
-        return self.scorer.of(self.calibrated.build(plan), plan.runtime_precision)
+        return self.scorer.of(self.calibrated.build(plan), plan.runtime_choice)
 
     def score(self, plan: Plan, score: Score) -> ScoredCandidate:
         """Scores a candidate on all items, or until they prove that it misses the budget."""

@@ -16,7 +16,7 @@ from autoq.api.measuring._budget import absolute_drop
 from autoq.api.quantizing._calibrated import Calibrated
 from autoq.api.quantizing._candidates import Candidates
 from autoq.calibration import Feed
-from autoq.core import BiasCorrection, Estimate, Plan, Precision, Recipe, RuntimePrecision, shown
+from autoq.core import IN_F32, BiasCorrection, Estimate, Plan, Precision, Recipe, RuntimeChoice, RuntimePrecision, shown
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, Progress
 from autoq.evaluation.execution import layer_times
@@ -64,7 +64,7 @@ class Control:
         step: Progress,
     ) -> Control:
         """Scores the float model, in f32."""
-        mean, scores = scorer.of(calibrated.model, RuntimePrecision.F32)(None)
+        mean, scores = scorer.of(calibrated.model, IN_F32)(None)
         budget = absolute_drop(max_drop, mean, relative=relative)
         reference = Accuracy(mean, Estimate(0.0, 0.0, 0.0), scorer.samples(scores), scores)
         candidates = Candidates(
@@ -113,7 +113,7 @@ class Control:
         hint = runtime.for_data().with_precision(default).compile(model).properties.get("INFERENCE_PRECISION_HINT")
         if hint in {None, str(RuntimePrecision.F32)}:
             return False
-        drop = candidates.reference - candidates.scorer.of(model, default)(None)[0]
+        drop = candidates.reference - candidates.scorer.of(model, RuntimeChoice(default))(None)[0]
         if drop <= candidates.max_drop:
             return False
         self.own_drop = drop

@@ -125,8 +125,8 @@ def score_front(
         stage("scoring the front on held-out data", done, len(records))
         try:
             model = problem.builder.build(record.plan)
-            precision = record.plan.runtime_precision
-            found[record.number] = problem.evaluator.score_held_out(model, precision, items)
+            choice = record.plan.runtime_choice
+            found[record.number] = problem.evaluator.score_held_out(model, choice, items)
         except Exception as error:  # noqa: BLE001  # a device or a build may raise anything
             said = f"trial {record.number} could not be scored on held-out data: {why(error)}"
             warnings.warn(said, stacklevel=2)

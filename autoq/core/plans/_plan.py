@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self, cast
 
 from autoq.core.files import Format, read_record, write_record
+from autoq.core.plans._runtime import RuntimeChoice, RuntimePlan
 from autoq.core.quantization import QuantizationPlan, Recipe
 from autoq.core.values import brief_repr, known_keys, mapping_of
 from autoq.core.vocabulary import Precision, RuntimePrecision
@@ -42,7 +43,7 @@ class PlanPart(Protocol):
 
     @property
     def summary(self) -> str:
-        """Settings of the whole model in a line, without usual values."""
+        """Settings of the whole model in a line, without usual values; it may be empty."""
         ...
 
     @property
@@ -58,7 +59,11 @@ class PlanPart(Protocol):
 
 # Kinds of parts in the order of rewriting, with their readers. A further kind is one more line.
 PART_KINDS: Mapping[str, Callable[[Mapping[str, Any]], PlanPart]] = MappingProxyType(
-    {CompressionPlan.kind: CompressionPlan.from_dict, QuantizationPlan.kind: QuantizationPlan.from_dict}
+    {
+        CompressionPlan.kind: CompressionPlan.from_dict,
+        QuantizationPlan.kind: QuantizationPlan.from_dict,
+        RuntimePlan.kind: RuntimePlan.from_dict,
+    }
 )
 
 
@@ -145,6 +150,12 @@ class Plan:
         return self.quantization.recipe.runtime_precision if self.quantizes else RuntimePrecision.DEFAULT
 
     @property
+    def runtime_choice(self) -> RuntimeChoice:
+        """What it chooses of the settings under which its model is compiled, the precision of float layers included."""
+        part = self._part(RuntimePlan.kind) if RuntimePlan.kind in self.kinds else RuntimePlan()
+        return RuntimeChoice(self.runtime_precision, cast("RuntimePlan", part))
+
+    @property
     def float_groups(self) -> frozenset[str]:
         """Names of groups that stay in float, although they could be quantized."""
         return self.quantization.float_groups if self.quantizes else frozenset()
@@ -157,7 +168,7 @@ class Plan:
     @property
     def summary(self) -> str:
         """Settings of the whole model in a line."""
-        return ", ".join(part.summary for part in self.parts)
+        return ", ".join(text for part in self.parts if (text := part.summary))
 
     @property
     def facts(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from autoq.core.vocabulary._precision import PRECISIONS, NumberKind, Precision
 from autoq.core.vocabulary._vocabulary import (
     BiasCorrection,
+    CachePrecision,
     DistortionMeasure,
     FileLayout,
     Level,
@@ -19,6 +20,7 @@ from autoq.core.vocabulary._vocabulary import (
 __all__ = [
     "PRECISIONS",
     "BiasCorrection",
+    "CachePrecision",
     "DistortionMeasure",
     "FileLayout",
     "Level",

@@ -114,3 +114,15 @@ class RuntimePrecision(Word):
     F32 = "f32"
     BF16 = "bf16"
     F16 = "f16"
+
+
+class CachePrecision(Word):
+    """The precision of the keys and values that a decoder keeps of earlier tokens."""
+
+    U3 = "u3"
+    U4 = "u4"
+    I8 = "i8"
+    U8 = "u8"
+    BF16 = "bf16"
+    F16 = "f16"
+    F32 = "f32"

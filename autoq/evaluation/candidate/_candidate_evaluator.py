@@ -11,7 +11,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import Plan, RuntimePrecision
+from autoq.core import Plan, RuntimeChoice
 from autoq.evaluation.candidate._contest import Contest
 from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.device import Outputs, RuntimeConfig
@@ -52,9 +52,9 @@ class CandidateEvaluator(ModelRunner, Protocol):
         """Wall time of scoring the float model, compiling it once and timing it: about that of a candidate."""
 
     def evaluate(
-        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+        self, model: ov.Model, choice: RuntimeChoice, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:
-        """Scores and times a candidate whose float layers run in this precision; also gives wall seconds by part."""
+        """Scores and times a candidate under the settings that it chooses; also gives wall seconds by part."""
 
     def go_on(
         self, finalist: Finalist, contest: Contest, *, retimed: bool = False
@@ -64,7 +64,7 @@ class CandidateEvaluator(ModelRunner, Protocol):
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples, and times them together."""
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+    def score_held_out(self, model: ov.Model, choice: RuntimeChoice, items: int | None = None) -> Accuracy:
         """Scores a candidate on the held-out data, or on so many of its items."""
 
     def profile(self, model: ov.Model, original: QuantizationGraph, plan: Plan | None = None) -> Profile:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import openvino as ov
 
-from autoq.core import RuntimePrecision, brief_repr
+from autoq.core import RuntimeChoice, brief_repr
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy
@@ -40,10 +40,10 @@ class Finalist:
 
     Attributes:
         model: The candidate.
-        precision: Precision of its float layers.
+        choice: What it chooses of the settings under which it runs.
         evaluation: The evaluation of its trial.
     """
 
     model: ov.Model
-    precision: RuntimePrecision
+    choice: RuntimeChoice
     evaluation: Evaluation

@@ -15,7 +15,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import Estimate, Plan, RuntimePrecision
+from autoq.core import IN_F32, Estimate, Plan, RuntimeChoice, RuntimePrecision
 from autoq.evaluation.candidate._contest import Contest, raced_accuracy
 from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.candidate._float_results import FloatResults
@@ -142,13 +142,13 @@ class Evaluator:
         return self._timer.compilation_sd
 
     def evaluate(
-        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+        self, model: ov.Model, choice: RuntimeChoice, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:
         """Scores and times a candidate.
 
         Args:
             model: The candidate.
-            precision: What its float layers run in.
+            choice: What it chooses of the settings under which it is scored and timed.
             contest: May end the scoring early, if single samples have scores; None scores the candidate on all samples.
 
         Returns:
@@ -166,9 +166,9 @@ class Evaluator:
         self._evaluated = True
         marks = [time.perf_counter()]
         self._stage("compiling the candidate")
-        compiled = self.runtime.with_precision(precision).compile(model)
+        compiled = self.runtime.with_choice(choice).compile(model)
         marks.append(time.perf_counter())
-        score = self._scorer.of(model, precision)
+        score = self._scorer.of(model, choice)
         if contest is None or not self._scorer.per_item or not self._float_scores.size:
             self._stage("scoring the candidate")
             accuracy = self._accuracy(*score(None))
@@ -232,13 +232,13 @@ class Evaluator:
         marks = [time.perf_counter()]
         self._stage("compiling the candidate")
         if retimed:
-            compiled = self.runtime.with_precision(finalist.precision).compile(finalist.model)
+            compiled = self.runtime.with_choice(finalist.choice).compile(finalist.model)
             marks.append(time.perf_counter())
             self._stage("timing the candidate")
             with self._timing():
                 latency = combined(known.latency, self._timer.measure(compiled))
             return replace(known, latency=latency), _parts("compile", "time", marks=marks)
-        score = self._scorer.of(finalist.model, finalist.precision)
+        score = self._scorer.of(finalist.model, finalist.choice)
         marks.append(time.perf_counter())
         self._stage("scoring the candidate")
         race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order, known.accuracy)
@@ -265,18 +265,18 @@ class Evaluator:
         self._stage("scoring the finalists")
         accuracies = [self._whole(finalist) for finalist in finalists]
         with self._timing():
-            latencies = self._timer.measure_together([(f.model, f.precision) for f in finalists], max_seconds)
+            latencies = self._timer.measure_together([(f.model, f.choice) for f in finalists], max_seconds)
         return [
             replace(finalist.evaluation, accuracy=accuracy, latency=latency)
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+    def score_held_out(self, model: ov.Model, choice: RuntimeChoice, items: int | None = None) -> Accuracy:
         """Scores a candidate on the held-out data; the first call also scores the float model.
 
         Args:
             model: The candidate.
-            precision: What its float layers run in.
+            choice: What it chooses of the settings under which it is scored and timed.
             items: Number of items, drawn at random, the same ones at each call; None is all.
 
         Raises:
@@ -291,9 +291,9 @@ class Evaluator:
         indices = None if items is None else drawn_items(len(scorer), items)
         if items not in self._float_held_out:
             self._stage("scoring the float model on held-out data")
-            self._float_held_out[items] = scorer.of(self._model, RuntimePrecision.F32)(indices)
+            self._float_held_out[items] = scorer.of(self._model, IN_F32)(indices)
         self._stage("scoring a candidate on held-out data")
-        mean, scores = scorer.of(model, precision)(indices)
+        mean, scores = scorer.of(model, choice)(indices)
         drop = drop_between(self._float_held_out[items], (mean, scores))
         return Accuracy(mean, drop, items or scorer.samples(scores), scores)
 
@@ -337,7 +337,7 @@ class Evaluator:
 
     def _score_float(self, model: ov.Model, patience_s: float) -> Accuracy:
         self._stage("compiling the float model")
-        score = self._scorer.of(model, RuntimePrecision.F32)
+        score = self._scorer.of(model, IN_F32)
         self._stage("scoring the float model")
         if self._items is None:
             self._items = affordable_items(self._scorer, score, patience_s / 2)
@@ -351,7 +351,7 @@ class Evaluator:
         known = finalist.evaluation.accuracy
         if known.outcome is Outcome.FINISHED:
             return known
-        score = self._scorer.of(finalist.model, finalist.precision)
+        score = self._scorer.of(finalist.model, finalist.choice)
         if not known.scores.size or not self._scorer.per_item:
             return self._accuracy(*score(None))
         race = Contest(None).race(lambda indices: score(indices)[1], self._float_scores, self._order, known)

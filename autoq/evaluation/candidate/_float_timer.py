@@ -10,7 +10,7 @@ from functools import partial
 import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.core import RuntimePrecision
+from autoq.core import RuntimeChoice, RuntimePrecision
 from autoq.evaluation.candidate._size import size_bytes
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.latency import (
@@ -122,20 +122,18 @@ class FloatTimer:
         )
         return replace(latency, disturbed=not trusted)
 
-    def measure_together(
-        self, models: Sequence[tuple[ov.Model, RuntimePrecision]], max_seconds: float
-    ) -> list[Latency]:
+    def measure_together(self, models: Sequence[tuple[ov.Model, RuntimeChoice]], max_seconds: float) -> list[Latency]:
         """Latencies of models that are timed in turn, each compiled several times.
 
         Args:
-            models: Each with the precision of its float layers.
+            models: Each with what it chooses of the settings under which it runs.
             max_seconds: Seconds for compiling and timing. The least number of compilations and bursts is run in any
                 case.
 
         Raises:
             DeviceError: The device refuses a model.
         """
-        settings = [(model, self._runtime.with_precision(precision)) for model, precision in models]
+        settings = [(model, self._runtime.with_choice(choice)) for model, choice in models]
         settings.append((self._model, self._runtime.with_precision(RuntimePrecision.DEFAULT)))
         self._stage("compiling the finalists")
         began = time.perf_counter()

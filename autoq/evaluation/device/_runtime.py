@@ -13,6 +13,7 @@ from autoq.core import (
     ConfigError,
     DeviceError,
     ResetState,
+    RuntimeChoice,
     RuntimePrecision,
     brief_repr,
     known_keys,
@@ -124,6 +125,11 @@ class RuntimeConfig:
     def with_precision(self, precision: RuntimePrecision) -> RuntimeConfig:
         """The same settings with another precision of float layers."""
         return replace(self, inference_precision=precision)
+
+    def with_choice(self, choice: RuntimeChoice) -> RuntimeConfig:
+        """The same settings with what a candidate chooses."""
+        properties = {**self.properties, **choice.plan.properties}
+        return replace(self, inference_precision=choice.precision, properties=properties)
 
     def with_hint(self, performance_hint: str) -> RuntimeConfig:
         """The same settings for another goal; the number of streams follows the goal."""

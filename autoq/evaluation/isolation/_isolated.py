@@ -14,7 +14,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import AutoqError, ConfigError, DeviceLostError, Plan, RuntimePrecision
+from autoq.core import AutoqError, ConfigError, DeviceLostError, Plan, RuntimeChoice
 from autoq.evaluation.candidate import Contest, Evaluation, Evaluator, Finalist, FloatResults
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import SwitchedRuns
@@ -101,7 +101,7 @@ class IsolatedEvaluator:
         return self.float_results.seconds
 
     def evaluate(
-        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+        self, model: ov.Model, choice: RuntimeChoice, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:
         """As `Evaluator.evaluate`.
 
@@ -109,7 +109,7 @@ class IsolatedEvaluator:
             DeviceError: The candidate crashes the process or gives no answer, or `Evaluator` raises this error.
             DeviceLostError: The process could not be started again after an earlier candidate.
         """
-        found = cast("tuple[Evaluation, dict[str, float]]", self._ask("evaluate", model, precision, contest))
+        found = cast("tuple[Evaluation, dict[str, float]]", self._ask("evaluate", model, choice, contest))
         self._longest_s = max(self._longest_s, sum(found[1].values()))
         return found
 
@@ -126,12 +126,12 @@ class IsolatedEvaluator:
             "list[Evaluation]", self._ask("remeasure", finalists, max_seconds, candidates=count, besides_s=max_seconds)
         )
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+    def score_held_out(self, model: ov.Model, choice: RuntimeChoice, items: int | None = None) -> Accuracy:
         """As `Evaluator.score_held_out`; raises as `evaluate` does."""
         # The float model is scored too, and there may be more data than in a trial.
         samples = self.float_accuracy.n, item_count(self._arguments.get("holdout"))
         count = 2 * (1 + samples[1] // max(samples[0], 1))
-        return cast("Accuracy", self._ask("score_held_out", model, precision, items, candidates=count))
+        return cast("Accuracy", self._ask("score_held_out", model, choice, items, candidates=count))
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
         """As `Evaluator.outputs`; raises as `evaluate` does."""

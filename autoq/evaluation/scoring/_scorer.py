@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import openvino as ov
 
-from autoq.core import MetricError, ResetState, RuntimePrecision, named_reason
+from autoq.core import IN_F32, MetricError, ResetState, RuntimeChoice, named_reason
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind, Scores
 from autoq.evaluation.scoring._accuracy import score_and_tell
@@ -118,12 +118,13 @@ class Scorer:
         """Number of samples behind scores of all items; 0 if the user's function does not tell."""
         return len(self) if isinstance(self._metric, CorpusMetric) or not scores.size else scores.size
 
-    def of(self, model: ov.Model, precision: RuntimePrecision) -> Score:
+    def of(self, model: ov.Model, choice: RuntimeChoice) -> Score:
         """Compiles a model once, for any number of scores.
 
         Args:
             model: The model.
-            precision: What its float layers run in.
+            choice: What it chooses of the settings under which it is scored; all else is as the device has it by
+                default, such as dynamic quantization in a model whose weights alone are integers.
 
         Returns:
             A function that scores the model. Its scores are empty if the user's function gives none whose mean is the
@@ -134,7 +135,7 @@ class Scorer:
             MetricError: The returned function raises this if the metric fails, or returns something that is not a
                 score.
         """
-        runtime = self._runtime.with_precision(precision)
+        runtime = self._runtime.with_choice(choice)
         if self._evaluate is not None:
             function, compiled = self._evaluate, runtime.compile(model).compiled_model
 
@@ -146,7 +147,7 @@ class Scorer:
 
             return by_function
         metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
-        if self._beside is not None and model is self._float and precision is RuntimePrecision.F32:
+        if self._beside is not None and model is self._float and choice == IN_F32:
             return self._by_itself
         infer = self._infer(model, runtime)
 

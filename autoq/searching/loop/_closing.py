@@ -150,4 +150,4 @@ def _timing_s(record: TrialRecord, p50_ms: float) -> float:
 
 def _finalist(problem: Problem, record: TrialRecord) -> Finalist:
     model = problem.builder.build(record.plan)
-    return Finalist(model, record.plan.runtime_precision, evaluation_of(record))
+    return Finalist(model, record.plan.runtime_choice, evaluation_of(record))

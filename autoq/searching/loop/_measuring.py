@@ -76,9 +76,9 @@ class Measuring:
             if self.problem.space.sampler == "front":  # the other samplers know of no noise
                 items = first_items(Costs.of(self.records), items, screened=self._is_screened)
             contest = self._contest(record, items, [] if record.is_baseline else self.front)
-            precision = record.plan.runtime_precision
+            choice = record.plan.runtime_choice
             with self.study.measuring(record.fingerprint), self.budget.clock.spent(Part.SEND, seconds) as spell:
-                evaluation, spell.told = self.problem.evaluator.evaluate(model, precision, contest)
+                evaluation, spell.told = self.problem.evaluator.evaluate(model, choice, contest)
         except DeviceLostError:
             raise
         except Exception as error:  # of any kind, OpenVINO's own and those of the user's code too
@@ -102,7 +102,7 @@ class Measuring:
                     model = self.problem.builder.build(before.plan)
                 with self.budget.clock.spent(Part.SEND, seconds) as spell:
                     evaluation, spell.told = self.problem.evaluator.go_on(
-                        Finalist(model, before.plan.runtime_precision, evaluation_of(before)),
+                        Finalist(model, before.plan.runtime_choice, evaluation_of(before)),
                         self._contest(before, step.items, rivals),
                         retimed=step.what is What.TIMING,
                     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from autoq.core import DeviceLostError
+from autoq.core import DeviceLostError, RuntimeChoice
 from autoq.evaluation.candidate import Contest
 from autoq.evaluation.distortion import refused_groups
 from autoq.searching.loop._clock import Clock
@@ -81,7 +81,7 @@ def _found(problem: Problem, clock: Clock, stage: Stage) -> list[str]:
             model = problem.builder.build(left.whole(recipe))
             problem.evaluator.outputs(model, sample)
             if thorough:
-                problem.evaluator.evaluate(model, recipe.runtime_precision, Contest(None))
+                problem.evaluator.evaluate(model, RuntimeChoice(recipe.runtime_precision), Contest(None))
         except DeviceLostError:
             raise
         except Exception:  # noqa: BLE001  # of any kind that trials fail with

@@ -18,7 +18,7 @@ from autoq.core import (
     PlanError,
     Precision,
     Recipe,
-    RuntimePrecision,
+    RuntimeChoice,
 )
 from autoq.evaluation.candidate import Contest, Evaluation, Finalist, raced_accuracy
 from autoq.evaluation.device import Outputs, RuntimeConfig
@@ -118,7 +118,7 @@ class TableEvaluator:
         self.float_seconds = sum(table.seconds_of(0).values())
 
     def evaluate(
-        self, model: ov.Model, precision: RuntimePrecision, contest: Contest | None = None
+        self, model: ov.Model, choice: RuntimeChoice, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:
         """As `Evaluator.evaluate`, with the recorded seconds, those of `build` too.
 
@@ -176,7 +176,7 @@ class TableEvaluator:
         """
         raise DeviceError(self._not_recorded("outputs"))
 
-    def score_held_out(self, model: ov.Model, precision: RuntimePrecision, items: int | None = None) -> Accuracy:
+    def score_held_out(self, model: ov.Model, choice: RuntimeChoice, items: int | None = None) -> Accuracy:
         """Not recorded; raises as `outputs` does."""
         raise DeviceError(self._not_recorded("held-out data"))
 

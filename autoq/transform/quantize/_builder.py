@@ -20,6 +20,7 @@ from autoq.core import (
     Precision,
     QuantizationPlan,
     Recipe,
+    RuntimePlan,
     nearest,
 )
 from autoq.graph import (
@@ -116,7 +117,7 @@ class CandidateBuilder:
             corrected_on = max(int(self._statistics.rows(recipe.subset_size) * SHARE_OF_SAMPLES), 1)
         found = {key: body.resolve(inside) for key, body, inside in self._inside(part)}
         bodies = {key: inside for key, inside in found.items() if inside.quantized_sites}
-        return ResolvedPlan(tuple(quantizers), shifts, smoothed, recipe.runtime_precision, corrected_on, bodies)
+        return ResolvedPlan(tuple(quantizers), shifts, smoothed, plan.runtime_choice, corrected_on, bodies)
 
     def fingerprint(self, plan: Plan) -> str:
         """Digest of the model that a plan builds; "float" for the float model at the device's default precision.
@@ -334,7 +335,7 @@ def _quantization(plan: Plan) -> QuantizationPlan:
     Raises:
         PlanError: It has another part besides, or lacks this one.
     """
-    if others := [kind for kind in plan.kinds if kind != QuantizationPlan.kind]:
+    if others := [kind for kind in plan.kinds if kind not in {QuantizationPlan.kind, RuntimePlan.kind}]:
         msg = f"plan has a part of kind {others[0]!r}, which nothing builds: only {QuantizationPlan.kind!r} is built."
         raise PlanError(msg)
     return plan.quantization

@@ -1,4 +1,7 @@
-"""Notes in a model on how it was made. They are model-level rt_info, which is saved; notes of other tools stay."""
+"""Notes in a model on how it was made. They are model-level rt_info, which is saved; notes of other tools stay.
+
+OpenVINO reads the notes on how the model is to be run: they hold unless it is compiled with other settings.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,15 @@ SAMPLES_NOTE = ["autoq", "calibration_samples"]
 
 
 def note_plan(model: ov.Model, plan: Plan, samples: int | None = None) -> None:
-    """Notes autoq's version and the plan in a model, and the number of calibration samples if it is known."""
+    """Notes autoq's version and the plan in a model, and the number of calibration samples if it is known.
+
+    OpenVINO takes the plan's choices of how the model is run from their notes, but for the precision of float layers:
+    that is told to whoever compiles the model.
+    """
     model.set_rt_info(version("autoq"), VERSION_NOTE)
     model.set_rt_info(plan.to_json(), PLAN_NOTE)
+    for name, value in plan.runtime_choice.plan.properties.items():
+        model.set_rt_info(value, ["runtime_options", name])
     if samples is not None:
         model.set_rt_info(samples, SAMPLES_NOTE)
 

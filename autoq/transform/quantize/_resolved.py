@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autoq.core import FloatArray, Fp8Scale, QuantizerLimits, RuntimePrecision
+from autoq.core import FloatArray, Fp8Scale, QuantizerLimits, RuntimeChoice
 from autoq.graph import BodyKey, QuantizerSite, SiteKind, Tensor
 
 FLOAT_FINGERPRINT = "float"
@@ -60,7 +60,7 @@ class ResolvedPlan:
         quantizers: FakeQuantize nodes, activations and weights.
         shifts: Bias shift [output channels] by operation.
         smoothings: SmoothQuant divisions.
-        runtime_precision: Precision of float layers.
+        runtime: What the plan chooses of the settings under which the candidate runs.
         corrected_on: Number of samples on which accurate bias correction runs the candidate; 0 without it.
         bodies: Bodies in which something is quantized.
     """
@@ -68,7 +68,7 @@ class ResolvedPlan:
     quantizers: tuple[ResolvedQuantizer, ...]
     shifts: Mapping[str, FloatArray]
     smoothings: tuple[Smoothing, ...]
-    runtime_precision: RuntimePrecision
+    runtime: RuntimeChoice
     corrected_on: int = 0
     bodies: Mapping[BodyKey, ResolvedPlan] = field(default_factory=dict)
 
@@ -80,9 +80,9 @@ class ResolvedPlan:
     @property
     def fingerprint(self) -> str:
         """Digest of the numbers, equal for plans that build the same model; "float" if nothing is changed."""
-        if not self.quantized_sites and self.runtime_precision is RuntimePrecision.DEFAULT:
+        if not self.quantized_sites and self.runtime == RuntimeChoice():
             return FLOAT_FINGERPRINT
-        digest = hashlib.blake2b(f"{self.runtime_precision}|{self.corrected_on}".encode(), digest_size=8)
+        digest = hashlib.blake2b(f"{self.runtime}|{self.corrected_on}".encode(), digest_size=8)
         for quantizer in self.quantizers:
             digest.update(f"{quantizer.name}|{quantizer.smoothed}".encode() + quantizer.numbers.identity)
         for op, shift in sorted(self.shifts.items()):

@@ -17,7 +17,7 @@ from networks import conv_net, images, rows, run, token_net
 
 from autoq import collect
 from autoq.calibration import as_inputs
-from autoq.core import ConfigError, DeviceError, DeviceLostError, MetricError, Plan, RuntimePrecision
+from autoq.core import IN_F32, ConfigError, DeviceError, DeviceLostError, MetricError, Plan, RuntimePrecision
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.isolation import DeviceProcess, IsolatedEvaluator
@@ -30,7 +30,7 @@ from autoq.transform import CandidateBuilder
 
 X = images(40)
 Y = rows(conv_net(), X).argmax(axis=1)
-F32 = RuntimePrecision.F32
+
 # Of one that hangs; all others have as long as they need on a machine that is busy.
 HANGING_S, TRIAL_S = 2, 60
 LOCK = threading.Lock()
@@ -125,8 +125,8 @@ def test_it_says_what_an_evaluator_says(evaluator, candidate):
     np.testing.assert_array_equal(evaluator.float_accuracy.scores, here.float_accuracy.scores)
     assert evaluator.float_latency.p50_ms > 0
     assert evaluator.float_seconds > 0
-    expected, _ = here.evaluate(candidate, F32)
-    evaluation, seconds = evaluator.evaluate(candidate, F32)
+    expected, _ = here.evaluate(candidate, IN_F32)
+    evaluation, seconds = evaluator.evaluate(candidate, IN_F32)
     assert evaluation.accuracy.drop == expected.accuracy.drop
     np.testing.assert_array_equal(evaluation.accuracy.scores, expected.accuracy.scores)
     executed = [
@@ -138,7 +138,7 @@ def test_it_says_what_an_evaluator_says(evaluator, candidate):
     assert evaluation.runtime == expected.runtime
     assert set(seconds) == {"compile", "score", "time"}
     feeds = [{"image": X[n : n + 1]} for n in range(3)]
-    exact = RuntimeConfig(inference_precision=F32)
+    exact = RuntimeConfig(inference_precision=RuntimePrecision.F32)
     np.testing.assert_array_equal(evaluator.outputs(candidate, feeds), model_outputs(candidate, feeds, exact))
     assert len(feeds) > len(evaluator.outputs(candidate, feeds, 0.0)) == 2
 
@@ -158,15 +158,15 @@ def test_it_says_what_an_evaluator_says(evaluator, candidate):
     ids=lambda given: ", ".join(given) if isinstance(given, list) else None,
 )
 def test_a_failure_of_the_device_is_that_of_the_candidate(evaluator, device, candidate, orders, message, monkeypatch):
-    evaluator.evaluate(conv_net(), F32)
+    evaluator.evaluate(conv_net(), IN_F32)
     pid, scored = pid_of(evaluator), device.scored
     device.order(*orders)
     with monkeypatch.context() as patch, pytest.raises(DeviceError, match=message):  # noqa: PT012
         if "hang" in orders[0]:
             patch.setattr(evaluator, "_timeout_s", HANGING_S)
-        evaluator.evaluate(candidate, F32)
+        evaluator.evaluate(candidate, IN_F32)
     of_candidate = device.scored - scored
-    assert evaluator.evaluate(conv_net(), F32)[0].accuracy.drop.value == 0
+    assert evaluator.evaluate(conv_net(), IN_F32)[0].accuracy.drop.value == 0
     # The float model was not scored again for the sake of a new process.
     assert device.scored - scored - of_candidate == len(X)
     assert (pid_of(evaluator) == pid) == ("raise" in orders[0])
@@ -177,17 +177,17 @@ def test_a_process_that_ends_between_candidates_costs_none(evaluator):
     pid = pid_of(evaluator)
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert evaluator.evaluate(conv_net(), F32)[0].accuracy.drop.value == 0
+    assert evaluator.evaluate(conv_net(), IN_F32)[0].accuracy.drop.value == 0
 
 
 def test_a_device_that_is_lost_is_no_failure_of_a_candidate(evaluator, device, candidate):
     device.order("int8 compile SIGKILL", "float compile SIGSEGV")
     with pytest.raises(DeviceError, match="SIGKILL"):
-        evaluator.evaluate(candidate, F32)
+        evaluator.evaluate(candidate, IN_F32)
     lost = "does not take the float model again: the device process was killed by SIGSEGV while compiling the float"
     with pytest.raises(DeviceLostError, match=lost):
-        evaluator.evaluate(candidate, F32)
-    assert evaluator.evaluate(candidate, F32)[0].execution.int8_layers > 0
+        evaluator.evaluate(candidate, IN_F32)
+    assert evaluator.evaluate(candidate, IN_F32)[0].execution.int8_layers > 0
 
 
 def test_any_other_error_crosses_with_its_traceback(evaluator):
@@ -249,7 +249,7 @@ SCRIPT = """
 import os, signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
 from networks import conv_net, images
-from autoq.core import RuntimePrecision
+from autoq.core import IN_F32
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.isolation import IsolatedEvaluator
 from autoq.evaluation.metrics import resolve_metric
@@ -281,7 +281,7 @@ with IsolatedEvaluator(
     max_latency_seconds=0.05,
 ) as evaluator:
     try:
-        evaluator.evaluate(model, RuntimePrecision.F32)
+        evaluator.evaluate(model, IN_F32)
     except KeyboardInterrupt:
         print("interrupted", flush=True)
 """
@@ -332,8 +332,8 @@ def test_held_out_data_are_scored_in_the_process():
     candidate = quantized(model)
     given = arguments(model, holdout=ValidationSet.of(model, (X[:20], (1 + Y[:20]) % 3)))
     with IsolatedEvaluator(model, **given) as made:
-        there = made.score_held_out(candidate, F32)
-    here = Evaluator(model, **given).score_held_out(candidate, F32)
+        there = made.score_held_out(candidate, IN_F32)
+    here = Evaluator(model, **given).score_held_out(candidate, IN_F32)
     assert there.n == here.n == 20
     assert there.drop == here.drop
     np.testing.assert_array_equal(there.scores, here.scores)
@@ -362,5 +362,5 @@ def test_after_the_end_of_a_search_a_candidate_has_as_long_as_the_longest_one_tw
         device.order("int8 compile hang in native code")
         began = time.monotonic()
         with pytest.raises(DeviceError, match="gave no answer"):
-            made.evaluate(candidate, F32)
+            made.evaluate(candidate, IN_F32)
         assert time.monotonic() - began >= 2 * longest_s * 0.99

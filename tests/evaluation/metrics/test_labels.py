@@ -8,7 +8,7 @@ from scipy import special
 from sklearn import metrics as sklearn_metrics
 
 import autoq
-from autoq.core import MetricError, RuntimePrecision
+from autoq.core import IN_F32, MetricError
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import METRICS, resolve_metric
@@ -224,7 +224,7 @@ def test_an_evaluator_that_starts_again_knows_what_outputs_are():
     first = Evaluator(model, **given)
     again = Evaluator(model, **given, float_results=first.float_results)
     for made in (first, again):
-        evaluation, _ = made.evaluate(shifted, RuntimePrecision.F32)
+        evaluation, _ = made.evaluate(shifted, IN_F32)
         expected = (special.expit(logits[:, 0]) - 0.02 > 0.5) == (logits[:, 0] > 0)
         assert evaluation.accuracy.mean == pytest.approx(expected.mean())
-        assert made.score_held_out(shifted, RuntimePrecision.F32).mean == pytest.approx(expected.mean())
+        assert made.score_held_out(shifted, IN_F32).mean == pytest.approx(expected.mean())

@@ -182,8 +182,8 @@ def test_the_float_model_is_run_once(stateless, other, monkeypatch):
         runtime=RuntimeConfig(),
         model=stateless,
     )
-    assert scorer.of(stateless, autoq.core.RuntimePrecision.F32)(None)[0] == 0
-    parts = [scorer.of(other, autoq.core.RuntimePrecision.F32)(chosen)[1] for chosen in ([0, 4], [1, 2, 3, 5], None)]
+    assert scorer.of(stateless, autoq.core.IN_F32)(None)[0] == 0
+    parts = [scorer.of(other, autoq.core.IN_F32)(chosen)[1] for chosen in ([0, 4], [1, 2, 3, 5], None)]
     assert runs.count(stateless) == 1
     np.testing.assert_array_equal(parts[2][[0, 4, 1, 2, 3, 5]], np.concatenate(parts[:2]))
 

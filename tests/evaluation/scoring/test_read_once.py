@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from networks import conv_net, images
 
-from autoq.core import RuntimePrecision
+from autoq.core import IN_F32
 from autoq.evaluation.candidate import Evaluator
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import resolve_metric
@@ -98,7 +98,7 @@ def test_candidates_read_nothing_again(source, pairs):
     )
     other.reads[:] = 0
     for _ in range(2):
-        evaluator.evaluate(MODEL, RuntimePrecision.F32)
-        evaluator.score_held_out(MODEL, RuntimePrecision.F32)
+        evaluator.evaluate(MODEL, IN_F32)
+        evaluator.score_held_out(MODEL, IN_F32)
     assert (source.reads == 1).all()
     assert (other.reads == 1).all()

@@ -7,7 +7,7 @@ import pytest
 from networks import conv_net, images
 
 import autoq
-from autoq.core import MetricError, Plan, Precision, RuntimePrecision
+from autoq.core import IN_F32, MetricError, Plan, Precision, RuntimeChoice
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import layer_times
 from autoq.evaluation.metrics import resolve_metric
@@ -46,7 +46,7 @@ class Once:
 
 @pytest.mark.parametrize("kind", SCORERS)
 def test_some_items_have_the_scores_that_they_have_among_all(kind):
-    score = SCORERS[kind]().of(MODEL, RuntimePrecision.F32)
+    score = SCORERS[kind]().of(MODEL, IN_F32)
     mean, scores = score(None)
     assert mean == pytest.approx(scores.mean())
     indices = np.array([7, 3, 29, 0])
@@ -59,9 +59,7 @@ def test_outputs_of_items_are_no_scores():
     def with_outputs(compiled, items):
         return 0.5, [[np.zeros(3)] for _ in items]
 
-    mean, scores = Scorer(PAIRS, metric=None, evaluate=with_outputs, runtime=RUNTIME).of(
-        MODEL, RuntimePrecision.DEFAULT
-    )(None)
+    mean, scores = Scorer(PAIRS, metric=None, evaluate=with_outputs, runtime=RUNTIME).of(MODEL, RuntimeChoice())(None)
     assert mean == 0.5
     assert scores.size == 0
 
@@ -95,7 +93,7 @@ def test_whether_some_items_tell_about_all(given, known, told):
         runtime=RUNTIME,
     )
     assert scorer.per_item == known
-    score = scorer.of(MODEL, RuntimePrecision.F32)
+    score = scorer.of(MODEL, IN_F32)
     score([0, 1])
     assert scorer.per_item == known
     _, scores = score(None)
@@ -104,7 +102,7 @@ def test_whether_some_items_tell_about_all(given, known, told):
 
 
 def test_scores_whose_mean_is_not_the_metric_are_left_out():
-    mean, scores = Scorer(PAIRS, metric=None, evaluate=squared, runtime=RUNTIME).of(MODEL, RuntimePrecision.F32)(None)
+    mean, scores = Scorer(PAIRS, metric=None, evaluate=squared, runtime=RUNTIME).of(MODEL, IN_F32)(None)
     assert mean < 0
     assert scores.size == 0
 
@@ -128,7 +126,7 @@ def score_of(monkeypatch):
 
     def scored(returned):
         scorer = Scorer(PAIRS, metric=None, evaluate=lambda compiled, items: returned, runtime=RUNTIME)
-        return scorer.of(MODEL, RuntimePrecision.F32)(None)
+        return scorer.of(MODEL, IN_F32)(None)
 
     return scored
 
@@ -187,7 +185,7 @@ def test_time_belongs_to_operations():
 def test_what_is_kept_is_all_that_there_is_and_tells_what_outputs_are():
     metric = resolve_metric("negative_perplexity")
     scorer = Scorer(ValidationSet.of(MODEL, PAIRS), metric=metric, evaluate=None, runtime=RUNTIME)
-    score = scorer.of(MODEL, RuntimePrecision.F32)
+    score = scorer.of(MODEL, IN_F32)
     some, _ = score(np.array([1, 4, 9]))
     assert scorer.kind is None  # some items do not tell of all
     scorer.keep(np.array([1, 4, 9]))
@@ -207,7 +205,7 @@ def test_weights_that_are_stored_alone_are_scored_by_one_inference_at_a_time(pre
     hints = []
     with_hint = RuntimeConfig.with_hint
     monkeypatch.setattr(RuntimeConfig, "with_hint", lambda self, hint: hints.append(hint) or with_hint(self, hint))
-    score = SCORERS["metric"]().of(model, RuntimePrecision.F32)
+    score = SCORERS["metric"]().of(model, IN_F32)
     assert hints == (["THROUGHPUT"] if streams else [])
     assert len(score(None)[1]) == len(PAIRS)
     assert stores_weights_alone(model) is not streams

@@ -7,7 +7,7 @@ from networks import conv_net, images, memory_net, token_net
 from openvino import opset13 as ops
 
 import autoq
-from autoq.core import ResetState, RuntimePrecision
+from autoq.core import IN_F32, ResetState
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import resolve_metric
 from autoq.evaluation.scoring import Scorer, ValidationSet, _together
@@ -52,7 +52,7 @@ def test_scores_are_those_of_samples_alone_whichever_are_asked_for(made, monkeyp
     compile_model = RuntimeConfig.compile
     monkeypatch.setattr(RuntimeConfig, "compile", lambda self, m: taken.append(self.batch) or compile_model(self, m))
     model = made()
-    score = scorer(model, pairs_of(model)).of(model, RuntimePrecision.F32)
+    score = scorer(model, pairs_of(model)).of(model, IN_F32)
     assert taken[-1] == 8
     _, scores = score(None)
     np.testing.assert_allclose(scores, expected(model, X[:, None]), atol=1e-4)
@@ -63,7 +63,7 @@ def test_scores_are_those_of_samples_alone_whichever_are_asked_for(made, monkeyp
 
 def test_candidates_give_the_outputs_of_a_model_of_one_sample():
     int8 = autoq.quantize(MODEL, X[:8])
-    _, scores = scorer(MODEL, pairs_of(MODEL)).of(int8, RuntimePrecision.F32)(None)
+    _, scores = scorer(MODEL, pairs_of(MODEL)).of(int8, IN_F32)(None)
     np.testing.assert_allclose(scores, expected(int8, X[:, None]), atol=1e-4)
 
 
@@ -75,7 +75,7 @@ def test_samples_of_other_shapes_are_run_by_themselves():
         return float(outputs[0][:, 0].sum()) + 1000 * target
 
     made = scorer(model, ValidationSet.of(model, data), metric=resolve_metric(summed))
-    _, scores = made.of(model, RuntimePrecision.F32)(None)
+    _, scores = made.of(model, IN_F32)(None)
     np.testing.assert_allclose(scores, expected(model, [x for x, _ in data]), atol=1e-4)
 
 
@@ -129,5 +129,5 @@ def test_models_that_are_not_known_to_gain_stay_alone(monkeypatch):
 def test_what_depends_on_several_samples_is_left_as_it_is(given, monkeypatch):
     monkeypatch.setattr(_together, "rows_apart", lambda *_: pytest.fail("it was asked for"))
     labels = ValidationSet.of(MODEL, [(x[None], number % 3) for number, x in enumerate(X)])
-    _, scores = scorer(MODEL, labels, **given).of(MODEL, RuntimePrecision.F32)(None)
+    _, scores = scorer(MODEL, labels, **given).of(MODEL, IN_F32)(None)
     assert np.isfinite(scores).all()

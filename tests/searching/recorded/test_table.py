@@ -17,7 +17,7 @@ from autoq.core import (
     Precision,
     Preset,
     Recipe,
-    RuntimePrecision,
+    RuntimeChoice,
     StoredFileError,
 )
 from autoq.evaluation.candidate import Contest, Finalist
@@ -174,7 +174,7 @@ def test_without_a_contest_a_plan_has_all_of_its_scores(table):
     for row in (0, 1, 40, 100):
         plan = table.space.plan(row)
         assert problem.builder.fingerprint(plan) == table.fingerprints[row]
-        evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), plan.runtime_precision)
+        evaluation, seconds = problem.evaluator.evaluate(problem.builder.build(plan), plan.runtime_choice)
         assert np.array_equal(evaluation.accuracy.scores, table.scores[row])
         assert evaluation.accuracy.drop == paired_drop(table.reference, table.scores[row])
         assert evaluation.accuracy.drop.value == pytest.approx(table.drops[row])
@@ -185,7 +185,7 @@ def test_without_a_contest_a_plan_has_all_of_its_scores(table):
 
 def test_a_contest_asks_for_no_more_scores_than_it_needs(table):
     problem = recorded_problem(table)
-    float_model, _ = problem.evaluator.evaluate(problem.builder.build(table.space.plan(0)), RuntimePrecision.DEFAULT)
+    float_model, _ = problem.evaluator.evaluate(problem.builder.build(table.space.plan(0)), RuntimeChoice())
     # As fast and as accurate as any plan, and not shown to be: whatever keeps the budget has seen enough of the data.
     ratio, drop = float(table.ratios.min()), float(table.drops.min())
     rival = replace(
@@ -197,7 +197,7 @@ def test_a_contest_asks_for_no_more_scores_than_it_needs(table):
     for row in range(len(table.space)):
         plan = table.space.plan(row)
         model = problem.builder.build(plan)
-        evaluation, seconds = problem.evaluator.evaluate(model, plan.runtime_precision, Contest(0.01, [rival]))
+        evaluation, seconds = problem.evaluator.evaluate(model, plan.runtime_choice, Contest(0.01, [rival]))
         evaluations[row] = evaluation
         asked = ~np.isnan(evaluation.accuracy.scores)
         assert asked.sum() == evaluation.accuracy.n
@@ -216,8 +216,8 @@ def test_a_plan_that_was_left_behind_is_measured_whole_in_the_end(table):
     problem = recorded_problem(table)
     plan = table.space.plan(63)
     model = problem.builder.build(plan)
-    raced, _ = problem.evaluator.evaluate(model, plan.runtime_precision, Contest(0.001))
-    (whole,) = problem.evaluator.remeasure([Finalist(model, plan.runtime_precision, raced)], 1.0)
+    raced, _ = problem.evaluator.evaluate(model, plan.runtime_choice, Contest(0.001))
+    (whole,) = problem.evaluator.remeasure([Finalist(model, plan.runtime_choice, raced)], 1.0)
     assert raced.accuracy.n < whole.accuracy.n == len(table.reference)
     assert whole.accuracy.drop.value == pytest.approx(table.drops[63])
 
@@ -225,7 +225,7 @@ def test_a_plan_that_was_left_behind_is_measured_whole_in_the_end(table):
 def test_what_was_not_recorded(table):
     problem = recorded_problem(table)
     with pytest.raises(PlanError, match="without a plan"):
-        problem.evaluator.evaluate(problem.model, Recipe().runtime_precision)
+        problem.evaluator.evaluate(problem.model, RuntimeChoice())
     with pytest.raises(PlanError, match="not among the choices"):
         problem.builder.build(Plan.quantized(Recipe(subset_size=7)))
     with pytest.raises(DeviceError, match="no outputs"):

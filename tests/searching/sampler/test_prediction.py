@@ -20,7 +20,7 @@ def trials(table, rows):
     problem = recorded_problem(table)
     for row in rows:
         plan = table.space.plan(row)
-        evaluation, _ = problem.evaluator.evaluate(problem.builder.build(plan), plan.runtime_precision)
+        evaluation, _ = problem.evaluator.evaluate(problem.builder.build(plan), plan.runtime_choice)
         yield TrialRecord(
             number=row,
             state=TrialState.COMPLETE,
