@@ -1,9 +1,18 @@
 """New models from plans and statistics; each rewrite has a file of its own."""
 
-from autoq.transform.by_data import ChannelScales, DataEncoder, activation_scores, channel_scales, rounded_by_data
+from autoq.transform.by_data import (
+    ChannelScales,
+    DataEncoder,
+    Products,
+    activation_scores,
+    channel_scales,
+    rounded_by_data,
+)
+from autoq.transform.candidates import WeightBuilder
 from autoq.transform.compress import (
     Encoded,
     Encoder,
+    check_formats,
     choose_formats,
     compress_model,
     decode,
@@ -30,12 +39,15 @@ __all__ = [
     "DataEncoder",
     "Encoded",
     "Encoder",
+    "Products",
     "ResolvedPlan",
     "ResolvedQuantizer",
     "Smoothing",
+    "WeightBuilder",
     "activation_scores",
     "align_channels",
     "channel_scales",
+    "check_formats",
     "choose_formats",
     "compress_model",
     "decode",

@@ -22,7 +22,6 @@ from autoq.core import (
     PlanError,
     ResetState,
     SensitivityMetric,
-    nearest,
     quoted,
 )
 from autoq.graph import IgnoredScope, Weight, Weights, find_weights, read_model
@@ -30,8 +29,10 @@ from autoq.report import progress_bar
 from autoq.transform import (
     ChannelScales,
     DataEncoder,
+    Products,
     activation_scores,
     channel_scales,
+    check_formats,
     choose_formats,
     compress_model,
     note_plan,
@@ -165,7 +166,7 @@ def compress_weights(
                 seen = see(ranked, [weight for weight in needed if rounded_by_data(weight, recipe.format)])
             part = CompressionPlan(recipe, choose_formats(weights.every, recipe, _scores(network, recipe, seen)))
         else:
-            _check_plan(part, weights)
+            check_formats(part.formats, weights.by_name)
         if not part.formats:
             mode = str(recipe.format.mode)
             msg = f"model {quoted(network.get_friendly_name())} has no weight that takes mode {mode!r}."
@@ -180,7 +181,7 @@ def compress_weights(
         if recipe.awq:
             data = (known.grams, known.activations) if by_data else None
             scales = channel_scales(network, weights.every, part.formats, data)
-        encoder = DataEncoder(recipe, known.grams, known.activations, scales)
+        encoder = DataEncoder(recipe, Products(known.grams), known.activations, scales)
         # More threads would mostly wait for each other: there are many small products.
         with progress_bar("compressing weights", shown=progress) as step, threadpool_limits(1, "blas"):
             compress_model(network, weights.every, part.formats, encoder=encoder, step=step)
@@ -219,18 +220,3 @@ def _check(network: ov.Model, weights: Weights) -> None:
     else:
         msg = f"model {name} has no weight to compress: no constant is read by a matrix product, Gather or convolution."
     raise ModelError(msg)
-
-
-def _check_plan(part: CompressionPlan, weights: Weights) -> None:
-    """Checks that the weights of a plan are there, and take their formats."""
-    able = {weight.name: weight for weight in weights.compressible}
-    for name, form in part.formats.items():
-        weight = able.get(name)
-        if weight is None:
-            msg = f"plan compresses weight {quoted(name)}, which the model does not have: {nearest(name, able)}"
-            raise PlanError(msg)
-        if form.is_grouped and (len(weight.axes) != 1 or weight.length % form.group_size):
-            msg = (
-                f"plan gives weight {quoted(name)} the format {form}, whose groups do not fit its shape {weight.shape}."
-            )
-            raise PlanError(msg)

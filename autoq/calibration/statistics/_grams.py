@@ -11,6 +11,7 @@ The mean squared error of a layer with the rounding error D [O, I] is the sum ov
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -70,6 +71,17 @@ class Grams:
         upper /= np.float32(max(float(self.tokens[activation].sum()), 1.0))
         upper += np.triu(upper, 1).T
         return upper
+
+    def digest(self, activation: Activation) -> str:
+        """Digest of all that is known of an activation, 32 hexadecimal digits."""
+        digest = hashlib.blake2b(digest_size=16)
+        for each in (self.tokens, self.means, self.summaries, self.products):
+            if activation in each:
+                array = each[activation]
+                digest.update(f"{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array.T).reshape(-1).view(np.uint8).data)
+        self.release(activation)
+        return digest.hexdigest()
 
     def squares(self, activation: Activation) -> FloatArray:
         """Mean square of each channel, [I]."""

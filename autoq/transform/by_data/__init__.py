@@ -3,5 +3,15 @@
 from autoq.transform.by_data._activation_scores import activation_scores
 from autoq.transform.by_data._channel_scales import ChannelScales, channel_scales
 from autoq.transform.by_data._encoder import DataEncoder, rounded_by_data
+from autoq.transform.by_data._layer import rounding_error
+from autoq.transform.by_data._products import Products
 
-__all__ = ["ChannelScales", "DataEncoder", "activation_scores", "channel_scales", "rounded_by_data"]
+__all__ = [
+    "ChannelScales",
+    "DataEncoder",
+    "Products",
+    "activation_scores",
+    "channel_scales",
+    "rounded_by_data",
+    "rounding_error",
+]

@@ -12,7 +12,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from autoq.core import FloatArray, WeightFormat, WeightMode
-from autoq.transform.compress import encode, replace_constant
+from autoq.transform.compress import StoredWeight, encode, replace_constant
 
 _FORMAT = WeightFormat(WeightMode.INT8_ASYM)
 
@@ -58,5 +58,5 @@ def _product(
     constant = ops.constant(np.ascontiguousarray(matrix), dtype=output.get_element_type())
     constant.set_friendly_name(name)
     product = ops.matmul(output, constant, turned, True) if first else ops.matmul(constant, output, False, turned)
-    replace_constant(constant, encode(matrix, _FORMAT, (1,)), 1 if first else 0)
+    replace_constant(constant, StoredWeight.of(encode(matrix, _FORMAT, (1,))), 1 if first else 0)
     return product.output(0)

@@ -13,15 +13,16 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import openvino as ov
 
-from autoq.calibration import Activation, Grams
+from autoq.calibration import Activation
 from autoq.core import CompressionRecipe, FloatArray, Objective, Rounding, WeightFormat
 from autoq.graph import Weight, unique_names
 from autoq.transform.by_data._adapters import add_adapters
 from autoq.transform.by_data._by_gram import round_by_gram
 from autoq.transform.by_data._channel_scales import ChannelScales
-from autoq.transform.by_data._factor import InverseFactor, factor, usual_damping
+from autoq.transform.by_data._factor import InverseFactor
 from autoq.transform.by_data._layer import by_rows, encoded_with, scales_of, stored_scales
 from autoq.transform.by_data._low_rank import correction, correction_by_means
+from autoq.transform.by_data._products import Products
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
 from autoq.transform.by_data._scale_search import search_scales
 from autoq.transform.compress import Encoded, Numbers, decode, encode, plain_encoder
@@ -40,7 +41,7 @@ class DataEncoder:
 
     Args:
         recipe: The settings.
-        grams: Statistics of the activations.
+        products: What is computed of the activations.
         activations: Activation by name of the weight.
         scales: What columns and rows of weights are scaled by.
     """
@@ -48,15 +49,14 @@ class DataEncoder:
     def __init__(
         self,
         recipe: CompressionRecipe,
-        grams: Grams,
+        products: Products,
         activations: Mapping[str, Activation],
         scales: ChannelScales,
     ) -> None:
         self._recipe = recipe
         self._scales = scales
-        self._grams = grams
+        self._products = products
         self._activations = activations
-        self._shared: tuple[Activation, FloatArray, InverseFactor] | None = None
         self._corrections: dict[str, tuple[FloatArray, FloatArray]] = {}
 
     def __call__(self, weight: Weight, numbers: Numbers, form: WeightFormat) -> Encoded:
@@ -85,8 +85,8 @@ class DataEncoder:
     def _rounded(self, weight: FloatArray, form: WeightFormat, name: str) -> Encoded:
         rounding = self._recipe.rounding
         if rounding.passes_errors_on:
-            gram, passed = self._factor(name)
-            return round_by_gram(weight, form, gram, passed, search=rounding.searches_scales)
+            gram = self._gram(name)
+            return round_by_gram(weight, form, gram, self._factor(gram, name), search=rounding.searches_scales)
         plain = encode(weight, form, (1,))
         if rounding is Rounding.NEAREST:
             return plain
@@ -94,31 +94,27 @@ class DataEncoder:
         if self._recipe.objective is Objective.SAMPLE_MEANS:
             found = estimate_scales(weight, self._means(name, _SCALE_SAMPLES), form, scale, zero)
             return encoded_with(weight, form, stored_scales(found, form, scale), zero)
-        squares = np.diagonal(self._factor(name)[0])
+        squares = np.diagonal(self._gram(name))
         return encoded_with(weight, form, *search_scales(weight, squares, form, scale, zero))
 
     def _correction(self, difference: FloatArray, name: str, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
         if self._recipe.objective is Objective.SAMPLE_MEANS:
             return correction_by_means(difference, self._means(name, _CORRECTION_SAMPLES), form.group_size)
-        return correction(difference, self._factor(name)[0])
+        return correction(difference, self._gram(name))
 
     def _means(self, name: str, count: int) -> MeanTokens:
-        activation = self._activations[name]
-        return MeanTokens.of(self._grams.means[activation], self._grams.tokens[activation], count)
+        grams, activation = self._products.grams, self._activations[name]
+        return MeanTokens.of(grams.means[activation], grams.tokens[activation], count)
 
-    def _factor(self, name: str) -> tuple[FloatArray, InverseFactor]:
-        """The products of what a weight is multiplied by, and how errors are passed on."""
+    def _gram(self, name: str) -> FloatArray:
+        """The products of what a weight is multiplied by."""
         activation, columns = self._activations[name], self._scales.columns.get(name)
-        if columns is not None:
-            gram = self._grams.gram(activation)
-            gram /= columns
-            gram /= columns[:, None]
-            return gram, self._factorized(gram, activation)
-        if self._shared is None or self._shared[0] != activation:
-            gram = self._grams.gram(activation)
-            self._shared = activation, gram, self._factorized(gram, activation)
-        return self._shared[1:]
+        gram = self._products.gram(activation)
+        return gram if columns is None else gram / columns / columns[:, None]
 
-    def _factorized(self, gram: FloatArray, activation: Activation) -> InverseFactor:
-        damping = usual_damping(len(gram), float(self._grams.tokens[activation].sum()))
-        return factor(gram, damping)
+    def _factor(self, gram: FloatArray, name: str) -> InverseFactor:
+        """How errors of a weight are passed on."""
+        activation = self._activations[name]
+        if name in self._scales.columns:
+            return self._products.factorized(gram, activation)
+        return self._products.factor(activation)

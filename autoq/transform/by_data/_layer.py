@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from autoq.core import FloatArray, WeightFormat
-from autoq.transform.compress import Encoded, Numbers, encode
+from autoq.transform.compress import Encoded, Numbers, decode, encode
 
+# Numbers of the rows whose error is computed together.
+_BLOCK = 1 << 21
 RowEncoder = Callable[[FloatArray, WeightFormat], Encoded]
 
 
@@ -59,6 +61,32 @@ def layer_error(difference: FloatArray, gram: FloatArray) -> FloatArray:
         [O].
     """
     return np.asarray(np.einsum("oi,oi->o", difference @ gram, difference), np.float32)
+
+
+def rounding_error(numbers: Numbers, encoded: Encoded, axes: Sequence[int], gram: FloatArray | None) -> float:
+    """The error of an encoded weight.
+
+    Args:
+        numbers: The weight; never modified.
+        encoded: Its encoding.
+        axes: Its reduced axes.
+        gram: Mean over tokens of x x^T, [I, I]; None where it is not known.
+
+    Returns:
+        The mean over tokens of the squared error of all outputs; without products the squared error of all numbers.
+    """
+    difference = decode(encoded)
+    difference -= numbers
+    rows = difference.reshape(len(difference), -1)
+    if gram is not None:
+        (axis,) = axes
+        rows = np.moveaxis(difference, axis, -1).reshape(-1, len(gram))
+    total, step = 0.0, max(1, _BLOCK // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        errors = np.square(part) if gram is None else layer_error(part, gram)
+        total += float(errors.sum(dtype=np.float64))
+    return total
 
 
 def stored_scales(scale: FloatArray, form: WeightFormat, instead: FloatArray) -> FloatArray:

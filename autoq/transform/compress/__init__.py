@@ -1,12 +1,13 @@
 """Compressed weights: their numbers, and the sub-graphs that hold them."""
 
-from autoq.transform.compress._choose import choose_formats
+from autoq.transform.compress._choose import check_formats, choices, choose_formats, float_bytes
 from autoq.transform.compress._compress import Encoder, compress_model, plain_encoder, weight_scores
 from autoq.transform.compress._encode import decode, encode
 from autoq.transform.compress._encoded import Encoded, Layout, Numbers
 from autoq.transform.compress._levels import nearest_level
-from autoq.transform.compress._stored import numbers_of
-from autoq.transform.compress._subgraph import replace_constant
+from autoq.transform.compress._stored import StoredArray, byte_size, numbers_of
+from autoq.transform.compress._stored_weight import StoredWeight, stored_bytes, stored_layout
+from autoq.transform.compress._subgraph import decompressed, replace_constant
 from autoq.transform.compress._weight_error import weight_error, weight_noise
 
 __all__ = [
@@ -14,14 +15,23 @@ __all__ = [
     "Encoder",
     "Layout",
     "Numbers",
+    "StoredArray",
+    "StoredWeight",
+    "byte_size",
+    "check_formats",
+    "choices",
     "choose_formats",
     "compress_model",
     "decode",
+    "decompressed",
     "encode",
+    "float_bytes",
     "nearest_level",
     "numbers_of",
     "plain_encoder",
     "replace_constant",
+    "stored_bytes",
+    "stored_layout",
     "weight_error",
     "weight_noise",
     "weight_scores",

@@ -17,10 +17,14 @@ from autoq.core import (
     GroupSizeFallback,
     ModelError,
     NumberFamily,
+    PlanError,
     WeightFormat,
+    nearest,
     quoted,
 )
 from autoq.graph import Weight
+from autoq.transform.compress._stored import byte_size
+from autoq.transform.compress._stored_weight import stored_bytes
 
 _LEAST_ADJUSTED = 32
 _SHOWN = 8
@@ -64,6 +68,41 @@ def choose_formats(
             found[weight.name] = backup
     _check(able, found)
     return found
+
+
+def choices(weight: Weight, forms: Iterable[WeightFormat]) -> tuple[WeightFormat, ...]:
+    """Those of some formats that a weight takes, and that make it smaller."""
+    size = float_bytes(weight)
+    able = (form for form in forms if weight.reason is None and _shortens(weight, form) and _fits(weight, form))
+    return tuple(form for form in able if stored_bytes(weight.shape, weight.axes, form) < size)
+
+
+def float_bytes(weight: Weight) -> int:
+    """Bytes of a weight in float."""
+    return byte_size(weight.size, weight.element_type)
+
+
+def check_formats(formats: Mapping[str, WeightFormat], weights: Mapping[str, Weight]) -> None:
+    """Checks that weights are there, and take their formats.
+
+    Args:
+        formats: Format by name.
+        weights: The weights of a model by name.
+
+    Raises:
+        PlanError: A weight is not there, has to stay in float, or has another shape than a format needs.
+    """
+    able = {name: weight for name, weight in weights.items() if weight.reason is None}
+    for name, form in formats.items():
+        weight = able.get(name)
+        if weight is None:
+            msg = f"plan compresses weight {quoted(name)}, which the model does not have: {nearest(name, able)}"
+            raise PlanError(msg)
+        if not _fits(weight, form):
+            msg = (
+                f"plan gives weight {quoted(name)} the format {form}, whose groups do not fit its shape {weight.shape}."
+            )
+            raise PlanError(msg)
 
 
 def _shortens(weight: Weight, form: WeightFormat) -> bool:

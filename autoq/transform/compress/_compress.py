@@ -11,6 +11,7 @@ from autoq.graph import Weight, unique_names
 from autoq.transform.compress._encode import encode
 from autoq.transform.compress._encoded import Encoded, Numbers
 from autoq.transform.compress._stored import numbers_of
+from autoq.transform.compress._stored_weight import StoredWeight
 from autoq.transform.compress._subgraph import replace_constant
 from autoq.transform.compress._weight_error import weight_error
 
@@ -58,7 +59,7 @@ def compress_model(
         except ValueError as error:
             msg = f"weight {quoted(weight.name)} cannot be compressed: {error}"
             raise ModelError(msg) from None
-        replace_constant(constant, encoded, weight.port)
+        replace_constant(constant, StoredWeight.of(encoded), weight.port)
     model.validate_nodes_and_infer_types()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,31 +29,58 @@ def numbers_of(constant: ov.Node) -> Numbers:
     return np.asarray(constant.data)
 
 
-def stored(numbers: NDArray[Any], kind: str, name: str) -> ov.Node:
-    """A Constant of bits: integers, or the bits of floating point numbers, in a type of 2 to 16 bits.
+@dataclass(frozen=True, slots=True)
+class StoredArray:
+    """Numbers as a Constant holds them.
+
+    Attributes:
+        kind: OpenVINO's type.
+        shape: Shape of the numbers.
+        data: Their bytes, uint8 [bytes].
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    data: NDArray[np.uint8]
+
+
+def stored(numbers: NDArray[Any], kind: str) -> StoredArray:
+    """Packs bits: integers, or the bits of floating point numbers, in a type of 2 to 32 bits.
 
     Args:
-        numbers: Contiguous uint8, int8 or uint16, each within the bits of the type.
+        numbers: Contiguous numbers, each within the bits of the type.
         kind: OpenVINO's type.
-        name: Name of the Constant.
     """
     element = getattr(ov.Type, kind)
     if element == ov.Type.u3:
-        node = ops.constant(numbers, dtype=element)  # three bits are laid out by OpenVINO
+        # Three bits are laid out by OpenVINO.
+        data = np.array(ops.constant(numbers, dtype=element).data).view(np.uint8)
+    elif element.bitwidth >= 8:
+        data = numbers.reshape(-1).view(np.uint8)
     else:
-        tensor = ov.Tensor(element, list(numbers.shape))
-        target = tensor.data.reshape(-1).view(numbers.dtype if element.bitwidth > 8 else np.uint8)
-        _pack(numbers.reshape(-1), 8 // element.bitwidth or 1, target)
-        node = Constant(tensor)
+        data = np.empty(byte_size(numbers.size, kind), np.uint8)
+        _pack(numbers.reshape(-1), 8 // element.bitwidth, data)
+    return StoredArray(kind, numbers.shape, data)
+
+
+def constant_of(array: StoredArray, name: str) -> ov.Node:
+    """A Constant that holds numbers; their bytes are copied."""
+    tensor = ov.Tensor(getattr(ov.Type, array.kind), list(array.shape))
+    target = tensor.data.reshape(-1)
+    target[...] = array.data.view(target.dtype)
+    node = Constant(tensor)
     node.set_friendly_name(name)
     return node
 
 
+def byte_size(count: int, kind: str) -> int:
+    """Bytes of so many numbers of OpenVINO's type."""
+    bits = int(getattr(ov.Type, kind).bitwidth)
+    return math.ceil(count / 8) * 3 if bits == 3 else math.ceil(count * bits / 8)
+
+
 def _pack(numbers: NDArray[Any], count: int, target: NDArray[Any]) -> None:
     """Writes numbers so that each byte holds several, the first in its lowest bits."""
-    if count == 1:
-        target[...] = numbers.view(target.dtype)
-        return
     flat = numbers.view(np.uint8)
     if count == 4:
         # Pairs first: two bits become four, and four become eight.

@@ -19,27 +19,32 @@ from openvino import opset13 as ops
 from openvino.op import Constant
 
 from autoq.core import NumberFamily, WeightMode
-from autoq.transform.compress._encoded import Encoded
 from autoq.transform.compress._floats import e4m3_bits
-from autoq.transform.compress._stored import stored
+from autoq.transform.compress._stored import constant_of, stored
+from autoq.transform.compress._stored_weight import StoredWeight, has_offset
 
 
-def replace_constant(constant: ov.Node, encoded: Encoded, port: int) -> None:
-    """Puts the sub-graph of an encoded weight in the place of its Constant.
+def replace_constant(constant: ov.Node, weight: StoredWeight, port: int) -> None:
+    """Puts the sub-graph of a compressed weight in the place of its Constant.
 
     Args:
         constant: The Constant, in a model that may be changed.
-        encoded: Its numbers.
+        weight: The compressed weight.
         port: Input port of the first operation that reads it as a weight.
     """
+    _replace(constant, decompressed(constant, weight, port))
+
+
+def decompressed(constant: ov.Node, weight: StoredWeight, port: int) -> ov.Node:
+    """What computes a compressed weight; the arguments are those of `replace_constant`, and nothing is changed."""
     name, kind = constant.get_friendly_name(), constant.get_element_type()
     readers = [target.get_node().get_type_name() for target in constant.output(0).get_target_inputs()]
-    made = ops.multiply(_values(encoded, name), _scale(encoded, name, port), name=f"{name}/fq_weights_{port}")
-    if encoded.format.is_grouped:
-        made = ops.reshape(made, Constant(np.array(encoded.shape, np.int64)), special_zero=False)
+    made = ops.multiply(_values(weight, name), _scale(weight, name, port), name=f"{name}/fq_weights_{port}")
+    if weight.format.is_grouped:
+        made = ops.reshape(made, Constant(np.array(weight.shape, np.int64)), special_zero=False)
     if kind != ov.Type.f16 and any(reader != "Convert" for reader in readers):
         made = ops.convert(made, kind.get_type_name(), name=f"{name}/fq_weights_{port}/convert")
-    _replace(constant, made)
+    return made
 
 
 def _replace(node: ov.Node, made: ov.Node) -> None:
@@ -52,30 +57,27 @@ def _replace(node: ov.Node, made: ov.Node) -> None:
             target.replace_source_output(made.output(0))
 
 
-def _values(encoded: Encoded, name: str) -> ov.Node:
+def _values(weight: StoredWeight, name: str) -> ov.Node:
     """What is multiplied by the scale, in half precision."""
-    form = encoded.format
+    form = weight.format
     if form.family is NumberFamily.CODEBOOK:
-        return _entries(encoded, name)
-    unsigned = form.is_symmetric and form.storage.startswith("u")
-    offset = -form.levels[0] if unsigned else 0
-    numbers = (encoded.numbers + np.int8(offset)).view(np.uint8) if unsigned else encoded.numbers
-    value = ops.convert(stored(numbers, form.storage, name), "f16")
-    if encoded.zero_point is not None:
-        zero = stored(encoded.zero_point, form.storage, f"{name}/zero_point")
-    elif unsigned:
-        zero = _named(Constant(np.array(offset, np.int8)), f"{name}/zero_point")
+        return _entries(weight, name)
+    value = ops.convert(constant_of(weight.numbers, name), "f16")
+    if weight.zero_point is not None:
+        zero = constant_of(weight.zero_point, f"{name}/zero_point")
+    elif has_offset(form):
+        zero = _named(Constant(np.array(-form.levels[0], np.int8)), f"{name}/zero_point")
     else:
         return value
     return ops.subtract(value, ops.convert(zero, "f16"), name=f"{name}/zero_point/subtract")
 
 
-def _entries(encoded: Encoded, name: str) -> ov.Node:
-    form = encoded.format
+def _entries(weight: StoredWeight, name: str) -> ov.Node:
+    form = weight.format
     entries = np.array(form.codebook, np.float32)
-    codebook = stored(e4m3_bits(entries), "f8e4m3", name) if form.mode is WeightMode.CB4 else Constant(entries)
-    codebook.set_friendly_name(name)
-    places = stored(encoded.numbers, form.storage, f"{name}_nncf_codebook_idxs")
+    is_cb4 = form.mode is WeightMode.CB4
+    codebook = constant_of(stored(e4m3_bits(entries), "f8e4m3"), name) if is_cb4 else _named(Constant(entries), name)
+    places = constant_of(weight.numbers, f"{name}_nncf_codebook_idxs")
     if form.storage == "u4":
         places = ops.convert(places, "u8")
     return ops.gather(
@@ -83,17 +85,16 @@ def _entries(encoded: Encoded, name: str) -> ov.Node:
     )
 
 
-def _scale(encoded: Encoded, name: str, port: int) -> ov.Node:
-    kind = encoded.format.scale_type
-    if kind == "f16":
-        return _named(Constant(encoded.scale.astype(np.float16)), f"{name}/scale")
-    if kind == "f8e8m0":
-        exponents = np.frexp(encoded.scale)[1] + 126
-        return ops.convert(stored(exponents.astype(np.uint8), kind, f"{name}/scale"), "f16")
-    scale = ops.convert(stored(e4m3_bits(encoded.scale), kind, f"{name}/scale"), "f32")
-    whole = np.full((1,) * encoded.scale.ndim, encoded.scale_of_scales, np.float32)
+def _scale(weight: StoredWeight, name: str, port: int) -> ov.Node:
+    scale = constant_of(weight.scale, f"{name}/scale")
+    if weight.format.scale_type == "f16":
+        return scale
+    if weight.format.scale_type == "f8e8m0":
+        return ops.convert(scale, "f16")
+    whole = np.full((1,) * len(weight.scale.shape), weight.scale_of_scales, np.float32)
     whole = _named(Constant(whole), f"{name}/second_order_scale")
-    return ops.convert(ops.multiply(scale, whole, name=f"{name}/dequantized_scale_{port}"), "f16")
+    product = ops.multiply(ops.convert(scale, "f32"), whole, name=f"{name}/dequantized_scale_{port}")
+    return ops.convert(product, "f16")
 
 
 def _named(node: ov.Node, name: str) -> ov.Node:

@@ -119,7 +119,7 @@ def switch_weights(
             readers = list(node.output(0).get_target_inputs())
             inputs = node.input_values()
             inputs[port] = error
-            blended = switches.blend(units, node.output(0), _again(node, inputs))
+            blended = switches.blend(units, node.output(0), again(node, inputs))
             for reader in readers:
                 reader.replace_source_output(blended)
 
@@ -142,7 +142,7 @@ def switch_biases(
         bias.replace_source_output(switches.blend(units_of(layer), source, moved))
 
 
-def _again(node: ov.Node, inputs: Sequence[ov.Output]) -> ov.Output:
+def again(node: ov.Node, inputs: Sequence[ov.Output]) -> ov.Output:
     """The same operation on other inputs."""
     factory = NodeFactory(node.get_type_info().version_id)
     return factory.create(node.get_type_name(), list(inputs), node.get_attributes()).output(0)

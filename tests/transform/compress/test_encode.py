@@ -7,7 +7,7 @@ from openvino import opset13 as ops
 
 from autoq.core import WeightFormat, WeightMode
 from autoq.transform.compress import Layout, _encoded, decode, encode
-from autoq.transform.compress._stored import stored
+from autoq.transform.compress._stored import constant_of, stored
 
 MODES = [mode for mode in WeightMode if mode is not WeightMode.CODEBOOK]
 # Largest error beside the largest number of a group: the table of each format. A number on the side of a symmetric
@@ -134,6 +134,6 @@ def test_numbers_are_stored_as_openvino_reads_them(mode, count):
     encoded = encode(np.random.default_rng(2).normal(size=(1, count)), WeightFormat(mode, codebook=codebook), [1])
     form, numbers = encoded.format, encoded.numbers
     unsigned = (numbers - form.levels[0]).astype(np.uint8) if form.storage in {"u2", "u3"} else numbers
-    node = stored(unsigned, form.storage, "w")
+    node = constant_of(stored(unsigned, form.storage), "w")
     read = ov.Core().compile_model(ov.Model([ops.convert(node, "f32")], []), "CPU")([])[0]
     np.testing.assert_array_equal(read, unsigned)
