@@ -66,7 +66,7 @@ def benchmark(
         input_shapes=read_pairs("--shape", shapes, "data=[1,3,64,64]"),
         against_runtime=read_pairs("--against-set", changes, "inference_precision=f32 or num_threads=1"),
     )
-    latency = comparison.latency
+    latency, first = comparison.latency, comparison.latency.first_token
     if json_output:
         print_json(
             {
@@ -79,9 +79,9 @@ def benchmark(
                 "other_p50_ms": latency.baseline_p50_ms,
                 "bursts": latency.bursts,
                 "per_second": latency.per_second,
-                "further": None
-                if comparison.further is None
-                else {"ratio": comparison.further.ratio.to_dict(), "p50_ms": comparison.further.p50_ms},
+                "first_token": None
+                if first is None
+                else {"ratio": first.ratio.to_dict(), "p50_ms": first.p50_ms, "other_p50_ms": first.baseline_p50_ms},
                 "conditions": asdict(latency.conditions),
                 "executed": dict(comparison.execution.precisions),
                 "runtime": comparison.runtime,
@@ -92,9 +92,9 @@ def benchmark(
     click.echo(
         f"{shown_ms(latency.p50_ms)} (p25 {shown_ms(latency.p25_ms)}, p90 {shown_ms(latency.p90_ms)}) against "
         f"{shown_ms(latency.baseline_p50_ms)}, {latency.bursts} pairs of bursts; "
-        f"{latency.per_second:.1f} inferences a second"
+        f"{latency.per_second:.1f} {'inferences' if first is None else 'tokens'} a second"
     )
-    if (further := comparison.further) is not None:
-        click.echo(f"each further token: {shown_ms(further.p50_ms)} against {shown_ms(further.baseline_p50_ms)}")
+    if first is not None:
+        click.echo(f"first token: {shown_ms(first.p50_ms)} against {shown_ms(first.baseline_p50_ms)}")
     executed = ", ".join(f"{count} in {name}" for name, count in sorted(comparison.execution.precisions.items()))
     click.echo(f"executed layers: {executed}")

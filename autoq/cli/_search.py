@@ -60,6 +60,7 @@ def search(experiment: str, *, quick: bool, verbose: bool, json_output: bool, **
     # This raises where no model meets the budget; the message names the closest one.
     best = result.best
     if json_output:
+        first = best.evaluation.latency.first_token
         chosen = None if best.record.evaluation is None else best.record.evaluation.accuracy.drop.to_dict()
         print_json(
             {
@@ -67,6 +68,7 @@ def search(experiment: str, *, quick: bool, verbose: bool, json_output: bool, **
                 "best": best.record.number,
                 "drop": chosen,
                 "speedup": best.evaluation.latency.speedup.to_dict(),
+                "first_token_speedup": None if first is None else first.speedup.to_dict(),
                 "holdout": None if result.holdout is None else result.holdout.drop.to_dict(),
                 "gap": None if result.gap is None else result.gap.to_dict(),
                 "front": [record.number for record in result.front],

@@ -39,12 +39,15 @@ def chosen_facts(chosen: TrialRow) -> dict[str, str]:
     """Recipe, precisions and times of the chosen model, by name."""
     record, evaluation = chosen.record, evaluation_of(chosen.record)
     recipe, latency = record.plan.settings, evaluation.latency
+    first = latency.first_token
+    prompt = "" if first is None else f"{shown_ms(first.p50_ms)}, speed-up {first.speedup.shown(least=2)}"
     precisions = ", ".join(f"{count} {name}" for name, count in sorted(evaluation.execution.precisions.items()))
     return {
         "recipe": ", ".join(f"{key} {value}" for key, value in recipe.items()),
         **record.plan.facts,
         "executed layers": precisions,
         "latency": " / ".join(map(shown_ms, (latency.p25_ms, latency.p50_ms, latency.p90_ms))) + " (p25 / p50 / p90)",
+        **({"first token": prompt} if prompt else {}),
         "runtime": ", ".join(f"{key}={value}" for key, value in sorted(evaluation.runtime.items())),
     }
 

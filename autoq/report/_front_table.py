@@ -13,6 +13,7 @@ from rich.text import Text
 from autoq.searching.front import TrialRow, TrialTable
 from autoq.searching.shown import (
     ACCURACY_DROP,
+    FIRST_TOKEN,
     FLOAT_GROUPS,
     HELD_OUT,
     INT8_LAYERS,
@@ -34,7 +35,7 @@ from autoq.searching.shown import (
 _MOST_ROWS = 16
 _GAP = 2
 # Columns that a narrow place omits, in this order; then columns that lose their intervals.
-_SPARED = (REMARK, FLOAT_GROUPS, INT8_LAYERS, SIZE, HELD_OUT, LATENCY)
+_SPARED = (REMARK, FLOAT_GROUPS, INT8_LAYERS, SIZE, HELD_OUT, FIRST_TOKEN, LATENCY)
 _SHORTENED = (SPEED_UP, ACCURACY_DROP)
 
 

@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from autoq.core import Level, shown, shown_ms, shown_path
+from autoq.core import Level, shown, shown_path
+from autoq.evaluation.latency import time_text
 from autoq.report._console import console_of, plain
 from autoq.report._front_table import front_table
 from autoq.searching.front import SearchInfo, TrialRow, TrialTable
@@ -68,7 +69,7 @@ class LiveTable:
         self._say(f"{info.model_name}: {_units(info)}, {plans:.2g} plans, on {info.device}", bold=len(info.model_name))
         self._say(
             f"float model: {info.metric} {shown(accuracy.mean, significant=4)} on {accuracy.n} samples, "
-            f"{shown_ms(latency.baseline_p50_ms)}; timer against itself {latency.ratio.shown(least=3)}"
+            f"{time_text(latency, of_float=True)}; timer against itself {latency.ratio.shown(least=3)}"
         )
         if info.held_out:
             self._say(f"{info.held_out:,} more samples are held out: the search never sees them")

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoq.core import capitalized, drafted, shown, shown_ms, write_text
+from autoq.core import capitalized, drafted, shown, write_text
+from autoq.evaluation.latency import time_text
 from autoq.report._chosen import chosen_facts, run_lines
 from autoq.report._page_parts import SCRIPT, STYLE
 from autoq.searching.front import SearchInfo, TrialTable
@@ -136,7 +137,7 @@ def _float_facts(info: SearchInfo) -> dict[str, str]:
     accuracy = info.float_accuracy
     return {
         "score": f"{info.metric} {shown(accuracy.mean, significant=4)} on {accuracy.n} samples, in f32",
-        "latency": f"{shown_ms(info.float_latency.baseline_p50_ms)} at the device's default precision",
+        "latency": f"{time_text(info.float_latency, of_float=True)} at the device's default precision",
         "timer against itself": info.float_latency.ratio.shown(least=3),
         "budget": info.limits.summary or "none",
     }

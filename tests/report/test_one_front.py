@@ -5,6 +5,7 @@ import json
 import math
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from rich.console import Console
 from terminal import Screen, run_in_terminal
 from test_report import info
 
+from autoq.core import Estimate
+from autoq.evaluation.latency import FirstToken
 from autoq.report import LiveTable, write_report
 from autoq.searching.front import TrialTable
 from autoq.searching.shown import ParetoFront, plot_table, table_csv
+from autoq.tracking._entries import trial_metrics
 
 EARLIER = [
     record(0, 0.0, 1.0, origin="float", fingerprint="float"),
@@ -122,6 +126,41 @@ def test_what_the_closing_session_found_is_what_all_outputs_have(width, tmp_path
     for word in ("chosen: ", "tied: ", "+1: ", "predicted: ", "float: ", "int8: "):
         assert sum(line.startswith(word) for line in said) == 1, word
     assert not any(line.startswith(("recipe: ", "front: ", "like ")) for line in said)
+
+
+def test_the_time_to_the_first_token_of_decoders_is_told_everywhere(tmp_path):
+    def decoder(made, value):
+        first = FirstToken(Estimate(value, value - 0.01, value + 0.01), 80 * value, 80.0)
+        latency = replace(made.evaluation.latency, first_token=first)
+        return replace(made, evaluation=replace(made.evaluation, latency=latency))
+
+    records = [decoder(CLOSED[0], 1.0), decoder(CLOSED[1], 0.8), decoder(CLOSED[3], 0.9)]
+    asked = replace(info(), float_latency=records[0].evaluation.latency)
+    table = TrialTable.of(ParetoFront(records), asked)
+    stream = io.StringIO()
+    with LiveTable(Console(file=stream, width=150)) as live:
+        live.on_start(asked, [])
+        live.on_finish(records, ParetoFront(records), None)
+    assert "2.00 ms per token after 80.0 ms to the first one; timer against itself" in stream.getvalue()
+    assert [row["first token"] for row in in_terminal(stream.getvalue())] == [
+        "1.25x, 64.0 ms",
+        "1.11x, 72.0 ms",
+        "1.00x, 80.0 ms",
+    ]
+    page = write_report(tmp_path, asked, table, verdict="").read_text("utf-8")
+    assert [row["first token"] for row in in_page(page, "Pareto front")] == [
+        "1.25x, 64.0 ms",
+        "1.11x, 72.0 ms",
+        "1.00x, 80.0 ms",
+    ]
+    assert re.search(r"<td>64\.0 ms, speed-up 1\.250? \[1\.23\d*, 1\.2\d*\]</td>", page)
+    metrics = trial_metrics(table.chosen)
+    assert (metrics["first_token_speedup"], metrics["first_token_p50_ms"]) == (1.25, 64.0)
+    # Other models have no such column.
+    assert (
+        "first token"
+        not in write_report(tmp_path, info(), TrialTable.of(ParetoFront(CLOSED), info()), verdict="").read_text()
+    )
 
 
 SEARCH = """

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autoq.api.measuring._metric import one_metric
 from autoq.api.measuring._sample import timing_sample
-from autoq.calibration import Feed
 from autoq.core import ConfigError, Estimate, RuntimeChoice, brief_html, html_table, in_lines, intervals_svg, shown
 from autoq.evaluation.candidate import size_bytes
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutionReport, execution_report
-from autoq.evaluation.latency import Continued, Latency, busy_note, compile_pairs, measure_latency, shown_faster
+from autoq.evaluation.latency import Latency, busy_note, compile_pairs, measure_latency, shown_faster, timed_part
 from autoq.evaluation.metrics import AnyMetric, Metric
 from autoq.evaluation.scoring import Accuracy, Scorer, Scores, ValidationFn, ValidationSet, drop_between, mean_interval
-from autoq.graph import goes_on, read_model
+from autoq.graph import read_model
 
 # Share of the time for compiling: a model that is compiled again is a few percent faster or slower.
 _COMPILING = 0.5
@@ -29,19 +28,17 @@ class Comparison:
     """A model timed beside another one.
 
     Attributes:
-        latency: Latency of the model, and its ratio to the other one.
+        latency: Latency of the model, and its ratio to the other one. For two stateful decoders, the time of a token
+            that follows the sample; `latency.first_token` is then the time to the first one.
         execution: The layers that the device runs for the model.
         runtime: Effective compile properties.
         timer: Latency ratio of the other model to itself by the same timer. Its true value is 1.
-        further: For two stateful decoders, the time per token that follows the sample, and its ratio; `latency` is then
-            the time to the first token. None for other models.
     """
 
     latency: Latency
     execution: ExecutionReport
     runtime: dict[str, str]
     timer: Estimate
-    further: Latency | None = None
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{count} {name}" for name, count in sorted(self.execution.precisions.items()))
@@ -51,10 +48,10 @@ class Comparison:
     def verdict(self) -> str:
         """The comparison in words."""
         busy = "" if (note := busy_note(self.timer)) is None else f"; {note}"
-        if self.further is None:
+        if (first := self.latency.first_token) is None:
             return f"{self._difference(self.latency)}{busy}"
-        parts = self._difference(self.latency), self._difference(self.further)
-        return f"first token: {parts[0]}; each further token: {parts[1]}{busy}"
+        prompt = replace(self.latency, ratio=first.ratio)
+        return f"each further token: {self._difference(self.latency)}; first token: {self._difference(prompt)}{busy}"
 
     def _difference(self, latency: Latency) -> str:
         faster = shown_faster(latency, self.timer)
@@ -86,9 +83,9 @@ def benchmark(
             error of the timer.
         against_runtime: Fields of `RuntimeConfig` that differ for the other model.
         device: OpenVINO device.
-        sample: Input to time with; by default zeros of the model's static shape. For a decoder, a row of tokens: the
-            time to the first token is that of this prompt, with an empty state. Of stateful decoders, the time per
-            further token is measured too.
+        sample: Input to time with; by default zeros of the model's static shape. For a decoder, a row of tokens: a
+            prompt. Of two stateful decoders, the tokens that follow it are timed one by one, and the prompt, with an
+            empty state, beside them; with `decoder_time="prompt"`, the prompt alone.
         max_seconds: Most seconds of compiling and timing together. Slow models take longer: each is compiled at least
             six times, and each compilation is timed in at least four bursts.
         **runtime: Fields of `RuntimeConfig`.
@@ -114,18 +111,14 @@ def benchmark(
         max_seconds=_COMPILING * max_seconds,
         size_bytes=size_bytes(network) + size_bytes(other),
     )
-    item, timing_s = timing_sample(network, config, sample), (1 - _COMPILING) * max_seconds
+    item = timed_part(timing_sample(network, config, sample), config.decoder_time, network, other)
+    timing_s = (1 - _COMPILING) * max_seconds
     # One compilation is timed beside itself, several in two halves: either way the true ratio is 1.
     halves = (baselines[: len(baselines) // 2] or baselines), baselines[-(len(baselines) // 2) :]
     check = measure_latency(*halves, item, max_seconds=_CHECKING * timing_s)
-    samples: list[Feed | Continued] = [item, *([Continued(item)] if goes_on(network) and goes_on(other) else [])]
-    latency, *further = [
-        measure_latency(candidates, baselines, sample, max_seconds=(1 - _CHECKING) * timing_s / len(samples))
-        for sample in samples
-    ]
+    latency = measure_latency(candidates, baselines, item, max_seconds=(1 - _CHECKING) * timing_s)
     return Comparison(
         latency=latency,
-        further=further[0] if further else None,
         timer=check.ratio,
         execution=execution_report(candidates[0], network),
         runtime=dict(candidates[0].properties),

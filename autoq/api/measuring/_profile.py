@@ -8,6 +8,7 @@ from autoq.api.measuring._sample import timing_sample
 from autoq.core import ConfigError
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import Profile, profile_model
+from autoq.evaluation.latency import timed_part
 from autoq.graph import analyze_original, read_model
 from autoq.transform import read_plan
 
@@ -34,7 +35,8 @@ def profile(
     Args:
         model: What `autoq.read_model` reads: float, or quantized by whatever means.
         device: OpenVINO device.
-        sample: Input to run; by default zeros of the model's static shape.
+        sample: Input to run; by default zeros of the model's static shape. Of a stateful decoder, the tokens that
+            follow it are run, unless `decoder_time` is "prompt".
         target_device: Hardware table for placement, as for `autoq.quantize`.
         model_type: "transformer" for its placement rules.
         ignored_scope: Operations that the quantization leaves in float.
@@ -58,5 +60,5 @@ def profile(
     original = analyze_original(
         network, target_device=target_device, model_type=model_type, ignored_scope=ignored_scope
     )
-    item = timing_sample(network, config, sample)
+    item = timed_part(timing_sample(network, config, sample), config.decoder_time, network)
     return profile_model(network, config, item, original, plan=read_plan(network), bursts=bursts)

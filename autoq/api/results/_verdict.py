@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autoq.core import Estimate, RuntimePrecision, capitalized, shown_ms
-from autoq.evaluation.latency import speed_text
+from autoq.core import Estimate, RuntimePrecision, capitalized
+from autoq.evaluation.latency import speed_text, time_text
 from autoq.evaluation.scoring import Accuracy
 from autoq.searching.front import SearchInfo, closest
 from autoq.searching.loop import broken_by_default
@@ -26,7 +26,7 @@ def describe(record: TrialRecord, info: SearchInfo | None = None) -> str:
     if not record.quantized_sites:
         name += f", the float model in {_precision(record)}"
     speed = "the baseline of all speed-ups" if record.is_baseline else speed_text(evaluation.latency, check)
-    return f"{name}: drop {drop}, {speed}, {shown_ms(evaluation.latency.p50_ms)}"
+    return f"{name}: drop {drop}, {speed}, {time_text(evaluation.latency)}"
 
 
 def outcome(best: TrialRecord, records: Sequence[TrialRecord], info: SearchInfo) -> str:

@@ -122,7 +122,9 @@ def search(
         reset_state: When a model with state is reset while samples are run: before each "sample", or "never". Use
             "never" where samples are the steps of one sequence: all of them then run in order, and nothing is held out
             by default. By default the value of `runtime`, else "sample".
-        sample: Input to time with; by default the first of the calibration data.
+        sample: Input to time with; by default the first of the calibration data. Of a stateful decoder, it is a prompt:
+            the tokens that follow it are timed, and the prompt beside them; with `runtime={"decoder_time": "prompt"}`
+            the prompt alone.
         holdout: Pairs that the search never sees. The models of the front are scored on them once, at the end. By
             default a fifth of `validation` where that has 1,000 pairs or more: one of each five in a row, the same
             pairs in every search of as many pairs. False holds out nothing. With `evaluate`, pass items that it takes;

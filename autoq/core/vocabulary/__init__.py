@@ -4,6 +4,7 @@ from autoq.core.vocabulary._precision import PRECISIONS, NumberKind, Precision
 from autoq.core.vocabulary._vocabulary import (
     BiasCorrection,
     CachePrecision,
+    DecoderTime,
     DistortionMeasure,
     FileLayout,
     Level,
@@ -21,6 +22,7 @@ __all__ = [
     "PRECISIONS",
     "BiasCorrection",
     "CachePrecision",
+    "DecoderTime",
     "DistortionMeasure",
     "FileLayout",
     "Level",

@@ -36,6 +36,13 @@ class ResetState(Word):
     NEVER = "never"  # only before the first sample: samples are the steps of one sequence, and run in order
 
 
+class DecoderTime(Word):
+    """What is timed of a stateful decoder."""
+
+    TOKENS = "tokens"  # each one that follows a prompt; the time to the first one is told beside it
+    PROMPT = "prompt"  # the prompt alone, which is the time to the first token
+
+
 class FileLayout(Word):
     """How a model is laid out in files."""
 

@@ -24,7 +24,7 @@ from autoq.evaluation.candidate._size import size_bytes
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, SwitchedRuns
 from autoq.evaluation.execution import Profile, execution_report, profile_model
-from autoq.evaluation.latency import Latency, combined
+from autoq.evaluation.latency import Latency, combined, timed_part
 from autoq.evaluation.metrics import CorpusMetric, Metric
 from autoq.evaluation.scoring import (
     Accuracy,
@@ -55,7 +55,7 @@ class Evaluator:
             scores the interval of a drop is unknown.
         holdout: Further labelled data, which only `score_held_out` uses.
         runtime: Compile settings.
-        sample: Input to time with.
+        sample: Input to time with. Of a stateful decoder, the tokens that follow it are timed, as `runtime` has it.
         max_latency_seconds: Cap on the timing of one candidate.
         patience_s: Seconds for the float model. If scoring it once takes more than half of them, all models are scored
             on as many items as fit into that half. Compilations are compared while time is left.
@@ -97,7 +97,7 @@ class Evaluator:
         self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)
         self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
         self._model = model
-        self._sample = sample
+        self._sample = timed_part(sample, runtime.decoder_time, model)
         began = time.perf_counter()
         self._items = items if float_results is None else float_results.items
         if self._items is not None:
@@ -107,7 +107,7 @@ class Evaluator:
         self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
         self._order = racing_order(self._float_scores)
         only_scored_s = time.perf_counter() - began
-        self._timer = FloatTimer(model, runtime, sample, max_seconds=max_latency_seconds, stage=stage)
+        self._timer = FloatTimer(model, runtime, self._sample, max_seconds=max_latency_seconds, stage=stage)
         scored_s = time.perf_counter() - began
         self._evaluated = False
         with self._timing():

@@ -14,6 +14,7 @@ from autoq.core import RuntimeChoice, RuntimePrecision
 from autoq.evaluation.candidate._size import size_bytes
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.latency import (
+    Continued,
     Latency,
     compilation_spread,
     compilations_within,
@@ -37,7 +38,7 @@ class FloatTimer:
     Args:
         model: The float model.
         runtime: Compile settings.
-        sample: Input to time with.
+        sample: Input to time with; `Continued` times the tokens that follow it.
         max_seconds: Cap on the timing of one model.
         stage: Told what is done, in words that can follow "while".
 
@@ -53,7 +54,7 @@ class FloatTimer:
         self,
         model: ov.Model,
         runtime: RuntimeConfig,
-        sample: Feed,
+        sample: Feed | Continued,
         *,
         max_seconds: float,
         stage: Callable[[str], None],

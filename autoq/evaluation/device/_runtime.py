@@ -11,6 +11,7 @@ import openvino as ov
 
 from autoq.core import (
     ConfigError,
+    DecoderTime,
     DeviceError,
     ResetState,
     RuntimeChoice,
@@ -82,6 +83,8 @@ class RuntimeConfig:
         properties: Further OpenVINO properties by name.
         reset_state: When the state of a model is reset, if it has one: before each "sample", or "never", if samples are
             the steps of one sequence. Such samples run in order.
+        decoder_time: What is timed of a stateful decoder with the inputs of Optimum Intel: the further "tokens", one by
+            one, or the "prompt" alone. Other models are timed as a whole.
     """
 
     device: str = "CPU"
@@ -93,6 +96,7 @@ class RuntimeConfig:
     input_shapes: Mapping[str, str | Sequence[int]] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     reset_state: ResetState = ResetState.SAMPLE
+    decoder_time: DecoderTime = DecoderTime.TOKENS
 
     __repr__ = brief_repr
 
@@ -120,7 +124,9 @@ class RuntimeConfig:
         values = known_keys(values, [f.name for f in fields(cls)], "runtime", ConfigError)
         precision = RuntimePrecision.parse(values.get("inference_precision", RuntimePrecision.DEFAULT))
         reset_state = ResetState.parse(values.get("reset_state", ResetState.SAMPLE))
-        return cls(**{**values, "inference_precision": precision, "reset_state": reset_state})
+        timed = DecoderTime.parse(values.get("decoder_time", DecoderTime.TOKENS))
+        read = {"inference_precision": precision, "reset_state": reset_state, "decoder_time": timed}
+        return cls(**{**values, **read})
 
     def with_precision(self, precision: RuntimePrecision) -> RuntimeConfig:
         """The same settings with another precision of float layers."""

@@ -16,6 +16,7 @@ from autoq.core import ResetState
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.execution._executed import ExecutedLayer, ExecutionReport
 from autoq.evaluation.execution._executed_ops import executed_ops
+from autoq.evaluation.latency import Continued
 from autoq.graph import operation, unique_names
 
 T = TypeVar("T")
@@ -97,14 +98,17 @@ class KernelClock:
         self._kinds: dict[tuple[str, int], tuple[str, str]] = {}
         self._ms: dict[tuple[str, int], list[float]] = defaultdict(list)
 
-    def run(self, sample: Feed, count: int) -> None:
+    def run(self, sample: Feed | Continued, count: int) -> None:
         """Runs the model. One more inference comes first, since it finds cold caches."""
+        further = sample if isinstance(sample, Continued) else None
         self._request.reset_state()
-        self._request.infer(sample)
-        for _ in range(count):
-            if self._compiled.reset_state is ResetState.SAMPLE:
+        self._request.infer(sample.prompt if isinstance(sample, Continued) else sample)
+        if further is not None:
+            self._request.infer(further.step(0))
+        for number in range(1, count + 1):
+            if further is None and self._compiled.reset_state is ResetState.SAMPLE:
                 self._request.reset_state()
-            self._request.infer()
+            self._request.infer(None if further is None else further.step(number))
             profile = self._request.get_profiling_info()
             for key, info in _numbered((_PART.sub("", info.node_name), info) for info in profile):
                 self._kinds[key] = (info.node_type, info.exec_type)

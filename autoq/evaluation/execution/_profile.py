@@ -18,7 +18,7 @@ from autoq.evaluation.execution._execution import KernelClock
 from autoq.evaluation.execution._layer_profile import LayerProfile
 from autoq.evaluation.execution._profile_brief import profile_html, profile_lines
 from autoq.evaluation.execution._why_float import WhyFloat
-from autoq.evaluation.latency import time_bursts
+from autoq.evaluation.latency import Continued, time_bursts
 from autoq.graph import QuantizationGraph
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Profile:
 def profile_model(
     model: ov.Model,
     runtime: RuntimeConfig,
-    sample: Feed,
+    sample: Feed | Continued,
     original: QuantizationGraph,
     *,
     plan: Plan | None = None,
@@ -105,7 +105,7 @@ def profile_model(
     Args:
         model: The model, in float or with quantizers.
         runtime: Compile settings.
-        sample: Input to run.
+        sample: Input to run; of `Continued`, the tokens that follow it.
         original: The graph of the float model that `model` was made of. Layers belong to its groups. For a float model,
             its own graph.
         plan: The plan of the model, if it is known.

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import openvino as ov
 
 from autoq.calibration import Feed
-from autoq.graph import ATTENTION_MASK, BEAM_INDEX, INPUT_IDS, POSITION_IDS
+from autoq.core import DecoderTime
+from autoq.graph import ATTENTION_MASK, BEAM_INDEX, INPUT_IDS, POSITION_IDS, goes_on
 
 
 @dataclass(frozen=True, slots=True)
 class Continued:
-    """A sample of which only what follows the prompt is timed.
+    """A sample whose further tokens are timed, and the prompt apart from them.
 
     Attributes:
         prompt: Inputs of a stateful decoder.
@@ -33,3 +35,14 @@ class Continued:
             POSITION_IDS: positions[:, -1:] + number + 1,
             BEAM_INDEX: np.arange(len(mask), dtype=self.prompt[BEAM_INDEX].dtype),
         }
+
+
+def timed_part(sample: Feed, asked: DecoderTime, *models: ov.Model) -> Feed | Continued:
+    """What is timed of a sample: the tokens that follow it, if that is asked for and all models are stateful decoders.
+
+    Args:
+        sample: Inputs of the models.
+        asked: What is to be timed of decoders.
+        models: The models that are compared.
+    """
+    return Continued(sample) if asked is DecoderTime.TOKENS and all(map(goes_on, models)) else sample

@@ -22,7 +22,7 @@ from autoq.evaluation.device import Compiled
 from autoq.evaluation.latency._compilations import in_turns
 from autoq.evaluation.latency._conditions import Conditions, ObservationStart
 from autoq.evaluation.latency._continued import Continued
-from autoq.evaluation.latency._latency_record import Latency
+from autoq.evaluation.latency._latency_record import FirstToken, Latency
 from autoq.evaluation.latency._timed import Timed, quiet_collector
 from autoq.evaluation.statistics import normal_quantile, trimmed_mean
 
@@ -52,7 +52,7 @@ def measure_latency(
     Args:
         candidates: Compilations of the model to be timed.
         baselines: As many compilations of the model to compare with.
-        sample: Input of both models; `Continued` times the tokens that follow a prompt.
+        sample: Input of both models; of `Continued`, the tokens that follow a prompt count, and the prompt apart.
         max_seconds: Cap on the measurement without the warm-up. Eight pairs of bursts are always run, and four for each
             of several compilations.
         target_half_width: The measurement stops when the half width of the interval, relative to the ratio and without
@@ -138,7 +138,11 @@ def measure_latencies(
         raise DeviceError(msg) from error
     conditions = observed.conditions()
     return [
-        _latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd), conditions) for row in made[1:]
+        replace(
+            _latency(row, made[0], _ratio(row, made[0], rng, confidence, compilation_sd), conditions),
+            first_token=_first_token(row, made[0], rng, confidence, compilation_sd),
+        )
+        for row in made[1:]
     ]
 
 
@@ -154,7 +158,9 @@ def widened(latency: Latency, compilation_sd: float) -> Latency:
     return replace(latency, ratio=ratio_of_pairs(logs, rng, confidence=confidence, compilation_sd=compilation_sd))
 
 
-def time_bursts(compiled: Compiled, sample: Feed, bursts: int, between: Callable[[int], object]) -> NDArray[np.float64]:
+def time_bursts(
+    compiled: Compiled, sample: Feed | Continued, bursts: int, between: Callable[[int], object]
+) -> NDArray[np.float64]:
     """Times one compilation in bursts, and calls a function after each burst.
 
     Args:
@@ -211,6 +217,17 @@ def _latency(own: Sequence[Timed], other: Sequence[Timed], ratio: Estimate, cond
     )
 
 
+def _first_token(
+    own: Sequence[Timed], other: Sequence[Timed], rng: np.random.Generator, confidence: float, compilation_sd: float
+) -> FirstToken | None:
+    """The time to the first token from the prompts of all bursts; None without prompts."""
+    if not own[0].prompts:
+        return None
+    p50_ms, baseline_p50_ms = (1e3 * float(np.median([s for t in row for s in t.prompts])) for row in (own, other))
+    logs = [np.log(np.divide(x.prompts, y.prompts)) for x, y in zip(own, other, strict=True)]
+    return FirstToken(_ratio_of(logs, rng, confidence, compilation_sd), p50_ms, baseline_p50_ms)
+
+
 def _log_ratios(own: Sequence[Timed], other: Sequence[Timed]) -> list[NDArray[np.float64]]:
     """Logarithm of the ratio of each pair of burst medians, [pairs] by compilation."""
     return [
@@ -226,8 +243,14 @@ def _ratio(
     confidence: float,
     compilation_sd: float,
 ) -> Estimate:
-    """Ratio of burst medians: the median over bursts, and the trimmed mean over compilations, with its interval."""
-    logs = _log_ratios(own, other)
+    """Ratio of burst medians, with its interval."""
+    return _ratio_of(_log_ratios(own, other), rng, confidence, compilation_sd)
+
+
+def _ratio_of(
+    logs: Sequence[NDArray[np.float64]], rng: np.random.Generator, confidence: float, compilation_sd: float
+) -> Estimate:
+    """Ratio from logarithms, [pairs] by compilation: their median, and the trimmed mean over compilations."""
     if len(logs) == 1:
         return ratio_of_pairs(logs[0], rng, confidence=confidence, compilation_sd=compilation_sd)
     # The spread of compilations includes that of the bursts of one compilation.

@@ -17,6 +17,7 @@ from autoq.calibration import Feed
 from autoq.core import ResetState
 from autoq.evaluation.device import Compiled
 from autoq.evaluation.latency._continued import Continued
+from autoq.evaluation.latency._latency_record import Latency
 
 Seconds = NDArray[np.float64]
 
@@ -39,6 +40,7 @@ class Timed:
         fresh: Whether the model has a state that is reset before each inference, outside of what is timed.
         bursts: Seconds of each inference of a burst; with several requests, their common mean.
         latencies: Seconds from the start to the end of each inference.
+        prompts: Seconds of the prompt of each burst, where further tokens are timed.
     """
 
     requests: Sequence[ov.InferRequest]
@@ -46,6 +48,7 @@ class Timed:
     fresh: bool = False
     bursts: list[Seconds] = field(default_factory=list)
     latencies: list[Seconds] = field(default_factory=list)
+    prompts: list[float] = field(default_factory=list)
 
     @classmethod
     def warm(cls, compiled: Compiled, sample: Feed | Continued) -> Timed:
@@ -57,13 +60,14 @@ class Timed:
         made = cls(requests, size=len(requests), fresh=fresh)
         now = made._burst(sample)
         for _ in range(_MAX_WARM_UP):
-            made.size = max(_burst_size(now), len(requests))
+            made.size = max(_burst_size(now, made._prompt_s), len(requests))
             before, now = now, made._burst(sample)
             if abs(now - before) <= _WARM_UP_AGREEMENT * before:
                 break
-        made.size = max(_burst_size(now), len(requests))
+        made.size = max(_burst_size(now, made._prompt_s), len(requests))
         made.bursts.clear()
         made.latencies.clear()
+        made.prompts.clear()
         return made
 
     def run(self, sample: Feed | Continued) -> None:
@@ -72,7 +76,8 @@ class Timed:
             # A state that grows would make each burst slower than the one before.
             request.reset_state()
         if isinstance(sample, Continued):
-            burst = _further(self.requests[0], sample, self.size)
+            prompt_s, burst = _further(self.requests[0], sample, self.size)
+            self.prompts.append(prompt_s)
             latencies = burst
         elif len(self.requests) == 1:
             burst = (_each_fresh if self.fresh else _one_by_one)(self.requests[0], sample, self.size)
@@ -81,6 +86,10 @@ class Timed:
             burst, latencies = _all_at_once(self.requests, sample, self.size, fresh=self.fresh)
         self.bursts.append(burst)
         self.latencies.append(latencies)
+
+    @property
+    def _prompt_s(self) -> float:
+        return self.prompts[-1] if self.prompts else 0.0
 
     def _burst(self, sample: Feed | Continued) -> float:
         self.run(sample)
@@ -129,15 +138,17 @@ def _each_fresh(request: ov.InferRequest, sample: Feed, size: int) -> Seconds:
     return seconds
 
 
-def _further(request: ov.InferRequest, sample: Continued, size: int) -> Seconds:
-    """Seconds of each token that follows a prompt."""
+def _further(request: ov.InferRequest, sample: Continued, size: int) -> tuple[float, Seconds]:
+    """Seconds of a prompt, and of each token that follows it; the first of these tokens does not count."""
     steps = [sample.step(number) for number in range(size + 1)]
+    began = time.perf_counter_ns()
     request.infer(sample.prompt)
+    prompt_s = (time.perf_counter_ns() - began) / 1e9
     ticks = np.empty(size + 1, np.int64)
     for index, step in enumerate(steps):
         request.infer(step)
         ticks[index] = time.perf_counter_ns()
-    return np.diff(ticks) / 1e9
+    return prompt_s, np.diff(ticks) / 1e9
 
 
 def _all_at_once(
@@ -166,11 +177,14 @@ def _all_at_once(
     return np.array([(time.perf_counter_ns() - started) / 1e9 / size]), latencies
 
 
-def burst_seconds(seconds: float) -> float:
-    """Seconds of a burst of inferences that take so long each, with the first one."""
-    return (1 + _burst_size(seconds)) * seconds if seconds > 0 else 0.0
+def burst_seconds(latency: Latency) -> float:
+    """Seconds of a burst of a model, with the inference that does not count, and with its prompt."""
+    seconds = max(latency.p50_ms / 1e3, 1e-9)
+    prompt_s = 0.0 if latency.first_token is None else latency.first_token.p50_ms / 1e3
+    return prompt_s + (1 + _burst_size(seconds, prompt_s)) * seconds
 
 
-def _burst_size(seconds: float) -> int:
-    usual = min(_BURST, max(1, int(_LONGEST_BURST_S / seconds)))
+def _burst_size(seconds: float, prompt_s: float = 0.0) -> int:
+    """Number of inferences that take so long each; a prompt before them pays for as many as last as long."""
+    usual = min(max(_BURST, int(prompt_s / seconds)), max(1, int(_LONGEST_BURST_S / seconds)))
     return max(usual, int(np.ceil(_SHORTEST_BURST_S / seconds)))

@@ -6,7 +6,7 @@ this time.
 
 from __future__ import annotations
 
-from autoq.core import Estimate
+from autoq.core import Estimate, shown_ms
 from autoq.evaluation.latency._latency_record import Latency
 
 # On a quiet machine, the timer errs by a few percent, and by about ten percent with the smallest models.
@@ -50,6 +50,18 @@ def shown_faster(latency: Latency, check: Estimate | None = None) -> bool | None
     if latency.speedup.low > off:
         return True
     return False if latency.ratio.low > off else None
+
+
+def time_text(latency: Latency, *, of_float: bool = False) -> str:
+    """A time in words: "12.1 ms", or "12.1 ms per token after 240 ms to the first one".
+
+    Args:
+        latency: Latency of a model.
+        of_float: Whether the time of the float model beside it is told.
+    """
+    first, name = latency.first_token, "baseline_p50_ms" if of_float else "p50_ms"
+    usual = shown_ms(getattr(latency, name))
+    return usual if first is None else f"{usual} per token after {shown_ms(getattr(first, name))} to the first one"
 
 
 def speed_text(latency: Latency, check: Estimate | None = None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from autoq.evaluation.candidate import Finalist
-from autoq.evaluation.latency import burst_seconds
+from autoq.evaluation.latency import Latency, burst_seconds
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.front import Rule, choose
 from autoq.searching.loop._budget import Budget
@@ -123,11 +123,11 @@ def _affordable(
         return 0, 0.0
     left = spare = max(seconds, 0.0)
     if exact:
-        left -= _timing_s(finalists[0], problem.evaluator.float_latency.baseline_p50_ms)
+        left -= _timing_s(finalists[0], problem.evaluator.float_latency)
     count = 0
     for record in finalists:
         before = _scoring_s(record, problem.evaluator.float_accuracy.n)
-        left -= before + _timing_s(record, evaluation_of(record).latency.p50_ms if exact else 0.0)
+        left -= before + _timing_s(record, evaluation_of(record).latency if exact else None)
         if left < 0 and count >= least:
             break
         spare -= before if exact else 0.0
@@ -143,9 +143,10 @@ def _scoring_s(record: TrialRecord, samples: int) -> float:
     return record.seconds[Part.BUILD] + scoring
 
 
-def _timing_s(record: TrialRecord, p50_ms: float) -> float:
-    """Expected least seconds to compile such a model several times, and to time each compilation."""
-    return _EFFORT * record.seconds[Part.COMPILE] + _BURSTS * burst_seconds(p50_ms / 1e3)
+def _timing_s(record: TrialRecord, latency: Latency | None) -> float:
+    """Expected least seconds to compile such a model several times, and to time each one if its time is known."""
+    timing_s = 0.0 if latency is None else _BURSTS * burst_seconds(latency)
+    return _EFFORT * record.seconds[Part.COMPILE] + timing_s
 
 
 def _finalist(problem: Problem, record: TrialRecord) -> Finalist:

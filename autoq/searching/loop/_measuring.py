@@ -161,6 +161,8 @@ def evaluated(record: TrialRecord, evaluation: Evaluation, limits: Limits) -> Tr
     """A record with its evaluation, and whether that keeps the limits."""
     if record.is_baseline:
         # The ratio of the baseline to itself is one by definition. The measured ratio is the timer's own error.
-        latency = replace(evaluation.latency, ratio=Estimate(1.0, 1.0, 1.0))
+        one, first = Estimate(1.0, 1.0, 1.0), evaluation.latency.first_token
+        first = None if first is None else replace(first, ratio=one)
+        latency = replace(evaluation.latency, ratio=one, first_token=first)
         evaluation = replace(evaluation, latency=latency)
     return replace(record, evaluation=evaluation, feasible=limits.keep(evaluation))

@@ -42,7 +42,7 @@ class Patience:
             clock=clock,
             ends=clock.now() + seconds if clock.is_limited else math.inf,
             model_s=max(compiled, default=0.0),
-            inference_s=_IN_F32 * problem.evaluator.float_latency.p50_ms / 1e3,
+            inference_s=_IN_F32 * problem.evaluator.float_latency.sample_p50_ms / 1e3,
         )
 
     @property

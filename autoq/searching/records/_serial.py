@@ -11,7 +11,7 @@ import numpy as np
 from autoq.core import Estimate, Plan, StoredFileError, mapping_of, typed
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.execution import ExecutionReport
-from autoq.evaluation.latency import Latency
+from autoq.evaluation.latency import FirstToken, Latency
 from autoq.evaluation.scoring import Accuracy
 from autoq.searching.records._records import TrialRecord, TrialState
 
@@ -40,7 +40,11 @@ def accuracy_from_dict(values: Mapping[str, Any]) -> Accuracy:
 def latency_to_dict(latency: Latency) -> dict[str, Any]:
     """All fields of a latency except its single bursts."""
     plain = {name: value for name, value in asdict(latency).items() if name != "log_ratios"}
-    return plain | {"ratio": latency.ratio.to_dict()}
+    first = latency.first_token
+    return plain | {
+        "ratio": latency.ratio.to_dict(),
+        "first_token": None if first is None else asdict(first) | {"ratio": first.ratio.to_dict()},
+    }
 
 
 def latency_from_dict(values: Mapping[str, Any]) -> Latency:
@@ -49,11 +53,15 @@ def latency_from_dict(values: Mapping[str, Any]) -> Latency:
     Raises:
         StoredFileError: It wrote something else.
     """
-    found = typed(Latency, values, "a latency", ratio=Estimate.from_dict)
+    found = typed(Latency, values, "a latency", ratio=Estimate.from_dict, first_token=_first_token_from_dict)
     if found.ratio.value <= 0:
         msg = f"a latency: ratio is {found.ratio.value}: it must be above 0."
         raise StoredFileError(msg)
     return found
+
+
+def _first_token_from_dict(values: Mapping[str, Any] | None) -> FirstToken | None:
+    return None if values is None else typed(FirstToken, values, "a first token", ratio=Estimate.from_dict)
 
 
 def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:

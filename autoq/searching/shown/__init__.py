@@ -11,6 +11,7 @@ from autoq.searching.shown._reasons import why_chosen
 from autoq.searching.shown._svg import chart_svg
 from autoq.searching.shown._texts import (
     ACCURACY_DROP,
+    FIRST_TOKEN,
     FLOAT_GROUPS,
     HELD_OUT,
     INT8_LAYERS,
@@ -30,6 +31,7 @@ from autoq.searching.shown._time import TIME_COLUMNS, TimeRow, time_csv, time_ht
 
 __all__ = [
     "ACCURACY_DROP",
+    "FIRST_TOKEN",
     "FLOAT_GROUPS",
     "HELD_OUT",
     "INT8_LAYERS",

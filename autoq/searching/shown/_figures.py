@@ -40,19 +40,22 @@ def row_values(row: TrialRow) -> dict[str, Value]:
 def row_metrics(row: TrialRow) -> dict[str, float | None]:
     """The measurements of a trial, by name; None for a missing one, and for an unknown end of an interval."""
     record, evaluation = row.record, row.record.evaluation
-    drop = speedup = accuracy = latency = conditions = None
+    drop = speedup = accuracy = latency = conditions = first = None
     if evaluation is not None:
         accuracy, latency = evaluation.accuracy, evaluation.latency
         drop, speedup, conditions = accuracy.drop, latency.speedup, latency.conditions
+        first = latency.first_token
     return {
         "feasible": record.feasible,
         **_ends("accuracy_drop", drop),
         **_ends("speedup", speedup),
+        **_ends("first_token_speedup", None if first is None else first.speedup),
         **_ends("held_out_accuracy_drop", None if row.held_out is None else row.held_out.drop),
         "score": None if accuracy is None else accuracy.mean,
         "samples": None if accuracy is None else accuracy.n,
         "p50_ms": None if latency is None else latency.p50_ms,
         "p90_ms": None if latency is None else latency.p90_ms,
+        "first_token_p50_ms": None if first is None else first.p50_ms,
         "per_second": None if latency is None else latency.per_second,
         "disturbed": None if latency is None else latency.disturbed,
         "size_mb": None if evaluation is None else evaluation.size_bytes / 1e6,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from autoq.core import Estimate, shown
+from autoq.core import Estimate, shown, shown_ms
 from autoq.evaluation.candidate import Evaluation
 from autoq.searching.front import TrialRow, TrialTable
 from autoq.searching.records import Limits
@@ -55,6 +55,12 @@ def _held_out(row: TrialRow, limits: Limits) -> str:
     return "" if row.held_out is None else drop_text(row.held_out.drop, limits)
 
 
+def _first_token(row: TrialRow, _: Limits) -> str:
+    evaluation = row.record.evaluation
+    first = None if evaluation is None else evaluation.latency.first_token
+    return "" if first is None else f"{shown(first.speedup.value, least=2)}x, {shown_ms(first.p50_ms)}"
+
+
 def standing(row: TrialRow, _: Limits) -> str:
     """The standing of a trial, in a few words that `legend` explains."""
     words = [
@@ -72,6 +78,7 @@ ACCURACY_DROP = TextColumn(DROP, _of_evaluation(lambda e, limits: drop_text(e.ac
 HELD_OUT = TextColumn(f"held-out {DROP}", _held_out, interval=True)
 SPEED_UP = TextColumn(SPEEDUP, _of_evaluation(lambda e, _: speedup_text(e.latency.speedup)), interval=True)
 LATENCY = TextColumn("ms", _of_evaluation(lambda e, _: shown(e.latency.p50_ms, least=2, significant=3)))
+FIRST_TOKEN = TextColumn("first token", _first_token)
 SIZE = TextColumn("MB", _of_evaluation(lambda e, _: shown(e.size_bytes / 1e6, least=2)))
 INT8_LAYERS = TextColumn("int8 layers", _of_evaluation(lambda e, _: str(e.execution.int8_layers)))
 FLOAT_GROUPS = TextColumn("float groups", lambda row, _: str(len(row.record.plan.float_groups)))
@@ -85,6 +92,7 @@ _COLUMNS = (
     HELD_OUT,
     SPEED_UP,
     LATENCY,
+    FIRST_TOKEN,
     SIZE,
     INT8_LAYERS,
     FLOAT_GROUPS,
@@ -120,7 +128,7 @@ _ORIGINS: Mapping[str, str] = MappingProxyType(
 def columns_of(rows: Iterable[TrialRow]) -> tuple[TextColumn, ...]:
     """The columns that have an entry for one of the trials, in the order in which they are shown."""
     rows = tuple(rows)
-    maybe = {id(column) for column in (HELD_OUT, STANDING, REMARK)}
+    maybe = {id(column) for column in (HELD_OUT, FIRST_TOKEN, STANDING, REMARK)}
     return tuple(c for c in _COLUMNS if id(c) not in maybe or any(c.text(row, Limits()) for row in rows))
 
 
@@ -149,11 +157,13 @@ def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:
     """Lines that a person sees who points at a trial."""
     figures = [f"{c.title} {c.text(row, limits)}" for c in (ACCURACY_DROP, HELD_OUT, SPEED_UP) if c.text(row, limits)]
     latency = LATENCY.text(row, limits)
+    first = FIRST_TOKEN.text(row, limits)
     size = f"{SIZE.text(row, limits)} MB, {INT8_LAYERS.text(row, limits)} int8 layers"
     lines = [
         f"trial {row.number} ({row.record.origin})",
         *figures,
         f"{latency} ms, {size}" if latency else "",
+        f"{FIRST_TOKEN.title} {first}" if first else "",
         f"recipe: {recipe_text(row)}",
         f"{FLOAT_GROUPS.title}: {FLOAT_GROUPS.text(row, limits)}",
         "; ".join(filter(None, (str(row.place), standing(row, limits), row.record.remark))),
