@@ -8,7 +8,7 @@ from autoq.transform.by_data import (
     channel_scales,
     rounded_by_data,
 )
-from autoq.transform.candidates import WeightBuilder
+from autoq.transform.candidates import ModelBuilder, ResolvedModel, WeightBuilder
 from autoq.transform.compress import (
     Encoded,
     Encoder,
@@ -39,7 +39,9 @@ __all__ = [
     "DataEncoder",
     "Encoded",
     "Encoder",
+    "ModelBuilder",
     "Products",
+    "ResolvedModel",
     "ResolvedPlan",
     "ResolvedQuantizer",
     "Smoothing",

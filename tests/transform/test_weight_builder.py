@@ -202,6 +202,22 @@ def test_nothing_is_encoded_twice_nor_by_another_process(tmp_path, monkeypatch):
     assert made[count:] == [("block_0/up", str(forms[0]))] * 2
 
 
+def test_a_folder_gives_the_models_of_a_search_without_its_data(tmp_path):
+    model = NETS["decoder_half"]()
+    weights = find_weights(model).every
+    with building(model, IDS, cache=tmp_path) as builder:
+        plan = planned(mixed(builder, model))
+        first, told = builder.build(plan), builder.fingerprint(plan)
+    again = WeightBuilder(model, weights, RECIPE, None, activations_of(model, weights), tmp_path)
+    assert again.fingerprint(plan) == told
+    assert difference(again.build(plan), first) == []
+    with building(model, IDS[:3], cache=tmp_path) as builder:
+        builder.build(plan)
+    again = WeightBuilder(model, weights, RECIPE, None, activations_of(model, weights), tmp_path)
+    with pytest.raises(DataError, match="keeps 2 encodings of one weight, by different data"):
+        again.build(plan)
+
+
 def test_a_damaged_encoding_is_made_again(tmp_path):
     model, form = NETS["two_heads"](), WeightFormat.parse("int4_sym g32")
     plan = planned({"body": form}, PLAIN_RECIPE)
@@ -221,11 +237,11 @@ def test_memory_holds_a_bounded_part_beside_a_folder(tmp_path):
     model, form = NETS["decoder_single"](), WeightFormat.parse("int8_sym")
     formats = {weight.name: form for weight in find_weights(model).compressible}
     with building(model, None, PLAIN_RECIPE, tmp_path) as builder:
-        most = builder._encodings._most_bytes = 20_000
+        most = builder._encoder._encodings._most_bytes = 20_000
         for _ in range(2):
             builder.build(planned(formats, PLAIN_RECIPE))
-            held = [encoding.size_bytes for encoding in builder._encodings._known.values()]
-            assert sum(held) == builder._encodings._bytes <= most
+            held = [encoding.size_bytes for encoding in builder._encoder._encodings._known.values()]
+            assert sum(held) == builder._encoder._encodings._bytes <= most
             assert 0 < len(held) < len(formats)
 
 
@@ -280,8 +296,9 @@ def test_switched_it_computes_what_the_models_of_plans_compute(name):
 def test_what_cannot_be_built_is_refused():
     model, form = NETS["decoder_single"](), WeightFormat.parse("int4_sym g32")
     weights, up = find_weights(model).every, {"block_0/up": form}
-    with pytest.raises(DataError, match="rounding 'compensated' needs statistics of activations"):
-        WeightBuilder(model, weights, RECIPE)
+    blind = WeightBuilder(model, weights, RECIPE, None, activations_of(model, weights))
+    with pytest.raises(DataError, match=r"weight 'block_0/up' is to be rounded by data \(compensated\), but there are"):
+        blind.build(planned(up))
     builder = WeightBuilder(model, weights, PLAIN_RECIPE)
     for recipe, said in (
         (CompressionRecipe(format=form, awq=True), "recipe has awq"),
@@ -291,8 +308,6 @@ def test_what_cannot_be_built_is_refused():
             builder.build(planned(up, recipe))
         with pytest.raises(PlanError, match=said):
             WeightBuilder(model, weights, recipe)
-    with pytest.raises(DataError, match="needs statistics"):
-        builder.fingerprint(planned(up))
     for call in (builder.build, builder.fingerprint):
         with pytest.raises(PlanError, match="did you mean 'block_0/up'"):
             call(planned({"block_0/pu": form}, PLAIN_RECIPE))

@@ -1,5 +1,6 @@
-"""Builders of models with compressed weights, which compute each encoding once."""
+"""Builders of plans that compress weights, alone or beside quantizers; each weight is encoded once."""
 
+from autoq.transform.candidates._model_builder import ModelBuilder, ResolvedModel
 from autoq.transform.candidates._weight_builder import WeightBuilder
 
-__all__ = ["WeightBuilder"]
+__all__ = ["ModelBuilder", "ResolvedModel", "WeightBuilder"]

@@ -21,6 +21,24 @@ _MOST_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """What an encoding follows from.
+
+    Attributes:
+        rounded: Digest of the weight, its format, and how it is rounded.
+        seen: Digest of the statistics of its activation, or "none"; None if there are some that are not at hand.
+    """
+
+    rounded: str
+    seen: str | None
+
+    @property
+    def name(self) -> str:
+        """Name in the folder, where statistics are at hand."""
+        return f"weight-{self.rounded}-{self.seen}"
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """One weight in one format.
 
@@ -58,23 +76,29 @@ class Encodings:
         self._known: OrderedDict[str, Encoding] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: str, shape: Sequence[int], axes: Sequence[int], form: WeightFormat) -> Encoding | None:
-        """The encoding with a key, of a weight with this shape and these reduced axes; None where there is none."""
-        found = self._known.get(key)
-        if found is not None:
-            self._known.move_to_end(key)
-            return found
-        if self._folder is None or not (path := self._path(self._folder, key)).exists():
+    def get(self, key: Key, shape: Sequence[int], axes: Sequence[int], form: WeightFormat) -> Encoding | None:
+        """The encoding with a key, of a weight with this shape and these reduced axes; None where there is none.
+
+        Raises:
+            DataError: Statistics are not at hand, and encodings by several ones are kept.
+        """
+        name = self._name(key)
+        if name is None:
+            return None
+        if name in self._known:
+            self._known.move_to_end(name)
+            return self._known[name]
+        if self._folder is None or not (path := self._folder / f"{name}.npz").exists():
             return None
         try:
             found = read_arrays(path, _FORMAT, lambda about, arrays: _read(about, arrays, shape, axes, form))
         except StoredFileError as error:
             warnings.warn(f"a weight is encoded again: {error}", stacklevel=2)
             return None
-        self._keep(key, found)
+        self._keep(name, found)
         return found
 
-    def put(self, key: str, encoding: Encoding) -> None:
+    def put(self, key: Key, encoding: Encoding) -> None:
         """Keeps an encoding, whole or not at all.
 
         Raises:
@@ -82,21 +106,36 @@ class Encodings:
         """
         if self._folder is not None:
             about = {"error": encoding.error, "scale_of_scales": encoding.weight.scale_of_scales}
-            write_arrays(self._path(self._folder, key), _FORMAT, about, encoding.arrays)
-        self._keep(key, encoding)
+            write_arrays(self._folder / f"{key.name}.npz", _FORMAT, about, encoding.arrays)
+        self._keep(key.name, encoding)
 
-    def _keep(self, key: str, encoding: Encoding) -> None:
-        self._known[key] = encoding
+    def __contains__(self, key: Key) -> bool:
+        name = self._name(key)
+        if name is None:
+            return False
+        return name in self._known or (self._folder is not None and (self._folder / f"{name}.npz").exists())
+
+    def _name(self, key: Key) -> str | None:
+        """Name of an encoding; None where statistics are not at hand, and none is kept."""
+        if key.seen is not None:
+            return key.name
+        start = f"weight-{key.rounded}-"
+        names = {name for name in self._known if name.startswith(start)}
+        if self._folder is not None:
+            names |= {path.stem for path in self._folder.glob(f"{start}*.npz")}
+        if len(names) > 1:
+            msg = (
+                f"folder {str(self._folder)!r} keeps {len(names)} encodings of one weight, by different data: the data "
+                "are needed to tell them apart."
+            )
+            raise DataError(msg)
+        return next(iter(names), None)
+
+    def _keep(self, name: str, encoding: Encoding) -> None:
+        self._known[name] = encoding
         self._bytes += encoding.size_bytes
         while self._folder is not None and self._bytes > self._most_bytes and len(self._known) > 1:
             self._bytes -= self._known.popitem(last=False)[1].size_bytes
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._known or (self._folder is not None and self._path(self._folder, key).exists())
-
-    @staticmethod
-    def _path(folder: Path, key: str) -> Path:
-        return folder / f"weight-{key}.npz"
 
 
 def _read(

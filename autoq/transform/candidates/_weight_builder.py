@@ -4,41 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import openvino as ov
-from threadpoolctl import threadpool_limits
 
 from autoq.calibration import Activation, Grams
 from autoq.core import (
     CompressionPlan,
     CompressionRecipe,
-    DataError,
-    ModelError,
-    Objective,
     Plan,
     PlanError,
+    RuntimeChoice,
+    RuntimePlan,
     WeightFormat,
     nearest,
     quoted,
 )
 from autoq.graph import Weight, unique_names
-from autoq.transform.by_data import ChannelScales, DataEncoder, Products, rounded_by_data, rounding_error
-from autoq.transform.candidates._encodings import Encoding, Encodings
+from autoq.transform.candidates._encodings import Encodings
 from autoq.transform.candidates._switched import switch_weight
-from autoq.transform.compress import (
-    StoredWeight,
-    check_formats,
-    choices,
-    float_bytes,
-    numbers_of,
-    replace_constant,
-    stored_bytes,
-)
+from autoq.transform.candidates._weight_encoder import WeightEncoder
+from autoq.transform.compress import check_formats, choices, float_bytes, replace_constant, stored_bytes
 from autoq.transform.quantize import FLOAT_FINGERPRINT, Switches
 
 _NO_DYNAMIC_QUANTIZATION = ["runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE"]
@@ -55,13 +42,13 @@ class WeightBuilder:
         model: The float model; never modified.
         weights: Its weights.
         recipe: How weights are rounded where no plan says it.
-        grams: Statistics of activations; None rounds without data.
-        activations: Activation by name of the weight, each with its products among the statistics.
+        grams: Statistics of activations, with the products of those whose weights are rounded by data; without them,
+            such weights are only those that the folder keeps.
+        activations: Activation by name of the weight.
         cache: Folder where encodings are kept, and found again by digest; None keeps all of them in memory.
 
     Raises:
         PlanError: The recipe scales columns or adds corrections.
-        DataError: The recipe rounds by data and there are no statistics, or products of an activation are missing.
     """
 
     def __init__(
@@ -73,16 +60,11 @@ class WeightBuilder:
         activations: Mapping[str, Activation] | None = None,
         cache: Path | None = None,
     ) -> None:
+        _check(recipe)
         self._model = model
-        self._nodes = unique_names(model)
         self._weights = {weight.name: weight for weight in weights}
-        self._products = None if grams is None else Products(grams)
-        self._activations = dict(activations or {}) if grams is not None else {}
-        self._encodings = Encodings(cache)
-        self._encoders: dict[str, DataEncoder] = {}
-        self._digests: dict[object, str] = {}
-        self._check(recipe)
         self._recipe = recipe
+        self._encoder = WeightEncoder(model, grams, activations or {}, Encodings(cache))
 
     # --- plans -------------------------------------------------------------------------------------------------------
 
@@ -91,28 +73,29 @@ class WeightBuilder:
 
         Raises:
             PlanError: A weight is not there or does not take its format, or the recipe cannot be built.
-            DataError: The recipe rounds by data, and there are no statistics.
         """
         part = _compression(plan)
-        self._check(part.recipe)
+        _check(part.recipe)
         check_formats(part.formats, self._weights)
         return part.formats
 
     def fingerprint(self, plan: Plan) -> str:
-        """Digest of the model that a plan builds; "float" for the float model. Nothing is encoded for it.
+        """Digest of the model that a plan builds; "float" for the float model.
+
+        Nothing is encoded for it.
 
         Raises:
             PlanError: See `formats`.
-            DataError: See `formats`.
         """
-        return self.fingerprint_of(self.formats(plan), plan.compression.recipe)
+        compressed = self.fingerprint_of(self.formats(plan), plan.compression.recipe)
+        return with_runtime(compressed, plan.runtime_choice)
 
     def fingerprint_of(self, formats: Mapping[str, WeightFormat], recipe: CompressionRecipe) -> str:
         """Digest of the model in which weights have these formats."""
         if not formats:
             return FLOAT_FINGERPRINT
         said = [
-            [name, formats[name].to_dict(), self._rounding(self._weights[name], formats[name], recipe)]
+            [name, formats[name].to_dict(), self._encoder.rounding(self._weights[name], formats[name], recipe)]
             for name in sorted(formats)
         ]
         return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=8).hexdigest()
@@ -123,7 +106,7 @@ class WeightBuilder:
         Raises:
             ModelError: A weight holds numbers that cannot be stored.
             PlanError: See `formats`.
-            DataError: See `formats`.
+            DataError: A weight is rounded by data, and there are no statistics.
         """
         formats = self.formats(plan)
         clone = self._model.clone()
@@ -143,11 +126,12 @@ class WeightBuilder:
 
         Raises:
             ModelError: A weight holds numbers that cannot be stored.
+            DataError: A weight is rounded by data, and there are no statistics.
         """
         self._prepare({name: (form,) for name, form in formats.items()}, recipe)
         for name, weight in self._weights.items():
             if name in formats:
-                stored = self._encoding(weight, formats[name], recipe).weight
+                stored = self._encoder.encoding(weight, formats[name], recipe).weight
                 replace_constant(nodes[weight.constant], stored, weight.port)
 
     def build_switchable(self, units: Sequence[Mapping[str, WeightFormat]]) -> ov.Model:
@@ -161,6 +145,7 @@ class WeightBuilder:
         Raises:
             PlanError: A weight is not there, does not take its format, or is in two units.
             ModelError: A weight holds numbers that cannot be stored.
+            DataError: A weight is rounded by data, and there are no statistics.
         """
         of_weight: dict[str, tuple[int, WeightFormat]] = {}
         for number, unit in enumerate(units):
@@ -175,10 +160,14 @@ class WeightBuilder:
         nodes, switches = unique_names(clone), Switches(clone, len(units))
         for name, (number, form) in of_weight.items():
             weight = self._weights[name]
-            switch_weight(nodes, weight, self._encoding(weight, form, self._recipe).weight, switches, number)
+            switch_weight(nodes, weight, self._encoder.encoding(weight, form, self._recipe).weight, switches, number)
         clone.validate_nodes_and_infer_types()
         clone.set_rt_info("0", _NO_DYNAMIC_QUANTIZATION)
         return clone
+
+    def readers(self, name: str) -> Collection[tuple[str, int]]:
+        """Operation and input port of every operation that reads a weight."""
+        return self._weight(name).readers
 
     # --- single weights ----------------------------------------------------------------------------------------------
 
@@ -192,6 +181,7 @@ class WeightBuilder:
         Raises:
             PlanError: A weight is not there, or does not take a format.
             ModelError: A weight holds numbers that cannot be stored.
+            DataError: A weight is rounded by data, and there are no statistics.
         """
         forms = {name: tuple(dict.fromkeys(own)) for name, own in wanted.items()}
         for name, own in forms.items():
@@ -209,9 +199,10 @@ class WeightBuilder:
         Raises:
             PlanError: The weight is not there, or does not take the format.
             ModelError: The weight holds numbers that cannot be stored.
+            DataError: The weight is rounded by data, and there are no statistics.
         """
         check_formats({name: form}, self._weights)
-        return self._encoding(self._weights[name], form, self._recipe).error
+        return self._encoder.encoding(self._weights[name], form, self._recipe).error
 
     def size_bytes(self, name: str, form: WeightFormat | None = None) -> int:
         """Bytes of the Constants of a weight in a format, or in float; nothing is encoded for it.
@@ -239,93 +230,31 @@ class WeightBuilder:
             raise PlanError(msg)
         return self._weights[name]
 
-    # --- encodings ---------------------------------------------------------------------------------------------------
-
     def _prepare(
         self, wanted: Mapping[str, Sequence[WeightFormat]], recipe: CompressionRecipe, step: Step | None = None
     ) -> None:
-        # Weights of one activation follow each other, so that what is computed of it is computed once.
-        place = {activation: number for number, activation in enumerate(dict.fromkeys(self._activations.values()))}
-        weights = [weight for name, weight in self._weights.items() if name in wanted]
-        weights.sort(key=lambda weight: place.get(self._activations.get(weight.name), len(place)))  # type: ignore[arg-type]
-        pairs = list(chain.from_iterable(((weight, form) for form in wanted[weight.name]) for weight in weights))
-        missing = [pair for pair in pairs if self._key(*pair, recipe) not in self._encodings]
+        weights = [weight for weight in self._encoder.in_order(self._weights.values()) if weight.name in wanted]
+        pairs = [(weight, form) for weight in weights for form in wanted[weight.name]]
+        missing = [pair for pair in pairs if not self._encoder.knows(*pair, recipe)]
         for done, (weight, form) in enumerate(missing, len(pairs) - len(missing)):
             if step is not None:
                 step(done, len(pairs))
-            self._encoding(weight, form, recipe)
+            self._encoder.encoding(weight, form, recipe)
 
-    def _encoding(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> Encoding:
-        key = self._key(weight, form, recipe)
-        found = self._encodings.get(key, weight.shape, weight.axes, form)
-        if found is None:
-            # More threads would mostly wait for each other: there are many small products.
-            with threadpool_limits(1, "blas"):
-                found = self._encoded(weight, form, recipe)
-            self._encodings.put(key, found)
-        return found
 
-    def _encoded(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> Encoding:
-        numbers = numbers_of(self._nodes[weight.constant])
-        activation = self._activations.get(weight.name)
-        gram = None
-        try:
-            encoded = self._encoder(recipe)(weight, numbers, form)
-        except ValueError as error:
-            msg = f"weight {quoted(weight.name)} cannot be compressed: {error}"
-            raise ModelError(msg) from None
-        if activation is not None and self._products is not None and activation in self._products.grams.products:
-            gram = self._products.gram(activation)
-        return Encoding(StoredWeight.of(encoded), rounding_error(numbers, encoded, weight.axes, gram))
+def _check(recipe: CompressionRecipe) -> None:
+    """Checks that a recipe changes no more than single weights."""
+    if recipe.awq or recipe.lora_correction:
+        name = "awq" if recipe.awq else "lora_correction"
+        msg = f"recipe has {name}, which changes more than the weights of a plan: it is built by compress_weights."
+        raise PlanError(msg)
 
-    def _encoder(self, recipe: CompressionRecipe) -> DataEncoder:
-        key = f"{recipe.rounding}|{recipe.objective}"
-        if key not in self._encoders:
-            products = Products(Grams({}, {}, {}, {})) if self._products is None else self._products
-            self._encoders[key] = DataEncoder(recipe, products, self._activations, ChannelScales())
-        return self._encoders[key]
 
-    def _rounding(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> str:
-        """How a weight is rounded."""
-        by_data = weight.name in self._activations and rounded_by_data(weight, form) and recipe.rounds_by_data
-        return f"{recipe.rounding}|{recipe.objective}" if by_data else ""
-
-    def _key(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> str:
-        """Digest of all that an encoding and its error depend on."""
-        activation = self._activations.get(weight.name)
-        said = {
-            "version": version("autoq"),
-            "format": form.to_dict(),
-            "axes": weight.axes,
-            "rounding": self._rounding(weight, form, recipe),
-            "weight": self._digest(weight.constant, lambda: _numbers_digest(self._nodes[weight.constant])),
-            "activation": activation and self._digest(activation, lambda: self._statistics_digest(activation)),
-        }
-        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-    def _digest(self, of: object, digest: Callable[[], str]) -> str:
-        if of not in self._digests:
-            self._digests[of] = digest()
-        return self._digests[of]
-
-    def _statistics_digest(self, activation: Activation) -> str:
-        return "" if self._products is None else self._products.grams.digest(activation)
-
-    def _check(self, recipe: CompressionRecipe) -> None:
-        if recipe.awq or recipe.lora_correction:
-            name = "awq" if recipe.awq else "lora_correction"
-            msg = f"recipe has {name}, which changes more than the weights of a plan: it is built by compress_weights."
-            raise PlanError(msg)
-        if not recipe.rounds_by_data:
-            return
-        if self._products is None:
-            msg = f"rounding {str(recipe.rounding)!r} needs statistics of activations, but there are none."
-            raise DataError(msg)
-        if recipe.objective is Objective.TOKENS:
-            for name, activation in self._activations.items():
-                if activation not in self._products.grams.products:
-                    msg = f"statistics hold no products of what weight {quoted(name)} is multiplied by."
-                    raise DataError(msg)
+def with_runtime(fingerprint: str, runtime: RuntimeChoice) -> str:
+    """The digest of a model, and of what is chosen of the settings under which it runs."""
+    if runtime == RuntimeChoice():
+        return fingerprint
+    return hashlib.blake2b(f"{runtime}|{fingerprint}".encode(), digest_size=8).hexdigest()
 
 
 def _compression(plan: Plan) -> CompressionPlan:
@@ -334,13 +263,7 @@ def _compression(plan: Plan) -> CompressionPlan:
     Raises:
         PlanError: It has another part besides, or lacks this one.
     """
-    if others := [kind for kind in plan.kinds if kind != CompressionPlan.kind]:
+    if others := [kind for kind in plan.kinds if kind not in {CompressionPlan.kind, RuntimePlan.kind}]:
         msg = f"plan has a part of kind {others[0]!r}, which nothing builds: only {CompressionPlan.kind!r} is built."
         raise PlanError(msg)
     return plan.compression
-
-
-def _numbers_digest(constant: ov.Node) -> str:
-    digest = hashlib.blake2b(f"{constant.get_element_type()}|{constant.get_output_shape(0)}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(constant.data).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()

@@ -38,6 +38,7 @@ from autoq.transform.quantize._accurate_bias_correction import SHARE_OF_SAMPLES,
 from autoq.transform.quantize._activation_quantizers import ActivationQuantizers
 from autoq.transform.quantize._bias_correction import shift_biases
 from autoq.transform.quantize._fake_quantize import insert_activations, insert_weights
+from autoq.transform.quantize._first_rewrite import FirstRewrite
 from autoq.transform.quantize._measured_shifts import MeasuredShifts
 from autoq.transform.quantize._resolved import ResolvedPlan, ResolvedQuantizer, Smoothing
 from autoq.transform.quantize._smooth_quant import insert_divisions, smoothings
@@ -127,12 +128,13 @@ class CandidateBuilder:
         """
         return self.resolve(plan).fingerprint
 
-    def build(self, plan: Plan, *, fold_weights: bool = True) -> ov.Model:
+    def build(self, plan: Plan, *, fold_weights: bool = True, first: FirstRewrite | None = None) -> ov.Model:
         """The model of a plan; a new one at each call.
 
         Args:
             plan: The plan.
             fold_weights: Store weights as 8-bit integers; False keeps them in float behind a FakeQuantize.
+            first: What else is changed.
 
         Raises:
             PlanError: The plan names a group or an ignored scope that does not exist.
@@ -140,8 +142,8 @@ class CandidateBuilder:
         resolved, part = self.resolve(plan), plan.quantization
         graph = self._graph(part)
         layers = {layer.op: layer for layer in graph.layers}
-        candidate, nodes = self._assemble(resolved, graph, part, fold_weights=fold_weights)
-        shifts = self._measured(resolved, graph, part) if resolved.corrected_on else resolved.shifts
+        candidate, nodes = self._assemble(resolved, graph, part, first, fold_weights=fold_weights)
+        shifts = self._measured(resolved, graph, part, first) if resolved.corrected_on else resolved.shifts
         shift_biases(nodes, layers, shifts)
         candidate.validate_nodes_and_infer_types()
         return candidate
@@ -194,11 +196,19 @@ class CandidateBuilder:
         return clone
 
     def _assemble(
-        self, resolved: ResolvedPlan, graph: QuantizationGraph, plan: QuantizationPlan, *, fold_weights: bool
+        self,
+        resolved: ResolvedPlan,
+        graph: QuantizationGraph,
+        plan: QuantizationPlan,
+        first: FirstRewrite | None,
+        *,
+        fold_weights: bool,
     ) -> tuple[ov.Model, dict[str, ov.Node]]:
         """The candidate before its biases are corrected, and its operations by the names of the float model."""
         clone = self._model.clone()
         nodes = unique_names(clone)
+        if first is not None:
+            first.rewrite(nodes)
         divided = insert_divisions(nodes, resolved.smoothings)
         insert_activations(nodes, resolved.quantizers, divided)
         weights, smoothed = self._on_weights, resolved.smoothings
@@ -214,10 +224,10 @@ class CandidateBuilder:
         return clone, nodes
 
     def _measured(
-        self, resolved: ResolvedPlan, graph: QuantizationGraph, plan: QuantizationPlan
+        self, resolved: ResolvedPlan, graph: QuantizationGraph, plan: QuantizationPlan, first: FirstRewrite | None
     ) -> dict[str, FloatArray]:
         """Shifts of accurate bias correction."""
-        key = resolved.fingerprint
+        key = resolved.fingerprint if first is None else f"{resolved.fingerprint}-{first.fingerprint}"
         if (known := self._measured_shifts.get(key)) is not None:
             return known
         if self._inputs is None:
@@ -232,7 +242,7 @@ class CandidateBuilder:
             if (tap := output_mean(layer)) is not None and tap in self._statistics:
                 samples = self._statistics.of(tap, len(feeds))
                 means[layer.op] = samples.mean(axis=0, dtype=np.float64)
-        workbench, nodes = self._assemble(resolved, graph, plan, fold_weights=True)
+        workbench, nodes = self._assemble(resolved, graph, plan, first, fold_weights=True)
         measured = [layer for layer in layers if layer.op in means]
         shifts = corrected_shifts(workbench, nodes, measured, means, feeds)
         self._measured_shifts.put(key, shifts)
