@@ -19,6 +19,7 @@ from autoq.transform.compress import (
     encode,
     numbers_of,
     plain_encoder,
+    runs_compressed,
     weight_error,
     weight_scores,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "quantize_model",
     "read_plan",
     "rounded_by_data",
+    "runs_compressed",
     "weight_error",
     "weight_scores",
 ]

@@ -10,6 +10,8 @@ import autoq
 from autoq.core import DataError, ModelError, Plan, PlanError
 from autoq.transform import read_plan
 
+pytestmark = pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses 1 of 4 weights")
+
 PLAIN = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0, "INFERENCE_PRECISION_HINT": "f32"}
 
 

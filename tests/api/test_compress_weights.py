@@ -29,6 +29,7 @@ def exact(model: ov.Model, x: np.ndarray) -> np.ndarray:
     return ov.Core().compile_model(model, "CPU", plain)(x)[0]
 
 
+@pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
 @pytest.mark.parametrize("mode", [mode for mode in WeightMode if mode is not WeightMode.CODEBOOK])
 def test_the_model_computes_with_the_decoded_weights(mode):
     """The numbers that OpenVINO computes are those of a float model that holds the decoded weights."""
@@ -158,21 +159,34 @@ def test_convolutions_take_the_backup_mode():
     assert (types["conv/w"], types["fc/w"], types["head/w"]) == ("u8", "i4", "u8")
 
 
-@pytest.mark.parametrize("mode", ["int8_asym", "int8_sym", "int4_asym", "int4_sym", "nf4", "fp4", "mxfp4", "nvfp4"])
-def test_the_cpu_computes_with_compressed_constants(mode):
-    """`runtimePrecision` is that of the weight where it is decompressed inside of the product."""
-    x = ops.parameter([-1, 256], np.float32, name="x")
-    y = product(product(x, numbers(256, 256), "first"), numbers(256, 256), "second")
-    settings = {} if mode.startswith("int8") else {"all_layers": True}
-    compressed = compress(ov.Model([y], [x]), mode, **settings)
-    expected = find_storage(mode)
-    runtime = ov.Core().compile_model(compressed, "CPU").get_runtime_model()
-    layers = [op.get_rt_info() for op in runtime.get_ops() if op.get_rt_info()["layerType"].value == "FullyConnected"]
-    assert [info["runtimePrecision"].value for info in layers] == [expected] * 2
+def test_a_mode_that_no_weight_takes_is_told_with_what_to_do():
+    x = ops.parameter([1, 3, 8, 8], np.float32, name="image")
+    y = ops.convolution(x, ops.constant(numbers(4, 3, 3, 3)), [1, 1], [1, 1], [1, 1], [1, 1])
+    convolution = ov.Model([y], [x])
+    with pytest.warns(UserWarning, match=r"'int4_sym' \(convolutions: .*All have mode 'int8_asym'.*autoq.quantize"):
+        compress(convolution, group_size=32)
+    with pytest.raises(ModelError, match="All would stay in float"):
+        compress(convolution, group_size=32, backup_mode="none")
+    with pytest.warns(UserWarning, match=r"\(the last matrix product: .*all_layers=True"):
+        compress(product_model(), group_size=32)
+    with pytest.warns(UserWarning, match=r"\(groups of 48 do not fit; .*another group_size"):
+        compress(NETS["two_heads"](), group_size=48, group_size_fallback="ignore")
+    compress(product_model(), group_size=32, ratio=0)  # it says that no weight takes the mode
+    compress(convolution, "int8_sym")
 
 
-def find_storage(mode: str) -> str:
-    return autoq.WeightFormat(mode, {"mxfp4": 32, "nvfp4": 16}.get(mode, -1)).storage
+def test_weights_that_the_device_decompresses_are_told_with_their_memory():
+    model, few = NETS["two_heads"](), NETS["decoder_tied"]()
+    with pytest.warns(
+        UserWarning, match=r"decompresses 3 of 3 weights \(int3_sym.* 0.049 MB .*int8 and int4 leave them"
+    ):
+        compress(model, "int3_sym", group_size=32, all_layers=True)
+    with pytest.warns(UserWarning, match=r"decompresses 1 of 10 weights \(nf4 g32; for example 'embedding'\)"):
+        compress(few, "nf4", group_size=32, all_layers=True)
+    with pytest.warns(UserWarning, match=r"decompresses 2 of 3 weights .*No mode leaves them compressed"):
+        compress(NETS["experts"](), "int8_sym")
+    compress(few, "nf4", group_size=32)
+    compress(NETS["convolutions"](), "int8_asym")
 
 
 def test_tables_of_bfloat16_are_compressed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,8 +12,10 @@ from typing import Any
 import openvino as ov
 from threadpoolctl import threadpool_limits
 
+from autoq.api.compressing._decompressed import warn_of_decompressed
 from autoq.api.compressing._observed import SeenActivations, observed
 from autoq.api.compressing._settings import check_data, read_recipe
+from autoq.api.compressing._untaken import untaken
 from autoq.calibration import as_inputs
 from autoq.core import (
     CompressionPlan,
@@ -73,7 +76,8 @@ def compress_weights(
 
     The weights of matrix products, embeddings and convolutions are compressed. With all modes but integers of 8 bits,
     the last matrix product, embeddings and convolutions take the backup mode. Bodies of If, Loop and TensorIterator
-    stay in float.
+    stay in float. A warning tells of weights that OpenVINO's CPU decompresses as a whole, with the memory that they
+    take, and of a mode that no weight takes.
 
     Args:
         model: What `autoq.read_model` reads; never modified.
@@ -167,10 +171,15 @@ def compress_weights(
             part = CompressionPlan(recipe, choose_formats(weights.every, recipe, _scores(network, recipe, seen)))
         else:
             check_formats(part.formats, weights.by_name)
+        reason = untaken(weights.compressible, recipe, part.formats) if plan is None else None
         if not part.formats:
             mode = str(recipe.format.mode)
-            msg = f"model {quoted(network.get_friendly_name())} has no weight that takes mode {mode!r}."
+            reason = reason or f"no weight takes mode {mode!r}."
+            msg = f"model {quoted(network.get_friendly_name())}: {reason}"
             raise ModelError(msg)
+        if reason is not None:
+            warnings.warn(reason, stacklevel=2)
+        warn_of_decompressed(weights.every, part.formats, stacklevel=3)
         by_data = dataset is not None and (recipe.rounds_by_data or recipe.awq)
         if by_data and seen is None:
             taking = [weight for weight in weights.every if weight.name in part.formats]

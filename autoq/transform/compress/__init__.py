@@ -5,6 +5,7 @@ from autoq.transform.compress._compress import Encoder, compress_model, plain_en
 from autoq.transform.compress._encode import decode, encode
 from autoq.transform.compress._encoded import Encoded, Layout, Numbers
 from autoq.transform.compress._levels import nearest_level
+from autoq.transform.compress._running import runs_compressed
 from autoq.transform.compress._stored import StoredArray, byte_size, numbers_of
 from autoq.transform.compress._stored_weight import StoredWeight, stored_bytes, stored_layout
 from autoq.transform.compress._subgraph import decompressed, replace_constant
@@ -30,6 +31,7 @@ __all__ = [
     "numbers_of",
     "plain_encoder",
     "replace_constant",
+    "runs_compressed",
     "stored_bytes",
     "stored_layout",
     "weight_error",

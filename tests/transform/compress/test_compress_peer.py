@@ -13,7 +13,11 @@ from weighted_nets import NETS
 import autoq
 from autoq.core import ModelError, PlanError, WeightMode
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses", "ignore:no weight takes mode"),
+]
 
 CODEBOOK = np.sort(np.random.default_rng(3).normal(size=40)).astype(np.float32)
 

@@ -1,0 +1,43 @@
+"""Tells of a mode that no weight of a model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from autoq.core import CompressionRecipe, WeightFormat
+from autoq.graph import Family, Weight, operation
+
+
+def untaken(weights: Iterable[Weight], recipe: CompressionRecipe, formats: Mapping[str, WeightFormat]) -> str | None:
+    """Why no weight has the mode that was asked for, and what to do; None if some have it, or the ratio says so.
+
+    Args:
+        weights: The weights of a model that need not stay in float.
+        recipe: The settings.
+        formats: The formats that followed from them, by name of the weight.
+    """
+    weights, mode = list(weights), recipe.format.mode
+    defining = [weight for weight in weights if weight.defines_ratio]
+    if recipe.ratio == 0 or (recipe.ratio < 1 and defining) or any(form.mode is mode for form in formats.values()):
+        return None
+    others = [weight for weight in weights if not weight.defines_ratio]
+    convolutions = [weight for weight in others if operation(weight.type).family is Family.CONVOLUTION]
+    tables = [weight for weight in others if weight.is_embedding]
+    products = len(others) - len(convolutions) - len(tables)
+    kinds = [
+        *(["convolutions"] if convolutions else []),
+        *(["the last matrix product"] if products else []),
+        *(["embeddings"] if tables else []),
+    ]
+    reasons = [
+        *([f"groups of {recipe.format.group_size} do not fit"] if defining else []),
+        *([f"{', '.join(kinds)}: the backup mode is for these"] if kinds else []),
+    ]
+    advice = [
+        *(["another group_size"] if defining else []),
+        *(["all_layers=True"] if tables or products else []),
+        "mode='int8_asym', which all weights take",
+        *(["autoq.quantize, which makes convolutions faster too"] if convolutions else []),
+    ]
+    done = f"All have mode {str(recipe.backup_mode)!r}" if formats else "All would stay in float"
+    return f"no weight takes mode {str(mode)!r} ({'; '.join(reasons)}). {done}. Use {', or '.join(advice)}."
