@@ -46,6 +46,27 @@ def quantize(
         )
 
 
+def compress_weights(
+    model: ov.Model, samples: Sequence[Any], *, mode: str, group_size_fallback: str | None = None, **given: Any
+) -> ov.Model:
+    """`nncf.compress_weights` with the settings that `autoq.compress_weights` has the same names for.
+
+    Args:
+        model: The model, which is changed.
+        samples: Calibration samples; none compresses without data.
+        mode: The mode.
+        group_size_fallback: What becomes of weights that groups do not fit.
+        **given: Further arguments of the peer.
+    """
+    if group_size_fallback is not None:
+        fallback = nncf.GroupSizeFallbackMode(group_size_fallback)
+        given["advanced_parameters"] = nncf.AdvancedCompressionParameters(group_size_fallback_mode=fallback)
+    with redirect_stdout(sys.stderr):
+        return nncf.compress_weights(
+            model, mode=nncf.CompressWeightsMode(mode), dataset=nncf.Dataset(samples) if samples else None, **given
+        )
+
+
 def quantize_with_accuracy_control(
     model: ov.Model,
     samples: Sequence[Any],
