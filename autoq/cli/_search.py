@@ -34,6 +34,7 @@ def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | lis
     callback=_rule,
     help="Rule of the choice: fastest, accurate, smallest, knee, or criteria such as accuracy,size.",
 )
+@click.option("--against", type=click.Choice(["latency", "size"]), help="What accuracy is weighed against.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of the run.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell where the time went.")
 @as_json

@@ -36,6 +36,9 @@ _MOST_PAIRS = 5
 @click.option(
     "--also", "precisions", multiple=True, help="A further precision to measure: int8_weights, fp8_e4m3, fp8_e5m2."
 )
+@click.option(
+    "--weights", "weight_formats", multiple=True, help="Measure compressed weights, in this format: 'int4_sym g64'."
+)
 @quantize_options
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Units to show.")
 @click.option("-o", "--out", help="Picture (.png, .svg, .pdf), or a folder for sensitivity.png and sensitivity.json.")
@@ -59,6 +62,7 @@ def sensitivity(
     device: str,
     gains: bool,
     precisions: tuple[str, ...],
+    weight_formats: tuple[str, ...],
     top: int,
     out: str | None,
     scope: str | None,
@@ -67,7 +71,7 @@ def sensitivity(
     json_output: bool,
     **given: Any,  # of quantize_options
 ) -> None:
-    """Shows which parts of MODEL suffer from 8 bits, and can write an ignored scope of them."""
+    """Shows which parts of MODEL suffer from few bits, and can write an ignored scope of them."""
     from autoq.api import sensitivity as run_sensitivity
     from autoq.calibration import data_files
     from autoq.config import load_data
@@ -94,6 +98,7 @@ def sensitivity(
         device=device,
         gains=gains,
         precisions=precisions,
+        weight_formats=weight_formats,
         **read_options(**given),
     )
     said = found.to_dict()

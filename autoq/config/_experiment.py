@@ -82,6 +82,7 @@ class ExperimentConfig(BaseModel):
         max_latency: A number of ms, "0.8 ms", or a percentage of the float model's.
         max_size: A number of bytes, "2 MB", or a percentage of the float model's.
         choose: Rule of the choice: "fastest", "accurate", "smallest", "knee", or a list of criteria.
+        against: What accuracy is weighed against: "latency" or "size".
         space: Name, path or keys of a search space.
         budget: Budget of the search.
         device: OpenVINO device.
@@ -111,6 +112,7 @@ class ExperimentConfig(BaseModel):
     max_latency: float | str | None = None
     max_size: float | str | None = None
     choose: str | list[str] | None = None
+    against: str | None = None
     space: str | dict[str, Any] | None = None
     budget: ExperimentBudget = ExperimentBudget()
     device: str = "CPU"
@@ -181,6 +183,7 @@ class ExperimentConfig(BaseModel):
             "max_latency": self.max_latency,
             "max_size": self.max_size,
             "choose": self.choose,
+            "against": self.against,
             "space": space,
             "device": self.device,
             "n_trials": self.budget.n_trials,

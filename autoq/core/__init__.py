@@ -77,6 +77,7 @@ from autoq.core.values import (
 )
 from autoq.core.vocabulary import (
     PRECISIONS,
+    Against,
     BiasCorrection,
     CachePrecision,
     DecoderTime,
@@ -143,6 +144,7 @@ __all__ = [
     "PER_CHANNEL",
     "PRECISIONS",
     "WIDTH",
+    "Against",
     "Aggregator",
     "AutoqError",
     "BackupMode",

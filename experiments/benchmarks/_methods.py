@@ -10,7 +10,8 @@ import numpy as np
 import optuna
 
 from autoq.core import Plan, Precision
-from autoq.searching.loop import Budget, Problem, learn, least_distorting, run, steer
+from autoq.searching.loop import Budget, least_distorting, run, steer
+from autoq.searching.problem import Problem, learn
 from autoq.searching.recorded import MEASURED, RecordedTable, recorded_problem
 from autoq.searching.records import Limits, TrialRecord, TrialState
 from autoq.searching.sensitivity import Knowledge

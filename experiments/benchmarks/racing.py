@@ -33,7 +33,8 @@ from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Conditions, Latency
 from autoq.evaluation.scoring import Outcome, Race, Scores, ValidationSet, racing_order, telling_items
-from autoq.searching.loop import Budget, learn, prepare, run, steer
+from autoq.searching.loop import Budget, run, steer
+from autoq.searching.problem import learn, prepare
 from autoq.searching.records import Limits
 from autoq.searching.space import SearchSpace
 from autoq.searching.study import Study, quiet_optuna
@@ -155,7 +156,7 @@ def replay(
             contest = Contest(None)
         race, until_decided = compete(contest, latency, own, reference, order)
         drop = float((reference - own).mean())
-        rival = contest.rival(latency)
+        rival = contest.rival(latency.ratio)
         accuracy = raced_accuracy(race)
         found.wrong += {
             Outcome.INFEASIBLE: drop <= max_drop,

@@ -36,7 +36,7 @@ from autoq.evaluation.candidate import Evaluator, size_bytes
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.latency import Conditions, Latency, measure_latency
 from autoq.evaluation.scoring import Scorer, ValidationSet
-from autoq.searching.loop import learn, prepare
+from autoq.searching.problem import learn, prepare
 from autoq.searching.recorded import MEASURED, RecordedTable, Recording, ReducedSpace
 from autoq.searching.records import Part
 from autoq.searching.sensitivity import Knowledge

@@ -9,7 +9,8 @@ from autoq.api import RunFolder, SearchResult
 from autoq.api.results._best_so_far import BestSoFar
 from autoq.core import BudgetError, OutputError, Plan
 from autoq.searching.front import SearchInfo, objectives
-from autoq.searching.loop import Budget, learn, run, steer
+from autoq.searching.loop import Budget, run, steer
+from autoq.searching.problem import learn
 from autoq.searching.recorded import recorded_problem, synthetic_table
 from autoq.searching.records import Limits
 from autoq.searching.shown import ParetoFront

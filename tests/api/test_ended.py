@@ -13,7 +13,7 @@ from autoq.api import SearchResult
 from autoq.api.searches import _prepare
 from autoq.api.searches._ended import _is_spent
 from autoq.core import Until
-from autoq.searching.loop import Clock
+from autoq.searching.problem import Clock
 
 X = images(40, seed=2)
 Y = run(conv_net(batch=40), X).argmax(axis=1)

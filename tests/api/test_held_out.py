@@ -11,7 +11,7 @@ from records import record
 from autoq.api.searches._held_out import held_out_numbers, labelled, score_front, scoring_seconds
 from autoq.core import DeviceError, Estimate
 from autoq.evaluation.scoring import Accuracy, ValidationSet
-from autoq.searching.loop import Clock
+from autoq.searching.problem import Clock
 from autoq.searching.shown import ParetoFront
 
 X = images(1000, seed=3)

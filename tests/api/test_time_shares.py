@@ -6,7 +6,7 @@ import pytest
 
 from autoq.api.searches._shares import budget_of, closing_seconds
 from autoq.core import Until
-from autoq.searching.loop import Clock
+from autoq.searching.problem import Clock
 from autoq.searching.records import Limits
 
 

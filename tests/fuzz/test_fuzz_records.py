@@ -25,7 +25,7 @@ from autoq.calibration import Statistics
 from autoq.calibration.statistics import _statistics as statistics_module
 from autoq.core import Estimate, Plan, read_arrays, stamped, write_arrays, write_text
 from autoq.searching.front import SearchInfo
-from autoq.searching.loop import STATISTICS
+from autoq.searching.problem import STATISTICS
 from autoq.searching.records import (
     Limits,
     accuracy_from_dict,

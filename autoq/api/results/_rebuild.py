@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from autoq.api.results._folder import RunFolder
-from autoq.calibration import Statistics
 from autoq.core import ModelType, OutputError, StoredFileError, TargetDevice, file_name, quoted
 from autoq.searching.front import SearchInfo
-from autoq.searching.loop import STATISTICS, place
+from autoq.searching.problem import STATISTICS, builder_of_files
 from autoq.searching.space import SearchSpace
-from autoq.transform import CandidateBuilder
+from autoq.transform import CandidateBuilder, ModelBuilder
 
 
-def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
+def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder | ModelBuilder:
     """The builder that made the candidates of a run.
 
     Raises:
@@ -22,18 +21,16 @@ def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder:
     if not isinstance(kept, str) or file_name(kept) != kept:
         msg = f"{str(run.path)!r} names {quoted(kept)} as the folder of its float model, which is no file name."
         raise StoredFileError(msg)
-    cache = run.cache / kept
-    float_model, statistics = run.float_model(kept), cache / STATISTICS
-    for needed in (float_model, statistics):
+    cache, space = run.cache / kept, SearchSpace.load(info.space)
+    for needed in (run.float_model(kept), *([cache / STATISTICS] if space.quantized else [])):
         if not needed.exists():
             name = needed.relative_to(run.path)
             msg = f"{str(run.path)!r} lacks {str(name)!r}: its candidates cannot be built again without it."
             raise OutputError(msg)
-    model = run.read_float_model(kept)
-    placements = place(
-        model,
-        SearchSpace.load(info.space),
+    return builder_of_files(
+        run.read_float_model(kept),
+        space,
+        cache,
         target_device=TargetDevice.parse(str(target)),
         model_type=None if model_type is None else ModelType.parse(model_type),
     )
-    return CandidateBuilder(model, placements, Statistics.load(statistics), cache=cache)

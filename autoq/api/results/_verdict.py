@@ -26,7 +26,11 @@ def describe(record: TrialRecord, info: SearchInfo | None = None) -> str:
     if not record.quantized_sites:
         name += f", the float model in {_precision(record)}"
     speed = "the baseline of all speed-ups" if record.is_baseline else speed_text(evaluation.latency, check)
-    return f"{name}: drop {drop}, {speed}, {time_text(evaluation.latency)}"
+    size = ""
+    if record.plan.compresses:
+        times = "" if evaluation.size_ratio is None else f" ({evaluation.gain.value:.3g} times smaller)"
+        size = f", {evaluation.size_bytes / 1e6:.4g} MB{times}"
+    return f"{name}: drop {drop}{size}, {speed}, {time_text(evaluation.latency)}"
 
 
 def outcome(best: TrialRecord, records: Sequence[TrialRecord], info: SearchInfo) -> str:

@@ -24,9 +24,9 @@ from autoq.core import AutoqError, StoredFileError, Until
 from autoq.evaluation.device import hardware_fingerprint
 from autoq.evaluation.scoring import item_count
 from autoq.searching.front import SearchInfo, info_from_dict
-from autoq.searching.loop import builder_again, digests_of, supported_space
+from autoq.searching.problem import builder_again, digests_of, supported_space
 from autoq.searching.study import Storage, Study, kept_before, plain
-from autoq.transform import CandidateBuilder
+from autoq.transform import CandidateBuilder, ModelBuilder
 
 # The study keeps the result until further trials follow, and all budgets that were spent on it.
 _RESULT, _BUDGETS, _IDENTITY = "ended", "spent", "identity"
@@ -99,7 +99,7 @@ def ended_before(session: SearchSession) -> SearchResult | None:
     info = replace(info, choose=request.wanted.rule, settings={**info.settings, "model_path": request.source})
 
     @cache
-    def builder() -> CandidateBuilder:
+    def builder() -> CandidateBuilder | ModelBuilder:
         return builder_again(
             request.network,
             request.inputs,
@@ -109,6 +109,7 @@ def ended_before(session: SearchSession) -> SearchResult | None:
             reset_state=request.runtime.reset_state,
             folder=None if folder is None else folder.cache / info.settings["cache"],
             calibrated_on=calibrated,
+            stack=session.stack,
         )
 
     result = SearchResult.from_dict(

@@ -11,7 +11,8 @@ import openvino as ov
 
 from autoq.core import ConfigError, DataError
 from autoq.evaluation.scoring import Accuracy, ValidationSet, item_count
-from autoq.searching.loop import Clock, Problem, Stage, why
+from autoq.searching.loop import why
+from autoq.searching.problem import Clock, Problem, Stage
 from autoq.searching.records import Part, TrialRecord, TrialState
 from autoq.searching.shown import ParetoFront
 

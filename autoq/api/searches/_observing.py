@@ -14,7 +14,7 @@ from autoq.api.searches._advance import tracking_imports
 from autoq.evaluation.isolation import Meanwhile
 from autoq.report import LiveTable
 from autoq.searching.front import SearchInfo, TrialTable
-from autoq.searching.loop import Clock
+from autoq.searching.problem import Clock
 from autoq.searching.records import TrialRecord
 from autoq.searching.shown import EarlierError, ParetoFront, SearchObserver, TimeRow
 from autoq.tracking import Figures, MlflowObserver

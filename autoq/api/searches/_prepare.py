@@ -21,7 +21,8 @@ from autoq.evaluation.latency import busy_note
 from autoq.evaluation.metrics import Metric
 from autoq.evaluation.scoring import item_count, power_note
 from autoq.searching.front import SearchInfo
-from autoq.searching.loop import Budget, Clock, Problem, likely_trials, prepare, settle_level
+from autoq.searching.loop import Budget, likely_trials, settle_level
+from autoq.searching.problem import Clock, Problem, prepare
 from autoq.searching.records import Part
 from autoq.searching.study import Study, kept_before
 
@@ -109,6 +110,8 @@ def problem_of(session: SearchSession) -> Problem:
         reset_state=request.runtime.reset_state,
         clock=clock,
         calibrated_on=samples.get("calibrated"),
+        against=request.wanted.against,
+        stack=session.stack,
     )
 
 
@@ -209,6 +212,7 @@ def _evaluator(session: SearchSession, clock: Clock, items: int | None) -> Evalu
         "max_latency_seconds": min(_TIMING_S, _TIMING_SHARE * request.clock.seconds),
         "patience_s": clock.preparation_s(_FLOAT_SHARE),
         "items": items,
+        "against": request.wanted.against,
     }
     if session.process is None:
         quiet = session.meanwhile.quiet

@@ -14,7 +14,7 @@ from autoq.calibration import ModelInputs
 from autoq.core import ModelType, TargetDevice, Until
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import CorpusMetric, Metric
-from autoq.searching.loop import Clock
+from autoq.searching.problem import Clock
 from autoq.searching.shown import SearchObserver
 from autoq.searching.space import SearchSpace
 

@@ -26,12 +26,12 @@ from autoq.api.searches._request import SearchRequest
 from autoq.api.searches._session import SearchSession
 from autoq.api.searches._wanted import Wanted
 from autoq.calibration import as_inputs
-from autoq.core import ModelType, ResetState, TargetDevice, Until
+from autoq.core import Against, ModelType, ResetState, TargetDevice, Until
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.isolation import DeviceProcess
 from autoq.evaluation.metrics import AnyMetric
 from autoq.graph import read_model
-from autoq.searching.loop import Clock
+from autoq.searching.problem import Clock
 from autoq.searching.records import Part
 from autoq.searching.shown import SearchObserver
 from autoq.searching.space import SearchSpace
@@ -49,6 +49,7 @@ def search(
     max_latency: float | str | None = None,
     max_size: float | str | None = None,
     choose: str | Sequence[str] | None = None,
+    against: str | None = None,
     space: str | os.PathLike[str] | Mapping[str, Any] | SearchSpace | None = None,
     device: str = "CPU",
     n_trials: int | None = None,
@@ -71,7 +72,7 @@ def search(
     progress: bool = True,
     observers: Sequence[SearchObserver] = (),
 ) -> SearchResult:
-    """Searches how a model can be quantized: the Pareto front of accuracy drop against measured latency.
+    """Searches how a model can be made small and fast: the Pareto front of accuracy drop against latency, or size.
 
     Called again with the same `out` (or `storage` and `name`), a search goes on where it was stopped, also where it was
     killed. A search that has ended returns its result again and measures nothing, until it is asked for more: a larger
@@ -94,10 +95,12 @@ def search(
             as "25%".
         choose: Which model of the front is the best one: "fastest", "accurate", "smallest", "knee", or a list of the
             criteria "accuracy", "latency" and "size", the most important first. Models that the evidence does not
-            separate by one criterion are compared by the next. By default "accurate" where `max_latency` is given and
-            `max_drop` is not, else "fastest".
-        space: A shipped name ("cnn", "transformer", "quick"), a YAML path, plain values or a `SearchSpace`; by default
-            "cnn", or "transformer" for `model_type="transformer"`.
+            separate by one criterion are compared by the next. By default "fastest", or "smallest" where accuracy is
+            weighed against size; "accurate" where the limit of just that is given and `max_drop` is not.
+        against: What accuracy is weighed against on the front: "latency", or "size". By default "size" for spaces that
+            only compress weights, else "latency".
+        space: A shipped name ("cnn", "transformer", "llm", "quick"), a YAML path, plain values or a `SearchSpace`; by
+            default "cnn", or "transformer" for `model_type="transformer"`.
         device: OpenVINO device that candidates are timed on.
         n_trials: Candidates to measure, earlier sessions included; 60 where neither budget is given.
         timeout_s: Seconds for this call, preparation included.
@@ -153,11 +156,12 @@ def search(
                 tracking_uri=tracking_uri,
                 device=device,
             )
-            wanted = Wanted.of(max_drop, max_latency, max_size, choose)
             folder = None if out is None else RunFolder.create(out)
             kind = None if model_type is None else ModelType.parse(model_type)
             target = TargetDevice.parse(target_device)
             searched = SearchSpace.load(space if space is not None else "transformer" if kind else "cnn")  # type: ignore[arg-type]
+            weighed = searched.usually_against if against is None else Against.parse(against)
+            wanted = Wanted.of(max_drop, max_latency, max_size, choose, weighed)
             scorer = one_metric(metric, evaluate)
             settings = runtime_of(runtime, device, reset_state)
             # Its imports take seconds, while the model and the data are read here.

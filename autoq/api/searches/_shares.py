@@ -9,7 +9,8 @@ from autoq.api.searches._held_out import scoring_seconds
 from autoq.api.searches._request import SearchRequest
 from autoq.core import Until
 from autoq.evaluation.scoring import item_count
-from autoq.searching.loop import MOST_FINALISTS, Budget, Clock, Problem
+from autoq.searching.loop import MOST_FINALISTS, Budget
+from autoq.searching.problem import Clock, Problem
 from autoq.searching.records import Limits, TrialRecord
 from autoq.searching.shown import ParetoFront
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from autoq.api.measuring._budget import Amount, absolute_drop, latency_amount, size_amount
+from autoq.core import Against
 from autoq.evaluation.candidate import size_bytes
 from autoq.searching.front import Rule, parse_rule
-from autoq.searching.loop import Problem
+from autoq.searching.problem import Problem
 from autoq.searching.records import Limits
 from autoq.searching.study import Study
 
@@ -25,12 +26,14 @@ class Wanted:
         max_latency: Absolute or relative; None without a limit.
         max_size: Likewise.
         rule: The rule as `choose` takes it.
+        against: What accuracy is weighed against.
     """
 
     max_drop: float | str | None
     max_latency: Amount | None
     max_size: Amount | None
     rule: Rule
+    against: Against = Against.LATENCY
 
     @classmethod
     def of(
@@ -39,16 +42,21 @@ class Wanted:
         max_latency: float | str | None,
         max_size: float | str | None,
         choose: str | Sequence[str] | None,
+        against: Against = Against.LATENCY,
     ) -> Self:
-        """Reads the arguments of a search. The default rule is "accurate" where only the latency is limited.
+        """Reads the arguments of a search.
+
+        By default, the best model is the one of the least cost: the fastest or the smallest. Where the cost has a limit
+        and the drop has none, it is the most accurate one.
 
         Raises:
             ConfigError: One of the arguments cannot be read.
         """
         absolute_drop(max_drop, 1.0)
-        latency = latency_amount(max_latency)
-        default = "accurate" if latency is not None and max_drop is None else "fastest"
-        return cls(max_drop, latency, size_amount(max_size), parse_rule(default if choose is None else choose))
+        latency, size = latency_amount(max_latency), size_amount(max_size)
+        cost, cheapest = (size, "smallest") if against is Against.SIZE else (latency, "fastest")
+        default = "accurate" if cost is not None and max_drop is None else cheapest
+        return cls(max_drop, latency, size, parse_rule(default if choose is None else choose), against)
 
     def identity(self, float_mean: float) -> dict[str, Any]:
         """The limits, which must stay the same for a study to go on.
@@ -60,6 +68,7 @@ class Wanted:
             "max_drop": absolute_drop(self.max_drop, float_mean),
             "max_latency": None if self.max_latency is None else str(self.max_latency),
             "max_size": None if self.max_size is None else str(self.max_size),
+            **({} if self.against is Against.LATENCY else {"against": str(self.against)}),
         }
 
     def limits(self, problem: Problem, study: Study) -> Limits:

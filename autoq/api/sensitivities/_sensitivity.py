@@ -14,6 +14,7 @@ from autoq.api.measuring._sample import timing_sample
 from autoq.api.quantizing._calibrated import Calibrated, calibrate, calibration_inputs
 from autoq.api.quantizing._options import QuantizeOptions, shows_options
 from autoq.api.quantizing._settings import Settings
+from autoq.api.sensitivities._of_weights import parsed_formats, report_of_weights
 from autoq.api.sensitivities._sensitivity_report import SensitivityReport
 from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 from autoq.calibration import ModelInputs
@@ -51,6 +52,7 @@ def sensitivity(
     device: str = "CPU",
     gains: bool = False,
     precisions: Sequence[str] = (),
+    weight_formats: Sequence[str] = (),
     progress: bool = True,
     **options: Unpack[QuantizeOptions],
 ) -> SensitivityReport:
@@ -78,6 +80,9 @@ def sensitivity(
         gains: Also profile the float model and the 8-bit model on the device, and estimate each unit's latency gain.
         precisions: Further precisions in which each unit alone is measured, beside the mode: "int8", "int8_weights",
             "fp8_e4m3", "fp8_e5m2".
+        weight_formats: Measure compressed weights instead, each by itself: in the first of these formats, such as
+            "int4_sym g64". Of the others, the distortion follows from the errors of the layer. Weights are rounded to
+            the nearest numbers. Of the options, `ignored_scope` and `reset_state` count.
         progress: Show a bar on a terminal while statistics are collected, and while units are measured.
         **options: Further parameters of `autoq.quantize`.
 
@@ -99,12 +104,25 @@ def sensitivity(
     chosen, coarse = _measure(measure, network), Level.parse(level)
     settings, further = Settings.of(**options), _further(precisions)
     inputs = calibration_inputs(network, calibration, settings, again=True)
+    runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
+    if weight_formats:
+        formats = parsed_formats(weight_formats)
+        with progress_bar("running the model", shown=progress) as seen:
+            return report_of_weights(
+                network,
+                inputs,
+                formats,
+                scope=settings.ignored_scope,
+                measure=chosen,
+                samples=samples,
+                runner=F32Runner(runtime),
+                progress=seen,
+            )
     with progress_bar("collecting calibration statistics", shown=progress) as step:
         calibrated = calibrate(network, inputs, settings, progress=step)
     calibrated.check()
     graph = calibrated.placements.standing(settings.recipe.ignored_scope, settings.recipe.placement)
     units = units_at(calibrated.model, graph, coarse)
-    runtime = RuntimeConfig(device=device, reset_state=settings.reset_state)
     with progress_bar("measuring sensitivities", shown=progress) as step:
         measured = partial(
             measure_sensitivities,

@@ -22,7 +22,7 @@ DEFAULT_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensitivityReport:
-    """Which parts of a model suffer from 8 bits.
+    """Which parts of a model suffer from few bits.
 
     Attributes:
         units: The units, most sensitive first.
@@ -32,7 +32,7 @@ class SensitivityReport:
         inferences: Upper bound of the number of forward passes.
         measure: Measure of the distortions.
         scope: Operations that stayed in float throughout.
-        place: Gives the places of quantizers under an ignored scope.
+        place: Gives the places of quantizers under an ignored scope; None for weights alone.
     """
 
     units: tuple[UnitSensitivity, ...]
@@ -41,7 +41,7 @@ class SensitivityReport:
     inferences: int
     measure: DistortionMeasure
     scope: IgnoredScope | None
-    place: Callable[[IgnoredScope], QuantizationGraph]
+    place: Callable[[IgnoredScope], QuantizationGraph] | None
 
     def __repr__(self) -> str:
         return "\n".join(sensitivity_lines(self))
@@ -79,7 +79,7 @@ class SensitivityReport:
         return self.units[:count], left[count]
 
     def ignored_scope(self, *, share: float | None = None, count: int | None = None) -> IgnoredScope:
-        """The most sensitive units as an ignored scope for `autoq.quantize`.
+        """The most sensitive units as an ignored scope for `autoq.quantize`, or for `autoq.compress_weights`.
 
         It also has the operations that stayed in float throughout. And it has operations that would be quantized only
         because a unit is not, such as the readers of an embedding whose table stays in float: they were float in the
@@ -98,6 +98,8 @@ class SensitivityReport:
         names = [op for unit in chosen for op in unit.ops]
         while True:
             scope = replace(base, names=(*base.names, *names))
+            if self.place is None:
+                return scope
             new = [op for group in self.place(scope).groups for op in group.ops if op not in known]
             if not new:
                 return scope

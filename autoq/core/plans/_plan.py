@@ -156,6 +156,11 @@ class Plan:
         return RuntimeChoice(self.runtime_precision, cast("RuntimePlan", part))
 
     @property
+    def compresses(self) -> bool:
+        """Whether it stores a weight in few bits."""
+        return CompressionPlan.kind in self.kinds and bool(self.compression.formats)
+
+    @property
     def float_groups(self) -> frozenset[str]:
         """Names of groups that stay in float, although they could be quantized."""
         return self.quantization.float_groups if self.quantizes else frozenset()

@@ -2,6 +2,7 @@
 
 from autoq.core.vocabulary._precision import PRECISIONS, NumberKind, Precision
 from autoq.core.vocabulary._vocabulary import (
+    Against,
     BiasCorrection,
     CachePrecision,
     DecoderTime,
@@ -20,6 +21,7 @@ from autoq.core.vocabulary._vocabulary import (
 
 __all__ = [
     "PRECISIONS",
+    "Against",
     "BiasCorrection",
     "CachePrecision",
     "DecoderTime",

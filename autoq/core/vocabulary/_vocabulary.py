@@ -50,6 +50,13 @@ class FileLayout(Word):
     OPTIMUM = "optimum"  # a folder that Optimum Intel loads
 
 
+class Against(Word):
+    """What accuracy is weighed against, on the front of a search."""
+
+    LATENCY = "latency"  # measured beside the float model
+    SIZE = "size"  # of the weights, which is known exactly
+
+
 class Until(Word):
     """When a search ends, if its budget lasts longer."""
 

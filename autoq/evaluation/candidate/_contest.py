@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.evaluation.candidate._evaluation import Evaluation
+from autoq.core import Estimate
+from autoq.evaluation.candidate._evaluation import Evaluation, cost_of
 from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy, Outcome, Race, Scores, racing_order
 
@@ -69,45 +70,47 @@ class Contest:
             race.outcome = earlier.outcome
         return race
 
-    def compete(self, race: Race, timed: Callable[[bool], Latency]) -> Latency:
-        """Runs the race of a candidate, and times the candidate in between: its latency decides which rival counts.
+    def compete(self, race: Race, timed: Callable[[bool], Latency], size_ratio: float | None = None) -> Latency:
+        """Runs the race of a candidate, and times the candidate in between: its cost decides which rival counts.
 
         Args:
             race: Race of the candidate.
             timed: Times the candidate. It is called once, with True if the candidate is already out, so that brief
                 timing will do.
+            size_ratio: As in `Evaluation`.
         """
         most = self._most(race)
         race.run(most=min(most, int(_SCORED_FIRST * len(race.reference))), further=lambda: False)
         latency = timed(race.outcome is Outcome.INFEASIBLE)
-        race.run(most=most, rival=self.rival(latency), further=lambda: self._is_of_interest(race, latency))
+        cost = cost_of(latency, size_ratio)
+        race.run(most=most, rival=self.rival(cost), further=lambda: self._is_of_interest(race, cost))
         scored = len(race.scores)
         logger.debug("the race ends, %s, after %d of %d items", race.outcome, scored, len(race.reference))
         return latency
 
-    def go_on(self, race: Race, latency: Latency) -> None:
+    def go_on(self, race: Race, cost: Estimate) -> None:
         """Scores more items of a candidate that was timed before, up to the number that the contest allows."""
-        race.run(most=self._most(race), rival=self.rival(latency))
+        race.run(most=self._most(race), rival=self.rival(cost))
 
     def _most(self, race: Race) -> int:
         """The first stop of the race that has as many items as the contest allows."""
         wanted = len(race.reference) if self.items is None else self.items
         return next((stop for stop in race.stops if stop >= wanted), len(race.reference))
 
-    def _is_of_interest(self, race: Race, latency: Latency) -> bool:
+    def _is_of_interest(self, race: Race, cost: Estimate) -> bool:
         """Whether a candidate that keeps the budget may be on the front, or its drop is not known well enough."""
-        if self.max_drop is None or not self.is_behind(latency, race.drop):
+        if self.max_drop is None or not self.is_behind(cost, race.drop):
             return True
         return race.drop_sd > _RESOLUTION * self.max_drop
 
-    def is_behind(self, latency: Latency, drop: float) -> bool:
-        """Whether the point estimates of a rival are as good as those of a candidate in latency and drop."""
-        return any(r.latency.ratio.value <= latency.ratio.value and r.accuracy.drop.value <= drop for r in self.rivals)
+    def is_behind(self, cost: Estimate, drop: float) -> bool:
+        """Whether the point estimates of a rival are as good as those of a candidate in cost and drop."""
+        return any(r.cost.value <= cost.value and r.accuracy.drop.value <= drop for r in self.rivals)
 
-    def rival(self, latency: Latency) -> Scores | None:
-        """Scores of the most accurate rival that is shown to be faster and has scores by sample; None without one."""
-        faster = [r for r in self.rivals if r.latency.ratio.below(latency.ratio) and r.accuracy.scores.size]
-        return min(faster, key=lambda r: r.accuracy.drop.value).accuracy.scores if faster else None
+    def rival(self, cost: Estimate) -> Scores | None:
+        """Scores of the most accurate rival that is shown to cost less and has scores by sample; None without one."""
+        cheaper = [r for r in self.rivals if r.cost.below(cost) and r.accuracy.scores.size]
+        return min(cheaper, key=lambda r: r.accuracy.drop.value).accuracy.scores if cheaper else None
 
 
 def raced_accuracy(race: Race) -> Accuracy:

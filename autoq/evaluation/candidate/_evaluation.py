@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import openvino as ov
 
-from autoq.core import RuntimeChoice, brief_repr
+from autoq.core import Estimate, RuntimeChoice, brief_repr
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy
@@ -23,6 +23,7 @@ class Evaluation:
         size_bytes: Size of the weights, as saved.
         execution: The layers and the precisions in which they really ran.
         runtime: Effective compile properties, read back from the device.
+        size_ratio: Size beside that of the float model, if accuracy is weighed against size; None if against latency.
     """
 
     accuracy: Accuracy
@@ -30,8 +31,27 @@ class Evaluation:
     size_bytes: int
     execution: ExecutionReport
     runtime: Mapping[str, str]
+    size_ratio: float | None = None
 
     __repr__ = brief_repr
+
+    @property
+    def cost(self) -> Estimate:
+        """What accuracy is weighed against, beside the float model: the ratio of latencies, or of sizes."""
+        return cost_of(self.latency, self.size_ratio)
+
+    @property
+    def gain(self) -> Estimate:
+        """The inverse of the cost: how many times as fast as the float model, or how many times smaller."""
+        if self.size_ratio is None:
+            return self.latency.speedup
+        times = 1 / self.size_ratio
+        return Estimate(times, times, times)
+
+
+def cost_of(latency: Latency, size_ratio: float | None) -> Estimate:
+    """The cost of a model; that of a size is exact."""
+    return latency.ratio if size_ratio is None else Estimate(size_ratio, size_ratio, size_ratio)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import IN_F32, Estimate, Plan, RuntimeChoice, RuntimePrecision
+from autoq.core import IN_F32, Against, Estimate, Plan, RuntimeChoice, RuntimePrecision
 from autoq.evaluation.candidate._contest import Contest, raced_accuracy
 from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.candidate._float_results import FloatResults
@@ -64,6 +64,7 @@ class Evaluator:
         float_results: Results of an earlier evaluator with these arguments; None measures them.
         stage: Told what is done, in words that can follow "while".
         quiet: Told that something is timed from now on, or no longer; returns when nothing else of this program runs.
+        against: What accuracy is weighed against.
 
     Raises:
         MetricError: The metric fails on the float model.
@@ -86,6 +87,7 @@ class Evaluator:
         float_results: FloatResults | None = None,
         stage: Callable[[str], None] = lambda _: None,
         quiet: Callable[[bool], None] = lambda _: None,
+        against: Against = Against.LATENCY,
     ) -> None:
         self.runtime = runtime
         self._stage = stage
@@ -98,6 +100,7 @@ class Evaluator:
         self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
         self._model = model
         self._sample = timed_part(sample, runtime.decoder_time, model)
+        self._float_bytes = size_bytes(model) if against is Against.SIZE else None
         began = time.perf_counter()
         self._items = items if float_results is None else float_results.items
         if self._items is not None:
@@ -144,7 +147,7 @@ class Evaluator:
     def evaluate(
         self, model: ov.Model, choice: RuntimeChoice, contest: Contest | None = None
     ) -> tuple[Evaluation, dict[str, float]]:
-        """Scores and times a candidate.
+        """Scores and times a candidate; briefly, if accuracy is weighed against size.
 
         Args:
             model: The candidate.
@@ -160,7 +163,7 @@ class Evaluator:
             DeviceError: The device refuses the candidate.
         """
         settled_s = 0.0
-        if self._evaluated:
+        if self._evaluated and self._float_bytes is None:
             with self._timing():
                 settled_s = self._timer.settle()
         self._evaluated = True
@@ -168,14 +171,15 @@ class Evaluator:
         self._stage("compiling the candidate")
         compiled = self.runtime.with_choice(choice).compile(model)
         marks.append(time.perf_counter())
-        score = self._scorer.of(model, choice)
+        score, size = self._scorer.of(model, choice), size_bytes(model)
+        size_ratio = None if self._float_bytes is None else size / self._float_bytes
         if contest is None or not self._scorer.per_item or not self._float_scores.size:
             self._stage("scoring the candidate")
             accuracy = self._accuracy(*score(None))
             marks.append(time.perf_counter())
             self._stage("timing the candidate")
             with self._timing():
-                latency = self._timer.measure(compiled)
+                latency = self._timer.measure(compiled, briefly=size_ratio is not None)
             marks.append(time.perf_counter())
         else:
             self._stage("scoring the candidate")
@@ -185,20 +189,21 @@ class Evaluator:
                 marks.append(time.perf_counter())
                 self._stage("timing the candidate")
                 with self._timing():
-                    found = self._timer.measure(compiled, briefly=briefly)
+                    found = self._timer.measure(compiled, briefly=briefly or size_ratio is not None)
                 marks.append(time.perf_counter())
                 self._stage("scoring the candidate")
                 return found
 
-            latency = contest.compete(race, timed)
+            latency = contest.compete(race, timed, size_ratio)
             accuracy = raced_accuracy(race)
         marks.append(time.perf_counter())
         evaluation = Evaluation(
             accuracy=accuracy,
             latency=latency,
-            size_bytes=size_bytes(model),
+            size_bytes=size,
             execution=execution_report(compiled, model),
             runtime=dict(compiled.properties),
+            size_ratio=size_ratio,
         )
         # After timing, a race may score more; reading what was compiled belongs to compiling.
         compile_s, score_s, time_s, scored_on_s = np.diff(marks).tolist()
@@ -242,11 +247,13 @@ class Evaluator:
         marks.append(time.perf_counter())
         self._stage("scoring the candidate")
         race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order, known.accuracy)
-        contest.go_on(race, known.latency)
+        contest.go_on(race, known.cost)
         return replace(known, accuracy=raced_accuracy(race)), _parts("compile", "score", marks=marks)
 
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples and times them in turn, each compiled several times.
+
+        If accuracy is weighed against size, they keep the latency of their trials.
 
         Args:
             finalists: The candidates.
@@ -260,12 +267,16 @@ class Evaluator:
             MetricError: The metric fails on a candidate.
             DeviceError: The device refuses a candidate.
         """
-        with self._timing():
-            self._timer.settle()
+        is_timed = self._float_bytes is None
+        if is_timed:
+            with self._timing():
+                self._timer.settle()
         self._stage("scoring the finalists")
         accuracies = [self._whole(finalist) for finalist in finalists]
-        with self._timing():
-            latencies = self._timer.measure_together([(f.model, f.choice) for f in finalists], max_seconds)
+        latencies = [finalist.evaluation.latency for finalist in finalists]
+        if is_timed:
+            with self._timing():
+                latencies = self._timer.measure_together([(f.model, f.choice) for f in finalists], max_seconds)
         return [
             replace(finalist.evaluation, accuracy=accuracy, latency=latency)
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)

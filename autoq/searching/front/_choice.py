@@ -70,11 +70,8 @@ def choose(front: Front, rule: Rule = "fastest") -> TrialRecord:
         ConfigError: There is no such rule.
     """
     rule = parse_rule(rule)
-    fastest = front.fastest()
-    if rule == _KNEE:
+    if rule == _KNEE or not len(front):
         return front.knee()
-    if rule == "fastest":
-        return fastest
     return _narrowed(list(front), criteria_of(rule))[0]
 
 

@@ -1,4 +1,4 @@
-"""The Pareto front of accuracy drop against latency ratio, where dominance needs evidence."""
+"""The Pareto front of accuracy drop against cost, a ratio of latencies or sizes, where dominance needs evidence."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from autoq.searching.records import TrialRecord, TrialState, evaluation_of, pref
 
 
 def objectives(record: TrialRecord) -> tuple[float, float]:
-    """Accuracy drop and latency ratio of an evaluated trial, both to be minimized."""
-    return preference(record)[:2]
+    """Accuracy drop and cost of an evaluated trial, both to be minimized."""
+    evaluation = evaluation_of(record)
+    return evaluation.accuracy.drop.value, evaluation.cost.value
 
 
 class Front(Sequence[TrialRecord]):
-    """Records that no other record is shown to beat, fastest first.
+    """Records that no other record is shown to beat, those of the least cost first: the fastest, or the smallest.
 
     One record beats another if it is at least as good in both point estimates and shown to be better in one of them,
     where the intervals do not overlap. A record whose point estimates are a little worse may therefore stay: it is
@@ -48,7 +49,7 @@ class Front(Sequence[TrialRecord]):
 
     @property
     def staircase(self) -> tuple[TrialRecord, ...]:
-        """Members that no other member beats by its point estimates, fastest first."""
+        """Members that no other member beats by its point estimates, those of the least cost first."""
         steps: list[TrialRecord] = []
         for record in self._members:
             if not steps or objectives(record)[0] < objectives(steps[-1])[0]:
@@ -84,7 +85,8 @@ class Front(Sequence[TrialRecord]):
     def fastest(self, max_drop: float | None = None) -> TrialRecord:
         """The most accurate of the members that are not shown to be slower than the fastest one.
 
-        Among equally accurate members, the faster one counts, then the smaller one, then the earlier one.
+        Among equally accurate members, the faster one counts, then the smaller one, then the earlier one. On a front
+        of accuracy against size, it is the smallest one.
 
         Args:
             max_drop: Largest drop of a member that is considered.
@@ -94,8 +96,8 @@ class Front(Sequence[TrialRecord]):
         """
         within = [r for r in self._members if max_drop is None or objectives(r)[0] <= max_drop]
         if within:
-            best = evaluation_of(within[0]).latency.ratio
-            tied = [record for record in within if not best.below(evaluation_of(record).latency.ratio)]
+            best = evaluation_of(within[0]).cost
+            tied = [record for record in within if not best.below(evaluation_of(record).cost)]
             return min(tied, key=preference)
         if not self._members:
             msg = "the front is empty: no trial was evaluated and met the budget."
@@ -120,7 +122,7 @@ class Front(Sequence[TrialRecord]):
         return steps[int(np.argmin(scaled.sum(axis=1)))]
 
     def hypervolume(self, reference: tuple[float, float]) -> float:
-        """Area between the front and a reference point (drop, latency ratio) that is worse in both."""
+        """Area between the front and a reference point (drop, cost) that is worse in both."""
         points = np.array([objectives(record) for record in self.staircase], np.float64).reshape(-1, 2)
         return area(points, np.array(reference, np.float64))
 
@@ -137,7 +139,7 @@ def _are_separate(one: TrialRecord, other: TrialRecord) -> bool:
 
 
 def _not_shown_worse(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
-    """Records that no other is shown to beat, sorted by latency ratio, then by drop."""
+    """Records that no other is shown to beat, sorted by cost, then by drop."""
     if not records:
         return ()
     intervals = _intervals(records)
@@ -148,9 +150,9 @@ def _not_shown_worse(records: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
 
 
 def _intervals(records: Sequence[TrialRecord]) -> list[NDArray[np.float64]]:
-    """Value, low and high of each record's drop, and of its latency ratio, [n, 3] each."""
+    """Value, low and high of each record's drop, and of its cost, [n, 3] each."""
     evaluations = [evaluation_of(record) for record in records]
-    pairs = ([e.accuracy.drop for e in evaluations], [e.latency.ratio for e in evaluations])
+    pairs = ([e.accuracy.drop for e in evaluations], [e.cost for e in evaluations])
     return [np.array([(x.value, x.low, x.high) for x in row]).reshape(-1, 3) for row in pairs]
 
 

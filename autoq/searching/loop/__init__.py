@@ -1,48 +1,26 @@
 """The course of a search: prepared, explored, closed."""
 
 from autoq.searching.loop._budget import Budget
-from autoq.searching.loop._clock import Clock
 from autoq.searching.loop._closing import MOST_FINALISTS, close
 from autoq.searching.loop._default_precision import broken_by_default
 from autoq.searching.loop._explore import Explored, explore
-from autoq.searching.loop._learn import learn
 from autoq.searching.loop._level import likely_trials, settle_level
 from autoq.searching.loop._measuring import why
-from autoq.searching.loop._problem import (
-    STATISTICS,
-    Problem,
-    Stage,
-    builder_again,
-    digests_of,
-    place,
-    prepare,
-    supported_space,
-)
 from autoq.searching.loop._run import Keep, run
 from autoq.searching.loop._steer import least_distorting, steer
 
 __all__ = [
     "MOST_FINALISTS",
-    "STATISTICS",
     "Budget",
-    "Clock",
     "Explored",
     "Keep",
-    "Problem",
-    "Stage",
     "broken_by_default",
-    "builder_again",
     "close",
-    "digests_of",
     "explore",
-    "learn",
     "least_distorting",
     "likely_trials",
-    "place",
-    "prepare",
     "run",
     "settle_level",
     "steer",
-    "supported_space",
     "why",
 ]

@@ -13,7 +13,7 @@ import openvino as ov
 import optuna
 
 from autoq.evaluation.isolation import Meanwhile
-from autoq.searching.loop._problem import Problem
+from autoq.searching.problem import Problem
 from autoq.searching.sampler import Prospects
 from autoq.searching.study import Study
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from autoq.searching.loop._clock import Clock
+from autoq.searching.problem import Clock
 from autoq.searching.records import Limits, TrialRecord
 
 

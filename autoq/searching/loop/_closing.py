@@ -11,14 +11,15 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from autoq.core import Against
 from autoq.evaluation.candidate import Finalist
 from autoq.evaluation.latency import Latency, burst_seconds
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.front import Rule, choose
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._measuring import evaluated, why
-from autoq.searching.loop._problem import Problem, Stage
 from autoq.searching.loop._run import Keep, nothing_kept
+from autoq.searching.problem import Problem, Stage
 from autoq.searching.records import Part, TrialRecord, evaluation_of
 from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study
@@ -70,9 +71,13 @@ def close(
         front = ParetoFront([replace(record, remeasured=False) for record in current.values()])
         waiting = [record for record in _by_importance(front, rule) if not current[record.number].remeasured]
         done = len([record for record in current.values() if record.remeasured])
-        finalists = waiting[: MOST_FINALISTS - done]
+        # Where nothing is timed, each finalist only costs the scores that it lacks.
+        is_timed = problem.against is Against.LATENCY
+        finalists = waiting[: MOST_FINALISTS - done] if is_timed else waiting
         left_s = deadline - now()
-        count, spare_s = _affordable(finalists, problem, left_s, least=0 if done else least, exact=limited)
+        count, spare_s = _affordable(
+            finalists, problem, left_s, least=0 if done else least, exact=limited, timed=is_timed
+        )
         if not done and count < min(len(finalists), 2):
             budget.clock.shorten("there was no time to measure the best models together once more.")
             break
@@ -108,7 +113,7 @@ def _by_importance(front: ParetoFront, rule: Rule) -> Iterator[TrialRecord]:
 
 
 def _affordable(
-    finalists: Sequence[TrialRecord], problem: Problem, seconds: float, *, least: int, exact: bool
+    finalists: Sequence[TrialRecord], problem: Problem, seconds: float, *, least: int, exact: bool, timed: bool
 ) -> tuple[int, float]:
     """How many of the finalists can be measured in some time, and the seconds that this leaves for their timing.
 
@@ -118,16 +123,19 @@ def _affordable(
         seconds: Seconds of the session.
         least: Number of finalists that are measured in any case.
         exact: Whether scoring and the shortest timing count too, also those of the float model.
+        timed: Whether the finalists are timed.
     """
     if not finalists:
         return 0, 0.0
     left = spare = max(seconds, 0.0)
-    if exact:
+    if exact and timed:
         left -= _timing_s(finalists[0], problem.evaluator.float_latency)
     count = 0
     for record in finalists:
         before = _scoring_s(record, problem.evaluator.float_accuracy.n)
-        left -= before + _timing_s(record, evaluation_of(record).latency if exact else None)
+        left -= before
+        if timed:
+            left -= _timing_s(record, evaluation_of(record).latency if exact else None)
         if left < 0 and count >= least:
             break
         spare -= before if exact else 0.0

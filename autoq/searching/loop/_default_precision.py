@@ -12,7 +12,7 @@ from dataclasses import replace
 from autoq.core import RuntimePrecision
 from autoq.evaluation.device import supported_precisions
 from autoq.evaluation.scoring import Outcome
-from autoq.searching.loop._problem import Problem
+from autoq.searching.problem import Problem
 from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_of
 
 _F32 = str(RuntimePrecision.F32)
@@ -42,7 +42,9 @@ def with_f32(problem: Problem, records: Iterable[TrialRecord], limits: Limits) -
         limits: What is acceptable.
     """
     space, precision = problem.space, RuntimePrecision.F32
-    if broken_by_default(records, limits) is None or precision in space.runtime_precisions:
+    if not problem.dimensions.quantizes or precision in space.runtime_precisions:
+        return problem
+    if broken_by_default(records, limits) is None:
         return problem
     if precision not in supported_precisions(problem.evaluator.runtime.device):
         return problem

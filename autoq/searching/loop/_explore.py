@@ -11,14 +11,13 @@ from autoq.core import DeviceError, DeviceLostError
 from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._default_precision import with_f32
-from autoq.searching.loop._learn import learn, recall
 from autoq.searching.loop._level import likely_trials
 from autoq.searching.loop._measuring import why
-from autoq.searching.loop._problem import Problem, Stage
 from autoq.searching.loop._proposals import first_plans
 from autoq.searching.loop._refusals import refused_before, without_refused
 from autoq.searching.loop._run import Keep, nothing_kept, run
 from autoq.searching.loop._steer import steer
+from autoq.searching.problem import Problem, Stage, learn, recall
 from autoq.searching.records import Part, TrialRecord
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.shown import SearchObserver
@@ -79,7 +78,7 @@ def explore(
         return run(searched, study, allowed, observers, attach(study.records()), keep, meanwhile)
 
     problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
-    if interrupted or not problem.groups or _is_over(problem, study, budget):
+    if interrupted or not problem.dimensions.units or _is_over(problem, study, budget):
         return Explored(problem, recall(problem, study), interrupted)
     left_s = _seconds_left(problem, study, budget)
     try:

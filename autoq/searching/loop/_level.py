@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from autoq.core import Level
 from autoq.graph import units
-from autoq.searching.loop._problem import Problem
+from autoq.searching.problem import Problem
 from autoq.searching.study import Study
 
 # Trials beside one for each unit: float, int8, recipes, the predicted front, and some for combinations.
@@ -25,7 +25,7 @@ def settle_level(problem: Problem, study: Study, trials: float) -> Problem:
         study: Keeps the level, so that a search that goes on with another budget has the same units.
         trials: Expected number of trials, if the search begins.
     """
-    if problem.space.precisions != "auto":
+    if problem.space.precisions != "auto" or not problem.dimensions.quantizes:
         return problem
     stored = study.recall(_LEVEL)
     if stored is None:

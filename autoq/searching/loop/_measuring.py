@@ -16,7 +16,7 @@ from autoq.evaluation.scoring import Outcome, telling_items
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._costs import Costs, first_items
 from autoq.searching.loop._further import Further, What
-from autoq.searching.loop._problem import Problem
+from autoq.searching.problem import Problem
 from autoq.searching.records import Limits, Part, TrialRecord, TrialState, evaluation_of
 from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from autoq.core import Plan, Recipe
-from autoq.searching.space import Dimensions
+from autoq.searching.space import Dimensions, Unit
 
 # A plan that treats all units alike has their choice as its origin; with several kinds of units, this word.
 _USUAL = "usual"
@@ -22,18 +22,28 @@ def first_plans(dimensions: Dimensions, recipes: Sequence[Recipe]) -> Iterator[t
 
 
 def further_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str, Plan]]:
-    """The plans in which every unit takes its second choice after the reference, its third, and so on.
+    """The plans in which every unit takes the second choice after the reference, the third, and so on.
 
-    A unit with fewer choices takes its last one.
+    A unit that lacks a choice takes the next one in this order that it has, or else its last one.
 
     Args:
         dimensions: Dimensions of the search.
         recipe: Recipe of every plan.
     """
-    most = max((len(unit.choices) for unit in dimensions.units.values()), default=0)
-    for place in range(2, most):
-        chosen = {name: unit.choices[min(place, len(unit.choices) - 1)] for name, unit in dimensions.units.items()}
-        yield _origin(set(chosen.values())), dimensions.plan_of(chosen, recipe)
+    units = dimensions.units
+    longest = sorted(units.values(), key=lambda unit: -len(unit.choices))
+    order = list(dict.fromkeys(word for unit in longest for word in unit.choices[1:]))
+    before = {name: unit.usual for name, unit in units.items()}
+    for place in range(1, len(order)):
+        chosen = {name: _next(unit, order[place:]) for name, unit in units.items()}
+        if chosen != before:
+            yield _origin(set(chosen.values())), dimensions.plan_of(chosen, recipe)
+        before = chosen
+
+
+def _next(unit: Unit, words: Sequence[str]) -> str:
+    """The first of these words that is a choice of a unit, or else its last choice."""
+    return next((word for word in words if word in unit.choices), unit.choices[-1])
 
 
 def sweep_plans(

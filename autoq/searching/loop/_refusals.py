@@ -7,8 +7,7 @@ import warnings
 from autoq.core import DeviceLostError, RuntimeChoice
 from autoq.evaluation.candidate import Contest
 from autoq.evaluation.distortion import refused_groups
-from autoq.searching.loop._clock import Clock
-from autoq.searching.loop._problem import Problem, Stage
+from autoq.searching.problem import Clock, Problem, Stage
 from autoq.searching.records import Part, TrialRecord, TrialState
 from autoq.searching.study import Study
 
@@ -37,7 +36,7 @@ def without_refused(problem: Problem, study: Study, clock: Clock, stage: Stage) 
     Raises:
         DeviceLostError: The device does not even take the float model any more.
     """
-    failed = _refused_record(study.records())
+    failed = _refused_record(study.records()) if problem.groups else None
     if failed is None or study.recall(_REFUSED) is not None:
         return problem
     with clock.spent(Part.REFUSALS):

@@ -19,7 +19,7 @@ from autoq.searching.loop._ahead import Ahead, Proposed
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._further import Further, further
 from autoq.searching.loop._measuring import Measuring, why
-from autoq.searching.loop._problem import Problem
+from autoq.searching.problem import Problem
 from autoq.searching.records import Part, TrialRecord, TrialState
 from autoq.searching.sampler import Prospects
 from autoq.searching.shown import ParetoFront, SearchObserver

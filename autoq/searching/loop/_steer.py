@@ -9,11 +9,11 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from autoq.core import Plan, Recipe
+from autoq.core import Against, Plan, Recipe
+from autoq.evaluation.candidate import size_bytes
 from autoq.searching.loop._budget import Budget
-from autoq.searching.loop._problem import Problem
 from autoq.searching.loop._proposals import first_plans, further_wholes, sweep_plans
-from autoq.searching.loop._sizes import size_limit
+from autoq.searching.problem import Problem, size_limit
 from autoq.searching.records import TrialState, evaluation_of
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
 from autoq.searching.sensitivity import Knowledge
@@ -55,16 +55,24 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
         make = partial(
             FrontSampler,
             knowledge=knowledge,
-            reference=(budget.limits.max_drop, min(1.0, budget.limits.max_ratio or 1.0)),
+            reference=(budget.limits.max_drop, min(1.0, _largest_cost(problem, budget) or 1.0)),
             measured=partial(study.measured, samples=problem.evaluator.float_accuracy.n),
             resolution=partial(_resolution, study),
             told=study.expect,
             is_known=partial(_is_measured, problem, study),
             size=size,
             ahead=True,
-            needed=[name for name, choices in problem.dimensions.recipe.items() if len(choices) > 1],
+            needed=[name for name, choices in problem.dimensions.fields.items() if len(choices) > 1],
         )
         study.use(lambda of_trial: make(seed=of_trial), seed)
+
+
+def _largest_cost(problem: Problem, budget: Budget) -> float | None:
+    """The largest cost that the limits allow; None without a limit."""
+    most = budget.limits.max_size_bytes
+    if problem.against is Against.LATENCY:
+        return budget.limits.max_ratio
+    return None if most is None else most / size_bytes(problem.model)
 
 
 def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) -> bool:
@@ -73,7 +81,7 @@ def _is_measured(problem: Problem, study: Study, parameters: Mapping[str, Any]) 
 
 
 def _resolution(study: Study) -> tuple[float, float]:
-    """Standard deviations of differences of the drop on all samples, and of the latency ratio in a closing session.
+    """Standard deviations of differences of the drop on all samples, and of the cost in a closing session.
 
     They are taken from the medians of the quantized trials within the limits; 0 where there are none, or no intervals.
 
@@ -84,8 +92,8 @@ def _resolution(study: Study) -> tuple[float, float]:
     found = [evaluation_of(r) for r in records if r.state is TrialState.COMPLETE and r.feasible and not r.is_baseline]
     whole = [evaluation for evaluation in found if not evaluation.accuracy.sampling_sd] or found
     drops = [evaluation.accuracy.drop.sd for evaluation in whole if evaluation.accuracy.drop.known]
-    ratios = [_CLOSING * evaluation.latency.ratio.sd for evaluation in found if evaluation.latency.ratio.known]
-    return _PAIRED * median(drops) if drops else 0.0, _PAIRED * median(ratios) if ratios else 0.0
+    costs = [_CLOSING * evaluation.cost.sd for evaluation in found if evaluation.cost.known]
+    return _PAIRED * median(drops) if drops else 0.0, _PAIRED * median(costs) if costs else 0.0
 
 
 def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | None) -> Iterator[tuple[str, Plan]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from autoq.calibration import as_inputs
 from autoq.graph import Placements
-from autoq.searching.loop import Problem
+from autoq.searching.problem import Problem
 from autoq.searching.recorded._table import RecordedTable
 from autoq.searching.recorded._table_doubles import TableBuilder, TableEvaluator, stand_in
 

@@ -157,7 +157,7 @@ class TableEvaluator:
 
         race = contest.race(score, self._table.reference, self._order, known.accuracy)
         if not retimed:
-            contest.go_on(race, known.latency)
+            contest.go_on(race, known.cost)
         seconds = self._table.seconds_of(row, scored=scored / len(scores))
         unused = {"score": 0.0} if retimed else {"time": 0.0}
         accuracy = known.accuracy if retimed else raced_accuracy(race)

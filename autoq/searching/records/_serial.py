@@ -72,6 +72,7 @@ def evaluation_to_dict(evaluation: Evaluation) -> dict[str, Any]:
         "size_bytes": evaluation.size_bytes,
         "execution": [asdict(layer) for layer in evaluation.execution.layers],
         "runtime": dict(evaluation.runtime),
+        **({} if evaluation.size_ratio is None else {"size_ratio": evaluation.size_ratio}),
     }
 
 

@@ -39,7 +39,7 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class Effects:
-    """Makes the designs of points for the surrogate models of accuracy drop and latency ratio.
+    """Makes the designs of points for the surrogate models of accuracy drop and cost.
 
     Attributes:
         encoding: Encoding of the points.
@@ -61,9 +61,14 @@ class Effects:
         """Options that the device fails to run, [options]."""
         return np.isinf(self._known(lambda knowledge: knowledge.distortion, 0.0))
 
+    @property
+    def knows_cost(self) -> bool:
+        """Whether gains are those of the size, and add up exactly."""
+        return self.knowledge is not None and self.knowledge.of_size
+
     @cached_property
     def gain(self) -> Floats:
-        """Expected fall of the latency ratio by option, [options]."""
+        """Expected fall of the cost by option, [options]."""
         return self._known(lambda knowledge: knowledge.gains, 0.0)
 
     def _known(self, what: Callable[[Knowledge], ByChoice], unknown: float) -> Floats:
@@ -189,7 +194,7 @@ class Effects:
         )
 
     def latency(self, points: Points) -> Design:
-        """The design for the latency ratio."""
+        """The design for the cost."""
         if not self.encoding.units:
             return self._generic(points)
         options = self.encoding.taken_options(points)
@@ -219,7 +224,7 @@ class Effects:
 
     @property
     def shares(self) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-        """How the weights of trend and options act: on the drop, and on the latency ratio, [options] each.
+        """How the weights of trend and options act: on the drop, and on the cost, [options] each.
 
         A unit has its favourite choice in the fields that it has for itself.
         """
@@ -232,7 +237,9 @@ class Effects:
 
     @cached_property
     def border_cost(self) -> float:
-        """Expected cost of one border between different choices, in latency ratio."""
+        """Expected cost of one border between different choices."""
+        if self.knows_cost:
+            return 0.0
         return BORDER_SHARE * float(self._largest(np.maximum(self.gain, 0.0)).mean()) if self.gain.size else 0.0
 
     @cached_property

@@ -83,7 +83,7 @@ class Encoding:
     def of_dimensions(cls, dimensions: Dimensions) -> Self:
         """Encoding of the parameters of a search."""
         fields = {
-            name: tuple(plain_choices(choices)) for name, choices in dimensions.recipe.items() if len(choices) > 1
+            name: tuple(plain_choices(choices)) for name, choices in dimensions.fields.items() if len(choices) > 1
         }
         own = {
             own_name(name, unit.name): tuple(plain_choices(choices))

@@ -70,9 +70,9 @@ def _exact() -> tuple[float, float]:
 class FrontSampler(BaseSampler):
     """Proposes by expected hypervolume improvement under two additive surrogate models.
 
-    The first objective is an accuracy drop, the second a latency ratio. Parameters that are not categorical are drawn
-    at random, as are all parameters of studies with another number of objectives. A trial that runs at the same time
-    counts with its predicted values, so that a batch is spread.
+    The first objective is an accuracy drop, the second a cost, the ratio of latencies or of sizes. Parameters that are
+    not categorical are drawn at random, as are all parameters of studies with another number of objectives. A trial
+    that runs at the same time counts with its predicted values, so that a batch is spread.
 
     Args:
         knowledge: Prior knowledge of the units; None without.
@@ -265,7 +265,7 @@ class _Pool:
         if not options:
             return []
         trend, own, *_ = self.models.drop.draw_weights(self.rng, _DRAWS)
-        faster, own_faster, *_ = self.models.latency.draw_weights(self.rng, _DRAWS)
+        faster, own_faster, *_ = self.models.cost.draw_weights(self.rng, _DRAWS)
         harm_shares, gain_shares = self.effects.shares
         harm = trend[:, :1] * harm_shares[0] + own * harm_shares[1]
         gain = self.effects.gain - faster[:, :1] * gain_shares[0] - own_faster * gain_shares[1]

@@ -14,7 +14,7 @@ _UNDECIDED = {Outcome.PARTIAL, Outcome.FEASIBLE}
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The values of a trial, both minimized: accuracy drop and latency ratio.
+    """The values of a trial, both minimized: accuracy drop and cost.
 
     Attributes:
         values: The values.
@@ -40,13 +40,13 @@ class Measured:
             samples: How many there are, N.
             retimed: Whether the trial can be timed again.
         """
-        accuracy, ratio = evaluation.accuracy, evaluation.latency.ratio
+        accuracy, cost = evaluation.accuracy, evaluation.cost
         drop_sd = finer_sd = accuracy.sampling_sd if accuracy.drop.known else 0.0
         if accuracy.outcome in _UNDECIDED and drop_sd:
             now, then = (finite_population_factor(n, samples) / n**0.5 for n in (accuracy.n, MORE * accuracy.n))
             finer_sd = drop_sd * then / now if now else 0.0
         return cls(
-            values=(accuracy.drop.value, ratio.value),
-            noise=(drop_sd, ratio.sd),
-            finer=(finer_sd, ratio.sd / 2**0.5 if retimed else ratio.sd),
+            values=(accuracy.drop.value, cost.value),
+            noise=(drop_sd, cost.sd),
+            finer=(finer_sd, cost.sd / 2**0.5 if retimed else cost.sd),
         )

@@ -1,6 +1,6 @@
 """The predicted front, before any measurement: an exact walk by integer programs.
 
-Each plan has the lowest predicted latency of all plans whose predicted distortion is within a bound. The bound halves
+Each plan has the lowest predicted cost of all plans whose predicted distortion is within a bound. The bound falls
 from one plan to the next. This is the program of HAWQ-V3 (arXiv 2011.10680). Further variables are for interactions and
 for borders between different choices, as in the partition into sub-graphs of arXiv 2505.13060.
 """
@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 # Time limit of one program, whose best plan by then is used.
 _MOST_SECONDS = 2.0
 _GAP = 1e-3
+# The bound on the distortion of a plan beside that of the plan before. Where the cost is known, all plans are worth it.
+_FALLS, _FALLS_OF_SIZE = 0.5, 0.7
 _TINY = 1e-30
 
 
@@ -44,8 +46,9 @@ def predicted_front(knowledge: Knowledge, count: int, size: SizeLimit | None = N
     usual = (encoding.choice_of == 1) & ~effects.forbidden
     found = {_key(usual), _key(np.zeros(len(usual), np.bool_))}
     program = _Program.of(effects, size)
+    falls = _FALLS_OF_SIZE if effects.knows_cost else _FALLS
     for number in range(1, count + 1):
-        taken = program.solve(0.5**number)
+        taken = program.solve(falls**number)
         if (key := _key(taken)) not in found:
             found.add(key)
             yield {str(unit): str(choice) for unit, choice in options[taken]}
@@ -67,7 +70,7 @@ class _Program:
     3. An interaction counts if both of its options are taken.
 
     Attributes:
-        cost: Cost of each variable, in latency ratio.
+        cost: Cost of each variable, in the ratio of latencies or sizes.
         distortion: Distortion of each variable.
         whole: Distortion of the usual choices of all units.
         allowed: 1, or 0 for an option that the device fails to run.

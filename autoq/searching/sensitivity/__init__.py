@@ -11,6 +11,11 @@ from autoq.searching.sensitivity._sensitivity import (
     measure_restorations,
     measure_sensitivities,
 )
+from autoq.searching.sensitivity._weights import (
+    WeightSensitivities,
+    measure_weight_sensitivities,
+    spread_over_formats,
+)
 
 __all__ = [
     "MOST_SECONDS",
@@ -21,10 +26,13 @@ __all__ = [
     "PlanBuilder",
     "Probes",
     "Sensitivities",
+    "WeightSensitivities",
     "alike",
     "latency_gains",
     "measure_restorations",
     "measure_sensitivities",
+    "measure_weight_sensitivities",
     "restoration_order",
     "restore",
+    "spread_over_formats",
 ]

@@ -50,7 +50,7 @@ class Knowledge:
     Attributes:
         distortion: Distortion of the outputs when one unit alone takes a choice, with the default recipe; infinite if
             the device fails.
-        gains: Expected fall of the latency ratio by choice, from profiles.
+        gains: Expected fall of the latency ratio by choice, from profiles; or of the ratio of sizes, which is exact.
         whole: Distortion with the usual choice of every unit and the default recipe.
         interactions: Distortion of two options of neighbours together, less the sum of both alone.
         recipes: Distortion with the usual choice of every unit, when one recipe field differs from the default: by
@@ -58,6 +58,7 @@ class Knowledge:
         own: Distortion of each unit alone with its usual choice, when one recipe field of its own differs: by field, by
             choice as Optuna stores it, and by unit.
         neighbours: Pairs of units between which a tensor flows. If their choices differ, the tensor is converted.
+        of_size: Whether the gains are of the size.
         probes: The cost of the knowledge.
     """
 
@@ -68,6 +69,7 @@ class Knowledge:
     recipes: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
     own: Mapping[str, Mapping[Any, Mapping[str, float]]] = field(default_factory=dict)
     neighbours: tuple[Pair, ...] = ()
+    of_size: bool = False
     probes: Probes = Probes()
 
     @property

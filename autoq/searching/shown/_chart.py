@@ -10,6 +10,7 @@ from typing import Literal
 
 from autoq.core import Estimate
 from autoq.searching.front import Place, TrialRow, TrialTable
+from autoq.searching.shown._texts import SPEEDUP, gain_title
 
 # Other trials and limits may widen the picture by so many times the extent of the front. A picture of all that lies
 # farther away would show the front as a dot.
@@ -38,21 +39,21 @@ class Mark:
     Attributes:
         row: The trial.
         kind: The kind of the mark.
-        speedup: Place along the axis to the right.
+        gain: Place along the axis to the right: the speed-up, or how many times smaller.
         drop: Place along the axis upwards.
         has_arms: Whether the intervals are drawn, with the number of the trial beside them.
     """
 
     row: TrialRow
     kind: Kind
-    speedup: Estimate
+    gain: Estimate
     drop: Estimate
     has_arms: bool
 
     @property
     def point(self) -> tuple[float, float]:
-        """Speed-up and accuracy drop."""
-        return self.speedup.value, self.drop.value
+        """Gain and accuracy drop."""
+        return self.gain.value, self.drop.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Line:
     """A limit in the picture.
 
     Attributes:
-        axis: "x" for a limit of the speed-up, "y" for one of the accuracy drop.
-        value: The speed-up or drop of the limit.
+        axis: "x" for a limit of the gain, "y" for one of the accuracy drop.
+        value: The gain or drop of the limit.
         text: Written beside the line.
     """
 
@@ -72,14 +73,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A front among the other trials: speed-up to the right, accuracy drop upwards, as in every picture of a front.
+    """A front among the other trials: the gain to the right, accuracy drop upwards, as in every picture of a front.
 
     Attributes:
         marks: All marks, in the order in which they are drawn.
-        steps: Points of the front's steps, fastest first.
+        steps: Points of the front's steps, those of the largest gain first.
         lines: Limits.
-        x: Ends of the speed-ups that are shown.
+        x: Ends of the gains that are shown.
         y: Ends of the accuracy drops that are shown.
+        title: What a gain is.
     """
 
     marks: tuple[Mark, ...]
@@ -87,6 +89,7 @@ class Chart:
     lines: tuple[Line, ...]
     x: tuple[float, float]
     y: tuple[float, float]
+    title: str = SPEEDUP
 
     @classmethod
     def of(cls, table: TrialTable) -> Chart:
@@ -104,7 +107,7 @@ class Chart:
             )
             for place, axis in enumerate(("x", "y"))
         }
-        return cls(tuple(marks), tuple(steps), lines, ends["x"], ends["y"])
+        return cls(tuple(marks), tuple(steps), lines, ends["x"], ends["y"], gain_title(table))
 
     @property
     def chosen(self) -> Mark | None:
@@ -156,19 +159,28 @@ def _marks(table: TrialTable) -> Iterable[Mark]:
         if row.place is Place.FRONT:
             kind = Kind.FRONT if row.is_head else Kind.LIKE
         kind = Kind.FLOAT if row.record.is_baseline else kind
-        yield Mark(row, kind, evaluation.latency.speedup, evaluation.accuracy.drop, row.is_head)
+        yield Mark(row, kind, evaluation.gain, evaluation.accuracy.drop, row.is_head)
 
 
 def _lines(table: TrialTable) -> Iterable[Line]:
-    limits = table.limits
+    limits, float_bytes = table.limits, _float_bytes(table)
     if limits.max_drop is not None:
         yield Line("y", limits.max_drop, f"drop of at most {limits.max_drop:g}")
-    if limits.max_ratio is not None:
+    if float_bytes is not None:
+        if limits.max_size_bytes is not None:
+            yield Line("x", float_bytes / limits.max_size_bytes, f"at most {limits.max_size_bytes / 1e6:.4g} MB")
+    elif limits.max_ratio is not None:
         yield Line("x", 1 / limits.max_ratio, f"at most {limits.max_latency_ms:.4g} ms")
 
 
+def _float_bytes(table: TrialTable) -> float | None:
+    """Size of the float model, if accuracy is weighed against size."""
+    found = (row.record.evaluation for row in table.rows)
+    return next((e.size_bytes / e.size_ratio for e in found if e is not None and e.size_ratio is not None), None)
+
+
 def _reach(mark: Mark, axis: str) -> tuple[float, ...]:
-    estimate = mark.speedup if axis == "x" else mark.drop
+    estimate = mark.gain if axis == "x" else mark.drop
     return (estimate.low, estimate.value, estimate.high) if mark.has_arms and estimate.known else (estimate.value,)
 
 

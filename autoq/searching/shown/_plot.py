@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autoq.core import Estimate
 from autoq.searching.front import TrialTable
 from autoq.searching.shown._chart import CHOSEN, Chart, Kind, Mark
-from autoq.searching.shown._texts import DROP, SPEEDUP
+from autoq.searching.shown._texts import DROP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def plot_table(table: TrialTable, ax: Axes | None = None, *, behind: Front | Non
         ax.set_xlim(*chart.x)
         ax.set_ylim(*chart.y)
         ax.set_title(chart.note, loc="right", fontsize=9, color=_GREY)
-    ax.set_xlabel(SPEEDUP)
+    ax.set_xlabel(chart.title)
     ax.set_ylabel(DROP)
     ax.grid(visible=True, alpha=0.25)
     handles, labels = ax.get_legend_handles_labels()
@@ -89,10 +89,10 @@ def _draw_marks(ax: Axes, kind: Kind, marks: Sequence[Mark]) -> None:
     ax.scatter(xs, ys, s=size, marker=shape, color=color, linewidths=0, zorder=4 if armed else 3, label=str(kind))
     if armed:
         xs, ys = zip(*(mark.point for mark in armed), strict=True)
-        speedups, drops = [mark.speedup for mark in armed], [mark.drop for mark in armed]
+        gains, drops = [mark.gain for mark in armed], [mark.drop for mark in armed]
         # The points are drawn already.
         ax.errorbar(
-            xs, ys, xerr=_arms(speedups), yerr=_arms(drops), fmt="none", ecolor=color, elinewidth=1, capsize=2, zorder=3
+            xs, ys, xerr=_arms(gains), yerr=_arms(drops), fmt="none", ecolor=color, elinewidth=1, capsize=2, zorder=3
         )
 
 

@@ -14,7 +14,7 @@ _WORSE = {"accuracy": "less accurate", "latency": "slower", "size": "larger by m
 
 
 def why_chosen(front: Front, table: TrialTable, rule: Rule) -> tuple[str, ...]:
-    """Why the chosen model was chosen, and why the faster ones were not; empty where no model was chosen.
+    """Why the chosen model was chosen, and why the faster or smaller ones were not; empty where no model was chosen.
 
     Args:
         front: Front of the search.
@@ -24,7 +24,7 @@ def why_chosen(front: Front, table: TrialTable, rule: Rule) -> tuple[str, ...]:
     if (chosen := table.chosen) is None:
         return ()
     over = passed_over(front, rule)
-    return _because(chosen, over, rule), *_faster_ones(chosen, over, table)
+    return _because(chosen, over, rule), *_better_ones(chosen, over, table)
 
 
 def _because(chosen: TrialRow, over: Mapping[int, PassedOver], rule: Rule) -> str:
@@ -42,23 +42,26 @@ def _because(chosen: TrialRow, over: Mapping[int, PassedOver], rule: Rule) -> st
     return f"{name} it is the {_BEST[last]} of the {left} on the front that are not shown to be {equal}."
 
 
-def _faster_ones(chosen: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> Iterator[str]:
-    """A sentence for each reason, about the fastest trial that has it; the fastest of all trials comes first."""
+def _better_ones(chosen: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> Iterator[str]:
+    """A sentence for each reason, about the fastest or smallest trial that has it; the best of all comes first."""
     measured = [row for row in table.rows if row.place is not Place.FAILED]
-    faster = sorted((row for row in measured if _speed(row) > _speed(chosen)), key=_speed, reverse=True)
-    if not faster:
-        yield "No other one is faster."
+    better = sorted((row for row in measured if _gain(row) > _gain(chosen)), key=_gain, reverse=True)
+    is_timed = evaluation_of(chosen.record).size_ratio is None
+    word, column = ("faster", SPEED_UP) if is_timed else ("smaller", SIZE)
+    if not better:
+        yield f"No other one is {word}."
     by_kind: dict[str, list[TrialRow]] = {}
-    for row in faster:
+    for row in better:
         by_kind.setdefault(_kind(row, over, table), []).append(row)
     for first, *others in by_kind.values():
-        speed, why = SPEED_UP.text(first, table.limits), _why(first, chosen, over, table)
+        figure, why = column.text(first, table.limits), _why(first, chosen, over, table)
+        figure = f"speed-up {figure}" if is_timed else f"{figure} MB"
         same = f" The same holds for {len(others)} more." if others else ""
-        yield f"Trial {first.number} is faster (speed-up {speed}) and is not chosen because {why}.{same}"
+        yield f"Trial {first.number} is {word} ({figure}) and is not chosen because {why}.{same}"
 
 
-def _speed(row: TrialRow) -> float:
-    return evaluation_of(row.record).latency.speedup.value
+def _gain(row: TrialRow) -> float:
+    return evaluation_of(row.record).gain.value
 
 
 def _kind(row: TrialRow, over: Mapping[int, PassedOver], table: TrialTable) -> str:
@@ -99,4 +102,5 @@ def _beside(row: TrialRow, table: TrialTable) -> str:
         return "it was given up: a part of the samples had shown that it cannot be on the front"
     if table.is_closed and not row.record.remeasured:
         return "it was not among the finalists, and only models that were measured together at the end are compared"
-    return "another one is at least as good in accuracy and latency, and is shown to be better in one of them"
+    cost = "latency" if evaluation_of(row.record).size_ratio is None else "size"
+    return f"another one is at least as good in accuracy and {cost}, and is shown to be better in one of them"

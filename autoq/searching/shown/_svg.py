@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from autoq.core import Estimate
 from autoq.searching.front import TrialTable
 from autoq.searching.shown._chart import CHOSEN, Chart, Kind, Mark, ticks
-from autoq.searching.shown._texts import DROP, SPEEDUP, told
+from autoq.searching.shown._texts import DROP, told
 
 _WIDTH, _HEIGHT = 880.0, 460.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 18.0, 18.0, 56.0
@@ -91,7 +91,7 @@ def chart_svg(table: TrialTable, *, title: str = "Pareto front") -> str:
 
 
 def _described(chart: Chart) -> str:
-    said = f"{SPEEDUP} over the float model to the right, {DROP} upwards; {len(chart.marks)} trials."
+    said = f"{chart.title}, beside the float model, to the right, {DROP} upwards; {len(chart.marks)} trials."
     return f"{said} {chart.note}." if chart.note else said
 
 
@@ -118,7 +118,7 @@ def _axes(chart: Chart) -> Iterator[str]:
         yield f'<text x="{_LEFT - 8:g}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>'
     yield "</g>"
     middle, height = (_LEFT + right) / 2, (_TOP + bottom) / 2
-    yield f'<text x="{middle:g}" y="{_HEIGHT - 8:g}" text-anchor="middle">{SPEEDUP} →</text>'
+    yield f'<text x="{middle:g}" y="{_HEIGHT - 8:g}" text-anchor="middle">{chart.title} →</text>'
     yield f'<text transform="translate(18 {height:g}) rotate(-90)" text-anchor="middle">{DROP} →</text>'
     if chart.note:
         yield f'<text class="note" x="{right:g}" y="{_HEIGHT - 8:g}" text-anchor="end">{chart.note}</text>'
@@ -173,14 +173,14 @@ def _drawn(chart: Chart, table: TrialTable) -> Iterator[str]:
 
 
 def _place(chart: Chart, mark: Mark) -> tuple[float, float]:
-    return _x(chart, mark.speedup.value), _y(chart, mark.drop.value)
+    return _x(chart, mark.gain.value), _y(chart, mark.drop.value)
 
 
 def _arms(chart: Chart, mark: Mark) -> str:
     x, y = _place(chart, mark)
     path = ""
-    if _wide(mark.speedup):
-        left, right = _x(chart, mark.speedup.low), _x(chart, mark.speedup.high)
+    if _wide(mark.gain):
+        left, right = _x(chart, mark.gain.low), _x(chart, mark.gain.high)
         path += f"M{left:.1f} {y:.1f}H{right:.1f}M{left:.1f} {y - 3:.1f}v6M{right:.1f} {y - 3:.1f}v6"
     if _wide(mark.drop):
         low, high = _y(chart, mark.drop.low), _y(chart, mark.drop.high)

@@ -12,7 +12,7 @@ from autoq.searching.front import TrialRow, TrialTable
 from autoq.searching.records import Limits
 
 # The names of figures, in tables and along axes.
-DROP, SPEEDUP = "accuracy drop", "speed-up"
+DROP, SPEEDUP, TIMES_SMALLER = "accuracy drop", "speed-up", "times smaller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,12 @@ def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:
         "; ".join(filter(None, (str(row.place), standing(row, limits), row.record.remark))),
     ]
     return tuple(filter(None, lines))
+
+
+def gain_title(table: TrialTable) -> str:
+    """What a gain is in a table: how many times as fast, or how many times smaller."""
+    found = (row.record.evaluation for row in table.rows)
+    return TIMES_SMALLER if any(e is not None and e.size_ratio is not None for e in found) else SPEEDUP
 
 
 def title_of(table: TrialTable) -> str:

@@ -2,11 +2,12 @@
 
 from autoq.searching.space._parameters import Dimensions, own_name, plain_choices
 from autoq.searching.space._space import SearchSpace
-from autoq.searching.space._units import PRECISION, UNIT_KINDS, Unit, UnitKind
+from autoq.searching.space._units import PRECISION, UNIT_KINDS, WEIGHT, Unit, UnitKind
 
 __all__ = [
     "PRECISION",
     "UNIT_KINDS",
+    "WEIGHT",
     "Dimensions",
     "SearchSpace",
     "Unit",

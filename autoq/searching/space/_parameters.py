@@ -16,11 +16,22 @@ from typing import Any
 
 import optuna
 
-from autoq.core import Plan, Precision, RangeEstimator, Recipe
+from autoq.core import (
+    CompressionPlan,
+    CompressionRecipe,
+    Plan,
+    Precision,
+    RangeEstimator,
+    Recipe,
+    RuntimePlan,
+    WeightFormat,
+)
 from autoq.searching.space._space import SearchSpace
-from autoq.searching.space._units import PRECISION, UNIT_KINDS, Unit, precision_units
+from autoq.searching.space._units import PRECISION, UNIT_KINDS, WEIGHT, Unit, precision_units, weight_units
 
 _NO_CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+_NO_RUNTIME: Mapping[str, Any] = MappingProxyType({})
+_NO_WEIGHTS: Mapping[str, Sequence[WeightFormat]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +43,43 @@ class Dimensions:
         units: Units by the name of their parameter.
         own: Choices by recipe field that each unit has for itself.
         floats: Groups of no unit, which are float in every plan.
+        quantizes: Whether plans have a part that quantizes.
+        compression: Settings of the part that compresses weights; None without such a part.
+        runtime: Choices of the part that is for the device, by field; plans have such a part where there are any.
     """
 
     recipe: Mapping[str, tuple[Any, ...]]
     units: Mapping[str, Unit]
     own: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     floats: frozenset[str] = frozenset()
+    quantizes: bool = True
+    compression: CompressionRecipe | None = None
+    runtime: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, space: SearchSpace, groups: Mapping[str, Sequence[str]]) -> Dimensions:
+    def of(
+        cls,
+        space: SearchSpace,
+        groups: Mapping[str, Sequence[str]],
+        weights: Mapping[str, Sequence[WeightFormat]] = _NO_WEIGHTS,
+    ) -> Dimensions:
         """Dimensions of a space on a model.
 
         Args:
             space: The choices.
             groups: Groups that share a precision, by the name of their unit.
+            weights: Formats that each weight may take beside float, by its name.
         """
-        units = {unit.parameter: unit for unit in precision_units(groups, space.quantized)}
-        return cls(space.recipe_choices(), units, space.unit_choices())
+        quantized = precision_units(groups, space.quantized) if space.quantized else ()
+        units = {unit.parameter: unit for unit in (*quantized, *weight_units(weights))}
+        return cls(
+            space.recipe_choices(),
+            units,
+            space.unit_choices(),
+            quantizes=bool(space.quantized),
+            compression=space.compression(),
+            runtime=space.runtime_choices(),
+        )
 
     def without(self, groups: Collection[str]) -> Dimensions:
         """The same dimensions, with some groups in float in every plan."""
@@ -65,6 +96,16 @@ class Dimensions:
         return {name: unit.members for name, unit in self.units.items() if unit.kind == PRECISION}
 
     @property
+    def fields(self) -> dict[str, tuple[Any, ...]]:
+        """Choices of the whole model by field, the default first; fields of one choice too."""
+        return {**self.recipe, **self.runtime}
+
+    @property
+    def weights(self) -> dict[str, Unit]:
+        """Units of weights, by their parameter."""
+        return {name: unit for name, unit in self.units.items() if unit.kind == WEIGHT}
+
+    @property
     def usual(self) -> dict[str, str]:
         """The usual choice of each unit, which it takes in a plan that treats all units alike."""
         return {name: unit.usual for name, unit in self.units.items()}
@@ -75,13 +116,14 @@ class Dimensions:
         # A unit at its reference has no fields of its own.
         fields = math.prod(map(len, self.own.values()))
         of_units = math.prod(1 + fields * (len(unit.choices) - 1) for unit in self.units.values())
-        return int(of_units) * math.prod(map(len, self.recipe.values()))
+        return int(of_units) * math.prod(map(len, self.fields.values()))
 
     def plan_of(
         self,
         chosen: Mapping[str, str],
         recipe: Recipe,
         own: Mapping[str, Mapping[str, Any]] = _NO_CHOICES,
+        runtime: Mapping[str, Any] = _NO_RUNTIME,
     ) -> Plan:
         """The plan of some choices.
 
@@ -89,9 +131,17 @@ class Dimensions:
             chosen: Choice by the parameter of the unit; a unit that is not named takes its reference.
             recipe: Of the plan.
             own: Fields of the recipe that units have for themselves, by the parameter of the unit.
+            runtime: Choices for the device by field; one that is not named takes its default.
         """
         fields = {group: own[name] for name, unit in self.units.items() if name in own for group in unit.members}
-        plan = Plan.quantized(recipe, dict.fromkeys(sorted(self.floats), Precision.FLOAT))
+        plan = Plan()
+        if self.quantizes:
+            plan = Plan.quantized(recipe, dict.fromkeys(sorted(self.floats), Precision.FLOAT))
+        if self.compression is not None:
+            plan = plan.having(CompressionPlan(self.compression))
+        if self.runtime:
+            usual = {name: choices[0] for name, choices in self.runtime.items()}
+            plan = plan.having(RuntimePlan(**{**usual, **runtime}))
         choices = [(unit, chosen.get(name, unit.reference)) for name, unit in self.units.items()]
         for kind, of_kind in groupby(sorted(choices, key=lambda choice: choice[0].kind), lambda choice: choice[0].kind):
             plan = UNIT_KINDS[kind].put(plan, list(of_kind))
@@ -102,10 +152,11 @@ class Dimensions:
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Plan:
         """Asks the sampler for one plan."""
-        recipe = {
+        of_model = {
             name: trial.suggest_categorical(name, plain_choices(choices)) if len(choices) > 1 else choices[0]
-            for name, choices in self.recipe.items()
+            for name, choices in self.fields.items()
         }
+        recipe, runtime = ({name: of_model[name] for name in part} for part in (self.recipe, self.runtime))
         chosen = {name: trial.suggest_categorical(name, unit.words) for name, unit in self.units.items()}
         # Units at their reference are asked too: no sampler models a parameter that only some trials have.
         own = {
@@ -118,7 +169,7 @@ class Dimensions:
         }
         parsed = {name: Recipe.from_dict(made) for name, made in own.items()}
         fields = {name: {field: getattr(made, field) for field in self.own} for name, made in parsed.items()}
-        return self.plan_of(chosen, Recipe.from_dict(recipe), fields)
+        return self.plan_of(chosen, Recipe.from_dict(recipe), fields, runtime)
 
     def plan(self, parameters: Mapping[str, Any]) -> Plan:
         """The plan of some parameters."""
@@ -126,13 +177,18 @@ class Dimensions:
 
     def parameters(self, plan: Plan) -> dict[str, Any]:
         """The parameters of a plan: `plan` gives it back. The groups of a unit must have the same choice."""
+        chosen: dict[str, Any] = {name: UNIT_KINDS[unit.kind].read(plan, unit) for name, unit in self.units.items()}
+        for name, choices in self.runtime.items():
+            if len(choices) > 1:
+                chosen |= {name: plain_choices([getattr(plan.runtime_choice.plan, name)])[0]}
+        if not self.quantizes:
+            return chosen
         part = plan.quantization
         recipe = {
             name: plain_choices([getattr(part.recipe, name)])[0]
             for name, choices in self.recipe.items()
             if len(choices) > 1
         }
-        chosen = {name: UNIT_KINDS[unit.kind].read(plan, unit) for name, unit in self.units.items()}
         own = {
             own_name(field, unit.name): plain_choices([getattr(part.recipe_of(unit.members[0]), field)])[0]
             for unit in self.units.values()

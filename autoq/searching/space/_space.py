@@ -20,7 +20,10 @@ from pydantic import (
 
 from autoq.calibration import Needs
 from autoq.core import (
+    Against,
     BiasCorrection,
+    CachePrecision,
+    CompressionRecipe,
     ConfigError,
     DistortionMeasure,
     OverflowFix,
@@ -29,7 +32,9 @@ from autoq.core import (
     Preset,
     RangeEstimator,
     Recipe,
+    Rounding,
     RuntimePrecision,
+    WeightFormat,
     brief_repr,
     nearest,
     parse_fields,
@@ -45,6 +50,7 @@ _ACCURATE_BY_UNIT = (
 )
 
 _FLOAT_AND_OTHERS = "of unit_precisions: name 'float' and at least one other precision"
+_FLOAT_AND_FORMATS = "of weight_formats: name 'float' and at least one other format, or leave the key out"
 _NO_ZERO_POINTS = "of presets: float precisions of activations have no zero points; write 'performance'"
 
 # Dimensions that each unit may have for itself.
@@ -130,6 +136,21 @@ def _precision(value: Any) -> Precision:  # whatever YAML holds
         raise ValueError(str(error)) from None
 
 
+def _weight_format(value: Any) -> WeightFormat | None:  # whatever YAML holds
+    if value == str(Precision.FLOAT):
+        return None
+    try:
+        return WeightFormat.parse(value)
+    except PlanError as error:
+        raise ValueError(str(error)) from None
+
+
+def _format_word(form: WeightFormat | None) -> str:
+    return str(Precision.FLOAT if form is None else form)
+
+
+# None is float.
+WeightChoice = Annotated[WeightFormat | None, PlainValidator(_weight_format), PlainSerializer(_format_word)]
 UnitPrecision = Annotated[Precision, PlainValidator(_precision), PlainSerializer(str)]
 
 
@@ -149,6 +170,14 @@ class SearchSpace(BaseModel):
         per_unit: Which of the dimensions above each unit has for itself, instead of the model as a whole.
         unit_precisions: Precisions that each unit may take: float, and one or more others. Plans that treat all units
             alike take the first of the others.
+        weight_formats: Formats that each compressed weight may take: float, and one or more others, of which a weight
+            takes those that fit it. Plans that treat all weights alike take the first of the others. Empty compresses
+            no weights. Then `unit_precisions` may hold "float" alone, which quantizes no activations.
+        rounding: How numbers of compressed weights are rounded, of at most 4 bits.
+        ignored_weights: Operations whose weights are never compressed.
+        dynamic_quantization_group_sizes: Numbers of activations that the device quantizes to int8 together while it
+            runs compressed weights; 0 leaves them in float, null leaves the number to the device.
+        kv_cache_precisions: Precisions of a decoder's keys and values; null leaves it to the device.
         precisions: What a unit is: a group, a block, a type of operation, a prefix of names, or the whole model. With
             "auto" the budget decides between groups, blocks, types and the model.
         sampler: The sampler that proposes after the enqueued plans.
@@ -179,6 +208,13 @@ class SearchSpace(BaseModel):
     ignored_scopes: Mapping[str, ScopeRules] = Field(default_factory=dict)
     per_unit: Annotated[tuple[PerUnit, ...], Choices] = ()
     unit_precisions: Annotated[tuple[UnitPrecision, ...], Choices] = (Precision.FLOAT, Precision.INT8)
+    weight_formats: Annotated[tuple[WeightChoice, ...], Choices] = ()
+    rounding: Rounding = Rounding.COMPENSATED
+    ignored_weights: ScopeRules | None = None
+    dynamic_quantization_group_sizes: Annotated[
+        tuple[Annotated[int, Field(ge=0)] | None, ...], Choices, Field(min_length=1)
+    ] = (None,)
+    kv_cache_precisions: Annotated[tuple[CachePrecision | None, ...], Choices, Field(min_length=1)] = (None,)
     precisions: Literal["auto", "group", "block", "type", "prefix", "model"] = "auto"
     sampler: Literal["front", "tpe", "nsga2", "nsga3", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
@@ -201,8 +237,10 @@ class SearchSpace(BaseModel):
 
     @model_validator(mode="after")
     def _precisions_go_together(self) -> Self:
-        if len(self.quantized) == len(self.unit_precisions) or not self.quantized:
+        if len(self.quantized) == len(self.unit_precisions) or not (self.quantized or self.formats):
             raise ValueError(_FLOAT_AND_OTHERS)
+        if len(self.formats) == len(self.weight_formats) != 0 or (self.weight_formats and not self.formats):
+            raise ValueError(_FLOAT_AND_FORMATS)
         if not self.mode.is_integer and self.presets != (Preset.PERFORMANCE,):
             raise ValueError(_NO_ZERO_POINTS)
         return self
@@ -211,6 +249,16 @@ class SearchSpace(BaseModel):
     def quantized(self) -> tuple[Precision, ...]:
         """The precisions that units may take beside float, the usual one first."""
         return tuple(precision for precision in self.unit_precisions if not precision.is_float)
+
+    @property
+    def formats(self) -> tuple[WeightFormat, ...]:
+        """The formats that weights may take beside float, the usual one first."""
+        return tuple(form for form in self.weight_formats if form is not None)
+
+    @property
+    def usually_against(self) -> Against:
+        """What accuracy is weighed against, unless a search says otherwise."""
+        return Against.LATENCY if self.quantized else Against.SIZE
 
     @property
     def mode(self) -> Precision:
@@ -222,7 +270,8 @@ class SearchSpace(BaseModel):
         """Reads a space.
 
         Args:
-            source: A shipped name ("cnn", "transformer", "quick"), a path of a YAML file, plain values, or a space.
+            source: A shipped name ("cnn", "transformer", "llm", "quick"), the path of a YAML file, plain values, or a
+                space.
 
         Raises:
             ConfigError: No such space or file, or a key or value that autoq does not understand.
@@ -271,17 +320,38 @@ class SearchSpace(BaseModel):
     def recipe_choices(self) -> dict[str, tuple[Any, ...]]:
         """Choices of the whole model by recipe field; the first choice is the default.
 
-        A field that units have for themselves has its default alone.
+        A field that units have for themselves has its default alone. Without quantization there are none.
         """
+        if not self.quantized:
+            return {}
         choices = {field: getattr(self, name) for name, field in _FIELDS.items()}
         own = {_FIELDS[name]: choices[_FIELDS[name]][:1] for name in self.per_unit}
         mode = {} if self.mode == Recipe().mode else {"mode": (self.mode,)}
         return choices | own | {"ignored_scope": tuple(self.scopes())} | mode
 
+    def runtime_choices(self) -> dict[str, tuple[Any, ...]]:
+        """Choices for the device by field of `RuntimePlan`, the default first; empty if all is left to the device."""
+        choices: dict[str, tuple[Any, ...]] = {
+            "dynamic_quantization_group_size": self.dynamic_quantization_group_sizes,
+            "kv_cache_precision": self.kv_cache_precisions,
+        }
+        return {} if all(values == (None,) for values in choices.values()) else choices
+
     def unit_choices(self) -> dict[str, tuple[Any, ...]]:
         """Choices of the recipe fields that units have for themselves, the default first; fields of one choice not."""
         choices = {field: getattr(self, name) for name, field in _FIELDS.items() if name in self.per_unit}
         return {field: values for field, values in choices.items() if len(values) > 1}
+
+    def compression(self) -> CompressionRecipe | None:
+        """The settings of compressed weights; None without them."""
+        if not self.formats:
+            return None
+        by_data = [form for form in self.formats if form.may_round_by_data]
+        return CompressionRecipe(
+            format=[*by_data, *self.formats][0],
+            all_layers=not self.formats[0].is_eight_bit_integer,
+            rounding=self.rounding if by_data else Rounding.NEAREST,
+        )
 
     def needs(self) -> Needs:
         """The statistics that the recipes of the space need."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autoq.core import Plan, Precision
+from autoq.core import Plan, Precision, WeightFormat
 
 PRECISION = "precision"
+WEIGHT = "weight"
+FLOAT = str(Precision.FLOAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Unit:
     Attributes:
         name: Name of the unit, unique within its kind.
         choices: Two or more words, in order. The first is the reference: it leaves the unit as the float model has it.
-        members: Names of the groups that take the choice.
+        members: Names of the groups, or of the weights, that take the choice.
         kind: Kind of the choices, a key of `UNIT_KINDS`.
     """
 
@@ -79,8 +81,21 @@ def _precision(plan: Plan, unit: Unit) -> str:
     return str(plan.quantization.precision(unit.members[0]))
 
 
+def _with_formats(plan: Plan, chosen: UnitChoices) -> Plan:
+    given = {weight: WeightFormat.parse(word) for unit, word in chosen if word != FLOAT for weight in unit.members}
+    part = plan.compression
+    return plan.having(replace(part, formats={**part.formats, **given}))
+
+
+def _format(plan: Plan, unit: Unit) -> str:
+    return str(plan.compression.formats.get(unit.members[0], FLOAT))
+
+
 # A further kind is one more entry: the sampler, the front and the loop know no kind.
-UNIT_KINDS: dict[str, UnitKind] = {PRECISION: UnitKind(_with_precisions, _precision)}
+UNIT_KINDS: dict[str, UnitKind] = {
+    PRECISION: UnitKind(_with_precisions, _precision),
+    WEIGHT: UnitKind(_with_formats, _format),
+}
 
 
 def precision_units(groups: Mapping[str, Sequence[str]], choices: Sequence[Precision]) -> Iterator[Unit]:
@@ -92,3 +107,12 @@ def precision_units(groups: Mapping[str, Sequence[str]], choices: Sequence[Preci
     """
     words = (str(Precision.FLOAT), *map(str, choices))
     return (Unit(name, words, tuple(members)) for name, members in groups.items())
+
+
+def weight_units(choices: Mapping[str, Sequence[WeightFormat]]) -> Iterator[Unit]:
+    """One unit for each weight.
+
+    Args:
+        choices: Formats that each weight may take beside float, by its name.
+    """
+    return (Unit(name, (FLOAT, *map(str, formats)), (name,), WEIGHT) for name, formats in choices.items() if formats)

@@ -378,4 +378,4 @@ class Study:
         if record.evaluation is None or record.state is TrialState.FAILED:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return
-        self._study.tell(trial, [record.evaluation.accuracy.drop.value, record.evaluation.latency.ratio.value])
+        self._study.tell(trial, [record.evaluation.accuracy.drop.value, record.evaluation.cost.value])

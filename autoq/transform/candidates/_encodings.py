@@ -21,7 +21,7 @@ _MOST_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class EncodingKey:
     """What an encoding follows from.
 
     Attributes:
@@ -39,7 +39,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class EncodedWeight:
     """One weight in one format.
 
     Attributes:
@@ -73,10 +73,12 @@ class Encodings:
     def __init__(self, folder: Path | None, most_bytes: int = _MOST_BYTES) -> None:
         self._folder = folder
         self._most_bytes = most_bytes
-        self._known: OrderedDict[str, Encoding] = OrderedDict()
+        self._known: OrderedDict[str, EncodedWeight] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: Key, shape: Sequence[int], axes: Sequence[int], form: WeightFormat) -> Encoding | None:
+    def get(
+        self, key: EncodingKey, shape: Sequence[int], axes: Sequence[int], form: WeightFormat
+    ) -> EncodedWeight | None:
         """The encoding with a key, of a weight with this shape and these reduced axes; None where there is none.
 
         Raises:
@@ -98,7 +100,7 @@ class Encodings:
         self._keep(name, found)
         return found
 
-    def put(self, key: Key, encoding: Encoding) -> None:
+    def put(self, key: EncodingKey, encoding: EncodedWeight) -> None:
         """Keeps an encoding, whole or not at all.
 
         Raises:
@@ -109,13 +111,13 @@ class Encodings:
             write_arrays(self._folder / f"{key.name}.npz", _FORMAT, about, encoding.arrays)
         self._keep(key.name, encoding)
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: EncodingKey) -> bool:
         name = self._name(key)
         if name is None:
             return False
         return name in self._known or (self._folder is not None and (self._folder / f"{name}.npz").exists())
 
-    def _name(self, key: Key) -> str | None:
+    def _name(self, key: EncodingKey) -> str | None:
         """Name of an encoding; None where statistics are not at hand, and none is kept."""
         if key.seen is not None:
             return key.name
@@ -131,7 +133,7 @@ class Encodings:
             raise DataError(msg)
         return next(iter(names), None)
 
-    def _keep(self, name: str, encoding: Encoding) -> None:
+    def _keep(self, name: str, encoding: EncodedWeight) -> None:
         self._known[name] = encoding
         self._bytes += encoding.size_bytes
         while self._folder is not None and self._bytes > self._most_bytes and len(self._known) > 1:
@@ -144,7 +146,7 @@ def _read(
     shape: Sequence[int],
     axes: Sequence[int],
     form: WeightFormat,
-) -> Encoding:
+) -> EncodedWeight:
     """The encoding in a file, whose arrays have the lengths that the format gives them."""
     parts = {}
     for name, (kind, counts) in stored_layout(shape, axes, form).items():
@@ -155,4 +157,4 @@ def _read(
         parts[name] = StoredArray(kind, counts, data)
     whole = about["scale_of_scales"]
     weight = StoredWeight(form, tuple(shape), **parts, scale_of_scales=None if whole is None else float(whole))
-    return Encoding(weight, float(about["error"]))
+    return EncodedWeight(weight, float(about["error"]))

@@ -15,7 +15,7 @@ from autoq.calibration import Activation, Grams
 from autoq.core import CompressionRecipe, DataError, ModelError, Objective, WeightFormat, quoted
 from autoq.graph import Weight, unique_names
 from autoq.transform.by_data import ChannelScales, DataEncoder, Products, rounded_by_data, rounding_error
-from autoq.transform.candidates._encodings import Encoding, Encodings, Key
+from autoq.transform.candidates._encodings import EncodedWeight, EncodingKey, Encodings
 from autoq.transform.compress import StoredWeight, numbers_of
 
 # Stands for the statistics of a weight that is multiplied by nothing that was observed.
@@ -55,7 +55,7 @@ class WeightEncoder:
         """Whether an encoding is kept."""
         return self._key(weight, form, recipe) in self._encodings
 
-    def encoding(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> Encoding:
+    def encoding(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> EncodedWeight:
         """One weight in one format, encoded if it is not kept.
 
         Raises:
@@ -71,7 +71,7 @@ class WeightEncoder:
             self._encodings.put(key, found)
         return found
 
-    def _encoded(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> Encoding:
+    def _encoded(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> EncodedWeight:
         activation, gram = self._activations.get(weight.name), None
         if self.rounding(weight, form, recipe):
             self._check_statistics(weight, recipe)
@@ -83,7 +83,7 @@ class WeightEncoder:
             raise ModelError(msg) from None
         if activation is not None and activation in self._products.grams.products:
             gram = self._products.gram(activation)
-        return Encoding(StoredWeight.of(encoded), rounding_error(numbers, encoded, weight.axes, gram))
+        return EncodedWeight(StoredWeight.of(encoded), rounding_error(numbers, encoded, weight.axes, gram))
 
     def _check_statistics(self, weight: Weight, recipe: CompressionRecipe) -> None:
         grams = self._products.grams
@@ -106,11 +106,13 @@ class WeightEncoder:
         by_data = weight.name in self._activations and rounded_by_data(weight, form) and recipe.rounds_by_data
         return f"{recipe.rounding}|{recipe.objective}" if by_data else ""
 
-    def _key(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> Key:
+    def _key(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> EncodingKey:
         """All that an encoding and its error depend on."""
         rounding, activation = self.rounding(weight, form, recipe), self._activations.get(weight.name)
         said = {
             "version": version("autoq"),
+            # Equal weights of two layers are multiplied by different activations.
+            "name": weight.name,
             "format": form.to_dict(),
             "axes": weight.axes,
             "rounding": rounding,
@@ -118,8 +120,8 @@ class WeightEncoder:
         }
         rounded = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
         if activation is not None and self._sees:
-            return Key(rounded, self._digest(activation, lambda: self._products.grams.digest(activation)))
-        return Key(rounded, None if rounding else _NONE)
+            return EncodingKey(rounded, self._digest(activation, lambda: self._products.grams.digest(activation)))
+        return EncodingKey(rounded, None if rounding else _NONE)
 
     def _digest(self, of: object, digest: Callable[[], str]) -> str:
         if of not in self._digests:

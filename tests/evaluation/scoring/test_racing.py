@@ -343,7 +343,7 @@ def test_a_race_that_goes_on_scores_only_what_is_new():
     # By now other items are known to tell too.
     later = Contest(None, items=2000, census=telling_items(made[:7], reference, 500), seed=1)
     race = later.race(score, reference, order, accuracy)
-    later.go_on(race, latency_of(0.5))
+    later.go_on(race, latency_of(0.5).ratio)
     assert sorted(asked) == list(range(2000))
     whole = raced_accuracy(race)
     assert (whole.outcome, whole.n, whole.sampling_sd) == (Outcome.FINISHED, 2000, 0.0)

@@ -19,7 +19,8 @@ from autoq.evaluation.device import RuntimeConfig, model_outputs
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.scoring import Accuracy
 from autoq.graph import Placements
-from autoq.searching.loop import Budget, learn, run, steer
+from autoq.searching.loop import Budget, run, steer
+from autoq.searching.problem import learn
 from autoq.searching.recorded import RecordedTable, Recording, ReducedSpace, recorded_problem
 from autoq.searching.recorded._synthetic_table import _latency, _log_ratios
 from autoq.searching.records import Limits

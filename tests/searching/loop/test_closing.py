@@ -10,7 +10,8 @@ from records import evaluation, record
 
 from autoq.core import DeviceError
 from autoq.evaluation.scoring import Outcome
-from autoq.searching.loop import Budget, Clock, close
+from autoq.searching.loop import Budget, close
+from autoq.searching.problem import Clock
 from autoq.searching.records import Limits
 from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study

@@ -8,8 +8,9 @@ from records import record
 
 from autoq.core import Precision, RuntimePrecision
 from autoq.evaluation.device import RuntimeConfig
-from autoq.searching.loop import Problem, broken_by_default
+from autoq.searching.loop import broken_by_default
 from autoq.searching.loop._default_precision import with_f32
+from autoq.searching.problem import Problem
 from autoq.searching.records import Limits
 from autoq.searching.space import SearchSpace
 from autoq.searching.space._parameters import Dimensions

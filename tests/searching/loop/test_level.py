@@ -7,8 +7,9 @@ from networks import conv_net
 
 from autoq.core import ConfigError, Level
 from autoq.graph import Placements, units
-from autoq.searching.loop import Problem, likely_trials, settle_level
+from autoq.searching.loop import likely_trials, settle_level
 from autoq.searching.loop._level import affordable_level
+from autoq.searching.problem import Problem
 from autoq.searching.space import SearchSpace
 from autoq.searching.space._parameters import Dimensions
 from autoq.searching.study import Storage, Study, quiet_optuna

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from autoq.evaluation.scoring import Outcome
-from autoq.searching.loop import Budget, learn, run, steer
+from autoq.searching.loop import Budget, run, steer
+from autoq.searching.problem import learn
 from autoq.searching.recorded import recorded_problem, synthetic_table
 from autoq.searching.recorded._score_table import ScoreTable
 from autoq.searching.records import Limits

@@ -24,7 +24,8 @@ from autoq.evaluation.candidate import Contest, Finalist
 from autoq.evaluation.distortion import SwitchedRuns
 from autoq.evaluation.scoring import Outcome, paired_drop
 from autoq.searching.front import area, objectives
-from autoq.searching.loop import Budget, close, learn, run, steer
+from autoq.searching.loop import Budget, close, run, steer
+from autoq.searching.problem import learn
 from autoq.searching.recorded import RecordedTable, ReducedSpace, recorded_problem, synthetic_table
 from autoq.searching.recorded._score_table import ScoreTable
 from autoq.searching.records import Limits

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from records import evaluation, record
 
 from autoq.searching.front import closest
-from autoq.searching.loop import Budget, close, learn, run, steer
+from autoq.searching.loop import Budget, close, run, steer
 from autoq.searching.loop._measuring import evaluated
+from autoq.searching.problem import learn
 from autoq.searching.recorded import recorded_problem, synthetic_table
 from autoq.searching.records import Limits
 from autoq.searching.study import Storage, Study, quiet_optuna

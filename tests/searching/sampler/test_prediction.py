@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from autoq.searching.front import objectives
-from autoq.searching.loop import Budget, learn, run, steer
+from autoq.searching.loop import Budget, run, steer
+from autoq.searching.problem import learn
 from autoq.searching.recorded import recorded_problem, synthetic_table
 from autoq.searching.records import TrialRecord, TrialState
 from autoq.searching.sampler import predict, prediction_error

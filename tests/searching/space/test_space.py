@@ -8,7 +8,7 @@ from autoq.searching.space import SearchSpace
 from autoq.searching.space._space import _FIELDS, PerUnit
 
 
-@pytest.mark.parametrize("name", ["cnn", "transformer", "quick"])
+@pytest.mark.parametrize("name", ["cnn", "transformer", "llm", "quick"])
 def test_shipped_spaces_load_by_name_and_survive_yaml(name):
     space = SearchSpace.load(name)
     assert SearchSpace.load(yaml.safe_load(yaml.safe_dump(space.to_dict()))) == space

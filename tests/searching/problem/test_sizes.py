@@ -11,7 +11,7 @@ from autoq.calibration import as_inputs, collect
 from autoq.core import Plan, Precision, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.graph import Placements, read_model
-from autoq.searching.loop._sizes import size_limit
+from autoq.searching.problem._sizes import size_limit
 from autoq.searching.space import Dimensions, SearchSpace
 from autoq.transform import CandidateBuilder
 

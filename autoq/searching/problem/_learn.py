@@ -9,16 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from autoq.core import DeviceError, DeviceLostError, Precision, Recipe
+from autoq.core import Against, DeviceError, DeviceLostError, Precision, Recipe
+from autoq.evaluation.candidate import size_bytes
 from autoq.evaluation.distortion import distortion
 from autoq.graph import Comparable, neighbours
-from autoq.searching.loop._clock import Clock
-from autoq.searching.loop._patience import Patience
-from autoq.searching.loop._problem import Problem, Stage
+from autoq.searching.problem._clock import Clock
+from autoq.searching.problem._learn_weights import weight_distortions
+from autoq.searching.problem._patience import Patience
+from autoq.searching.problem._problem import Problem, Stage
+from autoq.searching.problem._sizes import saved_bytes
 from autoq.searching.records import Part
 from autoq.searching.sensitivity import (
     MOST_SECONDS,
     Knowledge,
+    Option,
     Pair,
     Probes,
     Sensitivities,
@@ -64,44 +68,48 @@ def learn(
     patience = Patience.of(problem, study, clock, seconds)
     started = clock.now()
     dimensions, groups = problem.dimensions, problem.dimensions.groups
-    near = neighbours(problem.model, problem.placements.reference, groups)
+    near = neighbours(problem.model, problem.placements.reference, groups) if groups else ()
     settings = 1 + len(groups)
-    own = problem.space.unit_choices()
-    usual, *others = problem.space.quantized
-    each_s = seconds / (2 + len(others) + sum(len(choices) - 1 for choices in own.values()))
+    own, precisions = problem.space.unit_choices(), problem.space.quantized if groups else ()
+    kinds = len(precisions) + bool(dimensions.weights)
+    each_s = seconds / (1 + kinds + sum(len(choices) - 1 for choices in own.values()))
     if not clock.is_limited:
         each_s = max(each_s, _SHORTEST_S)
-    if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
+    if groups and not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
         clock.shorten("there was no time to find out beforehand what units and recipes distort.")
         same = {name: dict.fromkeys(unit.choices[1:], 1.0) for name, unit in dimensions.units.items()}
         return Knowledge(distortion=same, gains=_no_gains(dimensions), whole=float(len(same)), neighbours=near)
-    stage(f"measuring the sensitivity of {len(dimensions.units)} units", 0, None)
     default = problem.space.default_recipe()
-    sensitivities = {usual: _sensitivities(problem, default, each_s, near, patience, usual)}
-    for precision in others:
-        if patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
-            sensitivities[precision] = _sensitivities(problem, default, each_s, (), patience, precision)
+    sensitivities: dict[Precision, Sensitivities] = {}
+    for place, precision in enumerate(precisions):
+        if not place:
+            stage(f"measuring the sensitivity of {len(groups)} units", 0, None)
+        elif not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
+            continue
+        sensitivities[precision] = _sensitivities(problem, default, each_s, () if place else near, patience, precision)
+    by_weight, weight_probes = weight_distortions(problem, each_s, stage, patience)
     by_plan, plan_probes = _other_kinds(problem, stage, patience)
-    choices, own_probes = _own_choices(problem, own, sensitivities[usual], each_s, stage, patience)
-    gains, profiles = _no_gains(dimensions), 0
-    if patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
+    alone: Mapping[str, float] = sensitivities[precisions[0]].alone if groups else {}
+    choices, own_probes = _own_choices(problem, own, alone, each_s, stage, patience)
+    gains, profiles = _no_gains(dimensions) | _gains_by_size(problem), 0
+    is_timed = groups and problem.against is Against.LATENCY
+    if is_timed and patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
         stage("profiling the float model and the quantized model", 0, None)
         with clock.spent(Part.PROFILES):
-            gains, profiles = _gains(problem)
+            by_profile, profiles = _gains(problem)
+            gains |= by_profile
     with clock.spent(Part.RECIPES):
         whole, recipes, probes = _whole_models(problem, each_s, stage, patience)
-    measured: list[Probes | Sensitivities] = [probes, plan_probes, own_probes, *sensitivities.values()]
+    measured: list[Probes | Sensitivities] = [probes, plan_probes, weight_probes, own_probes, *sensitivities.values()]
     found = Knowledge(
-        distortion={name: _of_unit(name, sensitivities, [usual, *others]) for name in groups} | by_plan,
+        distortion={name: _of_unit(name, sensitivities, precisions) for name in groups} | by_weight | by_plan,
         gains=gains,
         whole=whole,
-        interactions={
-            ((one, str(usual)), (other, str(usual))): value
-            for (one, other), value in sensitivities[usual].interactions.items()
-        },
+        interactions=_interactions(sensitivities, precisions),
         recipes=recipes,
         own=choices,
         neighbours=near,
+        of_size=problem.against is Against.SIZE,
         probes=Probes(
             models=sum(probe.models for probe in measured),
             inferences=sum(probe.inferences for probe in measured),
@@ -132,6 +140,30 @@ def _of_unit(
     return {str(precision): sensitivities.get(precision, usual).alone[name] for precision in precisions}
 
 
+def _interactions(
+    sensitivities: Mapping[Precision, Sensitivities], precisions: Sequence[Precision]
+) -> dict[tuple[Option, Option], float]:
+    """Interactions of pairs of units with the usual precision."""
+    return {
+        ((one, str(usual)), (other, str(usual))): value
+        for usual in precisions[:1]
+        for (one, other), value in sensitivities[usual].interactions.items()
+    }
+
+
+def _gains_by_size(problem: Problem) -> dict[str, dict[str, float]]:
+    """Expected fall of the cost of weights by choice: the share of the model's bytes that it saves.
+
+    A token of a language model takes as long as its weights take to be read. Against size, this holds for all units.
+    """
+    total, weights = size_bytes(problem.model), problem.dimensions.weights
+    return {
+        name: {word: value / total for word, value in saved.items()}
+        for name, saved in saved_bytes(problem).items()
+        if name in weights or problem.against is Against.SIZE
+    }
+
+
 def _no_gains(dimensions: Dimensions) -> dict[str, dict[str, float]]:
     return {name: dict.fromkeys(unit.choices[1:], 0.0) for name, unit in dimensions.units.items()}
 
@@ -142,7 +174,7 @@ def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[di
     options = [
         (name, choice)
         for name, unit in dimensions.units.items()
-        if name not in dimensions.groups
+        if name not in dimensions.groups and name not in dimensions.weights
         for choice in unit.choices[1:]
     ]
     if not options:
@@ -197,7 +229,7 @@ def _sensitivities(
 def _own_choices(
     problem: Problem,
     own: Mapping[str, Sequence[Any]],
-    usual: Sensitivities,
+    usual: Mapping[str, float],
     each_s: float,
     stage: Stage,
     patience: Patience,
@@ -208,9 +240,9 @@ def _own_choices(
     found: dict[str, dict[Any, dict[str, float]]] = {}
     for name, choices in own.items():
         first, *others = zip(choices, plain_choices(choices), strict=True)
-        found[name] = {first[1]: dict(usual.alone)}
+        found[name] = {first[1]: dict(usual)}
         for choice, plain in others:
-            if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * len(usual.alone)):
+            if not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * len(usual)):
                 break
             recipe = replace(default, **{name: choice})
             measured = _sensitivities(problem, recipe, each_s, (), patience, problem.space.quantized[0])
@@ -264,7 +296,8 @@ def _whole_models(
 def _gains(problem: Problem) -> tuple[dict[str, dict[str, float]], int]:
     """Expected fall of the latency ratio by choice, and the number of profiles; without profiles it is 0."""
     dimensions, default = problem.dimensions, problem.space.default_recipe()
-    graph, gains, profiles = problem.placements.reference, _no_gains(dimensions), 0
+    graph, profiles = problem.placements.reference, 0
+    gains = {name: dict.fromkeys(dimensions.units[name].choices[1:], 0.0) for name in dimensions.groups}
     try:
         before = problem.evaluator.profile(problem.model, graph)
         profiles += 1

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from autoq.searching.loop import Budget, Clock, explore
+from autoq.searching.loop import Budget, explore
+from autoq.searching.problem import Clock
 from autoq.searching.recorded import MEASURED, recorded_problem, synthetic_table
 from autoq.searching.records import PARTS, Part
 from autoq.searching.study import Study, quiet_optuna

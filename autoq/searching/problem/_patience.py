@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from autoq.searching.loop._clock import Clock
-from autoq.searching.loop._problem import Problem
+from autoq.searching.problem._clock import Clock
+from autoq.searching.problem._problem import Problem
 from autoq.searching.records import Part, TrialState
 from autoq.searching.study import Study
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from autoq.searching.loop import Budget, Clock, explore
+from autoq.searching.loop import Budget, explore
+from autoq.searching.problem import Clock
 from autoq.searching.recorded import recorded_problem, synthetic_table
 from autoq.searching.study import Study, quiet_optuna
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from autoq.searching.loop._ledger import Ledger, Spell
+from autoq.searching.problem._ledger import Ledger, Spell
 from autoq.searching.records import Part
 
 # After this share of the time, the model in int8 should have been measured. The parts of preparation share what is left

@@ -1,17 +1,19 @@
-"""Sizes of plans on disk, as far as they are known without building: weights and their scales."""
+"""Bytes that choices save, as far as they are known without building: of weights and their scales."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import openvino as ov
 
-from autoq.core import Precision
+from autoq.core import Precision, WeightFormat
 from autoq.evaluation.candidate import size_bytes
 from autoq.graph import QuantizerSite, SiteKind
-from autoq.searching.loop._problem import Problem
+from autoq.searching.problem._problem import Problem
 from autoq.searching.sampler import SizeLimit
+from autoq.searching.sensitivity import ByChoice
 
 _BYTES_OF_SCALE = 4
 
@@ -23,6 +25,23 @@ def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
         problem: What is searched.
         max_bytes: Largest size of the weights.
     """
+    return SizeLimit(saved_bytes(problem), size_bytes(problem.model) - max_bytes)
+
+
+def saved_bytes(problem: Problem) -> ByChoice:
+    """Bytes that each choice of a unit saves, by the parameter of the unit."""
+    return _by_groups(problem) | _by_weights(problem)
+
+
+def _by_weights(problem: Problem) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for name, unit in problem.dimensions.weights.items():
+        of_weight = partial(problem.weight_builder.size_bytes, unit.name)
+        found[name] = {word: of_weight() - of_weight(WeightFormat.parse(word)) for word in unit.choices[1:]}
+    return found
+
+
+def _by_groups(problem: Problem) -> dict[str, dict[str, float]]:
     graph = problem.placements.reference
     ops = {op.get_friendly_name(): op for op in problem.model.get_ops()}
     sites = {site.name: site for site in graph.sites if site.kind is SiteKind.WEIGHT}
@@ -32,12 +51,10 @@ def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
         # A weight that several layers share has one site for each of them.
         return sum({s.tensor: _saved(s, ops, precision) for group in members for s in by_group[group]}.values())
 
-    # Units of other kinds: only a built model tells what they save.
-    saved = {
+    return {
         unit: {word: of(members, Precision.parse(word)) for word in problem.dimensions.units[unit].choices[1:]}
         for unit, members in problem.dimensions.groups.items()
     }
-    return SizeLimit(saved, size_bytes(problem.model) - max_bytes)
 
 
 def _saved(site: QuantizerSite, ops: Mapping[str, ov.Node], precision: Precision) -> float:

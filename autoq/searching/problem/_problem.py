@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, collect, inputs_digest, statistics_digest
+from autoq.calibration import ModelInputs, Statistics, collect, inputs_digest, statistics_digest
 from autoq.core import (
+    Against,
     BiasCorrection,
     Level,
     ModelError,
@@ -24,10 +26,11 @@ from autoq.core import (
 from autoq.evaluation.candidate import CandidateEvaluator
 from autoq.evaluation.device import hardware_fingerprint, supported_precisions
 from autoq.graph import Placements, model_digest, units
-from autoq.searching.loop._clock import Clock
+from autoq.searching.problem._clock import Clock
+from autoq.searching.problem._weights import SearchedWeights, searched_weights
 from autoq.searching.sensitivity import Knowledge, PlanBuilder
 from autoq.searching.space import Dimensions, SearchSpace
-from autoq.transform import CandidateBuilder
+from autoq.transform import CandidateBuilder, ModelBuilder, WeightBuilder
 
 # Name of the file that holds the statistics.
 STATISTICS = "statistics.npz"
@@ -49,12 +52,14 @@ class Problem:
         evaluator: Scores and times candidates.
         space: The space, without runtime precisions that the device lacks.
         dimensions: Dimensions of the space on this model.
-        level: Level of the units.
         hardware: Fingerprint of the machine.
         digests: Digests of the model and of the calibration data, by the words for them.
         digest: Digest of both together: the name of their folder in the cache.
         calibrated_on: Number of calibration samples, if there was no time for all; None is all.
         knowledge: Prior knowledge of the units, if the model need not be probed.
+        level: Level of the units.
+        weights: The weights that are compressed; None if there are none.
+        against: What accuracy is weighed against.
     """
 
     model: ov.Model
@@ -70,6 +75,20 @@ class Problem:
     calibrated_on: int | None = None
     knowledge: Knowledge | None = None
     level: Level = Level.GROUP
+    weights: SearchedWeights | None = None
+    against: Against = Against.LATENCY
+
+    @property
+    def weight_builder(self) -> WeightBuilder:
+        """Rounds the weights.
+
+        Raises:
+            ValueError: The search compresses none.
+        """
+        if self.weights is None:
+            msg = "the search compresses no weights."
+            raise ValueError(msg)
+        return self.weights.builder
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -91,7 +110,7 @@ class Problem:
             PlanError: The names of the groups have no prefixes that make units.
         """
         found = units(self.model, self.placements.reference, level)
-        return replace(self, dimensions=Dimensions.of(self.space, found), level=level)
+        return replace(self, dimensions=_dimensions(self.space, found, self.weights), level=level)
 
 
 def place(
@@ -106,7 +125,7 @@ def place(
     placements = Placements.of(
         model, space.scopes(), mode=space.mode, target_device=target_device, model_type=model_type
     )
-    if not placements.reference.groups:
+    if space.quantized and not placements.reference.groups:
         kinds = ", ".join(sorted({decision.type for decision in placements.reference.decisions})[:8]) or "none"
         msg = f"model {model.get_friendly_name()!r} has nothing to quantize: its operations are {kinds}."
         raise ModelError(msg)
@@ -140,6 +159,8 @@ def prepare(
     reset_state: ResetState = ResetState.SAMPLE,
     clock: Clock | None = None,
     calibrated_on: int | None = None,
+    against: Against = Against.LATENCY,
+    stack: ExitStack | None = None,
 ) -> Problem:
     """Places quantizers, collects statistics once, and measures the float model.
 
@@ -158,6 +179,8 @@ def prepare(
         reset_state: When the state of the model is reset while samples are run.
         clock: Clock of the search; if its time is short, fewer samples are used.
         calibrated_on: Number of samples of an earlier session of the same search; None leaves it to the clock.
+        against: What accuracy is weighed against.
+        stack: Keeps what weights are multiplied by until it is closed; None keeps it as long as the process.
 
     Raises:
         ModelError: The model has nothing to quantize.
@@ -168,7 +191,6 @@ def prepare(
     space = supported_space(space, device, reset_state)
     placements = place(model, space, target_device=target_device, model_type=model_type)
     level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
-    dimensions = Dimensions.of(space, units(model, placements.reference, level))
     clock = clock or Clock()
     asked = max(space.subset_sizes)
     most = _most_samples(space, inputs)
@@ -186,26 +208,39 @@ def prepare(
         return of_data, digest, None if cache is None else cache / digest
 
     of_data, digest, folder = kept_as(subset_size)
-    statistics = collect(
-        model,
-        placements,
-        inputs,
-        needs=space.needs(),
-        subset_size=subset_size,
-        reset_state=reset_state,
-        max_seconds=math.inf if calibrated_on else clock.preparation_s(_CALIBRATION_SHARE),
-        path=None if folder is None else folder / STATISTICS,
-        progress=lambda done, total: stage("collecting calibration statistics", done, total),
-    )
-    if len(statistics) < subset_size:
-        # A search that goes on with fewer samples finds the statistics under their number.
-        calibrated_on = len(statistics)
-        of_data, digest, folder = kept_as(calibrated_on)
-        if folder is not None:
-            statistics.save(folder / STATISTICS)
+    quantizing: CandidateBuilder | None = None
+    if space.quantized:
+        statistics = collect(
+            model,
+            placements,
+            inputs,
+            needs=space.needs(),
+            subset_size=subset_size,
+            reset_state=reset_state,
+            max_seconds=math.inf if calibrated_on else clock.preparation_s(_CALIBRATION_SHARE),
+            path=None if folder is None else folder / STATISTICS,
+            progress=lambda done, total: stage("collecting calibration statistics", done, total),
+        )
+        if len(statistics) < subset_size:
+            # A search that goes on with fewer samples finds the statistics under their number.
+            calibrated_on = len(statistics)
+            of_data, digest, folder = kept_as(calibrated_on)
+            if folder is not None:
+                statistics.save(folder / STATISTICS)
+        quantizing = CandidateBuilder(model, placements, statistics, inputs, folder)
     if calibrated_on is not None:
         clock.shorten(f"quantizers are calibrated on {calibrated_on:,} of {most:,} samples, for which there was time.")
-    builder = CandidateBuilder(model, placements, statistics, inputs, folder)
+    weights = searched_weights(
+        model,
+        space,
+        inputs,
+        stack=ExitStack() if stack is None else stack,
+        folder=folder,
+        samples=calibrated_on or subset_size,
+        reset_state=reset_state,
+        progress=lambda done, total: stage("running the model for what weights are multiplied by", done, total),
+    )
+    builder = _builder(quantizing, weights)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()
     return Problem(
@@ -215,13 +250,25 @@ def prepare(
         builder=builder,
         evaluator=evaluator,
         space=space,
-        dimensions=dimensions,
+        dimensions=_dimensions(space, units(model, placements.reference, level), weights),
         hardware=hardware_fingerprint(device),
         digests=_digests(of_model, of_data),
         digest=digest,
         calibrated_on=calibrated_on,
         level=level,
+        weights=weights,
+        against=against,
     )
+
+
+def _dimensions(space: SearchSpace, groups: Mapping[str, Sequence[str]], weights: SearchedWeights | None) -> Dimensions:
+    return Dimensions.of(space, groups, {} if weights is None else weights.choices)
+
+
+def _builder(quantizing: CandidateBuilder | None, weights: SearchedWeights | None) -> CandidateBuilder | ModelBuilder:
+    if weights is None and quantizing is not None:
+        return quantizing
+    return ModelBuilder(quantizing, None if weights is None else weights.builder)
 
 
 def digests_of(
@@ -249,7 +296,8 @@ def builder_again(
     reset_state: ResetState,
     folder: Path | None,
     calibrated_on: int | None,
-) -> CandidateBuilder:
+    stack: ExitStack,
+) -> CandidateBuilder | ModelBuilder:
     """The builder of a search that has ended. It reads the kept statistics, or collects them again.
 
     Args:
@@ -261,18 +309,49 @@ def builder_again(
         reset_state: When the state of the model is reset while samples are run.
         folder: Folder of the cache for this model and its data; None without a cache.
         calibrated_on: Number of calibration samples; None is all.
+        stack: Keeps what weights are multiplied by until it is closed.
     """
     placements = place(model, space, target_device=target_device, model_type=model_type)
-    statistics = collect(
-        model,
-        placements,
-        inputs,
-        needs=space.needs(),
-        subset_size=calibrated_on or _most_samples(space, inputs),
-        reset_state=reset_state,
-        path=None if folder is None else folder / STATISTICS,
+    samples, quantizing = calibrated_on or _most_samples(space, inputs), None
+    if space.quantized:
+        statistics = collect(
+            model,
+            placements,
+            inputs,
+            needs=space.needs(),
+            subset_size=samples,
+            reset_state=reset_state,
+            path=None if folder is None else folder / STATISTICS,
+        )
+        quantizing = CandidateBuilder(model, placements, statistics, inputs, folder)
+    weights = searched_weights(
+        model, space, inputs, stack=stack, folder=folder, samples=samples, reset_state=reset_state
     )
-    return CandidateBuilder(model, placements, statistics, inputs, folder)
+    return _builder(quantizing, weights)
+
+
+def builder_of_files(
+    model: ov.Model, space: SearchSpace, folder: Path, *, target_device: TargetDevice, model_type: ModelType | None
+) -> CandidateBuilder | ModelBuilder:
+    """The builder of a search, from what its folder keeps for this model and its data.
+
+    Args:
+        model: The float model.
+        space: The space of the search.
+        folder: The folder.
+        target_device: Hardware table for placement.
+        model_type: Family of the model.
+
+    Raises:
+        StoredFileError: A file of the folder is damaged.
+    """
+    quantizing = None
+    if space.quantized:
+        placements = place(model, space, target_device=target_device, model_type=model_type)
+        quantizing = CandidateBuilder(model, placements, Statistics.load(folder / STATISTICS), cache=folder)
+    with ExitStack() as stack:
+        weights = searched_weights(model, space, None, stack=stack, folder=folder, samples=0)
+    return _builder(quantizing, weights)
 
 
 def _most_samples(space: SearchSpace, inputs: ModelInputs) -> int:

@@ -1,0 +1,99 @@
+"""The sensitivity of weights: a report as of quantized units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import openvino as ov
+
+from autoq.api.sensitivities._sensitivity_report import SensitivityReport
+from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
+from autoq.calibration import ModelInputs, activations_of, collected_grams
+from autoq.core import CompressionRecipe, DistortionMeasure, ModelError, PlanError, Rounding, WeightFormat, quoted
+from autoq.evaluation.candidate import ModelRunner
+from autoq.graph import IgnoredScope, find_weights
+from autoq.searching.sensitivity import measure_weight_sensitivities
+from autoq.transform import WeightBuilder
+
+
+def parsed_formats(words: Sequence[str]) -> tuple[WeightFormat, ...]:
+    """Formats as a user writes them, each once.
+
+    Raises:
+        PlanError: A word is no format.
+    """
+    if not isinstance(words, str | Sequence):
+        msg = f"weight_formats is {quoted(words)}: it must be a list of formats, such as ['int4_sym g64', 'int8_asym']."
+        raise PlanError(msg)
+    return tuple(dict.fromkeys(WeightFormat.parse(word) for word in ([words] if isinstance(words, str) else words)))
+
+
+def report_of_weights(
+    network: ov.Model,
+    inputs: ModelInputs,
+    formats: Sequence[WeightFormat],
+    *,
+    scope: IgnoredScope | None,
+    measure: DistortionMeasure,
+    samples: int,
+    runner: ModelRunner,
+    progress: Callable[[int, int], None],
+) -> SensitivityReport:
+    """Measures how much each weight distorts the outputs when it is rounded, each by itself.
+
+    Args:
+        network: The float model; never modified.
+        inputs: Calibration inputs.
+        formats: The format that is measured, and further ones, whose distortion follows from the errors of the layer.
+        scope: Operations whose weights stay in float.
+        measure: Measure of the distortion.
+        samples: Number of inputs that are run.
+        runner: Runs models in f32.
+        progress: Told of the samples that the model was run on.
+
+    Raises:
+        ModelError: No weight takes the formats.
+    """
+    weights = find_weights(network, scope, all_layers=True).compressible
+    activations = activations_of(network, weights)
+    products = set(activations.values())
+    recipe = CompressionRecipe(format=formats[0], rounding=Rounding.NEAREST)
+    with collected_grams(network, products, inputs, products=products, subset_size=samples, progress=progress) as grams:
+        builder = WeightBuilder(network, weights, recipe, grams, activations)
+        taken = {weight.name: builder.choices(weight.name, formats) for weight in weights}
+        taken = {name: own for name, own in taken.items() if own}
+        if not taken:
+            written = ", ".join(map(str, formats))
+            msg = f"model {quoted(network.get_friendly_name())} has no weight that takes one of the formats {written}."
+            raise ModelError(msg)
+        found = measure_weight_sensitivities(
+            builder, network, taken, inputs=inputs, evaluator=runner, measure=measure, samples=samples
+        )
+    by_name = {weight.name: weight for weight in weights}
+    alone = {name: next(iter(found.alone[name].values())) for name in taken}
+    ranking = sorted(alone, key=lambda name: -alone[name])
+    added, units, above = sum(alone.values()), [], 0.0
+    for name in ranking:
+        above += alone[name]
+        units.append(
+            UnitSensitivity(
+                unit=name,
+                groups=(),
+                ops=tuple(op for op, _ in by_name[name].readers),
+                types=(by_name[name].type,),
+                distortion=alone[name],
+                share=alone[name] / found.whole if found.whole > 0 else 0.0,
+                left=max(1 - above / added, 0.0) if added > 0 else 0.0,
+                gain=None,
+                others=dict(list(found.alone[name].items())[1:]),
+            )
+        )
+    return SensitivityReport(
+        units=tuple(units),
+        interactions={},
+        whole=found.whole,
+        inferences=found.inferences,
+        measure=measure,
+        scope=scope,
+        place=None,
+    )

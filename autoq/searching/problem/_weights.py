@@ -1,0 +1,95 @@
+"""The weights of a search: their formats, and what they are multiplied by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import openvino as ov
+
+from autoq.calibration import ModelInputs, activations_of, collected_grams
+from autoq.core import ModelError, ResetState, WeightFormat, quoted
+from autoq.graph import Weight, find_weights
+from autoq.searching.space import SearchSpace
+from autoq.transform import WeightBuilder, rounded_by_data
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedWeights:
+    """The weights that a search compresses.
+
+    Attributes:
+        builder: Rounds them.
+        choices: Formats that each one may take beside float, by its name.
+    """
+
+    builder: WeightBuilder
+    choices: Mapping[str, Sequence[WeightFormat]]
+
+
+def searched_weights(
+    model: ov.Model,
+    space: SearchSpace,
+    inputs: ModelInputs | None,
+    *,
+    stack: ExitStack,
+    folder: Path | None,
+    samples: int,
+    reset_state: ResetState = ResetState.SAMPLE,
+    progress: Progress | None = None,
+) -> SearchedWeights | None:
+    """Finds the weights of a search, and runs the model once for what they are multiplied by.
+
+    Args:
+        model: The float model; never modified.
+        space: The space of the search.
+        inputs: Calibration inputs; None takes what the folder keeps.
+        stack: Keeps what was seen until it is closed.
+        folder: Folder for rounded weights; None keeps them in memory.
+        samples: Number of samples that the model is run on.
+        reset_state: When the state of the model is reset.
+        progress: Called with the numbers of samples done and of all samples.
+
+    Returns:
+        The weights; None if the space compresses none.
+
+    Raises:
+        ModelError: No weight takes any of the formats.
+    """
+    recipe = space.compression()
+    if recipe is None:
+        return None
+    ignored = None if space.ignored_weights is None else space.ignored_weights.to_scope()
+    weights = find_weights(model, ignored, all_layers=True).compressible
+    activations = activations_of(model, weights)
+    grams = None
+    if inputs is not None and recipe.rounds_by_data:
+        products = _products(weights, space.formats)
+        rounded = {activations[weight.name] for weight in products if weight.name in activations}
+        grams = stack.enter_context(
+            collected_grams(
+                model,
+                rounded,
+                inputs,
+                products=rounded,
+                subset_size=samples,
+                reset_state=reset_state,
+                progress=progress,
+            )
+        )
+    builder = WeightBuilder(model, weights, recipe, grams, activations, folder)
+    choices = {weight.name: builder.choices(weight.name, space.formats) for weight in weights}
+    choices = {name: formats for name, formats in choices.items() if formats}
+    if not choices:
+        written = ", ".join(map(str, space.formats))
+        msg = f"model {quoted(model.get_friendly_name())} has no weight that takes one of the formats {written}."
+        raise ModelError(msg)
+    return SearchedWeights(builder, choices)
+
+
+def _products(weights: Sequence[Weight], formats: Sequence[WeightFormat]) -> list[Weight]:
+    return [weight for weight in weights if any(rounded_by_data(weight, form) for form in formats)]
