@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         search,
         sensitivity,
     )
-    from autoq.calibration import Images, Statistics, collect, images, table
+    from autoq.calibration import Images, Statistics, collect, images, table, token_windows
     from autoq.core import (
         AutoqError,
         BudgetError,
@@ -66,7 +66,7 @@ _HOMES = {
         "search",
         "sensitivity",
     ],
-    "autoq.calibration": ["Images", "Statistics", "collect", "images", "table"],
+    "autoq.calibration": ["Images", "Statistics", "collect", "images", "table", "token_windows"],
     "autoq.core": [
         "AutoqError",
         "BudgetError",
@@ -128,6 +128,7 @@ __all__ = [
     "search",
     "sensitivity",
     "table",
+    "token_windows",
 ]
 
 

@@ -24,6 +24,7 @@ from autoq.calibration.sources import (
     read_files,
     stacked,
     table,
+    token_windows,
 )
 from autoq.calibration.statistics import (
     Activation,
@@ -97,4 +98,5 @@ __all__ = [
     "statistics_digest",
     "statistics_file",
     "table",
+    "token_windows",
 ]

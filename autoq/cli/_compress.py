@@ -9,14 +9,15 @@ from typing import Any
 import click
 
 from autoq.cli._quantize_options import DATA_HELP, read_scope, scope_options
-from autoq.cli._show import as_json, print_json
+from autoq.cli._show import as_json, in_layout, print_json
 from autoq.cli._trouble import writes_to
-from autoq.core import check_not_inputs, shown
+from autoq.core import FileLayout, shown
 
 
 @click.command()
 @click.argument("model")
-@click.option("-o", "--out", required=True, help="Path of the compressed .xml.")
+@click.option("-o", "--out", required=True, help="Path of the compressed .xml; with --layout optimum, a folder.")
+@in_layout
 @click.option("--mode", default="int8_asym", show_default=True, help="int8_sym, int4_asym, int4_sym, nf4, mxfp4 ...")
 @click.option("--ratio", type=float, help="Share of the weights that takes the mode; the others take the backup mode.")
 @click.option("--group-size", type=int, help="Numbers that share a scale; -1 for one scale for each channel.")
@@ -42,6 +43,7 @@ def compress(
     model: str,
     *,
     out: str,
+    layout: str,
     all_layers: bool,
     dataset: str | None,
     awq: bool,
@@ -57,13 +59,12 @@ def compress(
     from autoq.api import compress_weights
     from autoq.config import load_data
     from autoq.evaluation.candidate import size_bytes
-    from autoq.export import check_model_path, save_model
-    from autoq.graph import model_files, read_model
+    from autoq.export import saver
+    from autoq.graph import read_model
     from autoq.transform import read_plan
 
-    path = check_model_path(Path(out))
-    check_not_inputs([path, path.with_suffix(".bin")], model_files(model))
-    writes_to(path.parent)
+    save = saver(out, FileLayout.parse(layout), model)
+    writes_to(Path(out).parent)
     scope = read_scope(names, types, patterns, ignored_scope)
     network = read_model(model)
     compressed = compress_weights(
@@ -75,7 +76,7 @@ def compress(
         lora_correction=lora_correction or None,
         **given,
     )
-    save_model(compressed, path)
+    path = save(compressed)
     before, after = size_bytes(network), size_bytes(compressed)
     plan = read_plan(compressed)
     formats = Counter(map(str, plan.compression.formats.values() if plan is not None else ()))

@@ -14,7 +14,7 @@ from autoq.cli._show import as_json, print_json
 @click.option(
     "--validation",
     required=True,
-    help=".npz, .csv, images by class, .npy of tokens, or file.py:function of pairs.",
+    help=".npz, .csv, images by class, .npy of tokens, {texts: FILE, tokenizer: FOLDER}, or file.py:function of pairs.",
 )
 @click.option("--metric", help="Name of a metric or of a scikit-learn scorer, or file.py:name of your own.")
 @click.option("--evaluate", "function", help="Instead: file.py:function (compiled_model, items) -> score.")

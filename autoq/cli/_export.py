@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from autoq.cli._show import as_json, print_json
+from autoq.cli._show import as_json, in_layout, print_json
 from autoq.cli._trouble import writes_to
 
 
@@ -15,11 +15,7 @@ from autoq.cli._trouble import writes_to
 @click.argument("folder", type=click.Path(file_okay=False))
 @click.option("--trial", type=int, help="Number of the trial; the chosen one by default.")
 @click.option("-o", "--out", required=True, help="Path of the .xml; with --layout optimum, a folder.")
-@click.option(
-    "--layout",
-    default="ir",
-    help="ir; or optimum: a folder for Optimum Intel, with config.json and the tokenizer of the float model.",
-)
+@in_layout
 @as_json
 def export(folder: str, *, trial: int | None, out: str, layout: str, json_output: bool) -> None:
     """Builds the model of a trial of a run's FOLDER again and saves it.

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from autoq.graph import IgnoredScope
 
 DEFAULT_SAMPLES = 300
-DATA_HELP = ".npy, .npz, .csv, images, a folder or pattern of them, {images: FOLDER, scale: 255}, or file.py:function."
+DATA_HELP = (
+    ".npy, .npz, .csv, images, a folder or pattern of them, {images: FOLDER, scale: 255}, "
+    "{texts: FILE, tokenizer: FOLDER}, or file.py:function."
+)
 
 _OPTIONS = (
     click.option("--preset", help="performance or mixed."),

@@ -14,6 +14,12 @@ from autoq.core import printable
 from autoq.report import console_of
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON instead of text.")
+in_layout = click.option(
+    "--layout",
+    default="ir",
+    show_default=True,
+    help="ir; or optimum: a folder for Optimum Intel, with config.json and the tokenizer of the float model.",
+)
 
 
 def print_json(values: Any) -> None:  # any JSON value

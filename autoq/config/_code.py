@@ -48,7 +48,8 @@ def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever t
         functions = {key: load_function(name[key], folder) for key in ("tokenize",) if isinstance(name.get(key), str)}
         name = {**name, **functions}
         if not names_files(name):
-            msg = f"data are {dict(name)!r}: write {{images: FOLDER, ...}} or {{csv: FILE, ...}}, or a path alone."
+            forms = "{images: FOLDER, ...}, {csv: FILE, ...} or {texts: FILE, tokenizer: FOLDER, ...}"
+            msg = f"data are {dict(name)!r}: write {forms}, or a path alone."
             raise ConfigError(msg)
         return read_files(name, folder)
     if ":" not in name:

@@ -71,7 +71,8 @@ class ExperimentConfig(BaseModel):
         model: Path of the model, or `file.py:function` that returns one.
         calibration: `file.py:function` that returns what `autoq.search` takes; a path of `.npy`, `.npz`, `.csv`, an
             image, a folder or a pattern of images; or {images: folder, size: ..., mean: ..., scale: ..., layout: ...}
-            or {csv: file, tokenize: file.py:function}.
+            or {csv: file, tokenize: file.py:function}; or for decoders {texts: file, tokenizer: folder of the model,
+            length: ..., most: ..., skip: ...}.
         validation: Labelled data, in the same forms; a `.npz` holds `x` and `y`, a folder of images has a sub-folder
             for each class.
         holdout: Labelled data that the search never sees; false holds out nothing.

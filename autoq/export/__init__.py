@@ -1,6 +1,6 @@
 """Saves models."""
 
-from autoq.export._folder import check_model_folder, save_folder
+from autoq.export._layout import saver
 from autoq.export._save import (
     check_folder,
     check_model_path,
@@ -13,12 +13,11 @@ from autoq.export._save import (
 
 __all__ = [
     "check_folder",
-    "check_model_folder",
     "check_model_path",
     "noted_candidate",
     "read_provenance",
     "save_candidate",
-    "save_folder",
     "save_model",
+    "saver",
     "write_ir",
 ]

@@ -46,7 +46,7 @@ def check_model_folder(folder: Path, source: str | None) -> list[Path]:
     beside = files[0].parent if files else None
     if beside is None or not (beside / CONFIG).is_file():
         where = "came from no file" if beside is None else f"has no {CONFIG} beside it, in {str(beside)!r}"
-        msg = f"Optimum Intel needs {CONFIG}, but the float model {where}: search a model in a folder that has one."
+        msg = f"Optimum Intel needs {CONFIG}, but the float model {where}: give a model in a folder that has one."
         raise OutputError(msg)
     found = {path.name: path for name in _BESIDE for path in sorted(beside.glob(name)) if path.is_file()}
     copied = [beside / CONFIG, *found.values()]

@@ -647,3 +647,13 @@ def test_compress(place, autoq):
     assert (code, "did you mean 'int4_sym'" in err) == (2, True)
     code, _, err = autoq("compress", "tokens.xml", "-o", "tokens.xml")
     assert (code, "tokens.xml" in err) == (2, True)
+    code, _, err = autoq("compress", "tokens.xml", "-o", "folder", "--layout", "optimum")
+    assert (code, "has no config.json beside it" in err) == (2, True)
+    (place / "config.json").write_text("{}")
+    assert autoq("compress", "tokens.xml", "-o", "folder", "--layout", "optimum")[0] == 0
+    assert {path.name for path in (place / "folder").iterdir()} >= {
+        "openvino_model.xml",
+        "openvino_model.bin",
+        "config.json",
+    }
+    (place / "config.json").unlink()

@@ -11,10 +11,9 @@ from pathlib import Path
 import openvino as ov
 
 from autoq.api.results._verdict import describe
-from autoq.core import WIDTH, FileLayout, OutputError, PlanError, check_not_inputs, cut, path_of
+from autoq.core import WIDTH, FileLayout, PlanError, cut
 from autoq.evaluation.candidate import Evaluation
-from autoq.export import check_model_folder, check_model_path, noted_candidate, save_candidate, save_folder
-from autoq.graph import model_files
+from autoq.export import noted_candidate, saver
 from autoq.searching.records import TrialRecord
 
 Build = Callable[[TrialRecord], ov.Model]
@@ -63,12 +62,8 @@ class Candidate:
             OutputError: The model cannot be written there, the float model is there, or it has no `config.json`.
             PlanError: The layout is unknown.
         """
-        if FileLayout.parse(layout) is FileLayout.OPTIMUM:
-            beside = check_model_folder(folder := path_of(path, "folder", OutputError), self.source)
-            return save_folder(noted_candidate(self.model, self.record), folder, beside)
-        target = check_model_path(Path(path))
-        check_not_inputs([target, target.with_suffix(".bin")], model_files(self.source))
-        return save_candidate(self.model, self.record, target)
+        save = saver(path, FileLayout.parse(layout), self.source)
+        return save(noted_candidate(self.model, self.record))
 
     def describe(self) -> str:
         """Drop and speed-up with their intervals, in one line."""

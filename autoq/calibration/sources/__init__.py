@@ -10,6 +10,7 @@ from autoq.calibration.sources._rows import ArrayRows, arrays_of
 from autoq.calibration.sources._samples import ModelInputs, as_inputs
 from autoq.calibration.sources._sources import Items, items_of
 from autoq.calibration.sources._table import Table, table
+from autoq.calibration.sources._texts import token_windows
 from autoq.calibration.sources._tokens import are_tokens
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "read_files",
     "stacked",
     "table",
+    "token_windows",
 ]

@@ -13,12 +13,13 @@ import openvino as ov
 from autoq.calibration.sources._images import SUFFIXES, Images, images
 from autoq.calibration.sources._reader import Reader
 from autoq.calibration.sources._table import Table, of_frame, table
+from autoq.calibration.sources._texts import token_windows
 from autoq.calibration.sources._tokens import in_windows
 from autoq.core import ConfigError, DataError, path_of, quoted, read_npy, read_npz, reason
 from autoq.graph import is_decoder
 
 # Keys of a mapping that names files.
-_KINDS: Mapping[str, Callable[..., Any]] = {"images": images, "csv": table}
+_KINDS: Mapping[str, Callable[..., Any]] = {"images": images, "csv": table, "texts": token_windows}
 
 
 def names_files(data: object) -> bool:
@@ -37,6 +38,8 @@ def data_files(data: Any) -> tuple[Path, ...]:  # whatever a user brings
         return data.files
     if not names_files(data):
         return ()
+    if isinstance(data, Mapping) and "texts" in data:
+        return (Path(data["texts"]),)
     if isinstance(data, Mapping) and "csv" in data:
         data = data["csv"]
     if isinstance(data, str | os.PathLike) and Path(data).suffix.lower() in {".csv", ".npy", ".npz"}:
@@ -81,7 +84,8 @@ def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything 
     1. `.npy`: an array; `.npz`: arrays by name. If these are only `x` and `y`, they are inputs and targets.
     2. `.csv`: rows, see `table`.
     3. A folder, a pattern, an image file, a list of such files: images, see `images`.
-    4. A mapping {"images": path, ...} or {"csv": path, ...} with options of `images` or `table`.
+    4. A mapping {"images": path, ...}, {"csv": path, ...} or {"texts": path, ...} with options of `images`, `table` or
+       `token_windows`.
 
     Args:
         data: The path, or the mapping.
@@ -94,6 +98,8 @@ def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything 
     if isinstance(data, Mapping):
         (kind,) = (kind for kind in _KINDS if kind in data)
         options = {str(key): value for key, value in data.items() if key != kind}
+        if isinstance(own := options.get("tokenizer"), str | os.PathLike):
+            options["tokenizer"] = folder / own
         try:
             return _KINDS[kind](folder / path_of(data[kind], kind, DataError), **options)
         except TypeError as error:
