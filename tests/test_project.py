@@ -128,7 +128,8 @@ def test_every_key_of_a_space_is_told_of_with_its_default():
         value = defaults[key]
         if text != "none":
             words = value if isinstance(value, list) else [value]
-            assert text.replace("`", "") in {", ".join("null" if w is None else str(w) for w in words), "both"}, key
+            written = ("null" if w is None else str(w).lower() if w is False else str(w) for w in words)
+            assert text.replace("`", "") in {", ".join(written), "both"}, key
 
 
 def headings(text: str) -> set[str]:

@@ -13,7 +13,7 @@ from autoq.calibration import ModelInputs, activations_of, collected_grams
 from autoq.core import ModelError, ResetState, WeightFormat, quoted
 from autoq.graph import Weight, find_weights
 from autoq.searching.space import SearchSpace
-from autoq.transform import WeightBuilder, rounded_by_data
+from autoq.transform import WeightBuilder, rounded_by_data, runs_compressed
 
 Progress = Callable[[int, int], None]
 
@@ -82,13 +82,18 @@ def searched_weights(
             )
         )
     builder = WeightBuilder(model, weights, recipe, grams, activations, folder)
-    choices = {weight.name: builder.choices(weight.name, space.formats) for weight in weights}
+    choices = {weight.name: _choices(builder, weight, space) for weight in weights}
     choices = {name: formats for name, formats in choices.items() if formats}
     if not choices:
         written = ", ".join(map(str, space.formats))
         msg = f"model {quoted(model.get_friendly_name())} has no weight that takes one of the formats {written}."
         raise ModelError(msg)
     return SearchedWeights(builder, choices)
+
+
+def _choices(builder: WeightBuilder, weight: Weight, space: SearchSpace) -> tuple[WeightFormat, ...]:
+    forms = builder.choices(weight.name, space.formats)
+    return tuple(form for form in forms if space.allow_decompressed or runs_compressed(weight, form))
 
 
 def _products(weights: Sequence[Weight], formats: Sequence[WeightFormat]) -> list[Weight]:

@@ -175,6 +175,8 @@ class SearchSpace(BaseModel):
             no weights. Then `unit_precisions` may hold "float" alone, which quantizes no activations.
         rounding: How numbers of compressed weights are rounded, of at most 4 bits.
         ignored_weights: Operations whose weights are never compressed.
+        allow_decompressed: Whether a weight may take formats that OpenVINO's CPU decompresses as a whole. They save
+            disk, and no memory.
         dynamic_quantization_group_sizes: Numbers of activations that the device quantizes to int8 together while it
             runs compressed weights; 0 leaves them in float, null leaves the number to the device.
         kv_cache_precisions: Precisions of a decoder's keys and values; null leaves it to the device.
@@ -211,6 +213,7 @@ class SearchSpace(BaseModel):
     weight_formats: Annotated[tuple[WeightChoice, ...], Choices] = ()
     rounding: Rounding = Rounding.COMPENSATED
     ignored_weights: ScopeRules | None = None
+    allow_decompressed: bool = False
     dynamic_quantization_group_sizes: Annotated[
         tuple[Annotated[int, Field(ge=0)] | None, ...], Choices, Field(min_length=1)
     ] = (None,)
