@@ -2,9 +2,9 @@
 
 Per case and setting, each in a process of its own and in turn, the model read and saved included: wall time, CPU time,
 the rise of the memory above that of the process before (all of it, and without the pages of files, which the system
-takes back when it needs them), and the size of the weights. Of settings that need data also how far the outputs are
-from those of the float model on held-out data (divergence per token in nats, or one minus the cosine of embeddings),
-and the mean of the case's metric: for smollm2_135m, minus the logarithm of the perplexity.
+takes back when it needs them), and the size of the weights. Of transformers there are also methods that need data, with
+what they leave of the quality: how far the outputs are from those of the float model on held-out data (divergence per
+token in nats, or one minus the cosine of embeddings), and the mean of the case's metric.
 
     python experiments/benchmarks/weight_compression.py [CASE ...] [--quick] [--only plain|data] [--repeats N]
 """
@@ -68,7 +68,7 @@ def compare(case: Case, lines: Lines, options: Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         if options.only != "data":
             _compare_plain(case, lines, Path(folder), options)
-        if options.only != "plain":
+        if options.only != "plain" and not case.convolutional:
             _compare_methods(case, lines, Path(folder), options)
 
 

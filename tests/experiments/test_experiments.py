@@ -168,6 +168,22 @@ def test_times_to_the_front_take_a_trials_first_moment_and_its_newest_seconds():
     assert [front_at(course.fronts, moment) for moment in (-1.0, course.fronts[0][0], 1e9)] == [[], [3], []]
 
 
+def test_compressed_models_are_judged_by_their_divergence_from_the_float_model(monkeypatch):
+    from scipy.special import rel_entr
+
+    monkeypatch.syspath_prepend(EXPERIMENTS / "benchmarks")
+    rng = np.random.default_rng(0)
+    true, other = (np.log(rng.dirichlet(np.ones(50), 8)) for _ in range(2))
+    distance = load_function("benchmarks/_divergence.py:_distance", EXPERIMENTS)
+    expected = rel_entr(np.exp(true), np.exp(other)).sum(axis=1).mean()
+    assert distance(true.astype(np.float16), other) == pytest.approx(expected, 1e-3)
+    assert distance(np.array([3.0, 4.0]), np.array([4.0, 3.0])) == pytest.approx(1 - 24 / 25)
+    verdict = load_function("benchmarks/_divergence.py:Verdict", EXPERIMENTS)
+    ones = verdict(rng.normal(10, 3, 40), np.zeros(40))
+    ratio = verdict(ones.distances * 1.1 + rng.normal(0, 0.1, 40), np.zeros(40)).over(ones)
+    assert 1.08 < ratio.low < ratio.value < ratio.high < 1.12
+
+
 @pytest.mark.slow
 def test_every_kind_of_metric_has_its_coverage_measured():
     import subprocess
