@@ -13,9 +13,11 @@ import openvino as ov
 from threadpoolctl import threadpool_limits
 
 from autoq.api.compressing._decompressed import warn_of_decompressed
-from autoq.api.compressing._observed import SeenActivations, observed
 from autoq.api.compressing._settings import check_data, read_recipe
 from autoq.api.compressing._untaken import untaken
+from autoq.api.observing._observed import SUBSET_SIZE, SeenActivations, observed
+from autoq.api.quantizing._planned import build_plan
+from autoq.api.quantizing._settings import Settings
 from autoq.calibration import as_inputs
 from autoq.core import (
     CompressionPlan,
@@ -57,7 +59,7 @@ def compress_weights(
     group_size_fallback: str | Enum = "error",
     codebook: Iterable[float] | None = None,
     dataset: Any = None,  # whatever as_inputs takes
-    subset_size: int = 128,
+    subset_size: int = SUBSET_SIZE,
     rounding: str | Enum | None = None,
     awq: bool | None = None,
     scale_estimation: bool | None = None,
@@ -114,7 +116,8 @@ def compress_weights(
         objective: "tokens", by which every token counts, or "sample_means": scale estimation and corrections see the
             mean token of each sample alone, as they do in NNCF.
         reset_state: When a model with state is reset while it runs over the data: before each "sample", or "never".
-        plan: Compress exactly as this plan, or this part of one, says; it replaces the parameters above.
+        plan: Compress exactly as this plan, or this part of one, says; it replaces the parameters above. It may also
+            quantize layers, by the dataset, as `autoq.quantize` does.
         progress: Show a bar on a terminal.
 
     Returns:
@@ -151,6 +154,9 @@ def compress_weights(
     scope, resets = IgnoredScope.of(ignored_scope), ResetState.parse(reset_state)
     _check_subset_size(subset_size)
     network = read_model(model)
+    if plan is not None and (both := Plan.of(plan)).quantizes:
+        settings = Settings.of(reset_state=resets)
+        return build_plan(network, both, dataset, settings, seen_samples=subset_size, progress=progress)
     weights = find_weights(network, None if part else scope, all_layers=recipe.all_layers)
     _check(network, weights)
     with ExitStack() as stack:
@@ -186,18 +192,25 @@ def compress_weights(
             rounded = [weight for weight in taking if rounded_by_data(weight, part.formats[weight.name])]
             seen = see(rounded, rounded)
         known = seen if seen is not None and by_data else SeenActivations()
-        scales = ChannelScales()
-        if recipe.awq:
-            data = (known.grams, known.activations) if by_data else None
-            scales = channel_scales(network, weights.every, part.formats, data)
-        encoder = DataEncoder(recipe, Products(known.grams), known.activations, scales)
-        # More threads would mostly wait for each other: there are many small products.
-        with progress_bar("compressing weights", shown=progress) as step, threadpool_limits(1, "blas"):
-            compress_model(network, weights.every, part.formats, encoder=encoder, step=step)
-        scales.divide_inputs(network, weights.every)
-        encoder.add_corrections(network, weights.every)
-    note_plan(network, Plan.of(part))
+        _compress(network, weights, replace(part, recipe=recipe), known, by_data=by_data, progress=progress)
+    note_plan(network, Plan.of(part if plan is None else plan))
     return network
+
+
+def _compress(
+    network: ov.Model, weights: Weights, part: CompressionPlan, known: SeenActivations, *, by_data: bool, progress: bool
+) -> None:
+    """Compresses weights of a model, which is changed."""
+    scales, recipe = ChannelScales(), part.recipe
+    if recipe.awq:
+        data = (known.grams, known.activations) if by_data else None
+        scales = channel_scales(network, weights.every, part.formats, data)
+    encoder = DataEncoder(recipe, Products(known.grams), known.activations, scales)
+    # More threads would mostly wait for each other: there are many small products.
+    with progress_bar("compressing weights", shown=progress) as step, threadpool_limits(1, "blas"):
+        compress_model(network, weights.every, part.formats, encoder=encoder, step=step)
+    scales.divide_inputs(network, weights.every)
+    encoder.add_corrections(network, weights.every)
 
 
 def _scores(

@@ -23,7 +23,7 @@ from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, Plan,
 from autoq.evaluation.device import RuntimeConfig, available_devices
 from autoq.evaluation.distortion import Accepted, Progress, accepted
 from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
-from autoq.transform import CandidateBuilder, align_channels, note_plan
+from autoq.transform import CandidateBuilder, ModelBuilder, WeightBuilder, align_channels, note_plan
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Calibrated:
         model: The float model, with its channels aligned where the settings say so.
         placements: The places of its quantizers.
         builder: Builds candidates.
+        weights: Compresses weights, of plans that have such a part.
         inputs: Calibration inputs; None where only statistics were given.
         settings: The settings of the quantization.
         samples: Number of calibration samples in the statistics.
@@ -45,6 +46,7 @@ class Calibrated:
     inputs: ModelInputs | None
     settings: Settings
     samples: int
+    weights: WeightBuilder | None = None
 
     def check(self) -> None:
         """Checks that there is something to quantize.
@@ -69,7 +71,7 @@ class Calibrated:
             ModelError: There is nothing to quantize, in the model and in its bodies.
         """
         self.check()
-        candidate = self.builder.build(plan, fold_weights=fold_weights)
+        candidate = ModelBuilder(self.builder, self.weights).build(plan, fold_weights=fold_weights)
         note_plan(candidate, plan, min(self.samples, plan.quantization.recipe.subset_size))
         return candidate
 
@@ -154,11 +156,11 @@ def calibrate(
         PlanError: The ignored scope names something that the model does not have.
     """
     if settings.channel_alignment:
-        network = _aligned(network, _needed(inputs, "channel alignment"), settings, progress)
+        network = _aligned(network, needed(inputs, "channel alignment"), settings, progress)
     placements = _placements(network, settings)
     if statistics is None:
         needs = Needs.of([settings.recipe]) if needs is None else needs
-        statistics = _collected(network, placements, _needed(inputs, "quantization"), settings, needs, progress)
+        statistics = _collected(network, placements, needed(inputs, "quantization"), settings, needs, progress)
         if len(statistics) < settings.samples_asked:
             asked = f"of {settings.samples_asked} asked for"
             warnings.warn(f"calibration data hold {len(statistics)} samples, {asked}: all are used.", stacklevel=3)
@@ -166,7 +168,12 @@ def calibrate(
     return Calibrated(network, placements, builder, inputs, settings, len(statistics))
 
 
-def _needed(inputs: ModelInputs | None, what: str) -> ModelInputs:
+def needed(inputs: ModelInputs | None, what: str) -> ModelInputs:
+    """The inputs, which something needs.
+
+    Raises:
+        DataError: There are none.
+    """
     if inputs is None:
         msg = f"calibration data are missing: {what} needs them."
         raise DataError(msg)

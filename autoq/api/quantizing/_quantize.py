@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Unpack
 
 import openvino as ov
 
-from autoq.api.quantizing._calibrated import calibrate, calibration_inputs, device_at_hand
 from autoq.api.quantizing._options import QuantizeOptions, shows_options
+from autoq.api.quantizing._planned import build_plan
 from autoq.api.quantizing._settings import Settings
-from autoq.calibration import Needs, Statistics
+from autoq.calibration import Statistics
 from autoq.core import Plan, QuantizationPlan
 from autoq.graph import read_model
-from autoq.report import progress_bar
 
 
 @shows_options
@@ -77,7 +75,8 @@ def quantize(
             "never". Use "never" where samples are the steps of one sequence, which then run in order.
         statistics: Statistics that `autoq.collect` collected earlier; the model is then not run over `calibration`.
         cache: Folder that keeps the statistics for the next call with this model and these data.
-        plan: Build exactly this plan, or this part of one; it replaces the recipe parameters above.
+        plan: Build exactly this plan, or this part of one; it replaces the recipe parameters above. It may compress
+            weights besides, where no quantizer stands: they are rounded by the first 128 samples.
         strict: Raise where the device does not run the result, instead of leaving a part of it in float.
         progress: Show a bar on a terminal while statistics are collected.
 
@@ -90,18 +89,14 @@ def quantize(
         DeviceError: The device does not run the float model, or, with `strict`, the result.
         PlanError: A parameter, scope or plan names something that does not exist.
     """
-    network = read_model(model)
     settings = Settings.of(**options)
-    if plan is not None:
-        settings = replace(settings, recipe=Plan.of(plan).quantization.recipe)
-    inputs = None
-    if calibration is not None or statistics is None:
-        inputs = calibration_inputs(network, calibration, settings, again=False)
-    with progress_bar("collecting calibration statistics", shown=progress) as step:
-        whole = Plan.quantized(settings.recipe) if plan is None else Plan.of(plan)
-        needs = Needs.of(whole.quantization.recipes)
-        calibrated = calibrate(network, inputs, settings, statistics=statistics, needs=needs, progress=step)
-    device = device_at_hand(settings.target_device)
-    if device is None:
-        return calibrated.build(whole, fold_weights=fold_weights)
-    return calibrated.accepted(whole, device, fold_weights=fold_weights, strict=strict).model
+    return build_plan(
+        read_model(model),
+        Plan.quantized(settings.recipe) if plan is None else Plan.of(plan),
+        calibration,
+        settings,
+        statistics=statistics,
+        fold_weights=fold_weights,
+        strict=strict,
+        progress=progress,
+    )

@@ -68,7 +68,7 @@ class ModelBuilder:
             PlanError: The plan names something that does not exist, or has a part that is not built here.
         """
         quantized = self._quantizes(plan).resolve(_without_weights(plan)) if plan.quantizes else None
-        if CompressionPlan.kind not in plan.kinds:
+        if not plan.compresses:
             return ResolvedModel(quantized, {}, FLOAT_FINGERPRINT, plan.runtime_choice)
         builder, part = self._compresses(plan), plan.compression
         standing = {read for each in quantized.quantizers for read in each.consumers} if quantized else set()

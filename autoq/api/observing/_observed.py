@@ -13,6 +13,9 @@ from autoq.core import Objective, ResetState
 from autoq.graph import Weight
 from autoq.report import progress_bar
 
+# Samples that weights are rounded by, unless others are asked for.
+SUBSET_SIZE = 128
+
 
 @dataclass(frozen=True)
 class SeenActivations:
