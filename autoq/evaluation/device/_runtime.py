@@ -10,11 +10,14 @@ from typing import Any, Self
 import openvino as ov
 
 from autoq.core import (
+    IN_F32,
+    CachePrecision,
     ConfigError,
     DecoderTime,
     DeviceError,
     ResetState,
     RuntimeChoice,
+    RuntimePlan,
     RuntimePrecision,
     brief_repr,
     known_keys,
@@ -23,7 +26,7 @@ from autoq.core import (
     reason,
     whole_number,
 )
-from autoq.graph import core, with_float_ends
+from autoq.graph import core, goes_on, with_float_ends
 
 # Devices that are made of other devices. Their names may follow a colon.
 META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
@@ -205,6 +208,11 @@ class RuntimeConfig:
             msg = f"device {self.device!r} does not compile the model: {reason(error)}"
             raise DeviceError(msg) from error
         return Compiled(compiled, _effective(compiled), self.reset_state)
+
+
+def in_f32(model: ov.Model) -> RuntimeChoice:
+    """What the float model chooses where it is the reference of accuracy: a decoder's cache is in f32 too."""
+    return replace(IN_F32, plan=RuntimePlan(kv_cache_precision=CachePrecision.F32)) if goes_on(model) else IN_F32
 
 
 def _by_name(key: str, values: object) -> dict[str, Any]:

@@ -11,10 +11,11 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import MetricError, RuntimePrecision
-from autoq.evaluation.device import RuntimeConfig
+from autoq.core import MetricError
+from autoq.evaluation.device import RuntimeConfig, in_f32
 from autoq.evaluation.metrics import BesideFloat, InferenceOutputs, scored_log_probabilities
 from autoq.evaluation.scoring._together import one_at_a_time
+from autoq.graph import goes_on
 
 
 class BesideFloatItems(Sequence[tuple[Feed, Any]]):
@@ -32,7 +33,7 @@ class BesideFloatItems(Sequence[tuple[Feed, Any]]):
     def __init__(self, items: Sequence[tuple[Feed, Any]], model: ov.Model, runtime: RuntimeConfig) -> None:
         self._items = items
         self._model = model
-        self._runtime = runtime.with_precision(RuntimePrecision.F32)
+        self._runtime = runtime.with_choice(in_f32(model))
         # Opened at the first use, and open as long as this object is.
         self._file: Any = None
         self._places: dict[int, tuple[int, tuple[int, ...]]] = {}
@@ -67,8 +68,9 @@ class BesideFloatItems(Sequence[tuple[Feed, Any]]):
             index, (_, target) = next(left)
             self._keep(index, scored_log_probabilities(outputs, target))
 
-        # Compiled for throughput as all models are that are scored.
-        compiled = self._runtime.with_hint("THROUGHPUT").compile(self._model)
+        # Compiled for throughput as all models are that are scored, but for those that run on one request.
+        runtime = self._runtime if goes_on(self._model) else self._runtime.with_hint("THROUGHPUT")
+        compiled = runtime.compile(self._model)
         one_at_a_time(compiled)((inputs for inputs, _ in pairs), take)
 
     def _keep(self, index: int, array: NDArray[np.float16]) -> None:

@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import openvino as ov
 
-from autoq.core import IN_F32, MetricError, ResetState, RuntimeChoice, named_reason
-from autoq.evaluation.device import RuntimeConfig
+from autoq.core import MetricError, ResetState, RuntimeChoice, named_reason
+from autoq.evaluation.device import RuntimeConfig, in_f32
 from autoq.evaluation.metrics import CorpusMetric, Metric, OutputKind, Scores
 from autoq.evaluation.scoring._accuracy import score_and_tell
 from autoq.evaluation.scoring._beside_float import BesideFloatItems
@@ -23,7 +23,7 @@ from autoq.evaluation.scoring._together import (
     several_at_a_time,
     together_of,
 )
-from autoq.graph import stores_weights_alone
+from autoq.graph import goes_on, stores_weights_alone
 
 ValidationFn = Callable[[ov.CompiledModel, Any], Any]
 # Takes numbers of items (None is all), and gives their metric, and the scores whose mean it is; these may be empty.
@@ -147,7 +147,7 @@ class Scorer:
 
             return by_function
         metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
-        if self._beside is not None and model is self._float and choice == IN_F32:
+        if self._beside is not None and model is self._float and choice == in_f32(model):
             return self._by_itself
         infer = self._infer(model, runtime)
 
@@ -173,9 +173,9 @@ class Scorer:
 
     def _infer(self, model: ov.Model, runtime: RuntimeConfig) -> Infer:
         """Compiles a model for throughput: settings for one inference at a time would leave cores idle."""
-        if stores_weights_alone(model):
-            # OpenVINO 2026.4 may give wrong outputs in several streams on a CPU, with weights stored in 8 bits that are
-            # computed in float.
+        if stores_weights_alone(model) or goes_on(model):
+            # A decoder that goes on runs on one request. OpenVINO 2026.4 may give wrong outputs in several streams on a
+            # CPU, with weights stored in 8 bits that are computed in float.
             return one_at_a_time(runtime.compile(model))
         fast = runtime.with_hint("THROUGHPUT")
         if self._model is not None:

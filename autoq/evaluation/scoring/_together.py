@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -27,6 +28,7 @@ from autoq.calibration import Feed, in_batches, infer_all, rows_apart
 from autoq.core import RuntimePrecision
 from autoq.evaluation.device import Compiled, RuntimeConfig
 from autoq.evaluation.metrics import InferenceOutputs
+from autoq.evaluation.scoring._read_on import in_two_parts, reads_on
 from autoq.graph import ATTENTION_MASK, BEAM_INDEX, POSITION_IDS
 
 # More samples bring no gain.
@@ -111,8 +113,10 @@ def one_at_a_time(compiled: Compiled) -> Infer:
     """Runs each input by itself.
 
     Inputs of a decoder that follow from its tokens are left out where the model has none of that name: a stateful
-    decoder is compared with a stateless one.
+    decoder is compared with a stateless one. A stateful decoder reads its windows in two parts.
     """
+    if reads_on(compiled):
+        return partial(in_two_parts, compiled)
     has = {name for port in compiled.compiled_model.inputs for name in port.get_names()}
     lacks = {ATTENTION_MASK, POSITION_IDS, BEAM_INDEX} - has
 

@@ -216,3 +216,33 @@ def test_outputs_without_classes_are_refused():
         scored_log_probabilities([np.zeros((3, 1))], None)
     with pytest.raises(MetricError, match="all labels are -100"):
         scored_log_probabilities([np.zeros((1, 3, 5))], np.full((1, 3), -100))
+
+
+def test_the_second_half_of_a_window_reads_what_was_kept_of_the_first(stateful):
+    row, told, wanted = TOKENS[0], {}, {}
+    feed = as_inputs(stateful, [row])[0]
+    for cache in ("f32", "u4"):
+        properties = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": cache}
+        request = ov.Core().compile_model(stateful, "CPU", properties).create_infer_request()
+        rows = []
+        # As a text is generated: a prompt, and then one token after another.
+        for begin, end in [(0, 6), *((place, place + 1) for place in range(6, 12))]:
+            part = {name: feed[name][:, begin:end] for name in ("input_ids", "position_ids")}
+            part |= {"attention_mask": feed["attention_mask"][:, :end], "beam_idx": feed["beam_idx"]}
+            rows.append(np.array(request.infer(part)["logits"][0]))
+        wanted[cache] = float(log_softmax(np.concatenate(rows), -1)[np.arange(11), row[1:]].mean())
+        settings = {"inference_precision": "f32", "properties": {"KV_CACHE_PRECISION": cache}}
+        told[cache] = autoq.evaluate(stateful, [row], metric="log_likelihood", **settings).mean.value
+    assert told["f32"] == pytest.approx(wanted["f32"], abs=1e-6)
+    assert told["u4"] == pytest.approx(wanted["u4"], abs=0.2 * abs(wanted["u4"] - wanted["f32"]))
+
+
+def test_padding_in_the_first_half_is_read_at_once(stateful):
+    mask = np.ones_like(TOKENS)
+    mask[:, :3] = 0
+    rows = {"input_ids": TOKENS, "attention_mask": mask}
+    coarse = {"inference_precision": "f32", "properties": {"KV_CACHE_PRECISION": "u4"}}
+    once, exact = (
+        autoq.evaluate(stateful, rows, metric="log_likelihood", **settings).scores for settings in (coarse, F32)
+    )
+    np.testing.assert_array_equal(once, exact)
