@@ -67,13 +67,13 @@ def test_both_functions_build_the_same_model(form):
 
 
 def test_weights_without_data_need_no_data_again():
-    plan = both(CompressionRecipe(format=WeightFormat.parse("int4_sym g32")))
-    statistics = collect(network(), Placements.of(network()), as_inputs(network(), ROWS))
-    model = autoq.quantize(network(), None, statistics=statistics, plan=plan, progress=False)
+    plan, net = both(CompressionRecipe(format=WeightFormat.parse("int4_sym g32"))), autoq.read_model(network())
+    statistics = collect(net, Placements.of(net), as_inputs(net, ROWS))
+    model = autoq.quantize(net, None, statistics=statistics, plan=plan, progress=False)
     assert kinds(model)["first/w"] == "i4"
-    assert difference(model, autoq.quantize(network(), ROWS, plan=plan, progress=False)) == []
+    assert difference(model, autoq.quantize(net, ROWS, plan=plan, progress=False)) == []
     with pytest.raises(DataError, match="calibration data are missing: rounding 'compensated' needs them"):
-        autoq.quantize(network(), None, statistics=statistics, plan=both(), progress=False)
+        autoq.quantize(net, None, statistics=statistics, plan=both(), progress=False)
 
 
 def test_what_cannot_be_built_is_refused_before_data_are_read():
