@@ -1,6 +1,14 @@
 """Calibration: one pass over the data collects statistics, which give the ranges of quantizers."""
 
-from autoq.calibration.collecting import activations_of, collect, collected_grams, in_batches, infer_all, rows_apart
+from autoq.calibration.collecting import (
+    activations_of,
+    collect,
+    collected_grams,
+    in_batches,
+    infer_all,
+    kept_grams,
+    rows_apart,
+)
 from autoq.calibration.sources import (
     ArrayRows,
     Feed,
@@ -86,6 +94,7 @@ __all__ = [
     "inputs_digest",
     "is_array",
     "items_of",
+    "kept_grams",
     "names_files",
     "output_mean",
     "port_name",

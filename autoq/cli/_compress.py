@@ -32,6 +32,7 @@ from autoq.core import FileLayout, shown
 )
 @click.option("--dataset", help=f"Inputs by which weights of up to 4 bits are rounded: {DATA_HELP}")
 @click.option("--subset-size", type=int, default=128, show_default=True, help="Samples of the dataset used.")
+@click.option("--cache", help="Folder that keeps the statistics of the dataset for the next time.")
 @click.option("--rounding", help="compensated, gptq, scale_estimation or nearest.")
 @click.option("--awq", is_flag=True, help="Scale columns of weights after activation functions, by data if given.")
 @click.option("--lora-correction", is_flag=True, help="Add small matrices that make up for a part of the error.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ from autoq.core import (
     PlanError,
     ResetState,
     SensitivityMetric,
+    made_folder,
     quoted,
 )
 from autoq.graph import IgnoredScope, Weight, Weights, find_weights, read_model
@@ -67,6 +69,7 @@ def compress_weights(
     lora_correction: bool | None = None,
     objective: str | Enum | None = None,
     reset_state: str | ResetState = ResetState.SAMPLE,
+    cache: str | os.PathLike[str] | None = None,
     plan: Plan | CompressionPlan | None = None,
     progress: bool = True,
 ) -> ov.Model:
@@ -116,6 +119,7 @@ def compress_weights(
         objective: "tokens", by which every token counts, or "sample_means": scale estimation and corrections see the
             mean token of each sample alone, as they do in NNCF.
         reset_state: When a model with state is reset while it runs over the data: before each "sample", or "never".
+        cache: Folder that keeps the statistics of activations for the next call with this model and these data.
         plan: Compress exactly as this plan, or this part of one, says; it replaces the parameters above. It may also
             quantize layers, by the dataset, as `autoq.quantize` does.
         progress: Show a bar on a terminal.
@@ -153,9 +157,10 @@ def compress_weights(
         check_data(recipe, has_data=dataset is not None)
     scope, resets = IgnoredScope.of(ignored_scope), ResetState.parse(reset_state)
     _check_subset_size(subset_size)
+    folder = None if cache is None else made_folder(cache, "cache")
     network = read_model(model)
     if plan is not None and (both := Plan.of(plan)).quantizes:
-        settings = Settings.of(reset_state=resets)
+        settings = Settings.of(reset_state=resets, cache=folder)
         return build_plan(network, both, dataset, settings, seen_samples=subset_size, progress=progress)
     weights = find_weights(network, None if part else scope, all_layers=recipe.all_layers)
     _check(network, weights)
@@ -163,9 +168,20 @@ def compress_weights(
         seen: SeenActivations | None = None
 
         def see(some: Sequence[Weight], rounded: Sequence[Weight]) -> SeenActivations:
-            inputs = as_inputs(network, dataset, noun="compression", most=subset_size, keep=False)
-            context = observed(network, some, rounded, inputs, subset_size, resets, recipe.objective, progress=progress)
-            return stack.enter_context(context)
+            inputs = as_inputs(network, dataset, noun="compression", most=subset_size, keep=folder is not None)
+            return stack.enter_context(
+                observed(
+                    network,
+                    some,
+                    rounded,
+                    inputs,
+                    subset_size,
+                    resets,
+                    recipe.objective,
+                    cache=folder,
+                    progress=progress,
+                )
+            )
 
         if part is None:
             if recipe.ranks_by_data:

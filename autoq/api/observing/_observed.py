@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import Activation, Grams, ModelInputs, activations_of, collected_grams
+from autoq.calibration import Activation, Grams, ModelInputs, activations_of, kept_grams
 from autoq.core import Objective, ResetState
 from autoq.graph import Weight
 from autoq.report import progress_bar
@@ -40,6 +41,7 @@ def observed(
     reset_state: ResetState,
     objective: Objective,
     *,
+    cache: Path | None,
     progress: bool,
 ) -> Iterator[SeenActivations]:
     """Runs a model once over data.
@@ -52,6 +54,7 @@ def observed(
         subset_size: Number of samples used.
         reset_state: When the state of the model is reset.
         objective: The data by which errors are judged.
+        cache: Folder that keeps the statistics; None keeps nothing.
         progress: Whether a bar is shown.
 
     Yields:
@@ -65,7 +68,8 @@ def observed(
         return
     with (
         progress_bar("running the model", shown=progress) as step,
-        collected_grams(
+        kept_grams(
+            cache,
             network,
             activations.values(),
             inputs,

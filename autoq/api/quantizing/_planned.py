@@ -72,8 +72,19 @@ def build_plan(
                 rounded = [weight for weight in taking if rounded_by_data(weight, part.formats[weight.name])]
                 resets, objective = settings.reset_state, part.recipe.objective
                 feeds = needed(inputs, f"rounding {str(part.recipe.rounding)!r}")
-                context = observed(model, rounded, rounded, feeds, seen_samples, resets, objective, progress=progress)
-                seen = stack.enter_context(context)
+                seen = stack.enter_context(
+                    observed(
+                        model,
+                        rounded,
+                        rounded,
+                        feeds,
+                        seen_samples,
+                        resets,
+                        objective,
+                        cache=settings.cache,
+                        progress=progress,
+                    )
+                )
             builder = WeightBuilder(model, weights, part.recipe, seen.grams, seen.activations)
             calibrated = replace(calibrated, weights=builder)
         device = device_at_hand(settings.target_device)

@@ -4,6 +4,7 @@ from autoq.calibration.collecting._batches import in_batches, rows_apart
 from autoq.calibration.collecting._collect import collect
 from autoq.calibration.collecting._grams import activations_of, collected_grams
 from autoq.calibration.collecting._infer import infer_all
+from autoq.calibration.collecting._kept import kept_grams
 
 __all__ = [
     "activations_of",
@@ -11,5 +12,6 @@ __all__ = [
     "collected_grams",
     "in_batches",
     "infer_all",
+    "kept_grams",
     "rows_apart",
 ]

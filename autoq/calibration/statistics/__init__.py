@@ -4,6 +4,7 @@ from autoq.calibration.statistics._clip_search import search_ranges
 from autoq.calibration.statistics._finite import check_finite
 from autoq.calibration.statistics._grams import Activation, Grams, Summary
 from autoq.calibration.statistics._histograms import BINS, histogram
+from autoq.calibration.statistics._kept_grams import load_grams, save_grams
 from autoq.calibration.statistics._needs import (
     Needs,
     alignment_taps,
@@ -39,11 +40,13 @@ __all__ = [
     "has_few_values",
     "histogram",
     "inputs_digest",
+    "load_grams",
     "output_mean",
     "reduce_channels",
     "reduce_in_graph",
     "required_histograms",
     "required_taps",
+    "save_grams",
     "search_ranges",
     "statistics_digest",
     "statistics_file",

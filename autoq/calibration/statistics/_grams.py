@@ -80,7 +80,8 @@ class Grams:
                 array = each[activation]
                 digest.update(f"{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array.T).reshape(-1).view(np.uint8).data)
-        self.release(activation)
+        if activation in self.products:
+            self.release(activation)
         return digest.hexdigest()
 
     def squares(self, activation: Activation) -> FloatArray:
