@@ -64,6 +64,18 @@ def test_weights_know_the_activation_they_are_multiplied_by() -> None:
     assert activations_of(turned, find_weights(turned, all_layers=True).every)["turned"].axis == -2
 
 
+def test_a_table_that_a_product_sums_over_along_its_rows_has_no_activation() -> None:
+    """Its numbers share scales along the other axis, as those of an embedding do."""
+    ids = op.parameter([-1], np.int64, name="ids")
+    table = _constant((9, 6), "table")
+    rows = _named(op.gather(table, ids, op.constant(0)), "embedding")
+    wide = _named(op.matmul(rows, _constant((9, 6), "wide/w", 1), False, True), "wide")
+    for x, transposed in ((rows, True), (wide, False)):
+        model = ov.Model([_named(op.matmul(x, table, False, transposed), "tied")], [ids], "tied")
+        weights = [weight for weight in find_weights(model).every if weight.is_embedding]
+        assert set(activations_of(model, weights)) == ({"embedding"} if transposed else set())
+
+
 @pytest.mark.parametrize("in_file", [False, True])
 def test_products_means_and_summaries_are_those_of_all_tokens(in_file: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if in_file:

@@ -27,6 +27,8 @@ from autoq.core import (
 from autoq.graph import find_weights
 from autoq.transform import SWITCHES, DataEncoder, WeightBuilder
 
+# Formats of all kinds are built; some take more memory when they run, which compress_weights tells.
+pytestmark = pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
 PLAIN = {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0, "INFERENCE_PRECISION_HINT": "f32"}
 WORDS = (
     "int8_asym",

@@ -24,7 +24,7 @@ from autoq.calibration.collecting._segments import Between, segment_model, segme
 from autoq.calibration.sources import ModelInputs
 from autoq.calibration.statistics import Activation, Grams
 from autoq.core import DeviceError, FloatArray, ModelError, ResetState, quoted, reason, temporary_folder
-from autoq.graph import Tensor, Weight, core, operation, unique_names, with_float_ends
+from autoq.graph import Tensor, Weight, channel_axes, core, operation, unique_names, with_float_ends
 
 # Products of more bytes than this together lie in a file.
 _MOST_BYTES = 64 << 20
@@ -36,8 +36,8 @@ _ITEM = 4
 def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Activation]:
     """The activation that each weight is multiplied by, by name of the weight.
 
-    Weights of matrix products have one, and a table of an embedding that is also the weight of a product. Convolutions
-    and other embeddings have none.
+    Weights of matrix products have one, and a table of an embedding that is also the weight of a product, which sums
+    over the axis along which its numbers share a scale. Convolutions and other embeddings have none.
 
     Args:
         model: The model that the weights were found in; never modified.
@@ -47,7 +47,8 @@ def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Acti
     name_of = {node.get_name(): name for name, node in nodes.items()}
     found = {}
     for weight in weights:
-        products = [(nodes[name], port) for name, port in weight.readers if _is_product(nodes[name])]
+        readers = [(nodes[name], port) for name, port in weight.readers]
+        products = [(node, port) for node, port in readers if _is_product(node) and _sums(node, port, weight)]
         if not products:
             continue
         node, port = products[0]
@@ -230,6 +231,12 @@ def _zeros(lengths: Mapping[Activation, int], stack: ExitStack, *, in_file: bool
         )
         for activation, length in lengths.items()
     }
+
+
+def _sums(node: ov.Node, port: int, weight: Weight) -> bool:
+    """Whether a product sums over the reduced axis of a weight."""
+    kept = channel_axes(node, port)
+    return weight.axes == tuple(axis for axis in range(len(weight.shape)) if axis not in kept)
 
 
 def _is_product(node: ov.Node) -> bool:
