@@ -135,9 +135,12 @@ class LiveTable:
 
 
 def _units(info: SearchInfo) -> str:
-    """The number of units, and of groups where units are coarser."""
-    level, count, groups = info.settings["level"], info.settings["units"], _counted(len(info.groups), Level.GROUP)
-    return groups if level == Level.GROUP else f"{_counted(count, level)} of {groups}"
+    """The number of units, of groups where units are coarser, and of weights that have formats of their own."""
+    level, weights = info.settings["level"], info.settings.get("weights", 0)
+    groups, count = _counted(len(info.groups), Level.GROUP), info.settings["units"] - weights
+    of_groups = groups if level == Level.GROUP else f"{_counted(count, level)} of {groups}"
+    found = [*([of_groups] if info.groups or not weights else []), *([_counted(weights, "weight")] if weights else [])]
+    return " and ".join(found)
 
 
 def _counted(count: int, level: str) -> str:

@@ -164,19 +164,24 @@ def test_the_float_model_alone_is_not_called_chosen():
 
 
 @pytest.mark.parametrize(
-    ("level", "units", "expected"),
+    ("level", "units", "weights", "expected"),
     [
-        ("group", 3, "net <v2>: 3 groups, 1.3e+02 plans, on CPU"),
-        ("block", 2, "net <v2>: 2 blocks of 3 groups, 1.3e+02 plans, on CPU"),
-        ("prefix", 2, "net <v2>: 2 prefixes of 3 groups, 1.3e+02 plans, on CPU"),
-        ("model", 1, "net <v2>: 1 model of 3 groups, 1.3e+02 plans, on CPU"),
+        ("group", 3, 0, "net <v2>: 3 groups, 1.3e+02 plans, on CPU"),
+        ("block", 2, 0, "net <v2>: 2 blocks of 3 groups, 1.3e+02 plans, on CPU"),
+        ("prefix", 2, 0, "net <v2>: 2 prefixes of 3 groups, 1.3e+02 plans, on CPU"),
+        ("model", 1, 0, "net <v2>: 1 model of 3 groups, 1.3e+02 plans, on CPU"),
+        ("block", 9, 7, "net <v2>: 2 blocks of 3 groups and 7 weights, 1.3e+02 plans, on CPU"),
     ],
 )
-def test_the_first_line_says_what_has_one_precision(level, units, expected):
+def test_the_first_line_says_what_has_one_precision(level, units, weights, expected):
     stream = io.StringIO()
-    settings = {"plans": 128.0, "level": level, "units": units}
-    LiveTable(Console(file=stream)).on_start(info(settings=settings, groups=("a", "b", "c")), [])
-    assert stream.getvalue().splitlines()[0] == expected
+    settings = {"plans": 128.0, "level": level, "units": units, "weights": weights}
+    with LiveTable(Console(file=stream)) as live:
+        live.on_start(info(settings=settings, groups=("a", "b", "c")), [])
+        assert stream.getvalue().splitlines()[0] == expected
+        if weights:
+            live.on_start(info(settings=settings | {"units": weights}, groups=()), [])
+            assert "\nnet <v2>: 7 weights, 1.3e+02 plans, on CPU\n" in stream.getvalue()
 
 
 def test_every_limit_is_told(tmp_path):

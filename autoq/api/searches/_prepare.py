@@ -24,6 +24,7 @@ from autoq.searching.front import SearchInfo
 from autoq.searching.loop import Budget, likely_trials, settle_level
 from autoq.searching.problem import Clock, Problem, prepare
 from autoq.searching.records import Part
+from autoq.searching.space import WEIGHT
 from autoq.searching.study import Study, kept_before
 
 # The float model is scored and timed in this share of what is left of the first third of the time.
@@ -170,6 +171,7 @@ def info_of(request: SearchRequest, problem: Problem, study: Study, budget: Budg
             "plans": float(problem.dimensions.cardinality),
             "level": str(problem.level),
             "units": len(problem.dimensions.units),
+            "weights": sum(unit.kind == WEIGHT for unit in problem.dimensions.units.values()),
             "hardware": describe_hardware(problem.evaluator.runtime.device),
             "inputs": described(request.network, request.inputs[0]),
         },
