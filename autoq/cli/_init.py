@@ -22,6 +22,7 @@ max_drop: 0.01                         # in the metric's unit, or relative to th
 # max_latency: 5 ms                    # or "50%" of the float model's
 # max_size: 2 MB                       # or "25%"
 # choose: accurate                     # or fastest, smallest, knee, [accuracy, latency, size]
+# against: size                        # what accuracy is weighed against: latency, or size
 space: cnn                             # or transformer, quick, or the path of your own
 # model_type: transformer
 budget: {timeout_s: 600}               # or n_trials: 60

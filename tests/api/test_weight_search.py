@@ -10,6 +10,7 @@ from autoq.searching.space import SearchSpace
 
 RNG = np.random.default_rng(0)
 WINDOWS = [RNG.integers(0, 32, (1, 12)) for _ in range(24)]
+HELD_OUT = [RNG.integers(0, 32, (1, 12)) for _ in range(3)]
 SPACE = {
     "weight_formats": ["float", "int4_sym g32", "int4_asym g32", "int8_asym"],
     "unit_precisions": "float",
@@ -32,7 +33,8 @@ def result(model, tmp_path_factory):
         validation=pairs,
         metric="negative_kl",
         space=SPACE,
-        n_trials=9,
+        n_trials=7,
+        holdout=[(window, window[0]) for window in HELD_OUT],
         tracking_uri="off",
         out=tmp_path_factory.mktemp("weights") / "a run's folder",
         isolate=False,
@@ -66,3 +68,8 @@ def test_a_run_is_read_again_and_builds_its_models_without_data(result):
     assert size_bytes(best.model) == best.evaluation.size_bytes
     assert [record.number for record in again.front] == [record.number for record in result.front]
     assert "times smaller" in again.verdict
+
+
+def test_held_out_windows_are_scored_beside_the_float_model(result):
+    assert result.holdout.n == len(HELD_OUT)
+    assert result.holdout.drop.value > 0

@@ -21,7 +21,7 @@ from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.candidate._float_results import FloatResults
 from autoq.evaluation.candidate._float_timer import FloatTimer
 from autoq.evaluation.candidate._size import size_bytes
-from autoq.evaluation.device import Outputs, RuntimeConfig, in_f32
+from autoq.evaluation.device import Compiled, Outputs, RuntimeConfig, in_f32
 from autoq.evaluation.distortion import F32Runner, SwitchedRuns
 from autoq.evaluation.execution import Profile, execution_report, profile_model
 from autoq.evaluation.latency import Latency, combined, timed_part
@@ -179,7 +179,7 @@ class Evaluator:
             marks.append(time.perf_counter())
             self._stage("timing the candidate")
             with self._timing():
-                latency = self._timer.measure(compiled, briefly=size_ratio is not None)
+                latency = self._timed(compiled, briefly=False)
             marks.append(time.perf_counter())
         else:
             self._stage("scoring the candidate")
@@ -189,7 +189,7 @@ class Evaluator:
                 marks.append(time.perf_counter())
                 self._stage("timing the candidate")
                 with self._timing():
-                    found = self._timer.measure(compiled, briefly=briefly or size_ratio is not None)
+                    found = self._timed(compiled, briefly=briefly)
                 marks.append(time.perf_counter())
                 self._stage("scoring the candidate")
                 return found
@@ -253,7 +253,7 @@ class Evaluator:
     def remeasure(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Evaluation]:
         """Scores candidates on all samples and times them in turn, each compiled several times.
 
-        If accuracy is weighed against size, they keep the latency of their trials.
+        If accuracy is weighed against size, they are timed one by one while there is time, at least the first one.
 
         Args:
             finalists: The candidates.
@@ -273,14 +273,33 @@ class Evaluator:
                 self._timer.settle()
         self._stage("scoring the finalists")
         accuracies = [self._whole(finalist) for finalist in finalists]
-        latencies = [finalist.evaluation.latency for finalist in finalists]
-        if is_timed:
-            with self._timing():
+        with self._timing():
+            if is_timed:
                 latencies = self._timer.measure_together([(f.model, f.choice) for f in finalists], max_seconds)
+            else:
+                latencies = self._one_by_one(finalists, max_seconds)
         return [
             replace(finalist.evaluation, accuracy=accuracy, latency=latency)
             for finalist, accuracy, latency in zip(finalists, accuracies, latencies, strict=True)
         ]
+
+    def _timed(self, compiled: Compiled, *, briefly: bool) -> Latency:
+        """Latency of a candidate; a first look at it, if accuracy is weighed against size."""
+        if self._float_bytes is not None:
+            return self._timer.glance(compiled)
+        return self._timer.measure(compiled, briefly=briefly)
+
+    def _one_by_one(self, finalists: Sequence[Finalist], max_seconds: float) -> list[Latency]:
+        """Latencies of finalists; those that there is no time for keep that of their trial."""
+        self._stage("timing the finalists")
+        ends, found = time.perf_counter() + max_seconds, []
+        for place, finalist in enumerate(finalists):
+            if place and time.perf_counter() > ends:
+                found.append(finalist.evaluation.latency)
+                continue
+            compiled = self.runtime.with_choice(finalist.choice).compile(finalist.model)
+            found.append(self._timer.measure(compiled, briefly=True))
+        return found
 
     def score_held_out(self, model: ov.Model, choice: RuntimeChoice, items: int | None = None) -> Accuracy:
         """Scores a candidate on the held-out data; the first call also scores the float model.

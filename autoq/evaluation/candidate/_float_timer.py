@@ -28,6 +28,8 @@ from autoq.evaluation.scoring import TimerGate
 _TWINS = 4
 _FEWEST_COMPILATIONS = 4
 _FINAL_HALF_WIDTH = 0.005
+# Number of pairs of bursts of a first look.
+_GLANCE = 3
 
 
 class FloatTimer:
@@ -122,6 +124,13 @@ class FloatTimer:
             compilation_sd=self.compilation_sd,
         )
         return replace(latency, disturbed=not trusted)
+
+    def glance(self, compiled: Compiled) -> Latency:
+        """Latency of a model beside the float model, in a moment: where accuracy is weighed against size."""
+        sd = self.compilation_sd
+        return measure_latency(
+            [compiled], [self._baseline], self._sample, max_seconds=0.0, compilation_sd=sd, pairs=_GLANCE
+        )
 
     def measure_together(self, models: Sequence[tuple[ov.Model, RuntimeChoice]], max_seconds: float) -> list[Latency]:
         """Latencies of models that are timed in turn, each compiled several times.

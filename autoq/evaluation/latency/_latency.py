@@ -42,6 +42,7 @@ def measure_latency(
     confidence: float = 0.95,
     compilation_sd: float = 0.0,
     seed: int = 0,
+    pairs: int = MIN_PAIRS,
 ) -> Latency:
     """Times a candidate beside a baseline until the ratio is known well enough or the time is up.
 
@@ -61,6 +62,7 @@ def measure_latency(
         compilation_sd: Standard deviation of the logarithm of the ratio between pairs of compilations, used if there is
             one compilation of each model; 0 gives the interval of these two compilations.
         seed: Seed of the bootstrap.
+        pairs: Least number of pairs of bursts of one compilation. The interval of fewer than eight is a rough one.
 
     Raises:
         DeviceError: Inference fails.
@@ -74,6 +76,7 @@ def measure_latency(
         confidence=confidence,
         compilation_sd=compilation_sd,
         seed=seed,
+        pairs=pairs,
     )
     return latency
 
@@ -88,6 +91,7 @@ def measure_latencies(
     confidence: float = 0.95,
     compilation_sd: float = 0.0,
     seed: int = 0,
+    pairs: int = MIN_PAIRS,
 ) -> list[Latency]:
     """Times several candidates in turn beside one baseline, so that they are comparable with each other too.
 
@@ -100,6 +104,7 @@ def measure_latencies(
         confidence: For each candidate.
         compilation_sd: For each candidate.
         seed: Seed of the bootstrap.
+        pairs: As in `measure_latency`.
 
     Raises:
         DeviceError: Inference fails.
@@ -111,7 +116,7 @@ def measure_latencies(
             *([partial(Timed.warm, compiled, sample) for compiled in row] for row in (baselines, *candidates))
         )
         sets = list(zip(*made, strict=True))
-        rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-MIN_PAIRS // len(sets)))
+        rounds = max(_MIN_ROUNDS if len(sets) > 1 else 0, -(-pairs // len(sets)))
         last = 0
         with quiet_collector():
             deadline = time.perf_counter() + max_seconds

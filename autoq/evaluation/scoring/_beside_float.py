@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,9 @@ class BesideFloatItems(Sequence[tuple[Feed, Any]]):
         inputs, target = self._items[index]
         offset, shape = self._places[index]
         return inputs, BesideFloat(target, np.memmap(self._file, np.float16, "r", offset, shape))
+
+    def __iter__(self) -> Iterator[tuple[Feed, Any]]:
+        return (self[index] for index in range(len(self)))
 
     def compute(self, indices: Iterable[int]) -> None:
         """Runs the float model on the items that it was not run on yet.

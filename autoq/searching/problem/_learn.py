@@ -98,8 +98,12 @@ def learn(
         with clock.spent(Part.PROFILES):
             by_profile, profiles = _gains(problem)
             gains |= by_profile
-    with clock.spent(Part.RECIPES):
-        whole, recipes, probes = _whole_models(problem, each_s, stage, patience)
+    whole = sum(next(iter(choices.values())) for choices in by_weight.values())
+    recipes: dict[str, dict[Any, float]] = {}
+    probes = Probes()
+    if groups:
+        with clock.spent(Part.RECIPES):
+            whole, recipes, probes = _whole_models(problem, each_s, stage, patience)
     measured: list[Probes | Sensitivities] = [probes, plan_probes, weight_probes, own_probes, *sensitivities.values()]
     found = Knowledge(
         distortion={name: _of_unit(name, sensitivities, precisions) for name in groups} | by_weight | by_plan,

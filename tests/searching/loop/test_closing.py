@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from records import evaluation, record
 
-from autoq.core import DeviceError
+from autoq.core import Against, DeviceError
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.loop import Budget, close
 from autoq.searching.problem import Clock
@@ -39,7 +39,7 @@ def measured(number, drop, ratio, **changes):
 def closed(records, truth, *, seconds=1000.0, budget=BUDGET, rule="fastest"):
     evaluator = Evaluator(truth)
     builder = SimpleNamespace(build=lambda plan: plan.quantization.recipe.subset_size - 100)  # the number, see `record`
-    problem = SimpleNamespace(evaluator=evaluator, builder=builder)
+    problem = SimpleNamespace(evaluator=evaluator, builder=builder, against=Against.LATENCY)
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     told = []
     result = close(problem, study, budget, records, seconds, lambda *stage: told.append(stage), rule=rule)
@@ -125,7 +125,8 @@ def test_a_device_that_fails_leaves_what_was_known():
         raise DeviceError("gone")
 
     evaluator.remeasure = fail
-    problem = SimpleNamespace(evaluator=evaluator, builder=SimpleNamespace(build=lambda plan: None))
+    builder = SimpleNamespace(build=lambda plan: None)
+    problem = SimpleNamespace(evaluator=evaluator, builder=builder, against=Against.LATENCY)
     records = [measured(0, 0.0, 1.0), measured(1, 0.01, 0.5)]
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     with pytest.warns(UserWarning, match="could not be measured once more: gone"):
