@@ -7,7 +7,8 @@ import pytest
 import autoq.core
 from autoq.core import Estimate
 
-KINDS = [kind for name in autoq.core.__all__ if is_dataclass(kind := getattr(autoq.core, name))]
+PUBLIC = [getattr(autoq.core, name) for name in autoq.core.__all__]
+KINDS = [kind for kind in PUBLIC if isinstance(kind, type) and is_dataclass(kind)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

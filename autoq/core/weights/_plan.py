@@ -68,14 +68,18 @@ class CompressionPlan:
 
     @property
     def summary(self) -> str:
-        """The recipe in a line."""
-        return self.recipe.summary
+        """The formats that weights have, and the recipe, in a line."""
+        return ", ".join([f"weights {self._counts}", *self.recipe.beside_format])
 
     @property
     def facts(self) -> Mapping[str, str]:
         """How many weights have each format."""
+        return {"formats of weights": self._counts}
+
+    @property
+    def _counts(self) -> str:
         counts = Counter(map(str, self.formats.values()))
-        return {"formats of weights": ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"}
+        return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
 
     @property
     def computes_in(self) -> Hashable:

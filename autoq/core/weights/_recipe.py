@@ -171,8 +171,12 @@ class CompressionRecipe:
     @property
     def summary(self) -> str:
         """The settings in a line, without those that have their usual values."""
-        parts = [
-            f"weights {self.format}",
+        return ", ".join([f"weights {self.format}", *self.beside_format])
+
+    @property
+    def beside_format(self) -> list[str]:
+        """A text for each setting beside the format that has not its usual value."""
+        return [
             *([] if self.ratio == 1 else [f"ratio {self.ratio:g}"]),
             *(["all layers"] if self.all_layers else []),
             *([] if str(self.backup_mode) == str(self.format.backup) else [f"backup {self.backup_mode}"]),
@@ -181,4 +185,3 @@ class CompressionRecipe:
             *(["lora correction"] if self.lora_correction else []),
             *([] if self.group_size_fallback is GroupSizeFallback.ERROR else [f"groups {self.group_size_fallback}"]),
         ]
-        return ", ".join(parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, activations_of, collected_grams
+from autoq.calibration import ModelInputs, activations_of, kept_grams
 from autoq.core import ModelError, ResetState, WeightFormat, quoted
 from autoq.graph import Weight, find_weights
 from autoq.searching.space import SearchSpace
@@ -49,7 +49,7 @@ def searched_weights(
         space: The space of the search.
         inputs: Calibration inputs; None takes what the folder keeps.
         stack: Keeps what was seen until it is closed.
-        folder: Folder for rounded weights; None keeps them in memory.
+        folder: Folder for rounded weights, and for what was seen; None keeps them in memory.
         samples: Number of samples that the model is run on.
         reset_state: When the state of the model is reset.
         progress: Called with the numbers of samples done and of all samples.
@@ -71,7 +71,8 @@ def searched_weights(
         products = _products(weights, space.formats)
         rounded = {activations[weight.name] for weight in products if weight.name in activations}
         grams = stack.enter_context(
-            collected_grams(
+            kept_grams(
+                folder,
                 model,
                 rounded,
                 inputs,
