@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import numpy as np
 import openvino as ov
@@ -19,8 +20,7 @@ from autoq.graph import Weight, unique_names
 from autoq.transform.by_data._adapters import add_adapters
 from autoq.transform.by_data._by_gram import round_by_gram
 from autoq.transform.by_data._channel_scales import ChannelScales
-from autoq.transform.by_data._factor import InverseFactor
-from autoq.transform.by_data._layer import by_rows, encoded_with, scales_of, stored_scales
+from autoq.transform.by_data._layer import RowEncoder, by_rows, encoded_with, scales_of, stored_scales
 from autoq.transform.by_data._low_rank import correction, correction_by_means
 from autoq.transform.by_data._products import Products
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
@@ -66,7 +66,7 @@ class DataEncoder:
         if activation is None or not rounded_by_data(weight, form):
             return plain_encoder(weight, numbers, form)
         (axis,) = weight.axes
-        encoded = by_rows(numbers, form, axis, lambda rows, own: self._rounded(rows, own, weight.name))
+        encoded = by_rows(numbers, form, axis, self._rounding(weight.name))
         if self._recipe.lora_correction:
             difference = np.asarray(numbers, np.float32) - decode(encoded)
             self._corrections[weight.name] = self._correction(difference if axis else difference.T, weight.name, form)
@@ -82,20 +82,21 @@ class DataEncoder:
                     add_adapters(nodes[name], port, axis, *self._corrections[weight.name])
         model.validate_nodes_and_infer_types()
 
-    def _rounded(self, weight: FloatArray, form: WeightFormat, name: str) -> Encoded:
-        rounding = self._recipe.rounding
+    def _rounding(self, name: str) -> RowEncoder:
+        """What rounds outputs of a weight."""
+        rounding, products = self._recipe.rounding, self._products
+        if rounding is Rounding.NEAREST:
+            return lambda rows, form: encode(rows, form, (1,))
         if rounding.passes_errors_on:
             gram = self._gram(name)
-            return round_by_gram(weight, form, gram, self._factor(gram, name), search=rounding.searches_scales)
-        plain = encode(weight, form, (1,))
-        if rounding is Rounding.NEAREST:
-            return plain
-        scale, zero = scales_of(plain)
+            scaled = name in self._scales.columns
+            activation = self._activations[name]
+            passed = products.factorized(gram, activation) if scaled else products.factor(activation)
+            search = rounding.searches_scales
+            return lambda rows, form: round_by_gram(rows, form, gram, passed, search=search)
         if self._recipe.objective is Objective.SAMPLE_MEANS:
-            found = estimate_scales(weight, self._means(name, _SCALE_SAMPLES), form, scale, zero)
-            return encoded_with(weight, form, stored_scales(found, form, scale), zero)
-        squares = np.diagonal(self._gram(name))
-        return encoded_with(weight, form, *search_scales(weight, squares, form, scale, zero))
+            return partial(_by_means, self._means(name, _SCALE_SAMPLES))
+        return partial(_by_squares, np.diagonal(self._gram(name)))
 
     def _correction(self, difference: FloatArray, name: str, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
         if self._recipe.objective is Objective.SAMPLE_MEANS:
@@ -112,9 +113,13 @@ class DataEncoder:
         gram = self._products.gram(activation)
         return gram if columns is None else gram / columns / columns[:, None]
 
-    def _factor(self, gram: FloatArray, name: str) -> InverseFactor:
-        """How errors of a weight are passed on."""
-        activation = self._activations[name]
-        if name in self._scales.columns:
-            return self._products.factorized(gram, activation)
-        return self._products.factor(activation)
+
+def _by_means(means: MeanTokens, rows: FloatArray, form: WeightFormat) -> Encoded:
+    scale, zero = scales_of(encode(rows, form, (1,)))
+    found = estimate_scales(rows, means, form, scale, zero)
+    return encoded_with(rows, form, stored_scales(found, form, scale), zero)
+
+
+def _by_squares(squares: FloatArray, rows: FloatArray, form: WeightFormat) -> Encoded:
+    scale, zero = scales_of(encode(rows, form, (1,)))
+    return encoded_with(rows, form, *search_scales(rows, squares, form, scale, zero))

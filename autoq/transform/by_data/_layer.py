@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
+from joblib import cpu_count
 
 from autoq.core import FloatArray, WeightFormat
 from autoq.transform.compress import Encoded, Numbers, decode, encode
 
-# Numbers of the rows whose error is computed together.
-_BLOCK = 1 << 21
+# Numbers of the outputs that are computed together: memory holds few copies of them, and all cores have work.
+_PART = 3 << 17
 RowEncoder = Callable[[FloatArray, WeightFormat], Encoded]
+T = TypeVar("T")
 
 
 def by_rows(numbers: Numbers, form: WeightFormat, axis: int, rounding: RowEncoder) -> Encoded:
@@ -20,34 +24,48 @@ def by_rows(numbers: Numbers, form: WeightFormat, axis: int, rounding: RowEncode
 
     Args:
         numbers: The weight, [O, I] or [I, O]; never modified.
-        form: The format.
+        form: The format, without a scale of scales.
         axis: The reduced axis, 0 or 1.
-        rounding: Gets the weight as float32 [O, I].
+        rounding: Gets some outputs of the weight as float32 [O', I]; several threads call it.
 
     Raises:
         ValueError: The weight holds numbers that are not finite.
     """
-    weight = np.array(numbers if axis == 1 else numbers.T, np.float32, order="C")
-    if not np.isfinite(weight).all():
-        msg = "it holds numbers that are not finite."
-        raise ValueError(msg)
-    encoded = rounding(weight, form)
-    if axis == 1:
-        return encoded
-    zero = encoded.zero_point
+
+    def encoded(rows: Numbers) -> Encoded:
+        weight = np.array(rows, np.float32, order="C")
+        if not np.isfinite(weight).all():
+            msg = "it holds numbers that are not finite."
+            raise ValueError(msg)
+        return rounding(weight, form)
+
+    parts = _by_part(numbers if axis == 1 else numbers.T, encoded)
+    first = parts[0]
+    zeros = [part.zero_point for part in parts if part.zero_point is not None]
     return replace(
-        encoded,
-        shape=encoded.shape[::-1],
-        axes=(encoded.axes[0] - 1,),
-        numbers=_turned(encoded.numbers),
-        scale=_turned(encoded.scale),
-        zero_point=None if zero is None else _turned(zero),
+        first,
+        shape=tuple(numbers.shape),
+        axes=first.axes if axis == 1 else (first.axes[0] - 1,),
+        numbers=_joined([part.numbers for part in parts], axis),
+        scale=_joined([part.scale for part in parts], axis),
+        zero_point=_joined(zeros, axis) if zeros else None,
     )
 
 
-def _turned(values: Numbers) -> Numbers:
-    """Numbers with their first axis last."""
-    return np.ascontiguousarray(np.moveaxis(values, 0, -1))
+def _joined(parts: Sequence[Numbers], axis: int) -> Numbers:
+    """Numbers of all outputs; outputs are their first axis, or the last one where the reduced axis is the first."""
+    whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    return whole if axis == 1 else np.ascontiguousarray(np.moveaxis(whole, 0, -1))
+
+
+def _by_part(rows: Numbers, work: Callable[[Numbers], T]) -> list[T]:
+    """Does work on parts of rows [O, I], on all cores if there are several. The shape alone tells their lengths."""
+    parts = np.array_split(rows, min(max(1, -(-rows.size // _PART)), len(rows)))
+    workers = min(cpu_count(), len(parts))
+    if workers == 1:
+        return list(map(work, parts))
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, parts))
 
 
 def layer_error(difference: FloatArray, gram: FloatArray) -> FloatArray:
@@ -81,12 +99,12 @@ def rounding_error(numbers: Numbers, encoded: Encoded, axes: Sequence[int], gram
     if gram is not None:
         (axis,) = axes
         rows = np.moveaxis(difference, axis, -1).reshape(-1, len(gram))
-    total, step = 0.0, max(1, _BLOCK // rows.shape[1])
-    for start in range(0, len(rows), step):
-        part = rows[start : start + step]
+
+    def of(part: Numbers) -> float:
         errors = np.square(part) if gram is None else layer_error(part, gram)
-        total += float(errors.sum(dtype=np.float64))
-    return total
+        return float(errors.sum(dtype=np.float64))
+
+    return sum(_by_part(rows, of))
 
 
 def stored_scales(scale: FloatArray, form: WeightFormat, instead: FloatArray) -> FloatArray:

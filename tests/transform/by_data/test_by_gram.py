@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from autoq.core import WeightFormat
+from autoq.transform.by_data import _layer
 from autoq.transform.by_data._by_gram import grid, round_by_gram
 from autoq.transform.by_data._compensation import compensated
 from autoq.transform.by_data._factor import factor, usual_damping
-from autoq.transform.by_data._layer import by_rows, layer_error, scales_of
+from autoq.transform.by_data._layer import by_rows, layer_error, rounding_error, scales_of
 from autoq.transform.by_data._scale_search import search_scales
 from autoq.transform.compress import decode, encode
 
@@ -126,6 +127,20 @@ def test_a_weight_with_its_reduced_axis_first_gets_the_same_numbers() -> None:
         layout = encode(np.ascontiguousarray(weight.T), form, (0,))
         assert (turned.shape, turned.axes, turned.numbers.shape) == (layout.shape, layout.axes, layout.numbers.shape)
         assert turned.scale.shape == layout.scale.shape
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_parts_of_a_weight_get_the_numbers_that_the_whole_one_gets(axis: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    gram, weight = _gram(_tokens(32, 100)), _weight(37, 32)
+    weight, passed = weight if axis else np.ascontiguousarray(weight.T), factor(gram, 0.05)
+    for form in (WeightFormat("int4_asym", 16), WeightFormat("nf4")):
+        found = []
+        for numbers in (1 << 20, 200):
+            monkeypatch.setattr(_layer, "_PART", numbers)
+            rounded = by_rows(weight, form, axis, lambda part, own: round_by_gram(part, own, gram, passed))
+            found.append((decode(rounded), rounding_error(weight, rounded, (axis,), gram)))
+        np.testing.assert_array_equal(found[0][0], found[1][0])
+        assert found[0][1] == pytest.approx(found[1][1], rel=1e-5)
 
 
 def test_columns_that_no_token_has_and_silent_activations_are_rounded_to_the_nearest() -> None:
