@@ -31,6 +31,8 @@ from autoq.searching.study import Study, kept_before
 _FLOAT_SHARE = 0.4
 # A candidate is timed for at most so many seconds, and at most this share of the time of a search.
 _TIMING_S, _TIMING_SHARE = 1.0, 1 / 60
+# No float is larger than the number of plans of thousands of weights.
+_MANY = 10**300
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def info_of(request: SearchRequest, problem: Problem, study: Study, budget: Budg
             "target_device": str(request.target_device),
             "cache": problem.digest,
             "model_path": request.source,
-            "plans": float(problem.dimensions.cardinality),
+            "plans": float(min(problem.dimensions.cardinality, _MANY)),
             "level": str(problem.level),
             "units": len(problem.dimensions.units),
             "weights": sum(unit.kind == WEIGHT for unit in problem.dimensions.units.values()),

@@ -79,7 +79,9 @@ def parse_fields(model: type[M], values: object, where: str) -> M:
             raise _unknown(where, first["loc"], inner) from None
         key = ".".join(map(str, first["loc"]))
         got = "missing" if first["type"] == "missing" else quoted(first["input"])
-        msg = f"{where}: {key} is {got}: {first['msg']}."
+        told = str(first["msg"]).removeprefix("Value error, ").removesuffix(".")
+        # A rule for several keys names them itself.
+        msg = f"{where}: {key} is {got}: {told}." if key else f"{where}: {told}."
         raise ConfigError(msg) from None
 
 

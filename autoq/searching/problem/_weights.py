@@ -86,10 +86,19 @@ def searched_weights(
     choices = {weight.name: _choices(builder, weight, space) for weight in weights}
     choices = {name: formats for name, formats in choices.items() if formats}
     if not choices:
-        written = ", ".join(map(str, space.formats))
-        msg = f"model {quoted(model.get_friendly_name())} has no weight that takes one of the formats {written}."
-        raise ModelError(msg)
+        raise ModelError(_no_weight(model, builder, weights, space))
     return SearchedWeights(builder, choices)
+
+
+def _no_weight(model: ov.Model, builder: WeightBuilder, weights: Sequence[Weight], space: SearchSpace) -> str:
+    written = ", ".join(map(str, space.formats))
+    none = f"model {quoted(model.get_friendly_name())} has no weight that takes one of the formats {written}"
+    if not any(builder.choices(weight.name, space.formats) for weight in weights):
+        return f"{none}."
+    return (
+        f"{none} and that OpenVINO's CPU then holds compressed in memory: quantize it instead, with the space 'cnn' or "
+        "'transformer', or set allow_decompressed in the space to save disk alone."
+    )
 
 
 def _choices(builder: WeightBuilder, weight: Weight, space: SearchSpace) -> tuple[WeightFormat, ...]:
