@@ -49,6 +49,21 @@ def test_other_formats_follow_from_the_errors_of_the_layer(report):
         assert 1 / 3 < np.median(ratios) < 3
 
 
+@pytest.mark.slow
+def test_a_folder_keeps_what_was_seen_and_rounded(report, tmp_path, monkeypatch):
+    def measured():
+        return autoq.sensitivity(MODEL, WINDOWS, weight_formats=WORDS, cache=tmp_path / "kept", progress=False)
+
+    def refuse(*_, **__):
+        pytest.fail("it was done again")
+
+    first = measured()
+    monkeypatch.setattr("autoq.calibration.collecting._kept.collected_grams", refuse)
+    monkeypatch.setattr("autoq.transform.by_data.DataEncoder.__call__", refuse)
+    assert [unit.distortion for unit in measured().units] == [unit.distortion for unit in first.units]
+    assert [unit.unit for unit in first.units] == [unit.unit for unit in report.units]
+
+
 def test_the_most_sensitive_ones_are_a_scope_for_compression(report):
     scope = report.ignored_scope(count=2)
     assert set(scope.names) == {op for unit in report.units[:2] for op in unit.ops}

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import openvino as ov
 
 from autoq.api.sensitivities._sensitivity_report import SensitivityReport
 from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
-from autoq.calibration import ModelInputs, activations_of, collected_grams
-from autoq.core import CompressionRecipe, DistortionMeasure, ModelError, PlanError, Rounding, WeightFormat, quoted
+from autoq.calibration import ModelInputs, activations_of, kept_grams
+from autoq.core import (
+    CompressionRecipe,
+    DistortionMeasure,
+    ModelError,
+    PlanError,
+    ResetState,
+    Rounding,
+    WeightFormat,
+    made_folder,
+    quoted,
+)
 from autoq.evaluation.candidate import ModelRunner
 from autoq.graph import IgnoredScope, find_weights
 from autoq.searching.sensitivity import measure_weight_sensitivities
@@ -37,6 +48,8 @@ def report_of_weights(
     measure: DistortionMeasure,
     samples: int,
     runner: ModelRunner,
+    reset_state: ResetState,
+    cache: Path | None,
     progress: Callable[[int, int], None],
 ) -> SensitivityReport:
     """Measures how much each weight distorts the outputs when it is rounded, each by itself.
@@ -49,6 +62,8 @@ def report_of_weights(
         measure: Measure of the distortion.
         samples: Number of inputs that are run.
         runner: Runs models in f32.
+        reset_state: When the state of the model is reset.
+        cache: Folder that keeps the statistics of activations and the rounded weights; None keeps nothing.
         progress: Told of the samples that the model was run on.
 
     Raises:
@@ -58,8 +73,17 @@ def report_of_weights(
     activations = activations_of(network, weights)
     products = set(activations.values())
     recipe = CompressionRecipe(format=formats[0], rounding=Rounding.NEAREST)
-    with collected_grams(network, products, inputs, products=products, subset_size=samples, progress=progress) as grams:
-        builder = WeightBuilder(network, weights, recipe, grams, activations)
+    with kept_grams(
+        None if cache is None else made_folder(cache, "cache"),
+        network,
+        products,
+        inputs,
+        products=products,
+        subset_size=samples,
+        reset_state=reset_state,
+        progress=progress,
+    ) as grams:
+        builder = WeightBuilder(network, weights, recipe, grams, activations, cache)
         taken = {weight.name: builder.choices(weight.name, formats) for weight in weights}
         taken = {name: own for name, own in taken.items() if own}
         if not taken:

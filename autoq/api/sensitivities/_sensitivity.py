@@ -82,7 +82,7 @@ def sensitivity(
             "fp8_e4m3", "fp8_e5m2".
         weight_formats: Measure compressed weights instead, each by itself: in the first of these formats, such as
             "int4_sym g64". Of the others, the distortion follows from the errors of the layer. Weights are rounded to
-            the nearest numbers. Of the options, `ignored_scope` and `reset_state` count.
+            the nearest numbers. Of the options, `ignored_scope`, `reset_state` and `cache` count.
         progress: Show a bar on a terminal while statistics are collected, and while units are measured.
         **options: Further parameters of `autoq.quantize`.
 
@@ -116,6 +116,8 @@ def sensitivity(
                 measure=chosen,
                 samples=samples,
                 runner=F32Runner(runtime),
+                reset_state=settings.reset_state,
+                cache=settings.cache,
                 progress=seen,
             )
     with progress_bar("collecting calibration statistics", shown=progress) as step:
