@@ -7,15 +7,16 @@ case, the size of the weights, and the time of a token beside the float model.
 1. Peers: NNCF's sweep of the ratio at int4_sym in groups of 64 with AWQ and scale estimation, and Optimum Intel's
    default for a model that it has no settings for (int4_asym in groups of 128, without data).
 2. Uniform: autoq's settings for the whole model, rounded by data.
-3. The search: accuracy against size; of its front, the model for each size of the others is built and judged.
+3. The search: accuracy against size; of its front, the model for each size of the others is saved and judged.
 
 At every size of a peer, the divergence of the search's model is to be no larger, and 15% smaller in the median; 25% at
 70 to 90 MB of smollm2_135m. It is to be no larger than that of the best uniform setting of that size.
 
-    python experiments/benchmarks/weight_search.py [CASE ...] [--quick] [--peers FOLDER] [--seconds S] [--only peers]
+    python experiments/benchmarks/weight_search.py [CASE ...] [--quick] [--peers FOLDER] [--seconds S] [--only STAGE]
 
 With `--peers FOLDER`, models and verdicts of the peers and of the uniform settings are kept there, so that the search
-can be run again beside them: the peers of smollm2_135m take ten minutes.
+can be run again beside them: those of smollm2_135m take half an hour. `--only others` makes them, `--only search` takes
+what is there.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ import statistics
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ from _divergence import Judge, Verdict, calibration_samples, cosine
 from _lines import Lines
 
 import autoq
+from autoq.api import Candidate
 from autoq.core import Estimate
 
 USUAL = ("minilm_l6", "smollm2_135m")
@@ -113,24 +116,55 @@ class Shop:
     samples: int
     seconds: float
 
-    def entry(self, tool: str, name: str, settings: Mapping[str, Any]) -> Entry:
-        """The model of a setting; a kept one, if it was made of the same setting."""
-        folder = self.folder / self.case.name
-        folder.mkdir(parents=True, exist_ok=True)
-        model, notes = folder / f"{name}.xml", folder / f"{name}.json"
-        given = dict(settings)
-        wanted = {"settings": given, "samples": self.samples, "held_out": self.judge.count, "seconds": self.seconds}
+    def notes(self, name: str) -> Path:
+        """Where a verdict lies, beside its model."""
+        return self.folder / self.case.name / f"{name}.json"
+
+    def entry(self, name: str, make: Callable[[Path], Cost], settings: Mapping[str, Any]) -> Entry:
+        """A model and its verdict; a kept one, if it was made by the same settings.
+
+        Args:
+            name: Of the model.
+            make: Writes the model.
+            settings: Plain values that it follows from.
+        """
+        notes = self.notes(name)
+        notes.parent.mkdir(parents=True, exist_ok=True)
+        model = notes.with_name(f"{name}.xml")
+        wanted = {
+            "settings": dict(settings),
+            "samples": self.samples,
+            "held_out": self.judge.count,
+            "seconds": self.seconds,
+        }
         known = json.loads(notes.read_text("utf-8")) if notes.exists() else {}
         if known.get("of") != wanted:
-            samples = self.samples if given.pop("dataset", False) else 0
-            cost = compress_in_child(tool, self.case.name, given, model, samples=samples)
-            verdict = self.judge.verdict(model)
-            ratio = self.judge.time_ratio(model, self.seconds)
-            wanted["settings"] = dict(settings)
-            known = {"of": wanted, "cost": cost.text, "verdict": verdict.text}
-            known["time_ratio"] = [ratio.value, ratio.low, ratio.high]
+            cost = make(model)
+            verdict, ratio = self.judge.verdict(model), self.judge.time_ratio(model, self.seconds)
+            known = {"of": wanted, "cost": cost.text, "verdict": verdict.text, "time_ratio": _ends(ratio)}
             notes.write_text(json.dumps(known), "utf-8")
         return Entry(name, Cost.read(known["cost"]), Verdict.read(known["verdict"]), Estimate(*known["time_ratio"]))
+
+    def compressed(self, tool: str, name: str, settings: Mapping[str, Any]) -> Entry:
+        """The model of a setting of a tool."""
+        given = {key: value for key, value in settings.items() if key != "dataset"}
+        samples = self.samples if "dataset" in settings else 0
+        return self.entry(
+            name, lambda out: compress_in_child(tool, self.case.name, given, out, samples=samples), settings
+        )
+
+
+def _saved(candidate: Candidate, out: Path) -> Cost:
+    """Writes what a search found."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    candidate.save(out)
+    return Cost(
+        wall_s=time.perf_counter() - wall,
+        cpu_s=time.process_time() - cpu,
+        rise_bytes=0,
+        own_bytes=0,
+        size_bytes=out.with_suffix(".bin").stat().st_size,
+    )
 
 
 def compare(case: Case, lines: Lines, options: Namespace, folder: Path) -> None:
@@ -138,9 +172,9 @@ def compare(case: Case, lines: Lines, options: Namespace, folder: Path) -> None:
     quick = options.quick
     judge, samples = Judge.of(case, quick=quick), calibration_samples(case, quick=quick)
     shop = Shop(case, judge, folder, samples, 1.0 if quick else 10.0)
-    peers = list(_tell(lines, case, _made(shop, "nncf", PEERS, quick=quick)))
-    uniform = list(_tell(lines, case, _made(shop, "autoq", UNIFORM, quick=quick)))
-    if options.only == "peers":
+    peers = list(_tell(lines, case, _made(shop, "nncf", PEERS, options)))
+    uniform = list(_tell(lines, case, _made(shop, "autoq", UNIFORM, options)))
+    if options.only == "others":
         return
     with tempfile.TemporaryDirectory() as own:
         ours = Shop(case, judge, Path(own), samples, shop.seconds)
@@ -151,10 +185,11 @@ def compare(case: Case, lines: Lines, options: Namespace, folder: Path) -> None:
     _by_time(case, lines, found, peers)
 
 
-def _made(shop: Shop, tool: str, settings: Mapping[str, Mapping[str, Any]], *, quick: bool) -> Iterator[Entry]:
+def _made(shop: Shop, tool: str, settings: Mapping[str, Mapping[str, Any]], options: Namespace) -> Iterator[Entry]:
     for name, given in settings.items():
-        if not quick or name in _QUICK:
-            yield shop.entry(tool, name, given)
+        left_out = options.only == "search" and not shop.notes(name).exists()
+        if not left_out and (not options.quick or name in _QUICK):
+            yield shop.compressed(tool, name, given)
 
 
 def _searched(shop: Shop, lines: Lines, sizes: Sequence[int], options: Namespace) -> Iterator[Entry]:
@@ -189,8 +224,8 @@ def _searched(shop: Shop, lines: Lines, sizes: Sequence[int], options: Namespace
             best = min(within, key=lambda pair: pair[0])[1]
             chosen[best.number] = best
     for number, trial in chosen.items():
-        settings = {"plan": trial.plan.to_dict(), "dataset": True}
-        yield shop.entry("autoq", f"search_{number}", settings)
+        make = partial(_saved, result.candidate(number))
+        yield shop.entry(f"search_{number}", make, trial.plan.to_dict())
 
 
 def _scored(shop: Shop, *, quick: bool) -> tuple[Any, Any]:
@@ -296,7 +331,7 @@ def main() -> None:
     """Runs the benchmark over the cases that the command line names."""
     command = parser(__doc__)
     command.add_argument("--peers", type=Path, help="folder that keeps models and verdicts of the other settings")
-    command.add_argument("--only", choices=["peers"], help="no search: make the models of the other settings")
+    command.add_argument("--only", choices=["others", "search"], help="no search; or beside what is kept alone")
     command.add_argument("--seconds", type=float, default=900, help="seconds of each search")
     options = command.parse_args()
     lines = Lines("weight_search")
