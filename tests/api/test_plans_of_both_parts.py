@@ -53,7 +53,7 @@ def kinds(model: ov.Model) -> dict[str, str]:
     return {name: found[name] for name in ("conv/w", "first/w", "second/w")}
 
 
-@pytest.mark.parametrize("form", ["list", "generator"])
+@pytest.mark.parametrize("form", ["list", pytest.param("generator", marks=pytest.mark.slow)])
 def test_both_functions_build_the_same_model(form):
     data = [ROWS if form == "list" else iter(ROWS) for _ in range(2)]
     ours = autoq.quantize(network(), data[0], plan=both(), progress=False)
@@ -66,6 +66,7 @@ def test_both_functions_build_the_same_model(form):
     np.testing.assert_array_equal(weights[0]["first/w"].data, weights[1]["first/w"].data)
 
 
+@pytest.mark.slow
 def test_weights_without_data_need_no_data_again():
     plan, net = both(CompressionRecipe(format=WeightFormat.parse("int4_sym g32"))), autoq.read_model(network())
     statistics = collect(net, Placements.of(net), as_inputs(net, ROWS))

@@ -1,7 +1,9 @@
 """Models of kept encodings, against `autoq.compress_weights`, OpenVINO's execution, and the sizes of Constants."""
 
+import time
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -245,6 +247,28 @@ def test_memory_holds_a_bounded_part_beside_a_folder(tmp_path):
             held = [encoding.size_bytes for encoding in builder._encoder._encodings._known.values()]
             assert sum(held) == builder._encoder._encodings._bytes <= most
             assert 0 < len(held) < len(formats)
+
+
+@pytest.mark.slow
+def test_threads_do_not_encode_a_weight_at_once(monkeypatch):
+    """What is computed of an activation is kept for the weights that read it: one thread's is not another one's."""
+    model, running, most = NETS["decoder_single"](), [0], [0]
+    encode = DataEncoder.__call__
+
+    def counted(self, weight, values, form):
+        running[0] += 1
+        time.sleep(0.002)
+        most[0] = max(most[0], running[0])
+        running[0] -= 1
+        return encode(self, weight, values, form)
+
+    monkeypatch.setattr(DataEncoder, "__call__", counted)
+    with building(model, IDS) as builder, ThreadPoolExecutor(4) as pool:
+        plans = [planned(mixed(builder, model, seed)) for seed in range(4)]
+        built = list(pool.map(builder.build, plans))
+        assert most == [1]
+    with building(model, IDS) as builder:
+        assert [difference(found, builder.build(plan)) for found, plan in zip(built, plans, strict=True)] == [[]] * 4
 
 
 def test_fingerprints_tell_models_apart():

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
+from threading import Lock
 
 import numpy as np
 import openvino as ov
@@ -23,7 +24,7 @@ _NONE = "none"
 
 
 class WeightEncoder:
-    """Encodes weights of a model.
+    """Encodes weights of a model; several threads may ask for them.
 
     Args:
         model: The float model.
@@ -42,6 +43,8 @@ class WeightEncoder:
         self._encodings = encodings
         self._encoders: dict[str, DataEncoder] = {}
         self._digests: dict[object, str] = {}
+        # A search builds the next candidate while it builds another one again.
+        self._lock = Lock()
 
     def in_order(self, weights: Iterable[Weight]) -> list[Weight]:
         """The weights, those of one activation after each other: what is computed of it is then computed once."""
@@ -53,7 +56,8 @@ class WeightEncoder:
 
     def knows(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> bool:
         """Whether an encoding is kept."""
-        return self._key(weight, form, recipe) in self._encodings
+        with self._lock:
+            return self._key(weight, form, recipe) in self._encodings
 
     def encoding(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> EncodedWeight:
         """One weight in one format, encoded if it is not kept.
@@ -62,14 +66,15 @@ class WeightEncoder:
             ModelError: The weight holds numbers that cannot be stored.
             DataError: The weight is rounded by data, and there are no statistics.
         """
-        key = self._key(weight, form, recipe)
-        found = self._encodings.get(key, weight.shape, weight.axes, form)
-        if found is None:
-            # More threads would mostly wait for each other: there are many small products.
-            with threadpool_limits(1, "blas"):
-                found = self._encoded(weight, form, recipe)
-            self._encodings.put(key, found)
-        return found
+        with self._lock:
+            key = self._key(weight, form, recipe)
+            found = self._encodings.get(key, weight.shape, weight.axes, form)
+            if found is None:
+                # More threads would mostly wait for each other: there are many small products.
+                with threadpool_limits(1, "blas"):
+                    found = self._encoded(weight, form, recipe)
+                self._encodings.put(key, found)
+            return found
 
     def _encoded(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> EncodedWeight:
         activation, gram = self._activations.get(weight.name), None
