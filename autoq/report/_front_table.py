@@ -24,6 +24,7 @@ from autoq.searching.shown import (
     SPEED_UP,
     STANDING,
     TRIAL,
+    WEIGHTS,
     TextColumn,
     columns_of,
     heading,
@@ -35,7 +36,7 @@ from autoq.searching.shown import (
 _MOST_ROWS = 16
 _GAP = 2
 # Columns that a narrow place omits, in this order; then columns that lose their intervals.
-_SPARED = (REMARK, FLOAT_GROUPS, INT8_LAYERS, SIZE, HELD_OUT, FIRST_TOKEN, LATENCY)
+_SPARED = (REMARK, WEIGHTS, FLOAT_GROUPS, INT8_LAYERS, SIZE, HELD_OUT, FIRST_TOKEN, LATENCY)
 _SHORTENED = (SPEED_UP, ACCURACY_DROP)
 
 

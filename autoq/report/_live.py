@@ -18,7 +18,7 @@ from autoq.report._console import console_of, plain
 from autoq.report._front_table import front_table
 from autoq.searching.front import SearchInfo, TrialRow, TrialTable
 from autoq.searching.records import Limits, TrialRecord
-from autoq.searching.shown import ACCURACY_DROP, LATENCY, SPEED_UP, ParetoFront
+from autoq.searching.shown import ACCURACY_DROP, LATENCY, SIZE, SPEED_UP, ParetoFront
 
 _STAGE_INTERVAL_S = 5.0
 
@@ -154,4 +154,5 @@ def _line(row: TrialRow, limits: Limits) -> str:
     if row.record.evaluation is None:
         return f"{head} failed: {row.record.remark}"
     figures = (f"{column.title} {column.text(row, limits)}" for column in (ACCURACY_DROP, SPEED_UP))
-    return f"{head} {'  '.join(figures)}  {LATENCY.text(row, limits)} ms  {row.record.remark}".rstrip()
+    size = "" if row.record.evaluation.size_ratio is None else f"  {SIZE.text(row, limits)} MB"
+    return f"{head} {'  '.join(figures)}  {LATENCY.text(row, limits)} ms{size}  {row.record.remark}".rstrip()

@@ -72,6 +72,18 @@ def standing(row: TrialRow, _: Limits) -> str:
     return " ".join(filter(None, words))
 
 
+def _of_quantized(text: str, row: TrialRow) -> str:
+    """A text about quantizers; empty for plans that have none in any case."""
+    return text if row.record.plan.quantizes else ""
+
+
+def _weights(row: TrialRow, _: Limits) -> str:
+    """How many weights have each format."""
+    plan = row.record.plan
+    return ", ".join(plan.compression.facts.values()) if plan.compresses else ""
+
+
+_int8_layers = _of_evaluation(lambda e, _: str(e.execution.int8_layers))
 TRIAL = TextColumn("trial", lambda row, _: str(row.number))
 ORIGIN = TextColumn("origin", lambda row, _: row.record.origin, is_word=True)
 ACCURACY_DROP = TextColumn(DROP, _of_evaluation(lambda e, limits: drop_text(e.accuracy.drop, limits)), interval=True)
@@ -80,8 +92,9 @@ SPEED_UP = TextColumn(SPEEDUP, _of_evaluation(lambda e, _: speedup_text(e.latenc
 LATENCY = TextColumn("ms", _of_evaluation(lambda e, _: shown(e.latency.p50_ms, least=2, significant=3)))
 FIRST_TOKEN = TextColumn("first token", _first_token)
 SIZE = TextColumn("MB", _of_evaluation(lambda e, _: shown(e.size_bytes / 1e6, least=2)))
-INT8_LAYERS = TextColumn("int8 layers", _of_evaluation(lambda e, _: str(e.execution.int8_layers)))
-FLOAT_GROUPS = TextColumn("float groups", lambda row, _: str(len(row.record.plan.float_groups)))
+INT8_LAYERS = TextColumn("int8 layers", lambda row, limits: _of_quantized(_int8_layers(row, limits), row))
+FLOAT_GROUPS = TextColumn("float groups", lambda row, _: _of_quantized(str(len(row.record.plan.float_groups)), row))
+WEIGHTS = TextColumn("weights", _weights, is_word=True)
 STANDING = TextColumn("standing", standing, is_word=True)
 REMARK = TextColumn("remark", lambda row, _: row.record.remark, is_word=True, is_long=True)
 
@@ -96,6 +109,7 @@ _COLUMNS = (
     SIZE,
     INT8_LAYERS,
     FLOAT_GROUPS,
+    WEIGHTS,
     STANDING,
     REMARK,
 )
@@ -113,6 +127,7 @@ _ORIGINS: Mapping[str, str] = MappingProxyType(
     {
         "float": "the model as it was given",
         "int8": "the whole model quantized, by the first recipe",
+        "usual": "each part of the model in its first choice beside float",
         "recipe": "the whole model quantized, with other ranges or bias correction",
         "sweep": "the most sensitive parts left in float",
         "predicted": "expected on the front before the first trial, from measured sensitivities and gains",
@@ -125,10 +140,13 @@ _ORIGINS: Mapping[str, str] = MappingProxyType(
 )
 
 
+_ALIKE = "the whole model so, as far as its parts take that choice"
+
+
 def columns_of(rows: Iterable[TrialRow]) -> tuple[TextColumn, ...]:
     """The columns that have an entry for one of the trials, in the order in which they are shown."""
     rows = tuple(rows)
-    maybe = {id(column) for column in (HELD_OUT, FIRST_TOKEN, STANDING, REMARK)}
+    maybe = {id(column) for column in (HELD_OUT, FIRST_TOKEN, INT8_LAYERS, FLOAT_GROUPS, WEIGHTS, STANDING, REMARK)}
     return tuple(c for c in _COLUMNS if id(c) not in maybe or any(c.text(row, Limits()) for row in rows))
 
 
@@ -145,7 +163,9 @@ def legend(rows: Iterable[TrialRow]) -> dict[str, str]:
     if like := [row.like for row in rows if row.like is not None and not row.is_head]:
         found[f"like {like[0]}"] = _STANDINGS["like"]
     occurring = {row.record.origin for row in rows}
-    return found | {origin: meaning for origin, meaning in _ORIGINS.items() if origin in occurring}
+    known = {origin: meaning for origin, meaning in _ORIGINS.items() if origin in occurring}
+    # A plan that treats all units alike has their choice as its origin.
+    return found | known | dict.fromkeys(sorted(occurring - known.keys()), _ALIKE)
 
 
 def recipe_text(row: TrialRow) -> str:
@@ -158,14 +178,15 @@ def told(row: TrialRow, limits: Limits) -> tuple[str, ...]:
     figures = [f"{c.title} {c.text(row, limits)}" for c in (ACCURACY_DROP, HELD_OUT, SPEED_UP) if c.text(row, limits)]
     latency = LATENCY.text(row, limits)
     first = FIRST_TOKEN.text(row, limits)
-    size = f"{SIZE.text(row, limits)} MB, {INT8_LAYERS.text(row, limits)} int8 layers"
+    layers = INT8_LAYERS.text(row, limits)
+    size = f"{SIZE.text(row, limits)} MB" + (f", {layers} int8 layers" if layers else "")
     lines = [
         f"trial {row.number} ({row.record.origin})",
         *figures,
         f"{latency} ms, {size}" if latency else "",
         f"{FIRST_TOKEN.title} {first}" if first else "",
         f"recipe: {recipe_text(row)}",
-        f"{FLOAT_GROUPS.title}: {FLOAT_GROUPS.text(row, limits)}",
+        f"{FLOAT_GROUPS.title}: {groups}" if (groups := FLOAT_GROUPS.text(row, limits)) else "",
         "; ".join(filter(None, (str(row.place), standing(row, limits), row.record.remark))),
     ]
     return tuple(filter(None, lines))
