@@ -55,7 +55,8 @@ def _parts(feed: Feed) -> Iterator[Feed]:
             INPUT_IDS: tokens[:, begin:end],
             ATTENTION_MASK: mask[:, :end],
             POSITION_IDS: feed[POSITION_IDS][:, begin:end],
-            BEAM_INDEX: feed[BEAM_INDEX],
+            # Each row goes on from itself.
+            BEAM_INDEX: np.arange(len(tokens), dtype=feed[BEAM_INDEX].dtype),
         }
 
 

@@ -12,6 +12,7 @@ from autoq.core import ConfigError, DataError, MetricError
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.metrics import TO_FLOAT, BesideFloat, scored_log_probabilities
 from autoq.evaluation.scoring import Scorer, ValidationSet
+from autoq.evaluation.scoring._together import one_at_a_time
 
 F32 = {"inference_precision": "f32", "properties": {"KV_CACHE_PRECISION": "f32"}}
 TOKENS = np.random.default_rng(5).integers(0, VOCABULARY, (6, 12), np.int64)
@@ -246,3 +247,12 @@ def test_padding_in_the_first_half_is_read_at_once(stateful):
         autoq.evaluate(stateful, rows, metric="log_likelihood", **settings).scores for settings in (coarse, F32)
     )
     np.testing.assert_array_equal(once, exact)
+
+
+def test_rows_that_are_scored_together_each_go_on_from_themselves(stateful):
+    compiled = RuntimeConfig.from_dict(F32).compile(stateful)
+    both, apart = [], []
+    one_at_a_time(compiled)([as_inputs(stateful, [TOKENS[:2]])[0]], both.extend)
+    one_at_a_time(compiled)(as_inputs(stateful, TOKENS[:2]), apart.extend)
+    assert both[0].shape == (2, 12, VOCABULARY)
+    np.testing.assert_allclose(both[0], np.concatenate(apart), rtol=1e-4, atol=1e-4)
