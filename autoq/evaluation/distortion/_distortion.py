@@ -19,10 +19,13 @@ from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.metrics import OutputKind, SeenOutputs
 
 Floats = NDArray[np.float64]
+Reals = NDArray[np.float32] | NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 _FEWEST_INPUTS = 4
 _SMALLEST = 1e-12
+# So many logits are not copied.
+_MANY = 1 << 20
 
 
 def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure = DistortionMeasure.NMSE) -> float:
@@ -108,13 +111,15 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
         count, used = runs.affordable((time.perf_counter() - started) / len(reference))
         reference = [*reference[:used], *(run(feed, off) for feed in inputs[_FEWEST_INPUTS:used])]
         classes = _classes(reference)
+        # What the reference says of classes is computed once, and not again for each setting.
+        known = [_known(outputs, measure, classes) for outputs in reference]
         parts = []
         for setting in switches[:count]:
             request.reset_state()
             parts.append(
                 [
-                    _parts(truth, run(feed, setting), measure, classes)
-                    for truth, feed in zip(reference, inputs[:used], strict=True)
+                    _parts(truth, run(feed, setting), measure, classes, logs)
+                    for truth, feed, logs in zip(reference, inputs[:used], known, strict=True)
                 ]
             )
             if progress is not None:
@@ -130,13 +135,30 @@ def _parts(
     outputs: Sequence[NDArray[np.generic]],
     measure: DistortionMeasure,
     classes: Sequence[SeenOutputs],
+    known: Sequence[Reals | None] | None = None,
 ) -> list[float]:
     """The contribution of one input to the distortion of each output."""
-    pairs = zip(reference, outputs, classes, strict=True)
-    return [_part(a, b, measure, seen) for a, b, seen in pairs]
+    logs = [None] * len(classes) if known is None else known
+    each = zip(reference, outputs, classes, logs, strict=True)
+    return [_part(a, b, measure, seen, its) for a, b, seen, its in each]
 
 
-def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure, classes: SeenOutputs) -> float:
+def _known(
+    reference: Sequence[NDArray[np.generic]], measure: DistortionMeasure, classes: Sequence[SeenOutputs]
+) -> list[Reals | None]:
+    """Log-probabilities of each output of the reference, if the measure needs them."""
+    if measure is not DistortionMeasure.KL:
+        return [None] * len(classes)
+    return [log_probabilities_of(values, seen) for values, seen in zip(reference, classes, strict=True)]
+
+
+def _part(
+    truth: NDArray[Any],
+    actual: NDArray[Any],
+    measure: DistortionMeasure,
+    classes: SeenOutputs,
+    known: Reals | None = None,
+) -> float:
     """The contribution of one output.
 
     If shapes differ, because a detector finds one box less for example, the common part is compared. For the rest, the
@@ -153,9 +175,11 @@ def _part(truth: NDArray[Any], actual: NDArray[Any], measure: DistortionMeasure,
         rows, candidates = (np.asarray(values, np.float64) for values in (common, candidate))
         lengths = float(np.linalg.norm(np.float64(truth)) * np.linalg.norm(np.float64(actual)))
         return 1 - float(np.sum(rows * candidates)) / lengths if lengths > 0 else float(np.any(truth) != np.any(actual))
-    logs, others = (log_probabilities_of(values, classes) for values in (common, candidate))
+    others = log_probabilities_of(candidate, classes)
+    logs = known if known is not None and common is truth else log_probabilities_of(common, classes)
     alone = _row_count(truth, classes) + _row_count(actual, classes) - 2 * _row_count(common, classes)
-    return float(np.sum(np.exp(logs) * (logs - others))) + alone * math.log(max(logs.shape[-1], 1))
+    divergence = np.sum(np.exp(logs) * (logs - others), dtype=np.float64)
+    return float(divergence) + alone * math.log(max(logs.shape[-1], 1))
 
 
 def _common(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -194,18 +218,22 @@ def _row_count(values: NDArray[Any], classes: SeenOutputs) -> int:
     return int(np.prod(np.delete(values.shape, classes.axis))) if values.ndim else 1
 
 
-def log_probabilities_of(values: NDArray[Any], classes: SeenOutputs) -> Floats:
+def log_probabilities_of(values: NDArray[Any], classes: SeenOutputs) -> Reals:
     """Logarithms of the probabilities that an output gives to its classes, [..., classes].
 
     1. Values that add up to one along some axis are probabilities.
     2. Other values in [0, 1] are probabilities of yes or no, one for each value.
     3. A single value is the logit of yes.
-    4. Otherwise, the values along the last axis are logits.
+    4. Otherwise, the values along the last axis are logits. Millions of them, as language models have, are taken as
+       they are; all other values in float64.
 
     Args:
         values: The output, of the float model or of a candidate.
         classes: The kind of the float model's outputs.
     """
+    are_logits = classes.kind not in {OutputKind.PROBABILITIES, OutputKind.SHARES}
+    if are_logits and values.dtype == np.float32 and values.size >= _MANY and values.shape[-1] > 1:
+        return np.asarray(special.log_softmax(values, axis=-1), np.float32)
     numbers = np.atleast_1d(np.asarray(values, np.float64))
     if classes.kind is OutputKind.PROBABILITIES:
         shares = np.maximum(np.moveaxis(numbers, classes.axis, -1), _SMALLEST)

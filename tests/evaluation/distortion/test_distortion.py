@@ -188,3 +188,16 @@ def test_probabilities_of_pixels_lie_along_the_second_axis():
     shares, others = ([[special.softmax(row + by * row**2, axis=0)[None]] for row in z] for by in (0, 0.2))
     expected = stats.entropy(special.softmax(z, axis=1), special.softmax(z + 0.2 * z**2, axis=1), axis=1).mean()
     assert distortion(shares, others, DistortionMeasure.KL) == pytest.approx(expected)
+
+
+def test_millions_of_logits_diverge_as_fewer_do():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 4, (300, 4096)).astype(np.float32)
+    for size in (1e-3, 0.3):
+        other = truth + rng.normal(0, size, truth.shape).astype(np.float32) + np.float32(5)
+        exact = np.mean(
+            stats.entropy(special.softmax(truth.astype(float), 1), special.softmax(other.astype(float), 1), axis=1)
+        )
+        found = distortion([[truth]], [[other]], DistortionMeasure.KL)
+        assert found == pytest.approx(exact, rel=0.02)
+        assert exact < size**2
