@@ -17,7 +17,7 @@ from autoq.api.quantizing._calibrated import Calibrated
 from autoq.api.quantizing._candidates import Candidates
 from autoq.calibration import Feed
 from autoq.core import BiasCorrection, Estimate, Plan, Precision, Recipe, RuntimeChoice, RuntimePrecision, shown
-from autoq.evaluation.device import RuntimeConfig, in_f32
+from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, Progress
 from autoq.evaluation.execution import layer_times
 from autoq.evaluation.scoring import Accuracy, Score, Scorer, power_note
@@ -64,7 +64,7 @@ class Control:
         step: Progress,
     ) -> Control:
         """Scores the float model, in f32."""
-        mean, scores = scorer.of(calibrated.model, in_f32(calibrated.model))(None)
+        mean, scores = scorer.in_f32(calibrated.model)(None)
         budget = absolute_drop(max_drop, mean, relative=relative)
         reference = Accuracy(mean, Estimate(0.0, 0.0, 0.0), scorer.samples(scores), scores)
         candidates = Candidates(

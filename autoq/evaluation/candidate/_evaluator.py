@@ -21,7 +21,7 @@ from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.candidate._float_results import FloatResults
 from autoq.evaluation.candidate._float_timer import FloatTimer
 from autoq.evaluation.candidate._size import size_bytes
-from autoq.evaluation.device import Compiled, Outputs, RuntimeConfig, in_f32
+from autoq.evaluation.device import Compiled, Outputs, RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, SwitchedRuns
 from autoq.evaluation.execution import Profile, execution_report, profile_model
 from autoq.evaluation.latency import Latency, combined, timed_part
@@ -321,7 +321,7 @@ class Evaluator:
         indices = None if items is None else drawn_items(len(scorer), items)
         if items not in self._float_held_out:
             self._stage("scoring the float model on held-out data")
-            self._float_held_out[items] = scorer.of(self._model, in_f32(self._model))(indices)
+            self._float_held_out[items] = scorer.in_f32(self._model)(indices)
         self._stage("scoring a candidate on held-out data")
         mean, scores = scorer.of(model, choice)(indices)
         drop = drop_between(self._float_held_out[items], (mean, scores))
@@ -367,7 +367,7 @@ class Evaluator:
 
     def _score_float(self, model: ov.Model, patience_s: float) -> Accuracy:
         self._stage("compiling the float model")
-        score = self._scorer.of(model, in_f32(model))
+        score = self._scorer.in_f32(model)
         self._stage("scoring the float model")
         if self._items is None:
             self._items = affordable_items(self._scorer, score, patience_s / 2)

@@ -210,9 +210,13 @@ class RuntimeConfig:
         return Compiled(compiled, _effective(compiled), self.reset_state)
 
 
-def in_f32(model: ov.Model) -> RuntimeChoice:
-    """What the float model chooses where it is the reference of accuracy: a decoder's cache is in f32 too."""
-    return replace(IN_F32, plan=RuntimePlan(kv_cache_precision=CachePrecision.F32)) if goes_on(model) else IN_F32
+def in_f32(model: ov.Model, device: str) -> RuntimeChoice:
+    """What the float model chooses where it is the reference of accuracy: on a CPU, a decoder's cache is in f32 too.
+
+    Other devices may have no such cache.
+    """
+    exact = goes_on(model) and device == "CPU"
+    return replace(IN_F32, plan=RuntimePlan(kv_cache_precision=CachePrecision.F32)) if exact else IN_F32
 
 
 def _by_name(key: str, values: object) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class BesideFloatItems(Sequence[tuple[Feed, Any]]):
     def __init__(self, items: Sequence[tuple[Feed, Any]], model: ov.Model, runtime: RuntimeConfig) -> None:
         self._items = items
         self._model = model
-        self._runtime = runtime.with_choice(in_f32(model))
+        self._runtime = runtime.with_choice(in_f32(model, runtime.device))
         # Opened at the first use, and open as long as this object is.
         self._file: Any = None
         self._places: dict[int, tuple[int, tuple[int, ...]]] = {}

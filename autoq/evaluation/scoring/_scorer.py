@@ -118,6 +118,10 @@ class Scorer:
         """Number of samples behind scores of all items; 0 if the user's function does not tell."""
         return len(self) if isinstance(self._metric, CorpusMetric) or not scores.size else scores.size
 
+    def in_f32(self, model: ov.Model) -> Score:
+        """Compiles the float model as the reference of accuracy; otherwise as `of`."""
+        return self.of(model, in_f32(model, self._runtime.device))
+
     def of(self, model: ov.Model, choice: RuntimeChoice) -> Score:
         """Compiles a model once, for any number of scores.
 
@@ -147,7 +151,7 @@ class Scorer:
 
             return by_function
         metric = cast("Metric | CorpusMetric", self._metric)  # there is one where there is no function
-        if self._beside is not None and model is self._float and choice == in_f32(model):
+        if self._beside is not None and model is self._float and choice == in_f32(model, self._runtime.device):
             return self._by_itself
         infer = self._infer(model, runtime)
 
