@@ -80,7 +80,7 @@ def test_branches_are_cut_where_they_cross(name):
     if layers:
         names = [layer.bias_add for layer in layers]
         inputs = list(as_inputs(model, [one_sample(model)]))
-        shifts = builder._measured(builder.resolve(PLAN), placements.under("none", Preset.MIXED), PLAN)
+        shifts = builder._measured(builder.resolve(PLAN), placements.under("none", Preset.MIXED), PLAN, None)
         expected, actual = (means_behind_biases(m, names, inputs) for m in (model, built))
         for layer, a, b in zip(layers, actual, expected, strict=True):
             if layer.op in shifts:
