@@ -37,7 +37,10 @@ _MOST_PAIRS = 5
     "--also", "precisions", multiple=True, help="A further precision to measure: int8_weights, fp8_e4m3, fp8_e5m2."
 )
 @click.option(
-    "--weights", "weight_formats", multiple=True, help="Measure compressed weights, in this format: 'int4_sym g64'."
+    "--weight-format",
+    "weight_formats",
+    multiple=True,
+    help="Measure compressed weights, in this format: 'int4_sym g64'.",
 )
 @quantize_options
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Units to show.")
