@@ -193,14 +193,16 @@ def compress_weights(
             part = CompressionPlan(recipe, choose_formats(weights.every, recipe, _scores(network, recipe, seen)))
         else:
             check_formats(part.formats, weights.by_name)
-        reason = untaken(weights.compressible, recipe, part.formats) if plan is None else None
+        why, mode = (
+            untaken(weights.compressible, recipe, part.formats) if plan is None else None,
+            str(recipe.format.mode),
+        )
         if not part.formats:
-            mode = str(recipe.format.mode)
-            reason = reason or f"no weight takes mode {mode!r}."
-            msg = f"model {quoted(network.get_friendly_name())}: {reason}"
+            name = quoted(network.get_friendly_name())
+            msg = f"model {name} has no weight that takes mode {mode!r}{'.' if why is None else f' {why}'}"
             raise ModelError(msg)
-        if reason is not None:
-            warnings.warn(reason, stacklevel=2)
+        if why is not None:
+            warnings.warn(f"no weight takes mode {mode!r} {why}", stacklevel=2)
         warn_of_decompressed(weights.every, part.formats, stacklevel=3)
         by_data = dataset is not None and (recipe.rounds_by_data or recipe.awq)
         if by_data and seen is None:

@@ -9,16 +9,22 @@ from autoq.graph import Family, Weight, operation
 
 
 def untaken(weights: Iterable[Weight], recipe: CompressionRecipe, formats: Mapping[str, WeightFormat]) -> str | None:
-    """Why no weight has the mode that was asked for, and what to do; None if some have it, or the ratio says so.
+    """Why no weight has the mode that was asked for, and what to do, to go on in a sentence that says so.
 
     Args:
         weights: The weights of a model that need not stay in float.
         recipe: The settings.
         formats: The formats that followed from them, by name of the weight.
+
+    Returns:
+        The text; None if some weights have the mode, the ratio says that none has, or all are as short already.
     """
-    weights, mode = list(weights), recipe.format.mode
+    mode = recipe.format.mode
+    weights = [weight for weight in weights if not weight.has_eight_bits or recipe.format.bits < 8]
     defining = [weight for weight in weights if weight.defines_ratio]
-    if recipe.ratio == 0 or (recipe.ratio < 1 and defining) or any(form.mode is mode for form in formats.values()):
+    if not weights or recipe.ratio == 0 or (recipe.ratio < 1 and defining):
+        return None
+    if any(form.mode is mode for form in formats.values()):
         return None
     others = [weight for weight in weights if not weight.defines_ratio]
     convolutions = [weight for weight in others if operation(weight.type).family is Family.CONVOLUTION]
@@ -40,4 +46,4 @@ def untaken(weights: Iterable[Weight], recipe: CompressionRecipe, formats: Mappi
         *(["autoq.quantize, which makes convolutions faster too"] if convolutions else []),
     ]
     done = f"All have mode {str(recipe.backup_mode)!r}" if formats else "All would stay in float"
-    return f"no weight takes mode {str(mode)!r} ({'; '.join(reasons)}). {done}. Use {', or '.join(advice)}."
+    return f"({'; '.join(reasons)}). {done}. Use {', or '.join(advice)}."
