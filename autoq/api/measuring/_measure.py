@@ -204,7 +204,7 @@ def evaluate(
             f32.
         device: OpenVINO device.
         **runtime: Fields of `RuntimeConfig`, such as `reset_state`. A metric's inferences run for throughput whatever
-            the hint.
+            the hint, but for those of stateful decoders.
 
     Returns:
         The score with its interval, the scores by sample, and the drop from the other model, paired.
