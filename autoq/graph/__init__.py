@@ -1,5 +1,6 @@
 """The graph of a model, and the places of its quantizers."""
 
+from autoq.graph.channels import ChannelGraph, ChannelGroup, ChannelLayer, FixedChannels, PortKey, find_channels
 from autoq.graph.decoders import (
     ATTENTION_MASK,
     BEAM_INDEX,
@@ -28,6 +29,7 @@ from autoq.graph.operations import (
     QuantizationGraph,
     QuantizerGroup,
     QuantizerSite,
+    Samples,
     SiteKind,
     Subgraph,
     Tensor,
@@ -51,7 +53,7 @@ from autoq.graph.placement import (
     stores_weights_alone,
     varying_ops,
 )
-from autoq.graph.weights import Scalable, Weight, Weights, find_weights, scalable_weights
+from autoq.graph.weights import Scalable, Weight, Weights, find_weights, scalable_weights, stored_constant
 
 __all__ = [
     "ATTENTION_MASK",
@@ -64,17 +66,23 @@ __all__ = [
     "Attention",
     "Body",
     "BodyKey",
+    "ChannelGraph",
+    "ChannelGroup",
+    "ChannelLayer",
     "Comparable",
     "Decision",
     "Family",
+    "FixedChannels",
     "IgnoredScope",
     "Mask",
     "OperandQuantizer",
     "Operation",
     "Placements",
+    "PortKey",
     "QuantizationGraph",
     "QuantizerGroup",
     "QuantizerSite",
+    "Samples",
     "Scalable",
     "SiteKind",
     "StandingQuantizer",
@@ -92,6 +100,7 @@ __all__ = [
     "channel_axes",
     "core",
     "depending_on",
+    "find_channels",
     "find_weights",
     "float_constant",
     "goes_on",
@@ -109,6 +118,7 @@ __all__ = [
     "scalable_weights",
     "set_body",
     "standing_quantizers",
+    "stored_constant",
     "stores_weights_alone",
     "tokens_input",
     "unique_names",

@@ -23,6 +23,7 @@ from autoq.transform.compress import (
     weight_error,
     weight_scores,
 )
+from autoq.transform.prune import remove_channels
 from autoq.transform.quantize._builder import CandidateBuilder, quantize_model
 from autoq.transform.quantize._channel_alignment import align_channels
 from autoq.transform.quantize._provenance import PLAN_NOTE, VERSION_NOTE, note_plan, noted_samples, read_plan
@@ -62,6 +63,7 @@ __all__ = [
     "plain_encoder",
     "quantize_model",
     "read_plan",
+    "remove_channels",
     "rounded_by_data",
     "runs_compressed",
     "weight_error",

@@ -4,7 +4,7 @@ from autoq.graph.operations._element_types import FLOAT_TYPES, HALF_TYPES, NARRO
 from autoq.graph.operations._float_types import array_type, float_constant, with_float_ends
 from autoq.graph.operations._lengths import has_given_lengths
 from autoq.graph.operations._names import given_names, made_names, name_by_place, unique_names
-from autoq.graph.operations._operation import Family, Operation, Samples
+from autoq.graph.operations._operation import Channels, Family, Operation, Samples
 from autoq.graph.operations._operations import OPERATIONS, of_family, operation
 from autoq.graph.operations._scope import IgnoredScope, Subgraph
 from autoq.graph.operations._single import compute_in_single
@@ -26,6 +26,7 @@ __all__ = [
     "NARROW_TYPES",
     "OPERATIONS",
     "BodyKey",
+    "Channels",
     "Decision",
     "Family",
     "IgnoredScope",

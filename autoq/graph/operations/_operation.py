@@ -33,6 +33,17 @@ class Samples(Enum):
     PRODUCT = auto()
 
 
+class Channels(Enum):
+    """How an operation carries channels along the axes of its inputs, where samples do not tell."""
+
+    WINDOWS = auto()  # each of its own, over windows along the axes after the second one
+    RESIZED = auto()  # each of its own, along other axes, which the last input names
+    PADDED = auto()  # with others before and behind
+    JOINED = auto()  # of one input behind those of another, along the axis that is an attribute
+    PARAMETERS = auto()  # each of its own, with parameters of one axis for those of the second axis
+    HEADS = auto()  # of attention: along the axes before the last two
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One type of operation. A type with no special property needs no row.
@@ -64,6 +75,7 @@ class Operation:
         state_ports: Input ports of its first state.
         length_port: Input port that holds the lengths of its sequences.
         samples: How it keeps samples apart; None if it may mix them.
+        channels: How it carries channels; None if that is as for samples, along any axis.
         largest: Whether it takes the largest of several values, which is finite if one of them is.
         carries: Whether it passes on its values, also infinities. Operations that move values and arithmetic do so too.
         rounds: Whether it rounds to whole numbers.
@@ -99,6 +111,7 @@ class Operation:
     state_ports: tuple[int, ...] = ()
     length_port: int | None = None
     samples: Samples | None = None
+    channels: Channels | None = None
     largest: bool = False
     carries: bool = False
     rounds: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from autoq.core import NumberKind
-from autoq.graph.operations._operation import Family, Operation, Samples
+from autoq.graph.operations._operation import Channels, Family, Operation, Samples
 
 _ROWS = (
     # Weighted operations, and operations that are fused or quantized like them.
@@ -85,6 +85,7 @@ _ROWS = (
         quantized_ports={NumberKind.INT: (0, 1), NumberKind.FP8: (0, 1, 2)},
         symmetric=True,
         unifies=True,
+        channels=Channels.HEADS,
     ),
     Operation(
         "Gather",
@@ -142,17 +143,23 @@ _ROWS = (
     Operation("HSigmoid", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("HSwish", family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("HardSigmoid", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
-    Operation("PRelu", family=Family.ACTIVATION, samples=Samples.EACH),
+    Operation("PRelu", channels=Channels.PARAMETERS, family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Relu", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Selu", family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Sigmoid", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Swish", family=Family.ACTIVATION, samples=Samples.EACH),
     # Other operations that run on quantized inputs.
-    Operation("AdaptiveAvgPool", quantized=True, samples=Samples.IMAGES),
-    Operation("AvgPool", quantized=True, float_in_transformer=True, samples=Samples.IMAGES),
-    Operation("BatchNormInference", quantized=True, float_in_transformer=True, samples=Samples.IMAGES),
+    Operation("AdaptiveAvgPool", quantized=True, channels=Channels.WINDOWS, samples=Samples.IMAGES),
+    Operation("AvgPool", quantized=True, float_in_transformer=True, channels=Channels.WINDOWS, samples=Samples.IMAGES),
+    Operation(
+        "BatchNormInference",
+        quantized=True,
+        float_in_transformer=True,
+        channels=Channels.PARAMETERS,
+        samples=Samples.IMAGES,
+    ),
     Operation("GroupNormalization", quantized=True, float_in_transformer=True, samples=Samples.IMAGES),
-    Operation("Interpolate", quantized=True, shape_ports=(1, 2)),
+    Operation("Interpolate", quantized=True, channels=Channels.RESIZED, shape_ports=(1, 2)),
     Operation("LogicalNot", quantized=True, samples=Samples.EACH),
     Operation("MVN", quantized=True, float_in_transformer=True, samples=Samples.GIVEN_AXES),
     Operation("NormalizeL2", quantized=True, samples=Samples.GIVEN_AXES),
@@ -163,16 +170,18 @@ _ROWS = (
     Operation("Sqrt", quantized=True, float_in_transformer=True, non_negative=True, samples=Samples.EACH),
     Operation("SquaredDifference", quantized=True, float_in_transformer=True, samples=Samples.EACH),
     # Operations that only move values.
-    Operation("AdaptiveMaxPool", moves=True, largest=True),
+    Operation("AdaptiveMaxPool", moves=True, channels=Channels.WINDOWS, largest=True),
     Operation("BatchToSpace", moves=True, shape_ports=(1, 2, 3)),
     Operation("Broadcast", moves=True, shape_ports=(1,)),
-    Operation("Concat", moves=True, brings=True, samples=Samples.OWN_AXIS, moves_constants=True),
+    Operation(
+        "Concat", moves=True, brings=True, channels=Channels.JOINED, samples=Samples.OWN_AXIS, moves_constants=True
+    ),
     Operation("ConvertLike", moves=True),
     Operation("DepthToSpace", moves=True, samples=Samples.IMAGES),
     Operation("GatherElements", moves=True),
     Operation("GatherND", moves=True),
-    Operation("MaxPool", moves=True, samples=Samples.IMAGES, largest=True),
-    Operation("Pad", moves=True, brings=True, shape_ports=(1, 2)),
+    Operation("MaxPool", moves=True, channels=Channels.WINDOWS, samples=Samples.IMAGES, largest=True),
+    Operation("Pad", moves=True, brings=True, channels=Channels.PADDED, shape_ports=(1, 2)),
     Operation("ReduceMax", moves=True, samples=Samples.GIVEN_AXES, largest=True),
     Operation("Reshape", moves=True, wraps_weight=True, samples=Samples.ORDER, moves_constants=True, shape_ports=(1,)),
     Operation("ScatterElementsUpdate", moves=True),

@@ -124,7 +124,7 @@ def find_weights(model: ov.Model, scope: IgnoredScope | None = None, *, all_laye
     found: dict[str, Weight] = {}
     last_is_out = False
     for name, port in places:
-        constant = _stored_constant(flow.nodes[name].input_value(port))
+        constant = stored_constant(flow.nodes[name].input_value(port))
         if constant is None:
             continue
         key, is_last = name_of[str(constant.get_name())], name == places[-1][0]
@@ -165,13 +165,13 @@ def _weight_ports(op: ov.Node, name: str, reached: frozenset[str], name_of: Mapp
 
 
 def _reads_weight(row: Operation, value: ov.Output) -> bool:
-    constant = _stored_constant(value)
+    constant = stored_constant(value)
     if constant is None or constant.get_element_type().get_type_name() not in FLOAT_TYPES | _EIGHT_BIT_FLOATS:
         return False
     return not _is_embedding(row) or value.get_element_type().get_type_name() in FLOAT_TYPES
 
 
-def _stored_constant(value: ov.Output) -> ov.Node | None:
+def stored_constant(value: ov.Output) -> ov.Node | None:
     """The Constant of a value, through operations that only wrap or quantize it; None for other values."""
     node = value.get_node()
     while (row := operation(node.get_type_name())).wraps_weight or row.quantizer:

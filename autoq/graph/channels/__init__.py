@@ -1,0 +1,16 @@
+"""The channels of a model: which can go, and why the others stay."""
+
+from autoq.graph.channels._find import find_channels
+from autoq.graph.channels._shape_values import spelled_shape
+from autoq.graph.channels._types import ChannelAxes, ChannelGraph, ChannelGroup, ChannelLayer, FixedChannels, PortKey
+
+__all__ = [
+    "ChannelAxes",
+    "ChannelGraph",
+    "ChannelGroup",
+    "ChannelLayer",
+    "FixedChannels",
+    "PortKey",
+    "find_channels",
+    "spelled_shape",
+]

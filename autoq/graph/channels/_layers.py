@@ -1,0 +1,70 @@
+"""The layers of a model that read channels and make others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import openvino as ov
+
+from autoq.graph.channels._types import ChannelLayer
+from autoq.graph.operations import Family, Samples, operation
+from autoq.graph.weights import stored_constant
+
+
+def channel_layers(nodes: Mapping[str, ov.Node]) -> Iterator[ChannelLayer]:
+    """Convolutions and matrix products with one constant operand.
+
+    Args:
+        nodes: Operation by unique name, in topological order.
+    """
+    for name, op in nodes.items():
+        row = operation(op.get_type_name())
+        if not row.sums_products or any(value.get_partial_shape().rank.is_dynamic for value in op.input_values()):
+            continue
+        constant = [port for port in row.weight_ports if stored_constant(op.input_value(port)) is not None]
+        if len(constant) == 1:
+            if row.family is Family.CONVOLUTION:
+                yield _convolution(name, op)
+            elif row.samples is Samples.PRODUCT and min(_rank(op, 0), _rank(op, 1)) > 1:
+                yield _product(name, op, constant[0])
+
+
+def _convolution(name: str, op: ov.Node) -> ChannelLayer:
+    row = operation(op.get_type_name())
+    *group, out = row.channel_axes or ()
+    is_grouped = bool(group) and op.input_value(1).get_partial_shape()[0] != 1
+    summed = next(axis for axis in range(len(group), len(group) + 2) if axis != out)
+    return ChannelLayer(
+        op=name,
+        type=op.get_type_name(),
+        port=0,
+        axis=1,
+        weight_port=1,
+        weight_axis=0 if is_grouped else summed,
+        weight_output_axes=(0, out) if is_grouped else (out,),
+        output_axis=1,
+        mixes=not is_grouped,
+    )
+
+
+def _product(name: str, op: ov.Node, weight_port: int) -> ChannelLayer:
+    attributes, port = op.get_attributes(), 1 - weight_port
+    ranks = _rank(op, 0), _rank(op, 1)
+    # Axes that are summed over, and the others of the two last.
+    summed = [-2 if attributes["transpose_a"] else -1, -1 if attributes["transpose_b"] else -2]
+    kept = [-3 - axis for axis in summed]
+    return ChannelLayer(
+        op=name,
+        type=op.get_type_name(),
+        port=port,
+        axis=summed[port] + ranks[port],
+        weight_port=weight_port,
+        weight_axis=summed[weight_port] + ranks[weight_port],
+        weight_output_axes=(kept[weight_port] + ranks[weight_port],),
+        output_axis=max(ranks) - (1 if weight_port == 1 else 2),
+        mixes=ranks[weight_port] == 2,
+    )
+
+
+def _rank(op: ov.Node, port: int) -> int:
+    return len(op.input_value(port).get_partial_shape())

@@ -1,0 +1,5 @@
+"""Models without some of their channels."""
+
+from autoq.transform.prune._remove import remove_channels
+
+__all__ = ["remove_channels"]
