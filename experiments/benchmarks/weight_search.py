@@ -41,6 +41,7 @@ from _lines import Lines
 import autoq
 from autoq.api import Candidate
 from autoq.core import Estimate
+from autoq.searching.space import SearchSpace
 
 USUAL = ("minilm_l6", "smollm2_135m")
 _SWEEP = (0.01, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -202,7 +203,7 @@ def _searched(shop: Shop, lines: Lines, sizes: Sequence[int], options: Namespace
         calibration=case.calibration(shop.samples),
         validation=validation,
         metric=metric,
-        space="llm",
+        space=SearchSpace.load("llm").model_copy(update={"subset_sizes": (shop.samples,)}),  # as the others have
         against="size",
         timeout_s=30 if options.quick else options.seconds,
         out=shop.folder / "run",
