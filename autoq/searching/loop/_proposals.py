@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from autoq.core import Plan, Recipe
 from autoq.searching.space import Dimensions, Unit
 
+T = TypeVar("T")
 # A plan that treats all units alike has their choice as its origin; with several kinds of units, this word.
 _USUAL = "usual"
 
@@ -44,6 +47,18 @@ def further_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str
 def _next(unit: Unit, words: Sequence[str]) -> str:
     """The first of these words that is a choice of a unit, or else its last choice."""
     return next((word for word in words if word in unit.choices), unit.choices[-1])
+
+
+def coarse_to_fine(plans: Sequence[T]) -> Iterator[T]:
+    """Plans in an order in which the first few are spread over all: the middle, the quarters, the eighths and so on."""
+    spans = deque([(0, len(plans))])
+    while spans:
+        begin, end = spans.popleft()
+        if begin == end:
+            continue
+        middle = (begin + end) // 2
+        yield plans[middle]
+        spans += [(begin, middle), (middle + 1, end)]
 
 
 def sweep_plans(

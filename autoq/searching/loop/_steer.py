@@ -12,7 +12,7 @@ from typing import Any
 from autoq.core import Against, Plan, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.searching.loop._budget import Budget
-from autoq.searching.loop._proposals import first_plans, further_wholes, sweep_plans
+from autoq.searching.loop._proposals import coarse_to_fine, first_plans, further_wholes, sweep_plans
 from autoq.searching.problem import Problem, size_limit
 from autoq.searching.records import TrialState, evaluation_of
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
@@ -103,9 +103,20 @@ def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | No
     yield from first_plans(dimensions, [default])
     if (whole := dimensions.plan_of(dimensions.usual, best, own)) != problem.whole(default):
         yield "recipe", whole
-    yield from further_wholes(dimensions, best)
-    for chosen in predicted_front(_choosing(knowledge, own), problem.space.sweep, size):
-        yield "predicted", dimensions.plan_of(chosen, best, own)
+    predicted = (
+        ("predicted", dimensions.plan_of(chosen, best, own))
+        for chosen in predicted_front(_choosing(knowledge, own), problem.space.sweep, size)
+    )
+    wholes = list(further_wholes(dimensions, best))
+    if not knowledge.of_size:
+        yield from wholes
+        yield from predicted
+        return
+    # Plans whose size is known are on the front, as far as it is predicted. A short search has the other end of it, and
+    # plans that are spread over the rest.
+    yield from wholes[-1:]
+    yield from coarse_to_fine(list(predicted))
+    yield from wholes[:-1]
 
 
 def least_distorting(problem: Problem, knowledge: Knowledge) -> Recipe:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import openvino as ov
 
 from autoq.calibration import ModelInputs, activations_of, kept_grams
@@ -16,6 +17,8 @@ from autoq.searching.space import SearchSpace
 from autoq.transform import WeightBuilder, rounded_by_data, runs_compressed
 
 Progress = Callable[[int, int], None]
+# So many tokens tell what weights are multiplied by: 32 windows of 256.
+_TOKENS = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def searched_weights(
         inputs: Calibration inputs; None takes what the folder keeps.
         stack: Keeps what was seen until it is closed.
         folder: Folder for rounded weights, and for what was seen; None keeps them in memory.
-        samples: Number of samples that the model is run on.
+        samples: Number of samples that the model is run on; fewer if these have many tokens.
         reset_state: When the state of the model is reset.
         progress: Called with the numbers of samples done and of all samples.
 
@@ -68,6 +71,7 @@ def searched_weights(
     activations = activations_of(model, weights)
     grams = None
     if inputs is not None and recipe.rounds_by_data:
+        samples = _enough(inputs, samples)
         products = _products(weights, space.formats)
         rounded = {activations[weight.name] for weight in products if weight.name in activations}
         grams = stack.enter_context(
@@ -99,6 +103,17 @@ def _no_weight(model: ov.Model, builder: WeightBuilder, weights: Sequence[Weight
         f"{none} and that OpenVINO's CPU then holds compressed in memory: quantize it instead, with the space 'cnn' or "
         "'transformer', or set allow_decompressed in the space to save disk alone."
     )
+
+
+def _enough(inputs: ModelInputs, samples: int) -> int:
+    """The number of the first samples that have enough tokens together; all of them if they hold no tokens."""
+    tokens = 0
+    for number in range(min(samples, len(inputs))):
+        whole = [value.size for value in inputs[number].values() if np.issubdtype(value.dtype, np.integer)]
+        tokens += max(whole, default=0)
+        if tokens >= _TOKENS:
+            return number + 1
+    return samples
 
 
 def _choices(builder: WeightBuilder, weight: Weight, space: SearchSpace) -> tuple[WeightFormat, ...]:

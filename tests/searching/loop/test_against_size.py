@@ -15,6 +15,7 @@ from autoq.evaluation.scoring import Accuracy
 from autoq.graph import Placements
 from autoq.searching.front import Front, choose
 from autoq.searching.loop import Budget, run, steer
+from autoq.searching.loop._proposals import coarse_to_fine
 from autoq.searching.problem import Problem
 from autoq.searching.recorded._synthetic_table import _latency
 from autoq.searching.records import Limits
@@ -133,8 +134,19 @@ def test_the_front_is_that_of_the_enumeration(records, every):
     assert len(found) < len(every) / 2
 
 
-def test_each_format_for_all_weights_is_tried_first(records):
-    assert [record.origin for record in records[:5]] == [*WORDS[:1], *WORDS[1:], "predicted"]
+def test_both_ends_are_tried_first_and_then_the_predicted_front(records):
+    assert [record.origin for record in records[:4]] == ["float", "int4_sym g64", "int8_asym", "predicted"]
+    assert "nf4 g64" in {record.origin for record in records[4:]}
+
+
+def test_the_first_few_plans_are_spread_over_all():
+    for count in range(12):
+        plans = list(range(count))
+        order = list(coarse_to_fine(plans))
+        assert sorted(order) == plans
+        for first in range(1, count + 1):
+            gaps = np.diff([-1, *sorted(order[:first]), count])
+            assert max(gaps) <= 2 * np.ceil((count + 1) / (first + 1))
 
 
 def test_noise_of_latencies_decides_nothing(records):
