@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from autoq.api.measuring._budget import absolute_drop
     from autoq.api.measuring._measure import Comparison, Scoring, benchmark, evaluate
     from autoq.api.measuring._profile import profile
+    from autoq.api.pruning._prune import prune
     from autoq.api.quantizing._accuracy_control import quantize_with_accuracy_control
     from autoq.api.quantizing._quantize import quantize
     from autoq.api.results._candidate import Candidate
@@ -33,6 +34,7 @@ __all__ = [
     "compress_weights",
     "evaluate",
     "profile",
+    "prune",
     "quantize",
     "quantize_with_accuracy_control",
     "search",
@@ -52,6 +54,7 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api.results._folder": ["RunFolder"],
         "autoq.api.measuring._measure": ["Comparison", "Scoring", "benchmark", "evaluate"],
         "autoq.api.measuring._profile": ["profile"],
+        "autoq.api.pruning._prune": ["prune"],
         "autoq.api.quantizing._quantize": ["quantize"],
         "autoq.api.results._candidate": ["Candidate"],
         "autoq.api.results._result": ["SearchResult"],

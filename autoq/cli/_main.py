@@ -12,6 +12,7 @@ from autoq.cli._export import export
 from autoq.cli._going_on import go_on_sentence
 from autoq.cli._init import init
 from autoq.cli._profile import profile
+from autoq.cli._prune import prune
 from autoq.cli._quantize import quantize
 from autoq.cli._report import report
 from autoq.cli._search import search
@@ -27,7 +28,20 @@ def cli() -> None:
     """Finds the quantized OpenVINO models worth deploying."""
 
 
-for command in (search, quantize, compress, benchmark, evaluate, profile, sensitivity, sites, report, export, init):
+for command in (
+    search,
+    quantize,
+    compress,
+    prune,
+    benchmark,
+    evaluate,
+    profile,
+    sensitivity,
+    sites,
+    report,
+    export,
+    init,
+):
     cli.add_command(command)
 
 

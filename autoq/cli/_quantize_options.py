@@ -50,11 +50,15 @@ _OPTIONS = (
     click.option("--cache", help="Folder that keeps the statistics for the next time."),
 )
 _SCOPE = (
-    click.option("--ignore", "names", multiple=True, help="Name of an operation that stays in float; may be repeated."),
     click.option(
-        "--ignore-type", "types", multiple=True, help="Type of operations that stay in float; may be repeated."
+        "--ignore", "names", multiple=True, help="Name of an operation that is left as it is; may be repeated."
     ),
-    click.option("--ignore-pattern", "patterns", multiple=True, help="Regular expression of names that stay in float."),
+    click.option(
+        "--ignore-type", "types", multiple=True, help="Type of operations that are left as they are; may be repeated."
+    ),
+    click.option(
+        "--ignore-pattern", "patterns", multiple=True, help="Regular expression of names that are left as they are."
+    ),
 )
 
 

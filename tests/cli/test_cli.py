@@ -629,6 +629,20 @@ def test_a_terminal_that_knows_ascii_alone_is_written_to(place):
     assert missing.stderr.endswith(b".xml' does not exist.\n")
 
 
+def test_prune(place, autoq):
+    pruning = ("prune", "model.xml", "-o", "narrow.xml", "--multiple-of", "1")
+    code, out, _ = autoq(*pruning, "--calibration", "calibration.npy", "--ratio", "0.5", "--json")
+    said = json.loads(out)
+    assert (code, said["size_bytes"] < said["float_size_bytes"]) == (0, True)
+    weights_alone = ("--method", "magnitude", "--repair", "none", "--macs", "0.5")
+    code, out, _ = autoq(*pruning, *weights_alone, "--ignore", "image")
+    assert (code, out.startswith("narrow.xml: ")) == (0, True)
+    code, _, err = autoq(*pruning, "--ratio", "0.5")
+    assert (code, "calibration is missing" in err) == (2, True)
+    code, _, err = autoq("prune", "model.xml", "-o", "model.xml", *weights_alone)
+    assert (code, "model.xml" in err) == (2, True)
+
+
 def test_compress(place, autoq):
     code, out, _ = autoq(
         "compress", "tokens.xml", "-o", "small.xml", "--mode", "int4_sym", "--group-size", "8", "--json"

@@ -166,7 +166,7 @@ class _Collected:
             if not np.isfinite(mean).all():
                 msg = (
                     f"the model computes NaN or infinity at {quoted(activation.tensor.producer)} on sample {number}: "
-                    "weights that are multiplied by it cannot be rounded by data."
+                    "weights that are multiplied by it cannot be fitted to data."
                 )
                 raise ModelError(msg)
             self.tokens[place].append(len(flat))

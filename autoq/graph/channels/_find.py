@@ -37,13 +37,13 @@ def find_channels(model: ov.Model, scope: IgnoredScope | None = None) -> Channel
         PlanError: A rule of the scope matches nothing.
     """
     nodes = unique_names(model)
-    layers = tuple(channel_layers(nodes))
     known = probe(model)
+    probed = {} if known is None else unique_names(known)
+    layers = tuple(channel_layers(nodes, probed))
     if known is None:
         shapes = ", ".join(str(parameter.get_partial_shape()) for parameter in model.get_parameters())
         fixed = [FixedChannels(layer.op, 0, f"no shape that fits inputs {shapes} was found") for layer in layers]
         return ChannelGraph((), tuple(fixed), layers, {}, {})
-    probed = unique_names(known)
     followed = _follow(nodes, probed, _ignored(model, scope))
     reasons = followed.numbers.reasons()
     made = {
@@ -162,16 +162,16 @@ def _groups(
             groups.append((names, channels))
     order = {layer.op: place for place, layer in enumerate(layers)}
     read = {layer.op: _read(followed, layer) for layer in layers}
-    return [
-        ChannelGroup(
-            name=min(names, key=order.__getitem__),
-            producers=tuple(sorted(names, key=order.__getitem__)),
-            consumers=tuple(op for op, numbers in read.items() if numbers & channels),
-            channels=tuple(sorted(channels)),
-            width=len(made[min(names, key=order.__getitem__)]),
+    found = []
+    for names, channels in groups:
+        producers = tuple(sorted(names, key=order.__getitem__))
+        own = made[producers[0]]
+        consumers = tuple(op for op, numbers in read.items() if numbers & channels)
+        _, counts = np.unique(own[np.isin(own, list(channels))], return_counts=True)
+        found.append(
+            ChannelGroup(producers[0], producers, consumers, tuple(sorted(channels)), len(own), int(counts.min()))
         )
-        for names, channels in groups
-    ]
+    return found
 
 
 def _read(followed: _Followed, layer: ChannelLayer) -> set[int]:

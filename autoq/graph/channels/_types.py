@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -32,6 +33,7 @@ class ChannelLayer:
         output_axis: Axis of the channels that it makes, of its output.
         mixes: Whether each channel that it makes is a sum over all that it reads; a grouped convolution keeps groups
             apart.
+        products: Multiplications of one inference; open axes have a length that is the same for all layers.
     """
 
     op: str
@@ -43,6 +45,7 @@ class ChannelLayer:
     weight_output_axes: tuple[int, ...]
     output_axis: int
     mixes: bool
+    products: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class ChannelGroup:
         consumers: Layers that read them.
         channels: Their numbers. One may be several channels of a layer, which only go together: a head, for example.
         width: Channels of the first layer.
+        each: Channels of the first layer that one of the numbers stands for; the fewest, if they differ.
     """
 
     name: str
@@ -62,6 +66,7 @@ class ChannelGroup:
     consumers: tuple[str, ...]
     channels: tuple[int, ...]
     width: int
+    each: int
 
     __repr__ = brief_repr
 
@@ -108,14 +113,18 @@ class ChannelGraph:
         """Layer by name."""
         return {layer.op: layer for layer in self.layers}
 
-    def read_by(self, layer: ChannelLayer) -> NDArray[np.int64] | None:
-        """Numbers of the channels that a layer reads, by position."""
-        return _along(self.reads.get((layer.op, layer.port)), layer.axis)
+    def read_by(self, layer: ChannelLayer) -> NDArray[np.int64]:
+        """Numbers of the channels that a layer reads, by position; empty if all stay."""
+        axes = self.reads.get((layer.op, layer.port))
+        own = None if axes is None else axes[layer.axis]
+        return np.empty(0, np.int64) if own is None else own
 
-    def made_by(self, layer: ChannelLayer) -> NDArray[np.int64] | None:
-        """Numbers of the channels that a layer makes, by position."""
-        return _along(self.makes.get((layer.op, 0)), layer.output_axis)
-
-
-def _along(axes: ChannelAxes | None, axis: int) -> NDArray[np.int64] | None:
-    return None if axes is None else axes[axis]
+    def products_left(self, removed: Collection[int]) -> float:
+        """Share of the multiplications of all layers that is left without some channels."""
+        gone = np.array(sorted(removed), np.int64)
+        left = 0.0
+        for layer in self.layers:
+            axes = self.reads.get((layer.op, layer.weight_port), ())
+            kept = [float(np.isin(own, gone, invert=True, kind="table").mean()) for own in axes if own is not None]
+            left += layer.products * math.prod(kept)
+        return left / max(sum(layer.products for layer in self.layers), 1)

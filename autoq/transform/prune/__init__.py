@@ -1,5 +1,22 @@
 """Models without some of their channels."""
 
+from autoq.transform.prune._by_data import interpolative_scores, read_activations, repair_layers
 from autoq.transform.prune._remove import remove_channels
+from autoq.transform.prune._select import distances, magnitudes, removed_channels
+from autoq.transform.prune._widths import changes, counts_for_products, kept_counts
+from autoq.transform.prune._words import PruningMethod, Repair
 
-__all__ = ["remove_channels"]
+__all__ = [
+    "PruningMethod",
+    "Repair",
+    "changes",
+    "counts_for_products",
+    "distances",
+    "interpolative_scores",
+    "kept_counts",
+    "magnitudes",
+    "read_activations",
+    "remove_channels",
+    "removed_channels",
+    "repair_layers",
+]

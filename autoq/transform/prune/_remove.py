@@ -64,7 +64,7 @@ def _kept(ports: Mapping[PortKey, Iterable[NDArray[np.int64] | None]], gone: NDA
         stay = [None if axis is None else ~np.isin(axis, gone, kind="table") for axis in axes]
         kept = tuple(None if axis is None or axis.all() else axis for axis in stay)
         if any(axis is not None and not axis.any() for axis in kept):
-            msg = f"{quoted(port[0])} would keep no channel: keep at least one of each tensor."
+            msg = f"{quoted(port[0])} would keep no channel of a tensor: let fewer channels go."
             raise ModelError(msg)
         if any(axis is not None for axis in kept):
             found[port] = kept

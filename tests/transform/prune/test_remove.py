@@ -44,7 +44,11 @@ def check(model: ov.Model, graph: ChannelGraph, removed: list[int]) -> ov.Model:
     return pruned
 
 
-@pytest.mark.parametrize("name", NETS)
+# The others run with the slow tests.
+QUICK = {"depthwise", "concatenated", "split", "shuffled", "looked_up", "flattened", "quantized", "fused_heads"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in NETS])
 def test_channels_that_go_are_those_that_nothing_reads(name):
     model = autoq.read_model(NETS[name]())
     before, graph = snapshot(model), find_channels(model)

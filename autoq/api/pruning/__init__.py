@@ -1,0 +1,1 @@
+"""Pruning: a model without some of its channels."""

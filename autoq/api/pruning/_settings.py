@@ -1,0 +1,88 @@
+"""The parameters of a pruning as a user writes them: parsed and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from autoq.core import DataError, PlanError, is_number, quoted
+from autoq.transform import PruningMethod, Repair
+
+
+@dataclass(frozen=True, slots=True)
+class PruningSettings:
+    """Checked parameters of `autoq.prune`.
+
+    Attributes:
+        ratio: Share of the channels of each group that goes; None if `macs` decides.
+        macs: Share of the multiplications that may be left; None if `ratio` decides.
+        multiple_of: What widths are multiples of.
+        method: How channels are chosen.
+        repair: What layers do about channels that are gone.
+        subset_size: Number of samples used.
+    """
+
+    ratio: float | None
+    macs: float | None
+    multiple_of: int
+    method: PruningMethod
+    repair: Repair
+    subset_size: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        ratio: object,
+        macs: object,
+        multiple_of: object,
+        method: str | PruningMethod,
+        repair: str | Repair,
+        subset_size: object,
+        has_data: bool,
+    ) -> Self:
+        """Reads the parameters.
+
+        Raises:
+            PlanError: A word is unknown, or a number is out of bounds.
+            DataError: Data are missing, or of no use.
+        """
+        if (ratio is None) == (macs is None):
+            msg = f"ratio is {quoted(ratio)} and macs is {quoted(macs)}: give one of them."
+            raise PlanError(msg)
+        found = cls(
+            None if ratio is None else _share("ratio", ratio, "of channels that go"),
+            None if macs is None else _share("macs", macs, "of multiplications that are left"),
+            _count("multiple_of", multiple_of),
+            PruningMethod.parse(method),
+            Repair.parse(repair),
+            _count("subset_size", subset_size),
+        )
+        if found.needs_data and not has_data:
+            what = f"method {str(found.method)!r}" if found.method.needs_data else f"repair {str(found.repair)!r}"
+            msg = f"calibration is missing: {what} needs inputs of the model."
+            raise DataError(msg)
+        if has_data and not found.needs_data:
+            what = f"method {str(found.method)!r} with repair 'none'"
+            msg = f"calibration is of no use here: {what} sees weights alone; pass None."
+            raise PlanError(msg)
+        return found
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether activations are seen."""
+        return self.method.needs_data or self.repair.needs_data
+
+
+def _share(name: str, value: object, meaning: str) -> float:
+    if not is_number(value) or not 0 < float(value) < 1:  # type: ignore[arg-type]
+        msg = f"{name} is {quoted(value)}: it must be a share {meaning}, above 0 and below 1."
+        raise PlanError(msg)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        msg = f"{name} is {quoted(value)}: it must be a whole number above 0."
+        raise PlanError(msg)
+    return value

@@ -1,0 +1,170 @@
+"""`autoq.prune`: what goes, what is made up for, and what is refused."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from channel_nets import NETS, SAME, conv, data, dense, image, ints, model_of, named, tokens
+from networks import conv_net, images, run, snapshot
+from openvino import opset13 as ops
+
+import autoq
+from autoq.core import DataError, ModelError, PlanError
+from autoq.graph import find_channels
+
+
+def widths(model: ov.Model) -> dict[str, int]:
+    return {group.name: group.width for group in find_channels(autoq.read_model(model)).groups}
+
+
+def of_type(model: ov.Model, kind: str) -> list[ov.Node]:
+    return [op for op in model.get_ops() if op.get_type_name() == kind]
+
+
+def copies(*, flat: bool = False, half: bool = False) -> ov.Model:
+    """Eight channels that are four and their halves, a depthwise layer that keeps that, and a layer that reads them."""
+    rng = np.random.default_rng(0)
+
+    def held(value: np.ndarray) -> ov.Node:
+        return ops.convert(ops.constant(value.astype(np.float16)), "f32") if half else ops.constant(value)
+
+    weight = rng.normal(0, 1, (4, 3, 3, 3)).astype(np.float16).astype(np.float32)
+    x = ops.relu(named(ops.convolution(image(), held(np.concatenate([weight, weight / 2])), *SAME), "first"))
+    kernel = rng.normal(0, 1, (4, 1, 1, 3, 3)).astype(np.float32)
+    x = named(ops.group_convolution(x, held(np.concatenate([kernel, kernel])), *SAME), "depthwise")
+    if flat:
+        return model_of(dense(ops.reshape(x, ints(2, 288), False), 4, "last"))
+    y = named(ops.convolution(x, held(rng.normal(0, 1, (4, 8, 3, 3)).astype(np.float32)), *SAME), "last")
+    return model_of(y)
+
+
+def calibration(model: ov.Model, count: int = 4) -> list[np.ndarray]:
+    return [data(model, seed=seed)[0] for seed in range(count)]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_channels_that_others_span_cost_nothing_once_repaired(flat):
+    model = copies(flat=flat)
+    before, values = snapshot(model), data(model, seed=9)
+    expected = run(model, *values)
+    pruned = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, progress=False)
+    assert widths(pruned) == {"first": 4}
+    np.testing.assert_allclose(run(pruned, *values), expected, atol=2e-3 * np.abs(expected).max())
+    assert snapshot(model) == before
+    bare = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, repair="none", progress=False)
+    assert np.abs(run(bare, *values) - expected).max() > 0.1 * np.abs(expected).max()
+
+
+def test_half_precision_stays_half_precision():
+    model = copies(half=True)
+    values = data(model, seed=9)
+    pruned = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, progress=False)
+    kinds = {op.get_element_type() for op in pruned.get_ops() if op.get_type_name() == "Constant"}
+    assert kinds == {ov.Type.f16}
+    expected = run(model, *values)
+    np.testing.assert_allclose(run(pruned, *values), expected, atol=5e-3 * np.abs(expected).max())
+
+
+def test_a_repair_is_the_least_squares_fit():
+    model = autoq.read_model(model_of(dense(ops.relu(dense(tokens(), 10, "up")), 4, "down")))
+    samples = calibration(model, 12)
+    pruned = autoq.prune(model, samples, ratio=0.4, multiple_of=2, method="magnitude", progress=False)
+    weights = {
+        op.get_friendly_name(): op.input_value(1).get_node().data
+        for op in pruned.get_ops()
+        if op.get_type_name() == "MatMul"
+    }
+    given = {
+        op.get_friendly_name(): op.input_value(1).get_node().data
+        for op in model.get_ops()
+        if op.get_type_name() == "MatMul"
+    }
+    kept = [int(np.flatnonzero((given["up"] == row).all(1))[0]) for row in weights["up"]]
+    assert kept == sorted(np.argsort(-np.linalg.norm(given["up"], axis=1))[:6].tolist())
+    hidden = ov.Model(
+        [ops.result(op) for op in model.get_ops() if op.get_type_name() == "Relu"], model.get_parameters(), "hidden"
+    )
+    compiled = ov.Core().compile_model(hidden, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    rows = np.concatenate([np.array(compiled([sample])[0]).reshape(-1, 10) for sample in samples])
+    fitted, *_ = np.linalg.lstsq(rows[:, kept], rows @ given["down"].T, rcond=None)
+    np.testing.assert_allclose(weights["down"], fitted.T, atol=2e-3 * np.abs(fitted).max())
+
+
+@pytest.mark.parametrize(
+    "method", ["interpolative", *(pytest.param(name, marks=pytest.mark.slow) for name in ("magnitude", "fpgm"))]
+)
+def test_the_same_arguments_give_the_same_model(method):
+    model = NETS["residual"]()
+    arguments = {"ratio": 0.5, "multiple_of": 2, "method": method, "progress": False}
+    first, second = (autoq.prune(model, calibration(model), **arguments) for _ in range(2))
+    values = data(first)
+    assert (run(first, *values) == run(second, *values)).all()
+    assert widths(first) == {"stem": 4, "inner": 4}
+
+
+def test_weights_alone_choose_without_data():
+    model = NETS["squeeze_and_excite"]()
+    pruned = autoq.prune(model, None, ratio=0.5, multiple_of=1, method="fpgm", repair="none")
+    assert widths(pruned) == {"first": 4, "squeeze": 2}
+    assert np.isfinite(run(pruned, *data(pruned))).all()
+
+
+def test_multiplications_may_decide():
+    model = NETS["residual"]()
+    pruned = autoq.prune(model, None, macs=0.6, multiple_of=2, method="magnitude", repair="none")
+    assert widths(pruned) == {"stem": 6, "inner": 4}
+
+
+def test_a_pruned_model_keeps_its_face_and_can_be_quantized():
+    model = conv_net(channels=8)
+    pruned = autoq.prune(model, images(4), ratio=0.5, multiple_of=4, progress=False)
+    for ends in ("inputs", "outputs"):
+        described = [[(end.get_names(), end.get_partial_shape()) for end in getattr(m, ends)] for m in (model, pruned)]
+        assert described[0] == described[1]
+    assert pruned.get_friendly_name() == "conv_net"
+    assert np.isfinite(run(autoq.quantize(pruned, images(4), progress=False), images(1))).all()
+
+
+def test_what_the_scope_names_keeps_its_channels():
+    plain = {"ratio": 0.5, "multiple_of": 1, "method": "magnitude", "repair": "none"}
+    pruned = autoq.prune(NETS["residual"](), None, **plain, ignored_scope=["last"])
+    assert widths(pruned) == {"stem": 8, "inner": 3}
+    with pytest.raises(PlanError, match="'nowhere' matches no operation"):
+        autoq.prune(NETS["residual"](), None, **plain, ignored_scope="nowhere")
+
+
+REFUSED = [
+    ({"ratio": 0.5, "macs": 0.5}, PlanError, "ratio is 0.5 and macs is 0.5: give one of them."),
+    ({}, PlanError, "ratio is None and macs is None: give one of them."),
+    ({"ratio": 1}, PlanError, "ratio is 1: it must be a share of channels that go, above 0 and below 1."),
+    ({"macs": True}, PlanError, "macs is True: it must be a share of multiplications that are left"),
+    ({"ratio": 0.5, "multiple_of": 0}, PlanError, "multiple_of is 0: it must be a whole number above 0."),
+    ({"ratio": 0.5, "method": "l1"}, PlanError, "pruning method 'l1' is unknown"),
+    ({"ratio": 0.5, "repair": "later"}, PlanError, "repair 'later' is unknown"),
+    ({"ratio": 0.5}, DataError, "calibration is missing: method 'interpolative' needs inputs of the model."),
+    ({"ratio": 0.5, "method": "fpgm"}, DataError, "calibration is missing: repair 'one_shot' needs inputs"),
+    ({"ratio": 0.2, "method": "fpgm", "repair": "none"}, PlanError, "no channel goes: all widths stay at the nearest"),
+    (
+        {"macs": 0.1, "method": "fpgm", "repair": "none"},
+        PlanError,
+        "macs is 0.1: at least 1.000 of the",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "error", "text"), REFUSED, ids=[text[:40] for _, _, text in REFUSED])
+def test_what_does_not_fit_is_told_in_a_sentence(arguments, error, text):
+    with pytest.raises(error) as caught:
+        autoq.prune(NETS["chain"](), None, **arguments)
+    assert text in str(caught.value)
+
+
+def test_models_without_channels_to_go_say_why():
+    plain = {"ratio": 0.5, "method": "magnitude", "repair": "none"}
+    with pytest.raises(ModelError, match=r"can go; 'only', for example: output '.*' of the model gives it\."):
+        autoq.prune(model_of(conv(image(), 4, "only")), None, **plain)
+    with pytest.raises(ModelError, match="is quantized already: prune the float model"):
+        autoq.prune(NETS["quantized"](), None, **plain)
+    with pytest.raises(ModelError, match="it has no convolution or matrix product with a constant weight"):
+        autoq.prune(model_of(ops.relu(image())), None, **plain)
+    with pytest.raises(PlanError, match="is of no use here"):
+        autoq.prune(NETS["chain"](), calibration(NETS["chain"]()), **plain)

@@ -1,0 +1,128 @@
+"""How many channels go, and which."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from channel_nets import NETS, conv, data, dense, grouped, image, ints, model_of, named
+from openvino import opset13 as ops
+
+import autoq
+from autoq.calibration import as_inputs, collected_grams
+from autoq.core import PlanError
+from autoq.graph import ChannelGroup, find_channels, unique_names
+from autoq.transform import (
+    counts_for_products,
+    distances,
+    interpolative_scores,
+    kept_counts,
+    magnitudes,
+    read_activations,
+    remove_channels,
+    removed_channels,
+)
+
+# Width, channels that go one by one, channels of each, ratio, multiple: channels that stay.
+COUNTS = [
+    (64, 64, 1, 0.25, 8, 48),
+    (64, 64, 1, 0.25, 1, 48),
+    (16, 16, 1, 0.25, 8, 16),  # 12 is as near to 8: the wider one
+    (16, 16, 1, 0.3, 8, 8),
+    (6, 6, 1, 0.5, 8, 6),  # no multiple fits
+    (8, 8, 1, 0.9, 8, 8),
+    (20, 20, 1, 0.25, 8, 16),
+    (384, 12, 32, 0.25, 8, 9),  # heads
+    (36, 12, 3, 0.25, 8, 8),  # heads of odd length: 24
+    (10, 4, 1, 0.5, 8, 2),  # six channels stay in any case
+    (512, 512, 1, 0.999, 8, 8),
+]
+
+
+@pytest.mark.parametrize(("width", "count", "each", "ratio", "multiple", "kept"), COUNTS)
+def test_widths_are_the_nearest_multiples(width, count, each, ratio, multiple, kept):
+    group = ChannelGroup("a", ("a",), ("b",), tuple(range(count)), width, each)
+    graph = find_channels(NETS["chain"]())
+    counts = kept_counts(type(graph)((group,), (), (), {}, {}), ratio, multiple)
+    assert counts == {"a": kept}
+
+
+def products(model: ov.Model) -> int:
+    """Multiplications of convolutions and matrix products, by the shapes of a static model."""
+    total = 0
+    for op in model.get_ops():
+        if op.get_type_name() in {"Convolution", "GroupConvolution", "MatMul"}:
+            after, weight = list(op.get_output_shape(0)), list(op.get_input_shape(1))
+            channels = after[-1] if op.get_type_name() == "MatMul" else after[1]
+            total += int(np.prod(after)) // channels * int(np.prod(weight))
+    return total
+
+
+@pytest.mark.parametrize("name", ["residual", "depthwise", "groups_of_channels", "concatenated", "flattened"])
+def test_the_share_of_multiplications_is_that_of_the_shapes(name):
+    model = autoq.read_model(NETS[name]())
+    graph = find_channels(model)
+    for left in (0.8, 0.5):
+        counts = counts_for_products(graph, left, 1)
+        removed = removed_channels(graph, counts, magnitudes(model, graph))
+        share = products(remove_channels(model, graph, removed)) / products(model)
+        assert share == pytest.approx(graph.products_left(removed))
+        assert left - 0.35 < share <= left
+    with pytest.raises(PlanError, match=r"macs is 0\.001: at least 0"):
+        counts_for_products(graph, 0.001, 1)
+
+
+def test_norms_and_distances_are_over_all_layers_that_make_a_channel():
+    x = conv(image(), 6, "first")
+    x = grouped(ops.add(x, conv(image(), 6, "second")), 6, 2, "doubling")
+    model = autoq.read_model(model_of(conv(x, 4, "last")))
+    graph = find_channels(model)
+    (group,) = graph.groups
+    assert group.producers == ("first", "second", "doubling")
+    nodes = unique_names(model)
+    weights = [nodes[op].input_value(1).get_node().data for op in group.producers]
+    rows = np.concatenate([weight.reshape(6, -1) for weight in weights], 1).astype(np.float64)
+    np.testing.assert_allclose(magnitudes(model, graph)["first"], np.linalg.norm(rows, axis=1))
+    apart = np.linalg.norm(rows[:, None] - rows, axis=2).sum(1)
+    np.testing.assert_allclose(distances(model, graph)["first"], apart, rtol=1e-6)
+
+
+def test_heads_are_compared_by_all_their_rows():
+    model = autoq.read_model(NETS["fused_heads"]())
+    graph, nodes = find_channels(model), unique_names(model)
+    rows = np.concatenate(
+        [nodes[op].input_value(1).get_node().data.reshape(4, -1) for op in ("query", "key", "value")], 1
+    ).astype(np.float64)
+    np.testing.assert_allclose(magnitudes(model, graph)["query"], np.linalg.norm(rows, axis=1))
+    apart = np.linalg.norm(rows[:, None] - rows, axis=2).sum(1)
+    np.testing.assert_allclose(distances(model, graph)["query"], apart, rtol=1e-6)
+
+
+def test_equal_scores_keep_the_first_channels():
+    graph = find_channels(NETS["chain"]())
+    (group,) = graph.groups
+    assert removed_channels(graph, {"first": 3}, {"first": np.ones(8)}) == list(group.channels[3:])
+
+
+def with_copies(*, flat: bool) -> ov.Model:
+    """A layer of eight channels that are four and their halves; a depthwise layer keeps that."""
+    rng = np.random.default_rng(0)
+    half = rng.normal(0, 1, (4, 3, 3, 3)).astype(np.float32)
+    weight = np.concatenate([half / 2, half])
+    pads = ([1, 1], [1, 1], [1, 1], [1, 1])
+    x = ops.relu(named(ops.convolution(image(), weight, *pads), "first"))
+    kernel = rng.normal(0, 1, (4, 1, 1, 3, 3)).astype(np.float32)
+    x = named(ops.group_convolution(x, np.concatenate([kernel, kernel]), *pads), "depthwise")
+    if flat:
+        return model_of(dense(ops.reshape(x, ints(2, 288), False), 4, "last"))
+    return model_of(conv(x, 4, "last"))
+
+
+def test_channels_that_others_span_go_first():
+    model = autoq.read_model(with_copies(flat=False))
+    graph = find_channels(model)
+    activations = read_activations(model, graph)
+    inputs = as_inputs(model, [data(model, seed=seed)[0] for seed in range(3)])
+    with collected_grams(model, activations.values(), inputs, products=activations.values()) as grams:
+        scores = interpolative_scores(model, graph, activations, grams)["first"]
+    assert len(set(scores)) == 8
+    # One of each pair: which one depends on the norms of the weights that read them.
+    assert sorted(int(place) % 4 for place in np.argsort(-scores)[:4]) == [0, 1, 2, 3]
