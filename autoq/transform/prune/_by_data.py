@@ -101,15 +101,10 @@ def _weighted(
 
 def _pivoted(gram: NDArray[np.float64]) -> NDArray[np.float64]:
     """Minus the place of each channel in the order in which a pivoted Cholesky factorization takes them."""
-    left = np.array(gram, np.float64)
-    scores = np.empty(len(left))
-    open_ = np.ones(len(left), bool)
-    for turn in range(len(left)):
-        pivot = int(np.argmax(np.where(open_, np.diagonal(left), -np.inf)))
-        scores[pivot], open_[pivot] = -turn, False
-        if left[pivot, pivot] > 0:
-            column = left[:, pivot] / np.sqrt(left[pivot, pivot])
-            left -= np.outer(column, column)
+    # Channels that those before span to the last digit come last, in the order that they then have.
+    _, order, _, _ = linalg.lapack.dpstrf(gram)
+    scores = np.empty(len(gram))
+    scores[order - 1] = -np.arange(len(gram))
     return scores
 
 

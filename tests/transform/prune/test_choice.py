@@ -3,7 +3,7 @@
 import numpy as np
 import openvino as ov
 import pytest
-from channel_nets import NETS, conv, data, dense, grouped, image, ints, model_of, named
+from channel_nets import NETS, conv, data, dense, grouped, image, model_of, tokens
 from openvino import opset13 as ops
 
 import autoq
@@ -102,27 +102,23 @@ def test_equal_scores_keep_the_first_channels():
     assert removed_channels(graph, {"first": 3}, {"first": np.ones(8)}) == list(group.channels[3:])
 
 
-def with_copies(*, flat: bool) -> ov.Model:
-    """A layer of eight channels that are four and their halves; a depthwise layer keeps that."""
-    rng = np.random.default_rng(0)
-    half = rng.normal(0, 1, (4, 3, 3, 3)).astype(np.float32)
-    weight = np.concatenate([half / 2, half])
-    pads = ([1, 1], [1, 1], [1, 1], [1, 1])
-    x = ops.relu(named(ops.convolution(image(), weight, *pads), "first"))
-    kernel = rng.normal(0, 1, (4, 1, 1, 3, 3)).astype(np.float32)
-    x = named(ops.group_convolution(x, np.concatenate([kernel, kernel]), *pads), "depthwise")
-    if flat:
-        return model_of(dense(ops.reshape(x, ints(2, 288), False), 4, "last"))
-    return model_of(conv(x, 4, "last"))
-
-
-def test_channels_that_others_span_go_first():
-    model = autoq.read_model(with_copies(flat=False))
+def test_the_channel_that_those_before_span_least_is_next():
+    model = autoq.read_model(model_of(dense(ops.relu(dense(tokens(), 10, "up")), 4, "down")))
     graph = find_channels(model)
     activations = read_activations(model, graph)
-    inputs = as_inputs(model, [data(model, seed=seed)[0] for seed in range(3)])
+    samples = [data(model, seed=seed)[0] for seed in range(12)]
+    inputs = as_inputs(model, samples)
     with collected_grams(model, activations.values(), inputs, products=activations.values()) as grams:
-        scores = interpolative_scores(model, graph, activations, grams)["first"]
-    assert len(set(scores)) == 8
-    # One of each pair: which one depends on the norms of the weights that read them.
-    assert sorted(int(place) % 4 for place in np.argsort(-scores)[:4]) == [0, 1, 2, 3]
+        scores = interpolative_scores(model, graph, activations, grams)["up"]
+    nodes = {
+        op.get_friendly_name(): op.input_value(1).get_node().data for op in model.get_ops() if op.get_input_size() == 2
+    }
+    # The matrix products and sums by numpy.
+    bias = next(op for op in model.get_ops() if op.get_type_name() == "Add").input_value(1).get_node().data.ravel()
+    hidden = np.maximum(np.concatenate(samples).reshape(-1, 6) @ nodes["up"].T + bias, 0)
+    rows = (hidden * np.linalg.norm(nodes["down"], axis=0)).astype(np.float64)
+    chosen: list[int] = []
+    for _ in range(6):
+        spanned = rows[:, chosen] @ np.linalg.lstsq(rows[:, chosen], rows, rcond=None)[0] if chosen else 0 * rows
+        chosen.append(int(np.argmax(np.linalg.norm(rows - spanned, axis=0))))
+    assert np.argsort(-scores)[:6].tolist() == chosen
