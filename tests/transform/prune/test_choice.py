@@ -110,13 +110,12 @@ def test_the_channel_that_those_before_span_least_is_next():
     inputs = as_inputs(model, samples)
     with collected_grams(model, activations.values(), inputs, products=activations.values()) as grams:
         scores = interpolative_scores(model, graph, activations, grams)["up"]
-    nodes = {
-        op.get_friendly_name(): op.input_value(1).get_node().data for op in model.get_ops() if op.get_input_size() == 2
-    }
-    # The matrix products and sums by numpy.
-    bias = next(op for op in model.get_ops() if op.get_type_name() == "Add").input_value(1).get_node().data.ravel()
-    hidden = np.maximum(np.concatenate(samples).reshape(-1, 6) @ nodes["up"].T + bias, 0)
-    rows = (hidden * np.linalg.norm(nodes["down"], axis=0)).astype(np.float64)
+    nodes = unique_names(model)
+    up, down = (nodes[name].input_value(1).get_node().data for name in ("up", "down"))
+    (adding,) = [target.get_node() for target in nodes["up"].output(0).get_target_inputs()]
+    bias = adding.input_value(1).get_node().data.ravel()
+    hidden = np.maximum(np.concatenate(samples).reshape(-1, 6) @ up.T + bias, 0)
+    rows = (hidden * np.linalg.norm(down, axis=0)).astype(np.float64)
     chosen: list[int] = []
     for _ in range(6):
         spanned = rows[:, chosen] @ np.linalg.lstsq(rows[:, chosen], rows, rcond=None)[0] if chosen else 0 * rows
