@@ -7,8 +7,9 @@ import openvino as ov
 from graph_models import named
 from openvino import opset1
 from openvino import opset13 as ops
+from openvino.op import Constant
 
-from autoq.graph import ChannelGraph, stored_constant, unique_names
+from autoq.graph import ChannelGraph, array_type, stored_constant, unique_names
 
 NETS: dict[str, Callable[[], ov.Model]] = {}
 SAME = ([1, 1], [1, 1], [1, 1], [1, 1])
@@ -250,23 +251,26 @@ def ignoring(model: ov.Model, graph: ChannelGraph, removed: Iterable[int]) -> ov
         constant = stored_constant(nodes[layer.op].input_value(layer.weight_port))
         if axes is None:
             continue
-        value = np.array(constant.data)
+        tensor = ov.Tensor(constant.get_element_type(), list(constant.get_output_shape(0)))
+        tensor.data[...] = constant.data
         for axis, own in enumerate(axes):
             if own is not None:
-                value[(slice(None),) * axis + (np.isin(own, gone),)] = 0
+                tensor.data[(slice(None),) * axis + (np.isin(own, gone),)] = 0
         own = nodes[layer.op].input(layer.weight_port)
         direct = own.get_source_output().get_node().get_type_name() == "Constant"
         # Layers may share a constant.
         for target in [own] if direct else constant.output(0).get_target_inputs():
-            target.replace_source_output(ops.constant(value).output(0))
+            target.replace_source_output(Constant(tensor).output(0))
     return clone
 
 
 def data(model: ov.Model, *, seed: int = 0) -> list[np.ndarray]:
-    """One value for each input; open axes get lengths."""
+    """One value for each input; open axes get lengths, and integers are 0 or 1."""
     rng = np.random.default_rng(seed)
-    shapes = [
-        [n.get_length() if n.is_static else 2 + 3 * axis for axis, n in enumerate(p.get_partial_shape())]
-        for p in model.inputs
-    ]
-    return [rng.normal(0, 1, shape).astype(np.float32) for shape in shapes]
+    found = []
+    for port in model.inputs:
+        shape = [n.get_length() if n.is_static else 2 + 3 * axis for axis, n in enumerate(port.get_partial_shape())]
+        kind = array_type(port.get_element_type())
+        drawn = rng.normal(0, 1, shape) if port.get_element_type().is_real() else rng.integers(0, 2, shape)
+        found.append(drawn.astype(kind))
+    return found

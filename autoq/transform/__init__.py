@@ -24,9 +24,9 @@ from autoq.transform.compress import (
     weight_scores,
 )
 from autoq.transform.prune import (
+    KeptCounts,
     PruningMethod,
     Repair,
-    changes,
     counts_for_products,
     distances,
     interpolative_scores,
@@ -54,6 +54,7 @@ __all__ = [
     "DataEncoder",
     "Encoded",
     "Encoder",
+    "KeptCounts",
     "ModelBuilder",
     "Products",
     "PruningMethod",
@@ -65,7 +66,6 @@ __all__ = [
     "WeightBuilder",
     "activation_scores",
     "align_channels",
-    "changes",
     "channel_scales",
     "check_formats",
     "choose_formats",

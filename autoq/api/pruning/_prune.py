@@ -13,9 +13,9 @@ from autoq.core import ModelError, PlanError, ResetState, quoted
 from autoq.graph import ChannelGraph, IgnoredScope, find_channels, operation, read_model
 from autoq.report import progress_bar
 from autoq.transform import (
+    KeptCounts,
     PruningMethod,
     Repair,
-    changes,
     counts_for_products,
     distances,
     interpolative_scores,
@@ -114,7 +114,7 @@ def prune(
         return _pruned(network, graph, counts, settings, activations, grams)
 
 
-def _counts(name: str, graph: ChannelGraph, settings: PruningSettings) -> dict[str, int]:
+def _counts(name: str, graph: ChannelGraph, settings: PruningSettings) -> KeptCounts:
     """How many channels each group keeps."""
     if not graph.groups:
         why = "it has no convolution or matrix product with a constant weight"
@@ -125,7 +125,7 @@ def _counts(name: str, graph: ChannelGraph, settings: PruningSettings) -> dict[s
     if settings.macs is not None:
         return counts_for_products(graph, settings.macs, settings.multiple_of)
     counts = kept_counts(graph, settings.ratio or 0.0, settings.multiple_of)
-    if not changes(graph, counts):
+    if all(counts[group.name] == tuple(map(len, group.parts)) for group in graph.groups):
         multiple = settings.multiple_of
         msg = (
             f"ratio is {settings.ratio}: no channel goes: all widths stay at the nearest multiple of {multiple}. "
@@ -138,7 +138,7 @@ def _counts(name: str, graph: ChannelGraph, settings: PruningSettings) -> dict[s
 def _pruned(
     network: ov.Model,
     graph: ChannelGraph,
-    counts: Mapping[str, int],
+    counts: KeptCounts,
     settings: PruningSettings,
     activations: Mapping[str, Activation],
     grams: Grams,

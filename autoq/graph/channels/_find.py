@@ -54,7 +54,7 @@ def find_channels(model: ov.Model, scope: IgnoredScope | None = None) -> Channel
     free = np.array(sorted({root for own in made.values() for root in own.tolist()} - reasons.keys()), np.int64)
     makes = _numbered(followed.makes, followed.numbers, free)
     return ChannelGraph(
-        groups=tuple(_groups(layers, made, followed, free)),
+        groups=tuple(_groups(layers, made, followed, free, _parts(makes, free))),
         fixed=tuple(_fixed(made, reasons)),
         layers=layers,
         reads=_numbered(followed.reads, followed.numbers, free),
@@ -142,7 +142,11 @@ def _made(followed: _Followed, layer: ChannelLayer) -> AxisLabels | None:
 
 
 def _groups(
-    layers: Iterable[ChannelLayer], made: Mapping[str, AxisLabels], followed: _Followed, free: AxisLabels
+    layers: Iterable[ChannelLayer],
+    made: Mapping[str, AxisLabels],
+    followed: _Followed,
+    free: AxisLabels,
+    part_of: Mapping[int, int],
 ) -> list[ChannelGroup]:
     """Free channels, in groups: layers that share one make the same group."""
     groups: list[tuple[list[str], set[int]]] = []
@@ -168,10 +172,21 @@ def _groups(
         own = made[producers[0]]
         consumers = tuple(op for op, numbers in read.items() if numbers & channels)
         _, counts = np.unique(own[np.isin(own, list(channels))], return_counts=True)
-        found.append(
-            ChannelGroup(producers[0], producers, consumers, tuple(sorted(channels)), len(own), int(counts.min()))
-        )
+        parts: dict[int, list[int]] = {}
+        for number in sorted(channels):
+            parts.setdefault(part_of[number], []).append(number)
+        together = tuple(map(tuple, parts.values()))
+        found.append(ChannelGroup(producers[0], producers, consumers, together, len(own), int(counts.min())))
     return found
+
+
+def _parts(makes: Mapping[PortKey, ChannelAxes], free: AxisLabels) -> dict[int, int]:
+    """Numbers that stand in the same tensors have the same part."""
+    parts = np.zeros(len(free), np.int64)
+    # Tensors behind each other mostly have the same channels.
+    for own in {axis.tobytes(): axis for axes in makes.values() for axis in axes if axis is not None}.values():
+        _, parts = np.unique(2 * parts + np.isin(free, own, kind="table"), return_inverse=True)
+    return dict(zip(free.tolist(), parts.tolist(), strict=True))
 
 
 def _read(followed: _Followed, layer: ChannelLayer) -> set[int]:

@@ -56,7 +56,8 @@ class ChannelGroup:
         name: The first layer that makes them.
         producers: All layers that make them, in topological order.
         consumers: Layers that read them.
-        channels: Their numbers. One may be several channels of a layer, which only go together: a head, for example.
+        parts: Their numbers, by the tensors that they stand in: those of each half of a Split, for example. One may be
+            several channels of a layer, which only go together: a head, for example.
         width: Channels of the first layer.
         each: Channels of the first layer that one of the numbers stands for; the fewest, if they differ.
     """
@@ -64,11 +65,16 @@ class ChannelGroup:
     name: str
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
-    channels: tuple[int, ...]
+    parts: tuple[tuple[int, ...], ...]
     width: int
     each: int
 
     __repr__ = brief_repr
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Numbers of all parts, in ascending order."""
+        return tuple(sorted(number for part in self.parts for number in part))
 
 
 @dataclass(frozen=True, slots=True)

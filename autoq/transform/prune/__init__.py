@@ -3,13 +3,13 @@
 from autoq.transform.prune._by_data import interpolative_scores, read_activations, repair_layers
 from autoq.transform.prune._remove import remove_channels
 from autoq.transform.prune._select import distances, magnitudes, removed_channels
-from autoq.transform.prune._widths import changes, counts_for_products, kept_counts
+from autoq.transform.prune._widths import KeptCounts, counts_for_products, kept_counts
 from autoq.transform.prune._words import PruningMethod, Repair
 
 __all__ = [
+    "KeptCounts",
     "PruningMethod",
     "Repair",
-    "changes",
     "counts_for_products",
     "distances",
     "interpolative_scores",

@@ -90,12 +90,12 @@ def _cut_constants(op: ov.Node, kept: Mapping[int, _Kept], cut: dict[tuple[str, 
 
 
 def _rewrite(op: ov.Node, shape: tuple[int, ...] | None, before: _Kept | None, after: Sequence[_Kept | None]) -> None:
-    """Cases 2 to 4."""
+    """Cases 2 to 4; an operation that is not replaced gets its new shapes."""
     samples = operation(op.get_type_name()).samples
     if shape is not None and after[0] is not None:
         _spell(op, shape, before, after[0])
-    elif samples is Samples.SPLIT:
-        _split(op, after)
+    elif samples is Samples.SPLIT and _split(op, after):
+        return
     elif samples is Samples.LOOKUP and before is not None:
         _look_up(op, before)
     op.validate_and_infer_types()
@@ -128,12 +128,12 @@ def _spell(op: ov.Node, lengths: Iterable[int], before: _Kept | None, after: _Ke
     _give(op, 1, spelled)
 
 
-def _split(op: ov.Node, parts: Sequence[_Kept | None]) -> None:
-    """Case 3."""
+def _split(op: ov.Node, parts: Sequence[_Kept | None]) -> bool:
+    """Case 3; whether the operation is replaced."""
     along = int(op.input_value(1).get_node().data.ravel()[0])
     kept = [None if part is None else part[along] for part in parts]
     if all(own is None for own in kept):
-        return
+        return False
     lengths = [output.get_partial_shape()[along].get_length() for output in op.outputs()]
     counts = [length if own is None else int(own.sum()) for length, own in zip(lengths, kept, strict=True)]
     if op.get_input_size() == 3:
@@ -143,6 +143,8 @@ def _split(op: ov.Node, parts: Sequence[_Kept | None]) -> None:
         made = ops.variadic_split(op.input_value(0), op.input_value(1), ops.constant(np.array(counts)))
         made.set_friendly_name(op.get_friendly_name())
         replace_node(op, made)
+        return True
+    return False
 
 
 def _look_up(op: ov.Node, kept: _Kept) -> None:

@@ -10,24 +10,26 @@ from numpy.typing import NDArray
 
 from autoq.graph import ChannelGraph, ChannelGroup, unique_names
 from autoq.transform.prune._weights import made_rows
+from autoq.transform.prune._widths import KeptCounts
 
 # Scores of the channels of a group, in their order, by name of the group.
 ChannelScores = Mapping[str, NDArray[np.float64]]
 
 
-def removed_channels(graph: ChannelGraph, counts: Mapping[str, int], scores: ChannelScores) -> list[int]:
+def removed_channels(graph: ChannelGraph, counts: KeptCounts, scores: ChannelScores) -> list[int]:
     """Numbers of the channels that go; of equal scores, the first channels stay.
 
     Args:
         graph: The channels.
-        counts: How many stay, by name of the group.
+        counts: How many stay.
         scores: Their scores.
     """
-    return [
-        group.channels[place]
-        for group in graph.groups
-        for place in np.argsort(-scores[group.name], kind="stable")[counts[group.name] :].tolist()
-    ]
+    removed = []
+    for group in graph.groups:
+        score = dict(zip(group.channels, scores[group.name].tolist(), strict=True))
+        for part, count in zip(group.parts, counts[group.name], strict=True):
+            removed += sorted(part, key=lambda number: (-score[number], number))[count:]
+    return removed
 
 
 def magnitudes(model: ov.Model, graph: ChannelGraph) -> ChannelScores:

@@ -7,25 +7,29 @@ from collections.abc import Mapping
 from autoq.core import PlanError
 from autoq.graph import ChannelGraph, ChannelGroup
 
+# How many channels each part of a group keeps, by name of the group.
+KeptCounts = Mapping[str, tuple[int, ...]]
 # Ratios are told apart up to this share.
 _STEPS = 1000
 
 
-def kept_counts(graph: ChannelGraph, ratio: float, multiple_of: int) -> dict[str, int]:
-    """Numbers of channels that groups keep where all lose the same share, by name of the group.
+def kept_counts(graph: ChannelGraph, ratio: float, multiple_of: int) -> KeptCounts:
+    """Numbers of channels that groups keep where all lose the same share.
 
-    The width of the first layer becomes the multiple that is nearest to its share, the larger one of two. A group none
-    of whose smaller widths is a multiple keeps all.
+    The width of a part becomes the multiple that is nearest to its share, the larger one of two. A part none of whose
+    smaller widths is a multiple keeps all.
 
     Args:
         graph: The channels.
         ratio: Share of channels that goes, in [0, 1).
         multiple_of: What widths are multiples of.
     """
-    return {group.name: _kept(group, ratio, multiple_of) for group in graph.groups}
+    return {
+        group.name: tuple(_kept(group, len(part), ratio, multiple_of) for part in group.parts) for group in graph.groups
+    }
 
 
-def counts_for_products(graph: ChannelGraph, left: float, multiple_of: int) -> dict[str, int]:
+def counts_for_products(graph: ChannelGraph, left: float, multiple_of: int) -> KeptCounts:
     """The most channels, in equal shares, of which not more than a share of the multiplications is left.
 
     Args:
@@ -40,7 +44,12 @@ def counts_for_products(graph: ChannelGraph, left: float, multiple_of: int) -> d
     def share(step: int) -> float:
         counts = kept_counts(graph, step / _STEPS, multiple_of)
         return graph.products_left(
-            [number for group in graph.groups for number in group.channels[counts[group.name] :]]
+            [
+                number
+                for group in graph.groups
+                for part, count in zip(group.parts, counts[group.name], strict=True)
+                for number in part[count:]
+            ]
         )
 
     few, many = 0, _STEPS - 1
@@ -53,13 +62,9 @@ def counts_for_products(graph: ChannelGraph, left: float, multiple_of: int) -> d
     return kept_counts(graph, many / _STEPS, multiple_of)
 
 
-def changes(graph: ChannelGraph, counts: Mapping[str, int]) -> bool:
-    """Whether a group keeps fewer channels than it has."""
-    return any(counts[group.name] < len(group.channels) for group in graph.groups)
-
-
-def _kept(group: ChannelGroup, ratio: float, multiple_of: int) -> int:
-    every = len(group.channels)
-    fixed = group.width - group.each * every
+def _kept(group: ChannelGroup, every: int, ratio: float, multiple_of: int) -> int:
+    """How many of the channels of a part stay."""
+    # What stays in any case of a layer counts where it has no other parts.
+    fixed = group.width - group.each * every if len(group.parts) == 1 else 0
     fitting = [n for n in range(1, every + 1) if n == every or (fixed + n * group.each) % multiple_of == 0]
     return min(fitting, key=lambda n: (abs(n - (1 - ratio) * every), -n))

@@ -39,10 +39,21 @@ COUNTS = [
 
 @pytest.mark.parametrize(("width", "count", "each", "ratio", "multiple", "kept"), COUNTS)
 def test_widths_are_the_nearest_multiples(width, count, each, ratio, multiple, kept):
-    group = ChannelGroup("a", ("a",), ("b",), tuple(range(count)), width, each)
+    group = ChannelGroup("a", ("a",), ("b",), (tuple(range(count)),), width, each)
     graph = find_channels(NETS["chain"]())
     counts = kept_counts(type(graph)((group,), (), (), {}, {}), ratio, multiple)
-    assert counts == {"a": kept}
+    assert counts == {"a": (kept,)}
+
+
+def test_each_half_of_a_split_keeps_its_share():
+    graph = find_channels(NETS["split"]())
+    group = graph.groups[0]
+    assert group.parts == (group.channels[:4], group.channels[4:])
+    counts = kept_counts(graph, 0.5, 2)
+    assert counts["first"] == (2, 2)
+    scores = {one.name: np.arange(float(len(one.channels))) for one in graph.groups}
+    gone = removed_channels(graph, counts, scores)
+    assert set(gone) >= {*group.channels[:2], *group.channels[4:6]}
 
 
 def products(model: ov.Model) -> int:
@@ -99,7 +110,7 @@ def test_heads_are_compared_by_all_their_rows():
 def test_equal_scores_keep_the_first_channels():
     graph = find_channels(NETS["chain"]())
     (group,) = graph.groups
-    assert removed_channels(graph, {"first": 3}, {"first": np.ones(8)}) == list(group.channels[3:])
+    assert removed_channels(graph, {"first": (3,)}, {"first": np.ones(8)}) == list(group.channels[3:])
 
 
 def test_the_channel_that_those_before_span_least_is_next():
