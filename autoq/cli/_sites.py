@@ -11,6 +11,8 @@ import click
 from autoq.cli._show import as_json, print_json, print_table
 
 if TYPE_CHECKING:
+    import openvino as ov
+
     from autoq.graph import QuantizationGraph
 
 
@@ -19,14 +21,20 @@ if TYPE_CHECKING:
 @click.option("--model-type", help="transformer, for its placement rules.")
 @click.option("--target-device", default="ANY", show_default=True, help="Hardware table for placement.")
 @click.option("--level", help="Show the units of a search at this level: group, block, type, prefix, model.")
+@click.option("--channels", is_flag=True, help="Show which channels `autoq prune` can remove, and why others stay.")
 @as_json
-def sites(model: str, *, model_type: str | None, target_device: str, level: str | None, json_output: bool) -> None:
+def sites(
+    model: str, *, model_type: str | None, target_device: str, level: str | None, channels: bool, json_output: bool
+) -> None:
     """Shows which operations of MODEL can be quantized, and why the others cannot."""
     from autoq.core import Level
     from autoq.graph import analyze, read_model, units
 
     chosen = None if level is None else Level.parse(level)
     network = read_model(model)
+    if channels:
+        _show_channels(model, network, json_output=json_output)
+        return
     graph = analyze(network, model_type=model_type, target_device=target_device)
     found = {} if chosen is None else units(network, graph, chosen)
     if json_output:
@@ -42,6 +50,20 @@ def sites(model: str, *, model_type: str | None, target_device: str, level: str 
     every = list(_every(graph))
     activations, weights = sum(len(part.activations) for part in every), sum(len(part.weights) for part in every)
     click.echo(f"{len(graph.groups)} groups, {activations} activation and {weights} weight quantizers")
+
+
+def _show_channels(model: str, network: ov.Model, *, json_output: bool) -> None:
+    from autoq.graph import find_channels
+
+    graph = find_channels(network)
+    if json_output:
+        groups = [asdict(group) | {"channels": len(group.channels)} for group in graph.groups]
+        print_json({"groups": groups, "fixed": [asdict(fixed) for fixed in graph.fixed]})
+        return
+    rows = [[group.name, str(len(group.channels)), ", ".join(group.producers[1:]), ""] for group in graph.groups]
+    rows += [[fixed.name, "", "", f"{fixed.count} stay: {fixed.reason}"] for fixed in graph.fixed]
+    print_table(f"Channels of {model}", ["layer", "can go", "together with", "why not"], rows)
+    click.echo(f"{len(graph.groups)} groups of channels that can go")
 
 
 def _every(graph: QuantizationGraph) -> Iterator[QuantizationGraph]:

@@ -394,6 +394,17 @@ def test_sites_say_why(place, autoq):
     assert all(decision["reason"] for decision in said["operations"])
 
 
+def test_sites_show_the_channels_that_can_go(place, autoq):
+    code, out, _ = autoq("sites", "model.xml", "--channels")
+    assert code == 0
+    assert "depthwise, conv_2" in out
+    assert "3 stay: output" in out
+    assert "1 groups of channels that can go" in out
+    said = json.loads(autoq("sites", "model.xml", "--channels", "--json")[1])
+    assert [(group["name"], group["channels"]) for group in said["groups"]] == [("conv_1", 4)]
+    assert [fixed["name"] for fixed in said["fixed"]] == ["head"]
+
+
 def test_sites_show_what_is_inside_of_operations(place, autoq):
     x = ops.parameter([2, 8], np.float32, "x")
     state, weight = ops.parameter([2, 8], np.float32), np.eye(8, dtype=np.float32)

@@ -102,8 +102,7 @@ def test_channels_that_stay_have_a_reason(case):
     for op in model.get_ops():
         if op.get_type_name() in {"Softmax", "MVN", "Tile", "Gather"}:
             op.set_friendly_name("op")
-        if op.get_type_name() == "Result":
-            op.set_friendly_name("end")
+    model.outputs[0].tensor.set_names({"end"})
     assert reason(model, "first") == text
 
 

@@ -109,7 +109,8 @@ def _follow(nodes: Mapping[str, ov.Node], known: Mapping[str, ov.Node], ignored:
             made = [_of_input(op, found.numbers, name)]
         elif kind == "Result":
             made = [given[0]]
-            _fix(given, found.numbers, f"output {name!r} of the model gives it")
+            called = min(op.input_value(0).get_names(), default=name)
+            _fix(given, found.numbers, f"output {called!r} of the model gives it")
         else:
             made = carried(Passage(op, f"{kind} {name!r}", given, found.numbers, original))
             if name in ignored:
