@@ -14,7 +14,8 @@ from autoq.core import CompressionPlan, CompressionRecipe, WeightFormat, WeightM
 from autoq.graph import Weight, find_weights
 from autoq.transform import runs_compressed
 
-COMPUTING = frozenset({"FullyConnected", "MatMul", "Gather", "Convolution", "Deconvolution"})
+# On one core, several products in float may be one sub-graph.
+COMPUTING = frozenset({"FullyConnected", "MatMul", "Gather", "Convolution", "Deconvolution", "Subgraph"})
 DEFAULTS = [
     WeightFormat(mode, -1, (-1.0, 0.0, 1.0)) if mode is WeightMode.CODEBOOK else WeightFormat.default(mode)
     for mode in WeightMode
