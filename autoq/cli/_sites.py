@@ -54,8 +54,9 @@ def sites(
 
 def _show_channels(model: str, network: ov.Model, *, json_output: bool) -> None:
     from autoq.graph import find_channels
+    from autoq.transform import with_known_shapes
 
-    graph = find_channels(network)
+    graph = find_channels(with_known_shapes(network))
     if json_output:
         groups = [asdict(group) | {"channels": len(group.channels)} for group in graph.groups]
         print_json({"groups": groups, "fixed": [asdict(fixed) for fixed in graph.fixed]})

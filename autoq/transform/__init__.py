@@ -36,6 +36,7 @@ from autoq.transform.prune import (
     remove_channels,
     removed_channels,
     repair_layers,
+    with_known_shapes,
 )
 from autoq.transform.quantize._builder import CandidateBuilder, quantize_model
 from autoq.transform.quantize._channel_alignment import align_channels
@@ -92,4 +93,5 @@ __all__ = [
     "runs_compressed",
     "weight_error",
     "weight_scores",
+    "with_known_shapes",
 ]

@@ -139,7 +139,9 @@ def test_inputs_of_which_no_shape_is_known_leave_all_channels():
     y = dense(ops.reshape(x, ints(-1, 6), False), 8, "first")
     graph = find_channels(model_of(dense(y, 4, "last")))
     assert graph.groups == ()
-    assert [fixed.reason for fixed in graph.fixed] == ["no shape that fits inputs [...] was found"] * 2
+    assert [fixed.reason for fixed in graph.fixed] == [
+        "no shape that fits the inputs, [...], was found: give them lengths"
+    ] * 2
 
 
 def test_grouped_convolutions_of_one_group_are_dense():

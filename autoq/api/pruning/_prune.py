@@ -25,6 +25,7 @@ from autoq.transform import (
     remove_channels,
     removed_channels,
     repair_layers,
+    with_known_shapes,
 )
 
 
@@ -86,7 +87,7 @@ def prune(
         has_data=calibration is not None,
     )
     scope, resets = IgnoredScope.of(ignored_scope), ResetState.parse(reset_state)
-    network = read_model(model)
+    network = with_known_shapes(read_model(model))
     name = quoted(network.get_friendly_name())
     if any(operation(op.get_type_name()).quantizer for op in network.get_ops()):
         msg = f"model {name} is quantized already: prune the float model that it was made of, then quantize."

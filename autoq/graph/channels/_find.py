@@ -42,7 +42,10 @@ def find_channels(model: ov.Model, scope: IgnoredScope | None = None) -> Channel
     layers = tuple(channel_layers(nodes, probed))
     if known is None:
         shapes = ", ".join(str(parameter.get_partial_shape()) for parameter in model.get_parameters())
-        fixed = [FixedChannels(layer.op, 0, f"no shape that fits inputs {shapes} was found") for layer in layers]
+        fixed = [
+            FixedChannels(layer.op, 0, f"no shape that fits the inputs, {shapes}, was found: give them lengths")
+            for layer in layers
+        ]
         return ChannelGraph((), tuple(fixed), layers, {}, {})
     followed = _follow(nodes, probed, _ignored(model, scope))
     reasons = followed.numbers.reasons()

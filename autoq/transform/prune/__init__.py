@@ -1,6 +1,7 @@
 """Models without some of their channels."""
 
 from autoq.transform.prune._by_data import interpolative_scores, read_activations, repair_layers
+from autoq.transform.prune._known_shapes import with_known_shapes
 from autoq.transform.prune._remove import remove_channels
 from autoq.transform.prune._select import distances, magnitudes, removed_channels
 from autoq.transform.prune._widths import KeptCounts, counts_for_products, kept_counts
@@ -19,4 +20,5 @@ __all__ = [
     "remove_channels",
     "removed_channels",
     "repair_layers",
+    "with_known_shapes",
 ]

@@ -14,7 +14,7 @@ from weighted_nets import NETS as WEIGHTED
 import autoq
 from autoq.core import ModelError
 from autoq.graph import ChannelGraph, find_channels
-from autoq.transform import remove_channels
+from autoq.transform import remove_channels, with_known_shapes
 
 
 def some(graph: ChannelGraph, rng: np.random.Generator, share: float = 0.5) -> list[int]:
@@ -74,6 +74,27 @@ def test_channels_of_any_model_go_alike(name):
 def test_nothing_removed_is_the_model():
     model = NETS["residual"]()
     assert snapshot(remove_channels(model, find_channels(model), [])) == snapshot(model)
+
+
+def test_known_shapes_may_be_computed():
+    x = conv(image(batch=-1), 8, "first")
+    width = ops.gather(ops.shape_of(x), ints(1), ops.constant(0))
+    half = ops.divide(width, ops.constant(np.array(2)))
+    parts = ops.variadic_split(x, ops.constant(1), ops.concat([half, ints(-1)], 0))
+    y = ops.concat([parts.output(1), ops.relu(parts.output(0))], 1)
+    size = ops.gather(ops.shape_of(x), ints(0), ops.constant(0))
+    y = ops.reshape(y, ops.concat([size, ops.multiply(width, ops.constant(np.array(36)))], 0), False)
+    model = model_of(dense(y, 4, "last"))
+    assert find_channels(model).groups == ()
+    before = snapshot(model)
+    known = with_known_shapes(model)
+    assert snapshot(model) == before
+    assert not [op for op in known.get_ops() if op.get_type_name() == "ShapeOf"]
+    graph = find_channels(known)
+    assert [len(part) for part in graph.groups[0].parts] == [4, 4]
+    check(known, graph, some(graph, np.random.default_rng(0)))
+    feeds = [data(model)]
+    assert (outputs(known, feeds)[0] == outputs(model, feeds)[0]).all()
 
 
 def test_a_split_may_have_parts_of_any_length():
