@@ -72,7 +72,7 @@ def learn(
     settings = 1 + len(groups)
     own, precisions = problem.space.unit_choices(), problem.space.quantized if groups else ()
     kinds = len(precisions) + bool(dimensions.weights)
-    each_s = seconds / (1 + kinds + sum(len(choices) - 1 for choices in own.values()))
+    each_s = seconds / (bool(groups) + kinds + sum(len(choices) - 1 for choices in own.values()))
     if not clock.is_limited:
         each_s = max(each_s, _SHORTEST_S)
     if groups and not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
@@ -87,7 +87,7 @@ def learn(
         elif not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
             continue
         sensitivities[precision] = _sensitivities(problem, default, each_s, () if place else near, patience, precision)
-    by_weight, weight_probes = weight_distortions(problem, each_s, stage, patience)
+    by_weight, weight_probes = weight_distortions(problem, study, each_s, stage, patience)
     by_plan, plan_probes = _other_kinds(problem, stage, patience)
     alone: Mapping[str, float] = sensitivities[precisions[0]].alone if groups else {}
     choices, own_probes = _own_choices(problem, own, alone, each_s, stage, patience)

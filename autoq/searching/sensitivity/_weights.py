@@ -89,7 +89,10 @@ def measure_weight_sensitivities(
 
 
 def spread_over_formats(
-    builder: WeightBuilder, formats: Mapping[str, Sequence[WeightFormat]], by_weight: Mapping[str, float]
+    builder: WeightBuilder,
+    formats: Mapping[str, Sequence[WeightFormat]],
+    by_weight: Mapping[str, float],
+    rounded: Sequence[str] | None = None,
 ) -> dict[str, dict[str, float]]:
     """The distortion by every format of each weight, from that by its first one and the errors of its layer.
 
@@ -97,10 +100,32 @@ def spread_over_formats(
         builder: Rounds the weights.
         formats: Formats by the name of the weight.
         by_weight: Distortion by the first format.
+        rounded: Weights whose errors are taken in each format. Of the others, errors are as much larger or smaller than
+            in the first format as they are in the median of these. None rounds all of them.
     """
-    found: dict[str, dict[str, float]] = {}
+    ratios: dict[str, dict[str, float]] = {}
+    for name in formats if rounded is None else rounded:
+        own = formats[name]
+        first = max(builder.error(name, own[0]), _TINY)
+        ratios[name] = {str(form): builder.error(name, form) / first for form in own[1:]}
+    usual = _medians(formats, ratios)
+    found = {}
     for name, own in formats.items():
-        errors = [builder.error(name, form) for form in own]
-        first = max(errors[0], _TINY)
-        found[name] = {str(form): by_weight[name] * error / first for form, error in zip(own, errors, strict=True)}
+        by_format = {str(own[0]): 1.0, **usual[str(own[0])], **ratios.get(name, {})}
+        found[name] = {str(form): by_weight[name] * by_format[str(form)] for form in own}
+    return found
+
+
+def _medians(
+    formats: Mapping[str, Sequence[WeightFormat]], ratios: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Median ratio by the first format, and by each other one; by the bits of numbers where nothing was rounded so."""
+    found: dict[str, dict[str, float]] = {}
+    for own in formats.values():
+        first = found.setdefault(str(own[0]), {})
+        for form in own[1:]:
+            if str(form) not in first:
+                alike = [of[str(form)] for name, of in ratios.items() if formats[name][0] == own[0] and str(form) in of]
+                # A bit less makes steps twice as large.
+                first[str(form)] = float(np.median(alike)) if alike else 4.0 ** (own[0].bits - form.bits)
     return found
