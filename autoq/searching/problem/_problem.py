@@ -191,6 +191,7 @@ def prepare(
     space = supported_space(space, device, reset_state)
     placements = place(model, space, target_device=target_device, model_type=model_type)
     level = Level.GROUP if space.precisions == "auto" else Level(space.precisions)
+    groups = units(model, placements.reference, level)
     clock = clock or Clock()
     asked = max(space.subset_sizes)
     most = _most_samples(space, inputs)
@@ -250,7 +251,7 @@ def prepare(
         builder=builder,
         evaluator=evaluator,
         space=space,
-        dimensions=_dimensions(space, units(model, placements.reference, level), weights),
+        dimensions=_dimensions(space, groups, weights),
         hardware=hardware_fingerprint(device),
         digests=_digests(of_model, of_data),
         digest=digest,
