@@ -21,6 +21,8 @@ from autoq.searching.study import Study
 
 # Number of inputs of one shape at most, and the fewest tokens of a cut one.
 _INPUTS, _FEWEST_TOKENS = 8, 16
+# Share of these for which there has to be time, as far as that is known.
+_LEAST_SHARE = 0.25
 # A model with switches computes each layer with both of its weights.
 _BOTH = 2.0
 # Share of the time of probing in which weights are rounded, and the fewest that are.
@@ -49,7 +51,7 @@ def weight_distortions(
     builder = problem.weight_builder
     formats = {unit.name: tuple(map(WeightFormat.parse, unit.choices[1:])) for unit in units.values()}
     rounded = _rounded_first(formats, study, seconds, limited=patience.clock.is_limited)
-    inputs = _short_inputs(problem, seconds, len(units)) if patience.clock.is_limited else problem.inputs
+    inputs = _short_inputs(problem, study, seconds, len(units)) if patience.clock.is_limited else problem.inputs
     if inputs is None:
         patience.refused = True
         by_weight, probes = dict.fromkeys(formats, 1.0), Probes()
@@ -90,18 +92,23 @@ def _rounded_first(formats: Formats, study: Study, seconds: float, *, limited: b
     return [names[int(place)] for place in np.linspace(0, len(names) - 1, count).round()]
 
 
-def _short_inputs(problem: Problem, seconds: float, units: int) -> Sequence[Feed] | None:
+def _short_inputs(problem: Problem, study: Study, seconds: float, units: int) -> Sequence[Feed] | None:
     """Inputs that each weight can be run on in some time, cut where they hold tokens; None if there is no time."""
     evaluator = problem.evaluator
-    one_s = _BOTH * evaluator.float_seconds / max(evaluator.float_accuracy.n, 1)
-    share = seconds / max(one_s * (1 + units), 1e-9)
+    rates = [
+        record.seconds[Part.SCORE] / max(record.evaluation.accuracy.n, 1)
+        for record in study.records()
+        if record.evaluation is not None and Part.SCORE in record.seconds
+    ]
+    one_s = max(rates, default=evaluator.float_seconds / max(evaluator.float_accuracy.n, 1))
+    share = seconds / max(_BOTH * one_s * (1 + units), 1e-9)
     if share >= 1:
         return problem.inputs
     first = problem.inputs[0]
     length = max((value.shape[1] for value in first.values() if _holds_tokens(value)), default=0)
-    kept = math.floor(share * length)
-    if kept < _FEWEST_TOKENS:
+    if share * length < _LEAST_SHARE * _FEWEST_TOKENS:
         return None
+    kept = max(math.floor(share * length), _FEWEST_TOKENS)
     few = min(_INPUTS, len(problem.inputs))
     return [{name: _cut(value, kept) for name, value in problem.inputs[place].items()} for place in range(few)]
 
