@@ -72,13 +72,14 @@ def learn(
     settings = 1 + len(groups)
     own, precisions = problem.space.unit_choices(), problem.space.quantized if groups else ()
     kinds = len(precisions) + bool(dimensions.weights)
-    each_s = seconds / (bool(groups) + kinds + sum(len(choices) - 1 for choices in own.values()))
+    each_s = seconds / max(bool(groups) + kinds + sum(len(choices) - 1 for choices in own.values()), 1)
+    gains, of_size = _no_gains(dimensions) | _gains_by_size(problem), problem.against is Against.SIZE
     if not clock.is_limited:
         each_s = max(each_s, _SHORTEST_S)
     if groups and not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
         clock.shorten("there was no time to find out beforehand what units and recipes distort.")
         same = {name: dict.fromkeys(unit.choices[1:], 1.0) for name, unit in dimensions.units.items()}
-        return Knowledge(distortion=same, gains=_no_gains(dimensions), whole=float(len(same)), neighbours=near)
+        return Knowledge(distortion=same, gains=gains, whole=float(len(same)), neighbours=near, of_size=of_size)
     default = problem.space.default_recipe()
     sensitivities: dict[Precision, Sensitivities] = {}
     for place, precision in enumerate(precisions):
@@ -91,9 +92,8 @@ def learn(
     by_plan, plan_probes = _other_kinds(problem, stage, patience)
     alone: Mapping[str, float] = sensitivities[precisions[0]].alone if groups else {}
     choices, own_probes = _own_choices(problem, own, alone, each_s, stage, patience)
-    gains, profiles = _no_gains(dimensions) | _gains_by_size(problem), 0
-    is_timed = groups and problem.against is Against.LATENCY
-    if is_timed and patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
+    profiles = 0
+    if groups and not of_size and patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
         stage("profiling the float model and the quantized model", 0, None)
         with clock.spent(Part.PROFILES):
             by_profile, profiles = _gains(problem)
@@ -113,7 +113,7 @@ def learn(
         recipes=recipes,
         own=choices,
         neighbours=near,
-        of_size=problem.against is Against.SIZE,
+        of_size=of_size,
         probes=Probes(
             models=sum(probe.models for probe in measured),
             inferences=sum(probe.inferences for probe in measured),

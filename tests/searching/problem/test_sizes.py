@@ -8,11 +8,12 @@ import pytest
 from networks import conv_net
 
 from autoq.calibration import as_inputs, collect
-from autoq.core import Plan, Precision, Recipe
+from autoq.core import Against, Plan, Precision, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.graph import Placements, read_model
-from autoq.searching.problem._sizes import size_limit
+from autoq.searching.problem import Clock, learn, size_limit
 from autoq.searching.space import Dimensions, SearchSpace
+from autoq.searching.study import Study
 from autoq.transform import CandidateBuilder
 
 ZOO = Path(__file__).parents[3] / "experiments" / "zoo"
@@ -47,3 +48,26 @@ def test_units_save_what_their_models_do(name):
     whole = limit.of([(f"precision/{unit}", "int8") for unit in units])
     assert whole.sum() == pytest.approx(saved(groups), rel=0.03, abs=FEW * 2)
     assert limit.of([("precision/unknown", "int8")]).tolist() == [0]
+
+
+def test_a_search_without_time_for_probing_knows_sizes():
+    model = conv_net()
+    placements, space = Placements.of(model), SearchSpace.load("cnn")
+    dimensions = Dimensions.of(space, {group.name: (group.name,) for group in placements.reference.groups})
+    problem = SimpleNamespace(
+        model=model,
+        placements=placements,
+        space=space,
+        dimensions=dimensions,
+        against=Against.SIZE,
+        knowledge=None,
+        evaluator=SimpleNamespace(float_latency=SimpleNamespace(sample_p50_ms=1e6)),
+    )
+    study = Study(None, "sizes", sampler="random", seed=0, identity={})
+    known = learn(problem, study, lambda *_: None, seconds=1, clock=Clock(seconds=2))
+    saved = size_limit(problem, 0).saved
+    assert known.of_size
+    assert known.distortion.keys() == dimensions.units.keys()
+    for name in dimensions.units:
+        assert known.gains[name]["int8"] == pytest.approx(saved[name]["int8"] / size_bytes(model))
+    assert sum(gain["int8"] for gain in known.gains.values()) > 0.3
