@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from autoq.cli._quantize_options import DATA_HELP, read_scope, scope_options
-from autoq.cli._show import as_json, in_layout, print_json
+from autoq.cli._show import as_json, in_layout, print_json, say_sizes, size_facts
 from autoq.cli._trouble import writes_to
-from autoq.core import FileLayout, shown
+from autoq.core import FileLayout
 
 
 @click.command()
@@ -59,7 +59,6 @@ def compress(
     """Stores the weights of MODEL in few bits, more exactly where --dataset is given."""
     from autoq.api import compress_weights
     from autoq.config import load_data
-    from autoq.evaluation.candidate import size_bytes
     from autoq.export import saver
     from autoq.graph import read_model
     from autoq.transform import read_plan
@@ -78,14 +77,11 @@ def compress(
         **given,
     )
     path = save(compressed)
-    before, after = size_bytes(network), size_bytes(compressed)
+    found = size_facts(path, network, compressed)
     plan = read_plan(compressed)
     formats = Counter(map(str, plan.compression.formats.values() if plan is not None else ()))
     if json_output:
-        print_json(
-            {"path": str(path), "size_bytes": after, "float_size_bytes": before, "weights_by_format": dict(formats)}
-        )
+        print_json({**found, "weights_by_format": dict(formats)})
         return
-    sizes = [shown(size / 1e6, least=2) for size in (after, before)]
-    click.echo(f"{path}: {sizes[0]} MB, the float model has {sizes[1]} MB.")
+    say_sizes(found)
     click.echo(f"weights: {', '.join(f'{count} {name}' for name, count in formats.items())}.")

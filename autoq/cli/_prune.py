@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from autoq.cli._quantize_options import DATA_HELP, read_scope, scope_options
-from autoq.cli._show import as_json, print_json
+from autoq.cli._show import as_json, print_json, say_sizes, size_facts
 from autoq.cli._trouble import writes_to
-from autoq.core import FileLayout, shown
+from autoq.core import FileLayout
 
 
 @click.command()
@@ -41,7 +41,6 @@ def prune(
     """Removes channels of MODEL, and repairs the layers that read them."""
     from autoq.api import prune
     from autoq.config import load_data
-    from autoq.evaluation.candidate import size_bytes
     from autoq.export import saver
     from autoq.graph import read_model
 
@@ -52,9 +51,8 @@ def prune(
     data = None if calibration is None else load_data(calibration, Path())
     pruned = prune(network, data, ignored_scope=scope, **given)
     path = save(pruned)
-    before, after = size_bytes(network), size_bytes(pruned)
+    found = size_facts(path, network, pruned)
     if json_output:
-        print_json({"path": str(path), "size_bytes": after, "float_size_bytes": before})
+        print_json(found)
         return
-    sizes = [shown(size / 1e6, least=2) for size in (after, before)]
-    click.echo(f"{path}: {sizes[0]} MB, the float model has {sizes[1]} MB.")
+    say_sizes(found)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from autoq.cli._quantize_options import DATA_HELP, DEFAULT_SAMPLES, quantize_options, read_options
-from autoq.cli._show import as_json, print_json
+from autoq.cli._show import as_json, print_json, say_sizes, size_facts
 from autoq.cli._trouble import writes_to
 from autoq.core import capitalized, check_not_inputs, shown
 
@@ -46,7 +46,6 @@ def quantize(
     from autoq.api import quantize as run_quantize
     from autoq.api import quantize_with_accuracy_control
     from autoq.config import load_data, load_metric
-    from autoq.evaluation.candidate import size_bytes
     from autoq.export import check_model_path, save_model
     from autoq.graph import model_files, read_model
     from autoq.transform import noted_samples
@@ -73,8 +72,7 @@ def quantize(
             **options,
         )
     save_model(quantized, path)
-    before, after = size_bytes(network), size_bytes(quantized)
-    found: dict[str, Any] = {"path": str(path), "size_bytes": after, "float_size_bytes": before}
+    found = size_facts(path, network, quantized)
     if (samples := noted_samples(quantized)) is not None:
         found["calibration_samples"] = samples
     if quantized.has_rt_info(["autoq", "accuracy_control"]):
@@ -82,8 +80,7 @@ def quantize(
     if json_output:
         print_json(found)
         return
-    sizes = [shown(size / 1e6, least=2) for size in (after, before)]
-    click.echo(f"{path}: {sizes[0]} MB, the float model has {sizes[1]} MB.")
+    say_sizes(found)
     if samples is not None and samples < DEFAULT_SAMPLES and options["subset_size"] is None:
         click.echo(f"calibrated on {samples} samples: the data hold no more; {DEFAULT_SAMPLES} are usual.")
     if "drop" in found:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -83,6 +84,7 @@ def record(case: Case, count: int, samples: int | None) -> tuple[Scores, Scores,
         model_type=None,
         cache=None,
         stage=lambda *_: None,
+        stack=ExitStack(),  # no weights are compressed
     )
     with quiet_optuna():
         study = Study(None, "racing", sampler="tpe", seed=0, identity={})

@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,7 @@ class Recorder:
             model_type=None if setting.model_type is None else ModelType.parse(setting.model_type),
             cache=None,
             stage=nothing,
+            stack=ExitStack(),  # no weights are compressed
         )
         self._scorer = Scorer(labelled, metric=case.metric, evaluate=None, runtime=runtime)
         self._baseline = timed.compile(case.model)

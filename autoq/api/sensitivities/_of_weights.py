@@ -13,7 +13,6 @@ from autoq.calibration import ModelInputs, activations_of, kept_grams
 from autoq.core import (
     CompressionRecipe,
     DistortionMeasure,
-    ModelError,
     PlanError,
     ResetState,
     Rounding,
@@ -84,12 +83,7 @@ def report_of_weights(
         progress=progress,
     ) as grams:
         builder = WeightBuilder(network, weights, recipe, grams, activations, cache)
-        taken = {weight.name: builder.choices(weight.name, formats) for weight in weights}
-        taken = {name: own for name, own in taken.items() if own}
-        if not taken:
-            written = ", ".join(map(str, formats))
-            msg = f"model {quoted(network.get_friendly_name())} has no weight that takes one of the formats {written}."
-            raise ModelError(msg)
+        taken = builder.takers(formats)
         found = measure_weight_sensitivities(
             builder, network, taken, inputs=inputs, evaluator=runner, measure=measure, samples=samples
         )

@@ -134,6 +134,16 @@ class Plan:
         msg = f"plan has no part of kind {kind!r}; it has {self.kinds}."
         raise PlanError(msg)
 
+    def check_only(self, kind: str) -> None:
+        """Checks that nothing but a part of this kind, and choices for the device, have to be built.
+
+        Raises:
+            PlanError: It has another part.
+        """
+        if others := [own for own in self.kinds if own not in {kind, RuntimePlan.kind}]:
+            msg = f"plan has a part of kind {others[0]!r}, which nothing builds: only {kind!r} is built."
+            raise PlanError(msg)
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of the parts."""

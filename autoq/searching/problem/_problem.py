@@ -156,11 +156,11 @@ def prepare(
     model_type: ModelType | None,
     cache: Path | None,
     stage: Stage,
+    stack: ExitStack,
     reset_state: ResetState = ResetState.SAMPLE,
     clock: Clock | None = None,
     calibrated_on: int | None = None,
     against: Against = Against.LATENCY,
-    stack: ExitStack | None = None,
 ) -> Problem:
     """Places quantizers, collects statistics once, and measures the float model.
 
@@ -176,11 +176,11 @@ def prepare(
         model_type: Family of the model.
         cache: Folder for statistics and shifts, with one folder for each model and its data; None keeps them in memory.
         stage: Told what happens.
+        stack: Keeps what weights are multiplied by until it is closed.
         reset_state: When the state of the model is reset while samples are run.
         clock: Clock of the search; if its time is short, fewer samples are used.
         calibrated_on: Number of samples of an earlier session of the same search; None leaves it to the clock.
         against: What accuracy is weighed against.
-        stack: Keeps what weights are multiplied by until it is closed; None keeps it as long as the process.
 
     Raises:
         ModelError: The model has nothing to quantize.
@@ -235,7 +235,7 @@ def prepare(
         model,
         space,
         inputs,
-        stack=ExitStack() if stack is None else stack,
+        stack=stack,
         folder=folder,
         samples=calibrated_on or subset_size,
         reset_state=reset_state,

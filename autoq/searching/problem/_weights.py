@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.calibration import ModelInputs, activations_of, kept_grams
-from autoq.core import ModelError, ResetState, WeightFormat, quoted
+from autoq.core import ModelError, ResetState, WeightFormat
 from autoq.graph import Weight, find_weights
 from autoq.searching.space import SearchSpace
 from autoq.transform import WeightBuilder, rounded_by_data, runs_compressed
@@ -87,22 +87,7 @@ def searched_weights(
             )
         )
     builder = WeightBuilder(model, weights, recipe, grams, activations, folder)
-    choices = {weight.name: _choices(builder, weight, space) for weight in weights}
-    choices = {name: formats for name, formats in choices.items() if formats}
-    if not choices:
-        raise ModelError(_no_weight(model, builder, weights, space))
-    return SearchedWeights(builder, choices)
-
-
-def _no_weight(model: ov.Model, builder: WeightBuilder, weights: Sequence[Weight], space: SearchSpace) -> str:
-    written = ", ".join(map(str, space.formats))
-    none = f"model {quoted(model.get_friendly_name())} has no weight that takes one of the formats {written}"
-    if not any(builder.choices(weight.name, space.formats) for weight in weights):
-        return f"{none}."
-    return (
-        f"{none} and that OpenVINO's CPU then holds compressed in memory: quantize it instead, with the space 'cnn' or "
-        "'transformer', or set allow_decompressed in the space to save disk alone."
-    )
+    return SearchedWeights(builder, _choices(builder, weights, space))
 
 
 def _enough(inputs: ModelInputs, samples: int) -> int:
@@ -116,9 +101,25 @@ def _enough(inputs: ModelInputs, samples: int) -> int:
     return samples
 
 
-def _choices(builder: WeightBuilder, weight: Weight, space: SearchSpace) -> tuple[WeightFormat, ...]:
-    forms = builder.choices(weight.name, space.formats)
-    return tuple(form for form in forms if space.allow_decompressed or runs_compressed(weight, form))
+def _choices(
+    builder: WeightBuilder, weights: Sequence[Weight], space: SearchSpace
+) -> dict[str, tuple[WeightFormat, ...]]:
+    """The formats of a space that each weight may take."""
+    taken = builder.takers(space.formats)
+    if space.allow_decompressed:
+        return taken
+    found = {
+        weight.name: own
+        for weight in weights
+        if (own := tuple(form for form in taken.get(weight.name, ()) if runs_compressed(weight, form)))
+    }
+    if not found:
+        msg = (
+            f"{builder.no_taker(space.formats)} and that OpenVINO's CPU then holds compressed in memory: quantize it "
+            "instead, with the space 'cnn' or 'transformer', or set allow_decompressed in the space to save disk alone."
+        )
+        raise ModelError(msg)
+    return found
 
 
 def _products(weights: Sequence[Weight], formats: Sequence[WeightFormat]) -> list[Weight]:

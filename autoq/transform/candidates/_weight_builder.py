@@ -13,10 +13,10 @@ from autoq.calibration import Activation, Grams
 from autoq.core import (
     CompressionPlan,
     CompressionRecipe,
+    ModelError,
     Plan,
     PlanError,
     RuntimeChoice,
-    RuntimePlan,
     WeightFormat,
     nearest,
     quoted,
@@ -74,7 +74,8 @@ class WeightBuilder:
         Raises:
             PlanError: A weight is not there or does not take its format, or the recipe cannot be built.
         """
-        part = _compression(plan)
+        plan.check_only(CompressionPlan.kind)
+        part = plan.compression
         _check(part.recipe)
         check_formats(part.formats, self._weights)
         return part.formats
@@ -224,6 +225,23 @@ class WeightBuilder:
         """
         return choices(self._weight(name), forms)
 
+    def takers(self, forms: Sequence[WeightFormat]) -> dict[str, tuple[WeightFormat, ...]]:
+        """Those of some formats that each weight takes, by its name; weights that take none are not there.
+
+        Raises:
+            ModelError: No weight takes any of them.
+        """
+        taken = {name: choices(weight, forms) for name, weight in self._weights.items()}
+        taken = {name: own for name, own in taken.items() if own}
+        if not taken:
+            raise ModelError(f"{self.no_taker(forms)}.")
+        return taken
+
+    def no_taker(self, forms: Sequence[WeightFormat]) -> str:
+        """The beginning of a message that no weight takes any of some formats."""
+        written = ", ".join(map(str, forms))
+        return f"model {quoted(self._model.get_friendly_name())} has no weight that takes one of the formats {written}"
+
     def _weight(self, name: str) -> Weight:
         if name not in self._weights:
             msg = f"weight {quoted(name)} is not in the model: {nearest(name, self._weights)}"
@@ -255,15 +273,3 @@ def with_runtime(fingerprint: str, runtime: RuntimeChoice) -> str:
     if runtime == RuntimeChoice():
         return fingerprint
     return hashlib.blake2b(f"{runtime}|{fingerprint}".encode(), digest_size=8).hexdigest()
-
-
-def _compression(plan: Plan) -> CompressionPlan:
-    """The part of a plan that is built here.
-
-    Raises:
-        PlanError: It has another part besides, or lacks this one.
-    """
-    if others := [kind for kind in plan.kinds if kind not in {CompressionPlan.kind, RuntimePlan.kind}]:
-        msg = f"plan has a part of kind {others[0]!r}, which nothing builds: only {CompressionPlan.kind!r} is built."
-        raise PlanError(msg)
-    return plan.compression

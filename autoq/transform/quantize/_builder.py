@@ -20,7 +20,6 @@ from autoq.core import (
     Precision,
     QuantizationPlan,
     Recipe,
-    RuntimePlan,
     nearest,
 )
 from autoq.graph import (
@@ -92,7 +91,8 @@ class CandidateBuilder:
         Raises:
             PlanError: The plan names a group or an ignored scope that does not exist.
         """
-        part = _quantization(plan)
+        plan.check_only(QuantizationPlan.kind)
+        part = plan.quantization
         graph = self._graph(part)
         sites = {site.name: site for site in graph.sites if self._stands(part, graph, site)}
         recipe = part.recipe
@@ -337,18 +337,6 @@ class CandidateBuilder:
                 subset_size=subset_size,
             )
         return self._smoothings[key]
-
-
-def _quantization(plan: Plan) -> QuantizationPlan:
-    """The part of a plan that is built here.
-
-    Raises:
-        PlanError: It has another part besides, or lacks this one.
-    """
-    if others := [kind for kind in plan.kinds if kind not in {QuantizationPlan.kind, RuntimePlan.kind}]:
-        msg = f"plan has a part of kind {others[0]!r}, which nothing builds: only {QuantizationPlan.kind!r} is built."
-        raise PlanError(msg)
-    return plan.quantization
 
 
 def _body_of(statistics: Statistics, body: Body) -> Statistics:
