@@ -40,11 +40,11 @@ tiny: $(STAMP)-dev
 	$(BIN)/python -m pytest -q tests/test_tiny.py
 
 test: $(STAMP)-dev
-	$(BIN)/python -m pytest $(TOGETHER) -m 'not peers and not slow and not cores'
-	$(BIN)/python -m pytest -m 'cores and not peers and not slow'
+	$(BIN)/python -m pytest $(TOGETHER) -m 'not peers and not slow and not torch and not cores'
+	$(BIN)/python -m pytest -m 'cores and not peers and not slow and not torch'
 
 test-all: $(STAMP)-peers
-	$(BIN)/python -m pytest $(TOGETHER) -m 'peers or slow'
+	$(BIN)/python -m pytest $(TOGETHER) -m 'peers or slow or torch'
 
 check: $(STAMP)-dev
 	$(BIN)/ruff check .

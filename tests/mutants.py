@@ -139,7 +139,12 @@ def _be(mutant: Mutant | None, tests: list[str]) -> None:
                 return as_it_is(loader, name)
 
             SourceFileLoader.get_code = changed
-        chosen = ["-m", "not peers and not slow and not cores", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        chosen = [
+            "-m",
+            "not peers and not slow and not torch and not cores",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+        ]
         code = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:faulthandler", *chosen, *tests]))
     finally:
         os._exit(code)

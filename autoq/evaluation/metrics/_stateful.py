@@ -83,6 +83,5 @@ def _unchanged(value: Any) -> Any:  # whatever the user's data hold
 
 
 def _tensor(value: Any) -> Any:  # a torch.Tensor, or what cannot be one
-    import torch
-
+    torch = sys.modules["torch"]  # its metric brought it
     return torch.tensor(value) if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" else value

@@ -1,0 +1,1 @@
+"""`autoq.finetune`, and what it takes."""
