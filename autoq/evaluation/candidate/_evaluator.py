@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from autoq.evaluation.candidate._contest import Contest, raced_accuracy
 from autoq.evaluation.candidate._evaluation import Evaluation, Finalist
 from autoq.evaluation.candidate._float_results import FloatResults
 from autoq.evaluation.candidate._float_timer import FloatTimer
+from autoq.evaluation.candidate._held_out import HeldOut
 from autoq.evaluation.candidate._size import size_bytes
 from autoq.evaluation.device import Compiled, Outputs, RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, SwitchedRuns
@@ -95,9 +95,8 @@ class Evaluator:
         if evaluate is None:  # each candidate needs the same items
             validation, holdout = ReadOnce(validation), None if holdout is None else ReadOnce(holdout)
         # The outputs of the float model on the validation data tell what outputs mean, for all candidates and all data.
-        scorer_of = partial(Scorer, metric=metric, evaluate=evaluate, runtime=runtime, model=model)
-        self._scorer = scorer_of(validation, kind=None if float_results is None else float_results.kind)
-        self._float_held_out: dict[int | None, tuple[float, Scores]] = {}
+        kind = None if float_results is None else float_results.kind
+        self._scorer = Scorer(validation, metric=metric, evaluate=evaluate, runtime=runtime, model=model, kind=kind)
         self._model = model
         self._sample = timed_part(sample, runtime.decoder_time, model)
         self._float_bytes = size_bytes(model) if against is Against.SIZE else None
@@ -106,7 +105,7 @@ class Evaluator:
         if self._items is not None:
             self._scorer.keep(drawn_items(len(self._scorer), self._items))
         self.float_accuracy = self._score_float(model, patience_s) if float_results is None else float_results.accuracy
-        self._held_out = None if holdout is None else scorer_of(holdout, kind=self._scorer.kind)
+        self._held_out = None if holdout is None else HeldOut(holdout, self._scorer, model, stage)
         self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
         self._order = racing_order(self._float_scores)
         only_scored_s = time.perf_counter() - began
@@ -317,15 +316,7 @@ class Evaluator:
         if self._held_out is None:
             msg = "there are no held-out data to score on."
             raise ValueError(msg)
-        scorer = self._held_out
-        indices = None if items is None else drawn_items(len(scorer), items)
-        if items not in self._float_held_out:
-            self._stage("scoring the float model on held-out data")
-            self._float_held_out[items] = scorer.in_f32(self._model)(indices)
-        self._stage("scoring a candidate on held-out data")
-        mean, scores = scorer.of(model, choice)(indices)
-        drop = drop_between(self._float_held_out[items], (mean, scores))
-        return Accuracy(mean, drop, items or scorer.samples(scores), scores)
+        return self._held_out.score(model, choice, items)
 
     def outputs(self, model: ov.Model, inputs: Sequence[Feed], max_seconds: float = math.inf) -> Outputs:
         """Output arrays of a model in f32, per input: of the inputs that are run in this time, and of two at least.

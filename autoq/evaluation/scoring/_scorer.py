@@ -109,6 +109,20 @@ class Scorer:
         """Whether some items can be scored instead of all; a user's function may need its items as they are."""
         return self._evaluate is None
 
+    def for_items(self, items: Any) -> Scorer:  # labelled data, or whatever the user's function takes
+        """Scores the same task on other data. What is known of outputs and of batches is not found out again."""
+        other = Scorer(
+            items,
+            metric=self._metric,
+            evaluate=self._evaluate,
+            runtime=self._runtime,
+            model=self._float,
+            kind=self._kind,
+        )
+        if self._together is not None:
+            other._together, other._model = self._together, None
+        return other
+
     def keep(self, indices: Indices) -> None:
         """From now on, the items with these numbers are all items."""
         self._validation = _chosen(self._validation, indices)

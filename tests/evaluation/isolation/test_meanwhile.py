@@ -110,13 +110,15 @@ def test_nothing_is_done_here_while_the_device_process_times_something(process):
             process.meanwhile.begin(work)
 
     process.meanwhile.begin(work)
-    found = [process.call("time", timeout_s=60) for _ in range(2)]
+    found = [process.call("time", timeout_s=60)]
+    # It goes on between: however busy the machine is, this ends.
+    while spans[-1][0] < found[0][1]:
+        time.sleep(0.01)
+    found.append(process.call("time", timeout_s=60))
     enough.set()
     for began, ended in found:
         assert not [span for span in spans if span[0] < ended and span[1] > began]
-    # It goes on before, between and after.
     assert spans[0][0] < found[0][0]
-    assert [span for span in spans if found[0][1] < span[0] < found[1][0]]
     process.meanwhile.wait()
     # Where the process ends while it times something, the work goes on.
     with pytest.raises(DeviceError, match="ended with exit status 1"):

@@ -67,6 +67,18 @@ def test_candidates_give_the_outputs_of_a_model_of_one_sample():
     np.testing.assert_allclose(scores, expected(int8, X[:, None]), atol=1e-4)
 
 
+def test_other_data_are_scored_in_batches_without_a_second_check(monkeypatch):
+    first = scorer(MODEL, pairs_of(MODEL))
+    first.of(MODEL, IN_F32)(None)
+    taken = []
+    compile_model = RuntimeConfig.compile
+    monkeypatch.setattr(RuntimeConfig, "compile", lambda self, m: taken.append(self.batch) or compile_model(self, m))
+    other = pairs_of(MODEL, X[::-1])
+    _, scores = first.for_items(other).of(MODEL, IN_F32)(None)
+    assert taken == [8]
+    np.testing.assert_allclose(scores, expected(MODEL, X[::-1, None]), atol=1e-4)
+
+
 def test_samples_of_other_shapes_are_run_by_themselves():
     model = open_batch(MODEL)
     data = [(X[number : number + (2 if number in {9, 10, 190} else 1)], number) for number in range(len(X) - 1)]
