@@ -30,6 +30,7 @@ from autoq.core.files import (
     yaml_value,
 )
 from autoq.core.plans import IN_F32, PART_KINDS, Plan, PlanPart, RuntimeChoice, RuntimePlan
+from autoq.core.pruning import PruningMethod, PruningPlan, Repair
 from autoq.core.quantization import (
     GROUP_CHOICES,
     Aggregator,
@@ -182,12 +183,15 @@ __all__ = [
     "PlanPart",
     "Precision",
     "Preset",
+    "PruningMethod",
+    "PruningPlan",
     "QuantizationPlan",
     "QuantizerLimits",
     "QuantizerScheme",
     "RangeEnd",
     "RangeEstimator",
     "Recipe",
+    "Repair",
     "ResetState",
     "Rounding",
     "RuntimeChoice",

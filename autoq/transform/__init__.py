@@ -8,7 +8,15 @@ from autoq.transform.by_data import (
     channel_scales,
     rounded_by_data,
 )
-from autoq.transform.candidates import ModelBuilder, ResolvedModel, WeightBuilder
+from autoq.transform.candidates import (
+    ModelBuilder,
+    Prunable,
+    Pruner,
+    PruningBuilder,
+    ResolvedModel,
+    ResolvedPruning,
+    WeightBuilder,
+)
 from autoq.transform.compress import (
     Encoded,
     Encoder,
@@ -25,8 +33,6 @@ from autoq.transform.compress import (
 )
 from autoq.transform.prune import (
     KeptCounts,
-    PruningMethod,
-    Repair,
     counts_for_products,
     distances,
     interpolative_scores,
@@ -58,10 +64,12 @@ __all__ = [
     "KeptCounts",
     "ModelBuilder",
     "Products",
-    "PruningMethod",
-    "Repair",
+    "Prunable",
+    "Pruner",
+    "PruningBuilder",
     "ResolvedModel",
     "ResolvedPlan",
+    "ResolvedPruning",
     "ResolvedQuantizer",
     "Smoothing",
     "WeightBuilder",

@@ -14,6 +14,7 @@ from autoq.core import (
     OtherVersionError,
     Plan,
     PlanError,
+    PruningPlan,
     QuantizationPlan,
     Recipe,
     RuntimeChoice,
@@ -156,3 +157,48 @@ def test_a_file_of_a_further_kind_is_not_called_damaged(tmp_path, monkeypatch):
     path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
     with pytest.raises(StoredFileError, match="written by an older autoq, as a plan of format version 1"):
         Plan.load(path)
+
+
+KEPT = st.dictionaries(st.text(max_size=4), st.floats(0.01, 1))
+PRUNINGS = st.builds(PruningPlan, KEPT, st.integers(1, 64), st.sampled_from(["fpgm", "magnitude"]), st.just("none"))
+
+
+@given(PARTS, PRUNINGS)
+def test_what_removes_channels_is_written_and_read(part, pruning):
+    plan = Plan((part, pruning))
+    again = Plan.from_dict(json.loads(plan.to_json()))
+    assert again == plan == pickle.loads(pickle.dumps(plan))  # noqa: S301  # our own bytes
+    assert (again.kinds, again.pruning) == (("pruning", "quantization"), pruning)
+    assert plan.without("pruning") == Plan.of(part)
+    assert plan.prunes == any(share < 1 for share in pruning.kept.values())
+    assert set(pruning.settings) == {"channel_multiple_of", "channel_method", "channel_repair"}
+
+
+def test_shares_are_told_and_groups_that_keep_all_are_not():
+    part = PruningPlan({"b": 0.5, "a": 0.75, "c": 1, "d": 0.5})
+    assert dict(part.kept) == {"a": 0.75, "b": 0.5, "d": 0.5}
+    assert (part.share("b"), part.share("c"), part.share("e")) == (0.5, 1.0, 1.0)
+    assert part.summary == "channels kept: 0.75 of 1, 0.5 of 2"
+    assert PruningPlan({"c": 1}) == PruningPlan()
+    assert (PruningPlan().summary, PruningPlan().facts) == (
+        "",
+        {"groups by the share of channels kept": "all keep all"},
+    )
+    assert PruningPlan({"a": 0.5}).computes_in != PruningPlan({"a": 0.75}).computes_in
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kept": {"a": 0}}, "group 'a' keeps 0 of its channels: it must be a share above 0, and 1 at most"),
+        ({"kept": {"a": "half"}}, "group 'a' keeps 'half' of its channels"),
+        ({"kept": [1]}, "the kept shares of a pruning plan"),
+        ({"multiple_of": 0}, "multiple_of is 0: it must be a whole number of at least 1"),
+        ({"method": "norm"}, "'norm'"),
+        ({"repair": "some"}, "'some'"),
+        ({"widths": {}}, "'widths'"),
+    ],
+)
+def test_a_part_that_prunes_is_checked(given, message):
+    with pytest.raises(PlanError, match=message):
+        PruningPlan.from_dict(given)

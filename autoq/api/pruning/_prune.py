@@ -9,13 +9,11 @@ import openvino as ov
 
 from autoq.api.pruning._settings import PruningSettings
 from autoq.calibration import Activation, Grams, as_inputs, collected_grams
-from autoq.core import ModelError, PlanError, ResetState, quoted
+from autoq.core import ModelError, PlanError, PruningMethod, Repair, ResetState, quoted
 from autoq.graph import ChannelGraph, IgnoredScope, find_channels, operation, read_model
 from autoq.report import progress_bar
 from autoq.transform import (
     KeptCounts,
-    PruningMethod,
-    Repair,
     counts_for_products,
     distances,
     interpolative_scores,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from autoq.core import DataError, PlanError, is_number, quoted
-from autoq.transform import PruningMethod, Repair
+from autoq.core import DataError, PlanError, PruningMethod, Repair, is_number, quoted
 
 
 @dataclass(frozen=True, slots=True)

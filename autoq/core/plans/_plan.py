@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol, Self, cast
 
 from autoq.core.files import Format, read_record, write_record
 from autoq.core.plans._runtime import RuntimeChoice, RuntimePlan
+from autoq.core.pruning import PruningPlan
 from autoq.core.quantization import QuantizationPlan, Recipe
 from autoq.core.values import brief_repr, known_keys, mapping_of
 from autoq.core.vocabulary import Precision, RuntimePrecision
@@ -60,6 +61,7 @@ class PlanPart(Protocol):
 # Kinds of parts in the order of rewriting, with their readers. A further kind is one more line.
 PART_KINDS: Mapping[str, Callable[[Mapping[str, Any]], PlanPart]] = MappingProxyType(
     {
+        PruningPlan.kind: PruningPlan.from_dict,
         CompressionPlan.kind: CompressionPlan.from_dict,
         QuantizationPlan.kind: QuantizationPlan.from_dict,
         RuntimePlan.kind: RuntimePlan.from_dict,
@@ -107,7 +109,7 @@ class Plan:
 
     def having(self, part: PlanPart) -> Self:
         """The plan with this part instead of its own part of the same kind."""
-        return type(self)((*(own for own in self.parts if own.kind != part.kind), part))
+        return type(self)((*self.without(part.kind).parts, part))
 
     @property
     def quantization(self) -> QuantizationPlan:
@@ -126,6 +128,19 @@ class Plan:
             PlanError: The plan has no such part.
         """
         return cast("CompressionPlan", self._part(CompressionPlan.kind))
+
+    @property
+    def pruning(self) -> PruningPlan:
+        """The part that removes channels.
+
+        Raises:
+            PlanError: The plan has no such part.
+        """
+        return cast("PruningPlan", self._part(PruningPlan.kind))
+
+    def without(self, kind: str) -> Self:
+        """The plan without its part of this kind, if it has one."""
+        return type(self)(tuple(own for own in self.parts if own.kind != kind))
 
     def _part(self, kind: str) -> PlanPart:
         for part in self.parts:
@@ -169,6 +184,11 @@ class Plan:
     def compresses(self) -> bool:
         """Whether it stores a weight in few bits."""
         return CompressionPlan.kind in self.kinds and bool(self.compression.formats)
+
+    @property
+    def prunes(self) -> bool:
+        """Whether it removes a channel, as far as it says."""
+        return PruningPlan.kind in self.kinds and bool(self.pruning.kept)
 
     @property
     def float_groups(self) -> frozenset[str]:

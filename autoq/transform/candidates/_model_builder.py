@@ -67,7 +67,7 @@ class ModelBuilder:
         Raises:
             PlanError: The plan names something that does not exist, or has a part that is not built here.
         """
-        quantized = self._quantizes(plan).resolve(_without_weights(plan)) if plan.quantizes else None
+        quantized = self._quantizes(plan).resolve(plan.without(CompressionPlan.kind)) if plan.quantizes else None
         if not plan.compresses:
             return ResolvedModel(quantized, {}, FLOAT_FINGERPRINT, plan.runtime_choice)
         builder, part = self._compresses(plan), plan.compression
@@ -103,7 +103,7 @@ class ModelBuilder:
         if resolved.formats:
             builder, recipe = self._compresses(plan), plan.compression.recipe
             first = FirstRewrite(resolved.compressed, lambda nodes: builder.replace(nodes, resolved.formats, recipe))
-        return self._quantizes(plan).build(_without_weights(plan), fold_weights=fold_weights, first=first)
+        return self._quantizes(plan).build(plan.without(CompressionPlan.kind), fold_weights=fold_weights, first=first)
 
     # --- switches of the part that quantizes -------------------------------------------------------------------------
 
@@ -127,10 +127,6 @@ class ModelBuilder:
         if self._compressing is None:
             raise PlanError(_nothing_builds(plan, "compression"))
         return self._compressing
-
-
-def _without_weights(plan: Plan) -> Plan:
-    return Plan(tuple(part for part in plan.parts if part.kind != CompressionPlan.kind))
 
 
 def _nothing_builds(plan: Plan, kind: str) -> str:

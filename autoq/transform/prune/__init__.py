@@ -5,12 +5,9 @@ from autoq.transform.prune._known_shapes import with_known_shapes
 from autoq.transform.prune._remove import remove_channels
 from autoq.transform.prune._select import distances, magnitudes, removed_channels
 from autoq.transform.prune._widths import KeptCounts, counts_for_products, kept_counts
-from autoq.transform.prune._words import PruningMethod, Repair
 
 __all__ = [
     "KeptCounts",
-    "PruningMethod",
-    "Repair",
     "counts_for_products",
     "distances",
     "interpolative_scores",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoq.core import Word
+from autoq.core.vocabulary import Word
 
 
 class PruningMethod(Word):

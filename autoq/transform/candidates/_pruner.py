@@ -1,0 +1,131 @@
+"""Prunes one float model by plans: what is seen of its activations serves all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Self
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.calibration import Activation, Grams
+from autoq.core import PlanError, PruningMethod, PruningPlan, Repair, nearest, quoted
+from autoq.graph import ChannelGraph, IgnoredScope, find_channels
+from autoq.transform.prune import (
+    KeptCounts,
+    distances,
+    interpolative_scores,
+    kept_counts,
+    magnitudes,
+    read_activations,
+    remove_channels,
+    removed_channels,
+    repair_layers,
+    with_known_shapes,
+)
+from autoq.transform.quantize import FLOAT_FINGERPRINT
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """A model, with its channels that can go.
+
+    Attributes:
+        model: The model with known shapes as constants.
+        graph: Its channels.
+        activations: What layers mix channels of, by name of the layer.
+    """
+
+    model: ov.Model
+    graph: ChannelGraph
+    activations: Mapping[str, Activation]
+
+    @classmethod
+    def of(cls, model: ov.Model, ignored: IgnoredScope | None = None) -> Self:
+        """Finds the channels of a model.
+
+        Args:
+            model: The float model in normal form; never modified.
+            ignored: Operations that keep all channels that they read and make.
+
+        Raises:
+            PlanError: A rule of the scope matches nothing.
+        """
+        known = with_known_shapes(model)
+        graph = find_channels(known, ignored)
+        return cls(known, graph, read_activations(known, graph))
+
+
+class Pruner:
+    """Makes the float models of plans that prune. None of them is kept.
+
+    Args:
+        prunable: The model, and its channels.
+        grams: Products of what layers read, for methods that see data; without any activation they are empty.
+    """
+
+    def __init__(self, prunable: Prunable, grams: Grams) -> None:
+        self._model, self._graph, self._activations = prunable.model, prunable.graph, prunable.activations
+        self._grams = grams
+        self._scores = cache(self._scored)
+        self._uniform = cache(self._counted)
+
+    @property
+    def whole(self) -> KeptCounts:
+        """How many channels the groups have, by part."""
+        return {group.name: tuple(map(len, group.parts)) for group in self._graph.groups}
+
+    def counts(self, part: PruningPlan) -> KeptCounts:
+        """How many channels each group keeps, by part of it.
+
+        Raises:
+            PlanError: The plan names a group that the model does not have.
+        """
+        known = self.whole
+        for name in part.kept:
+            if name not in known:
+                msg = f"plan names the group of channels {quoted(name)}, which cannot go: {nearest(name, known)}"
+                raise PlanError(msg)
+        return {name: self._uniform(part.share(name), part.multiple_of)[name] for name in known}
+
+    def fingerprint(self, part: PruningPlan) -> str:
+        """Digest of the pruned model, equal for plans that remove the same; "float" if nothing goes.
+
+        Raises:
+            PlanError: See `counts`.
+        """
+        counts, whole = self.counts(part), self.whole
+        cut = {name: count for name, count in counts.items() if count != whole[name]}
+        if not cut:
+            return FLOAT_FINGERPRINT
+        said = json.dumps([cut, str(part.method), str(part.repair)], sort_keys=True)
+        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+    def build(self, part: PruningPlan) -> ov.Model:
+        """The pruned and repaired model; a new one at each call.
+
+        Raises:
+            PlanError: See `counts`.
+        """
+        removed = removed_channels(self._graph, self.counts(part), self._scores(part.method))
+        pruned = remove_channels(self._model, self._graph, removed)
+        if part.repair is Repair.ONE_SHOT:
+            repair_layers(pruned, self._model, self._graph, removed, self._activations, self._grams)
+        return pruned
+
+    def _scored(self, method: PruningMethod) -> Mapping[str, NDArray[np.float64]]:
+        match method:
+            case PruningMethod.MAGNITUDE:
+                return magnitudes(self._model, self._graph)
+            case PruningMethod.FPGM:
+                return distances(self._model, self._graph)
+            case PruningMethod.INTERPOLATIVE:
+                return interpolative_scores(self._model, self._graph, self._activations, self._grams)
+
+    def _counted(self, share: float, multiple_of: int) -> KeptCounts:
+        return kept_counts(self._graph, 1 - share, multiple_of)
