@@ -1,0 +1,34 @@
+"""Training: samples in batches, a loss, steps of Adam, a race of learning rates, checks by OpenVINO, checkpoints."""
+
+from autoq.training.tuning._checkpoint import TuningCheckpoint
+from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
+from autoq.training.tuning._learner import Learner
+from autoq.training.tuning._limit import TuningLimit
+from autoq.training.tuning._loss import Distance, OutputTerm, TrainingLoss, UserLoss
+from autoq.training.tuning._report import TuningCheck, TuningEnd, TuningReport
+from autoq.training.tuning._runner import Runner, Teacher, shaped_for
+from autoq.training.tuning._samples import SampleChunk, TrainingSamples
+from autoq.training.tuning._training import TrainingPlan, train
+
+__all__ = [
+    "EXACT",
+    "Distance",
+    "HeldOutLoss",
+    "Judge",
+    "Learner",
+    "OutputTerm",
+    "Runner",
+    "SampleChunk",
+    "Teacher",
+    "TrainingLoss",
+    "TrainingPlan",
+    "TrainingSamples",
+    "TuningCheck",
+    "TuningCheckpoint",
+    "TuningEnd",
+    "TuningLimit",
+    "TuningReport",
+    "UserLoss",
+    "shaped_for",
+    "train",
+]

@@ -1,0 +1,123 @@
+"""A module that learns: the steps of Adam on batches of samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autoq.core import ConfigError
+from autoq.training.tuning._loss import TrainingLoss, as_targets
+from autoq.training.tuning._runner import Arrays
+from autoq.training.tuning._samples import SampleChunk
+
+# A step moves a weight by about the learning rate, whatever its gradient. Scales of quantizers differ by orders of
+# magnitude, so that the rate of each is relative to it; a weight is some hundredths, so that both learn alike.
+_SCALE_SPEED = 10.0
+_MOST_GRADIENT = 1.0
+
+State = dict[str, Any]
+
+
+class NotFiniteError(Exception):
+    """The loss, or a gradient, is NaN or infinite; the message says which."""
+
+
+class Learner:
+    """A module, its loss and its optimizer.
+
+    Args:
+        module: Takes tensors in the order of `inputs`, and gives one or a tuple. It is trained in place.
+        inputs: Names of the inputs.
+        loss: What is made small.
+        teacher: Gives the teacher's outputs for a chunk; None without a teacher.
+        device: Where the module is.
+        after_step: Called after each step, to change the module; and with the module before it, to change gradients.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        inputs: Sequence[str],
+        loss: TrainingLoss,
+        teacher: Callable[[SampleChunk], Arrays] | None,
+        device: torch.device,
+    ) -> None:
+        self.module = module
+        self._inputs = tuple(inputs)
+        self._loss = loss
+        self._teacher = teacher
+        self._device = device
+        self._trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        if not self._trained:
+            msg = "the model has nothing that can learn: no weight, no bias and no quantizer with a scale."
+            raise ConfigError(msg)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets what the optimizer knows of earlier gradients."""
+        weights = [p for name, p in self._trained.items() if not _is_scale(name)]
+        groups: list[State] = [{"params": weights, "speed": 1.0}] if weights else []
+        for name, p in self._trained.items():
+            if _is_scale(name):
+                groups.append({"params": [p], "speed": _SCALE_SPEED * float(p.detach().abs().mean())})
+        self._optimizer = torch.optim.Adam(groups, lr=0.0)
+
+    def step(self, batch: Sequence[SampleChunk], rate: float) -> float:
+        """One step; gives the loss before it.
+
+        Raises:
+            NotFiniteError: The loss or a gradient is not finite; nothing is changed.
+            ConfigError: The user's loss fails.
+        """
+        self._optimizer.zero_grad(set_to_none=True)
+        total, count = 0.0, sum(len(chunk.numbers) for chunk in batch)
+        for chunk in batch:
+            loss = self._loss_of(chunk) * (len(chunk.numbers) / count)
+            if not loss.requires_grad:
+                msg = "loss does not depend on the outputs: compute it of them by operations of torch alone."
+                raise ConfigError(msg)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise NotFiniteError(f"the loss is {value}")
+            loss.backward()
+            total += value
+        length = float(nn.utils.clip_grad_norm_(self._trained.values(), _MOST_GRADIENT))
+        if not math.isfinite(length):
+            raise NotFiniteError(f"the length of the gradient is {length}")
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate * group["speed"]
+        self._optimizer.step()
+        return total
+
+    def _loss_of(self, chunk: SampleChunk) -> Tensor:
+        values = [torch.from_numpy(chunk.feed[name]).to(self._device) for name in self._inputs]
+        outputs = self.module(*values)
+        teacher = None
+        if self._teacher is not None:
+            teacher = [torch.from_numpy(array).to(self._device) for array in self._teacher(chunk)]
+        found = outputs if isinstance(outputs, tuple | list) else (outputs,)
+        return self._loss(found, teacher, as_targets(chunk.targets, self._device))
+
+    def state(self) -> State:
+        """A copy of the numbers of the module, on the CPU."""
+        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Gives the module the numbers of `state`."""
+        self.module.load_state_dict(dict(state))
+
+    def memory(self) -> State:
+        """What the optimizer knows of earlier gradients."""
+        return dict(self._optimizer.state_dict())
+
+    def remember(self, memory: State) -> None:
+        """Gives the optimizer what `memory` gave."""
+        self._optimizer.load_state_dict(memory)
+
+
+def _is_scale(name: str) -> bool:
+    return name.rpartition(".")[2] == "scale"

@@ -1,0 +1,115 @@
+"""The samples of a training: split, shuffled and put together in batches.
+
+| name    | meaning                                                                        |
+|---------|--------------------------------------------------------------------------------|
+| sample  | inputs of one inference, perhaps with a target                                 |
+| chunk   | samples that run together; a batch is one chunk wherever samples can be joined  |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.calibration import Feed
+from autoq.core import DataError
+
+# A tenth is held out from training, but no more than so many batches: each check runs all of it.
+_HELD_OUT, _MOST_BATCHES = 0.1, 16
+
+
+@dataclass(frozen=True, slots=True)
+class SampleChunk:
+    """TrainingSamples that run together.
+
+    Attributes:
+        numbers: Numbers of the samples in the data.
+        feed: Their inputs, joined along the first axis.
+        targets: Their targets, one for each; None without labels.
+    """
+
+    numbers: tuple[int, ...]
+    feed: Feed
+    targets: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSamples:
+    """All samples, of which some are held out from training.
+
+    Attributes:
+        inputs: Inputs by number; they are read when they are used.
+        targets: Targets by number; None without labels.
+        batch_size: TrainingSamples of a batch.
+        joined: Whether samples of one shape run as one inference.
+        held_out: Numbers of the samples that are held out.
+        trained: Numbers of the others.
+        seed: Of the order.
+    """
+
+    inputs: Sequence[Feed]
+    targets: Sequence[Any] | None
+    batch_size: int
+    joined: bool
+    held_out: NDArray[np.int64]
+    trained: NDArray[np.int64]
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        inputs: Sequence[Feed],
+        targets: Sequence[Any] | None,
+        *,
+        batch_size: int,
+        joined: bool,
+        seed: int,
+    ) -> TrainingSamples:
+        """Draws the samples that are held out.
+
+        Raises:
+            DataError: There is no batch to train on beside the one that is held out.
+        """
+        count = len(inputs)
+        batches = min(max(int(count * _HELD_OUT) // batch_size, 1), _MOST_BATCHES)
+        held = batches * batch_size
+        if count - held < batch_size:
+            msg = (
+                f"training data have {count} samples: with a batch_size of {batch_size}, at least {2 * batch_size} are "
+                "needed, since a batch is held out from training. Pass more samples, or a smaller batch_size."
+            )
+            raise DataError(msg)
+        order = np.random.default_rng([seed, 0]).permutation(count)
+        return cls(inputs, targets, batch_size, joined, np.sort(order[:held]), np.sort(order[held:]), seed)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Whole batches in the samples that are trained on."""
+        return len(self.trained) // self.batch_size
+
+    def batch(self, number: int) -> list[SampleChunk]:
+        """The batch with a number, counted over all epochs. Each epoch has an order of its own."""
+        epoch, place = divmod(number, self.batches_per_epoch)
+        order = np.random.default_rng([self.seed, 1 + epoch]).permutation(self.trained)
+        return list(self._chunks(order[place * self.batch_size : (place + 1) * self.batch_size]))
+
+    def held_out_chunks(self) -> Iterator[SampleChunk]:
+        """The samples that are held out, a batch at a time."""
+        for start in range(0, len(self.held_out), self.batch_size):
+            yield from self._chunks(self.held_out[start : start + self.batch_size])
+
+    def _chunks(self, numbers: NDArray[np.int64]) -> Iterator[SampleChunk]:
+        feeds = {int(number): self.inputs[int(number)] for number in numbers}
+        groups: dict[object, list[int]] = {}
+        for number, feed in feeds.items():
+            shapes = tuple((name, value.shape) for name, value in feed.items())
+            groups.setdefault(shapes if self.joined else number, []).append(number)
+        for group in groups.values():
+            names = feeds[group[0]]
+            joined = {name: np.concatenate([feeds[number][name] for number in group]) for name in names}
+            targets = None if self.targets is None else tuple(self.targets[number] for number in group)
+            yield SampleChunk(tuple(group), joined, targets)
