@@ -21,7 +21,7 @@ from autoq.core import FileLayout
 @click.option("--macs", type=float, help="Or the share of multiplications that may be left.")
 @click.option("--multiple-of", type=int, default=8, show_default=True, help="What widths are multiples of.")
 @click.option("--method", default="interpolative", show_default=True, help="interpolative, magnitude or fpgm.")
-@click.option("--repair", default="one_shot", show_default=True, help="one_shot or none.")
+@click.option("--repair", default="sequential", show_default=True, help="sequential, one_shot or none.")
 @click.option("--subset-size", type=int, default=300, show_default=True, help="Samples of the data used.")
 @scope_options
 @click.option("--ignored-scope", help="Operations that keep their channels: a .yaml as `autoq sensitivity` writes it.")

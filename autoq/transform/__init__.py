@@ -41,6 +41,7 @@ from autoq.transform.prune import (
     read_activations,
     remove_channels,
     removed_channels,
+    repair_in_turn,
     repair_layers,
     with_known_shapes,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "read_plan",
     "remove_channels",
     "removed_channels",
+    "repair_in_turn",
     "repair_layers",
     "rounded_by_data",
     "runs_compressed",

@@ -141,7 +141,7 @@ REFUSED = [
     ({"ratio": 0.5, "method": "l1"}, PlanError, "pruning method 'l1' is unknown"),
     ({"ratio": 0.5, "repair": "later"}, PlanError, "repair 'later' is unknown"),
     ({"ratio": 0.5}, DataError, "calibration is missing: method 'interpolative' needs inputs of the model."),
-    ({"ratio": 0.5, "method": "fpgm"}, DataError, "calibration is missing: repair 'one_shot' needs inputs"),
+    ({"ratio": 0.5, "method": "fpgm"}, DataError, "calibration is missing: repair 'sequential' needs inputs"),
     ({"ratio": 0.2, "method": "fpgm", "repair": "none"}, PlanError, "no channel goes: all widths stay at the nearest"),
     (
         {"macs": 0.1, "method": "fpgm", "repair": "none"},

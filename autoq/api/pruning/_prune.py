@@ -22,6 +22,7 @@ from autoq.transform import (
     read_activations,
     remove_channels,
     removed_channels,
+    repair_in_turn,
     repair_layers,
     with_known_shapes,
 )
@@ -35,7 +36,7 @@ def prune(
     macs: float | None = None,
     multiple_of: int = 8,
     method: str | PruningMethod = PruningMethod.INTERPOLATIVE,
-    repair: str | Repair = Repair.ONE_SHOT,
+    repair: str | Repair = Repair.SEQUENTIAL,
     ignored_scope: Any = None,  # whatever IgnoredScope.of takes
     subset_size: int = 300,
     reset_state: str | ResetState = ResetState.SAMPLE,
@@ -60,7 +61,9 @@ def prune(
             "magnitude": they have the smallest weights. "fpgm": their weights are nearest to those of the others.
         repair: "one_shot": layers read a channel that is gone as a mixture of the others, by least squares on the
             activations of the float model. A grouped convolution cannot mix, and a layer that reads more than 8,192
-            values does not. "none" leaves weights as they are.
+            values does not. "sequential": then each layer in turn gets the weight and bias by which it gives what it
+            gave in the float model, as nearly as it can on the activations of the model pruned and repaired so far; the
+            data are run again for each level of the graph. "none" leaves weights as they are.
         ignored_scope: Operations that keep all channels that they read and make: an `IgnoredScope`, autoq's or NNCF's,
             names, or one name.
         subset_size: Number of samples used, from the first one.
@@ -94,23 +97,30 @@ def prune(
     counts = _counts(name, graph, settings)
     nothing = Grams({}, {}, {}, {})
     if not settings.needs_data:
-        return _pruned(network, graph, counts, settings, {}, nothing)
+        return _pruned(network, graph, counts, settings, {}, nothing)[0]
     inputs, activations = as_inputs(network, calibration, most=subset_size), read_activations(network, graph)
     if not activations:
-        return _pruned(network, graph, counts, settings, activations, nothing)
-    with (
-        progress_bar("running the model", shown=progress) as step,
-        collected_grams(
-            network,
-            activations.values(),
-            inputs,
-            products=activations.values(),
-            subset_size=subset_size,
-            reset_state=resets,
-            progress=step,
-        ) as grams,
-    ):
-        return _pruned(network, graph, counts, settings, activations, grams)
+        pruned, removed = _pruned(network, graph, counts, settings, activations, nothing)
+    else:
+        with (
+            progress_bar("running the model", shown=progress) as step,
+            collected_grams(
+                network,
+                activations.values(),
+                inputs,
+                products=activations.values(),
+                subset_size=subset_size,
+                reset_state=resets,
+                progress=step,
+            ) as grams,
+        ):
+            pruned, removed = _pruned(network, graph, counts, settings, activations, grams)
+    if settings.repair is Repair.SEQUENTIAL:
+        with progress_bar("repairing layers", shown=progress) as step:
+            repair_in_turn(
+                pruned, network, graph, removed, inputs, subset_size=subset_size, reset_state=resets, progress=step
+            )
+    return pruned
 
 
 def _counts(name: str, graph: ChannelGraph, settings: PruningSettings) -> KeptCounts:
@@ -141,7 +151,8 @@ def _pruned(
     settings: PruningSettings,
     activations: Mapping[str, Activation],
     grams: Grams,
-) -> ov.Model:
+) -> tuple[ov.Model, list[int]]:
+    """The model without channels, and their numbers."""
     match settings.method:
         case PruningMethod.MAGNITUDE:
             scores = magnitudes(network, graph)
@@ -151,6 +162,6 @@ def _pruned(
             scores = interpolative_scores(network, graph, activations, grams)
     removed = removed_channels(graph, counts, scores)
     pruned = remove_channels(network, graph, removed)
-    if settings.repair is Repair.ONE_SHOT:
+    if settings.repair is not Repair.NONE:
         repair_layers(pruned, network, graph, removed, activations, grams)
-    return pruned
+    return pruned, removed

@@ -23,8 +23,9 @@ class Repair(Word):
 
     NONE = "none"
     ONE_SHOT = "one_shot"  # read them as mixtures of the others, by least squares on the activations of the float model
+    SEQUENTIAL = "sequential"  # give what they gave, by least squares on the activations of the pruned model, in turn
 
     @property
     def needs_data(self) -> bool:
         """Whether it sees activations."""
-        return self is Repair.ONE_SHOT
+        return self is not Repair.NONE

@@ -4,6 +4,7 @@ from autoq.transform.prune._by_data import interpolative_scores, read_activation
 from autoq.transform.prune._known_shapes import with_known_shapes
 from autoq.transform.prune._remove import remove_channels
 from autoq.transform.prune._select import distances, magnitudes, removed_channels
+from autoq.transform.prune._sequential import repair_in_turn
 from autoq.transform.prune._widths import KeptCounts, counts_for_products, kept_counts
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "read_activations",
     "remove_channels",
     "removed_channels",
+    "repair_in_turn",
     "repair_layers",
     "with_known_shapes",
 ]

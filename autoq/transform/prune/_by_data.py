@@ -16,14 +16,13 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 from scipy import linalg
 
 from autoq.calibration import Activation, Grams
 from autoq.core import FloatArray
-from autoq.graph import ChannelGraph, ChannelGroup, ChannelLayer, Tensor, float_constant, unique_names
+from autoq.graph import ChannelGraph, ChannelGroup, ChannelLayer, Tensor, unique_names
 from autoq.transform.prune._select import ChannelScores, magnitudes
-from autoq.transform.prune._weights import stored, weight_of
+from autoq.transform.prune._weights import give_weight, weight_of
 
 # A layer that reads more values than this keeps its numbers: the products of its input would take too much memory.
 MOST_READ = 8192
@@ -141,7 +140,7 @@ def repair_layers(
         for axis, own in enumerate(graph.reads[layer.op, layer.weight_port]):
             if own is not None and axis != layer.weight_axis:
                 repaired = np.compress(~np.isin(own, gone), repaired, axis)
-        _give(left[layer.op], layer.weight_port, repaired)
+        give_weight(left[layer.op], layer.weight_port, repaired)
 
 
 def _mixture(gram: FloatArray, own: NDArray[np.int64], goes: NDArray[np.bool_], rows: float) -> FloatArray:
@@ -178,16 +177,3 @@ def _solved(gram: FloatArray, goes: NDArray[np.bool_], rows: float) -> FloatArra
         return np.zeros((len(kept), int(goes.sum())), np.float32)
     kept[np.diag_indices_from(kept)] += ridge
     return np.asarray(linalg.solve(kept, gram[np.ix_(~goes, goes)], assume_a="pos"), np.float32)
-
-
-def _give(op: ov.Node, port: int, weight: FloatArray) -> None:
-    """Gives an operation a weight of its own, stored in the type of the former one."""
-    former = op.input_value(port)
-    constant = stored(former)
-    made = float_constant(weight, constant.get_element_type())
-    made.set_friendly_name(constant.get_friendly_name())
-    if former.get_node().get_type_name() != "Constant":
-        convert = ops.convert(made, former.get_element_type().get_type_name())
-        convert.set_friendly_name(former.get_node().get_friendly_name())
-        made = convert
-    op.input(port).replace_source_output(made.output(0))

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from openvino import opset13 as ops
 
 from autoq.core import FloatArray
-from autoq.graph import ChannelGraph, ChannelGroup, ChannelLayer
+from autoq.graph import ChannelGraph, ChannelGroup, ChannelLayer, float_constant
 from autoq.transform.compress import numbers_of
 
 
@@ -44,3 +45,16 @@ def made_rows(
     is_own = np.isin(own, group.channels)
     rows = np.moveaxis(weight_of(nodes, layer), axis, 0)[is_own]
     return rows.reshape(len(rows), -1), np.searchsorted(group.channels, own[is_own])
+
+
+def give_weight(op: ov.Node, port: int, weight: FloatArray) -> None:
+    """Gives an operation a weight of its own, stored in the type of the former one."""
+    former = op.input_value(port)
+    constant = stored(former)
+    made = float_constant(weight, constant.get_element_type())
+    made.set_friendly_name(constant.get_friendly_name())
+    if former.get_node().get_type_name() != "Constant":
+        convert = ops.convert(made, former.get_element_type().get_type_name())
+        convert.set_friendly_name(former.get_node().get_friendly_name())
+        made = convert
+    op.input(port).replace_source_output(made.output(0))

@@ -1,0 +1,264 @@
+"""Repairs layers one after the other: each makes up for what those before it, as they are by then, no longer give.
+
+requires: a model without some channels, and the model with them.
+ensures: weights and constants of the layers behind the first removed channel have other numbers. A layer without a
+    constant term gets a sum with one.
+
+The float model runs once, and the pruned one once for each level of layers that do not depend on each other, up to
+that level. Of each sample, some places are kept of what layers read and should give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+from threadpoolctl import threadpool_limits
+
+from autoq.calibration import Feed, ModelInputs, infer_all
+from autoq.core import FloatArray, ResetState
+from autoq.graph import ChannelGraph, ChannelLayer, Tensor, core, float_constant, unique_names, with_float_ends
+from autoq.transform.compress import numbers_of
+from autoq.transform.prune._fits import Fit, fits_of
+from autoq.transform.prune._least_squares import Rows, fitted
+from autoq.transform.prune._rows import Reader, given_rows, some_places
+from autoq.transform.prune._weights import give_weight, stored, weight_of
+
+# Rows of a layer: so many for each number that one of its outputs sums over, and at least and at most so many.
+_ROWS_EACH = 16
+_FEWEST_ROWS = 8192
+# Numbers that are kept of a layer's input, and all layers' targets.
+_MOST_READ = 48 << 20
+_MOST_WANTED = 64 << 20
+# A layer with more numbers for each output keeps its weight.
+_MOST_COLUMNS = 6000
+
+
+def repair_in_turn(
+    pruned: ov.Model,
+    model: ov.Model,
+    graph: ChannelGraph,
+    removed: Collection[int],
+    inputs: ModelInputs,
+    *,
+    subset_size: int = 300,
+    reset_state: ResetState = ResetState.SAMPLE,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Changes weights and biases of a pruned model by least squares, level by level.
+
+    Args:
+        pruned: The model without the channels; it is changed.
+        model: The model with them; never modified.
+        graph: Its channels.
+        removed: Numbers of the channels that are gone.
+        inputs: Inputs of both models; they are read again for each level.
+        subset_size: Number of samples used, from the first one.
+        reset_state: When the state of a model is reset while it runs.
+        progress: Called with the number of levels done, and of all.
+    """
+    left, gone = unique_names(pruned), np.array(sorted(removed), np.int64)
+    fits = [fit for fit in fits_of(model, graph, removed) if _columns(left, fit) <= _MOST_COLUMNS]
+    if not fits:
+        return
+    count = inputs.at_most(subset_size)
+    places = _Places.of(fits, left, count)
+    with threadpool_limits(1, "blas"):
+        wanted = _wanted(model, graph, gone, fits, islice(inputs, count), places, reset_state)
+    levels = sorted({fit.level for fit in fits})
+    for done, level in enumerate(levels):
+        own = [fit for fit in fits if fit.level == level]
+        with threadpool_limits(1, "blas"):
+            read = _read(pruned, own, islice(inputs, count), places, reset_state)
+        for fit, (rows, samples, beside) in zip(own, read, strict=True):
+            target = wanted.pop(fit.layer.op)
+            _repair(left, fit, rows, Rows(rows, target, np.broadcast_to(beside, target.shape), samples, fit.limits))
+        if progress is not None:
+            progress(done + 1, len(levels))
+
+
+class _Places:
+    """Which places of a sample count for a layer."""
+
+    def __init__(self, most: Mapping[str, int]) -> None:
+        self._most = most
+
+    @classmethod
+    def of(cls, fits: Iterable[Fit], left: Mapping[str, ov.Node], samples: int) -> _Places:
+        rows, made = {}, {}
+        for fit in fits:
+            columns = _columns(left, fit)
+            every = columns * _groups(left, fit)
+            rows[fit.layer.op] = min(max(_FEWEST_ROWS, _ROWS_EACH * columns), _MOST_READ // every)
+            width = left[fit.layer.op].get_output_partial_shape(0)[fit.layer.output_axis]
+            made[fit.layer.op] = width.get_length() if width.is_static else every
+        share = min(1.0, _MOST_WANTED / max(sum(rows[op] * made[op] for op in rows), 1))
+        return cls({op: max(int(share * count) // max(samples, 1), 1) for op, count in rows.items()})
+
+    def of_sample(self, fit: Fit, output: Sequence[int], number: int) -> NDArray[np.int64]:
+        """Places of a sample.
+
+        Args:
+            fit: The layer.
+            output: Lengths of its output.
+            number: Number of the sample.
+        """
+        count = int(np.prod(output)) // max(output[fit.layer.output_axis], 1)
+        return some_places(count, self._most[fit.layer.op], number)
+
+
+def _groups(left: Mapping[str, ov.Node], fit: Fit) -> int:
+    if fit.layer.type != "GroupConvolution":
+        return 1
+    return int(left[fit.layer.op].input_value(fit.layer.weight_port).get_shape()[0])
+
+
+def _columns(left: Mapping[str, ov.Node], fit: Fit) -> int:
+    """Numbers that one output of a layer sums over."""
+    shape = list(left[fit.layer.op].input_value(fit.layer.weight_port).get_shape())
+    outputs = shape[0] * shape[1] if fit.layer.type == "GroupConvolution" else shape[fit.layer.weight_output_axes[0]]
+    return int(np.prod(shape)) // max(int(outputs), 1)
+
+
+def _run(
+    model: ov.Model,
+    tensors: Sequence[Tensor],
+    inputs: Iterable[Feed],
+    reset_state: ResetState,
+    take: Callable[[Mapping[Tensor, NDArray[np.generic]], int], None],
+) -> None:
+    """Runs a model up to some tensors; `take` gets their values, of one sample at a time, and its number."""
+    clone = model.clone()
+    nodes = unique_names(clone)
+    ends = [ops.result(nodes[tensor.producer].output(tensor.port)) for tensor in tensors]
+    cut = with_float_ends(ov.Model(ends, clone.get_sinks(), clone.get_parameters(), "cut"))
+    settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+    done = 0
+
+    def taken(request: ov.InferRequest) -> None:
+        nonlocal done
+        take({tensor: value.data for tensor, value in zip(tensors, request.output_tensors, strict=True)}, done)
+        done += 1
+
+    infer_all(core().compile_model(cut, "CPU", settings), inputs, taken, reset_state=reset_state)
+
+
+def _wanted(
+    model: ov.Model,
+    graph: ChannelGraph,
+    gone: NDArray[np.int64],
+    fits: Sequence[Fit],
+    inputs: Iterable[Feed],
+    places: _Places,
+    reset_state: ResetState,
+) -> dict[str, FloatArray]:
+    """What layers should give: of the float model, the channels that stay."""
+    kept = {fit.layer.op: _kept(graph, fit, gone) for fit in fits}
+    parts: dict[str, list[FloatArray]] = {fit.layer.op: [] for fit in fits}
+
+    def take(values: Mapping[Tensor, NDArray[np.generic]], number: int) -> None:
+        for fit in fits:
+            value = values[fit.target]
+            rows = given_rows(value, fit.layer.output_axis, places.of_sample(fit, value.shape, number))
+            own = kept[fit.layer.op]
+            parts[fit.layer.op].append(rows if own is None else rows[:, own])
+
+    _run(model, list(dict.fromkeys(fit.target for fit in fits)), inputs, reset_state, take)
+    return {op: np.concatenate(rows) for op, rows in parts.items()}
+
+
+def _kept(graph: ChannelGraph, fit: Fit, gone: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    axes = graph.makes.get((fit.layer.op, 0))
+    own = None if axes is None else axes[fit.layer.output_axis]
+    return None if own is None else ~np.isin(own, gone)
+
+
+def _read(
+    pruned: ov.Model, fits: Sequence[Fit], inputs: Iterable[Feed], places: _Places, reset_state: ResetState
+) -> list[tuple[FloatArray, NDArray[np.int64], FloatArray | float]]:
+    """What layers read in the pruned model as it is by now, the samples of the rows, and what is added behind."""
+    left = unique_names(pruned)
+    readers = [Reader.of(left[fit.layer.op], fit.layer) for fit in fits]
+    # The output of a layer tells how many places there are.
+    made = [Tensor(fit.layer.op, 0) for fit in fits]
+    tensors = dict.fromkeys([*(fit.read for fit in fits), *made, *(fit.beside for fit in fits if fit.beside)])
+    read: list[list[FloatArray]] = [[] for _ in fits]
+    beside: list[list[FloatArray]] = [[] for _ in fits]
+    counts: list[list[int]] = [[] for _ in fits]
+
+    def take(values: Mapping[Tensor, NDArray[np.generic]], number: int) -> None:
+        for place, (fit, reader) in enumerate(zip(fits, readers, strict=True)):
+            shape = values[made[place]].shape
+            own = places.of_sample(fit, shape, number)
+            read[place].append(reader.rows(values[fit.read], shape[2:], own))
+            counts[place].append(len(own))
+            if fit.beside is not None:
+                beside[place].append(given_rows(values[fit.beside], fit.layer.output_axis, own))
+
+    _run(pruned, list(tensors), inputs, reset_state, take)
+    return [
+        (np.concatenate(rows), np.repeat(np.arange(len(own)), own), np.concatenate(added) if added else 0.0)
+        for rows, own, added in zip(read, counts, beside, strict=True)
+    ]
+
+
+def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: Rows) -> None:
+    """Gives a layer the weight and the constant term that fit.
+
+    Args:
+        left: Operations of the pruned model by name.
+        fit: The layer.
+        read: What it reads, [n, channels, taps].
+        rows: What it should give.
+    """
+    op, layer = left[fit.layer.op], fit.layer
+    weight = weight_of(left, layer)
+    width = rows.wanted.shape[1]
+    offset = np.zeros(width, np.float32)
+    if fit.bias is not None:
+        constant = left[fit.bias[0]].input_value(fit.bias[1])
+        offset = np.asarray(numbers_of(stored(constant)), np.float32).reshape(-1)
+    has_constant = fit.bias is not None or _takes_constant(op)
+    # Outputs last, then what each sums over; by group.
+    is_product = layer.type == "MatMul"
+    first = np.moveaxis(weight, layer.weight_axis, -1) if is_product else weight
+    groups = _groups(left, fit)
+    flat = np.ascontiguousarray(first.reshape(groups, width // groups, -1))
+    each = np.ascontiguousarray(np.moveaxis(read.reshape(len(read), groups, -1), 1, 0))
+    made, term = np.empty_like(flat), np.empty((groups, width // groups), np.float32)
+    for group in range(groups):
+        own = slice(group * term.shape[1], (group + 1) * term.shape[1])
+        some = replace(rows, read=each[group], wanted=rows.wanted[:, own], beside=rows.beside[:, own])
+        made[group], term[group] = fitted(some, flat[group], offset[own], constant=has_constant)
+    again = made.reshape(first.shape)
+    give_weight(op, layer.weight_port, np.moveaxis(again, -1, layer.weight_axis) if is_product else again)
+    if fit.bias is not None:
+        give_weight(left[fit.bias[0]], fit.bias[1], term.reshape(constant.get_shape()))
+    elif has_constant and term.any():
+        _add_constant(op, layer, term.reshape(-1))
+
+
+def _takes_constant(op: ov.Node) -> bool:
+    """Whether a sum may stand behind an operation: an output of the model keeps the names of its tensor."""
+    return all(target.get_node().get_type_name() != "Result" for target in op.output(0).get_target_inputs())
+
+
+def _add_constant(op: ov.Node, layer: ChannelLayer, term: FloatArray) -> None:
+    output = op.output(0)
+    readers = list(output.get_target_inputs())
+    shape = [1] * (len(output.get_partial_shape()) - layer.output_axis)
+    weight, kind = op.input_value(layer.weight_port), output.get_element_type()
+    constant = float_constant(term.reshape(len(term), *shape[1:]), stored(weight).get_element_type())
+    constant.set_friendly_name(f"{op.get_friendly_name()}/constant/number")
+    if constant.get_element_type() != kind:
+        constant = ops.convert(constant, kind.get_type_name())
+        constant.set_friendly_name(f"{op.get_friendly_name()}/constant/as_float")
+    made = ops.add(output, constant)
+    made.set_friendly_name(f"{op.get_friendly_name()}/constant")
+    for target in readers:
+        target.replace_source_output(made.output(0))

@@ -1,0 +1,133 @@
+"""Layers that are repaired one after the other give what they gave."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from channel_nets import NETS, SAME, data, image, model_of, named, numbers
+from networks import run, snapshot
+from openvino import opset13 as ops
+
+import autoq
+from autoq.graph import find_channels, read_model, unique_names
+from autoq.transform.prune._fits import fits_of
+from autoq.transform.prune._least_squares import Rows, fitted
+from autoq.transform.prune._rows import Reader, given_rows, some_places
+
+CONVOLUTIONS = {
+    "padded": ([1, 1], [1, 1], [1, 1], [1, 1], "explicit"),
+    "strided": ([2, 2], [0, 1], [1, 0], [1, 1], "explicit"),
+    "dilated": ([1, 1], [2, 2], [0, 2], [2, 1], "explicit"),
+    "same_upper": ([2, 1], [0, 0], [0, 0], [1, 1], "same_upper"),
+    "same_lower": ([2, 1], [0, 0], [0, 0], [1, 2], "same_lower"),
+}
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONS)
+def test_rows_by_the_weight_are_what_the_layer_gives(kind):
+    kernel = (2, 3) if kind.startswith("same") else (3, 3)
+    weight = numbers(4, 3, *kernel)
+    model = read_model(model_of(named(ops.convolution(image(size=7), weight, *CONVOLUTIONS[kind]), "only")))
+    layer = find_channels(model).layers[0]
+    (value,) = data(model)
+    expected = run(model, value)
+    places = some_places(expected[:, 0].size, 30, 5)
+    rows = Reader.of(unique_names(model)["only"], layer).rows(value, expected.shape[2:], places)
+    given = rows.reshape(len(rows), -1) @ weight.reshape(4, -1).T
+    np.testing.assert_allclose(given, given_rows(expected, 1, places), atol=1e-4)
+
+
+def test_places_are_the_same_at_each_run_and_others_for_each_sample():
+    first, again, other = (some_places(1000, 20, sample) for sample in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+    assert len(np.unique(first)) == 20
+    assert some_places(5, 20, 0).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_a_function_cuts_off_does_not_count():
+    rng = np.random.default_rng(0)
+    read = rng.normal(0, 1, (4000, 5)).astype(np.float32)
+    weight, offset = rng.normal(0, 1, (3, 5)).astype(np.float32), np.float32([0.5, -0.5, 0])
+    beside = rng.normal(0, 1, (4000, 3)).astype(np.float32)
+    wanted = np.maximum(read @ weight.T + offset + beside, 0)
+    # Below zero, anything may be wanted: least squares over all of it would go astray.
+    wanted[wanted == 0] -= 10 * rng.random((wanted == 0).sum())
+    samples = np.repeat(np.arange(40), 100)
+    made, term = fitted(
+        Rows(read, wanted.astype(np.float32), beside, samples, (0.0, np.inf)), weight + 0.3, offset + 0.3, constant=True
+    )
+    plain, shift = fitted(
+        Rows(read, wanted.astype(np.float32), beside, samples, (-np.inf, np.inf)), weight + 0.3, offset, constant=True
+    )
+    assert np.abs(made - weight).max() < 0.1 < np.abs(plain - weight).max()
+    assert np.abs(term - offset).max() < 0.1 < np.abs(shift - offset).max()
+
+
+def test_weights_that_are_best_stay():
+    rng = np.random.default_rng(0)
+    read, weight = rng.normal(0, 1, (40, 5)).astype(np.float32), numbers(3, 5)
+    wanted = read @ weight.T
+    rows = Rows(read, wanted, np.zeros_like(wanted), np.repeat(np.arange(8), 5), (-np.inf, np.inf))
+    made, term = fitted(rows, weight, np.zeros(3, np.float32), constant=True)
+    np.testing.assert_allclose(made, weight, atol=1e-5)
+    np.testing.assert_allclose(term, 0, atol=1e-5)
+
+
+def shifted(*, bias: bool) -> ov.Model:
+    """Of eight channels, four are the others one pixel aside: no mixture of channels at a place gives them."""
+    weight = numbers(4, 3, 3, 3)
+    aside = np.zeros((4, 3, 3, 5), np.float32)
+    aside[..., 2:] = weight
+    centred = np.zeros_like(aside)
+    centred[..., 1:4] = weight
+    x = ops.relu(
+        named(ops.convolution(image(size=8), np.concatenate([centred, aside]), [1, 1], [1, 2], [1, 2], [1, 1]), "first")
+    )
+    # What the removed channels are read with leaves room for the shift.
+    read = numbers(6, 8, 3, 3)
+    read[:, 4:, :, 2] = 0
+    y = named(ops.convolution(x, read, *SAME), "last")
+    return model_of(ops.relu(ops.add(y, numbers(1, 6, 1, 1)) if bias else y))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_neighbours_make_up_for_what_no_mixture_gives(bias):
+    model = shifted(bias=bias)
+    before, samples, (value,) = snapshot(model), [data(model, seed=n)[0] for n in range(40)], data(model, seed=99)
+    given = {"ratio": 0.5, "multiple_of": 4, "progress": False}
+    expected = run(model, value)
+    inner = np.s_[:, :, :, 2:-2]  # beside the border, the shifted channel sees what the other one does not
+    errors = {}
+    for repair in ("none", "one_shot", "sequential"):
+        pruned = autoq.prune(model, samples, repair=repair, **given)
+        errors[repair] = float(np.square(run(pruned, value)[inner] - expected[inner]).mean())
+    assert errors["sequential"] < 0.5 * errors["one_shot"]
+    assert errors["one_shot"] < errors["none"]
+    assert snapshot(model) == before
+    again = autoq.prune(model, samples, **given)
+    assert (run(again, value) == run(pruned, value)).all()
+    sums = {op.get_friendly_name() for op in pruned.get_ops() if op.get_type_name() == "Add"}
+    assert bias or sums == {"last/constant"}
+
+
+def test_a_layer_makes_up_for_the_stream_that_it_adds_to():
+    model = read_model(NETS["residual"]())
+    graph = find_channels(model)
+    fits = {fit.layer.op: fit for fit in fits_of(model, graph, graph.groups[0].channels[:2])}
+    inner, last = fits["inner"], fits["last"]
+    assert inner.level < last.level
+    streams = [fit for fit in fits.values() if fit.beside is not None]
+    assert len(streams) == 1
+    assert streams[0].target.producer != streams[0].layer.op
+
+
+def test_the_error_of_a_residual_net_falls():
+    model = NETS["residual"]()
+    samples, (value,) = [data(model, seed=n)[0] for n in range(60)], data(model, seed=99)
+    expected = run(model, value)
+
+    def error(repair: str) -> float:
+        pruned = autoq.prune(model, samples, ratio=0.25, multiple_of=2, repair=repair, progress=False)
+        return float(np.square(run(pruned, value) - expected).mean())
+
+    assert error("sequential") < 0.8 * error("one_shot")
