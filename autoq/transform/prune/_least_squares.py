@@ -29,7 +29,7 @@ _ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class LayerRows:
     """Rows of a layer.
 
     Attributes:
@@ -47,7 +47,7 @@ class Rows:
     limits: tuple[float, float]
 
 
-def fitted(rows: Rows, weight: FloatArray, offset: FloatArray, *, constant: bool) -> tuple[FloatArray, FloatArray]:
+def fitted(rows: LayerRows, weight: FloatArray, offset: FloatArray, *, constant: bool) -> tuple[FloatArray, FloatArray]:
     """W and b with the least squares of what is not cut off, near the given ones.
 
     The sum of squares over values that a function cuts off is not quadratic: each round replaces what is wanted there
@@ -78,11 +78,11 @@ def fitted(rows: Rows, weight: FloatArray, offset: FloatArray, *, constant: bool
     return _System.of(rows, constant=constant).solved(rows, weight, offset, best, rounds=rounds)
 
 
-def _part(rows: Rows, some: NDArray[np.bool_]) -> Rows:
-    return Rows(rows.read[some], rows.wanted[some], rows.beside[some], rows.samples[some], rows.limits)
+def _part(rows: LayerRows, some: NDArray[np.bool_]) -> LayerRows:
+    return LayerRows(rows.read[some], rows.wanted[some], rows.beside[some], rows.samples[some], rows.limits)
 
 
-def _aim(rows: Rows, given: FloatArray) -> FloatArray:
+def _aim(rows: LayerRows, given: FloatArray) -> FloatArray:
     """What is wanted, or what is given where both are cut off alike."""
     low, high = rows.limits
     aim = rows.wanted
@@ -93,7 +93,7 @@ def _aim(rows: Rows, given: FloatArray) -> FloatArray:
     return aim
 
 
-def _cost(rows: Rows, weight: FloatArray, offset: FloatArray) -> float:
+def _cost(rows: LayerRows, weight: FloatArray, offset: FloatArray) -> float:
     given = rows.read @ weight.T + offset + rows.beside
     low, high = rows.limits
     return float(np.square(np.clip(given, low, high) - np.clip(rows.wanted, low, high), dtype=np.float64).mean())
@@ -113,14 +113,14 @@ class _System:
     constant: bool
 
     @classmethod
-    def of(cls, rows: Rows, *, constant: bool) -> _System:
+    def of(cls, rows: LayerRows, *, constant: bool) -> _System:
         read = rows.read
         mean = read.mean(axis=0) if constant else np.zeros(read.shape[1], np.float32)
         gram = blas.ssyrk(1.0 / len(read), read.T, trans=0)
         return cls(mean, gram - np.outer(mean, mean), constant)
 
     def solved(
-        self, rows: Rows, weight: FloatArray, offset: FloatArray, ridge: float, *, rounds: int
+        self, rows: LayerRows, weight: FloatArray, offset: FloatArray, ridge: float, *, rounds: int
     ) -> tuple[FloatArray, FloatArray]:
         """W and b for a share of ridge."""
         added = ridge * float(np.diagonal(self.gram).mean())

@@ -51,7 +51,7 @@ def given_rows(value: NDArray[Any], axis: int, places: Places) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Window:
     """How a layer reads.
 
     Attributes:
@@ -71,7 +71,7 @@ class Reader:
     auto_pad: str
 
     @classmethod
-    def of(cls, op: ov.Node, layer: ChannelLayer) -> Reader:
+    def of(cls, op: ov.Node, layer: ChannelLayer) -> Window:
         """How a layer reads.
 
         Args:

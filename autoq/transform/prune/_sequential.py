@@ -25,8 +25,8 @@ from autoq.core import FloatArray, ResetState
 from autoq.graph import ChannelGraph, ChannelLayer, Tensor, core, float_constant, unique_names, with_float_ends
 from autoq.transform.compress import numbers_of
 from autoq.transform.prune._fits import Fit, fits_of
-from autoq.transform.prune._least_squares import Rows, fitted
-from autoq.transform.prune._rows import Reader, given_rows, some_places
+from autoq.transform.prune._least_squares import LayerRows, fitted
+from autoq.transform.prune._rows import Window, given_rows, some_places
 from autoq.transform.prune._weights import give_weight, stored, weight_of
 
 # Rows of a layer: so many for each number that one of its outputs sums over, and at least and at most so many.
@@ -77,7 +77,9 @@ def repair_in_turn(
             read = _read(pruned, own, islice(inputs, count), places, reset_state)
         for fit, (rows, samples, beside) in zip(own, read, strict=True):
             target = wanted.pop(fit.layer.op)
-            _repair(left, fit, rows, Rows(rows, target, np.broadcast_to(beside, target.shape), samples, fit.limits))
+            _repair(
+                left, fit, rows, LayerRows(rows, target, np.broadcast_to(beside, target.shape), samples, fit.limits)
+            )
         if progress is not None:
             progress(done + 1, len(levels))
 
@@ -183,7 +185,7 @@ def _read(
 ) -> list[tuple[FloatArray, NDArray[np.int64], FloatArray | float]]:
     """What layers read in the pruned model as it is by now, the samples of the rows, and what is added behind."""
     left = unique_names(pruned)
-    readers = [Reader.of(left[fit.layer.op], fit.layer) for fit in fits]
+    readers = [Window.of(left[fit.layer.op], fit.layer) for fit in fits]
     # The output of a layer tells how many places there are.
     made = [Tensor(fit.layer.op, 0) for fit in fits]
     tensors = dict.fromkeys([*(fit.read for fit in fits), *made, *(fit.beside for fit in fits if fit.beside)])
@@ -207,7 +209,7 @@ def _read(
     ]
 
 
-def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: Rows) -> None:
+def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: LayerRows) -> None:
     """Gives a layer the weight and the constant term that fit.
 
     Args:

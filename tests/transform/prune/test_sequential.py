@@ -10,8 +10,8 @@ from openvino import opset13 as ops
 import autoq
 from autoq.graph import find_channels, read_model, unique_names
 from autoq.transform.prune._fits import fits_of
-from autoq.transform.prune._least_squares import Rows, fitted
-from autoq.transform.prune._rows import Reader, given_rows, some_places
+from autoq.transform.prune._least_squares import LayerRows, fitted
+from autoq.transform.prune._rows import Window, given_rows, some_places
 
 CONVOLUTIONS = {
     "padded": ([1, 1], [1, 1], [1, 1], [1, 1], "explicit"),
@@ -31,7 +31,7 @@ def test_rows_by_the_weight_are_what_the_layer_gives(kind):
     (value,) = data(model)
     expected = run(model, value)
     places = some_places(expected[:, 0].size, 30, 5)
-    rows = Reader.of(unique_names(model)["only"], layer).rows(value, expected.shape[2:], places)
+    rows = Window.of(unique_names(model)["only"], layer).rows(value, expected.shape[2:], places)
     given = rows.reshape(len(rows), -1) @ weight.reshape(4, -1).T
     np.testing.assert_allclose(given, given_rows(expected, 1, places), atol=1e-4)
 
@@ -54,10 +54,16 @@ def test_what_a_function_cuts_off_does_not_count():
     wanted[wanted == 0] -= 10 * rng.random((wanted == 0).sum())
     samples = np.repeat(np.arange(40), 100)
     made, term = fitted(
-        Rows(read, wanted.astype(np.float32), beside, samples, (0.0, np.inf)), weight + 0.3, offset + 0.3, constant=True
+        LayerRows(read, wanted.astype(np.float32), beside, samples, (0.0, np.inf)),
+        weight + 0.3,
+        offset + 0.3,
+        constant=True,
     )
     plain, shift = fitted(
-        Rows(read, wanted.astype(np.float32), beside, samples, (-np.inf, np.inf)), weight + 0.3, offset, constant=True
+        LayerRows(read, wanted.astype(np.float32), beside, samples, (-np.inf, np.inf)),
+        weight + 0.3,
+        offset,
+        constant=True,
     )
     assert np.abs(made - weight).max() < 0.1 < np.abs(plain - weight).max()
     assert np.abs(term - offset).max() < 0.1 < np.abs(shift - offset).max()
@@ -67,7 +73,7 @@ def test_weights_that_are_best_stay():
     rng = np.random.default_rng(0)
     read, weight = rng.normal(0, 1, (40, 5)).astype(np.float32), numbers(3, 5)
     wanted = read @ weight.T
-    rows = Rows(read, wanted, np.zeros_like(wanted), np.repeat(np.arange(8), 5), (-np.inf, np.inf))
+    rows = LayerRows(read, wanted, np.zeros_like(wanted), np.repeat(np.arange(8), 5), (-np.inf, np.inf))
     made, term = fitted(rows, weight, np.zeros(3, np.float32), constant=True)
     np.testing.assert_allclose(made, weight, atol=1e-5)
     np.testing.assert_allclose(term, 0, atol=1e-5)
