@@ -73,6 +73,14 @@ def model_of(*ends: ov.Node) -> ov.Model:
     return ov.Model([ops.result(end) for end in ends], sorted(inputs, key=lambda op: op.get_friendly_name()), "net")
 
 
+def three_convs(*, size: int = 6) -> ov.Model:
+    """Convolutions of 8, 16 and 8 channels, each of which is a group, and a layer of 4 that stay; reads [1, 3, ...]."""
+    x = ops.relu(conv(image(size=size, batch=1), 8, "first"))
+    x = ops.relu(conv(x, 16, "second"))
+    x = ops.relu(conv(x, 8, "third"))
+    return model_of(dense(ops.reduce_mean(x, ints(2, 3), False), 4, "head"))
+
+
 @net
 def chain() -> ov.Model:
     x = ops.relu(conv(image(), 8, "first"))

@@ -6,9 +6,8 @@ from contextlib import ExitStack
 import numpy as np
 import openvino as ov
 import pytest
-from channel_nets import conv, dense, image, model_of
+from channel_nets import three_convs
 from networks import rows
-from openvino import opset13 as ops
 from same_graph import difference
 
 import autoq
@@ -32,19 +31,11 @@ DATA = RNG.normal(0, 1, (12, 3, 6, 6)).astype(np.float32)
 RECIPE = Recipe(subset_size=12)
 
 
-def network() -> ov.Model:
-    """Three convolutions of 8, 16 and 8 channels, each of which is a group, and a layer of 4 that stay."""
-    x = ops.relu(conv(image(batch=1), 8, "first"))
-    x = ops.relu(conv(x, 16, "second"))
-    x = ops.relu(conv(x, 8, "third"))
-    return model_of(dense(ops.reduce_mean(x, np.array([2, 3]), False), 4, "head"))
-
-
 class Made:
     """Builders for one model and data."""
 
     def __init__(self, stack: ExitStack) -> None:
-        self.model = autoq.read_model(network())
+        self.model = autoq.read_model(three_convs())
         self.inputs = as_inputs(self.model, DATA)
         self.requantized: list[str] = []
         prunable = Prunable.of(self.model)
@@ -76,7 +67,7 @@ def int8(**precisions: Precision) -> Plan:
     return Plan.quantized(RECIPE, precisions)
 
 
-FLOATS = {group.name: Precision.FLOAT for group in Placements.of(autoq.read_model(network())).reference.groups}
+FLOATS = {group.name: Precision.FLOAT for group in Placements.of(autoq.read_model(three_convs())).reference.groups}
 
 
 def widths(model: ov.Model) -> list[int]:
@@ -107,7 +98,7 @@ def test_groups_keep_shares_of_their_own(made):
     error = np.square(rows(model, DATA) - expected).mean()
     bare = Plan((plan.quantization, PruningPlan(plan.pruning.kept, multiple_of=4, repair="none")))
     assert error < 0.5 * np.square(rows(made.both.build(bare), DATA) - expected).mean()
-    assert difference(made.model, autoq.read_model(network())) == []
+    assert difference(made.model, autoq.read_model(three_convs())) == []
 
 
 def test_a_plan_that_cuts_nothing_is_the_plan_without_the_part(made):

@@ -6,11 +6,11 @@ from autoq.api.results._folder import RunFolder
 from autoq.core import ModelType, OutputError, StoredFileError, TargetDevice, file_name, quoted
 from autoq.searching.front import SearchInfo
 from autoq.searching.problem import STATISTICS, builder_of_files
+from autoq.searching.sensitivity import PlanBuilder
 from autoq.searching.space import SearchSpace
-from autoq.transform import CandidateBuilder, ModelBuilder
 
 
-def builder_of(run: RunFolder, info: SearchInfo) -> CandidateBuilder | ModelBuilder:
+def builder_of(run: RunFolder, info: SearchInfo) -> PlanBuilder:
     """The builder that made the candidates of a run.
 
     Raises:

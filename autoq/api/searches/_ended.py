@@ -25,8 +25,8 @@ from autoq.evaluation.device import hardware_fingerprint
 from autoq.evaluation.scoring import item_count
 from autoq.searching.front import SearchInfo, info_from_dict
 from autoq.searching.problem import builder_again, digests_of, supported_space
+from autoq.searching.sensitivity import PlanBuilder
 from autoq.searching.study import Storage, Study, kept_before, plain
-from autoq.transform import CandidateBuilder, ModelBuilder
 
 # The study keeps the result until further trials follow, and all budgets that were spent on it.
 _RESULT, _BUDGETS, _IDENTITY = "ended", "spent", "identity"
@@ -99,7 +99,7 @@ def ended_before(session: SearchSession) -> SearchResult | None:
     info = replace(info, choose=request.wanted.rule, settings={**info.settings, "model_path": request.source})
 
     @cache
-    def builder() -> CandidateBuilder | ModelBuilder:
+    def builder() -> PlanBuilder:
         return builder_again(
             request.network,
             request.inputs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -18,8 +18,12 @@ _USUAL = "usual"
 
 def first_plans(dimensions: Dimensions, recipes: Sequence[Recipe]) -> Iterator[tuple[str, Plan]]:
     """The float model, then the usual choice of every unit with each recipe, as `(origin, plan)`."""
-    yield "float", dimensions.plan_of({}, recipes[0])
-    origin = _origin(set(dimensions.usual.values()))
+    float_plan = dimensions.plan_of({}, recipes[0])
+    yield "float", float_plan
+    if dimensions.plan_of(dimensions.usual, recipes[0]) == float_plan:
+        # Units that a usual plan leaves alone have no plan of their own here.
+        return
+    origin = _origin(dimensions, dimensions.usual)
     for number, recipe in enumerate(recipes):
         yield origin if number == 0 else "recipe", dimensions.plan_of(dimensions.usual, recipe)
 
@@ -33,15 +37,37 @@ def further_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str
         dimensions: Dimensions of the search.
         recipe: Recipe of every plan.
     """
-    units = dimensions.units
+    units = {name: unit for name, unit in dimensions.units.items() if unit.usual != unit.reference}
     longest = sorted(units.values(), key=lambda unit: -len(unit.choices))
     order = list(dict.fromkeys(word for unit in longest for word in unit.choices[1:]))
     before = {name: unit.usual for name, unit in units.items()}
     for place in range(1, len(order)):
         chosen = {name: _next(unit, order[place:]) for name, unit in units.items()}
         if chosen != before:
-            yield _origin(set(chosen.values())), dimensions.plan_of(chosen, recipe)
+            yield _origin(dimensions, chosen), dimensions.plan_of(chosen, recipe)
         before = chosen
+
+
+def cut_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str, Plan]]:
+    """The plans in which all units that are usually left alone take one choice, and the others their usual one or none.
+
+    A unit that lacks a choice is left alone.
+
+    Args:
+        dimensions: Dimensions of the search.
+        recipe: Recipe of every plan.
+    """
+    left = {name: unit for name, unit in dimensions.units.items() if unit.usual == unit.reference}
+    longest = sorted(left.values(), key=lambda unit: -len(unit.choices))
+    usual, bare = (dimensions.plan_of(others, recipe) for others in (dimensions.usual, {}))
+    found = {usual, bare}
+    for word in dict.fromkeys(word for unit in longest for word in unit.choices[1:]):
+        chosen = {name: word for name, unit in left.items() if word in unit.choices}
+        for origin, others in ((_USUAL, dimensions.usual), (word, {})):
+            plan = dimensions.plan_of({**others, **chosen}, recipe)
+            if plan not in found:
+                found.add(plan)
+                yield word if usual == bare else origin, plan
 
 
 def _next(unit: Unit, words: Sequence[str]) -> str:
@@ -79,5 +105,7 @@ def sweep_plans(
         yield "sweep", dimensions.plan_of({unit: dimensions.usual[unit] for unit in ranking[k:]}, recipe)
 
 
-def _origin(choices: set[str]) -> str:
+def _origin(dimensions: Dimensions, chosen: Mapping[str, str]) -> str:
+    """The choice that all units have which are not left alone, or the word for several."""
+    choices = {chosen[name] for name, unit in dimensions.units.items() if unit.usual != unit.reference}
     return choices.pop() if len(choices) == 1 else _USUAL

@@ -12,7 +12,7 @@ from typing import Any
 from autoq.core import Against, Plan, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.searching.loop._budget import Budget
-from autoq.searching.loop._proposals import coarse_to_fine, first_plans, further_wholes, sweep_plans
+from autoq.searching.loop._proposals import coarse_to_fine, cut_wholes, first_plans, further_wholes, sweep_plans
 from autoq.searching.problem import Problem, size_limit
 from autoq.searching.records import TrialState, evaluation_of
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
@@ -107,7 +107,7 @@ def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | No
         ("predicted", dimensions.plan_of(chosen, best, own))
         for chosen in predicted_front(_choosing(knowledge, own), problem.space.sweep, size)
     )
-    wholes = list(further_wholes(dimensions, best))
+    wholes = [*further_wholes(dimensions, best), *cut_wholes(dimensions, best)]
     if not knowledge.of_size:
         yield from wholes
         yield from predicted
@@ -180,6 +180,7 @@ def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, 
     ]
     yield from first_plans(dimensions, [default, *variations])
     yield from further_wholes(dimensions, default)
+    yield from cut_wholes(dimensions, default)
     for name, choices in dimensions.own.items():
         for choice in choices[1:]:
             own = {unit: {name: choice} for unit in dimensions.groups}

@@ -1,19 +1,11 @@
 """The problem of a search: what is prepared for its first trial, and what is found out before the others."""
 
+from autoq.searching.problem._again import builder_again, builder_of_files
 from autoq.searching.problem._clock import Clock
 from autoq.searching.problem._learn import learn, recall
 from autoq.searching.problem._ledger import Ledger
-from autoq.searching.problem._problem import (
-    STATISTICS,
-    Problem,
-    Stage,
-    builder_again,
-    builder_of_files,
-    digests_of,
-    place,
-    prepare,
-    supported_space,
-)
+from autoq.searching.problem._place import STATISTICS, place
+from autoq.searching.problem._problem import Problem, Stage, digests_of, prepare, supported_space
 from autoq.searching.problem._sizes import size_limit
 
 __all__ = [

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from autoq.core import Against, DeviceError, DeviceLostError, Precision, Recipe
-from autoq.evaluation.candidate import size_bytes
 from autoq.evaluation.distortion import distortion
 from autoq.graph import Comparable, neighbours
 from autoq.searching.problem._clock import Clock
+from autoq.searching.problem._gains import PROFILED_INFERENCES, PROFILED_MODELS, gains_by_size, profiled_gains
 from autoq.searching.problem._learn_weights import weight_distortions
 from autoq.searching.problem._patience import Patience
 from autoq.searching.problem._problem import Problem, Stage
-from autoq.searching.problem._sizes import saved_bytes
 from autoq.searching.records import Part
 from autoq.searching.sensitivity import (
     MOST_SECONDS,
@@ -27,7 +25,6 @@ from autoq.searching.sensitivity import (
     Probes,
     Sensitivities,
     alike,
-    latency_gains,
     measure_sensitivities,
 )
 from autoq.searching.space import Dimensions, plain_choices
@@ -40,8 +37,6 @@ _SHORTEST_S = 15.0
 _KNOWLEDGE = "knowledge of choices"
 # Cost of a model with switches, in candidates, and the least number of runs of a setting, with the warm-up.
 _SWITCHED_MODELS, _SWITCHED_INFERENCES = 4, 2
-# Cost of the two profiles.
-_PROFILED_MODELS, _PROFILED_INFERENCES = 5, 300
 
 
 def learn(
@@ -73,7 +68,9 @@ def learn(
     own, precisions = problem.space.unit_choices(), problem.space.quantized if groups else ()
     kinds = len(precisions) + bool(dimensions.weights)
     each_s = seconds / max(bool(groups) + kinds + sum(len(choices) - 1 for choices in own.values()), 1)
-    gains, of_size = _no_gains(dimensions) | _gains_by_size(problem), problem.against is Against.SIZE
+    by_size = problem.against is Against.SIZE
+    # Sizes of quantized weights and of fewer channels do not add up.
+    gains, of_size = _no_gains(dimensions) | gains_by_size(problem), by_size and not dimensions.widths
     if not clock.is_limited:
         each_s = max(each_s, _SHORTEST_S)
     if groups and not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
@@ -89,15 +86,16 @@ def learn(
             continue
         sensitivities[precision] = _sensitivities(problem, default, each_s, () if place else near, patience, precision)
     by_weight, weight_probes = weight_distortions(problem, study, each_s, stage, patience)
+    profiles = 0
+    profiled = bool(groups or dimensions.widths) and not by_size
+    if profiled and patience.allows(models=2 * PROFILED_MODELS, inferences=2 * PROFILED_INFERENCES):
+        stage("profiling the float model and changed ones", 0, None)
+        with clock.spent(Part.PROFILES):
+            by_profile, profiles = profiled_gains(problem, patience)
+            gains |= by_profile
     by_plan, plan_probes = _other_kinds(problem, stage, patience)
     alone: Mapping[str, float] = sensitivities[precisions[0]].alone if groups else {}
     choices, own_probes = _own_choices(problem, own, alone, each_s, stage, patience)
-    profiles = 0
-    if groups and not of_size and patience.allows(models=_PROFILED_MODELS, inferences=_PROFILED_INFERENCES):
-        stage("profiling the float model and the quantized model", 0, None)
-        with clock.spent(Part.PROFILES):
-            by_profile, profiles = _gains(problem)
-            gains |= by_profile
     whole = sum(next(iter(choices.values())) for choices in by_weight.values())
     recipes: dict[str, dict[Any, float]] = {}
     probes = Probes()
@@ -152,19 +150,6 @@ def _interactions(
         ((one, str(usual)), (other, str(usual))): value
         for usual in precisions[:1]
         for (one, other), value in sensitivities[usual].interactions.items()
-    }
-
-
-def _gains_by_size(problem: Problem) -> dict[str, dict[str, float]]:
-    """Expected fall of the cost of weights by choice: the share of the model's bytes that it saves.
-
-    A token of a language model takes as long as its weights take to be read. Against size, this holds for all units.
-    """
-    total, weights = size_bytes(problem.model), problem.dimensions.weights
-    return {
-        name: {word: value / total for word, value in saved.items()}
-        for name, saved in saved_bytes(problem).items()
-        if name in weights or problem.against is Against.SIZE
     }
 
 
@@ -295,24 +280,3 @@ def _whole_models(
         for name, choices in varied.items()
     }
     return whole, recipes, Probes(models=1 + done, inferences=(1 + done) * len(inputs))
-
-
-def _gains(problem: Problem) -> tuple[dict[str, dict[str, float]], int]:
-    """Expected fall of the latency ratio by choice, and the number of profiles; without profiles it is 0."""
-    dimensions, default = problem.dimensions, problem.space.default_recipe()
-    graph, profiles = problem.placements.reference, 0
-    gains = {name: dict.fromkeys(dimensions.units[name].choices[1:], 0.0) for name in dimensions.groups}
-    try:
-        before = problem.evaluator.profile(problem.model, graph)
-        profiles += 1
-        for precision in problem.space.quantized:
-            plan = dimensions.plan_of(dict.fromkeys(dimensions.groups, str(precision)), default)
-            after = problem.evaluator.profile(problem.builder.build(plan), graph, plan)
-            profiles += 1
-            for name, gain in latency_gains(before, after, dimensions.groups).items():
-                gains[name][str(precision)] = gain
-    except DeviceLostError:
-        raise
-    except DeviceError as error:
-        warnings.warn(f"the gain of each group is not known beforehand: {error}", stacklevel=2)
-    return gains, profiles

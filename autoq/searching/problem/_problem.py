@@ -10,12 +10,11 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, Statistics, collect, inputs_digest, statistics_digest
+from autoq.calibration import ModelInputs, collect, inputs_digest, statistics_digest
 from autoq.core import (
     Against,
     BiasCorrection,
     Level,
-    ModelError,
     ModelType,
     Plan,
     Recipe,
@@ -27,13 +26,14 @@ from autoq.evaluation.candidate import CandidateEvaluator
 from autoq.evaluation.device import hardware_fingerprint, supported_precisions
 from autoq.graph import Placements, model_digest, units
 from autoq.searching.problem._clock import Clock
+from autoq.searching.problem._place import STATISTICS, most_samples, place
+from autoq.searching.problem._requantized import Requantized, joined
 from autoq.searching.problem._weights import SearchedWeights, searched_weights
+from autoq.searching.problem._widths import SearchedWidths, searched_widths
 from autoq.searching.sensitivity import Knowledge, PlanBuilder
 from autoq.searching.space import Dimensions, SearchSpace
-from autoq.transform import CandidateBuilder, ModelBuilder, WeightBuilder
+from autoq.transform import CandidateBuilder, WeightBuilder
 
-# Name of the file that holds the statistics.
-STATISTICS = "statistics.npz"
 Stage = Callable[[str, int, int | None], None]
 
 # Share of the rest of the first third of the time.
@@ -59,6 +59,7 @@ class Problem:
         knowledge: Prior knowledge of the units, if the model need not be probed.
         level: Level of the units.
         weights: The weights that are compressed; None if there are none.
+        widths: The widths that are cut; None if there are none.
         against: What accuracy is weighed against.
     """
 
@@ -76,6 +77,7 @@ class Problem:
     knowledge: Knowledge | None = None
     level: Level = Level.GROUP
     weights: SearchedWeights | None = None
+    widths: SearchedWidths | None = None
     against: Against = Against.LATENCY
 
     @property
@@ -110,26 +112,7 @@ class Problem:
             PlanError: The names of the groups have no prefixes that make units.
         """
         found = units(self.model, self.placements.reference, level)
-        return replace(self, dimensions=_dimensions(self.space, found, self.weights), level=level)
-
-
-def place(
-    model: ov.Model, space: SearchSpace, *, target_device: TargetDevice, model_type: ModelType | None
-) -> Placements:
-    """Placement under every ignored scope and preset of a space.
-
-    Raises:
-        ModelError: The model has nothing to quantize.
-        PlanError: A scope names something that the model does not have.
-    """
-    placements = Placements.of(
-        model, space.scopes(), mode=space.mode, target_device=target_device, model_type=model_type
-    )
-    if space.quantized and not placements.reference.groups:
-        kinds = ", ".join(sorted({decision.type for decision in placements.reference.decisions})[:8]) or "none"
-        msg = f"model {model.get_friendly_name()!r} has nothing to quantize: its operations are {kinds}."
-        raise ModelError(msg)
-    return placements
+        return replace(self, dimensions=_dimensions(self.space, found, self.weights, self.widths), level=level)
 
 
 def supported_space(space: SearchSpace, device: str, reset_state: ResetState = ResetState.SAMPLE) -> SearchSpace:
@@ -194,7 +177,7 @@ def prepare(
     groups = units(model, placements.reference, level)
     clock = clock or Clock()
     asked = max(space.subset_sizes)
-    most = _most_samples(space, inputs)
+    most = most_samples(space, inputs)
     if most < asked:
         stage(f"calibration data hold {most} samples, of {asked} asked for: all are used", 0, None)
     subset_size = min(calibrated_on or most, most)
@@ -241,7 +224,20 @@ def prepare(
         reset_state=reset_state,
         progress=lambda done, total: stage("running the model for what weights are multiplied by", done, total),
     )
-    builder = _builder(quantizing, weights)
+    widths = searched_widths(
+        model,
+        space,
+        inputs,
+        stack=stack,
+        folder=folder,
+        samples=calibrated_on or subset_size,
+        reset_state=reset_state,
+        progress=lambda done, total: stage("running the model for what layers read of channels", done, total),
+    )
+    requantized = Requantized(
+        space, target_device, model_type, folder, inputs, calibrated_on or subset_size, reset_state, placements
+    )
+    builder = joined(quantizing, weights, widths, requantized)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()
     return Problem(
@@ -251,25 +247,27 @@ def prepare(
         builder=builder,
         evaluator=evaluator,
         space=space,
-        dimensions=_dimensions(space, groups, weights),
+        dimensions=_dimensions(space, groups, weights, widths),
         hardware=hardware_fingerprint(device),
         digests=_digests(of_model, of_data),
         digest=digest,
         calibrated_on=calibrated_on,
         level=level,
         weights=weights,
+        widths=widths,
         against=against,
     )
 
 
-def _dimensions(space: SearchSpace, groups: Mapping[str, Sequence[str]], weights: SearchedWeights | None) -> Dimensions:
-    return Dimensions.of(space, groups, {} if weights is None else weights.choices)
-
-
-def _builder(quantizing: CandidateBuilder | None, weights: SearchedWeights | None) -> CandidateBuilder | ModelBuilder:
-    if weights is None and quantizing is not None:
-        return quantizing
-    return ModelBuilder(quantizing, None if weights is None else weights.builder)
+def _dimensions(
+    space: SearchSpace,
+    groups: Mapping[str, Sequence[str]],
+    weights: SearchedWeights | None,
+    widths: SearchedWidths | None,
+) -> Dimensions:
+    return Dimensions.of(
+        space, groups, {} if weights is None else weights.choices, {} if widths is None else widths.choices
+    )
 
 
 def digests_of(
@@ -283,80 +281,8 @@ def digests_of(
         space: What is searched.
         calibrated_on: Number of samples of an earlier session; None is all.
     """
-    most = _most_samples(space, inputs)
+    most = most_samples(space, inputs)
     return _digests(model_digest(model), inputs_digest(inputs, min(calibrated_on or most, most)))
-
-
-def builder_again(
-    model: ov.Model,
-    inputs: ModelInputs,
-    space: SearchSpace,
-    *,
-    target_device: TargetDevice,
-    model_type: ModelType | None,
-    reset_state: ResetState,
-    folder: Path | None,
-    calibrated_on: int | None,
-    stack: ExitStack,
-) -> CandidateBuilder | ModelBuilder:
-    """The builder of a search that has ended. It reads the kept statistics, or collects them again.
-
-    Args:
-        model: The float model.
-        inputs: Calibration inputs, for statistics that are not kept.
-        space: The space of the search.
-        target_device: Hardware table for placement.
-        model_type: Family of the model.
-        reset_state: When the state of the model is reset while samples are run.
-        folder: Folder of the cache for this model and its data; None without a cache.
-        calibrated_on: Number of calibration samples; None is all.
-        stack: Keeps what weights are multiplied by until it is closed.
-    """
-    placements = place(model, space, target_device=target_device, model_type=model_type)
-    samples, quantizing = calibrated_on or _most_samples(space, inputs), None
-    if space.quantized:
-        statistics = collect(
-            model,
-            placements,
-            inputs,
-            needs=space.needs(),
-            subset_size=samples,
-            reset_state=reset_state,
-            path=None if folder is None else folder / STATISTICS,
-        )
-        quantizing = CandidateBuilder(model, placements, statistics, inputs, folder)
-    weights = searched_weights(
-        model, space, inputs, stack=stack, folder=folder, samples=samples, reset_state=reset_state
-    )
-    return _builder(quantizing, weights)
-
-
-def builder_of_files(
-    model: ov.Model, space: SearchSpace, folder: Path, *, target_device: TargetDevice, model_type: ModelType | None
-) -> CandidateBuilder | ModelBuilder:
-    """The builder of a search, from what its folder keeps for this model and its data.
-
-    Args:
-        model: The float model.
-        space: The space of the search.
-        folder: The folder.
-        target_device: Hardware table for placement.
-        model_type: Family of the model.
-
-    Raises:
-        StoredFileError: A file of the folder is damaged.
-    """
-    quantizing = None
-    if space.quantized:
-        placements = place(model, space, target_device=target_device, model_type=model_type)
-        quantizing = CandidateBuilder(model, placements, Statistics.load(folder / STATISTICS), cache=folder)
-    with ExitStack() as stack:
-        weights = searched_weights(model, space, None, stack=stack, folder=folder, samples=0)
-    return _builder(quantizing, weights)
-
-
-def _most_samples(space: SearchSpace, inputs: ModelInputs) -> int:
-    return min(max(space.subset_sizes), len(inputs))
 
 
 def _digests(of_model: str, of_data: str) -> dict[str, str]:

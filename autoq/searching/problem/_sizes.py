@@ -8,14 +8,16 @@ from functools import partial
 
 import openvino as ov
 
-from autoq.core import Precision, WeightFormat
+from autoq.core import Precision, PruningPlan, WeightFormat
 from autoq.evaluation.candidate import size_bytes
 from autoq.graph import QuantizerSite, SiteKind
 from autoq.searching.problem._problem import Problem
 from autoq.searching.sampler import SizeLimit
 from autoq.searching.sensitivity import ByChoice
+from autoq.searching.space import Unit
 
 _BYTES_OF_SCALE = 4
+_FLOAT_BITS = 32
 
 
 def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
@@ -29,8 +31,11 @@ def size_limit(problem: Problem, max_bytes: int) -> SizeLimit:
 
 
 def saved_bytes(problem: Problem) -> ByChoice:
-    """Bytes that each choice of a unit saves, by the parameter of the unit."""
-    return _by_groups(problem) | _by_weights(problem)
+    """Bytes that each choice of a unit saves, by the parameter of the unit.
+
+    Channels count as if their weights were quantized in any case: a plan that saves enough then does.
+    """
+    return _by_groups(problem) | _by_weights(problem) | _by_widths(problem)
 
 
 def _by_weights(problem: Problem) -> dict[str, dict[str, float]]:
@@ -39,6 +44,20 @@ def _by_weights(problem: Problem) -> dict[str, dict[str, float]]:
         of_weight = partial(problem.weight_builder.size_bytes, unit.name)
         found[name] = {word: of_weight() - of_weight(WeightFormat.parse(word)) for word in unit.choices[1:]}
     return found
+
+
+def _by_widths(problem: Problem) -> dict[str, dict[str, float]]:
+    if not problem.dimensions.widths or problem.widths is None:
+        return {}
+    pruner, multiple = problem.widths.pruner, problem.space.channel_multiple_of
+    share = min((precision.bits / _FLOAT_BITS for precision in problem.space.quantized), default=1.0)
+
+    def saved(unit: Unit, word: str) -> float:
+        return share * pruner.saved_bytes(PruningPlan({unit.name: float(word)}, multiple))
+
+    return {
+        name: {word: saved(unit, word) for word in unit.choices[1:]} for name, unit in problem.dimensions.widths.items()
+    }
 
 
 def _by_groups(problem: Problem) -> dict[str, dict[str, float]]:

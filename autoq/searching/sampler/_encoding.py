@@ -86,9 +86,8 @@ class Encoding:
             name: tuple(plain_choices(choices)) for name, choices in dimensions.fields.items() if len(choices) > 1
         }
         own = {
-            own_name(name, unit.name): tuple(plain_choices(choices))
-            for unit in dimensions.units.values()
-            if unit.members
+            own_name(name, dimensions.units[unit].name): tuple(plain_choices(choices))
+            for unit in dimensions.groups
             for name, choices in dimensions.own.items()
         }
         return cls({name: unit.choices for name, unit in dimensions.units.items()}, fields | own)

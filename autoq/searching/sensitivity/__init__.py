@@ -16,6 +16,7 @@ from autoq.searching.sensitivity._weights import (
     measure_weight_sensitivities,
     spread_over_formats,
 )
+from autoq.searching.sensitivity._width_gains import width_gains
 
 __all__ = [
     "MOST_SECONDS",
@@ -35,4 +36,5 @@ __all__ = [
     "restoration_order",
     "restore",
     "spread_over_formats",
+    "width_gains",
 ]

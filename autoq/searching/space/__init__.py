@@ -2,12 +2,13 @@
 
 from autoq.searching.space._parameters import Dimensions, own_name, plain_choices
 from autoq.searching.space._space import SearchSpace
-from autoq.searching.space._units import PRECISION, UNIT_KINDS, WEIGHT, Unit, UnitKind
+from autoq.searching.space._units import PRECISION, UNIT_KINDS, WEIGHT, WIDTH, Unit, UnitKind
 
 __all__ = [
     "PRECISION",
     "UNIT_KINDS",
     "WEIGHT",
+    "WIDTH",
     "Dimensions",
     "SearchSpace",
     "Unit",

@@ -21,17 +21,28 @@ from autoq.core import (
     CompressionRecipe,
     Plan,
     Precision,
+    PruningPlan,
     RangeEstimator,
     Recipe,
     RuntimePlan,
     WeightFormat,
 )
 from autoq.searching.space._space import SearchSpace
-from autoq.searching.space._units import PRECISION, UNIT_KINDS, WEIGHT, Unit, precision_units, weight_units
+from autoq.searching.space._units import (
+    PRECISION,
+    UNIT_KINDS,
+    WEIGHT,
+    WIDTH,
+    Unit,
+    precision_units,
+    weight_units,
+    width_units,
+)
 
 _NO_CHOICES: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 _NO_RUNTIME: Mapping[str, Any] = MappingProxyType({})
 _NO_WEIGHTS: Mapping[str, Sequence[WeightFormat]] = MappingProxyType({})
+_NO_WIDTHS: Mapping[str, Sequence[float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +52,11 @@ class Dimensions:
     Attributes:
         recipe: Choices by recipe field.
         units: Units by the name of their parameter.
-        own: Choices by recipe field that each unit has for itself.
+        own: Choices by recipe field that each unit of quantizers has for itself.
         floats: Groups of no unit, which are float in every plan.
         quantizes: Whether plans have a part that quantizes.
         compression: Settings of the part that compresses weights; None without such a part.
+        pruning: Settings of the part that removes channels; None without such a part.
         runtime: Choices of the part that is for the device, by field; plans have such a part where there are any.
     """
 
@@ -54,6 +66,7 @@ class Dimensions:
     floats: frozenset[str] = frozenset()
     quantizes: bool = True
     compression: CompressionRecipe | None = None
+    pruning: PruningPlan | None = None
     runtime: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -62,6 +75,7 @@ class Dimensions:
         space: SearchSpace,
         groups: Mapping[str, Sequence[str]],
         weights: Mapping[str, Sequence[WeightFormat]] = _NO_WEIGHTS,
+        widths: Mapping[str, Sequence[float]] = _NO_WIDTHS,
     ) -> Dimensions:
         """Dimensions of a space on a model.
 
@@ -69,25 +83,28 @@ class Dimensions:
             space: The choices.
             groups: Groups that share a precision, by the name of their unit.
             weights: Formats that each weight may take beside float, by its name.
+            widths: Shares of its channels that each group of channels may keep beside all, by its name.
         """
         quantized = precision_units(groups, space.quantized) if space.quantized else ()
-        units = {unit.parameter: unit for unit in (*quantized, *weight_units(weights))}
+        units = {unit.parameter: unit for unit in (*quantized, *weight_units(weights), *width_units(widths))}
         return cls(
             space.recipe_choices(),
             units,
             space.unit_choices(),
             quantizes=bool(space.quantized),
             compression=space.compression(),
+            pruning=space.pruning(),
             runtime=space.runtime_choices(),
         )
 
     def without(self, groups: Collection[str]) -> Dimensions:
         """The same dimensions, with some groups in float in every plan."""
-        left = {
-            name: replace(unit, members=tuple(member for member in unit.members if member not in groups))
+        left = {name: tuple(one for one in members if one not in groups) for name, members in self.groups.items()}
+        units = {
+            name: replace(unit, members=left[name]) if name in left else unit
             for name, unit in self.units.items()
+            if left.get(name, True)
         }
-        units = {name: unit for name, unit in left.items() if unit.members or not self.units[name].members}
         return replace(self, units=units, floats=self.floats.union(groups))
 
     @property
@@ -106,6 +123,11 @@ class Dimensions:
         return {name: unit for name, unit in self.units.items() if unit.kind == WEIGHT}
 
     @property
+    def widths(self) -> dict[str, Unit]:
+        """Units of channels, by their parameter."""
+        return {name: unit for name, unit in self.units.items() if unit.kind == WIDTH}
+
+    @property
     def usual(self) -> dict[str, str]:
         """The usual choice of each unit, which it takes in a plan that treats all units alike."""
         return {name: unit.usual for name, unit in self.units.items()}
@@ -115,7 +137,9 @@ class Dimensions:
         """Number of plans that can be written down; several may build the same model."""
         # A unit at its reference has no fields of its own.
         fields = math.prod(map(len, self.own.values()))
-        of_units = math.prod(1 + fields * (len(unit.choices) - 1) for unit in self.units.values())
+        of_units = math.prod(
+            1 + (fields if unit.kind == PRECISION else 1) * (len(unit.choices) - 1) for unit in self.units.values()
+        )
         return int(of_units) * math.prod(map(len, self.fields.values()))
 
     def plan_of(
@@ -139,6 +163,8 @@ class Dimensions:
             plan = Plan.quantized(recipe, dict.fromkeys(sorted(self.floats), Precision.FLOAT))
         if self.compression is not None:
             plan = plan.having(CompressionPlan(self.compression))
+        if self.pruning is not None:
+            plan = plan.having(self.pruning)
         if self.runtime:
             usual = {name: choices[0] for name, choices in self.runtime.items()}
             plan = plan.having(RuntimePlan(**{**usual, **runtime}))
@@ -158,6 +184,7 @@ class Dimensions:
         }
         recipe, runtime = ({name: of_model[name] for name in part} for part in (self.recipe, self.runtime))
         chosen = {name: trial.suggest_categorical(name, unit.words) for name, unit in self.units.items()}
+        groups = self.groups
         # Units at their reference are asked too: no sampler models a parameter that only some trials have.
         own = {
             name: {
@@ -165,7 +192,7 @@ class Dimensions:
                 for field, choices in self.own.items()
             }
             for name, unit in self.units.items()
-            if self.own and unit.members
+            if self.own and name in groups
         }
         parsed = {name: Recipe.from_dict(made) for name, made in own.items()}
         fields = {name: {field: getattr(made, field) for field in self.own} for name, made in parsed.items()}
@@ -190,9 +217,8 @@ class Dimensions:
             if len(choices) > 1
         }
         own = {
-            own_name(field, unit.name): plain_choices([getattr(part.recipe_of(unit.members[0]), field)])[0]
-            for unit in self.units.values()
-            if unit.members
+            own_name(field, self.units[name].name): plain_choices([getattr(part.recipe_of(members[0]), field)])[0]
+            for name, members in self.groups.items()
             for field in self.own
         }
         return recipe | chosen | own

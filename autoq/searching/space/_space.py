@@ -30,6 +30,7 @@ from autoq.core import (
     PlanError,
     Precision,
     Preset,
+    PruningPlan,
     RangeEstimator,
     Recipe,
     Rounding,
@@ -51,6 +52,8 @@ _ACCURATE_BY_UNIT = (
 
 _FLOAT_AND_OTHERS = "of unit_precisions: name 'float' and at least one other precision"
 _FLOAT_AND_FORMATS = "of weight_formats: name 'float' and at least one other format, or leave the key out"
+_ALL_AND_OTHERS = "of channel_shares: name 1 and at least one share below it, or leave the key out"
+_CUT_OR_COMPRESSED = "of channel_shares: a search removes channels or compresses weights; leave weight_formats out"
 _NO_ZERO_POINTS = "of presets: float precisions of activations have no zero points; write 'performance'"
 
 # Dimensions that each unit may have for itself.
@@ -177,6 +180,10 @@ class SearchSpace(BaseModel):
         ignored_weights: Operations whose weights are never compressed.
         allow_decompressed: Whether a weight may take formats that OpenVINO's CPU decompresses as a whole. They save
             disk, and no memory.
+        channel_shares: Shares of its channels that each group of channels may keep: 1, and one or more others, of which
+            a group has those that change its width. Empty removes none. Then `unit_precisions` may hold "float" alone.
+        channel_multiple_of: Widths become multiples of this, the nearest one for each share.
+        ignored_channels: Operations that keep all channels that they read and make.
         dynamic_quantization_group_sizes: Numbers of activations that the device quantizes to int8 together while it
             runs compressed weights; 0 leaves them in float, null leaves the number to the device.
         kv_cache_precisions: Precisions of a decoder's keys and values; null leaves it to the device.
@@ -214,6 +221,9 @@ class SearchSpace(BaseModel):
     rounding: Rounding = Rounding.COMPENSATED
     ignored_weights: ScopeRules | None = None
     allow_decompressed: bool = False
+    channel_shares: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Choices] = ()
+    channel_multiple_of: Annotated[int, Field(ge=1)] = 8
+    ignored_channels: ScopeRules | None = None
     dynamic_quantization_group_sizes: Annotated[
         tuple[Annotated[int, Field(ge=0)] | None, ...], Choices, Field(min_length=1)
     ] = (None,)
@@ -240,10 +250,15 @@ class SearchSpace(BaseModel):
 
     @model_validator(mode="after")
     def _precisions_go_together(self) -> Self:
-        if len(self.quantized) == len(self.unit_precisions) or not (self.quantized or self.formats):
+        others = self.quantized or self.formats or self.shares
+        if len(self.quantized) == len(self.unit_precisions) or not others:
             raise ValueError(_FLOAT_AND_OTHERS)
         if len(self.formats) == len(self.weight_formats) != 0 or (self.weight_formats and not self.formats):
             raise ValueError(_FLOAT_AND_FORMATS)
+        if len(self.shares) == len(self.channel_shares) != 0 or (self.channel_shares and not self.shares):
+            raise ValueError(_ALL_AND_OTHERS)
+        if self.shares and self.formats:
+            raise ValueError(_CUT_OR_COMPRESSED)
         if not self.mode.is_integer and self.presets != (Preset.PERFORMANCE,):
             raise ValueError(_NO_ZERO_POINTS)
         return self
@@ -259,9 +274,14 @@ class SearchSpace(BaseModel):
         return tuple(form for form in self.weight_formats if form is not None)
 
     @property
+    def shares(self) -> tuple[float, ...]:
+        """The shares of their channels that groups may keep beside all, the largest first."""
+        return tuple(sorted((share for share in self.channel_shares if share < 1), reverse=True))
+
+    @property
     def usually_against(self) -> Against:
         """What accuracy is weighed against, unless a search says otherwise."""
-        return Against.LATENCY if self.quantized else Against.SIZE
+        return Against.LATENCY if self.quantized or self.shares else Against.SIZE
 
     @property
     def mode(self) -> Precision:
@@ -273,8 +293,7 @@ class SearchSpace(BaseModel):
         """Reads a space.
 
         Args:
-            source: A shipped name ("cnn", "transformer", "llm", "quick"), the path of a YAML file, plain values, or a
-                space.
+            source: The name of a shipped space, as "cnn", the path of a YAML file, plain values, or a space.
 
         Raises:
             ConfigError: No such space or file, or a key or value that autoq does not understand.
@@ -355,6 +374,10 @@ class SearchSpace(BaseModel):
             all_layers=not self.formats[0].is_eight_bit_integer,
             rounding=self.rounding if by_data else Rounding.NEAREST,
         )
+
+    def pruning(self) -> PruningPlan | None:
+        """The settings under which channels are removed; None where none are."""
+        return PruningPlan(multiple_of=self.channel_multiple_of) if self.shares else None
 
     def needs(self) -> Needs:
         """The statistics that the recipes of the space need."""

@@ -9,7 +9,9 @@ from autoq.core import Plan, Precision, WeightFormat
 
 PRECISION = "precision"
 WEIGHT = "weight"
+WIDTH = "width"
 FLOAT = str(Precision.FLOAT)
+ALL = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Unit:
     Attributes:
         name: Name of the unit, unique within its kind.
         choices: Two or more words, in order. The first is the reference: it leaves the unit as the float model has it.
-        members: Names of the groups, or of the weights, that take the choice.
+        members: Names of the groups of quantizers or of channels, or of the weights, that take the choice.
         kind: Kind of the choices, a key of `UNIT_KINDS`.
     """
 
@@ -46,7 +48,7 @@ class Unit:
     @property
     def usual(self) -> str:
         """The choice in a plan that treats all units alike."""
-        return self.choices[1]
+        return self.choices[UNIT_KINDS[self.kind].usual]
 
     @property
     def words(self) -> list[str]:
@@ -65,10 +67,12 @@ class UnitKind:
     Attributes:
         put: Puts choices into a plan.
         read: Reads the choice of a unit from a plan.
+        usual: Place of the choice in a plan that treats all units alike; 0 leaves them as the float model has them.
     """
 
     put: Callable[[Plan, UnitChoices], Plan]
     read: Callable[[Plan, Unit], str]
+    usual: int = 1
 
 
 def _with_precisions(plan: Plan, chosen: UnitChoices) -> Plan:
@@ -91,10 +95,22 @@ def _format(plan: Plan, unit: Unit) -> str:
     return str(plan.compression.formats.get(unit.members[0], FLOAT))
 
 
+def _with_widths(plan: Plan, chosen: UnitChoices) -> Plan:
+    given = {group: float(word) for unit, word in chosen for group in unit.members}
+    part = plan.pruning
+    return plan.having(replace(part, kept={**part.kept, **given}))
+
+
+def _width(plan: Plan, unit: Unit) -> str:
+    return share_word(plan.pruning.share(unit.members[0]))
+
+
 # A further kind is one more entry: the sampler, the front and the loop know no kind.
 UNIT_KINDS: dict[str, UnitKind] = {
     PRECISION: UnitKind(_with_precisions, _precision),
     WEIGHT: UnitKind(_with_formats, _format),
+    # Without training, few models bear that all of their widths are cut.
+    WIDTH: UnitKind(_with_widths, _width, usual=0),
 }
 
 
@@ -116,3 +132,17 @@ def weight_units(choices: Mapping[str, Sequence[WeightFormat]]) -> Iterator[Unit
         choices: Formats that each weight may take beside float, by its name.
     """
     return (Unit(name, (FLOAT, *map(str, formats)), (name,), WEIGHT) for name, formats in choices.items() if formats)
+
+
+def width_units(choices: Mapping[str, Sequence[float]]) -> Iterator[Unit]:
+    """One unit for each group of channels.
+
+    Args:
+        choices: Shares of its channels that each group may keep beside all, by its name.
+    """
+    return (Unit(name, (ALL, *map(share_word, shares)), (name,), WIDTH) for name, shares in choices.items() if shares)
+
+
+def share_word(share: float) -> str:
+    """A share as a choice is spelled: "0.75"."""
+    return f"{share:g}"

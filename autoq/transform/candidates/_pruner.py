@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from autoq.calibration import Activation, Grams
 from autoq.core import PlanError, PruningMethod, PruningPlan, Repair, nearest, quoted
-from autoq.graph import ChannelGraph, IgnoredScope, find_channels
+from autoq.graph import ChannelGraph, IgnoredScope, find_channels, unique_names
 from autoq.transform.prune import (
     KeptCounts,
     distances,
@@ -71,6 +72,7 @@ class Pruner:
 
     def __init__(self, prunable: Prunable, grams: Grams) -> None:
         self._model, self._graph, self._activations = prunable.model, prunable.graph, prunable.activations
+        self._nodes = unique_names(self._model)
         self._grams = grams
         self._scores = cache(self._scored)
         self._uniform = cache(self._counted)
@@ -79,6 +81,39 @@ class Pruner:
     def whole(self) -> KeptCounts:
         """How many channels the groups have, by part."""
         return {group.name: tuple(map(len, group.parts)) for group in self._graph.groups}
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """The channels."""
+        return self._graph
+
+    def shares(self, part: PruningPlan) -> dict[str, float]:
+        """Share of its channels that each group really keeps.
+
+        Raises:
+            PlanError: See `counts`.
+        """
+        whole, counts = self.whole, self.counts(part)
+        return {name: sum(counts[name]) / sum(whole[name]) for name in whole}
+
+    def saved_bytes(self, part: PruningPlan) -> float:
+        """Bytes of constants that go, in the types that the float model has.
+
+        Raises:
+            PlanError: See `counts`.
+        """
+        counts = self.counts(part)
+        share = np.ones(1 + max((number for group in self._graph.groups for number in group.channels), default=0))
+        for group in self._graph.groups:
+            for own, count in zip(group.parts, counts[group.name], strict=True):
+                share[list(own)] = count / len(own)
+        found: dict[str, float] = {}
+        for (op, port), axes in self._graph.reads.items():
+            source = self._nodes[op].input_value(port).get_node()
+            if source.get_type_name() == "Constant":
+                kept = [float(np.where(own < 0, 1.0, share[own]).mean()) for own in axes if own is not None]
+                found[source.get_name()] = source.get_byte_size() * (1 - math.prod(kept))
+        return float(sum(found.values()))
 
     def counts(self, part: PruningPlan) -> KeptCounts:
         """How many channels each group keeps, by part of it.

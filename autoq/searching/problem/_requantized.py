@@ -1,0 +1,108 @@
+"""Quantizers of pruned models, and the builder of a search of all its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import openvino as ov
+
+from autoq.calibration import ModelInputs, Statistics, collect
+from autoq.core import DataError, ModelError, ModelType, ResetState, TargetDevice, quoted
+from autoq.graph import Placements
+from autoq.searching.problem._place import STATISTICS, place
+from autoq.searching.problem._weights import SearchedWeights
+from autoq.searching.problem._widths import SearchedWidths
+from autoq.searching.sensitivity import PlanBuilder
+from autoq.searching.space import SearchSpace
+from autoq.transform import CandidateBuilder, ModelBuilder, PruningBuilder
+
+
+@dataclass(frozen=True, slots=True)
+class Requantized:
+    """Makes the builders of pruned models: each is run once over the calibration data.
+
+    Attributes:
+        space: The space of the search.
+        target_device: Hardware table for placement.
+        model_type: Family of the model.
+        folder: Folder of the cache for the float model and its data; None keeps no statistics.
+        inputs: Calibration inputs; None takes what the folder keeps.
+        samples: Number of samples that a pruned model is run on.
+        reset_state: When the state of a model is reset.
+        whole: Placement in the model with all channels.
+    """
+
+    space: SearchSpace
+    target_device: TargetDevice
+    model_type: ModelType | None
+    folder: Path | None
+    inputs: ModelInputs | None
+    samples: int
+    reset_state: ResetState
+    whole: Placements
+
+    def __call__(self, model: ov.Model, fingerprint: str) -> CandidateBuilder:
+        """The builder of a pruned model.
+
+        Args:
+            model: The model.
+            fingerprint: Digest of what was removed: the name of its folder in the cache.
+
+        Raises:
+            ModelError: Quantizers would stand elsewhere than in the model with all channels.
+            DataError: There are no data, and the folder does not keep the statistics.
+        """
+        placements = place(model, self.space, target_device=self.target_device, model_type=self.model_type)
+        self._check(placements)
+        folder = None if self.folder is None else self.folder / f"pruned-{fingerprint}"
+        path = None if folder is None else folder / STATISTICS
+        if self.inputs is None:
+            if path is None or not path.exists():
+                msg = f"{path} is missing: a pruned model has statistics of its own, and no data are given."
+                raise DataError(msg)
+            return CandidateBuilder(model, placements, Statistics.load(path), cache=folder)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        statistics = collect(
+            model,
+            placements,
+            self.inputs,
+            needs=self.space.needs(),
+            subset_size=self.samples,
+            reset_state=self.reset_state,
+            path=path,
+        )
+        return CandidateBuilder(model, placements, statistics, self.inputs, folder)
+
+    def _check(self, placements: Placements) -> None:
+        """Checks that a plan means the same groups with fewer channels."""
+        found, expected = ({group.name for group in each.reference.groups} for each in (placements, self.whole))
+        if found != expected:
+            other = sorted(found ^ expected)[0]
+            msg = (
+                f"group {quoted(other)} of quantizers is in {'the pruned' if other in found else 'the whole'} model "
+                "alone: this model cannot be pruned and quantized in one plan."
+            )
+            raise ModelError(msg)
+
+
+def joined(
+    quantizing: CandidateBuilder | None,
+    weights: SearchedWeights | None,
+    widths: SearchedWidths | None,
+    requantized: Requantized,
+) -> PlanBuilder:
+    """The builder of a search.
+
+    Args:
+        quantizing: Quantizes the float model; None where no plan quantizes.
+        weights: The weights that are compressed; None if there are none.
+        widths: The widths that are cut; None if there are none. A search has one of both.
+        requantized: Makes the builders of pruned models.
+    """
+    if widths is not None:
+        return PruningBuilder(quantizing, widths.pruner, None if quantizing is None else requantized)
+    if weights is None and quantizing is not None:
+        return quantizing
+    return ModelBuilder(quantizing, None if weights is None else weights.builder)

@@ -1,0 +1,137 @@
+"""The widths of a search: shares of their channels that groups may keep, and what layers read of them."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import openvino as ov
+
+from autoq.calibration import Grams, ModelInputs, collected_grams, load_grams, save_grams
+from autoq.core import DataError, ModelError, PruningPlan, ResetState, StoredFileError, digest_of, quoted
+from autoq.graph import operation
+from autoq.searching.space import SearchSpace
+from autoq.transform import Prunable, Pruner
+
+Progress = Callable[[int, int], None]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedWidths:
+    """The widths that a search cuts.
+
+    Attributes:
+        pruner: Removes channels.
+        choices: Shares of its channels that each group may keep beside all, by its name.
+    """
+
+    pruner: Pruner
+    choices: Mapping[str, Sequence[float]]
+
+
+def searched_widths(
+    model: ov.Model,
+    space: SearchSpace,
+    inputs: ModelInputs | None,
+    *,
+    stack: ExitStack,
+    folder: Path | None,
+    samples: int,
+    reset_state: ResetState = ResetState.SAMPLE,
+    progress: Progress | None = None,
+) -> SearchedWidths | None:
+    """Finds the channels of a search, and runs the model once for what layers read of them.
+
+    Args:
+        model: The float model; never modified.
+        space: The space of the search.
+        inputs: Calibration inputs; None takes what the folder keeps.
+        stack: Keeps what was seen until it is closed.
+        folder: Folder for what was seen; None keeps it in memory.
+        samples: Number of samples that the model is run on.
+        reset_state: When the state of the model is reset.
+        progress: Called with the numbers of samples done and of all samples.
+
+    Returns:
+        The widths; None if the space cuts none.
+
+    Raises:
+        ModelError: No width can be cut.
+        DataError: There are no inputs, and the folder keeps nothing.
+    """
+    part = space.pruning()
+    if part is None:
+        return None
+    name = quoted(model.get_friendly_name())
+    if any(operation(op.get_type_name()).quantizer for op in model.get_ops()):
+        msg = f"model {name} is quantized already, so that its channels stay: search the float model it was made of."
+        raise ModelError(msg)
+    ignored = None if space.ignored_channels is None else space.ignored_channels.to_scope()
+    prunable = Prunable.of(model, ignored)
+    pruner = Pruner(prunable, _grams(prunable, inputs, stack, folder, samples, reset_state, progress))
+    choices = _choices(pruner, part, space.shares)
+    if not choices:
+        fixed = prunable.graph.fixed
+        why = "all widths stay at the nearest multiple: give smaller channel_shares, or another channel_multiple_of"
+        if not prunable.graph.groups:
+            why = f"{quoted(fixed[0].name)}, for example: {fixed[0].reason}" if fixed else "no layer has a weight"
+        msg = f"model {name} has no channels that can go with channel_shares; {why}."
+        raise ModelError(msg)
+    return SearchedWidths(pruner, choices)
+
+
+def _choices(pruner: Pruner, part: PruningPlan, shares: Sequence[float]) -> dict[str, tuple[float, ...]]:
+    """The shares of each group that make widths of their own; of several of one width, the largest share."""
+    found = {}
+    for name, whole in pruner.whole.items():
+        widths = {pruner.counts(replace(part, kept={name: share}))[name]: share for share in sorted(shares)}
+        if own := tuple(sorted((share for width, share in widths.items() if width != whole), reverse=True)):
+            found[name] = own
+    return found
+
+
+def _grams(
+    prunable: Prunable,
+    inputs: ModelInputs | None,
+    stack: ExitStack,
+    folder: Path | None,
+    samples: int,
+    reset_state: ResetState,
+    progress: Progress | None,
+) -> Grams:
+    """Products of what layers read, from the folder of this model and its data, or from a run."""
+    every = sorted(set(prunable.activations.values()))
+    if not every:
+        return Grams({}, {}, {}, {})
+    path = None
+    if folder is not None:
+        path = folder / f"channels-{digest_of([[one.tensor.producer, one.tensor.port, one.axis] for one in every])}"
+        if path.exists():
+            try:
+                return load_grams(path)
+            except StoredFileError as error:
+                if inputs is None:
+                    raise
+                warnings.warn(f"what layers read of channels is seen again: {error}", stacklevel=4)
+    if inputs is None:
+        msg = f"{folder} keeps nothing of what layers read: its pruned models cannot be built again without data."
+        raise DataError(msg)
+    grams = stack.enter_context(
+        collected_grams(
+            prunable.model,
+            every,
+            inputs,
+            products=every,
+            subset_size=samples,
+            reset_state=reset_state,
+            progress=progress,
+        )
+    )
+    if path is not None:
+        save_grams(grams, path)
+    return grams

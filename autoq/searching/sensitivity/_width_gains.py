@@ -1,0 +1,59 @@
+"""Latency gains of widths, from profiles: what layers take less when all widths are cut, shared out to the groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from autoq.evaluation.execution import Profile
+from autoq.graph import ChannelGraph
+
+_TINY_MS = 1e-12
+
+
+def width_gains(before: Profile, after: Profile, graph: ChannelGraph, kept: Mapping[str, float]) -> dict[str, float]:
+    """Expected fall of the latency ratio by group of channels.
+
+    What an operation takes less is shared out to the groups that it reads and makes, by the logarithms of the shares
+    that they keep. So the gains of all groups together are what was measured.
+
+    Args:
+        before: Profile of the float model.
+        after: Profile of the model in which all groups are cut.
+        graph: The channels.
+        kept: Share of its channels that each group keeps in it.
+    """
+    total = max(before.kernels_ms, _TINY_MS)
+    times, left = _by_operation(before), _by_operation(after)
+    gains = dict.fromkeys(kept, 0.0)
+    for op, parts in _parts(graph, kept).items():
+        saved, weight = times.get(op, 0.0) - left.get(op, 0.0), sum(parts.values())
+        for group, part in parts.items():
+            gains[group] += saved * part / weight / total
+    return gains
+
+
+def _by_operation(profile: Profile) -> dict[str, float]:
+    """Milliseconds by operation; a layer that executes several counts alike for each."""
+    found: dict[str, float] = {}
+    for layer in profile.layers:
+        for op in layer.ops:
+            found[op] = found.get(op, 0.0) + layer.ms / len(layer.ops)
+    return found
+
+
+def _parts(graph: ChannelGraph, kept: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """How much groups make each operation smaller, as logarithms."""
+    found: dict[str, dict[str, float]] = {}
+    channels = {group.name: np.array(group.channels) for group in graph.groups if kept.get(group.name, 1.0) < 1}
+    for (op, _), axes in (*graph.reads.items(), *graph.makes.items()):
+        for own in axes:
+            if own is None:
+                continue
+            for name, numbers in channels.items():
+                if share := float(np.isin(own, numbers).mean()):
+                    parts = found.setdefault(op, {})
+                    parts[name] = parts.get(name, 0.0) - share * math.log(kept[name])
+    return found
