@@ -1,0 +1,108 @@
+"""The numbers of a module in the model that it was made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from autoq.core import ModelError
+from autoq.graph import float_constant, read_model
+from autoq.training.twin._constants import halves, numbers
+from autoq.training.twin._limits import grid_of
+from autoq.training.twin._places import PLACES, Places, names_of
+
+
+def write_back(module: Any, model: Any) -> ov.Model:  # PyTorch has no types; a path or a model of any framework
+    """The model with the numbers that a module has learned.
+
+    1. A constant whose parameter has other numbers is replaced by one of the same name and type.
+    2. A constant of half precision behind a Convert becomes one of single precision in place of the Convert, with its
+       name: rounding would take back what small steps have learned.
+    3. The limits of a FakeQuantize follow the scale: zero stays on its level.
+
+    Nothing else changes: operations, their names, and what is quantized stay as they are.
+
+    Args:
+        module: Made by `to_torch` from this model, and trained; or a copy of such a module.
+        model: The model, as `to_torch` got it; it is not changed.
+
+    Returns:
+        A new model, in normal form.
+
+    Raises:
+        ModelError: The module was not made by `to_torch`, or not from this model.
+    """
+    places: Places | None = getattr(module, "meta", {}).get(PLACES)
+    if places is None:
+        msg = (
+            f"a {type(module).__name__} was not made by autoq.training.to_torch: its numbers have no place in a model."
+        )
+        raise ModelError(msg)
+    made = read_model(model)
+    named = names_of(made)
+    for name, place in places.constants.items():
+        value = _array(getattr(module, name))
+        constant = _found(named, place, "Constant")
+        if tuple(constant.get_output_shape(0)) != value.shape:
+            shape = list(constant.get_output_shape(0))
+            msg = f"parameter {name!r} has shape {list(value.shape)}, but {place!r} in the model has {shape}."
+            raise ModelError(msg)
+        if not np.array_equal(numbers(constant), value, equal_nan=True):
+            _replace(constant, value)
+    for name, quantizers in places.quantizers.items():
+        scale = _array(module.get_submodule(name).scale)
+        for place in quantizers:
+            _set_scale(_found(named, place, "FakeQuantize"), scale, name)
+    return made
+
+
+def _array(parameter: Any) -> NDArray[np.float32]:
+    return np.asarray(parameter.detach().float().cpu().numpy())
+
+
+def _found(named: dict[str, ov.Node], place: str, kind: str) -> ov.Node:
+    op = named.get(place)
+    if op is None or op.get_type_name() != kind:
+        msg = f"the model has no {kind} named {place!r}: pass the model that the module was made of."
+        raise ModelError(msg)
+    return op
+
+
+def _replace(constant: ov.Node, value: NDArray[np.float32]) -> None:
+    converts = halves(constant)
+    if not converts:
+        _put([constant], float_constant(value, constant.get_element_type()))
+        return
+    _put(converts, float_constant(value, ov.Type.f32))
+
+
+def _put(old: list[ov.Node], new: ov.Node) -> None:
+    """Puts an operation in place of others, under the name of the first one."""
+    new.set_friendly_name(old[0].get_friendly_name())
+    for key, value in old[0].get_rt_info().items():
+        new.get_rt_info()[key] = value
+    for node in old:
+        for target in node.output(0).get_target_inputs():
+            target.replace_source_output(new.output(0))
+
+
+def _set_scale(quantizer: ov.Node, scale: NDArray[np.float32], name: str) -> None:
+    grid = grid_of(quantizer)
+    if grid is None or grid.scale.shape != scale.shape:
+        msg = f"the limits of {quantizer.get_friendly_name()!r} are not those that {name!r} was made of."
+        raise ModelError(msg)
+    if np.array_equal(grid.scale, np.abs(scale)):
+        return
+    limits = grid.limits(scale)
+    made: dict[str, ov.Node] = {}
+    for port, limit in zip((1, 2, 3, 4), limits * 2, strict=True):
+        source = quantizer.input_value(port).get_node()
+        if source.get_name() not in made:
+            shape = source.get_output_shape(0)
+            new = float_constant(limit.reshape(shape) if limit.size == np.prod(shape) else limit, ov.Type.f32)
+            new.set_friendly_name(source.get_friendly_name())
+            made[source.get_name()] = new
+        quantizer.input(port).replace_source_output(made[source.get_name()].output(0))
