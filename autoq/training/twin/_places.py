@@ -14,7 +14,7 @@ PLACES = "autoq_places"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class TwinPlaces:
     """Names in the module, and in the model that it was made of.
 
     Attributes:

@@ -15,10 +15,10 @@ from autoq.training.twin._constants import halves, is_float, numbers, tensor, va
 from autoq.training.twin._fused import Fused, fused_biases
 from autoq.training.twin._learned import Learned, constant_values, learned_constants
 from autoq.training.twin._limits import Grid, grid_of, shared_grids
-from autoq.training.twin._places import PLACES, Places, names_of
+from autoq.training.twin._places import PLACES, TwinPlaces, names_of
 from autoq.training.twin._quantizers import LearnedQuantizer
 from autoq.training.twin._unknown import check_known
-from autoq.training.twin.rows import ROWS, TYPES, Role, Row
+from autoq.training.twin.rows import ROWS, TYPES, Role, TorchRow
 
 # Longer constants are no shapes.
 _MOST_SIZES = 1024
@@ -74,7 +74,7 @@ class _Walk:
         self.names = {op.get_name(): name for name, op in names_of(model).items()}
         self.order = model.get_ordered_ops()
         found = {op.get_name(): row_for(op) for op in self.order if op.get_type_name() not in _OWN}
-        self.rows: dict[str, Row] = {name: row for name, row in found.items() if row is not None}
+        self.rows: dict[str, TorchRow] = {name: row for name, row in found.items() if row is not None}
         check_known([op for op in self.order if op.get_name() in found.keys() - self.rows.keys()])
         fixed = constant_values(model)
         self.fused: dict[str, Fused] = fused_biases(model, fixed)
@@ -92,7 +92,7 @@ class _Walk:
         self.hosted: set[str] = set()
         self.moved: dict[tuple[str, int], Any] = {}
         self.quantizers: dict[str, str] = {}
-        self.places = Places({}, {})
+        self.places = TwinPlaces({}, {})
 
     def module(self) -> Any:
         """The module."""
@@ -155,7 +155,7 @@ class _Walk:
             for source, is_known in zip(sources, known, strict=True)
         )
 
-    def argument(self, op: ov.Node, port: int, row: Row) -> Any:
+    def argument(self, op: ov.Node, port: int, row: TorchRow) -> Any:
         """What an operation receives at a port."""
         value = op.input_value(port)
         source = value.get_node()
@@ -235,7 +235,7 @@ def is_short(constant: ov.Node) -> bool:
     return count <= (1 if is_float(constant.get_element_type()) else _MOST_SIZES)
 
 
-def row_for(op: ov.Node) -> Row | None:
+def row_for(op: ov.Node) -> TorchRow | None:
     """The row of an operation: that of its version, or of its type. None if there is none, or it needs more."""
     kind = op.get_type_name()
     is_read = [bool(output.get_target_inputs()) for output in op.outputs()]
@@ -247,7 +247,7 @@ def row_for(op: ov.Node) -> Row | None:
     return found if all(name in given or may_lack for name, may_lack in found.attributes.items()) else None
 
 
-def attributes(op: ov.Node, row: Row) -> dict[str, Any]:
+def attributes(op: ov.Node, row: TorchRow) -> dict[str, Any]:
     """The attributes of an operation that its function takes."""
     given = {name.replace("-", "_"): value for name, value in op.get_attributes().items()}
     return {name: given[name] for name in row.attributes if name in given}

@@ -12,7 +12,7 @@ from autoq.core import ModelError
 from autoq.graph import float_constant, read_model
 from autoq.training.twin._constants import halves, numbers
 from autoq.training.twin._limits import grid_of
-from autoq.training.twin._places import PLACES, Places, names_of
+from autoq.training.twin._places import PLACES, TwinPlaces, names_of
 
 
 def write_back(module: Any, model: Any) -> ov.Model:  # PyTorch has no types; a path or a model of any framework
@@ -35,7 +35,7 @@ def write_back(module: Any, model: Any) -> ov.Model:  # PyTorch has no types; a 
     Raises:
         ModelError: The module was not made by `to_torch`, or not from this model.
     """
-    places: Places | None = getattr(module, "meta", {}).get(PLACES)
+    places: TwinPlaces | None = getattr(module, "meta", {}).get(PLACES)
     if places is None:
         msg = (
             f"a {type(module).__name__} was not made by autoq.training.to_torch: its numbers have no place in a model."

@@ -12,7 +12,7 @@ from autoq.training.twin.rows import (
     _reductions,
     _shapes,
 )
-from autoq.training.twin.rows._row import ROWS, Role, Row
+from autoq.training.twin.rows._row import ROWS, Role, TorchRow
 from autoq.training.twin.rows._types import TYPES
 
 # Each of these modules puts its rows into the table when it is imported.
@@ -29,4 +29,4 @@ FAMILIES = (
     _shapes,
 )
 
-__all__ = ["FAMILIES", "ROWS", "TYPES", "Role", "Row"]
+__all__ = ["FAMILIES", "ROWS", "TYPES", "Role", "TorchRow"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from autoq.training.twin.rows._row import Sizes, Tensor, Weight, integer, row
+from autoq.training.twin.rows._row import LearnedWeight, Sizes, integer, row
 
 
 @row("Relu")
@@ -15,7 +16,7 @@ def relu(x: Tensor) -> Tensor:
 
 
 @row("PRelu")
-def prelu(x: Tensor, slope: Weight) -> Tensor:
+def prelu(x: Tensor, slope: LearnedWeight) -> Tensor:
     """X where it is positive, else x times a slope of the channel, which is axis 1; or a slope of any shape."""
     if slope.dim() == 1 and x.dim() > 1 and slope.shape[0] in {1, x.shape[1]}:
         slope = slope.reshape(-1, *[1] * (x.dim() - 2))

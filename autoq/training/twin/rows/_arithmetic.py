@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from autoq.training.twin.rows._row import Factor, Tensor, row
+from autoq.training.twin.rows._row import Factor, row
 from autoq.training.twin.rows._types import TYPES
 
 

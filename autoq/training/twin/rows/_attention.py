@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from autoq.training.twin.rows._row import Tensor, row
+from autoq.training.twin.rows._row import row
 
 
 @row("ScaledDotProductAttention")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from autoq.training.twin.rows._row import Sizes, Tensor, Weight, integers, row
+from autoq.training.twin.rows._row import LearnedWeight, Sizes, integers, row
 
 _CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 _SPREAD = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}
@@ -51,8 +52,8 @@ def spatial_pad(x: Tensor, begin: Sequence[int], end: Sequence[int], value: floa
 @row("Convolution")
 def convolution(
     x: Tensor,
-    weight: Weight,
-    bias: Weight = None,
+    weight: LearnedWeight,
+    bias: LearnedWeight = None,
     *,
     strides: list[int],
     dilations: list[int],
@@ -73,8 +74,8 @@ def convolution(
 @row("GroupConvolution")
 def group_convolution(
     x: Tensor,
-    weight: Weight,
-    bias: Weight = None,
+    weight: LearnedWeight,
+    bias: LearnedWeight = None,
     *,
     strides: list[int],
     dilations: list[int],
@@ -99,9 +100,9 @@ def group_convolution(
 @row("ConvolutionBackpropData")
 def transposed_convolution(
     x: Tensor,
-    weight: Weight,
+    weight: LearnedWeight,
     output_shape: Sizes = None,
-    bias: Weight = None,
+    bias: LearnedWeight = None,
     *,
     strides: list[int],
     dilations: list[int],
@@ -136,9 +137,9 @@ def transposed_convolution(
 @row("GroupConvolutionBackpropData")
 def transposed_group_convolution(
     x: Tensor,
-    weight: Weight,
+    weight: LearnedWeight,
     output_shape: Sizes = None,
-    bias: Weight = None,
+    bias: LearnedWeight = None,
     *,
     strides: list[int],
     dilations: list[int],
@@ -164,7 +165,9 @@ def transposed_group_convolution(
 
 
 @row("MatMul")
-def matmul(a: Weight, b: Weight, bias: Weight = None, *, transpose_a: bool, transpose_b: bool) -> Tensor:
+def matmul(
+    a: LearnedWeight, b: LearnedWeight, bias: LearnedWeight = None, *, transpose_a: bool, transpose_b: bool
+) -> Tensor:
     """A product, with the bias that is added to it. A vector is not transposed."""
     left = a.mT if transpose_a and a.dim() > 1 else a
     if b.dim() == 2:
@@ -175,6 +178,6 @@ def matmul(a: Weight, b: Weight, bias: Weight = None, *, transpose_a: bool, tran
 
 
 @row("Einsum")
-def einsum(*xs: Weight, equation: str) -> Tensor:
+def einsum(*xs: LearnedWeight, equation: str) -> Tensor:
     """Sums of products over named axes."""
     return torch.einsum(equation, *xs)

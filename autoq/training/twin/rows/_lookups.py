@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from autoq.training.twin.rows._row import Sizes, Table, Tensor, integer, row
+from autoq.training.twin.rows._row import LookupTable, Sizes, integer, row
 
 
 @row("Gather")
-def gather(table: Table, indices: Tensor, axis: Sizes, *, batch_dims: int = 0) -> Tensor:
+def gather(table: LookupTable, indices: Tensor, axis: Sizes, *, batch_dims: int = 0) -> Tensor:
     """Slices of an axis by their numbers; a single number drops the axis. A negative number counts from the end."""
     along = integer(axis) % table.dim()
     places = _from_start(indices, table.shape[along])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from autoq.training.twin.rows._row import Sizes, Tensor, Weight, integers, row
+from autoq.training.twin.rows._row import LearnedWeight, Sizes, integers, row
 
 
 @row("MVN")
@@ -31,13 +32,15 @@ def mvn_of_channels(x: Tensor, *, eps: float, normalize_variance: bool, across_c
 
 
 @row("BatchNormInference")
-def batch_norm(x: Tensor, gamma: Weight, beta: Weight, mean: Tensor, variance: Tensor, *, epsilon: float) -> Tensor:
+def batch_norm(
+    x: Tensor, gamma: LearnedWeight, beta: LearnedWeight, mean: Tensor, variance: Tensor, *, epsilon: float
+) -> Tensor:
     """Normalization by statistics that were measured before: they do not learn."""
     return functional.batch_norm(x, mean, variance, gamma, beta, training=False, eps=epsilon)
 
 
 @row("GroupNormalization")
-def group_norm(x: Tensor, scale: Weight, bias: Weight, *, num_groups: int, epsilon: float) -> Tensor:
+def group_norm(x: Tensor, scale: LearnedWeight, bias: LearnedWeight, *, num_groups: int, epsilon: float) -> Tensor:
     """Mean 0 and variance 1 over the channels of a group, then a scale and a bias for each channel."""
     return functional.group_norm(x, num_groups, scale, bias, epsilon)
 

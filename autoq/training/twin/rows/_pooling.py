@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from autoq.training.twin.rows._convolutions import given_pads, spatial_pad
-from autoq.training.twin.rows._row import Sizes, Tensor, integers, row
+from autoq.training.twin.rows._row import Sizes, integers, row
 from autoq.training.twin.rows._types import TYPES
 
 _GREATEST = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}

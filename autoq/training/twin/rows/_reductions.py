@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from autoq.training.twin.rows._row import Sizes, Tensor, integers, row
+from autoq.training.twin.rows._row import Sizes, integers, row
 
 
 def _over(x: Tensor, axes: Sizes, reduce: Callable[[list[int]], Tensor]) -> Tensor:

@@ -8,8 +8,8 @@ stands in its annotation:
 |---|---|---|
 | `Tensor` | a tensor on the device of the module | a Constant stays as it is |
 | `Sizes` | integers: shapes, axes, numbers of channels; of a Constant as a list or an int, else as a tensor | never |
-| `Weight` | a tensor | a Constant learns: weights, biases and norm scales that belong to the operation |
-| `Table` | a tensor | a Constant learns if embeddings were asked for |
+| `LearnedWeight` | a tensor | a Constant learns: weights, biases and norm scales that belong to the operation |
+| `LookupTable` | a tensor | a Constant learns if embeddings were asked for |
 | `Factor` | a tensor | a Constant with one number for each channel learns, if the other input was learned before |
 
 A function that returns a tuple has one value for each output of the operation.
@@ -25,7 +25,6 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import torch
 
-Tensor = torch.Tensor
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -40,13 +39,13 @@ class Role(Enum):
 
 
 Sizes = Annotated[Any, Role.SIZES]
-Weight = Annotated[Any, Role.WEIGHT]
-Table = Annotated[Any, Role.TABLE]
+LearnedWeight = Annotated[Any, Role.WEIGHT]
+LookupTable = Annotated[Any, Role.TABLE]
 Factor = Annotated[Any, Role.FACTOR]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TorchRow:
     """How a type of operation is computed.
 
     Attributes:
@@ -68,7 +67,7 @@ class Row:
         return self.roles[min(port, len(self.roles) - 1)]
 
 
-ROWS: dict[str, Row] = {}
+ROWS: dict[str, TorchRow] = {}
 
 
 def row(*kinds: str) -> Callable[[F], F]:
@@ -86,7 +85,7 @@ def row(*kinds: str) -> Callable[[F], F]:
     return put
 
 
-def row_of(function: Callable[..., Any]) -> Row:
+def row_of(function: Callable[..., Any]) -> TorchRow:
     """The row that a signature tells."""
     hints = get_type_hints(function, include_extras=True)
     roles, attributes, repeated = [], {}, False
@@ -96,7 +95,7 @@ def row_of(function: Callable[..., Any]) -> Row:
         else:
             roles.append(next(iter(getattr(hints[name], "__metadata__", ())), Role.VALUE))
             repeated |= parameter.kind is parameter.VAR_POSITIONAL
-    return Row(function, tuple(roles), repeated, attributes, "tuple" in str(hints["return"]))
+    return TorchRow(function, tuple(roles), repeated, attributes, "tuple" in str(hints["return"]))
 
 
 def integers(sizes: Any) -> list[int]:

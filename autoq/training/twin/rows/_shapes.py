@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from autoq.training.twin.rows._row import Sizes, Tensor, integer, integers, row
+from autoq.training.twin.rows._row import Sizes, integer, integers, row
 from autoq.training.twin.rows._types import TYPES
 
 
