@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from autoq.api.sensitivities._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
     from autoq.api.sensitivities._sensitivity_report import SensitivityReport
     from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
+    from autoq.api.tuning._finetune import TunedModel, finetune, finetuned
+    from autoq.api.tuning._settings import TuningSettings
 
 __all__ = [
     "Candidate",
@@ -28,11 +30,15 @@ __all__ = [
     "Scoring",
     "SearchResult",
     "SensitivityReport",
+    "TunedModel",
+    "TuningSettings",
     "UnitSensitivity",
     "absolute_drop",
     "benchmark",
     "compress_weights",
     "evaluate",
+    "finetune",
+    "finetuned",
     "profile",
     "prune",
     "quantize",
@@ -67,5 +73,7 @@ __getattr__, __dir__ = lazy_names(
         ],
         "autoq.api.sensitivities._sensitivity_report": ["SensitivityReport"],
         "autoq.api.sensitivities._unit_sensitivity": ["UnitSensitivity"],
+        "autoq.api.tuning._finetune": ["TunedModel", "finetune", "finetuned"],
+        "autoq.api.tuning._settings": ["TuningSettings"],
     },
 )

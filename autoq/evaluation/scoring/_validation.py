@@ -44,7 +44,7 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
         self._pairs = pairs
 
     @classmethod
-    def of(cls, model: ov.Model, data: Any) -> ValidationSet:  # several kinds
+    def of(cls, model: ov.Model, data: Any, *, noun: str = "validation") -> ValidationSet:  # several kinds
         """Makes labelled data of a user's data.
 
         Samples are found in the inputs as `as_inputs` finds them, with the targets beside them. Batches are split into
@@ -58,13 +58,14 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
                 yields pairs of (inputs, target), or rows as dicts in which one key is no input. Or the path of such
                 data in files, or of images with a sub-folder for each class. For a decoder, tokens alone, as
                 `as_inputs` takes them: the targets are the tokens that follow.
+            noun: What the data are called in errors.
 
         Raises:
             DataError: The data are empty or do not consist of pairs, or the inputs do not fit the model.
         """
         if isinstance(data, ValidationSet):
             return data
-        reader = Reader.of(model, "validation")
+        reader = Reader.of(model, noun)
         data = for_model(model, reader, data, in_turn=False)
         if isinstance(data, Iterator) and is_decoder(model):
             data = list(data)  # whether it holds targets is seen by its first item
@@ -72,19 +73,19 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
             return cls(tokens)
         if isinstance(data, Images) and None in data.labels:
             file = data.files[data.labels.index(None)]
-            msg = f"validation image {str(file)!r} has no class: put images into a sub-folder for each class."
+            msg = f"{noun} image {str(file)!r} has no class: put images into a sub-folder for each class."
             raise DataError(msg)
         if (arrays := _as_arrays(reader, data)) is not None:
             pairs: Sequence[tuple[Feed, Any]] = _of_arrays(reader, *arrays)
         else:
             if isinstance(data, Mapping) or is_array(data):
-                msg = f"validation data are a {type(data).__name__}: pass pairs of (inputs, target), or arrays (x, y)."
+                msg = f"{noun} data are a {type(data).__name__}: pass pairs of (inputs, target), or arrays (x, y)."
                 raise DataError(msg)
             if _are_lists(data):
                 data = list(zip(*data, strict=True))
-            pairs = _of_items(model, reader, items_of(data, "validation"))
+            pairs = _of_items(model, reader, items_of(data, noun))
         if not len(pairs):
-            msg = "validation data are empty: at least one sample is needed."
+            msg = f"{noun} data are empty: at least one sample is needed."
             raise DataError(msg)
         pairs[0]
         return cls(pairs)
@@ -145,7 +146,7 @@ def _as_arrays(reader: Reader, data: Any) -> tuple[Any, Any] | None:  # several 
             return None
         return (inputs, targets) if isinstance(data, tuple) or _as_many(inputs, targets) else None
     if isinstance(data, Mapping) and data and all(is_array(a) or isinstance(a, list) for a in data.values()):
-        inputs, target = _row_and_target(reader, data, "validation data")
+        inputs, target = _row_and_target(reader, data, f"{reader.noun} data")
         return inputs, target
     return None
 
@@ -165,7 +166,7 @@ def _as_many(inputs: Any, targets: Any) -> bool:  # arrays
 def _of_arrays(reader: Reader, inputs: Any, targets: Any) -> _Pairs:  # several kinds
     arrays = arrays_of(reader, inputs)
     if arrays is None:
-        msg = f"validation inputs are a {type(inputs).__name__}: pass an array or a dict of arrays."
+        msg = f"{reader.noun} inputs are a {type(inputs).__name__}: pass an array or a dict of arrays."
         raise DataError(msg)
     rows = ArrayRows.of(reader, arrays)
     # A column of pandas would be indexed by its labels.
@@ -174,7 +175,7 @@ def _of_arrays(reader: Reader, inputs: Any, targets: Any) -> _Pairs:  # several 
     # An array as a whole can be one sample.
     targets = targets if rows.together else [targets]
     if len(targets) != (given if rows.together else 1):
-        msg = f"validation data have {given} inputs but {len(targets)} targets."
+        msg = f"{reader.noun} data have {given} inputs but {len(targets)} targets."
         raise DataError(msg)
     if rows.together < 2:
         return _Pairs(reader, rows, targets)
@@ -222,7 +223,7 @@ class _Indexed(Sequence[tuple[Feed, Any]]):
         arrays = self._reader.arrays(given, index)
         if self._form is Form.BATCH:
             (arrays,) = self._reader.split(arrays, self._form, index)
-            (target,) = target_rows(target, 1, f"validation sample {index}", parts=self._items.parts)
+            (target,) = target_rows(target, 1, f"{self._reader.noun} sample {index}", parts=self._items.parts)
         # A copy: the user's code may fill one buffer again and again.
         return self._reader.feed(arrays, index), kept(target)
 
@@ -244,7 +245,7 @@ def _kept(model: ov.Model, reader: Reader, items: Items) -> _Pairs:
         if form is Form.SAMPLE or (form is Form.ROWS and len(found) == 1 and not has_rows(target, 1)):
             targets.append(target)
         else:
-            targets += target_rows(target, len(found), f"validation sample {number}", parts=items.parts)
+            targets += target_rows(target, len(found), f"{reader.noun} sample {number}", parts=items.parts)
     if form is Form.ROWS:
         together = reader.together
         starts = range(0, len(samples) - together + 1, together)
@@ -267,7 +268,7 @@ def _form(model: ov.Model, reader: Reader, items: Items, arrays: Feed, target: A
 
 def _pair(reader: Reader, item: Any, number: int) -> tuple[Any, Any]:  # as the user wrote it
     """The inputs and the target of an item."""
-    where = f"validation sample {number}"
+    where = f"{reader.noun} sample {number}"
     if isinstance(item, Mapping):
         return _row_and_target(reader, item, where)
     if isinstance(item, tuple | list):

@@ -9,6 +9,7 @@ from autoq.training.tuning._report import TuningCheck, TuningEnd, TuningReport
 from autoq.training.tuning._runner import Runner, Teacher, shaped_for
 from autoq.training.tuning._samples import SampleChunk, TrainingSamples
 from autoq.training.tuning._training import TrainingPlan, train
+from autoq.training.tuning._tune import TuningTask, tune
 
 __all__ = [
     "EXACT",
@@ -28,7 +29,9 @@ __all__ = [
     "TuningEnd",
     "TuningLimit",
     "TuningReport",
+    "TuningTask",
     "UserLoss",
     "shaped_for",
     "train",
+    "tune",
 ]

@@ -42,8 +42,8 @@ class TrainingSamples:
     """All samples, of which some are held out from training.
 
     Attributes:
-        inputs: Inputs by number; they are read when they are used.
-        targets: Targets by number; None without labels.
+        items: Inputs by number, or pairs of inputs and target; they are read when they are used.
+        labelled: Whether they are pairs.
         batch_size: TrainingSamples of a batch.
         joined: Whether samples of one shape run as one inference.
         held_out: Numbers of the samples that are held out.
@@ -51,8 +51,8 @@ class TrainingSamples:
         seed: Of the order.
     """
 
-    inputs: Sequence[Feed]
-    targets: Sequence[Any] | None
+    items: Sequence[Any]
+    labelled: bool
     batch_size: int
     joined: bool
     held_out: NDArray[np.int64]
@@ -62,9 +62,9 @@ class TrainingSamples:
     @classmethod
     def of(
         cls,
-        inputs: Sequence[Feed],
-        targets: Sequence[Any] | None,
+        items: Sequence[Any],
         *,
+        labelled: bool,
         batch_size: int,
         joined: bool,
         seed: int,
@@ -74,7 +74,7 @@ class TrainingSamples:
         Raises:
             DataError: There is no batch to train on beside the one that is held out.
         """
-        count = len(inputs)
+        count = len(items)
         batches = min(max(int(count * _HELD_OUT) // batch_size, 1), _MOST_BATCHES)
         held = batches * batch_size
         if count - held < batch_size:
@@ -84,7 +84,7 @@ class TrainingSamples:
             )
             raise DataError(msg)
         order = np.random.default_rng([seed, 0]).permutation(count)
-        return cls(inputs, targets, batch_size, joined, np.sort(order[:held]), np.sort(order[held:]), seed)
+        return cls(items, labelled, batch_size, joined, np.sort(order[:held]), np.sort(order[held:]), seed)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -103,7 +103,8 @@ class TrainingSamples:
             yield from self._chunks(self.held_out[start : start + self.batch_size])
 
     def _chunks(self, numbers: NDArray[np.int64]) -> Iterator[SampleChunk]:
-        feeds = {int(number): self.inputs[int(number)] for number in numbers}
+        read = {int(number): self.items[int(number)] for number in numbers}
+        feeds: dict[int, Feed] = {number: item[0] if self.labelled else item for number, item in read.items()}
         groups: dict[object, list[int]] = {}
         for number, feed in feeds.items():
             shapes = tuple((name, value.shape) for name, value in feed.items())
@@ -111,5 +112,5 @@ class TrainingSamples:
         for group in groups.values():
             names = feeds[group[0]]
             joined = {name: np.concatenate([feeds[number][name] for number in group]) for name in names}
-            targets = None if self.targets is None else tuple(self.targets[number] for number in group)
+            targets = tuple(read[number][1] for number in group) if self.labelled else None
             yield SampleChunk(tuple(group), joined, targets)

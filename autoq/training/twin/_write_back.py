@@ -82,8 +82,6 @@ def _replace(constant: ov.Node, value: NDArray[np.float32]) -> None:
 def _put(old: list[ov.Node], new: ov.Node) -> None:
     """Puts an operation in place of others, under the name of the first one."""
     new.set_friendly_name(old[0].get_friendly_name())
-    for key, value in old[0].get_rt_info().items():
-        new.get_rt_info()[key] = value
     for node in old:
         for target in node.output(0).get_target_inputs():
             target.replace_source_output(new.output(0))

@@ -54,7 +54,8 @@ def training(*, rate=0.03, steps=60, own=None, share=1.0, targets=None, taught=T
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(CLASSES, FEATURES)).astype(np.float32)
     begun = truth + rng.normal(0, noise, truth.shape).astype(np.float32)
-    samples = TrainingSamples.of(data(), targets, batch_size=8, joined=True, seed=0)
+    items = data() if targets is None else list(zip(data(), targets, strict=True))
+    samples = TrainingSamples.of(items, labelled=targets is not None, batch_size=8, joined=True, seed=0)
     teacher = Teacher(linear(truth), EXACT, joined=True) if taught else None
     chunks = list(samples.held_out_chunks())
     reference = None if teacher is None else [teacher(chunk) for chunk in chunks]
@@ -187,11 +188,11 @@ def test_a_loss_that_is_none_is_refused_in_a_sentence(loss, words):
 
 def test_fewer_samples_than_two_batches_are_refused():
     with pytest.raises(DataError, match=r"training data have 15 samples: with a batch_size of 8, at least 16"):
-        TrainingSamples.of(data(15), None, batch_size=8, joined=True, seed=0)
+        TrainingSamples.of(data(15), labelled=False, batch_size=8, joined=True, seed=0)
 
 
 def test_each_epoch_has_every_sample_once_in_an_order_of_its_own():
-    samples = TrainingSamples.of(data(), None, batch_size=8, joined=True, seed=0)
+    samples = TrainingSamples.of(data(), labelled=False, batch_size=8, joined=True, seed=0)
     epochs = [
         [number for place in range(18) for chunk in samples.batch(18 * epoch + place) for number in chunk.numbers]
         for epoch in range(2)
@@ -205,7 +206,7 @@ def test_each_epoch_has_every_sample_once_in_an_order_of_its_own():
 def test_samples_of_several_shapes_run_in_chunks_of_one_shape_and_weigh_the_same():
     feeds = data(32)
     joined, single = (
-        TrainingSamples.of(feeds, None, batch_size=16, joined=way, seed=0).batch(0) for way in (True, False)
+        TrainingSamples.of(feeds, labelled=False, batch_size=16, joined=way, seed=0).batch(0) for way in (True, False)
     )
     assert [len(chunk.numbers) for chunk in joined] == [16]
     assert [len(chunk.numbers) for chunk in single] == [1] * 16

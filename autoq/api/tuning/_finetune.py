@@ -1,0 +1,219 @@
+"""`autoq.finetune`: a model learns to answer as its float model does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import openvino as ov
+
+from autoq.api.measuring._metric import one_metric
+from autoq.api.quantizing._quantize import quantize
+from autoq.api.tuning._settings import TuningSettings
+from autoq.calibration import as_inputs
+from autoq.core import IN_F32, ConfigError, Plan, QuantizationPlan
+from autoq.evaluation.device import RuntimeConfig
+from autoq.evaluation.metrics import AnyMetric
+from autoq.evaluation.scoring import Scorer, ValidationSet
+from autoq.graph import read_model
+from autoq.report import progress_bar
+
+if TYPE_CHECKING:
+    from autoq.training.tuning import TuningCheck, TuningReport
+
+
+@dataclass(frozen=True, slots=True)
+class TunedModel:
+    """A tuned model, and how it came to be.
+
+    Attributes:
+        model: The model.
+        report: The course of the training.
+    """
+
+    model: ov.Model
+    report: TuningReport
+
+
+def finetune(
+    model: Any,  # whatever read_model reads
+    data: Any,  # whatever as_inputs takes, or with a loss, whatever ValidationSet takes
+    *,
+    teacher: Any = None,  # whatever read_model reads
+    loss: Callable[[Any, Any], Any] | str | None = None,
+    loss_share: float = 0.5,
+    epochs: int | None = None,
+    steps: int | None = None,
+    timeout_s: float | None = None,
+    lr: float | str = "auto",
+    validation: Any = None,  # whatever ValidationSet takes
+    metric: AnyMetric | None = None,
+    plan: Plan | QuantizationPlan | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
+    device: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+    on_check: Callable[[TuningCheck], None] | None = None,
+) -> ov.Model:
+    """Trains a model that was quantized, pruned or compressed, so that it answers as its float model does.
+
+    Weights, biases and the scales of quantizers learn, by PyTorch (`pip install autoq[torch]`); then their numbers are
+    put back where they were. Zero points, the places of quantizers, operations and names stay as they are. Weights that
+    are stored in integers of 2 to 8 bits learn too: as the teacher's float weights where these round to the stored
+    ones. Weights in 8-bit floats and in codebooks stay as they are, and so do preprocessing and tables of embeddings.
+
+    A tenth of the samples, at least a batch, is held out from training. OpenVINO runs the model on them a dozen times
+    on the way. The best model of these checks is returned, and the given one where no other is better.
+
+    Args:
+        model: What `autoq.read_model` reads; never modified. It is what `autoq.quantize`, `autoq.prune`,
+            `autoq.compress_weights` or a search made; or with `plan`, the float model.
+        data: Model inputs in the forms that `autoq.quantize` takes; no labels are needed. With a function as `loss`,
+            pairs of inputs and target in the forms that `autoq.evaluate` takes. The more of them are different the
+            better: some thousands. They are read when they are used.
+        teacher: The float model, whose outputs are learned; OpenVINO runs it. None learns from labels alone with a
+            `loss`; with a `plan` it is the given model.
+        loss: A function of (outputs, targets) that gives a scalar tensor of PyTorch, such as
+            `torch.nn.functional.cross_entropy`. Outputs are a tensor, or a tuple of tensors for a model of several.
+            Or the distance to the teacher, "kl" or "nmse"; by default it is the divergence of softened probabilities
+            for a model whose only output has classes: probabilities that add up to one, or [n, classes] whose rows are
+            no embeddings of one length. For others it is the squared error over the variance of the teacher's output,
+            summed over outputs.
+        loss_share: Share of the function beside the distance to the teacher.
+        epochs: Length: how often each sample is trained on.
+        steps: Or the number of steps, of a batch each.
+        timeout_s: Or seconds, from the call to the result.
+        lr: Highest learning rate of Adam; it goes up over the first twentieth, and down along a cosine. "auto" lets
+            rates from 1e-5 to 1e-3 race for a short time each, in the first quarter of the training at most; a training
+            of fewer than 167 steps takes 1e-4.
+        validation: Labelled data that decide instead of the samples that are held out, with `metric`.
+        metric: What decides, as in `autoq.evaluate`. Higher is better.
+        plan: Quantize the float model by this plan first, with `data`.
+        batch_size: Samples of a step.
+        seed: Of the order of the samples, and of which are held out.
+        device: PyTorch's device: "cpu", "cuda"; "auto" takes a GPU if there is one.
+        checkpoint: Folder that keeps the state of the training. The same call goes on from there after it was stopped
+            or killed, and with `steps` or `epochs` comes to the same result.
+        progress: Show a bar on a terminal.
+        on_check: Called with each check: step, seconds, learning rate, mean loss, and the figure of the model on the
+            samples that are held out.
+
+    Returns:
+        A new model.
+
+    Raises:
+        ConfigError: A parameter makes no sense, PyTorch is missing, or the loss fails or gives no scalar.
+        DataError: The data do not fit the model, or are fewer than two batches.
+        DeviceError: A device is missing, or refuses a model.
+        ModelError: A model does not read, has an operation that cannot learn, or the teacher is another model's.
+        StoredFileError: The checkpoint is damaged, or belongs to another training.
+    """
+    settings = TuningSettings.of(
+        epochs=epochs,
+        steps=steps,
+        timeout_s=timeout_s,
+        lr=lr,
+        loss=loss,
+        loss_share=loss_share,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        checkpoint=checkpoint,
+    )
+    return finetuned(
+        model,
+        data,
+        settings,
+        teacher=teacher,
+        validation=validation,
+        metric=metric,
+        plan=plan,
+        progress=progress,
+        on_check=on_check,
+    ).model
+
+
+def finetuned(
+    model: Any,  # whatever read_model reads
+    data: Any,  # whatever as_inputs takes, or with a loss, whatever ValidationSet takes
+    settings: TuningSettings,
+    *,
+    teacher: Any = None,  # whatever read_model reads
+    validation: Any = None,  # whatever ValidationSet takes
+    metric: AnyMetric | None = None,
+    plan: Plan | QuantizationPlan | None = None,
+    progress: bool = True,
+    on_check: Callable[[TuningCheck], None] | None = None,
+) -> TunedModel:
+    """As `finetune`, with the course of the training."""
+    if teacher is None and settings.loss is None and plan is None:
+        msg = "teacher is missing: pass the float model that the model was made of, or labelled data and a loss."
+        raise ConfigError(msg)
+    if (validation is None) != (metric is None):
+        missing = "metric" if metric is None else "validation"
+        msg = f"{missing} is missing: validation and metric decide together."
+        raise ConfigError(msg)
+    training = _training()
+    network = read_model(model)
+    own = None if teacher is None else read_model(teacher)
+    labelled = settings.loss is not None
+    items: Sequence[Any] = (
+        ValidationSet.of(network, data, noun="training") if labelled else as_inputs(network, data, noun="training")
+    )
+    if plan is not None:
+        own = network if own is None else own
+        network = quantize(network, [item[0] for item in items] if labelled else items, plan=plan, progress=progress)
+    with progress_bar("tuning", shown=progress) as step:
+        made, report = training.tune(
+            training.TuningTask(
+                model=network,
+                teacher=own,
+                items=items,
+                labelled=labelled,
+                loss=settings.loss,
+                loss_share=settings.loss_share,
+                distance=None if settings.distance is None else training.Distance.parse(settings.distance),
+                limit=training.TuningLimit(settings.steps, settings.timeout_s),
+                epochs=settings.epochs,
+                rate=settings.rate,
+                batch_size=settings.batch_size,
+                seed=settings.seed,
+                device=settings.device,
+                checkpoint=settings.checkpoint,
+                judge=None if validation is None else _judge(network, own, validation, metric),
+                progress=step,
+                on_check=on_check,
+            )
+        )
+    return TunedModel(made, report)
+
+
+def _training() -> Any:  # a module
+    try:
+        from autoq.training import tuning
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        msg = "autoq.finetune needs PyTorch, which is not installed: pip install 'autoq[torch]'."
+        raise ConfigError(msg) from error
+    return tuning
+
+
+def _judge(
+    model: ov.Model,
+    teacher: ov.Model | None,
+    validation: Any,  # whatever ValidationSet takes
+    metric: AnyMetric | None,
+) -> Callable[[ov.Model], float]:
+    """The negative of the user's metric on the validation data."""
+    resolved = one_metric(metric, None)
+    items = ValidationSet.of(model, validation)
+    scorer = Scorer(items, metric=resolved, evaluate=None, runtime=RuntimeConfig(), model=teacher or model)
+
+    def judge(made: ov.Model) -> float:
+        return -scorer.of(made, IN_F32)(None)[0]
+
+    return judge

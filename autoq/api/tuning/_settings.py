@@ -1,0 +1,110 @@
+"""The parameters of a tuning as a user writes them: parsed and checked."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from autoq.core import ConfigError, is_number, path_of, quoted, whole_number
+
+_LENGTHS = "epochs, steps or timeout_s"
+_DISTANCES = ("kl", "nmse")
+
+
+@dataclass(frozen=True, slots=True)
+class TuningSettings:
+    """Checked parameters of `autoq.finetune`.
+
+    Attributes:
+        epochs: How often each sample is trained on; None if another length is given.
+        steps: Number of steps; None if another length is given.
+        timeout_s: Seconds; None if another length is given.
+        rate: Highest learning rate; None holds a race.
+        loss: The user's loss; None without one.
+        distance: "kl" or "nmse"; None decides by the outputs.
+        loss_share: Share of the user's loss beside the distance to the teacher.
+        batch_size: Samples of a step.
+        seed: Of the order of the samples.
+        device: PyTorch's device; None takes a GPU if there is one.
+        checkpoint: Folder of the state; None keeps none.
+    """
+
+    epochs: int | None
+    steps: int | None
+    timeout_s: float | None
+    rate: float | None
+    loss: Callable[[Any, Any], Any] | None
+    distance: str | None
+    loss_share: float
+    batch_size: int
+    seed: int
+    device: str | None
+    checkpoint: Path | None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        epochs: object,
+        steps: object,
+        timeout_s: object,
+        lr: object,
+        loss: object,
+        loss_share: object,
+        batch_size: object,
+        seed: object,
+        device: object,
+        checkpoint: object,
+    ) -> Self:
+        """Reads the parameters.
+
+        Raises:
+            ConfigError: A number is out of bounds, or not exactly one length is given.
+        """
+        lengths = {"epochs": epochs, "steps": steps, "timeout_s": timeout_s}
+        given = [name for name, value in lengths.items() if value is not None]
+        if len(given) != 1:
+            what = "none of them is" if not given else f"{' and '.join(given)} are"
+            msg = f"give one of {_LENGTHS}, the length of the training: {what} given."
+            raise ConfigError(msg)
+        own = loss if callable(loss) else None
+        if own is None and loss is not None and loss not in _DISTANCES:
+            msg = f"loss is {quoted(loss)}: it must be a function of (outputs, targets), or one of {_DISTANCES}."
+            raise ConfigError(msg)
+        if not isinstance(device, str) or not device:
+            msg = f"device is {quoted(device)}: it must be 'auto', 'cpu', 'cuda' or another device of PyTorch."
+            raise ConfigError(msg)
+        if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
+            msg = f"checkpoint is {quoted(checkpoint)}: it must be the path of a folder."
+            raise ConfigError(msg)
+        return cls(
+            epochs=None if epochs is None else whole_number(epochs, "epochs", least=1, error=ConfigError),
+            steps=None if steps is None else whole_number(steps, "steps", least=1, error=ConfigError),
+            timeout_s=None if timeout_s is None else _above_zero("timeout_s", timeout_s, "a number of seconds"),
+            rate=None if lr == "auto" else _above_zero("lr", lr, "'auto', or a learning rate"),
+            loss=own,
+            distance=loss if own is None and isinstance(loss, str) else None,
+            loss_share=_share(loss_share),
+            batch_size=whole_number(batch_size, "batch_size", least=1, error=ConfigError),
+            seed=whole_number(seed, "seed", least=0, error=ConfigError),
+            device=None if device == "auto" else device,
+            checkpoint=None if checkpoint is None else path_of(checkpoint, "checkpoint", ConfigError),
+        )
+
+
+def _above_zero(name: str, value: object, meaning: str) -> float:
+    if not is_number(value) or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
+        msg = f"{name} is {quoted(value)}: it must be {meaning} above 0."
+        raise ConfigError(msg)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _share(value: object) -> float:
+    if not is_number(value) or not 0 < float(value) <= 1:  # type: ignore[arg-type]
+        msg = f"loss_share is {quoted(value)}: it must be a share above 0, and at most 1."
+        raise ConfigError(msg)
+    return float(value)  # type: ignore[arg-type]

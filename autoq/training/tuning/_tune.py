@@ -1,0 +1,196 @@
+"""Tunes a model: its twin learns from a teacher, and its numbers are put back where they were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+import torch
+
+from autoq.calibration import Feed, port_name, rows_apart
+from autoq.core import ConfigError, DataError, ModelError, digest_of, quoted, reason
+from autoq.evaluation.device import RuntimeConfig
+from autoq.graph import model_digest
+from autoq.training.tuning._checkpoint import TuningCheckpoint
+from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
+from autoq.training.tuning._latent import with_latent_weights, with_stored_weights
+from autoq.training.tuning._learner import Learner
+from autoq.training.tuning._limit import TuningLimit
+from autoq.training.tuning._loss import Distance, OutputTerm, TrainingLoss, UserLoss
+from autoq.training.tuning._report import TuningCheck, TuningReport
+from autoq.training.tuning._runner import Runner, Teacher, shaped_for
+from autoq.training.tuning._samples import TrainingSamples
+from autoq.training.tuning._training import TrainingPlan, train
+from autoq.training.twin import to_torch, write_back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningTask:
+    """What is tuned, and how.
+
+    Attributes:
+        model: The model; never modified.
+        teacher: The float model; None learns from labels alone.
+        items: Inputs, or pairs of inputs and target.
+        labelled: Whether they are pairs.
+        loss: The user's loss; None learns from the teacher alone.
+        loss_share: Its share beside the distance to the teacher.
+        distance: Distance to the teacher; None decides by the outputs.
+        limit: Length; a number of epochs if `epochs` is given.
+        epochs: How often each sample is trained on; None where `limit` says it.
+        rate: Highest learning rate; None holds a race.
+        batch_size: Samples of a step.
+        seed: Of the order of the samples.
+        device: Where PyTorch computes; None takes a GPU if there is one.
+        checkpoint: Folder of the state; None keeps none.
+        judge: The user's own figure of a model, smaller is better; None takes the loss on what is held out.
+        progress: Told of what is done, and of all.
+        on_check: Told of each check.
+    """
+
+    model: ov.Model
+    teacher: ov.Model | None
+    items: Sequence[Any]
+    labelled: bool
+    loss: UserLoss | None
+    loss_share: float
+    distance: Distance | None
+    limit: TuningLimit
+    epochs: int | None
+    rate: float | None
+    batch_size: int
+    seed: int
+    device: str | None
+    checkpoint: Path | None
+    judge: Judge | None
+    progress: Callable[[int, int], None] | None
+    on_check: Callable[[TuningCheck], None] | None
+
+
+def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
+    """Tunes a model.
+
+    Returns:
+        A new model, which is never worse than the given one on the samples that are held out; and the course.
+
+    Raises:
+        ConfigError: The loss fails, or nothing can learn.
+        DataError: There are too few samples.
+        DeviceError: A device is missing, or refuses a model.
+        ModelError: The teacher has other inputs or outputs, or the model has an operation that cannot learn.
+        StoredFileError: The checkpoint is damaged, or belongs to another training.
+    """
+    begun, device = time.monotonic(), _device(task.device)
+    _check_teacher(task.model, task.teacher)
+    joined = _can_join(task)
+    samples = TrainingSamples.of(
+        task.items, labelled=task.labelled, batch_size=task.batch_size, joined=joined, seed=task.seed
+    )
+    chunks = list(samples.held_out_chunks())
+    reference = None
+    if task.teacher is not None:
+        run = Runner(task.teacher, EXACT)
+        reference = [run(chunk.feed) for chunk in chunks]
+    loss = TrainingLoss(_terms(reference, task.distance), task.loss, task.loss_share)
+    latent, weights = with_latent_weights(task.model, task.teacher)
+    module = to_torch(shaped_for(latent, chunks[0].feed) if _needs_shape(latent, chunks[0].feed) else latent).to(device)
+
+    def publish(trained: torch.nn.Module) -> ov.Model:
+        return with_stored_weights(write_back(trained, latent), task.model, weights)
+
+    teacher = None if task.teacher is None else Teacher(task.teacher, RuntimeConfig(), joined=joined)
+    limit = task.limit
+    if task.epochs is not None:
+        limit = TuningLimit(steps=task.epochs * samples.batches_per_epoch)
+    plan = TrainingPlan(
+        samples=samples,
+        judge=task.judge or HeldOutLoss(chunks, reference, loss),
+        publish=publish,
+        limit=limit,
+        rate=task.rate,
+        checkpoint=None if task.checkpoint is None else TuningCheckpoint(task.checkpoint, _identity(task, limit)),
+        progress=task.progress,
+        on_check=task.on_check,
+    )
+    learner = Learner(module, [port_name(port) for port in task.model.inputs], loss, teacher, device)
+    report = train(learner, plan, task.model, before_s=time.monotonic() - begun)
+    return publish(module) if report.improved else task.model.clone(), report
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        msg = f"device is {quoted(name)}: PyTorch cannot compute there: {reason(error)}"
+        raise ConfigError(msg) from None
+    return device
+
+
+def _check_teacher(model: ov.Model, teacher: ov.Model | None) -> None:
+    if teacher is None:
+        return
+    ours, theirs = (sorted(port_name(port) for port in one.inputs) for one in (model, teacher))
+    if ours != theirs:
+        msg = f"teacher takes the inputs {theirs}, the model {ours}: pass the float model that the model was made of."
+        raise ModelError(msg)
+    for place, (own, other) in enumerate(zip(model.outputs, teacher.outputs, strict=False)):
+        if not own.get_partial_shape().compatible(other.get_partial_shape()):
+            shapes = f"{other.get_partial_shape()}, that of the model {own.get_partial_shape()}"
+            msg = f"output {place} of teacher has shape {shapes}: pass the float model that the model was made of."
+            raise ModelError(msg)
+    if len(model.outputs) != len(teacher.outputs):
+        msg = f"teacher has {len(teacher.outputs)} outputs, the model {len(model.outputs)}: pass the float model."
+        raise ModelError(msg)
+
+
+def _first(task: TuningTask) -> Feed:
+    try:
+        item = task.items[0]
+    except IndexError:
+        msg = "training data are empty: at least two batches of samples are needed."
+        raise DataError(msg) from None
+    return dict(item[0] if task.labelled else item)
+
+
+def _can_join(task: TuningTask) -> bool:
+    """Whether samples of one shape can run as one inference."""
+    shapes = {name: value.shape for name, value in _first(task).items()}
+    models = [task.model] if task.teacher is None else [task.model, task.teacher]
+    if any(not shape or shape[0] != 1 for shape in shapes.values()):
+        return False
+    return all(rows_apart(model, shapes) for model in models)
+
+
+def _needs_shape(model: ov.Model, feed: Feed) -> bool:
+    """Whether a model has to be reshaped before it can run so many samples."""
+    ports = ((port.get_partial_shape(), feed[port_name(port)].shape) for port in model.inputs)
+    return not all(shape.compatible(ov.PartialShape(list(own))) for shape, own in ports)
+
+
+def _terms(reference: Sequence[Any] | None, distance: Distance | None) -> tuple[OutputTerm | None, ...]:
+    """The distance of each output; outputs of whole numbers have none."""
+    if reference is None:
+        return ()
+    columns = list(zip(*reference, strict=True))
+    floats = [values[0].dtype.kind == "f" for values in columns]
+    if not any(floats):
+        msg = "no output of the model has real numbers: nothing can be learned from them."
+        raise ModelError(msg)
+    return tuple(
+        OutputTerm.of(values, alone=sum(floats) == 1, distance=distance) if is_float else None
+        for values, is_float in zip(columns, floats, strict=True)
+    )
+
+
+def _identity(task: TuningTask, limit: TuningLimit) -> str:
+    """Digest of what the course of a training depends on."""
+    models = [None if one is None else model_digest(one) for one in (task.model, task.teacher)]
+    options = (task.labelled, task.loss_share, task.distance, task.rate, task.batch_size, task.seed, task.loss is None)
+    return digest_of(models, len(task.items), limit.steps, limit.seconds, options)
