@@ -32,7 +32,10 @@ from autoq.transform.compress import (
     weight_scores,
 )
 from autoq.transform.prune import (
+    ChannelScores,
     KeptCounts,
+    WidthSteps,
+    chosen_counts,
     counts_for_products,
     distances,
     interpolative_scores,
@@ -43,6 +46,7 @@ from autoq.transform.prune import (
     removed_channels,
     repair_in_turn,
     repair_layers,
+    width_steps,
     with_known_shapes,
 )
 from autoq.transform.quantize._builder import CandidateBuilder, quantize_model
@@ -59,6 +63,7 @@ __all__ = [
     "VERSION_NOTE",
     "CandidateBuilder",
     "ChannelScales",
+    "ChannelScores",
     "DataEncoder",
     "Encoded",
     "Encoder",
@@ -74,11 +79,13 @@ __all__ = [
     "ResolvedQuantizer",
     "Smoothing",
     "WeightBuilder",
+    "WidthSteps",
     "activation_scores",
     "align_channels",
     "channel_scales",
     "check_formats",
     "choose_formats",
+    "chosen_counts",
     "compress_model",
     "counts_for_products",
     "decode",
@@ -103,5 +110,6 @@ __all__ = [
     "runs_compressed",
     "weight_error",
     "weight_scores",
+    "width_steps",
     "with_known_shapes",
 ]

@@ -8,7 +8,7 @@ from networks import conv_net, images, run, snapshot
 from openvino import opset13 as ops
 
 import autoq
-from autoq.core import DataError, ModelError, PlanError
+from autoq.core import DataError, Estimate, ModelError, PlanError
 from autoq.graph import find_channels
 
 
@@ -46,18 +46,20 @@ def test_channels_that_others_span_cost_nothing_once_repaired(flat):
     model = copies(flat=flat)
     before, values = snapshot(model), data(model, seed=9)
     expected = run(model, *values)
-    pruned = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, progress=False)
+    pruned = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, widths="equal", progress=False)
     assert widths(pruned) == {"first": 4}
     np.testing.assert_allclose(run(pruned, *values), expected, atol=2e-3 * np.abs(expected).max())
     assert snapshot(model) == before
-    bare = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, repair="none", progress=False)
+    bare = autoq.prune(
+        model, calibration(model), ratio=0.5, multiple_of=4, repair="none", widths="equal", progress=False
+    )
     assert np.abs(run(bare, *values) - expected).max() > 0.1 * np.abs(expected).max()
 
 
 def test_half_precision_stays_half_precision():
     model = copies(half=True)
     values = data(model, seed=9)
-    pruned = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, progress=False)
+    pruned = autoq.prune(model, calibration(model), ratio=0.5, multiple_of=4, widths="equal", progress=False)
     kinds = {op.get_element_type() for op in pruned.get_ops() if op.get_type_name() == "Constant"}
     assert kinds == {ov.Type.f16}
     expected = run(model, *values)
@@ -67,7 +69,7 @@ def test_half_precision_stays_half_precision():
 def test_a_repair_is_the_least_squares_fit():
     model = autoq.read_model(model_of(dense(ops.relu(dense(tokens(), 10, "up")), 4, "down")))
     samples = calibration(model, 12)
-    pruned = autoq.prune(model, samples, ratio=0.4, multiple_of=2, method="magnitude", progress=False)
+    pruned = autoq.prune(model, samples, ratio=0.4, multiple_of=2, method="magnitude", widths="equal", progress=False)
     weights = {
         op.get_friendly_name(): op.input_value(1).get_node().data
         for op in pruned.get_ops()
@@ -94,7 +96,7 @@ def test_a_repair_is_the_least_squares_fit():
 )
 def test_the_same_arguments_give_the_same_model(method):
     model = NETS["residual"]()
-    arguments = {"ratio": 0.5, "multiple_of": 2, "method": method, "progress": False}
+    arguments = {"ratio": 0.5, "multiple_of": 2, "method": method, "widths": "equal", "progress": False}
     first, second = (autoq.prune(model, calibration(model), **arguments) for _ in range(2))
     values = data(first)
     assert (run(first, *values) == run(second, *values)).all()
@@ -116,7 +118,7 @@ def test_multiplications_may_decide():
 
 def test_a_pruned_model_keeps_its_face_and_can_be_quantized():
     model = conv_net(channels=8)
-    pruned = autoq.prune(model, images(4), ratio=0.5, multiple_of=4, progress=False)
+    pruned = autoq.prune(model, images(4), ratio=0.5, multiple_of=4, widths="equal", progress=False)
     for ends in ("inputs", "outputs"):
         described = [[(end.get_names(), end.get_partial_shape()) for end in getattr(m, ends)] for m in (model, pruned)]
         assert described[0] == described[1]
@@ -133,10 +135,18 @@ def test_what_the_scope_names_keeps_its_channels():
 
 
 REFUSED = [
-    ({"ratio": 0.5, "macs": 0.5}, PlanError, "ratio is 0.5 and macs is 0.5: give one of them."),
-    ({}, PlanError, "ratio is None and macs is None: give one of them."),
+    ({"ratio": 0.5, "macs": 0.5}, PlanError, "ratio is 0.5, macs is 0.5, latency is None: give one of them."),
+    ({}, PlanError, "ratio is None, macs is None, latency is None: give one of them."),
     ({"ratio": 1}, PlanError, "ratio is 1: it must be a share of channels that go, above 0 and below 1."),
     ({"macs": True}, PlanError, "macs is True: it must be a share of multiplications that are left"),
+    ({"latency": 2}, PlanError, "latency is 2: it must be a share of the float model's time that is left"),
+    ({"latency": 0.5, "widths": "equal"}, PlanError, "widths is 'equal': latency needs widths that are chosen"),
+    ({"ratio": 0.5, "widths": "wide"}, PlanError, "widths 'wide' is unknown"),
+    (
+        {"latency": 0.5, "method": "fpgm", "repair": "none"},
+        DataError,
+        "calibration is missing: latency needs inputs of the model.",
+    ),
     ({"ratio": 0.5, "multiple_of": 0}, PlanError, "multiple_of is 0: it must be a whole number above 0."),
     ({"ratio": 0.5, "method": "l1"}, PlanError, "pruning method 'l1' is unknown"),
     ({"ratio": 0.5, "repair": "later"}, PlanError, "repair 'later' is unknown"),
@@ -167,4 +177,43 @@ def test_models_without_channels_to_go_say_why():
     with pytest.raises(ModelError, match="it has no convolution or matrix product with a constant weight"):
         autoq.prune(model_of(ops.relu(image())), None, **plain)
     with pytest.raises(PlanError, match="is of no use here"):
-        autoq.prune(NETS["chain"](), calibration(NETS["chain"]()), **plain)
+        autoq.prune(NETS["chain"](), calibration(NETS["chain"]()), widths="equal", **plain)
+
+
+def test_chosen_widths_are_nearer_to_the_float_model_at_no_more_multiplications():
+    model = NETS["residual"]()
+    samples, (value,) = calibration(model, 12), data(model, seed=99)
+    expected = run(model, value)
+    errors, left = {}, {}
+    for kind in ("equal", "chosen"):
+        pruned = autoq.prune(model, samples, ratio=0.3, multiple_of=1, widths=kind, repair="one_shot", progress=False)
+        errors[kind] = float(np.square(run(pruned, value) - expected).mean())
+        left[kind] = sum(layer.products for layer in find_channels(autoq.read_model(pruned)).layers)
+    assert left["chosen"] <= left["equal"]
+    assert errors["chosen"] < errors["equal"]
+
+
+class _Timed:
+    def __init__(self, value: float) -> None:
+        self.ratio = Estimate(value, value, value, 0.95)
+
+
+def test_a_latency_is_measured_and_kept(monkeypatch):
+    model = conv_net(channels=16)
+    timed = []
+
+    def ratio(candidates, baselines, sample, **_):
+        # A timer that counts parameters.
+        sizes = [
+            sum(int(np.prod(op.get_output_shape(0))) for op in one[0].compiled_model.get_runtime_model().get_ops())
+            for one in (candidates, baselines)
+        ]
+        timed.append(sizes[0] / sizes[1])
+        return _Timed(timed[-1])
+
+    monkeypatch.setattr("autoq.api.pruning._widths.measure_latency", ratio)
+    pruned = autoq.prune(model, images(8), latency=0.8, multiple_of=4, repair="one_shot", progress=False)
+    assert timed[-1] <= 0.8
+    assert min(widths(pruned).values()) < 16
+    with pytest.raises(PlanError, match=r"latency is 0\.001: the narrowest model still takes 0\.\d+ of the float"):
+        autoq.prune(model, images(8), latency=0.001, multiple_of=4, repair="one_shot", progress=False)

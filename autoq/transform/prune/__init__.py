@@ -1,14 +1,18 @@
 """Models without some of their channels."""
 
 from autoq.transform.prune._by_data import interpolative_scores, read_activations, repair_layers
+from autoq.transform.prune._chosen import WidthSteps, chosen_counts, width_steps
 from autoq.transform.prune._known_shapes import with_known_shapes
 from autoq.transform.prune._remove import remove_channels
-from autoq.transform.prune._select import distances, magnitudes, removed_channels
+from autoq.transform.prune._select import ChannelScores, distances, magnitudes, removed_channels
 from autoq.transform.prune._sequential import repair_in_turn
 from autoq.transform.prune._widths import KeptCounts, counts_for_products, kept_counts
 
 __all__ = [
+    "ChannelScores",
     "KeptCounts",
+    "WidthSteps",
+    "chosen_counts",
     "counts_for_products",
     "distances",
     "interpolative_scores",
@@ -19,5 +23,6 @@ __all__ = [
     "removed_channels",
     "repair_in_turn",
     "repair_layers",
+    "width_steps",
     "with_known_shapes",
 ]

@@ -100,7 +100,7 @@ def shifted(*, bias: bool) -> ov.Model:
 def test_neighbours_make_up_for_what_no_mixture_gives(bias):
     model = shifted(bias=bias)
     before, samples, (value,) = snapshot(model), [data(model, seed=n)[0] for n in range(40)], data(model, seed=99)
-    given = {"ratio": 0.5, "multiple_of": 4, "progress": False}
+    given = {"ratio": 0.5, "multiple_of": 4, "widths": "equal", "progress": False}
     expected = run(model, value)
     inner = np.s_[:, :, :, 2:-2]  # beside the border, the shifted channel sees what the other one does not
     errors = {}
@@ -133,7 +133,7 @@ def test_the_error_of_a_residual_net_falls():
     expected = run(model, value)
 
     def error(repair: str) -> float:
-        pruned = autoq.prune(model, samples, ratio=0.25, multiple_of=2, repair=repair, progress=False)
+        pruned = autoq.prune(model, samples, ratio=0.25, multiple_of=2, widths="equal", repair=repair, progress=False)
         return float(np.square(run(pruned, value) - expected).mean())
 
     assert error("sequential") < 0.8 * error("one_shot")
