@@ -48,26 +48,29 @@ def further_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str
         before = chosen
 
 
-def cut_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str, Plan]]:
-    """The plans in which all units that are usually left alone take one choice, and the others their usual one or none.
+def cut_wholes(
+    dimensions: Dimensions, recipe: Recipe, bases: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, Plan]]:
+    """The plans in which all units that are usually left alone take one choice.
 
     A unit that lacks a choice is left alone.
 
     Args:
         dimensions: Dimensions of the search.
         recipe: Recipe of every plan.
+        bases: What the other units choose: their usual choice, nothing, or one after the other.
     """
-    left = {name: unit for name, unit in dimensions.units.items() if unit.usual == unit.reference}
+    left = dimensions.left_alone
     longest = sorted(left.values(), key=lambda unit: -len(unit.choices))
     usual, bare = (dimensions.plan_of(others, recipe) for others in (dimensions.usual, {}))
     found = {usual, bare}
     for word in dict.fromkeys(word for unit in longest for word in unit.choices[1:]):
         chosen = {name: word for name, unit in left.items() if word in unit.choices}
-        for origin, others in ((_USUAL, dimensions.usual), (word, {})):
+        for others in bases:
             plan = dimensions.plan_of({**others, **chosen}, recipe)
             if plan not in found:
                 found.add(plan)
-                yield word if usual == bare else origin, plan
+                yield word if usual == bare or not others else _USUAL, plan
 
 
 def _next(unit: Unit, words: Sequence[str]) -> str:

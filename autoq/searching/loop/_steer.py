@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
@@ -44,7 +44,8 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
     informed = problem.space.sampler == "front"
     most = budget.limits.max_size_bytes
     size = None if most is None else size_limit(problem, most)
-    plans = _informed_plans(problem, knowledge, size) if informed else _other_plans(problem, knowledge)
+    bases = _bases(problem, study)
+    plans = _informed_plans(problem, knowledge, size, bases) if informed else _other_plans(problem, knowledge, bases)
     clock = budget.clock
     latest = clock.now() + _PLANNING_SHARE * clock.seconds
     for origin, plan in plans:
@@ -96,7 +97,24 @@ def _resolution(study: Study) -> tuple[float, float]:
     return _PAIRED * median(drops) if drops else 0.0, _PAIRED * median(costs) if costs else 0.0
 
 
-def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | None) -> Iterator[tuple[str, Plan]]:
+def _bases(problem: Problem, study: Study) -> list[Mapping[str, str]]:
+    """Which of the float model and the usual one was better: what is cut alike is cut in this one.
+
+    Both where one of them was not measured.
+    """
+    usual, nothing = problem.dimensions.usual, dict[str, str]()
+    recipe = problem.space.default_recipe()
+    plans = [problem.whole(recipe), problem.dimensions.plan_of({}, recipe)]
+    told = {r.plan: r for r in study.records(closed=False) if r.state is TrialState.COMPLETE}
+    if any(plan not in told for plan in plans):
+        return [usual, nothing]
+    cost, of_float = (evaluation_of(told[plan]).cost.value for plan in plans)
+    return [usual] if told[plans[0]].feasible and cost < of_float else [nothing]
+
+
+def _informed_plans(
+    problem: Problem, knowledge: Knowledge, size: SizeLimit | None, bases: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, Plan]]:
     """Plans that treat all units alike, by the default and the least distorting recipe; then the predicted front."""
     default, dimensions = problem.space.default_recipe(), problem.dimensions
     best, own = least_distorting(problem, knowledge), own_choices(problem, knowledge)
@@ -105,9 +123,9 @@ def _informed_plans(problem: Problem, knowledge: Knowledge, size: SizeLimit | No
         yield "recipe", whole
     predicted = (
         ("predicted", dimensions.plan_of(chosen, best, own))
-        for chosen in predicted_front(_choosing(knowledge, own), problem.space.sweep, size)
+        for chosen in predicted_front(_choosing(knowledge, own), problem.space.sweep, size, dimensions.left_alone)
     )
-    wholes = [*further_wholes(dimensions, best), *cut_wholes(dimensions, best)]
+    wholes = [*further_wholes(dimensions, best), *cut_wholes(dimensions, best, bases)]
     if not knowledge.of_size:
         yield from wholes
         yield from predicted
@@ -170,7 +188,9 @@ def _factor(knowledge: Knowledge, unit: str, name: str, choice: Any) -> float:  
     return knowledge.factor(name, plain, unit)
 
 
-def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, Plan]]:
+def _other_plans(
+    problem: Problem, knowledge: Knowledge, bases: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[str, Plan]]:
     """Plans that treat all units alike, with every recipe that differs in one choice, and the sweep by sensitivity."""
     default, dimensions = problem.space.default_recipe(), problem.dimensions
     variations = [
@@ -180,7 +200,7 @@ def _other_plans(problem: Problem, knowledge: Knowledge) -> Iterator[tuple[str, 
     ]
     yield from first_plans(dimensions, [default, *variations])
     yield from further_wholes(dimensions, default)
-    yield from cut_wholes(dimensions, default)
+    yield from cut_wholes(dimensions, default, bases)
     for name, choices in dimensions.own.items():
         for choice in choices[1:]:
             own = {unit: {name: choice} for unit in dimensions.groups}

@@ -27,7 +27,7 @@ from autoq.searching.sensitivity import (
     alike,
     measure_sensitivities,
 )
-from autoq.searching.space import Dimensions, plain_choices
+from autoq.searching.space import WIDTH, Dimensions, plain_choices
 from autoq.searching.study import Study
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ _RECIPE_INPUTS = 16
 # Least seconds of inference for units, and for recipes.
 _SHORTEST_S = 15.0
 _KNOWLEDGE = "knowledge of choices"
+# Without probing, a width is believed to distort so many times as much as a unit in 8 bits, by the share that goes.
+_OF_WIDTHS = 32.0
 # Cost of a model with switches, in candidates, and the least number of runs of a setting, with the warm-up.
 _SWITCHED_MODELS, _SWITCHED_INFERENCES = 4, 2
 
@@ -71,12 +73,12 @@ def learn(
     by_size = problem.against is Against.SIZE
     # Sizes of quantized weights and of fewer channels do not add up.
     gains, of_size = _no_gains(dimensions) | gains_by_size(problem), by_size and not dimensions.widths
+    multiplied = (WIDTH,) if dimensions.widths else ()
     if not clock.is_limited:
         each_s = max(each_s, _SHORTEST_S)
     if groups and not patience.allows(models=_SWITCHED_MODELS, inferences=_SWITCHED_INFERENCES * settings):
         clock.shorten("there was no time to find out beforehand what units and recipes distort.")
-        same = {name: dict.fromkeys(unit.choices[1:], 1.0) for name, unit in dimensions.units.items()}
-        return Knowledge(distortion=same, gains=gains, whole=float(len(same)), neighbours=near, of_size=of_size)
+        return replace(_unprobed(dimensions), gains=gains, neighbours=near, of_size=of_size, multiplied=multiplied)
     default = problem.space.default_recipe()
     sensitivities: dict[Precision, Sensitivities] = {}
     for place, precision in enumerate(precisions):
@@ -112,6 +114,7 @@ def learn(
         own=choices,
         neighbours=near,
         of_size=of_size,
+        multiplied=multiplied,
         probes=Probes(
             models=sum(probe.models for probe in measured),
             inferences=sum(probe.inferences for probe in measured),
@@ -124,6 +127,16 @@ def learn(
     else:
         study.remember(_KNOWLEDGE, found.to_dict())
     return found
+
+
+def _unprobed(dimensions: Dimensions) -> Knowledge:
+    """What is believed of distortions without time to probe: units distort alike, and widths more."""
+    same = {name: dict.fromkeys(unit.choices[1:], 1.0) for name, unit in dimensions.units.items()}
+    cut = {
+        name: {word: _OF_WIDTHS * (1 - float(word)) for word in unit.choices[1:]}
+        for name, unit in dimensions.widths.items()
+    }
+    return Knowledge(distortion=same | cut, gains={}, whole=float(len(same)))
 
 
 def recall(problem: Problem, study: Study) -> Knowledge | None:

@@ -2,7 +2,8 @@
 
 Accuracy: distortions of units nearly add up (HAWQ-V2, arXiv 1911.03852; AIMET's mixed precision), a recipe multiplies
 them, and a recipe field that a unit has for itself multiplies the distortion of this unit. Latency: gains of units add
-up; a conversion between neighbours with different choices costs something (arXiv 2505.13060).
+up. Kinds that act on the same layers as others multiply: half of the channels in 8 bits take half of what all take. A
+conversion between neighbours with different choices costs something (arXiv 2505.13060).
 
 An option is a unit and one of its choices other than the reference. A unit of two choices has one option.
 """
@@ -33,6 +34,8 @@ _LARGEST_FACTOR = 10.0
 _FIELD_SHARE = 0.25
 # Expected cost of a border between different choices, as a share of the mean gain of a unit.
 BORDER_SHARE = 0.2
+# Gains of one kind are believed to leave at least this share of the cost, where several kinds multiply.
+_LEAST_LEFT = 0.05
 _RUNTIME = "runtime_precision"
 _TINY = 1e-30
 
@@ -197,15 +200,15 @@ class Effects:
         """The design for the cost."""
         if not self.encoding.units:
             return self._generic(points)
-        options = self.encoding.taken_options(points)
+        left, weight = self._left_by_kinds(points)
+        options = self.encoding.taken_options(points) * weight
         shares = self._shares(np.maximum(self.gain, 0.0))
         part = options @ shares
         words = self.encoding.taken_words(points)
         differ = words[:, self.pairs[:, 0]] != words[:, self.pairs[:, 1]]
-        gained = options @ self.gain
         borders = differ.sum(axis=1) * self.border_cost
         return Design(
-            mean=1.0 - gained + borders,
+            mean=left + borders,
             blocks=(
                 np.column_stack([part, differ.sum(axis=1) / max(len(self.pairs), 1)]),
                 np.asarray(options * np.sqrt(shares), np.float64),
@@ -221,6 +224,26 @@ class Effects:
             amplitude=np.sqrt(part),
             coordinates=self._coordinates(points, shares),
         )
+
+    @cached_property
+    def _kinds(self) -> NDArray[np.intp]:
+        """Number of what an option adds up with, [options]: 0, or one for each kind that multiplies."""
+        kinds = () if self.knowledge is None else self.knowledge.multiplied
+        numbers = {kind: number for number, kind in enumerate(kinds, 1)}
+        return np.array([numbers.get(unit.partition("/")[0], 0) for unit, _ in self.encoding.options], np.intp)
+
+    def _left_by_kinds(self, points: Points) -> tuple[Floats, Floats]:
+        """The cost that is left, and how much of what it gains each option still gains beside the other kinds.
+
+        Returns:
+            [n] and [n, options].
+        """
+        gained, kinds = self.encoding.taken_options(points) * self.gain, self._kinds
+        if self.knows_cost or not kinds.any():
+            return 1.0 - gained.sum(axis=1), np.ones(gained.shape)
+        left = 1.0 - gained @ (kinds[:, None] == np.arange(kinds.max() + 1))
+        left = np.maximum(left, _LEAST_LEFT)
+        return left.prod(axis=1), (left.prod(axis=1)[:, None] / left)[:, kinds]
 
     @property
     def shares(self) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:

@@ -7,7 +7,7 @@ for borders between different choices, as in the partition into sub-graphs of ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,11 +27,17 @@ _MOST_SECONDS = 2.0
 _GAP = 1e-3
 # The bound on the distortion of a plan beside that of the plan before. Where the cost is known, all plans are worth it.
 _FALLS, _FALLS_OF_SIZE = 0.5, 0.7
+# Where some units are usually left alone, bounds fall from the first of these to the second, in usual distortions.
+_BEYOND, _BELOW = 8.0, 0.5
 _TINY = 1e-30
 
 
-def predicted_front(knowledge: Knowledge, count: int, size: SizeLimit | None = None) -> Iterator[dict[str, str]]:
+def predicted_front(
+    knowledge: Knowledge, count: int, size: SizeLimit | None = None, left_alone: Collection[str] = ()
+) -> Iterator[dict[str, str]]:
     """Predicts at most `count` plans between the usual choices and the references, the fastest first.
+
+    Where units are usually left alone, plans go beyond the usual ones, to eight times their distortion.
 
     A plan is the choice by unit; units at their reference are not named.
 
@@ -39,16 +45,20 @@ def predicted_front(knowledge: Knowledge, count: int, size: SizeLimit | None = N
         knowledge: Prior knowledge of the units.
         count: Largest number of plans.
         size: Bytes that each plan has to save; None without a limit.
+        left_alone: Units that are at their reference in the usual plan.
     """
     encoding = Encoding.of_units({unit: tuple(choices) for unit, choices in knowledge.distortion.items()})
     effects = Effects(encoding, knowledge)
     options = np.array(encoding.options, np.object_).reshape(-1, 2)
-    usual = (encoding.choice_of == 1) & ~effects.forbidden
+    alone = np.array([unit in left_alone for unit in encoding.units], np.bool_)[encoding.unit_of]
+    usual = (encoding.choice_of == 1) & ~effects.forbidden & ~(alone & ~alone.all())
     found = {_key(usual), _key(np.zeros(len(usual), np.bool_))}
-    program = _Program.of(effects, size)
-    falls = _FALLS_OF_SIZE if effects.knows_cost else _FALLS
-    for number in range(1, count + 1):
-        taken = program.solve(falls**number)
+    program = _Program.of(effects, size, usual)
+    falls = (_FALLS_OF_SIZE if effects.knows_cost else _FALLS) ** np.arange(1, count + 1)
+    if alone.any():
+        falls = np.geomspace(_BEYOND, _BELOW, count)
+    for share in falls.tolist():
+        taken = program.solve(share)
         if (key := _key(taken)) not in found:
             found.add(key)
             yield {str(unit): str(choice) for unit, choice in options[taken]}
@@ -86,7 +96,7 @@ class _Program:
     constraints: Sequence[LinearConstraint]
 
     @classmethod
-    def of(cls, effects: Effects, size: SizeLimit | None) -> _Program:
+    def of(cls, effects: Effects, size: SizeLimit | None, usual: NDArray[np.bool_]) -> _Program:
         encoding = effects.encoding
         options, pairs, coupled = len(encoding.options), len(effects.pairs), len(effects.coupled)
         rows = _Rows(options + pairs + coupled)
@@ -106,7 +116,6 @@ class _Program:
             scale = max(saved.sum(), _TINY)
             constraints.append(LinearConstraint(saved[None, :] / scale, size.needed / scale, np.inf))
         distortion = np.concatenate([effects.distortion, np.zeros(pairs), effects.interaction])
-        usual = encoding.choice_of == 1
         counted = np.concatenate([usual, np.zeros(pairs, np.bool_), usual[effects.coupled].all(axis=1)])
         return cls(
             np.concatenate([-effects.gain, np.full(pairs, effects.border_cost), np.zeros(coupled)]),

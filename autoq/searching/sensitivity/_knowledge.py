@@ -59,6 +59,7 @@ class Knowledge:
             choice as Optuna stores it, and by unit.
         neighbours: Pairs of units between which a tensor flows. If their choices differ, the tensor is converted.
         of_size: Whether the gains are of the size.
+        multiplied: Kinds whose gains multiply with those of all others, since they act on the same layers.
         probes: The cost of the knowledge.
     """
 
@@ -70,6 +71,7 @@ class Knowledge:
     own: Mapping[str, Mapping[Any, Mapping[str, float]]] = field(default_factory=dict)
     neighbours: tuple[Pair, ...] = ()
     of_size: bool = False
+    multiplied: tuple[str, ...] = ()
     probes: Probes = Probes()
 
     @property
@@ -102,6 +104,7 @@ class Knowledge:
                 name: [[made, dict(units)] for made, units in choices.items()] for name, choices in self.own.items()
             },
             "neighbours": [list(p) for p in self.neighbours],
+            "multiplied": list(self.multiplied),
         }
 
     @classmethod

@@ -133,6 +133,11 @@ class Dimensions:
         return {name: unit.usual for name, unit in self.units.items()}
 
     @property
+    def left_alone(self) -> dict[str, Unit]:
+        """Units that are at their reference in a plan that treats all units alike, by their parameter."""
+        return {name: unit for name, unit in self.units.items() if unit.usual == unit.reference}
+
+    @property
     def cardinality(self) -> int:
         """Number of plans that can be written down; several may build the same model."""
         # A unit at its reference has no fields of its own.

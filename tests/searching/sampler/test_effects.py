@@ -135,6 +135,17 @@ def test_units_of_several_choices_and_kinds_add_up():
     assert [MANY.decode(points, place) for place in range(len(rows))] == [row[0] for row in rows]
 
 
+def test_gains_of_widths_multiply_with_those_of_precisions():
+    made = Effects(MANY, replace(OF_MANY, multiplied=("width",), neighbours=()))
+    rows = [("int8", "int8", "0.5"), ("fp8_e4m3", "float", "0.5"), ("int8", "int8", "1"), ("float", "float", "0.5")]
+    design = made.latency(MANY.encode([many(*row) for row in rows]))
+    np.testing.assert_allclose(design.mean, [0.7 * 0.7, 0.9 * 0.7, 0.7, 0.7])
+    # An option weighs as much as it still gains.
+    alone = Effects(MANY, OF_MANY).latency(MANY.encode([many(*row) for row in rows])).blocks[1]
+    np.testing.assert_allclose(design.blocks[1][0], alone[0] * 0.7)
+    np.testing.assert_allclose(design.blocks[1][2:], alone[2:])
+
+
 def test_only_what_is_known_makes_a_parameter_a_unit():
     words = {**MANY.units, **MANY.fields, "other/a": ("x", "y")}
     space = {name: CategoricalDistribution([*choices[1:], choices[0]]) for name, choices in words.items()}

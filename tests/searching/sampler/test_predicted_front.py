@@ -106,17 +106,3 @@ def test_what_the_device_cannot_run_stays_at_its_reference():
     distortion = {**knowledge.distortion, "precision/u3": {"int8": float("inf")}}
     found = list(predicted_front(known(0, distortion=distortion, interactions={}), 6))
     assert found
-    assert not any("precision/u3" in plan for plan in found)
-
-
-def test_nothing_is_predicted_where_nothing_differs():
-    nothing = numbers(TWO, np.zeros(9))
-    assert len(list(predicted_front(known(0, distortion=nothing, gains=nothing, interactions={}), 4))) <= 1
-
-
-@pytest.mark.parametrize("units", [TWO, SEVERAL], ids=["two", "several"])
-def test_knowledge_survives_being_written(units):
-    own = {"preset": {"mixed": dict.fromkeys(units, 2.0)}}
-    recipes = {"preset": {"mixed": 1.5, "performance": 2.0}, "alpha": {None: 1.0, 0.5: 2.0}}
-    knowledge = known(3, units, recipes=recipes, own=own)
-    assert Knowledge.from_dict(knowledge.to_dict()) == knowledge

@@ -59,7 +59,7 @@ def test_a_search_begins_with_all_channels_and_then_cuts_all_alike():
     assert shown(list(first_plans(DIMENSIONS, [recipe]))) == [("float", {}, 0), ("int8", {}, 3)]
     assert list(further_wholes(DIMENSIONS, recipe)) == []
     # A group without a share keeps all, as `autoq.prune` leaves it.
-    assert shown(list(cut_wholes(DIMENSIONS, recipe))) == [
+    assert shown(list(cut_wholes(DIMENSIONS, recipe, [DIMENSIONS.usual, {}]))) == [
         ("usual", {"a": 0.75}, 3),
         ("0.75", {"a": 0.75}, 0),
         ("usual", {"a": 0.5, "d": 0.5}, 3),
@@ -71,7 +71,7 @@ def test_a_space_of_widths_alone():
     space = SearchSpace.load({"unit_precisions": "float", "channel_shares": [1, 0.5]})
     dimensions = Dimensions.of(space, {}, widths=WIDTHS)
     assert (space.quantized, space.usually_against, dimensions.quantizes) == ((), "latency", False)
-    plans = [*first_plans(dimensions, [space.default_recipe()]), *cut_wholes(dimensions, space.default_recipe())]
+    plans = [*first_plans(dimensions, [space.default_recipe()]), *cut_wholes(dimensions, space.default_recipe(), [{}])]
     assert [(origin, plan.kinds, dict(plan.pruning.kept)) for origin, plan in plans] == [
         ("float", ("pruning",), {}),
         ("0.75", ("pruning",), {"a": 0.75}),
