@@ -18,7 +18,12 @@ from autoq.core import FileLayout
 @click.argument("model")
 @click.option("-o", "--out", required=True, help="Path of the compressed .xml; with --layout optimum, a folder.")
 @in_layout
-@click.option("--mode", default="int8_asym", show_default=True, help="int8_sym, int4_asym, int4_sym, nf4, mxfp4 ...")
+@click.option(
+    "--mode",
+    default="int8_asym",
+    show_default=True,
+    help="int8_sym, int4_asym, int4_sym, nf4, mxfp4, adaptive_codebook ...",
+)
 @click.option("--ratio", type=float, help="Share of the weights that takes the mode; the others take the backup mode.")
 @click.option("--group-size", type=int, help="Numbers that share a scale; -1 for one scale for each channel.")
 @click.option("--all-layers", is_flag=True, help="The last matrix product and embeddings take the mode too.")
@@ -30,6 +35,9 @@ from autoq.core import FileLayout
     show_default=True,
     help="What becomes of a weight that groups do not fit: error, ignore or adjust.",
 )
+@click.option("--codebook-size", type=int, help="Numbers of each codebook of mode adaptive_codebook, 2 to 256.")
+@click.option("--codebook-type", help="Type of these numbers: f8e4m3, f16, f32 or i8.")
+@click.option("--across-blocks", is_flag=True, help="Weights of one place in all blocks share such a codebook.")
 @click.option("--dataset", help=f"Inputs by which weights of up to 4 bits are rounded: {DATA_HELP}")
 @click.option("--subset-size", type=int, default=128, show_default=True, help="Samples of the dataset used.")
 @click.option("--cache", help="Folder that keeps the statistics of the dataset for the next time.")
@@ -49,6 +57,7 @@ def compress(
     dataset: str | None,
     awq: bool,
     lora_correction: bool,
+    across_blocks: bool,
     names: tuple[str, ...],
     types: tuple[str, ...],
     patterns: tuple[str, ...],
@@ -74,6 +83,7 @@ def compress(
         dataset=None if dataset is None else load_data(dataset, Path()),
         awq=awq or None,
         lora_correction=lora_correction or None,
+        across_blocks=across_blocks or None,
         **given,
     )
     path = save(compressed)

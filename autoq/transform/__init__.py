@@ -6,6 +6,7 @@ from autoq.transform.by_data import (
     Products,
     activation_scores,
     channel_scales,
+    learned_formats,
     rounded_by_data,
 )
 from autoq.transform.candidates import (
@@ -93,6 +94,7 @@ __all__ = [
     "encode",
     "interpolative_scores",
     "kept_counts",
+    "learned_formats",
     "magnitudes",
     "make_stateful",
     "note_plan",

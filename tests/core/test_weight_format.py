@@ -28,7 +28,21 @@ def test_the_table_of_modes():
         form = WeightFormat.default(mode, (-1.0, 1.0) if mode is WeightMode.CODEBOOK else ())
         found.append((str(mode), form.bits, form.storage, form.scale_type, form.group_size, str(form.backup)))
         assert WeightFormat.from_dict(form.to_dict()) == form
-    assert found == [*TABLE, ("codebook", 4, "u4", "f16", -1, "int8_asym")]
+    codebooks = [(name, 4, "u4", "f16", -1, "int8_asym") for name in ("codebook", "adaptive_codebook")]
+    assert found == [*TABLE, *codebooks]
+
+
+def test_a_learned_codebook_is_a_format_of_its_own():
+    form = WeightFormat("adaptive_codebook", 32, (-1.0, 0.0, 1.0), "i8")
+    learned = form.with_entries((-127.0, 3.0, 90.0))
+    assert (form.is_learned, learned.is_learned, str(learned)) == (True, False, "codebook g32")
+    assert learned.to_dict() == {
+        "mode": "codebook",
+        "group_size": 32,
+        "codebook": [-127.0, 3.0, 90.0],
+        "codebook_type": "i8",
+    }
+    assert [WeightFormat.from_dict(each.to_dict()) for each in (form, learned)] == [form, learned]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +65,9 @@ def test_a_codebook_decides_the_bits_of_an_index(entries, bits, storage):
         (("nvfp4", 32), "mode 'nvfp4' has groups of 16 only"),
         (("int4_sym", 64, (1.0, 2.0)), "codebook goes with mode 'codebook'"),
         (("codebook", -1), "needs 2 to 65536 finite numbers"),
+        (("adaptive_codebook", -1, tuple(map(float, range(257)))), "needs 2 to 256 finite numbers"),
+        (("codebook", -1, (1.0, 2.0), "f8"), "codebook type 'f8' is unknown"),
+        (("int4_sym", 64, (), "f16"), "codebook_type goes with mode 'codebook'"),
         (("codebook", -1, (1.0, 1.0)), "that ascend"),
         (("codebook", -1, (1.0, float("inf"))), "finite"),
     ],
@@ -61,7 +78,7 @@ def test_what_is_no_format_is_refused(arguments, said):
 
 
 def test_words_of_formats_are_read_as_they_are_written():
-    modes = [mode for mode in WeightMode if mode is not WeightMode.CODEBOOK]
+    modes = [mode for mode in WeightMode if not mode.endswith("codebook")]
     forms = [WeightFormat.default(mode) for mode in modes]
     able = [form.mode for form in forms if not (form.has_fixed_groups or form.is_eight_bit_integer)]
     forms += [WeightFormat(mode, size) for mode in able for size in (-1, 32, 128)]
@@ -97,6 +114,7 @@ def test_what_words_of_formats_mean(word, mode, group_size):
         ("int8_sym g64", "mode 'int8_sym' has one scale for each channel"),
         ("mxfp4 g64", "mode 'mxfp4' has groups of 32 only"),
         ("codebook", "has entries of its own"),
+        ("adaptive_codebook", "has entries of its own"),
         ("", "weight format '' is unknown"),
         (64, "weight format 64 is unknown"),
         (None, "weight format None is unknown"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import Enum
@@ -28,6 +28,7 @@ from autoq.core import (
     PlanError,
     ResetState,
     SensitivityMetric,
+    WeightFormat,
     made_folder,
     quoted,
 )
@@ -42,6 +43,7 @@ from autoq.transform import (
     check_formats,
     choose_formats,
     compress_model,
+    learned_formats,
     note_plan,
     rounded_by_data,
     weight_scores,
@@ -60,6 +62,9 @@ def compress_weights(
     backup_mode: str | Enum | None = None,
     group_size_fallback: str | Enum = "error",
     codebook: Iterable[float] | None = None,
+    codebook_type: str | Enum | None = None,
+    codebook_size: int | None = None,
+    across_blocks: bool | None = None,
     dataset: Any = None,  # whatever as_inputs takes
     subset_size: int = SUBSET_SIZE,
     rounding: str | Enum | None = None,
@@ -87,7 +92,8 @@ def compress_weights(
     Args:
         model: What `autoq.read_model` reads; never modified.
         mode: "int8_asym", "int8_sym", "int4_asym", "int4_sym", "int3_sym", "int2_sym", "nf4", "fp4", "mxfp4",
-            "mxfp8_e4m3", "fp8_e4m3", "nvfp4", "cb4", or "codebook".
+            "mxfp8_e4m3", "fp8_e4m3", "nvfp4", "cb4", "codebook", or "adaptive_codebook", which learns a codebook for
+            each weight: by a dataset, for the least error of its layer, or without data, by its numbers alone.
         ratio: Share of the numbers, of weights that need not take the backup mode, that takes the mode; by default all.
             The share stays below the ratio; 0 gives all of them the backup mode.
         group_size: Numbers along the reduced axis that share a scale; -1 for one scale for each channel. By default
@@ -102,7 +108,11 @@ def compress_weights(
             "fp8_e4m3".
         group_size_fallback: What becomes of a weight that groups do not fit: "error"; "ignore" leaves it in float;
             "adjust" takes the largest power of two that fits, if that is 32 or more, and else the backup mode.
-        codebook: Numbers in ascending order, for the mode "codebook".
+        codebook: Numbers in ascending order, for the mode "codebook"; "adaptive_codebook" also tries these.
+        codebook_type: Type of the numbers of a codebook: "f8e4m3", "f16", "f32" or "i8". By default "f32" for
+            "codebook", and "f8e4m3" for "adaptive_codebook".
+        codebook_size: Numbers of a codebook that is learned, 2 to 256; by default 16.
+        across_blocks: Learn one codebook for all weights whose names differ in digits and signs alone.
         dataset: Model inputs, in the forms that `autoq.quantize` takes for calibration.
         subset_size: Number of samples used, from the first one.
         rounding: How numbers are rounded. "compensated", the default with a dataset: scales are searched, and each
@@ -142,6 +152,9 @@ def compress_weights(
         backup_mode=backup_mode,
         group_size_fallback=group_size_fallback,
         codebook=codebook,
+        codebook_type=codebook_type,
+        codebook_size=codebook_size,
+        across_blocks=across_blocks,
         rounding=rounding,
         awq=awq,
         scale_estimation=scale_estimation,
@@ -188,7 +201,7 @@ def compress_weights(
                 # Groups that do not fit are found before the data are read.
                 choose_formats(weights.every, replace(recipe, ratio=1.0), lambda _: {})
                 ranked = [weight for weight in weights.compressible if weight.defines_ratio]
-                needed = ranked if recipe.rounds_by_data or recipe.awq else []
+                needed = ranked if recipe.rounds_by_data or recipe.awq or recipe.format.is_learned else []
                 seen = see(ranked, [weight for weight in needed if rounded_by_data(weight, recipe.format)])
             part = CompressionPlan(recipe, choose_formats(weights.every, recipe, _scores(network, recipe, seen)))
         else:
@@ -204,31 +217,44 @@ def compress_weights(
         if why is not None:
             warnings.warn(f"no weight takes mode {mode!r} {why}", stacklevel=2)
         warn_of_decompressed(weights.every, part.formats, stacklevel=3)
-        by_data = dataset is not None and (recipe.rounds_by_data or recipe.awq)
+        learns = any(form.is_learned for form in part.formats.values())
+        by_data = dataset is not None and (recipe.rounds_by_data or recipe.awq or learns)
         if by_data and seen is None:
             taking = [weight for weight in weights.every if weight.name in part.formats]
             rounded = [weight for weight in taking if rounded_by_data(weight, part.formats[weight.name])]
             seen = see(rounded, rounded)
         known = seen if seen is not None and by_data else SeenActivations()
-        _compress(network, weights, replace(part, recipe=recipe), known, by_data=by_data, progress=progress)
-    note_plan(network, Plan.of(part if plan is None else plan))
+        formats = _compress(network, weights, replace(part, recipe=recipe), known, by_data=by_data, progress=progress)
+    given = Plan.of(part if plan is None else plan)
+    note_plan(network, given.having(replace(given.compression, formats=formats)))
     return network
 
 
 def _compress(
     network: ov.Model, weights: Weights, part: CompressionPlan, known: SeenActivations, *, by_data: bool, progress: bool
-) -> None:
-    """Compresses weights of a model, which is changed."""
+) -> Mapping[str, WeightFormat]:
+    """Compresses weights of a model, which is changed; gives their formats, with the codebooks that were learned."""
     scales, recipe = ChannelScales(), part.recipe
     if recipe.awq:
         data = (known.grams, known.activations) if by_data else None
         scales = channel_scales(network, weights.every, part.formats, data)
-    encoder = DataEncoder(recipe, Products(known.grams), known.activations, scales)
+    products, activations = Products(known.grams), known.activations
+    encoder = DataEncoder(recipe, products, activations, scales)
     # More threads would mostly wait for each other: there are many small products.
     with progress_bar("compressing weights", shown=progress) as step, threadpool_limits(1, "blas"):
-        compress_model(network, weights.every, part.formats, encoder=encoder, step=step)
+        formats = learned_formats(
+            network,
+            weights.every,
+            part.formats,
+            products,
+            activations,
+            scales,
+            across_blocks=recipe.across_blocks,
+        )
+        compress_model(network, weights.every, formats, encoder=encoder, step=step)
     scales.divide_inputs(network, weights.every)
     encoder.add_corrections(network, weights.every)
+    return formats
 
 
 def _scores(

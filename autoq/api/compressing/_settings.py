@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 
 from autoq.core import (
+    CB4,
     BackupMode,
+    CodebookType,
     CompressionRecipe,
     ConfigError,
     DataError,
@@ -21,6 +24,9 @@ from autoq.core import (
     quoted,
 )
 
+# A place in a codebook that is learned has 8 bits at most.
+_MOST_ENTRIES = 256
+
 
 def read_recipe(
     *,
@@ -32,6 +38,9 @@ def read_recipe(
     backup_mode: str | Enum | None,
     group_size_fallback: str | Enum,
     codebook: Iterable[float] | None,
+    codebook_type: str | Enum | None = None,
+    codebook_size: int | None = None,
+    across_blocks: bool | None = None,
     rounding: str | Enum | None = None,
     awq: bool | None = None,
     scale_estimation: bool | None = None,
@@ -46,7 +55,8 @@ def read_recipe(
         PlanError: A word is unknown, a number is out of bounds, or two parameters contradict each other.
     """
     kind = WeightMode.parse(_word(mode))
-    form = WeightFormat.default(kind, _entries(codebook))
+    entry_type = None if codebook_type is None else CodebookType.parse(_word(codebook_type))
+    form = WeightFormat.default(kind, _first_entries(kind, codebook, codebook_size), entry_type)
     if form.is_eight_bit_integer:
         given = {
             "ratio": None if ratio == 1 else ratio,
@@ -66,13 +76,14 @@ def read_recipe(
             msg = f"mode {str(kind)!r} gives all weights 8 bits and each channel one scale: leave out {named[0]}."
             raise PlanError(msg)
     if group_size is not None:
-        form = WeightFormat(kind, group_size, form.codebook if kind is WeightMode.CODEBOOK else ())
+        form = replace(form, group_size=group_size)
     flags = {
         "all_layers": all_layers,
         "awq": awq,
         "scale_estimation": scale_estimation,
         "gptq": gptq,
         "lora_correction": lora_correction,
+        "across_blocks": across_blocks,
     }
     for name, value in flags.items():
         if not isinstance(value, bool | None):
@@ -92,8 +103,9 @@ def read_recipe(
         awq=bool(awq),
         lora_correction=bool(lora_correction),
         objective=Objective.TOKENS if objective is None else Objective.parse(_word(objective)),
+        across_blocks=bool(across_blocks),
     )
-    if has_data and not (recipe.rounds_by_data or recipe.ranks_by_data or recipe.awq):
+    if has_data and not (recipe.rounds_by_data or recipe.ranks_by_data or recipe.awq or form.is_learned):
         msg = f"dataset is of no use here: weights of mode {str(kind)!r} are rounded without data; leave it out."
         raise PlanError(msg)
     check_data(recipe, has_data=has_data)
@@ -136,6 +148,25 @@ def _rounding(
 def _word(value: str | Enum) -> str:
     """The text of a word; a member of another library's enumeration counts as its value."""
     return str(value.value) if isinstance(value, Enum) else value
+
+
+def _first_entries(kind: WeightMode, codebook: Iterable[float] | None, size: int | None) -> tuple[float, ...]:
+    """The entries of a codebook, or those that a codebook begins with that is learned; empty for those of the mode."""
+    entries = _entries(codebook)
+    if size is None:
+        return entries
+    if kind is not WeightMode.ADAPTIVE_CODEBOOK:
+        msg = f"codebook_size goes with mode 'adaptive_codebook', and not with {str(kind)!r}."
+        raise PlanError(msg)
+    if isinstance(size, bool) or not isinstance(size, int) or not 2 <= size <= _MOST_ENTRIES:
+        msg = f"codebook_size is {quoted(size)}: it must be a whole number from 2 to {_MOST_ENTRIES}."
+        raise PlanError(msg)
+    if entries and len(entries) != size:
+        msg = f"codebook_size is {size} beside a codebook of {len(entries)}: leave one of them out."
+        raise PlanError(msg)
+    # At even distances where the mode has none of that size.
+    even = tuple(float(entry) for entry in range(-(size // 2), size - size // 2))
+    return entries or (() if size == len(CB4) else even)
 
 
 def _entries(codebook: Iterable[float] | None) -> tuple[float, ...]:

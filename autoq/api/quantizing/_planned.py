@@ -15,7 +15,7 @@ from autoq.calibration import Needs, Statistics
 from autoq.core import Plan
 from autoq.graph import find_weights
 from autoq.report import progress_bar
-from autoq.transform import WeightBuilder, rounded_by_data
+from autoq.transform import ChannelScales, Products, WeightBuilder, learned_formats, rounded_by_data
 
 
 def build_plan(
@@ -53,7 +53,8 @@ def build_plan(
         PlanError: The plan names something that does not exist.
     """
     settings = replace(settings, recipe=plan.quantization.recipe)
-    rounds = plan.compresses and plan.compression.recipe.rounds_by_data
+    learns = plan.compresses and any(form.is_learned for form in plan.compression.formats.values())
+    rounds = plan.compresses and (plan.compression.recipe.rounds_by_data or (learns and data is not None))
     if plan.compresses:
         # What cannot be built is found before the data are read.
         WeightBuilder(network, find_weights(network).every, plan.compression.recipe).formats(Plan.of(plan.compression))
@@ -85,6 +86,17 @@ def build_plan(
                         progress=progress,
                     )
                 )
+            if learns:
+                formats = learned_formats(
+                    model,
+                    weights,
+                    part.formats,
+                    Products(seen.grams),
+                    seen.activations,
+                    ChannelScales(),
+                    across_blocks=part.recipe.across_blocks,
+                )
+                plan = plan.having(replace(part, formats=formats))
             builder = WeightBuilder(model, weights, part.recipe, seen.grams, seen.activations)
             calibrated = replace(calibrated, weights=builder)
         device = device_at_hand(settings.target_device)

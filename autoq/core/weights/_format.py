@@ -1,110 +1,20 @@
-"""The formats that a compressed weight may have: one table of modes, with NNCF's spelling and defaults."""
+"""The formats that a compressed weight may have: a mode, its groups and its codebook."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any, Self
 
 from autoq.core.values import known_keys, mapping_of
-from autoq.core.vocabulary import Word
+from autoq.core.weights._mode import FACTS, PER_CHANNEL, CodebookType, NumberFamily, WeightMode
 from autoq.core.words import PlanError, quoted
 
-PER_CHANNEL = -1
-CB4 = (
-    *(-3.5, -2.5, -1.875, -1.375, -1.0, -0.625, -0.3125, 0.0),
-    *(0.28125, 0.5625, 0.875, 1.125, 1.5, 2.0, 2.5, 3.5),
-)
 # A mode, and the group size where it is written.
 _WORD = re.compile(r"(\S+)(?:\s+g(-1|[0-9]{1,9}))?")
 # Largest number of entries by bits of an index.
 _ENTRIES = ((16, 4, "u4"), (256, 8, "u8"), (65536, 16, "u16"))
-
-
-class WeightMode(Word):
-    """The kind of numbers that a weight is stored in."""
-
-    INT8_ASYM = "int8_asym"
-    INT8_SYM = "int8_sym"
-    INT4_ASYM = "int4_asym"
-    INT4_SYM = "int4_sym"
-    INT3_SYM = "int3_sym"
-    INT2_SYM = "int2_sym"
-    NF4 = "nf4"
-    FP4 = "fp4"
-    MXFP4 = "mxfp4"
-    MXFP8_E4M3 = "mxfp8_e4m3"
-    FP8_E4M3 = "fp8_e4m3"
-    NVFP4 = "nvfp4"
-    CB4 = "cb4"
-    CODEBOOK = "codebook"
-
-
-class NumberFamily(Enum):
-    """How a stored number stands for a real one, before its scale."""
-
-    INTEGER = auto()  # itself, less its zero point
-    FLOAT = auto()  # by the bits of a floating point type
-    CODEBOOK = auto()  # by its place in a list
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """The facts about one mode.
-
-    Attributes:
-        bits: Bits of a stored number; 0 if the codebook decides.
-        storage: OpenVINO's type of stored numbers; empty if the codebook decides.
-        family: Family of the numbers.
-        symmetric: Whether an integer has no zero point of its own.
-        largest: Largest number before scaling, of floating point numbers.
-        scale: OpenVINO's type of stored scales.
-        group_size: Default group size.
-        fixed: Whether no other group size is possible.
-        backup: Default mode of the weights that the mode is not for.
-    """
-
-    bits: int = 0
-    storage: str = ""
-    family: NumberFamily = NumberFamily.INTEGER
-    symmetric: bool = True
-    largest: float = 0.0
-    scale: str = "f16"
-    group_size: int = 128
-    fixed: bool = False
-    backup: WeightMode = WeightMode.INT8_ASYM
-
-
-def _float(bits: int, storage: str, largest: float, **facts: Any) -> _Row:
-    return _Row(bits=bits, storage=storage, family=NumberFamily.FLOAT, largest=largest, **facts)
-
-
-_MX: dict[str, Any] = {"scale": "f8e8m0", "group_size": 32, "fixed": True, "backup": WeightMode.MXFP8_E4M3}
-_CODEBOOK = _Row(family=NumberFamily.CODEBOOK, group_size=PER_CHANNEL)
-
-# A further mode is one more line, and its arithmetic in `transform/compress`.
-_ROWS: Mapping[WeightMode, _Row] = MappingProxyType(
-    {
-        WeightMode.INT8_ASYM: _Row(bits=8, storage="u8", symmetric=False, group_size=PER_CHANNEL),
-        WeightMode.INT8_SYM: _Row(bits=8, storage="i8", group_size=PER_CHANNEL),
-        WeightMode.INT4_ASYM: _Row(bits=4, storage="u4", symmetric=False),
-        WeightMode.INT4_SYM: _Row(bits=4, storage="i4"),
-        WeightMode.INT3_SYM: _Row(bits=3, storage="u3"),
-        WeightMode.INT2_SYM: _Row(bits=2, storage="u2"),
-        WeightMode.NF4: _float(4, "nf4", 1.0),
-        WeightMode.FP4: _float(4, "f4e2m1", 6.0, backup=WeightMode.FP8_E4M3),
-        WeightMode.MXFP4: _float(4, "f4e2m1", 6.0, **_MX),
-        WeightMode.MXFP8_E4M3: _float(8, "f8e4m3", 448.0, **_MX),
-        WeightMode.FP8_E4M3: _float(8, "f8e4m3", 448.0, backup=WeightMode.FP8_E4M3),
-        WeightMode.NVFP4: _float(4, "f4e2m1", 6.0, scale="f8e4m3", group_size=16, fixed=True),
-        WeightMode.CB4: _CODEBOOK,
-        WeightMode.CODEBOOK: _CODEBOOK,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +24,19 @@ class WeightFormat:
     Attributes:
         mode: The kind of numbers.
         group_size: Numbers along the reduced axis that share a scale; -1 for one scale for each channel.
-        codebook: Entries in ascending order, of modes with a codebook; that of "cb4" is known.
+        codebook: Entries in ascending order, of modes with a codebook; that of "cb4" is known. "adaptive_codebook"
+            begins with it: a weight that was compressed has the mode "codebook", with the entries that were learned.
+        codebook_type: Type of the entries, of modes with a codebook; by default that of the mode.
     """
 
     mode: WeightMode
     group_size: int = PER_CHANNEL
     codebook: tuple[float, ...] = ()
+    codebook_type: CodebookType | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", WeightMode.parse(self.mode))
-        size, row = self.group_size, _ROWS[self.mode]
+        size, row = self.group_size, FACTS[self.mode]
         if isinstance(size, bool) or not isinstance(size, int) or (size < 1 and size != PER_CHANNEL):
             msg = f"group_size is {quoted(size)}: use a whole number above 0, or -1 for one scale for each channel."
             raise PlanError(msg)
@@ -134,27 +47,42 @@ class WeightFormat:
             msg = f"group_size is {size}: mode {str(self.mode)!r} has one scale for each channel; leave it out."
             raise PlanError(msg)
         object.__setattr__(self, "codebook", self._checked_codebook())
+        object.__setattr__(self, "codebook_type", self._checked_type())
 
     def _checked_codebook(self) -> tuple[float, ...]:
-        if self.mode is WeightMode.CB4 and self.codebook in {(), CB4}:
-            return CB4
-        entries = tuple(map(float, self.codebook))
-        if self.mode is not WeightMode.CODEBOOK:
-            if entries:
-                msg = f"codebook goes with mode 'codebook', and not with {str(self.mode)!r}."
+        facts = FACTS[self.mode]
+        entries = tuple(map(float, self.codebook)) or facts.codebook
+        if not facts.has_own_entries:
+            if entries != facts.codebook:
+                msg = f"codebook goes with mode 'codebook' or 'adaptive_codebook', and not with {str(self.mode)!r}."
                 raise PlanError(msg)
-            return ()
+            return entries
         ascending = all(low < high for low, high in pairwise(entries))
-        most = _ENTRIES[-1][0]
+        most = _ENTRIES[1 if self.is_learned else -1][0]
         if not 2 <= len(entries) <= most or not ascending or not all(abs(entry) < float("inf") for entry in entries):
-            msg = f"codebook is {quoted(list(entries))}: mode 'codebook' needs 2 to {most} finite numbers that ascend."
+            msg = (
+                f"codebook is {quoted(list(entries))}: mode {str(self.mode)!r} needs 2 to {most} finite numbers that "
+                "ascend."
+            )
             raise PlanError(msg)
         return entries
 
+    def _checked_type(self) -> CodebookType | None:
+        facts = FACTS[self.mode]
+        if self.codebook_type is None:
+            return facts.codebook_type
+        kind = CodebookType.parse(self.codebook_type)
+        if kind is not facts.codebook_type and not facts.has_own_entries:
+            msg = f"codebook_type goes with mode 'codebook' or 'adaptive_codebook', and not with {str(self.mode)!r}."
+            raise PlanError(msg)
+        return kind
+
     @classmethod
-    def default(cls, mode: WeightMode, codebook: tuple[float, ...] = ()) -> Self:
+    def default(
+        cls, mode: WeightMode, codebook: tuple[float, ...] = (), codebook_type: CodebookType | None = None
+    ) -> Self:
         """The format of a mode with its default group size."""
-        return cls(mode, _ROWS[mode].group_size, codebook)
+        return cls(mode, FACTS[mode].group_size, codebook, codebook_type)
 
     @classmethod
     def parse(cls, word: str) -> Self:
@@ -172,25 +100,25 @@ class WeightFormat:
             msg = f"weight format {quoted(word)} is unknown: write a mode and its group size, such as 'int4_sym g64'."
             raise PlanError(msg)
         mode, size = WeightMode.parse(found[1]), found[2]
-        if mode is WeightMode.CODEBOOK:
-            msg = "weight format 'codebook' has entries of its own, which no word tells: use 'cb4'."
+        if FACTS[mode].has_own_entries:
+            msg = f"weight format {str(mode)!r} has entries of its own, which no word tells: use 'cb4'."
             raise PlanError(msg)
         return cls.default(mode) if size is None else cls(mode, int(size))
 
     @property
     def family(self) -> NumberFamily:
         """Family of the numbers."""
-        return _ROWS[self.mode].family
+        return FACTS[self.mode].family
 
     @property
     def bits(self) -> int:
         """Bits of a stored number."""
-        return _ROWS[self.mode].bits or self._index[1]
+        return FACTS[self.mode].bits or self._index[1]
 
     @property
     def storage(self) -> str:
         """OpenVINO's type of stored numbers."""
-        return _ROWS[self.mode].storage or self._index[2]
+        return FACTS[self.mode].storage or self._index[2]
 
     @property
     def _index(self) -> tuple[int, int, str]:
@@ -199,17 +127,26 @@ class WeightFormat:
     @property
     def scale_type(self) -> str:
         """OpenVINO's type of stored scales."""
-        return _ROWS[self.mode].scale
+        return FACTS[self.mode].scale
 
     @property
     def largest(self) -> float:
         """Largest number before scaling, of floating point numbers and codebooks."""
-        return max(map(abs, self.codebook)) if self.codebook else _ROWS[self.mode].largest
+        return max(map(abs, self.codebook)) if self.codebook else FACTS[self.mode].largest
 
     @property
     def backup(self) -> WeightMode:
         """Default mode of the weights that this one is not for."""
-        return _ROWS[self.mode].backup
+        return FACTS[self.mode].backup
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether each weight, or each kind of weights, gets a codebook of its own when it is compressed."""
+        return self.mode is WeightMode.ADAPTIVE_CODEBOOK
+
+    def with_entries(self, entries: tuple[float, ...]) -> Self:
+        """The format of a weight whose codebook was learned."""
+        return type(self)(WeightMode.CODEBOOK, self.group_size, entries, self.codebook_type)
 
     @property
     def is_integer(self) -> bool:
@@ -224,7 +161,7 @@ class WeightFormat:
     @property
     def is_symmetric(self) -> bool:
         """Whether there is no zero point for each scale."""
-        return _ROWS[self.mode].symmetric
+        return FACTS[self.mode].symmetric
 
     @property
     def has_any_scale(self) -> bool:
@@ -239,7 +176,7 @@ class WeightFormat:
     @property
     def has_fixed_groups(self) -> bool:
         """Whether no other group size is possible."""
-        return _ROWS[self.mode].fixed
+        return FACTS[self.mode].fixed
 
     @property
     def is_grouped(self) -> bool:
@@ -255,7 +192,12 @@ class WeightFormat:
     def to_dict(self) -> dict[str, Any]:
         """The format as plain values, without what its mode tells."""
         grouped = {"group_size": self.group_size} if self.is_grouped else {}
-        own = {"codebook": list(self.codebook)} if self.mode is WeightMode.CODEBOOK else {}
+        facts = FACTS[self.mode]
+        own: dict[str, Any] = {}
+        if self.codebook != facts.codebook:
+            own["codebook"] = list(self.codebook)
+        if self.codebook_type is not facts.codebook_type:
+            own["codebook_type"] = str(self.codebook_type)
         return {"mode": str(self.mode)} | grouped | own
 
     @classmethod
@@ -265,14 +207,16 @@ class WeightFormat:
         Raises:
             PlanError: A key or a word is unknown, or a value is not possible.
         """
-        given = known_keys(mapping_of(values, "a weight format"), ["mode", "group_size", "codebook"], "weight format")
+        keys = ["mode", "group_size", "codebook", "codebook_type"]
+        given = known_keys(mapping_of(values, "a weight format"), keys, "weight format")
         entries = given.get("codebook", ())
         if not isinstance(entries, list | tuple) or not all(isinstance(entry, int | float) for entry in entries):
             msg = f"weight format key 'codebook' is {quoted(entries)}: it must be a list of numbers."
             raise PlanError(msg)
         mode = WeightMode.parse(given.get("mode", ""))
-        return cls(mode, given.get("group_size", PER_CHANNEL), tuple(map(float, entries)))
+        codebook_type = given.get("codebook_type")
+        return cls(mode, given.get("group_size", PER_CHANNEL), tuple(map(float, entries)), codebook_type)
 
     def __str__(self) -> str:
-        usual = not self.is_grouped and _ROWS[self.mode].group_size == PER_CHANNEL
+        usual = not self.is_grouped and FACTS[self.mode].group_size == PER_CHANNEL
         return str(self.mode) if usual else f"{self.mode} g{self.group_size}"

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from autoq.core.values import is_number, known_keys
 from autoq.core.vocabulary import Word
-from autoq.core.weights._format import WeightFormat, WeightMode
+from autoq.core.weights._format import WeightFormat
+from autoq.core.weights._mode import WeightMode
 from autoq.core.weights._rounding import Objective, Rounding
 from autoq.core.words import PlanError, quoted
 
@@ -71,6 +72,7 @@ class CompressionRecipe:
         awq: Whether columns of such weights are scaled, and the inverse is taken up before them; by data if there are.
         lora_correction: Whether a product of low rank is added to such layers, which makes up for errors of rounding.
         objective: The data by which errors are judged.
+        across_blocks: Whether weights of one place in all blocks share a codebook that is learned.
     """
 
     format: WeightFormat
@@ -83,6 +85,7 @@ class CompressionRecipe:
     awq: bool = False
     lora_correction: bool = False
     objective: Objective = Objective.TOKENS
+    across_blocks: bool = False
 
     def __post_init__(self) -> None:
         if not is_number(self.ratio) or not 0 <= self.ratio <= 1:
@@ -93,6 +96,9 @@ class CompressionRecipe:
             raise PlanError(msg)
         if self.group_size_fallback is GroupSizeFallback.ADJUST and self.format.has_fixed_groups:
             msg = f"group_size_fallback is 'adjust', but groups of mode {str(self.format.mode)!r} have one size only."
+            raise PlanError(msg)
+        if self.across_blocks and not self.format.is_learned:
+            msg = f"across_blocks goes with mode 'adaptive_codebook', and not with {str(self.format.mode)!r}."
             raise PlanError(msg)
         self._check_rounding()
 
@@ -151,6 +157,7 @@ class CompressionRecipe:
             "awq": self.awq,
             "lora_correction": self.lora_correction,
             "objective": str(self.objective),
+            "across_blocks": self.across_blocks,
         }
 
     @classmethod
@@ -161,7 +168,9 @@ class CompressionRecipe:
             PlanError: A key or a word is unknown, or a value is not possible.
         """
         own = [field.name for field in fields(cls) if field.name != "format"]
-        given = dict(known_keys(values, ["mode", "group_size", "codebook", *own], "compression recipe"))
+        given = dict(
+            known_keys(values, ["mode", "group_size", "codebook", "codebook_type", *own], "compression recipe")
+        )
         rest = {name: given.pop(name) for name in own if name in given}
         for name, kind in _WORDS.items():
             if name in rest:
@@ -183,5 +192,6 @@ class CompressionRecipe:
             *([] if self.rounding is Rounding.NEAREST else [f"rounding {self.rounding}"]),
             *(["awq"] if self.awq else []),
             *(["lora correction"] if self.lora_correction else []),
+            *(["codebooks across blocks"] if self.across_blocks else []),
             *([] if self.group_size_fallback is GroupSizeFallback.ERROR else [f"groups {self.group_size_fallback}"]),
         ]

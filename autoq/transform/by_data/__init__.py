@@ -4,6 +4,7 @@ from autoq.transform.by_data._activation_scores import activation_scores
 from autoq.transform.by_data._channel_scales import ChannelScales, channel_scales
 from autoq.transform.by_data._encoder import DataEncoder, rounded_by_data
 from autoq.transform.by_data._layer import rounding_error
+from autoq.transform.by_data._learned_codebooks import learned_formats
 from autoq.transform.by_data._products import Products
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Products",
     "activation_scores",
     "channel_scales",
+    "learned_formats",
     "rounded_by_data",
     "rounding_error",
 ]

@@ -59,6 +59,16 @@ class ChannelScales:
             scaled /= rows[:, None]
         return scaled if axis == 1 else scaled.T
 
+    def scaled_gram(self, weight: Weight, gram: FloatArray) -> FloatArray:
+        """The products of what a weight is then multiplied by; the same array where no column is scaled.
+
+        Args:
+            weight: The weight.
+            gram: Mean over tokens of x x^T, [I, I].
+        """
+        columns = self.columns.get(weight.name)
+        return gram if columns is None else gram / columns / columns[:, None]
+
     def divide_inputs(self, model: ov.Model, weights: Iterable[Weight]) -> None:
         """Divides the inputs of matrix products in a model, which is changed."""
         nodes = unique_names(model)

@@ -33,7 +33,7 @@ _SCALE_SAMPLES, _CORRECTION_SAMPLES = 64, 128
 
 def rounded_by_data(weight: Weight, form: WeightFormat) -> bool:
     """Whether data change how a weight is rounded, where its activation is known."""
-    return len(weight.shape) == 2 and form.may_round_by_data
+    return len(weight.shape) == 2 and (form.may_round_by_data or form.is_learned)
 
 
 class DataEncoder:
@@ -66,10 +66,10 @@ class DataEncoder:
         if activation is None or not rounded_by_data(weight, form):
             return plain_encoder(weight, numbers, form)
         (axis,) = weight.axes
-        encoded = by_rows(numbers, form, axis, self._rounding(weight.name))
+        encoded = by_rows(numbers, form, axis, self._rounding(weight))
         if self._recipe.lora_correction:
             difference = np.asarray(numbers, np.float32) - decode(encoded)
-            self._corrections[weight.name] = self._correction(difference if axis else difference.T, weight.name, form)
+            self._corrections[weight.name] = self._correction(difference if axis else difference.T, weight, form)
         return encoded
 
     def add_corrections(self, model: ov.Model, weights: Iterable[Weight]) -> None:
@@ -82,13 +82,13 @@ class DataEncoder:
                     add_adapters(nodes[name], port, axis, *self._corrections[weight.name])
         model.validate_nodes_and_infer_types()
 
-    def _rounding(self, name: str) -> RowEncoder:
+    def _rounding(self, weight: Weight) -> RowEncoder:
         """What rounds outputs of a weight."""
-        rounding, products = self._recipe.rounding, self._products
+        name, rounding, products = weight.name, self._recipe.rounding, self._products
         if rounding is Rounding.NEAREST:
             return lambda rows, form: encode(rows, form, (1,))
         if rounding.passes_errors_on:
-            gram = self._gram(name)
+            gram = self._gram(weight)
             scaled = name in self._scales.columns
             activation = self._activations[name]
             passed = products.factorized(gram, activation) if scaled else products.factor(activation)
@@ -96,22 +96,20 @@ class DataEncoder:
             return lambda rows, form: round_by_gram(rows, form, gram, passed, search=search)
         if self._recipe.objective is Objective.SAMPLE_MEANS:
             return partial(_by_means, self._means(name, _SCALE_SAMPLES))
-        return partial(_by_squares, np.diagonal(self._gram(name)))
+        return partial(_by_squares, np.diagonal(self._gram(weight)))
 
-    def _correction(self, difference: FloatArray, name: str, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
+    def _correction(self, difference: FloatArray, weight: Weight, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
         if self._recipe.objective is Objective.SAMPLE_MEANS:
-            return correction_by_means(difference, self._means(name, _CORRECTION_SAMPLES), form.group_size)
-        return correction(difference, self._gram(name))
+            return correction_by_means(difference, self._means(weight.name, _CORRECTION_SAMPLES), form.group_size)
+        return correction(difference, self._gram(weight))
 
     def _means(self, name: str, count: int) -> MeanTokens:
         grams, activation = self._products.grams, self._activations[name]
         return MeanTokens.of(grams.means[activation], grams.tokens[activation], count)
 
-    def _gram(self, name: str) -> FloatArray:
+    def _gram(self, weight: Weight) -> FloatArray:
         """The products of what a weight is multiplied by."""
-        activation, columns = self._activations[name], self._scales.columns.get(name)
-        gram = self._products.gram(activation)
-        return gram if columns is None else gram / columns / columns[:, None]
+        return self._scales.scaled_gram(weight, self._products.gram(self._activations[weight.name]))
 
 
 def _by_means(means: MeanTokens, rows: FloatArray, form: WeightFormat) -> Encoded:

@@ -13,7 +13,7 @@ import openvino as ov
 from threadpoolctl import threadpool_limits
 
 from autoq.calibration import Activation, Grams
-from autoq.core import CompressionRecipe, DataError, ModelError, Objective, WeightFormat, quoted
+from autoq.core import CompressionRecipe, DataError, ModelError, Objective, PlanError, WeightFormat, quoted
 from autoq.graph import Weight, unique_names
 from autoq.transform.by_data import ChannelScales, DataEncoder, Products, rounded_by_data, rounding_error
 from autoq.transform.candidates._encodings import EncodedWeight, EncodingKey, Encodings
@@ -63,6 +63,7 @@ class WeightEncoder:
         """One weight in one format, encoded if it is not kept.
 
         Raises:
+            PlanError: The codebook of the format has to be learned.
             ModelError: The weight holds numbers that cannot be stored.
             DataError: The weight is rounded by data, and there are no statistics.
         """
@@ -80,6 +81,9 @@ class WeightEncoder:
         activation, gram = self._activations.get(weight.name), None
         if self.rounding(weight, form, recipe):
             self._check_statistics(weight, recipe)
+        if form.is_learned:
+            msg = f"weight {quoted(weight.name)} has the format {form}, which has to be learned before."
+            raise PlanError(msg)
         numbers = numbers_of(self._nodes[weight.constant])
         try:
             encoded = self._encoder(recipe)(weight, numbers, form)

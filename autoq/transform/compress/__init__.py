@@ -1,6 +1,8 @@
 """Compressed weights: their numbers, and the sub-graphs that hold them."""
 
 from autoq.transform.compress._choose import check_formats, choices, choose_formats, float_bytes
+from autoq.transform.compress._codebook_counts import codebook_counts
+from autoq.transform.compress._codebook_search import learned_codebooks
 from autoq.transform.compress._compress import Encoder, compress_model, plain_encoder, weight_scores
 from autoq.transform.compress._encode import decode, encode
 from autoq.transform.compress._encoded import Encoded, Layout, Numbers
@@ -22,11 +24,13 @@ __all__ = [
     "check_formats",
     "choices",
     "choose_formats",
+    "codebook_counts",
     "compress_model",
     "decode",
     "decompressed",
     "encode",
     "float_bytes",
+    "learned_codebooks",
     "nearest_level",
     "numbers_of",
     "plain_encoder",

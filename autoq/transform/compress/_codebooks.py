@@ -6,12 +6,17 @@ the lower one in a tie.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any
 
-from autoq.core import FloatArray, WeightFormat
+import numpy as np
+from numpy.typing import NDArray
+
+from autoq.core import CodebookType, FloatArray, WeightFormat
 from autoq.transform.compress._encoded import Numbers, extremes
-from autoq.transform.compress._floats import count_above
+from autoq.transform.compress._floats import count_above, e4m3_bits, e4m3_values
 from autoq.transform.compress._integers import EPS
+from autoq.transform.compress._stored import StoredArray, stored
 
 # Up to so many entries, comparing with all is faster than searching.
 _FEW = 32
@@ -41,5 +46,33 @@ def from_places(places: Numbers, form: WeightFormat) -> FloatArray:
 
 
 def stored_codebook(form: WeightFormat) -> FloatArray:
-    """The entries that the model computes with: in half precision."""
-    return np.array(form.codebook, np.float16).astype(np.float32)
+    """The entries that the model computes with: of their type, in half precision."""
+    return rounded_entries(form.codebook, form).astype(np.float16).astype(np.float32)
+
+
+def rounded_entries(entries: Sequence[float] | NDArray[Any], form: WeightFormat) -> FloatArray:
+    """Entries as the type of a codebook holds them."""
+    single = np.asarray(entries, np.float32)
+    match form.codebook_type:
+        case CodebookType.F8E4M3:
+            return e4m3_values()[e4m3_bits(single)]
+        case CodebookType.F16:
+            return single.astype(np.float16).astype(np.float32)
+        case CodebookType.I8:
+            return np.clip(np.rint(single), -128, 127)
+        case _:
+            return single
+
+
+def stored_entries(form: WeightFormat) -> StoredArray:
+    """The entries as a Constant of their type holds them."""
+    single = np.array(form.codebook, np.float32)
+    match form.codebook_type:
+        case CodebookType.F8E4M3:
+            return stored(e4m3_bits(single), "f8e4m3")
+        case CodebookType.F16:
+            return stored(single.astype(np.float16), "f16")
+        case CodebookType.I8:
+            return stored(rounded_entries(single, form).astype(np.int8), "i8")
+        case _:
+            return stored(single, "f32")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoq.core import NumberFamily, WeightFormat, WeightMode
+from autoq.core import NumberFamily, WeightFormat
 from autoq.transform.compress._encoded import Encoded, Layout, Numbers
 from autoq.transform.compress._floats import e4m3_bits
 from autoq.transform.compress._stored import StoredArray, byte_size, stored
@@ -85,7 +85,7 @@ def stored_bytes(shape: Sequence[int], axes: Sequence[int], form: WeightFormat) 
     if form.scale_type == "f8e4m3":
         size += _SINGLE
     if form.family is NumberFamily.CODEBOOK:
-        size += len(form.codebook) * (1 if form.mode is WeightMode.CB4 else _SINGLE) + _LONG
+        size += byte_size(len(form.codebook), str(form.codebook_type)) + _LONG
     return size + len(shape) * _LONG if form.is_grouped else size
 
 

@@ -18,9 +18,9 @@ import openvino as ov
 from openvino import opset13 as ops
 from openvino.op import Constant
 
-from autoq.core import NumberFamily, WeightMode
-from autoq.transform.compress._floats import e4m3_bits
-from autoq.transform.compress._stored import constant_of, stored
+from autoq.core import CodebookType, NumberFamily
+from autoq.transform.compress._codebooks import stored_entries
+from autoq.transform.compress._stored import constant_of
 from autoq.transform.compress._stored_weight import StoredWeight, has_offset
 
 
@@ -74,15 +74,13 @@ def _values(weight: StoredWeight, name: str) -> ov.Node:
 
 def _entries(weight: StoredWeight, name: str) -> ov.Node:
     form = weight.format
-    entries = np.array(form.codebook, np.float32)
-    is_cb4 = form.mode is WeightMode.CB4
-    codebook = constant_of(stored(e4m3_bits(entries), "f8e4m3"), name) if is_cb4 else _named(Constant(entries), name)
+    entries = constant_of(stored_entries(form), name)
     places = constant_of(weight.numbers, f"{name}_nncf_codebook_idxs")
     if form.storage == "u4":
         places = ops.convert(places, "u8")
-    return ops.gather(
-        ops.convert(codebook, "f16"), places, Constant(np.array(0, np.int64)), name=f"{name}_nncf_codebook"
-    )
+    if form.codebook_type is not CodebookType.F16:
+        entries = ops.convert(entries, "f16")
+    return ops.gather(entries, places, Constant(np.array(0, np.int64)), name=f"{name}_nncf_codebook")
 
 
 def _scale(weight: StoredWeight, name: str, port: int) -> ov.Node:

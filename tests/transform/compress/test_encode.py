@@ -9,7 +9,7 @@ from autoq.core import WeightFormat, WeightMode
 from autoq.transform.compress import Layout, _encoded, decode, encode
 from autoq.transform.compress._stored import constant_of, stored
 
-MODES = [mode for mode in WeightMode if mode is not WeightMode.CODEBOOK]
+MODES = [mode for mode in WeightMode if not mode.endswith("codebook")]
 # Largest error beside the largest number of a group: the table of each format. A number on the side of a symmetric
 # range that is not exact may be cut by a step.
 ERRORS = {
