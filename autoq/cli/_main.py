@@ -19,6 +19,7 @@ from autoq.cli._search import search
 from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
 from autoq.cli._trouble import CommandPlace, plain_words, told
+from autoq.cli.tuning import tune
 from autoq.core import AutoqError, printable, reason
 
 
@@ -33,6 +34,7 @@ for command in (
     quantize,
     compress,
     prune,
+    tune,
     benchmark,
     evaluate,
     profile,

@@ -16,7 +16,7 @@ from autoq.training.tuning._samples import SampleChunk
 
 # A step moves a weight by about the learning rate, whatever its gradient. Scales of quantizers differ by orders of
 # magnitude, so that the rate of each is relative to it; a weight is some hundredths, so that both learn alike.
-_SCALE_SPEED = 10.0
+_SCALE_SPEED = 30.0
 _MOST_GRADIENT = 1.0
 
 State = dict[str, Any]

@@ -1,0 +1,69 @@
+"""`autoq tune`: what it writes and prints."""
+
+import json
+import sys
+
+import numpy as np
+import openvino as ov
+import pytest
+from networks import conv_net, images, rows
+
+import autoq
+from autoq.cli import main
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("torch")
+
+TUNE = ("tune", "int8.xml", "--data", "photos.npy", "-o", "tuned.xml", "--lr", "1e-3")
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    teacher = conv_net(channels=8, classes=5)
+    ov.save_model(teacher, "model.xml", compress_to_fp16=False)
+    ov.save_model(autoq.quantize(teacher, images(60), progress=False), "int8.xml", compress_to_fp16=False)
+    np.save("photos.npy", images(160, seed=1))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["autoq", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return end.value.code or 0, said.out, said.err
+
+    return call
+
+
+def test_the_written_model_is_closer_to_the_float_model_and_the_course_is_printed(command):
+    code, out, err = command(*TUNE, "--teacher", "model.xml", "--steps", "60", "--loss", "nmse", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["path"] == "tuned.xml"
+    course = told["tuning"]
+    assert course["best"] == min(check["held_out"] for check in course["checks"]) < course["start"]
+    assert (course["steps"], course["end"], course["improved"]) == (60, "done", True)
+    photos = images(100, seed=7)
+    truth, before, after = (rows(ov.Core().read_model(name), photos) for name in ("model.xml", "int8.xml", "tuned.xml"))
+    assert np.square(after - truth).sum() < 0.8 * np.square(before - truth).sum()
+
+
+def test_text_tells_the_figures_before_and_after(command):
+    code, out, err = command(*TUNE, "--teacher", "model.xml", "--steps", "4", "--checkpoint", "kept")
+    assert code == 0, err
+    assert "held out: " in out
+    assert "4 steps, the whole length." in out
+    assert out.splitlines()[-1].startswith("tuned.xml: ")
+    assert "step 4, " in err
+
+
+def test_what_is_missing_is_named(command):
+    assert command(*TUNE, "--steps", "4") == (
+        2,
+        "",
+        "error: teacher is missing: pass the float model that the model was made of, or labelled data and a loss.\n",
+    )
+    code, _, err = command(*TUNE, "--teacher", "model.xml")
+    assert (code, "give one of epochs, steps or timeout_s" in err) == (2, True)
+    code, _, err = command(*TUNE[:-1], "fast", "--teacher", "model.xml", "--steps", "4")
+    assert (code, "lr is 'fast': it must be 'auto', or a learning rate above 0" in err) == (2, True)
