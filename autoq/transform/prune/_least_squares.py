@@ -74,8 +74,9 @@ def fitted(rows: LayerRows, weight: FloatArray, offset: FloatArray, *, constant:
             least, best = cost, ridge
     if best is None:
         return weight, offset
+    every = system.with_more(_System.of(unseen, constant=constant))
     rounds = _ROUNDS if np.isfinite(rows.limits).any() else 1
-    return _System.of(rows, constant=constant).solved(rows, weight, offset, best, rounds=rounds)
+    return every.solved(rows, weight, offset, best, rounds=rounds)
 
 
 def _part(rows: LayerRows, some: NDArray[np.bool_]) -> LayerRows:
@@ -104,10 +105,13 @@ class _System:
     """The normal equations of a layer.
 
     Attributes:
+        count: n.
         mean: Mean of X; zeros without a constant term.
         gram: X^T X / n without the mean, its upper triangle.
+        constant: Whether there is a constant term.
     """
 
+    count: int
     mean: FloatArray
     gram: FloatArray
     constant: bool
@@ -117,7 +121,19 @@ class _System:
         read = rows.read
         mean = read.mean(axis=0) if constant else np.zeros(read.shape[1], np.float32)
         gram = blas.ssyrk(1.0 / len(read), read.T, trans=0)
-        return cls(mean, gram - np.outer(mean, mean), constant)
+        return cls(len(read), mean, gram - np.outer(mean, mean), constant)
+
+    def with_more(self, other: _System) -> _System:
+        """The equations of the rows of both."""
+        count = self.count + other.count
+        own, others = np.float32(self.count / count), np.float32(other.count / count)
+        apart = self.mean - other.mean
+        return _System(
+            count,
+            own * self.mean + others * other.mean,
+            own * self.gram + others * other.gram + own * others * np.outer(apart, apart),
+            self.constant,
+        )
 
     def solved(
         self, rows: LayerRows, weight: FloatArray, offset: FloatArray, ridge: float, *, rounds: int
