@@ -15,23 +15,18 @@ import autoq
 
 pytestmark = pytest.mark.torch
 
-# Operations without a function so far.
-LEFT = {"Interpolate", "LSTMSequence", "GRUSequence", "NonMaxSuppression", "Pad", "TensorIterator", "TopK"}
+# Nothing learns through a choice of boxes.
+LOOPS = {"loop_over_time"}
+CHOSEN = {"detection_boxes": ["conv_boxes_w", "conv_scores_w"]}
 
 
-def kinds(model: ov.Model) -> set[str]:
-    return {node.get_type_name() for node in model.get_ordered_ops()}
-
-
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - LOOPS))
 def test_a_model_and_its_twin_compute_the_same(name):
     model = MODELS[name]()
-    if kinds(model) & LEFT:
-        pytest.skip("has an operation without a function")
     before = snapshot(model)
     made = beside(model)
     assert made.error < TOLERANCE
-    assert made.without_gradient == []
+    assert made.without_gradient == CHOSEN.get(name, [])
     assert snapshot(model) == before
 
 

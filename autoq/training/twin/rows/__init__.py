@@ -5,12 +5,16 @@ from autoq.training.twin.rows import (
     _arithmetic,
     _attention,
     _convolutions,
+    _detection,
+    _images,
     _lookups,
     _normalization,
     _pooling,
     _quantized,
+    _recurrent,
     _reductions,
     _shapes,
+    _signals,
 )
 from autoq.training.twin.rows._row import ROWS, Role, TorchRow
 from autoq.training.twin.rows._types import TYPES
@@ -21,12 +25,16 @@ FAMILIES = (
     _arithmetic,
     _attention,
     _convolutions,
+    _detection,
+    _images,
     _lookups,
     _normalization,
     _pooling,
     _quantized,
+    _recurrent,
     _reductions,
     _shapes,
+    _signals,
 )
 
 __all__ = ["FAMILIES", "ROWS", "TYPES", "Role", "TorchRow"]

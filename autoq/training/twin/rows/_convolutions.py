@@ -121,12 +121,8 @@ def transposed_convolution(
     begin, end = list(pads_begin), list(pads_end)
     if output_shape is not None:
         excess = [size - wanted for size, wanted in zip(whole, integers(output_shape), strict=True)]
-        if auto_pad == "same_upper":
-            begin, end = [pad // 2 for pad in excess], [pad - pad // 2 for pad in excess]
-        elif auto_pad == "same_lower":
-            begin, end = [pad - pad // 2 for pad in excess], [pad // 2 for pad in excess]
-        else:
-            begin, end = [pad // 2 for pad in excess], [pad - pad // 2 for pad in excess]
+        less, more = [pad // 2 for pad in excess], [pad - pad // 2 for pad in excess]
+        begin, end = (more, less) if auto_pad == "same_upper" else (less, more)
     elif auto_pad in {"same_upper", "same_lower", "valid"}:
         begin = end = [0] * len(strides)
     y = _SPREAD[len(strides)](x, weight, None, strides, 0, 0, groups, dilations)

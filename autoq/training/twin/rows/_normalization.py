@@ -24,13 +24,6 @@ def mvn(x: Tensor, axes: Sizes, *, eps: float, normalize_variance: bool, eps_mod
     return centred / (torch.sqrt(variance) + eps)
 
 
-@row("MVN@opset1")
-def mvn_of_channels(x: Tensor, *, eps: float, normalize_variance: bool, across_channels: bool = True) -> Tensor:
-    """The first version: over space, with the channels or without."""
-    along = list(range(1 if across_channels else 2, x.dim()))
-    return mvn(x, along, eps=eps, normalize_variance=normalize_variance)
-
-
 @row("BatchNormInference")
 def batch_norm(
     x: Tensor, gamma: LearnedWeight, beta: LearnedWeight, mean: Tensor, variance: Tensor, *, epsilon: float

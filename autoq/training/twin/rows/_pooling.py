@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -134,24 +136,22 @@ def avg_pool(
     begin, end = _prepared(x, kernel, strides, by, (pads_begin, pads_end), rounding_type, auto_pad)
     if not any(begin) and not any(end) and max(by) == 1:
         return _MEAN[len(kernel)](x, kernel, strides)
-    # Beyond the pads that are asked for stand those of a last window, which never count.
-    asked = list(end) if auto_pad in {"same_upper", "same_lower"} else list(pads_end)
+    # As OpenVINO's CPU counts: without pads, what a last window lacks does not count; with pads, it counts as they do.
+    padded = spatial_pad(x, begin, end)
+    if not exclude_pad and (any(pads_begin) or any(pads_end)) and rounding_type != "ceil_torch":
+        return _sums(padded, kernel, strides, by) / math.prod(kernel)
     ones = torch.ones((1, 1, *x.shape[2:]), dtype=x.dtype, device=x.device)
-    counted = spatial_pad(
-        ones if exclude_pad else spatial_pad(ones, begin, asked, 1.0),
-        begin if exclude_pad else [0] * len(begin),
-        end if exclude_pad else [last - own for last, own in zip(end, asked, strict=True)],
-    )
-    total = _sums(spatial_pad(x, begin, end), kernel, strides, by)
-    return total / _sums(counted, kernel, strides, by)
+    if not exclude_pad:
+        asked = [min(last, own) for last, own in zip(end, pads_end, strict=True)]
+        ones = spatial_pad(ones, begin, asked, 1.0)
+        begin, end = [0] * len(begin), [last - own for last, own in zip(end, asked, strict=True)]
+    counted = spatial_pad(ones, begin, end)
+    return _sums(padded, kernel, strides, by) / _sums(counted, kernel, strides, by)
 
 
 def _sums(x: Tensor, kernel: list[int], strides: list[int], dilations: list[int]) -> Tensor:
     if max(dilations) == 1:
-        volume = 1
-        for size in kernel:
-            volume *= size
-        return _MEAN[len(kernel)](x, kernel, strides) * volume
+        return _MEAN[len(kernel)](x, kernel, strides) * math.prod(kernel)
     for i, (size, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True)):
         x = x.unfold(2 + i, (size - 1) * dilation + 1, stride)[..., ::dilation].sum(-1)
     return x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -188,11 +190,11 @@ def space_to_depth(x: Tensor, *, mode: str, block_size: int) -> Tensor:
 def batch_to_space(x: Tensor, block: Sizes, begin: Sizes, end: Sizes) -> Tensor:
     """Samples become blocks of pixels, which are cropped."""
     blocks, rank = integers(block), x.dim()
-    count = x.shape[0] // _product(blocks)
+    count = x.shape[0] // math.prod(blocks)
     y = x.reshape(*blocks, count, *x.shape[1:])
     y = y.permute([rank, *(place for i in range(1, rank) for place in (rank + i, i)), 0])
     y = y.reshape(
-        x.shape[0] // _product(blocks), *(size * by for size, by in zip(x.shape[1:], blocks[1:], strict=True))
+        x.shape[0] // math.prod(blocks), *(size * by for size, by in zip(x.shape[1:], blocks[1:], strict=True))
     )
     for axis, (first, last) in enumerate(zip(integers(begin), integers(end), strict=True)):
         y = y.narrow(axis, first, y.shape[axis] - first - last)
@@ -209,14 +211,7 @@ def space_to_batch(x: Tensor, block: Sizes, begin: Sizes, end: Sizes) -> Tensor:
     sizes = [size // by for size, by in zip(x.shape, blocks, strict=True)]
     y = x.reshape([part for size, by in zip(sizes, blocks, strict=True) for part in (size, by)])
     y = y.permute([*(2 * i + 1 for i in range(rank)), *(2 * i for i in range(rank))])
-    return y.reshape(_product(blocks) * sizes[0], *sizes[1:])
-
-
-def _product(numbers: list[int]) -> int:
-    total = 1
-    for number in numbers:
-        total *= number
-    return total
+    return y.reshape(math.prod(blocks) * sizes[0], *sizes[1:])
 
 
 @row("ShuffleChannels")
@@ -232,10 +227,3 @@ def roll(x: Tensor, shift: Sizes, axes: Sizes) -> Tensor:
     """What leaves an axis at one end comes in at the other."""
     along, by = integers(axes), integers(shift)
     return torch.roll(x, by * len(along) if len(by) == 1 else by, along)
-
-
-@row("Reverse")
-def reverse(x: Tensor, axes: Sizes, *, mode: str) -> Tensor:
-    """The last number first."""
-    along = integers(axes)
-    return torch.flip(x, along if mode == "index" else [axis for axis, turned in enumerate(along) if turned])
