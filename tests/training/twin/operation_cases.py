@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import openvino as ov
-import openvino.opset1 as op1
 import openvino.opset13 as op13
 import openvino.opset15 as op15
 from graph_models import values
@@ -155,7 +154,6 @@ for kind in ("logical_and", "logical_or", "logical_xor"):
             [a, b],
         ),
     )
-add("xor", lambda: ([op1.logical_xor(a := whole(2, 3, kind=bool), b := whole(3, name="b", kind=bool))], [a, b]))
 add("logical_not", lambda: ([op.logical_not(a := whole(2, 3, kind=bool))], [a]))
 for kind in ("bitwise_and", "bitwise_or", "bitwise_xor"):
     add(

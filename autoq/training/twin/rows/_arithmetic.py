@@ -121,7 +121,7 @@ def logical_or(a: Tensor, b: Tensor) -> Tensor:
     return torch.logical_or(a, b)
 
 
-@row("LogicalXor", "Xor")
+@row("LogicalXor")
 def logical_xor(a: Tensor, b: Tensor) -> Tensor:
     """One of them alone."""
     return torch.logical_xor(a, b)

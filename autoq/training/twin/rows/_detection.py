@@ -1,11 +1,11 @@
-"""Choosing boxes, and the boxes that detectors begin with. Nothing learns through a choice."""
+"""Choosing boxes. Scores learn through a choice, boxes do not."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from autoq.training.twin.rows._row import Sizes, integer, integers, row
+from autoq.training.twin.rows._row import Sizes, integer, row
 from autoq.training.twin.rows._types import TYPES
 
 
@@ -83,32 +83,3 @@ def _chosen(
         else:
             left[share[box] > limit] = float("-inf")
     return found
-
-
-@row("PriorBoxClustered")
-def prior_box_clustered(
-    output_size: Sizes,
-    image_size: Sizes,
-    *,
-    width: list[float],
-    height: list[float],
-    clip: bool,
-    step: float,
-    step_widths: float,
-    step_heights: float,
-    offset: float,
-    variance: list[float],
-) -> Tensor:
-    """Boxes of given sizes around each place, and their variances: [2, 4 n]."""
-    (rows, columns), (whole_h, whole_w) = integers(output_size), integers(image_size)
-    by_w = step_widths or step or whole_w / columns
-    by_h = step_heights or step or whole_h / rows
-    y = (torch.arange(rows) + offset).reshape(-1, 1, 1) * by_h
-    x = (torch.arange(columns) + offset).reshape(1, -1, 1) * by_w
-    wide, high = torch.tensor(width), torch.tensor(height)
-    parts = torch.broadcast_tensors(
-        (x - wide / 2) / whole_w, (y - high / 2) / whole_h, (x + wide / 2) / whole_w, (y + high / 2) / whole_h
-    )
-    boxes = torch.stack(parts, -1).reshape(-1)
-    spread = torch.tensor(variance * (4 if len(variance) == 1 else 1)).repeat(boxes.numel() // 4)
-    return torch.stack([boxes.clamp(0, 1) if clip else boxes, spread])

@@ -15,7 +15,7 @@ _FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
 }
-Step = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
+CellStep = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
 
 
 def _hard(x: Tensor, *, slope: float, shift: float) -> Tensor:
@@ -113,7 +113,7 @@ def rnn_cell(
 
 
 def _unrolled(
-    x: Tensor, states: tuple[Tensor, ...], lengths: Tensor, direction: str, steps: list[Step]
+    x: Tensor, states: tuple[Tensor, ...], lengths: Tensor, direction: str, steps: list[CellStep]
 ) -> tuple[Tensor, ...]:
     """All steps of sequences [n, time, in]: outputs [n, directions, time, hidden], and the last states.
 
@@ -158,7 +158,7 @@ def lstm_sequence(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """All outputs, the last one, and the last state."""
 
-    def step(number: int) -> Step:
+    def step(number: int) -> CellStep:
         def run(part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             return lstm_cell(
                 part,
@@ -198,7 +198,7 @@ def gru_sequence(
 ) -> tuple[Tensor, Tensor]:
     """All outputs, and the last one."""
 
-    def step(number: int) -> Step:
+    def step(number: int) -> CellStep:
         def run(part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             made = gru_cell(
                 part,
@@ -238,7 +238,7 @@ def rnn_sequence(
 ) -> tuple[Tensor, Tensor]:
     """All outputs, and the last one."""
 
-    def step(number: int) -> Step:
+    def step(number: int) -> CellStep:
         def run(part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             made = rnn_cell(
                 part,
