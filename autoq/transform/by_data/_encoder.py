@@ -24,7 +24,7 @@ from autoq.transform.by_data._layer import RowEncoder, by_rows, encoded_with, sc
 from autoq.transform.by_data._low_rank import correction, correction_by_means
 from autoq.transform.by_data._products import Products
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
-from autoq.transform.by_data._scale_search import search_scales
+from autoq.transform.by_data._scale_search import group_products, search_scales
 from autoq.transform.compress import Encoded, Numbers, decode, encode, plain_encoder
 
 # Samples that scale estimation and corrections see, where the mean token of each counts alone.
@@ -96,7 +96,7 @@ class DataEncoder:
             return lambda rows, form: round_by_gram(rows, form, gram, passed, search=search)
         if self._recipe.objective is Objective.SAMPLE_MEANS:
             return partial(_by_means, self._means(name, _SCALE_SAMPLES))
-        return partial(_by_squares, np.diagonal(self._gram(weight)))
+        return partial(_by_products, self._gram(weight))
 
     def _correction(self, difference: FloatArray, weight: Weight, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
         if self._recipe.objective is Objective.SAMPLE_MEANS:
@@ -118,6 +118,7 @@ def _by_means(means: MeanTokens, rows: FloatArray, form: WeightFormat) -> Encode
     return encoded_with(rows, form, stored_scales(found, form, scale), zero)
 
 
-def _by_squares(squares: FloatArray, rows: FloatArray, form: WeightFormat) -> Encoded:
+def _by_products(gram: FloatArray, rows: FloatArray, form: WeightFormat) -> Encoded:
     scale, zero = scales_of(encode(rows, form, (1,)))
-    return encoded_with(rows, form, *search_scales(rows, squares, form, scale, zero))
+    products = group_products(gram, rows.shape[1] // scale.shape[1])
+    return encoded_with(rows, form, *search_scales(rows, products, form, scale, zero))

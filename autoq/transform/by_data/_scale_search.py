@@ -1,14 +1,16 @@
-"""Searches the scale of each group, and its zero point, for the least squared error weighted by the activations.
+"""Searches the scale of each group, and its zero point, for the least error of what the group gives to its output.
 
 | name       | meaning                                                          | shape     |
 |------------|------------------------------------------------------------------|-----------|
 | w          | numbers of a weight, by groups                                   | [O, G, g] |
-| d          | what the squared error of a number counts                        | [G, g]    |
+| H          | what products of errors of a group count: all tokens' products of its columns, or their    | [G, g, g] |
+|            | diagonal alone                                                    |           |
 | s, z       | scale and zero point                                             | [O, G]    |
 | v          | the level of w / s, less the zero point                          | [O, G, g] |
 
-For the levels of a candidate the best scale is s = sum d v w / sum d v^2, and it lowers the error from sum d w^2 by
-(sum d v w)^2 / sum d v^2. So one rounding of each candidate is enough.
+For the levels of a candidate the best scale is s = v H w / v H v, and it lowers the error from w H w by
+(v H w)^2 / v H v. So one rounding of each candidate is enough. Of groups of more than 128 columns, H has the products
+of columns that stand in one part of 128 or fewer.
 """
 
 from __future__ import annotations
@@ -23,6 +25,21 @@ from autoq.transform.compress import nearest_level
 _SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 1.05)
 _SHIFTS = (-1.0, 1.0)
 _BLOCK = 1 << 16
+# Columns whose products count together.
+_PART = 128
+
+
+def group_products(gram: FloatArray, group: int) -> FloatArray:
+    """The products of columns that stand together, [B, b, b].
+
+    Args:
+        gram: Mean over tokens of x x^T, [I, I].
+        group: Columns of a group.
+    """
+    columns = next(size for size in range(min(group, _PART), 0, -1) if group % size == 0)
+    parts = len(gram) // columns
+    blocks = gram.reshape(parts, columns, parts, columns)
+    return np.ascontiguousarray(blocks[np.arange(parts), :, np.arange(parts), :])
 
 
 def search_scales(
@@ -36,7 +53,8 @@ def search_scales(
 
     Args:
         weight: float32 [O, I].
-        importance: What the squared error of a column counts, [I].
+        importance: What the squared error of a column counts, [I]; or what products of errors count, [B, b, b], of
+            parts of b columns that stand in one group each.
         form: A format whose scales may be any number.
         scale: Scales to begin with, [O, G].
         zero_point: Zero points to begin with, [O, G], of formats that have them.
@@ -45,15 +63,14 @@ def search_scales(
         Scales as they are stored, and zero points.
     """
     outputs, groups = scale.shape
-    counts = importance.reshape(groups, -1)
     found = np.empty_like(scale)
     zeros = None if zero_point is None else np.empty_like(zero_point)
     step = max(1, _BLOCK // weight.shape[1])
     for start in range(0, outputs, step):
         rows = slice(start, start + step)
-        part = weight[rows].reshape(-1, groups, counts.shape[1])
+        part = weight[rows].reshape(-1, groups, weight.shape[1] // groups)
         first = None if zero_point is None else zero_point[rows]
-        search = _Search(part, counts, form, scale[rows], first)
+        search = _Search(part, importance, form, scale[rows], first)
         for share in _SHARES:
             search.take(scale[rows] * np.float32(share), first)
         if first is not None:
@@ -70,10 +87,10 @@ class _Search:
     """The best scales of a block so far."""
 
     def __init__(
-        self, part: FloatArray, counts: FloatArray, form: WeightFormat, scale: FloatArray, zero: FloatArray | None
+        self, part: FloatArray, importance: FloatArray, form: WeightFormat, scale: FloatArray, zero: FloatArray | None
     ) -> None:
         self._part = part
-        self._counts = counts
+        self._importance = importance
         self._form = form
         self._gain = np.full(scale.shape, -1.0, np.float32)
         self.scale = scale.copy()
@@ -82,7 +99,7 @@ class _Search:
     def take(self, scale: FloatArray, zero: FloatArray | None) -> None:
         """Tries one candidate for each group."""
         levels = nearest_level(self._part / scale[..., None], self._form, None if zero is None else zero[..., None])
-        counted = levels * self._counts
+        counted = self._counted(levels)
         cross = np.einsum("ogi,ogi->og", counted, self._part)
         norm = np.einsum("ogi,ogi->og", counted, levels)
         known = norm > 0
@@ -93,3 +110,11 @@ class _Search:
         self.scale[better] = np.where(fitted == 0, scale, fitted)[better]
         if zero is not None:
             self.zero_point[better] = zero[better]
+
+    def _counted(self, levels: FloatArray) -> FloatArray:
+        """H v, [O, G, g]."""
+        if self._importance.ndim == 1:
+            return levels * self._importance.reshape(levels.shape[1:])
+        parts = levels.reshape(len(levels), len(self._importance), -1)
+        # Products of many outputs with each part: one matrix product for each.
+        return np.swapaxes(np.swapaxes(parts, 0, 1) @ self._importance, 0, 1).reshape(levels.shape)

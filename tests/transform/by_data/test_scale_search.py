@@ -1,0 +1,49 @@
+"""Scales of groups, beside the least squares of numpy on the tokens themselves."""
+
+import numpy as np
+import pytest
+
+from autoq.core import WeightFormat
+from autoq.transform.by_data._layer import scales_of
+from autoq.transform.by_data._scale_search import group_products, search_scales
+from autoq.transform.compress import encode
+
+SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 1.05)
+
+
+def tokens_that_go_together(count: int, length: int) -> np.ndarray:
+    rng = np.random.default_rng(2)
+    return (rng.normal(0, 1, (count, length)) + 2 * rng.normal(0, 1, (count, 1)) + 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("group_size", [16, -1])
+def test_no_candidate_has_a_lesser_error_on_the_tokens(group_size):
+    x = tokens_that_go_together(200, 48)
+    weight = np.random.default_rng(0).normal(0, 1, (12, 48)).astype(np.float32)
+    form = WeightFormat("int4_sym", group_size)
+    first, _ = scales_of(encode(weight, form, (1,)))
+    size = 48 if group_size < 0 else group_size
+    found, zeros = search_scales(weight, group_products(x.T @ x / len(x), size), form, first)
+    assert zeros is None
+    for row in range(len(weight)):
+        for group in range(48 // size):
+            columns = slice(group * size, (group + 1) * size)
+            own, some = weight[row, columns], x[:, columns]
+
+            def fitted(share: float, own=own, some=some, scale=first[row, group]) -> tuple[float, float]:
+                product = some @ np.clip(np.rint(own / (scale * np.float32(share))), -8, 7)
+                (best,), (left,), *_ = np.linalg.lstsq(product[:, None], some @ own, rcond=None)
+                return float(left), float(best)
+
+            least = min(map(fitted, SHARES))
+            # As it is stored, in half precision.
+            assert found[row, group] == pytest.approx(least[1], rel=2e-3)
+
+
+@pytest.mark.parametrize(("group", "columns"), [(32, 32), (48, 48), (96, 96), (192, 96), (131, 1)])
+def test_products_of_long_groups_are_cut(group, columns):
+    length = 2 * group
+    gram = np.random.default_rng(1).normal(size=(length, length)).astype(np.float32)
+    found = group_products(gram, group)
+    assert found.shape == (length // columns, columns, columns)
+    np.testing.assert_array_equal(found[1], gram[columns : 2 * columns, columns : 2 * columns])
