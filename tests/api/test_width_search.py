@@ -67,7 +67,7 @@ def test_one_front_of_precisions_and_widths(result):
 def test_a_candidate_is_what_prune_and_quantize_make_of_its_plan(result):
     record = next(r for r in result.records if r.origin == "usual")
     assert dict(record.plan.pruning.kept) == {"first": 0.5, "second": 0.5, "third": 0.5}
-    pruned = autoq.prune(MODEL, IMAGES[:8], ratio=0.5, multiple_of=4, progress=False)
+    pruned = autoq.prune(MODEL, IMAGES[:8], ratio=0.5, multiple_of=4, repair="one_shot", widths="equal", progress=False)
     expected = autoq.quantize(pruned, IMAGES[:8], plan=Plan.of(record.plan.quantization), progress=False)
     found = result.candidate(record.number).model
     assert difference(found, expected) == []

@@ -77,7 +77,7 @@ def widths(model: ov.Model) -> list[int]:
 
 
 def test_a_pruned_plan_is_what_prune_and_then_quantize_give(made):
-    pruned = autoq.prune(made.model, DATA, ratio=0.5, multiple_of=4, progress=False)
+    pruned = autoq.prune(made.model, DATA, ratio=0.5, multiple_of=4, repair="one_shot", widths="equal", progress=False)
     plan = int8(**FLOATS).having(pruning(first=0.5, second=0.5, third=0.5))
     assert difference(made.both.build(plan), pruned) == []
     assert widths(pruned) == [4, 8, 4]
@@ -139,6 +139,8 @@ def test_a_pruned_model_is_run_once_for_all_of_its_quantizers(made):
 def test_what_does_not_exist_and_what_nothing_builds_is_refused(made):
     with pytest.raises(PlanError, match="group of channels 'head', which cannot go"):
         made.both.fingerprint(int8().having(pruning(head=0.5)))
+    with pytest.raises(PlanError, match="repair is 'sequential', which runs the model once for each layer"):
+        made.both.build(int8().having(PruningPlan({"first": 0.5}, 4, repair="sequential")))
     plan = int8().having(pruning(first=0.5))
     with pytest.raises(PlanError, match="nothing here builds 'quantization'"):
         PruningBuilder(None, made.both._pruner, None).build(plan)

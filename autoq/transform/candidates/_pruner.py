@@ -132,8 +132,11 @@ class Pruner:
         """Digest of the pruned model, equal for plans that remove the same; "float" if nothing goes.
 
         Raises:
-            PlanError: See `counts`.
+            PlanError: See `counts`; or the repair takes runs of the pruned model, which no plan waits for.
         """
+        if part.repair is Repair.SEQUENTIAL:
+            msg = f"plan's repair is {str(part.repair)!r}, which runs the model once for each layer: use 'one_shot'."
+            raise PlanError(msg)
         counts, whole = self.counts(part), self.whole
         cut = {name: count for name, count in counts.items() if count != whole[name]}
         if not cut:
@@ -145,8 +148,9 @@ class Pruner:
         """The pruned and repaired model; a new one at each call.
 
         Raises:
-            PlanError: See `counts`.
+            PlanError: See `fingerprint`.
         """
+        self.fingerprint(part)
         removed = removed_channels(self._graph, self.counts(part), self._scores(part.method))
         pruned = remove_channels(self._model, self._graph, removed)
         if part.repair is Repair.ONE_SHOT:
