@@ -213,6 +213,7 @@ def test_every_kind_of_metric_has_its_coverage_measured():
         "accuracy",
         "accuracy_control",
         "time_to_front",
+        "search_widths",
     ],
 )
 def test_a_benchmark_runs(name):
