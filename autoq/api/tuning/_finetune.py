@@ -50,6 +50,7 @@ def finetune(
     lr: float | str = "auto",
     validation: Any = None,  # whatever ValidationSet takes
     metric: AnyMetric | None = None,
+    sparsity: float | str | None = None,
     plan: Plan | QuantizationPlan | None = None,
     batch_size: int = 32,
     seed: int = 0,
@@ -91,6 +92,11 @@ def finetune(
             of fewer than 167 steps takes 1e-4.
         validation: Labelled data that decide instead of the samples that are held out, with `metric`.
         metric: What decides, as in `autoq.evaluate`. Higher is better.
+        sparsity: Share of the weights of convolutions and matrix products that become zero: 0.5 or "global 0.5", the
+            smallest ones of all layers, each beside the norm of its layer; "local 0.5", those of each layer; or "2:4",
+            two of each four along the input axis. They become zero one after the other over the first half of the
+            training, and are exactly zero in the result, which is never worse than the model with as many zeros and
+            no training. Most devices run such a model no faster.
         plan: Quantize the float model by this plan first, with `data`.
         batch_size: Samples of a step.
         seed: Of the order of the samples, and of which are held out.
@@ -122,6 +128,7 @@ def finetune(
         seed=seed,
         device=device,
         checkpoint=checkpoint,
+        sparsity=sparsity,
     )
     return finetuned(
         model,
@@ -184,6 +191,7 @@ def finetuned(
                 device=settings.device,
                 checkpoint=settings.checkpoint,
                 judge=None if validation is None else _judge(network, own, validation, metric),
+                sparsity=None if settings.sparsity is None else _wanted(*settings.sparsity),
                 progress=step,
                 on_check=on_check,
             )
@@ -200,6 +208,12 @@ def _training() -> Any:  # a module
         msg = "autoq.finetune needs PyTorch, which is not installed: pip install 'autoq[torch]'."
         raise ConfigError(msg) from error
     return tuning
+
+
+def _wanted(scheme: str, ratio: float) -> Any:  # needs PyTorch
+    from autoq.training.sparsity import Sparsity, SparsityScheme
+
+    return Sparsity(SparsityScheme.parse(scheme), ratio)
 
 
 def _judge(

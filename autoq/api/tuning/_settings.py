@@ -13,6 +13,7 @@ from autoq.core import ConfigError, is_number, path_of, quoted, whole_number
 
 _LENGTHS = "epochs, steps or timeout_s"
 _DISTANCES = ("kl", "nmse")
+_SCHEMES = ("local", "global")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class TuningSettings:
         seed: Of the order of the samples.
         device: PyTorch's device; None takes a GPU if there is one.
         checkpoint: Folder of the state; None keeps none.
+        sparsity: Scheme and ratio of zeros among the weights; None makes none.
     """
 
     epochs: int | None
@@ -44,6 +46,7 @@ class TuningSettings:
     seed: int
     device: str | None
     checkpoint: Path | None
+    sparsity: tuple[str, float] | None
 
     @classmethod
     def of(
@@ -59,6 +62,7 @@ class TuningSettings:
         seed: object,
         device: object,
         checkpoint: object,
+        sparsity: object,
     ) -> Self:
         """Reads the parameters.
 
@@ -93,6 +97,7 @@ class TuningSettings:
             seed=whole_number(seed, "seed", least=0, error=ConfigError),
             device=None if device == "auto" else device,
             checkpoint=None if checkpoint is None else path_of(checkpoint, "checkpoint", ConfigError),
+            sparsity=None if sparsity is None else _sparsity(sparsity),
         )
 
 
@@ -108,3 +113,23 @@ def _share(value: object) -> float:
         msg = f"loss_share is {quoted(value)}: it must be a share above 0, and at most 1."
         raise ConfigError(msg)
     return float(value)  # type: ignore[arg-type]
+
+
+def _sparsity(value: object) -> tuple[str, float]:
+    """Scheme and ratio of 0.5, "0.5", "local 0.5", "global 0.5" or "2:4"."""
+    words = value.split() if isinstance(value, str) else [value]
+    if words == ["2:4"]:
+        return "2:4", 0.5
+    scheme = str(words[0]) if len(words) == 2 else "global"
+    ratio = _number(words[-1]) if words else None
+    if ratio is None or not 0 <= ratio < 1 or scheme not in _SCHEMES or len(words) > 2:
+        msg = f"sparsity is {quoted(value)}: it must be a share of zeros below 1, 'local 0.5', 'global 0.5' or '2:4'."
+        raise ConfigError(msg)
+    return scheme, ratio
+
+
+def _number(word: object) -> float | None:
+    try:
+        return float(word) if isinstance(word, str) or is_number(word) else None  # type: ignore[arg-type]
+    except ValueError:
+        return None

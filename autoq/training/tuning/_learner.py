@@ -10,13 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from autoq.core import ConfigError
+from autoq.training.sparsity import WeightMasks
 from autoq.training.tuning._loss import TrainingLoss, as_targets
 from autoq.training.tuning._runner import Arrays
 from autoq.training.tuning._samples import SampleChunk
 
 # A step moves a weight by about the learning rate, whatever its gradient. Scales of quantizers differ by orders of
-# magnitude, so that the rate of each is relative to it; a weight is some hundredths, so that both learn alike.
-_SCALE_SPEED = 30.0
+# magnitude, so that the rate of each is relative to it. On cifar10_resnet20 in int8, 5,760 photos at a rate of 1e-4
+# left 0.64, 0.56, 0.43 and 0.25 of the distortion at speeds of 1, 10, 30 and 100.
+_SCALE_SPEED = 100.0
 _MOST_GRADIENT = 1.0
 
 State = dict[str, Any]
@@ -35,7 +37,7 @@ class Learner:
         loss: What is made small.
         teacher: Gives the teacher's outputs for a chunk; None without a teacher.
         device: Where the module is.
-        after_step: Called after each step, to change the module; and with the module before it, to change gradients.
+        masks: Keep weights zero; None without sparsity.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Learner:
         loss: TrainingLoss,
         teacher: Callable[[SampleChunk], Arrays] | None,
         device: torch.device,
+        masks: WeightMasks | None = None,
     ) -> None:
         self.module = module
+        self.masks = masks
         self._inputs = tuple(inputs)
         self._loss = loss
         self._teacher = teacher
@@ -85,12 +89,16 @@ class Learner:
                 raise NotFiniteError(f"the loss is {value}")
             loss.backward()
             total += value
+        if self.masks is not None:
+            self.masks.on_gradients()
         length = float(nn.utils.clip_grad_norm_(self._trained.values(), _MOST_GRADIENT))
         if not math.isfinite(length):
             raise NotFiniteError(f"the length of the gradient is {length}")
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["speed"]
         self._optimizer.step()
+        if self.masks is not None:
+            self.masks.on_weights()
         return total
 
     def _loss_of(self, chunk: SampleChunk) -> Tensor:
@@ -107,16 +115,30 @@ class Learner:
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Gives the module the numbers of `state`."""
+        """Gives the module the numbers of `state`; masks are forgotten."""
         self.module.load_state_dict(dict(state))
+        if self.masks is not None:
+            self.masks.reset()
 
     def memory(self) -> State:
-        """What the optimizer knows of earlier gradients."""
-        return dict(self._optimizer.state_dict())
+        """What the optimizer knows of earlier gradients, and the masks."""
+        masks = None if self.masks is None else self.masks.state()
+        return {"optimizer": self._optimizer.state_dict(), "masks": masks}
 
     def remember(self, memory: State) -> None:
-        """Gives the optimizer what `memory` gave."""
-        self._optimizer.load_state_dict(memory)
+        """Takes what `memory` gave."""
+        self._optimizer.load_state_dict(memory["optimizer"])
+        if self.masks is not None:
+            self.masks.restore(memory["masks"])
+
+    def sparsify(self, share: float) -> None:
+        """Chooses the weights that are zero after a share of the training; does nothing without sparsity."""
+        if self.masks is not None:
+            self.masks.choose(self.masks.wanted.at(share))
+
+    def is_sparse(self, share: float) -> bool:
+        """Whether as many weights are zero as is wanted."""
+        return self.masks is None or self.masks.wanted.is_whole(share)
 
 
 def _is_scale(name: str) -> bool:

@@ -98,6 +98,8 @@ class _Training:
         self._best_state: State | None = None
         self._checks: list[TuningCheck] = []
         self._losses: list[float] = []
+        # Of the checks that may be the result.
+        self._values: list[float] = []
         self._end: TuningEnd | None = None
         self._checked_at = 0.0
         self._check_s = 0.0
@@ -145,6 +147,7 @@ class _Training:
             nonlocal count
             if place not in found:
                 self._learner.restore(first)
+                self._learner.sparsify(1.0)
                 count = self._run_rate(_RATES[place], count)
                 value = self._timed_judge(self._plan.publish(self._learner.module))
                 found[place] = (value if math.isfinite(value) else math.inf, self._learner.state())
@@ -156,7 +159,8 @@ class _Training:
             place += way
         self._race = {_RATES[tried]: value for tried, (value, _) in sorted(found.items())}
         value, state = found[place]
-        self._learner.restore(state)
+        # Zeros of the race would stay; the training proper lets them grow.
+        self._learner.restore(state if self._learner.masks is None else first)
         self._batches = count or 0
         self._begin(_RATES[place])
         self._take(value, state)
@@ -189,6 +193,7 @@ class _Training:
         whole = max(1 - self._race_share, 1e-9)
         share = (self._watch.share(self._steps) - self._race_share) / whole
         rate = self._rate * rate_share(max(share, 1e-3))
+        self._learner.sparsify(share)
         try:
             self._losses.append(self._learner.step(self._plan.samples.batch(self._batches), rate))
         except NotFiniteError as error:
@@ -198,10 +203,10 @@ class _Training:
         self._show()
         done = self._watch.share(self._steps)
         if done >= 1:
-            self._check(rate)
+            self._check(rate, share)
             self._end = self._end or TuningEnd.DONE
         elif done - self._checked_at >= self._interval(whole):
-            self._check(rate)
+            self._check(rate, share)
             self._keep()
         elif time.monotonic() - self._kept_at > _KEEP_S:
             self._keep()
@@ -212,18 +217,21 @@ class _Training:
         least = 0.0 if seconds is None else self._check_s / _CHECK_SHARE / seconds
         return max(whole / _CHECKS, least)
 
-    def _check(self, rate: float) -> None:
+    def _check(self, rate: float, share: float) -> None:
         value = self._timed_judge(self._plan.publish(self._learner.module))
         loss = math.fsum(self._losses) / max(len(self._losses), 1)
         check = TuningCheck(self._steps, self._watch.seconds, rate, loss, value)
         self._losses = []
         self._checks.append(check)
         self._checked_at = self._watch.share(self._steps)
-        self._take(value, None)
+        if self._learner.is_sparse(share):
+            self._take(value, None)
         _LOGGER.debug("step %d: loss %g, held out %g", check.step, loss, value)
         if self._plan.on_check is not None:
             self._plan.on_check(check)
-        values = [one.held_out for one in self._checks]
+        if self._learner.is_sparse(share):
+            self._values.append(value)
+        values = self._values
         if len(values) > _PATIENCE and min(values[-_PATIENCE:]) >= min(values[:-_PATIENCE]):
             self._end = TuningEnd.NO_BETTER
 
@@ -260,7 +268,7 @@ class _Training:
         self._plan.checkpoint.write(
             {
                 "module": self._learner.state(),
-                "optimizer": self._learner.memory(),
+                "memory": self._learner.memory(),
                 "steps": self._steps,
                 "batches": self._batches,
                 "race_share": self._race_share,
@@ -271,6 +279,7 @@ class _Training:
                 "best_state": self._best_state,
                 "checks": [asdict(check) for check in self._checks],
                 "losses": list(self._losses),
+                "values": list(self._values),
                 "checked_at": self._checked_at,
                 "seconds": self._watch.seconds,
                 "end": None if self._end is None else str(self._end),
@@ -280,10 +289,10 @@ class _Training:
 
     def _load(self, kept: dict[str, Any]) -> None:
         self._learner.restore(kept["module"])
-        self._learner.remember(kept["optimizer"])
+        self._learner.remember(kept["memory"])
         self._steps, self._batches = kept["steps"], kept["batches"]
         self._race_share, self._rate, self._race = kept["race_share"], kept["rate"], kept["race"]
         self._start, self._best, self._best_state = kept["start"], kept["best"], kept["best_state"]
         self._checks = [TuningCheck(**check) for check in kept["checks"]]
-        self._losses, self._checked_at = kept["losses"], kept["checked_at"]
+        self._losses, self._values, self._checked_at = kept["losses"], kept["values"], kept["checked_at"]
         self._end = None if kept["end"] is None else TuningEnd.parse(kept["end"])

@@ -14,7 +14,8 @@ import torch
 from autoq.calibration import Feed, port_name, rows_apart
 from autoq.core import ConfigError, DataError, ModelError, digest_of, quoted, reason
 from autoq.evaluation.device import RuntimeConfig
-from autoq.graph import model_digest
+from autoq.graph import find_weights, model_digest, read_model, unique_names
+from autoq.training.sparsity import SparseWeight, Sparsity, WeightMasks
 from autoq.training.tuning._checkpoint import TuningCheckpoint
 from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
 from autoq.training.tuning._latent import with_latent_weights, with_stored_weights
@@ -26,6 +27,7 @@ from autoq.training.tuning._runner import Runner, Teacher, shaped_for
 from autoq.training.tuning._samples import TrainingSamples
 from autoq.training.tuning._training import TrainingPlan, train
 from autoq.training.twin import to_torch, write_back
+from autoq.training.twin._places import PLACES, names_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class TuningTask:
         device: Where PyTorch computes; None takes a GPU if there is one.
         checkpoint: Folder of the state; None keeps none.
         judge: The user's own figure of a model, smaller is better; None takes the loss on what is held out.
+        sparsity: Zeros among the weights; None makes none.
         progress: Told of what is done, and of all.
         on_check: Told of each check.
     """
@@ -67,6 +70,7 @@ class TuningTask:
     device: str | None
     checkpoint: Path | None
     judge: Judge | None
+    sparsity: Sparsity | None
     progress: Callable[[int, int], None] | None
     on_check: Callable[[TuningCheck], None] | None
 
@@ -116,9 +120,37 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
         progress=task.progress,
         on_check=task.on_check,
     )
-    learner = Learner(module, [port_name(port) for port in task.model.inputs], loss, teacher, device)
-    report = train(learner, plan, task.model, before_s=time.monotonic() - begun)
-    return publish(module) if report.improved else task.model.clone(), report
+    masks = None if task.sparsity is None else WeightMasks(module, _sparse_weights(module, latent), task.sparsity)
+    learner = Learner(module, [port_name(port) for port in task.model.inputs], loss, teacher, device, masks)
+    given = task.model
+    if masks is not None:
+        # What has as many zeros, and learned nothing, is what a training has to be better than.
+        dense = learner.state()
+        learner.sparsify(1.0)
+        given = publish(module)
+        learner.restore(dense)
+    report = train(learner, plan, given, before_s=time.monotonic() - begun)
+    return publish(module) if report.improved else given.clone(), report
+
+
+def _sparse_weights(module: torch.nn.Module, model: ov.Model) -> list[SparseWeight]:
+    """Parameters of convolutions and matrix products."""
+    network = read_model(model)
+    nodes = unique_names(network)
+    parameter_of = {place: name for name, place in module.meta[PLACES].constants.items()}
+    named = {op.get_name(): parameter_of.get(name) for name, op in names_of(network).items()}
+    learns = {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+    found = []
+    for weight in find_weights(network).every:
+        name = named.get(nodes[weight.constant].get_name())
+        if name is not None and name in learns and not weight.is_embedding:
+            # A weight that is read in another shape than it is stored in has its groups along the last axis.
+            axis = -1 if weight.reason is not None or not weight.axes else weight.axes[0]
+            found.append(SparseWeight(name, axis))
+    if not found:
+        msg = f"model {quoted(model.get_friendly_name())} has no convolution or matrix product whose weight learns."
+        raise ModelError(msg)
+    return found
 
 
 def _device(name: str | None) -> torch.device:
@@ -192,5 +224,6 @@ def _terms(reference: Sequence[Any] | None, distance: Distance | None) -> tuple[
 def _identity(task: TuningTask, limit: TuningLimit) -> str:
     """Digest of what the course of a training depends on."""
     models = [None if one is None else model_digest(one) for one in (task.model, task.teacher)]
+    wanted = None if task.sparsity is None else (str(task.sparsity.scheme), task.sparsity.ratio)
     options = (task.labelled, task.loss_share, task.distance, task.rate, task.batch_size, task.seed, task.loss is None)
-    return digest_of(models, len(task.items), limit.steps, limit.seconds, options)
+    return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted)

@@ -1,0 +1,14 @@
+"""Unstructured sparsity: which weights are zero, and how they stay zero while the others learn."""
+
+from autoq.training.sparsity._choice import SparsityScheme, kept_globally, kept_in_fours, kept_locally
+from autoq.training.sparsity._masks import SparseWeight, Sparsity, WeightMasks
+
+__all__ = [
+    "SparseWeight",
+    "Sparsity",
+    "SparsityScheme",
+    "WeightMasks",
+    "kept_globally",
+    "kept_in_fours",
+    "kept_locally",
+]
