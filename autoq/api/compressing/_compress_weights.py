@@ -82,7 +82,8 @@ def compress_weights(
 
     No data are needed. With a dataset, weights of at most 4 bits become more exact at the same size: the model runs
     once over the data, and the weights of each matrix product are rounded for the least error of its outputs on all
-    tokens. Stacks of matrices, embeddings, convolutions and all weights of 8 bits are rounded to the nearest numbers.
+    tokens; each matrix of a stack, such as those of experts, by its own tokens. Embeddings, convolutions and all
+    weights of 8 bits are rounded to the nearest numbers.
 
     The weights of matrix products, embeddings and convolutions are compressed. With all modes but integers of 8 bits,
     the last matrix product, embeddings and convolutions take the backup mode. Bodies of If, Loop and TensorIterator

@@ -62,7 +62,8 @@ def observed(
     """
     activations = activations_of(network, weights)
     by_tokens = objective is Objective.TOKENS
-    products = {activations[weight.name] for weight in rounded if by_tokens and weight.name in activations}
+    known = [activations[weight.name] for weight in rounded if weight.name in activations]
+    each = list(dict.fromkeys(one for activation in known for one in activation.each))
     if not activations:
         yield SeenActivations()
         return
@@ -71,9 +72,9 @@ def observed(
         kept_grams(
             cache,
             network,
-            activations.values(),
+            [*activations.values(), *each],
             inputs,
-            products=products,
+            products=each if by_tokens else (),
             subset_size=subset_size,
             reset_state=reset_state,
             progress=step,

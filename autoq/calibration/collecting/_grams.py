@@ -31,6 +31,8 @@ _MOST_BYTES = 64 << 20
 # A segment of the model ends where it has more weights than this.
 _MOST_SEGMENT_BYTES = 64 << 20
 _ITEM = 4
+# Axes of a stack of matrices.
+_STACK = 3
 
 
 def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Activation]:
@@ -57,7 +59,8 @@ def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Acti
         rank = value.get_partial_shape().rank
         is_vector = rank.is_static and rank.get_length() == 1
         axis = -1 if is_vector or bool(transposed) == (port == 0) else -2
-        found[weight.name] = Activation(Tensor(name_of[value.get_node().get_name()], value.get_index()), axis)
+        tensor = Tensor(name_of[value.get_node().get_name()], value.get_index())
+        found[weight.name] = Activation(tensor, axis, _matrices(value.get_partial_shape(), weight))
     return found
 
 
@@ -160,7 +163,7 @@ class _Collected:
             lengths = {a: v.shape[a.axis] for a, v in zip(self.activations, values, strict=True) if a in self._wanted}
             self.products = _zeros(lengths, self._stack, in_file=self._in_file)
         for place, (activation, value) in enumerate(zip(self.activations, values, strict=True)):
-            rows = np.moveaxis(np.asarray(value, np.float32), activation.axis, -1)
+            rows = np.moveaxis(np.asarray(activation.of(value), np.float32), activation.axis, -1)
             flat = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]))
             mean = flat.mean(axis=0, dtype=np.float32) if len(flat) else np.zeros(flat.shape[1], np.float32)
             if not np.isfinite(mean).all():
@@ -231,6 +234,12 @@ def _zeros(lengths: Mapping[Activation, int], stack: ExitStack, *, in_file: bool
         )
         for activation, length in lengths.items()
     }
+
+
+def _matrices(shape: ov.PartialShape, weight: Weight) -> int:
+    """The number of matrices of an activation, one for each of a stack of weights."""
+    stacked = len(weight.shape) == _STACK and shape.rank.is_static and shape.rank.get_length() >= _STACK
+    return weight.shape[0] if stacked and shape[-_STACK] == weight.shape[0] else 1
 
 
 def _sums(node: ov.Node, port: int, weight: Weight) -> bool:

@@ -65,7 +65,7 @@ def kept_grams(
     path = None
     if folder is not None:
         digests = model_digest(model), inputs_digest(inputs, subset_size)
-        said = [(one.tensor.producer, one.tensor.port, one.axis, one in wanted) for one in sorted(observed)]
+        said = [(*_told(one), one in wanted) for one in sorted(observed)]
         run = statistics_digest(*digests, subset_size, precision, reset_state)
         path = folder / f"activations-{hashlib.blake2b(f'{run}|{said}'.encode(), digest_size=16).hexdigest()}"
         if (kept := _kept(path)) is not None:
@@ -85,6 +85,10 @@ def kept_grams(
         if path is not None:
             save_grams(grams, path)
         yield grams
+
+
+def _told(one: Activation) -> tuple[object, ...]:
+    return one.tensor.producer, one.tensor.port, one.axis, one.matrices, one.matrix
 
 
 def _kept(path: Path) -> Grams | None:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoq.core import FloatArray, brief_repr
 from autoq.graph import Tensor
@@ -29,10 +31,26 @@ class Activation:
     Attributes:
         tensor: The tensor.
         axis: The axis that the product sums over, counted from the last one.
+        matrices: Number of matrices, one before each of a stack of weights, in its third axis from the last one; 1 if
+            a weight is multiplied by all of it.
+        matrix: The one of them that is meant, counted from zero; -1 for all together.
     """
 
     tensor: Tensor
     axis: int = -1
+    matrices: int = 1
+    matrix: int = -1
+
+    @property
+    def each(self) -> tuple[Activation, ...]:
+        """The matrices that a stack of weights is multiplied by; itself where there is one for all."""
+        if self.matrices == 1:
+            return (self,)
+        return tuple(replace(self, matrix=matrix) for matrix in range(self.matrices))
+
+    def of(self, value: NDArray[Any]) -> NDArray[Any]:
+        """What is meant of the tensor's value."""
+        return value if self.matrix < 0 else value[..., self.matrix, :, :]
 
 
 class Summary(IntEnum):

@@ -32,7 +32,8 @@ def save_grams(grams: Grams, folder: Path) -> None:
         arrays: dict[str, FloatArray] = {}
         for number, activation in enumerate(grams.tokens):
             kept = activation in grams.products
-            names.append([activation.tensor.producer, activation.tensor.port, activation.axis, kept])
+            tensor, numbers = activation.tensor, [activation.axis, activation.matrices, activation.matrix]
+            names.append([tensor.producer, tensor.port, *numbers, kept])
             parts = {"tokens": grams.tokens, "means": grams.means, "summaries": grams.summaries}
             arrays |= {f"{name}_{number}": part[activation] for name, part in parts.items()}
             if kept:
@@ -82,8 +83,8 @@ def _grams(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[
     means: dict[Activation, FloatArray] = {}
     summaries: dict[Activation, FloatArray] = {}
     lengths = {}
-    for number, (producer, port, axis, kept) in enumerate(about["activations"]):
-        activation = Activation(Tensor(str(producer), int(port)), int(axis))
+    for number, (producer, port, *numbers, kept) in enumerate(about["activations"]):
+        activation = Activation(Tensor(str(producer), int(port)), *map(int, numbers))
         tokens[activation] = arrays[f"tokens_{number}"]
         means[activation] = arrays[f"means_{number}"]
         summaries[activation] = arrays[f"summaries_{number}"]

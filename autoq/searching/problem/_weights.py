@@ -73,7 +73,8 @@ def searched_weights(
     if inputs is not None and recipe.rounds_by_data:
         samples = _enough(inputs, samples)
         products = _products(weights, space.formats)
-        rounded = {activations[weight.name] for weight in products if weight.name in activations}
+        known = [activations[weight.name] for weight in products if weight.name in activations]
+        rounded = {one for activation in known for one in activation.each}
         grams = stack.enter_context(
             kept_grams(
                 folder,

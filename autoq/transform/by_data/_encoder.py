@@ -1,9 +1,10 @@
 """Rounds the weights of a model by what they are multiplied by.
 
-1. Weights of matrix products with two axes and at most 4 bits are rounded as the recipe says. All others are rounded to
-   the nearest numbers: in 8 bits, of convolutions, of embeddings, and stacks of matrices.
+1. Weights of matrix products with at most 4 bits are rounded as the recipe says: matrices, and stacks of them, such as
+   those of experts, each matrix by the tokens that it is multiplied by. All others are rounded to the nearest numbers:
+   in 8 bits, of convolutions, and of embeddings.
 2. Weights that read one activation share what is computed of it.
-3. Corrections of low rank are found beside, and are added to the model at the end.
+3. Corrections of low rank are found beside, for matrices alone, and are added to the model at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from autoq.graph import Weight, unique_names
 from autoq.transform.by_data._adapters import add_adapters
 from autoq.transform.by_data._by_gram import round_by_gram
 from autoq.transform.by_data._channel_scales import ChannelScales
-from autoq.transform.by_data._layer import RowEncoder, by_rows, encoded_with, scales_of, stored_scales
+from autoq.transform.by_data._layer import RowEncoder, by_rows, encoded_with, scales_of, stacked, stored_scales
 from autoq.transform.by_data._low_rank import correction, correction_by_means
 from autoq.transform.by_data._products import Products
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
@@ -29,11 +30,14 @@ from autoq.transform.compress import Encoded, Numbers, decode, encode, plain_enc
 
 # Samples that scale estimation and corrections see, where the mean token of each counts alone.
 _SCALE_SAMPLES, _CORRECTION_SAMPLES = 64, 128
+# Axes of a matrix.
+_MATRIX = 2
 
 
 def rounded_by_data(weight: Weight, form: WeightFormat) -> bool:
     """Whether data change how a weight is rounded, where its activation is known."""
-    return len(weight.shape) == 2 and (form.may_round_by_data or form.is_learned)
+    is_matrix = len(weight.shape) in {_MATRIX, _MATRIX + 1} and len(weight.axes) == 1
+    return is_matrix and (form.may_round_by_data or form.is_learned)
 
 
 class DataEncoder:
@@ -66,7 +70,11 @@ class DataEncoder:
         if activation is None or not rounded_by_data(weight, form):
             return plain_encoder(weight, numbers, form)
         (axis,) = weight.axes
-        encoded = by_rows(numbers, form, axis, self._rounding(weight))
+        if len(weight.shape) > _MATRIX:
+            each = activation.each if activation.matrices > 1 else [activation] * len(numbers)
+            pairs = zip(numbers, each, strict=True)
+            return stacked([by_rows(part, form, axis - 1, self._rounding(weight, one)) for part, one in pairs])
+        encoded = by_rows(numbers, form, axis, self._rounding(weight, activation))
         if self._recipe.lora_correction:
             difference = np.asarray(numbers, np.float32) - decode(encoded)
             self._corrections[weight.name] = self._correction(difference if axis else difference.T, weight, form)
@@ -82,34 +90,34 @@ class DataEncoder:
                     add_adapters(nodes[name], port, axis, *self._corrections[weight.name])
         model.validate_nodes_and_infer_types()
 
-    def _rounding(self, weight: Weight) -> RowEncoder:
+    def _rounding(self, weight: Weight, activation: Activation) -> RowEncoder:
         """What rounds outputs of a weight."""
         name, rounding, products = weight.name, self._recipe.rounding, self._products
         if rounding is Rounding.NEAREST:
             return lambda rows, form: encode(rows, form, (1,))
         if rounding.passes_errors_on:
-            gram = self._gram(weight)
+            gram = self._gram(weight, activation)
             scaled = name in self._scales.columns
-            activation = self._activations[name]
             passed = products.factorized(gram, activation) if scaled else products.factor(activation)
             search = rounding.searches_scales
             return lambda rows, form: round_by_gram(rows, form, gram, passed, search=search)
         if self._recipe.objective is Objective.SAMPLE_MEANS:
-            return partial(_by_means, self._means(name, _SCALE_SAMPLES))
-        return partial(_by_products, self._gram(weight))
+            return partial(_by_means, self._means(activation, _SCALE_SAMPLES))
+        return partial(_by_products, self._gram(weight, activation))
 
     def _correction(self, difference: FloatArray, weight: Weight, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
+        activation = self._activations[weight.name]
         if self._recipe.objective is Objective.SAMPLE_MEANS:
-            return correction_by_means(difference, self._means(weight.name, _CORRECTION_SAMPLES), form.group_size)
-        return correction(difference, self._gram(weight))
+            return correction_by_means(difference, self._means(activation, _CORRECTION_SAMPLES), form.group_size)
+        return correction(difference, self._gram(weight, activation))
 
-    def _means(self, name: str, count: int) -> MeanTokens:
-        grams, activation = self._products.grams, self._activations[name]
+    def _means(self, activation: Activation, count: int) -> MeanTokens:
+        grams = self._products.grams
         return MeanTokens.of(grams.means[activation], grams.tokens[activation], count)
 
-    def _gram(self, weight: Weight) -> FloatArray:
+    def _gram(self, weight: Weight, activation: Activation) -> FloatArray:
         """The products of what a weight is multiplied by."""
-        return self._scales.scaled_gram(weight, self._products.gram(self._activations[weight.name]))
+        return self._scales.scaled_gram(weight, self._products.gram(activation))
 
 
 def _by_means(means: MeanTokens, rows: FloatArray, form: WeightFormat) -> Encoded:

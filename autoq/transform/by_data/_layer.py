@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
@@ -52,6 +52,20 @@ def by_rows(numbers: Numbers, form: WeightFormat, axis: int, rounding: RowEncode
     )
 
 
+def stacked(parts: Sequence[Encoded]) -> Encoded:
+    """A stack of matrices of their encodings."""
+    first = parts[0]
+    zeros = [part.zero_point for part in parts if part.zero_point is not None]
+    return replace(
+        first,
+        shape=(len(parts), *first.shape),
+        axes=tuple(axis + 1 for axis in first.axes),
+        numbers=np.stack([part.numbers for part in parts]),
+        scale=np.stack([part.scale for part in parts]),
+        zero_point=np.stack(zeros) if zeros else None,
+    )
+
+
 def _joined(parts: Sequence[Numbers], axis: int) -> Numbers:
     """Numbers of all outputs; outputs are their first axis, or the last one where the reduced axis is the first."""
     whole = np.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -81,14 +95,16 @@ def layer_error(difference: FloatArray, gram: FloatArray) -> FloatArray:
     return np.asarray(np.einsum("oi,oi->o", difference @ gram, difference), np.float32)
 
 
-def rounding_error(numbers: Numbers, encoded: Encoded, axes: Sequence[int], gram: FloatArray | None) -> float:
+def rounding_error(
+    numbers: Numbers, encoded: Encoded, axes: Sequence[int], gram: FloatArray | Iterable[FloatArray] | None
+) -> float:
     """The error of an encoded weight.
 
     Args:
         numbers: The weight; never modified.
         encoded: Its encoding.
         axes: Its reduced axes.
-        gram: Mean over tokens of x x^T, [I, I]; None where it is not known.
+        gram: Mean over tokens of x x^T, [I, I], or one for each matrix of a stack; None where it is not known.
 
     Returns:
         The mean over tokens of the squared error of all outputs; without products the squared error of all numbers.
@@ -98,7 +114,11 @@ def rounding_error(numbers: Numbers, encoded: Encoded, axes: Sequence[int], gram
     rows = difference.reshape(len(difference), -1)
     if gram is not None:
         (axis,) = axes
-        rows = np.moveaxis(difference, axis, -1).reshape(-1, len(gram))
+        rows = np.moveaxis(difference, axis, -1)
+        if not isinstance(gram, np.ndarray):
+            parts = zip(rows, gram, strict=True)
+            return sum(float(layer_error(part, own).sum(dtype=np.float64)) for part, own in parts)
+        rows = rows.reshape(-1, len(gram))
 
     def of(part: Numbers) -> float:
         errors = np.square(part) if gram is None else layer_error(part, gram)

@@ -13,7 +13,7 @@ import openvino as ov
 from threadpoolctl import threadpool_limits
 
 from autoq.calibration import Activation, Grams
-from autoq.core import CompressionRecipe, DataError, ModelError, Objective, PlanError, WeightFormat, quoted
+from autoq.core import CompressionRecipe, DataError, FloatArray, ModelError, Objective, PlanError, WeightFormat, quoted
 from autoq.graph import Weight, unique_names
 from autoq.transform.by_data import ChannelScales, DataEncoder, Products, rounded_by_data, rounding_error
 from autoq.transform.candidates._encodings import EncodedWeight, EncodingKey, Encodings
@@ -78,7 +78,8 @@ class WeightEncoder:
             return found
 
     def _encoded(self, weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> EncodedWeight:
-        activation, gram = self._activations.get(weight.name), None
+        activation = self._activations.get(weight.name)
+        gram: FloatArray | Iterable[FloatArray] | None = None
         if self.rounding(weight, form, recipe):
             self._check_statistics(weight, recipe)
         if form.is_learned:
@@ -92,12 +93,17 @@ class WeightEncoder:
             raise ModelError(msg) from None
         if activation is not None and activation in self._products.grams.products:
             gram = self._products.gram(activation)
+        elif activation is not None and self._knows_each(activation):
+            gram = map(self._products.gram, activation.each)
         return EncodedWeight(StoredWeight.of(encoded), rounding_error(numbers, encoded, weight.axes, gram))
+
+    def _knows_each(self, activation: Activation) -> bool:
+        return all(one in self._products.grams.products for one in activation.each)
 
     def _check_statistics(self, weight: Weight, recipe: CompressionRecipe) -> None:
         grams = self._products.grams
         known = grams.products if recipe.objective is Objective.TOKENS else grams.means
-        if self._activations[weight.name] not in known:
+        if any(one not in known for one in self._activations[weight.name].each):
             msg = (
                 f"weight {quoted(weight.name)} is to be rounded by data ({recipe.rounding}), but there are no "
                 "statistics of what it is multiplied by, and it was not rounded before."
@@ -129,8 +135,14 @@ class WeightEncoder:
         }
         rounded = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
         if activation is not None and self._sees:
-            return EncodingKey(rounded, self._digest(activation, lambda: self._products.grams.digest(activation)))
+            return EncodingKey(rounded, self._digest(activation, lambda: self._seen_digest(activation)))
         return EncodingKey(rounded, None if rounding else _NONE)
+
+    def _seen_digest(self, activation: Activation) -> str:
+        """Digest of all that is known of an activation, and of its matrices."""
+        grams = self._products.grams
+        some = [grams.digest(one) for one in dict.fromkeys((activation, *activation.each))]
+        return some[0] if len(some) == 1 else hashlib.blake2b("".join(some).encode(), digest_size=16).hexdigest()
 
     def _digest(self, of: object, digest: Callable[[], str]) -> str:
         if of not in self._digests:
