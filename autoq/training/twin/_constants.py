@@ -38,7 +38,9 @@ def numbers(constant: ov.Node) -> NDArray[Any]:
     dtype = _NUMPY[TYPES[kind]]
     if kind == "boolean":
         return np.array(constant.get_data()).astype(np.bool_)
-    return np.array(constant.get_data(dtype=dtype))
+    # Asked for in their own type, numbers of fewer than 8 bits come packed.
+    asked = np.int32 if constant.get_element_type().bitwidth < 8 and dtype != np.float32 else dtype
+    return np.array(constant.get_data(dtype=asked)).astype(dtype)
 
 
 def tensor(constant: ov.Node) -> Any:

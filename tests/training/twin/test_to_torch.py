@@ -9,7 +9,7 @@ import openvino.opset13 as op
 import pytest
 from graph_models import MODELS, bias, built, conv, depthwise, linear, named, values
 from networks import conv_net, images, snapshot, token_net
-from twins import TOLERANCE, beside, inputs_of, run_in_openvino, run_in_torch
+from twins import SINGLE, TOLERANCE, beside, inputs_of, largest_error, run_in_openvino, run_in_torch
 
 import autoq
 
@@ -134,3 +134,16 @@ def test_a_copy_of_a_module_is_a_module_of_its_own():
     given = inputs_of(model)
     assert np.array_equal(run_in_torch(copied, given)[0].detach(), run_in_torch(made.module, given)[0].detach())
     assert copied.meta == made.module.meta
+
+
+@pytest.mark.parametrize("mode", ["int8_asym", "int8_sym", "int4_sym", "int4_asym"])
+def test_scales_of_compressed_weights_learn(mode):
+    more = {"ratio": 1.0, "group_size": 32, "all_layers": True} if mode.startswith("int4") else {}
+    model = autoq.compress_weights(token_net(width=64), mode=mode, **more)
+    given = [np.int64([[1, 5, 3, 7]])]
+    # Sums of 8-bit products, which OpenVINO takes of compressed weights, are no part of the model.
+    wanted = run_in_openvino(model, given, {**SINGLE, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"})[0]
+    made = beside(model, given)
+    assert largest_error(wanted, run_in_torch(made.module, given)[0].detach().numpy()) < TOLERANCE
+    assert sum("scale" in name for name in made.learning) == 2
+    assert made.without_gradient == []
