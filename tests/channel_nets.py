@@ -282,3 +282,27 @@ def data(model: ov.Model, *, seed: int = 0) -> list[np.ndarray]:
         drawn = rng.normal(0, 1, shape) if port.get_element_type().is_real() else rng.integers(0, 2, shape)
         found.append(drawn.astype(kind))
     return found
+
+
+@net
+def sliced() -> ov.Model:
+    x = conv(image(), 8, "first")
+    halves = [ops.slice(x, ints(start), ints(stop), ints(1), ints(1)) for start, stop in ((0, 4), (-4, 1 << 40))]
+    return model_of(conv(ops.multiply(halves[0], ops.sigmoid(halves[1])), 4, "last"))
+
+
+@net
+def group_normalized() -> ov.Model:
+    x = conv(image(), 8, "first")
+    x = ops.group_normalization(x, numbers(8), numbers(8), 4, 1e-5)
+    return model_of(conv(ops.relu(x), 4, "last"))
+
+
+@net
+def heads_taken_apart() -> ov.Model:
+    """Queries, keys and values of one product, taken apart along an axis of their own."""
+    x = tokens()
+    fused = ops.transpose(ops.reshape(dense(x, 24, "fused"), ints(2, 5, 3, 4, 2), False), ints(2, 0, 3, 1, 4))
+    q, k, v = (ops.squeeze(part, ints(0)) for part in ops.split(fused, ops.constant(np.int64(0)), 3).outputs())
+    mixed = ops.matmul(ops.softmax(ops.matmul(q, k, False, True), -1), v, False, False)
+    return model_of(dense(ops.reshape(ops.transpose(mixed, ints(0, 2, 1, 3)), ints(2, 5, 8), False), 6, "last"))

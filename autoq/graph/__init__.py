@@ -1,6 +1,14 @@
 """The graph of a model, and the places of its quantizers."""
 
-from autoq.graph.channels import ChannelGraph, ChannelGroup, ChannelLayer, FixedChannels, PortKey, find_channels
+from autoq.graph.channels import (
+    ChannelGraph,
+    ChannelGroup,
+    ChannelLayer,
+    FixedChannels,
+    PortKey,
+    cut_ranges,
+    find_channels,
+)
 from autoq.graph.decoders import (
     ATTENTION_MASK,
     BEAM_INDEX,
@@ -22,6 +30,7 @@ from autoq.graph.form import FOLDER_MODEL, bodies, core, model_digest, model_fil
 from autoq.graph.levels import units
 from autoq.graph.operations import (
     BodyKey,
+    Channels,
     Decision,
     Family,
     IgnoredScope,
@@ -69,6 +78,7 @@ __all__ = [
     "ChannelGraph",
     "ChannelGroup",
     "ChannelLayer",
+    "Channels",
     "Comparable",
     "Decision",
     "Family",
@@ -99,6 +109,7 @@ __all__ = [
     "bodies_of",
     "channel_axes",
     "core",
+    "cut_ranges",
     "depending_on",
     "find_channels",
     "find_weights",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -40,13 +40,21 @@ def blocks(before: Sequence[int], after: Sequence[int]) -> Iterator[_Run]:
         yield run
 
 
-def reshaped(labels: Labels, before: Sequence[int], after: Sequence[int], numbers: ChannelNumbers, name: str) -> Labels:
+def reshaped(
+    labels: Labels,
+    before: Sequence[int],
+    after: Sequence[int],
+    numbers: ChannelNumbers,
+    name: str,
+    apart: Collection[int] = (),
+) -> Labels:
     """Channel numbers after a change of shape.
 
     The numbers of an axis are pushed through the change with the axes of its block alone.
 
     1. Afterwards they differ along one axis: this axis has them.
-    2. They differ along several axes, as those of heads do: numbers at one place of the first of these are joined.
+    2. They differ along several axes, as those of heads do: numbers at one place of the first of these are joined. An
+       axis that is taken apart later comes last: queries, keys and values of a head are joined, not the heads.
     3. A second axis of numbers meets in one axis with those of case 1 or 2: it is fixed.
 
     Args:
@@ -55,6 +63,7 @@ def reshaped(labels: Labels, before: Sequence[int], after: Sequence[int], number
         after: Shape after.
         numbers: All numbers.
         name: The operation, for reasons.
+        apart: Axes after it that are taken apart later.
     """
     found: list[AxisLabels | None] = [None] * len(after)
     for old, new in blocks(before, after):
@@ -66,6 +75,7 @@ def reshaped(labels: Labels, before: Sequence[int], after: Sequence[int], number
             roots = numbers.roots(own).reshape([-1 if one == place else 1 for one in range(len(old))])
             pushed = np.broadcast_to(roots, shape).reshape([after[one] for one in new])
             differing = [one for one in range(len(new)) if (pushed != pushed.take([0], one)).any()]
+            differing.sort(key=lambda one: new[one] in apart)
             if not differing or found[new[differing[0]]] is not None:
                 numbers.fix(own, f"{name} merges it with other axes")
                 continue

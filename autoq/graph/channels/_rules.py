@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from autoq.graph.channels._apart import taken_apart
 from autoq.graph.channels._numbers import AxisLabels, Labels
 from autoq.graph.channels._passage import Passage
 from autoq.graph.channels._reshaped import reshaped
-from autoq.graph.channels._shape_values import constant_integers, lengths_read, spelled_shape, spells_shape
+from autoq.graph.channels._shape_values import constant_integers, cut_ranges, lengths_read, spelled_shape, spells_shape
 from autoq.graph.operations import Channels, Family, Samples, operation
 
 
@@ -109,6 +110,33 @@ def _padded(at: Passage) -> list[Labels]:
     return [tuple(found)]
 
 
+def _cut(at: Passage) -> list[Labels]:
+    """A Slice in steps of one."""
+    given = [constant_integers(at.op, port) for port in range(1, at.op.get_input_size())]
+    if any(one is None for one in given) or any(step != 1 for step in (given[2] if given[2] is not None else ())):
+        return at.unknown()
+    data = list(at.given[0])
+    for axis, start, stop in cut_ranges(at.op, at.shape()):
+        own = data[axis]
+        if own is not None:
+            data[axis] = own[start:stop] if stop - start > 1 else None
+            if stop - start == 1:
+                at.fix(own[start:stop], "takes it alone")
+    return [tuple(data)]
+
+
+def _grouped(at: Passage) -> list[Labels]:
+    """Channels of a group are normalized together: they go together."""
+    data, own = at.given[0], at.join([at.given[0][1], *(labels[0] for labels in at.given[1:])])
+    for spatial in data[2:]:
+        at.fix(spatial, "computes over all of it")
+    if own is None:
+        return [data]
+    size = len(own) // int(at.op.get_attributes()["num_groups"])
+    at.numbers.join(own, np.repeat(own[::size], size))
+    return [(data[0], own, *data[2:])]
+
+
 # --- over axes -------------------------------------------------------------------------------------------------------
 
 
@@ -173,7 +201,7 @@ def _product(at: Passage) -> list[Labels]:
 
 def _attention(at: Passage) -> list[Labels]:
     """Heads are broadcast; the numbers of a query and a key are summed over, by a factor that their count decides."""
-    if any(len(labels) < 3 for labels in at.given[:4]):
+    if any(len(labels) < 3 for labels in at.given[:3]):
         return at.unknown()
     query, key, value = at.given[:3]
     for own in (query[-1], key[-1]):
@@ -190,7 +218,7 @@ def _order(at: Passage) -> list[Labels]:
     """Reshape, Squeeze, Unsqueeze."""
     if at.op.get_type_name() == "Squeeze" and at.op.get_input_size() == 1:
         return at.unknown("drops all axes of length one")
-    labels = reshaped(at.given[0], at.shape(), at.shape_after(), at.numbers, at.name)
+    labels = reshaped(at.given[0], at.shape(), at.shape_after(), at.numbers, at.name, taken_apart(at.op.output(0)))
     if spells_shape(at.op) and spelled_shape(at.original, at.shape(), at.shape_after()) is None:
         return at.unknown("has a computed shape")
     return [labels]
@@ -271,6 +299,8 @@ _BY_CHANNELS: Mapping[Channels, Callable[[Passage], list[Labels]]] = {
     Channels.PADDED: _padded,
     Channels.JOINED: _joined,
     Channels.PARAMETERS: _parameters,
+    Channels.CUT: _cut,
+    Channels.GROUPED: _grouped,
     Channels.HEADS: _attention,
 }
 _BY_SAMPLES: Mapping[Samples | None, Callable[[Passage], list[Labels]]] = {

@@ -53,3 +53,22 @@ def lengths_read(shape_of: ov.Node, rank: int) -> set[int]:
         places = constant_integers(reader, 1) if is_lookup else None
         found |= set(range(rank)) if places is None else {int(place) % rank for place in places.ravel()}
     return found
+
+
+def cut_ranges(op: ov.Node, shape: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Axis, start and stop of each axis that a Slice in steps of one cuts; its other inputs are Constants.
+
+    Args:
+        op: The Slice.
+        shape: Shape of its input.
+    """
+    starts, stops = constant_integers(op, 1), constant_integers(op, 2)
+    if starts is None or stops is None:
+        return []
+    axes = constant_integers(op, 4) if op.get_input_size() > 4 else np.arange(len(starts))
+    found = []
+    for axis, start, stop in zip(axes.ravel() if axes is not None else (), starts.ravel(), stops.ravel(), strict=True):
+        place = int(axis) % len(shape)
+        first, last, _ = slice(int(start), int(stop)).indices(shape[place])
+        found.append((place, first, last))
+    return found

@@ -41,6 +41,8 @@ class Channels(Enum):
     PADDED = auto()  # with others before and behind
     JOINED = auto()  # of one input behind those of another, along the axis that is an attribute
     PARAMETERS = auto()  # each of its own, with parameters of one axis for those of the second axis
+    CUT = auto()  # each of its own; those from a start to a stop go on, along axes that the last input names
+    GROUPED = auto()  # groups of neighbours along the second axis, with parameters of one axis for those
     HEADS = auto()  # of attention: along the axes before the last two
 
 

@@ -7,7 +7,8 @@ ensures: a new model, which computes what the given one does if the channels are
 1. A Constant is cut for each of its readers; readers that keep the same of it share one.
 2. A Reshape asks for the new lengths; if its shape was computed, for lengths of its input where these are open.
 3. A Split into parts that are no longer equal becomes a VariadicSplit; the lengths of one are written anew.
-4. A Gather of certain channels looks them up in their new places.
+4. A Gather of certain channels looks them up in their new places, and a Slice starts and stops at theirs.
+5. A GroupNormalization has as many groups as are left.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from openvino.op import Constant
 from openvino.utils import replace_node
 
 from autoq.core import ModelError, quoted
-from autoq.graph import ChannelGraph, PortKey, Samples, operation, unique_names
+from autoq.graph import ChannelGraph, Channels, PortKey, Samples, cut_ranges, operation, unique_names
 
 # For each axis, which positions are kept; None for all.
 _Kept = tuple[NDArray[np.bool_] | None, ...]
@@ -90,14 +91,18 @@ def _cut_constants(op: ov.Node, kept: Mapping[int, _Kept], cut: dict[tuple[str, 
 
 
 def _rewrite(op: ov.Node, shape: tuple[int, ...] | None, before: _Kept | None, after: Sequence[_Kept | None]) -> None:
-    """Cases 2 to 4; an operation that is not replaced gets its new shapes."""
-    samples = operation(op.get_type_name()).samples
+    """Cases 2 to 5; an operation that is not replaced gets its new shapes."""
+    samples, channels = operation(op.get_type_name()).samples, operation(op.get_type_name()).channels
     if shape is not None and after[0] is not None:
         _spell(op, shape, before, after[0])
     elif samples is Samples.SPLIT and _split(op, after):
         return
     elif samples is Samples.LOOKUP and before is not None:
         _look_up(op, before)
+    elif channels is Channels.CUT and before is not None:
+        _cut_range(op, before)
+    elif channels is Channels.GROUPED and before is not None and (own := before[1]) is not None:
+        op.set_attribute("num_groups", int(op.get_attributes()["num_groups"] * own.sum()) // len(own))
     op.validate_and_infer_types()
 
 
@@ -153,6 +158,18 @@ def _look_up(op: ov.Node, kept: _Kept) -> None:
     if own is not None:
         places = op.input_value(1).get_node().data.astype(np.int64)
         _give(op, 1, (np.cumsum(own) - 1)[places][own[places]])
+
+
+def _cut_range(op: ov.Node, kept: _Kept) -> None:
+    """Case 4 of a Slice: what comes before its ends, and stays, tells their new places."""
+    lengths = [1 if own is None else len(own) for own in kept]
+    starts, stops = (op.input_value(port).get_node().data.copy() for port in (1, 2))
+    for place, (axis, start, stop) in enumerate(cut_ranges(op, lengths)):
+        own = kept[axis]
+        if own is not None:
+            starts[place], stops[place] = int(own[:start].sum()), int(own[:stop].sum())
+    _give(op, 1, starts)
+    _give(op, 2, stops)
 
 
 def _give(op: ov.Node, port: int, values: ArrayLike) -> None:
