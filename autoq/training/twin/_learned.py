@@ -17,6 +17,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.graph import unique_names
+from autoq.training.twin._bodies import BODIES
 from autoq.training.twin._constants import is_float, numbers
 from autoq.training.twin._fused import Fused
 from autoq.training.twin.rows import ROWS, Role
@@ -49,7 +50,7 @@ def learned_constants(model: ov.Model, fused: Mapping[str, Fused]) -> Learned:
         if name in fixed or kind == "ShapeOf":
             continue
         sources = [value.get_node() for value in op.input_values()]
-        learned = any(source.get_name() in behind for source in sources)
+        learned = op.get_type_name() in BODIES or any(source.get_name() in behind for source in sources)
         for port, source in enumerate(sources):
             if source.get_name() not in fixed:
                 continue

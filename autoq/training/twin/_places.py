@@ -20,10 +20,12 @@ class TwinPlaces:
     Attributes:
         constants: Name of the Constant as in `names_of`, by name of the parameter.
         quantizers: Names of the FakeQuantize operations, by name of the quantizer.
+        bodies: Name of the operation and the branch, by path of the module of a body, which has places of its own.
     """
 
     constants: dict[str, str]
     quantizers: dict[str, list[str]]
+    bodies: dict[str, tuple[str, int]]
 
 
 def names_of(model: ov.Model) -> dict[str, ov.Node]:

@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from autoq.graph import read_model
+from autoq.training.twin._bodies import BODIES, body_places, part_with_bodies
 from autoq.training.twin._constants import halves, is_float, numbers, tensor, valid
 from autoq.training.twin._fused import Fused, fused_biases
 from autoq.training.twin._learned import Learned, constant_values, learned_constants
@@ -73,7 +74,7 @@ class _Walk:
         self.model = model
         self.names = {op.get_name(): name for name, op in names_of(model).items()}
         self.order = model.get_ordered_ops()
-        found = {op.get_name(): row_for(op) for op in self.order if op.get_type_name() not in _OWN}
+        found = {op.get_name(): row_for(op) for op in self.order if op.get_type_name() not in _OWN | BODIES}
         self.rows: dict[str, TorchRow] = {name: row for name, row in found.items() if row is not None}
         check_known([op for op in self.order if op.get_name() in found.keys() - self.rows.keys()])
         fixed = constant_values(model)
@@ -92,7 +93,7 @@ class _Walk:
         self.hosted: set[str] = set()
         self.moved: dict[tuple[str, int], Any] = {}
         self.quantizers: dict[str, str] = {}
-        self.places = TwinPlaces({}, {})
+        self.places = TwinPlaces({}, {}, {})
 
     def module(self) -> Any:
         """The module."""
@@ -122,6 +123,9 @@ class _Walk:
         if kind == "Convert" and is_stored and TYPES[op.get_attributes()["destination_type"]] == torch.float32:
             self.values[name, 0] = self.constant(source)
             return
+        if kind in BODIES:
+            self.with_bodies(op)
+            return
         if name in self.grids:
             value = self.on_device(op.input_value(0))
             self.values[name, 0] = self.graph.call_module(self.quantizer(self.shared[name]), (value,))
@@ -139,6 +143,17 @@ class _Walk:
                 self.values[name, index] = self.graph.call_function(operator.getitem, (made, index))
         else:
             self.values[name, 0] = made
+
+    def with_bodies(self, op: ov.Node) -> None:
+        """Adds an operation with bodies."""
+        name = valid(self.names[op.get_name()], lambda made: hasattr(self.root, made))
+        part = part_with_bodies(op, lambda body: _Walk(body, embeddings=self.embeddings).module())
+        self.root.add_module(name, part)
+        for path, branch in body_places(op, name).items():
+            self.places.bodies[path] = self.names[op.get_name()], branch
+        made = self.graph.call_module(name, tuple(self.on_device(value) for value in op.input_values()))
+        for index in range(op.get_output_size()):
+            self.values[op.get_name(), index] = self.graph.call_function(operator.getitem, (made, index))
 
     def call(self, function: Any, arguments: tuple[Any, ...], attributes: dict[str, Any], name: str) -> Any:
         """Adds the call of a function, under a name."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from autoq.core import ModelError
 from autoq.graph import float_constant, read_model
+from autoq.training.twin._bodies import BODIES
 from autoq.training.twin._constants import halves, numbers
 from autoq.training.twin._limits import grid_of
 from autoq.training.twin._places import PLACES, TwinPlaces, names_of
@@ -35,14 +36,26 @@ def write_back(module: Any, model: Any) -> ov.Model:  # PyTorch has no types; a 
     Raises:
         ModelError: The module was not made by `to_torch`, or not from this model.
     """
-    places: TwinPlaces | None = getattr(module, "meta", {}).get(PLACES)
-    if places is None:
+    if getattr(module, "meta", {}).get(PLACES) is None:
         msg = (
             f"a {type(module).__name__} was not made by autoq.training.to_torch: its numbers have no place in a model."
         )
         raise ModelError(msg)
     made = read_model(model)
+    _write(module, made)
+    return made
+
+
+def _write(module: Any, made: ov.Model) -> None:
+    """Puts the numbers of a module, or of one of a body, into its model, which is changed."""
+    places: TwinPlaces = module.meta[PLACES]
     named = names_of(made)
+    for path, (place, branch) in places.bodies.items():
+        op = named.get(place)
+        if op is None or op.get_type_name() not in BODIES:
+            msg = f"the model has no operation with a body named {place!r}: pass the model that the module was made of."
+            raise ModelError(msg)
+        _write(module.get_submodule(path), op.get_function(branch) if op.get_type_name() == "If" else op.get_function())
     for name, place in places.constants.items():
         value = _array(getattr(module, name))
         constant = _found(named, place, "Constant")
@@ -56,7 +69,6 @@ def write_back(module: Any, model: Any) -> ov.Model:  # PyTorch has no types; a 
         scale = _array(module.get_submodule(name).scale)
         for place in quantizers:
             _set_scale(_found(named, place, "FakeQuantize"), scale, name)
-    return made
 
 
 def _array(parameter: Any) -> NDArray[np.float32]:

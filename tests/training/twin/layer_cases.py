@@ -1,6 +1,7 @@
 """Small models for the rows of layers: norms, convolutions, pooling, images, detection, signals, cells, attention."""
 
 import numpy as np
+import openvino as ov
 import openvino.opset1 as op1
 import openvino.opset10 as op10
 import openvino.opset13 as op
@@ -374,3 +375,36 @@ of_one(
     "fake quantize",
     lambda x: op.fake_quantize(x, np.float32(-0.128), np.float32(0.127), np.float32(-0.128), np.float32(0.127), 256),
 )
+
+
+# --- bodies ---
+def looped() -> tuple[list[ov.Node], list[ov.Node]]:
+    """A state that is multiplied three times, and what it was each time."""
+    x = real(1, 4)
+    step, state = op.parameter([], np.int64, name="step"), real(1, 4)
+    next_state = op.add(op.tanh(op.matmul(state, values(4, 4), False, True)), op.convert(step, "f32"))
+    body = ov.Model([op.result(next_state), op.result(op.constant(np.array(True)))], [step, state], "body")
+    loop = op.loop(op.constant(np.int64(3)), op.constant(np.array(True)))
+    loop.set_function(body)
+    loop.set_special_body_ports([0, 1])
+    loop.set_merged_input(state, x.output(0), body.get_results()[0].output(0))
+    last = loop.get_iter_value(body.get_results()[0].output(0), -1)
+    every = loop.get_concatenated_slices(body.get_results()[0].output(0), 0, 1, 1, -1, 0)
+    return [last, every], [x]
+
+
+def branched() -> tuple[list[ov.Node], list[ov.Node]]:
+    """A product if the sum is positive, else a sum."""
+    x = real(2, 4)
+    choice = op.if_op(op.greater(op.reduce_sum(x, ints(0, 1), False), op.constant(np.float32(0))).output(0))
+    given = [real(2, 4), real(2, 4)]
+    then = ov.Model([op.result(op.matmul(given[0], values(4, 4), False, True))], [given[0]], "then")
+    otherwise = ov.Model([op.result(op.add(given[1], np.float32(1)))], [given[1]], "else")
+    choice.set_then_body(then)
+    choice.set_else_body(otherwise)
+    choice.set_input(x.output(0), given[0], given[1])
+    return [choice.set_output(then.get_results()[0], otherwise.get_results()[0])], [x]
+
+
+add("loop", looped)
+add("if", branched, [positive(2, 4)])

@@ -16,11 +16,10 @@ import autoq
 pytestmark = pytest.mark.torch
 
 # Nothing learns through a choice of boxes.
-LOOPS = {"loop_over_time"}
 CHOSEN = {"detection_boxes": ["conv_boxes_w", "conv_scores_w"]}
 
 
-@pytest.mark.parametrize("name", sorted(MODELS.keys() - LOOPS))
+@pytest.mark.parametrize("name", MODELS)
 def test_a_model_and_its_twin_compute_the_same(name):
     model = MODELS[name]()
     before = snapshot(model)

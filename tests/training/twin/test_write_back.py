@@ -34,7 +34,15 @@ def names(model: ov.Model) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["conv_bias_relu", "attention", "shared_weight", "depthwise_separable", "matmul_layouts", "prelu_and_relu_of_sum"],
+    [
+        "conv_bias_relu",
+        "attention",
+        "shared_weight",
+        "depthwise_separable",
+        "matmul_layouts",
+        "prelu_and_relu_of_sum",
+        "loop_over_time",
+    ],
 )
 def test_the_model_computes_what_the_module_has_learned(name):
     from autoq.training import write_back
