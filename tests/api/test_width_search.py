@@ -11,6 +11,7 @@ import autoq
 from autoq.core import ModelError, Plan, PlanError
 from autoq.evaluation.candidate import size_bytes
 from autoq.searching.loop import _steer
+from autoq.searching.shown._texts import CHANNELS
 
 RNG = np.random.default_rng(0)
 IMAGES = list(RNG.normal(0, 1, (40, 3, 6, 6)).astype(np.float32))
@@ -57,15 +58,16 @@ def result(tmp_path_factory):
 def test_one_front_of_precisions_and_widths(result):
     plans = [record.plan for record in result.records]
     assert [record.error for record in result.records] == [None] * 9
-    assert {record.origin for record in result.records} >= {"float", "int8", "0.5", "usual"}
+    assert {record.origin for record in result.records} >= {"float", "int8", "cut"}
     # In float and in int8, whole and cut.
     assert {(plan.prunes, len(plan.float_groups) == 0) for plan in plans} >= {(a, b) for a in (0, 1) for b in (0, 1)}
     assert {tuple(plan.pruning.kept) for plan in plans} > {(), ("first", "second", "third")}
     assert result.holdout.n == 8
+    assert "0.5 of 3" in {CHANNELS.text(row, result.info.limits) for row in result.table.rows}
 
 
 def test_a_candidate_is_what_prune_and_quantize_make_of_its_plan(result):
-    record = next(r for r in result.records if r.origin == "usual")
+    record = next(r for r in result.records if r.origin == "cut" and not r.plan.float_groups)
     assert dict(record.plan.pruning.kept) == {"first": 0.5, "second": 0.5, "third": 0.5}
     pruned = autoq.prune(MODEL, IMAGES[:8], ratio=0.5, multiple_of=4, repair="one_shot", widths="equal", progress=False)
     expected = autoq.quantize(pruned, IMAGES[:8], plan=Plan.of(record.plan.quantization), progress=False)
@@ -87,7 +89,7 @@ def test_a_run_is_read_again_and_builds_its_models_without_data(result, tmp_path
 def test_a_search_that_has_ended_is_not_run_again_and_one_that_goes_on_builds_its_models(result):
     ended = searched(out=result.folder)
     assert ended.ended_before
-    number = next(r.number for r in result.records if r.origin == "usual")
+    number = next(r.number for r in result.records if r.origin == "cut")
     assert difference(ended.candidate(number).model, result.candidate(number).model) == []
     further = searched(out=result.folder, n_trials=10)
     assert [r.fingerprint for r in further.records[:9]] == [r.fingerprint for r in result.records]

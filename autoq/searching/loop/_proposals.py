@@ -13,7 +13,7 @@ from autoq.searching.space import Dimensions, Unit
 
 T = TypeVar("T")
 # A plan that treats all units alike has their choice as its origin; with several kinds of units, this word.
-_USUAL = "usual"
+_USUAL, _CUT = "usual", "cut"
 
 
 def first_plans(dimensions: Dimensions, recipes: Sequence[Recipe]) -> Iterator[tuple[str, Plan]]:
@@ -62,15 +62,14 @@ def cut_wholes(
     """
     left = dimensions.left_alone
     longest = sorted(left.values(), key=lambda unit: -len(unit.choices))
-    usual, bare = (dimensions.plan_of(others, recipe) for others in (dimensions.usual, {}))
-    found = {usual, bare}
+    found = {dimensions.plan_of(others, recipe) for others in (dimensions.usual, {})}
     for word in dict.fromkeys(word for unit in longest for word in unit.choices[1:]):
         chosen = {name: word for name, unit in left.items() if word in unit.choices}
         for others in bases:
             plan = dimensions.plan_of({**others, **chosen}, recipe)
             if plan not in found:
                 found.add(plan)
-                yield word if usual == bare or not others else _USUAL, plan
+                yield _CUT, plan
 
 
 def _next(unit: Unit, words: Sequence[str]) -> str:

@@ -83,6 +83,12 @@ def _weights(row: TrialRow, _: Limits) -> str:
     return ", ".join(plan.compression.facts.values()) if plan.compresses else ""
 
 
+def _channels(row: TrialRow, _: Limits) -> str:
+    """How many groups of channels keep which share."""
+    plan = row.record.plan
+    return ", ".join(plan.pruning.facts.values()) if plan.prunes else ""
+
+
 _int8_layers = _of_evaluation(lambda e, _: str(e.execution.int8_layers))
 TRIAL = TextColumn("trial", lambda row, _: str(row.number))
 ORIGIN = TextColumn("origin", lambda row, _: row.record.origin, is_word=True)
@@ -95,6 +101,7 @@ SIZE = TextColumn("MB", _of_evaluation(lambda e, _: shown(e.size_bytes / 1e6, le
 INT8_LAYERS = TextColumn("int8 layers", lambda row, limits: _of_quantized(_int8_layers(row, limits), row))
 FLOAT_GROUPS = TextColumn("float groups", lambda row, _: _of_quantized(str(len(row.record.plan.float_groups)), row))
 WEIGHTS = TextColumn("weights", _weights, is_word=True)
+CHANNELS = TextColumn("channels kept", _channels, is_word=True)
 STANDING = TextColumn("standing", standing, is_word=True)
 REMARK = TextColumn("remark", lambda row, _: row.record.remark, is_word=True, is_long=True)
 
@@ -110,6 +117,7 @@ _COLUMNS = (
     INT8_LAYERS,
     FLOAT_GROUPS,
     WEIGHTS,
+    CHANNELS,
     STANDING,
     REMARK,
 )
@@ -128,6 +136,7 @@ _ORIGINS: Mapping[str, str] = MappingProxyType(
         "float": "the model as it was given",
         "int8": "the whole model quantized, by the first recipe",
         "usual": "each part of the model in its first choice beside float",
+        "cut": "all groups of channels keep the same share, as far as they have it; else float or the first choice",
         "recipe": "the whole model quantized, with other ranges or bias correction",
         "sweep": "the most sensitive parts left in float",
         "predicted": "expected on the front before the first trial, from measured sensitivities and gains",
@@ -146,7 +155,8 @@ _ALIKE = "the whole model so, as far as its parts take that choice"
 def columns_of(rows: Iterable[TrialRow]) -> tuple[TextColumn, ...]:
     """The columns that have an entry for one of the trials, in the order in which they are shown."""
     rows = tuple(rows)
-    maybe = {id(column) for column in (HELD_OUT, FIRST_TOKEN, INT8_LAYERS, FLOAT_GROUPS, WEIGHTS, STANDING, REMARK)}
+    some = (HELD_OUT, FIRST_TOKEN, INT8_LAYERS, FLOAT_GROUPS, WEIGHTS, CHANNELS, STANDING, REMARK)
+    maybe = {id(column) for column in some}
     return tuple(c for c in _COLUMNS if id(c) not in maybe or any(c.text(row, Limits()) for row in rows))
 
 

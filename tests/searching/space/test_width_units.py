@@ -60,10 +60,10 @@ def test_a_search_begins_with_all_channels_and_then_cuts_all_alike():
     assert list(further_wholes(DIMENSIONS, recipe)) == []
     # A group without a share keeps all, as `autoq.prune` leaves it.
     assert shown(list(cut_wholes(DIMENSIONS, recipe, [DIMENSIONS.usual, {}]))) == [
-        ("usual", {"a": 0.75}, 3),
-        ("0.75", {"a": 0.75}, 0),
-        ("usual", {"a": 0.5, "d": 0.5}, 3),
-        ("0.5", {"a": 0.5, "d": 0.5}, 0),
+        ("cut", {"a": 0.75}, 3),
+        ("cut", {"a": 0.75}, 0),
+        ("cut", {"a": 0.5, "d": 0.5}, 3),
+        ("cut", {"a": 0.5, "d": 0.5}, 0),
     ]
 
 
@@ -74,8 +74,8 @@ def test_a_space_of_widths_alone():
     plans = [*first_plans(dimensions, [space.default_recipe()]), *cut_wholes(dimensions, space.default_recipe(), [{}])]
     assert [(origin, plan.kinds, dict(plan.pruning.kept)) for origin, plan in plans] == [
         ("float", ("pruning",), {}),
-        ("0.75", ("pruning",), {"a": 0.75}),
-        ("0.5", ("pruning",), {"a": 0.5, "d": 0.5}),
+        ("cut", ("pruning",), {"a": 0.75}),
+        ("cut", ("pruning",), {"a": 0.5, "d": 0.5}),
     ]
     assert plans[0][1] == Plan.of(PruningPlan())
 
