@@ -664,7 +664,8 @@ def test_compress(place, autoq):
     assert sum(said["weights_by_format"].values()) > 1
     code, out, _ = autoq("compress", "tokens.xml", "-o", "small.xml", "--ignore-type", "Gather")
     assert (code, "int8_asym" in out, "of convolutions" in out) == (0, True, False)
-    code, out, _ = autoq("compress", "model.xml", "-o", "small.xml", "--mode", "int4_sym", "--group-size", "-1")
+    mixed = ("--mode", "int4_sym", "--group-size", "-1", "--all-layers")
+    code, out, _ = autoq("compress", "model.xml", "-o", "small.xml", *mixed)
     assert (code, "of convolutions: these have the backup mode, int8_asym" in out) == (0, True)
     by_data = ("compress", "tokens.xml", "-o", "small.xml", "--mode", "int4_sym", "--group-size", "8", "--dataset")
     assert autoq(*by_data, "ids.npy", "--rounding", "gptq")[0] == 0
