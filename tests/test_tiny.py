@@ -16,7 +16,10 @@ from autoq.calibration import Statistic, Tap, as_inputs
 from autoq.core import Plan, Precision, Recipe
 from autoq.graph import SiteKind, Tensor
 
-LAYERS = {folder.name for folder in Path(autoq.__file__).parent.iterdir() if (folder / "__init__.py").exists()}
+# Training needs PyTorch, which is an extra.
+LAYERS = {folder.name for folder in Path(autoq.__file__).parent.iterdir() if (folder / "__init__.py").exists()} - {
+    "training"
+}
 DATA = """
 import test_tiny
 def calibration(): return test_tiny.samples(8, seed=1)

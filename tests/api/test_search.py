@@ -36,6 +36,7 @@ CALIBRATION = images(24, seed=1)
 X = images(120, seed=2)
 Y = np.array([run_.argmax() for run_ in np.split(run(conv_net(batch=120), X), 120)])
 GENERATOR = (x for x in X)
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 QUICK = {"subset_sizes": [24, 8], "sampler": "random", "sweep": 2}
 
 
@@ -217,9 +218,16 @@ def test_a_study_is_not_continued_with_another_question(finished, changes, what)
             search(**given)
 
 
+def test_the_precision_of_float_layers_is_for_the_search_to_choose():
+    with pytest.raises(ConfigError, match=r"inference_precision is f32: .*runtime_precisions: \[f32\] in the search"):
+        search(runtime={"inference_precision": "f32"})
+
+
 def test_a_budget_that_nothing_meets_names_the_closest(tmp_path):
     logits = run(conv_net(batch=120), X)
-    result = search(max_drop=0, validation=(X, logits), metric="negative_mse", n_trials=3, out=tmp_path / "run")
+    # In f32, since the float model keeps no such budget in bf16, and is then a candidate in f32.
+    given = {"validation": (X, logits), "metric": "negative_mse", "runtime": {"properties": F32}}
+    result = search(max_drop=0, n_trials=3, out=tmp_path / "run", **given)
     with pytest.raises(
         BudgetError, match=r"no quantized candidate meets max_drop = 0\.0: the closest is trial \d+ with a"
     ):

@@ -11,7 +11,16 @@ from typing import Any
 import openvino as ov
 
 from autoq.api.results._folder import RunFolder
-from autoq.core import ConfigError, ResetState, is_number, mapping_of, printable, quoted, whole_number
+from autoq.core import (
+    ConfigError,
+    ResetState,
+    RuntimePrecision,
+    is_number,
+    mapping_of,
+    printable,
+    quoted,
+    whole_number,
+)
 from autoq.evaluation.device import RuntimeConfig
 
 # 31 years are the longest budget: the system refuses to wait for a time that is much longer.
@@ -66,10 +75,17 @@ def runtime_of(
     """Compile settings as a user gives them.
 
     Raises:
-        ConfigError: A field is unknown, or its value makes no sense.
+        ConfigError: A field is unknown, or its value makes no sense, or it is for the search to choose.
     """
     if not isinstance(runtime, RuntimeConfig):
         runtime = RuntimeConfig.from_dict({"device": device, **mapping_of(runtime or {}, "runtime", ConfigError)})
+    if runtime.inference_precision is not RuntimePrecision.DEFAULT:
+        asked = runtime.inference_precision
+        msg = (
+            f"runtime inference_precision is {asked}: a search chooses the precision of float layers. "
+            f"Write runtime_precisions: [{asked}] in the search space."
+        )
+        raise ConfigError(msg)
     return runtime if reset_state is None else replace(runtime, reset_state=ResetState.parse(reset_state))
 
 

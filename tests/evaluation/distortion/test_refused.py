@@ -127,6 +127,7 @@ def test_strict_refuses_instead():
 
 
 @pytest.mark.usefixtures("refusing")
+@pytest.mark.filterwarnings("ignore:the float model itself, at the device's default precision, drops")  # in bf16
 @pytest.mark.parametrize("max_drop", [1e9, 1e-12])
 def test_accuracy_control_goes_on_without_what_is_refused(max_drop):
     model = conv_net()
