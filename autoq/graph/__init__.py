@@ -29,6 +29,7 @@ from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_ap
 from autoq.graph.form import FOLDER_MODEL, bodies, core, model_digest, model_files, normal_form, read_model
 from autoq.graph.levels import units
 from autoq.graph.operations import (
+    OPERATIONS,
     BodyKey,
     Channels,
     Decision,
@@ -71,6 +72,7 @@ __all__ = [
     "INPUT_IDS",
     "LOGITS",
     "NO_SCOPE",
+    "OPERATIONS",
     "POSITION_IDS",
     "Attention",
     "Body",

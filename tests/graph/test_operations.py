@@ -23,6 +23,8 @@ ROWS = table.OPERATIONS.values()
 SUBGRAPHS = [
     ("calibration/sources/_image_input.py", {"Convert", "Interpolate", "Reshape", "Transpose"}),
     ("graph/placement/_floats.py", {"Convert", "FakeQuantize"}),
+    ("training/twin/_fused.py", {"Convolution", "GroupConvolution", "MatMul"}),
+    ("training/twin/_learned.py", {"Convert", "FakeConvert", "FakeQuantize", "Gather", "Subtract"}),
 ]
 
 

@@ -86,6 +86,7 @@ class Operation:
         shape_ports: Input ports that give the shape of its output.
         shape_of_values: Whether the shape of its output depends on the values that it reads.
         has_bodies: Whether it runs models inside it.
+        bounds: Least and greatest input beyond which its output does not change.
         compressed: Whether its constant weights may be stored in few bits while it computes in float.
     """
 
@@ -118,6 +119,7 @@ class Operation:
     carries: bool = False
     rounds: bool = False
     probabilities: bool = False
+    bounds: tuple[float, float] | None = None
     moves_constants: bool = False
     shape_ports: tuple[int, ...] = ()
     shape_of_values: bool = False

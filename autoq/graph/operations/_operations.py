@@ -7,6 +7,7 @@ in NNCF's OpenVINO backend for CPU, GPU and NPU in 8 bits, which share one hardw
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType
 
 from autoq.core import NumberKind
@@ -140,11 +141,11 @@ _ROWS = (
     # Activations.
     Operation("Clamp", family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Elu", family=Family.ACTIVATION, samples=Samples.EACH),
-    Operation("HSigmoid", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
-    Operation("HSwish", family=Family.ACTIVATION, samples=Samples.EACH),
+    Operation("HSigmoid", non_negative=True, bounds=(-3.0, 3.0), family=Family.ACTIVATION, samples=Samples.EACH),
+    Operation("HSwish", bounds=(-3.0, inf), family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("HardSigmoid", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("PRelu", channels=Channels.PARAMETERS, family=Family.ACTIVATION, samples=Samples.EACH),
-    Operation("Relu", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
+    Operation("Relu", non_negative=True, bounds=(0.0, inf), family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Selu", family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Sigmoid", non_negative=True, family=Family.ACTIVATION, samples=Samples.EACH),
     Operation("Swish", family=Family.ACTIVATION, samples=Samples.EACH),

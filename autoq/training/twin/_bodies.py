@@ -8,7 +8,9 @@ from typing import Any
 import openvino as ov
 import torch
 
-BODIES = frozenset({"TensorIterator", "Loop", "If"})
+from autoq.graph import OPERATIONS
+
+BODIES = frozenset(row.type for row in OPERATIONS.values() if row.has_bodies)
 
 
 def part_with_bodies(op: ov.Node, twin: Callable[[ov.Model], Any]) -> torch.nn.Module:

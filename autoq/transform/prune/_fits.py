@@ -15,12 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import openvino as ov
 
-from autoq.graph import ChannelGraph, ChannelLayer, Tensor, unique_names
+from autoq.graph import ChannelGraph, ChannelLayer, Family, Tensor, operation, unique_names
 
-_CONVOLUTIONS = frozenset({"Convolution", "GroupConvolution"})
 _OPEN = float("-inf"), float("inf")
-# Where activation functions are constant, by type.
-_LIMITS = {"Relu": (0.0, float("inf")), "HSwish": (-3.0, float("inf")), "HSigmoid": (-3.0, 3.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,11 @@ def _loses(graph: ChannelGraph, port: tuple[str, int], gone: np.ndarray) -> bool
 
 
 def _can_be_fitted(layer: ChannelLayer) -> bool:
-    return layer.type in _CONVOLUTIONS or (layer.type == "MatMul" and layer.mixes)
+    """Whether it is a product, or a convolution that is not transposed: its weight has output channels first."""
+    row = operation(layer.type)
+    if row.family is Family.CONVOLUTION and row.channel_axes is not None:
+        return row.channel_axes == tuple(range(len(row.channel_axes)))
+    return layer.type == "MatMul" and layer.mixes
 
 
 def _fit(
@@ -161,4 +162,4 @@ def _limits(value: ov.Output) -> tuple[float, float]:
     if kind == "Clamp":
         attributes = readers[0].get_attributes()
         return float(attributes["min"]), float(attributes["max"])
-    return _LIMITS.get(kind, _OPEN)
+    return operation(kind).bounds or _OPEN
