@@ -9,6 +9,7 @@ from unittest import mock
 
 import numpy as np
 import openvino as ov
+import pytest
 from graph_models import named
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
@@ -146,7 +147,7 @@ class Bound:
         return max(self.arriving(name, port) for port in range(len(op.inputs())))
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_statistics_are_the_same_several_samples_at_a_time(case):
     model, (first, *_) = case
@@ -168,9 +169,7 @@ def test_statistics_are_the_same_several_samples_at_a_time(case):
     np.testing.assert_allclose(tables[0], tables[1], rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(graphs(), st.sampled_from(Preset))
-def test_random_graphs(case, preset):
+def check_quantized(case, preset):
     model, data = case
     note(f"{[(op.get_friendly_name(), wired(op)) for op in model.get_ordered_ops()]}")
     before = snapshot(model)
@@ -203,3 +202,16 @@ def test_random_graphs(case, preset):
         allowed = bound.error[bound.name[result.input_value(0).get_node().get_name()]]
         off = max(np.abs(a[port] - e[port]).max() for a, e in zip(actual, expected, strict=True))
         assert off <= allowed * (1 + 1e-3) + 1e-4
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs(), st.sampled_from(Preset))
+def test_random_graphs(case, preset):
+    check_quantized(case, preset)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(graphs(), st.sampled_from(Preset))
+def test_many_random_graphs(case, preset):
+    check_quantized(case, preset)

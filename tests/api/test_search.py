@@ -280,6 +280,7 @@ def test_a_validation_function_scores_what_is_held_out_for_it():
             search(**(given | iterators))
 
 
+@pytest.mark.slow
 def test_units_choose_for_themselves(tmp_path):
     space = QUICK | {
         "subset_sizes": [24],
@@ -426,6 +427,7 @@ def test_interrupted_while_something_is_found_out_a_search_keeps_its_trials(tmp_
     assert len(resumed.records) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:units are measured in one model each")
 def test_a_device_that_fails_costs_a_trial_and_one_that_is_lost_the_session(tmp_path):
     device = FailingDevice(tmp_path)

@@ -42,7 +42,7 @@ def quantized(result):
     return [r for r in result.records if r.state is TrialState.COMPLETE and not r.is_baseline]
 
 
-@pytest.mark.parametrize("sampler", ["front", "random"])
+@pytest.mark.parametrize("sampler", ["front", pytest.param("random", marks=pytest.mark.slow)])
 def test_what_a_device_refuses_is_left_in_float_in_the_next_proposals(refusing, sampler, tmp_path):
     refusing("depthwise")
     given = {"space": {"subset_sizes": [24], "sampler": sampler, "precisions": "group"}, "isolate": False}
