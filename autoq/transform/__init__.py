@@ -10,6 +10,7 @@ from autoq.transform.by_data import (
     rounded_by_data,
 )
 from autoq.transform.candidates import (
+    InTurn,
     ModelBuilder,
     Prunable,
     Pruner,
@@ -68,6 +69,7 @@ __all__ = [
     "DataEncoder",
     "Encoded",
     "Encoder",
+    "InTurn",
     "KeptCounts",
     "ModelBuilder",
     "Products",

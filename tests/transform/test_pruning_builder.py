@@ -11,20 +11,24 @@ from networks import rows
 from same_graph import difference
 
 import autoq
-from autoq.calibration import as_inputs, collect, collected_grams
+from autoq.calibration import ModelInputs, as_inputs, collect, collected_grams
 from autoq.core import (
     CompressionPlan,
     CompressionRecipe,
+    DataError,
     Plan,
     PlanError,
     Precision,
     PruningPlan,
     Recipe,
+    ResetState,
     RuntimePlan,
+    StoredFileError,
     WeightFormat,
 )
 from autoq.graph import Placements, unique_names
-from autoq.transform import CandidateBuilder, Prunable, Pruner, PruningBuilder
+from autoq.transform import CandidateBuilder, InTurn, Prunable, Pruner, PruningBuilder
+from autoq.transform.candidates import ResolvedPruning
 
 RNG = np.random.default_rng(3)
 DATA = RNG.normal(0, 1, (12, 3, 6, 6)).astype(np.float32)
@@ -38,9 +42,9 @@ class Made:
         self.model = autoq.read_model(three_convs())
         self.inputs = as_inputs(self.model, DATA)
         self.requantized: list[str] = []
-        prunable = Prunable.of(self.model)
+        self.prunable = prunable = Prunable.of(self.model)
         every = prunable.activations.values()
-        grams = stack.enter_context(collected_grams(prunable.model, every, self.inputs, products=every))
+        self.grams = grams = stack.enter_context(collected_grams(prunable.model, every, self.inputs, products=every))
         self.whole = self.quantizing(self.model)
         self.both = PruningBuilder(self.whole, Pruner(prunable, grams), self.requantizer)
 
@@ -134,6 +138,42 @@ def test_a_pruned_model_is_run_once_for_all_of_its_quantizers(made):
     for plan in (int8(), int8(first=Precision.FLOAT), int8()):
         made.both.build(plan.having(part))
     assert len(made.requantized) == before + 1
+
+
+def test_a_repair_in_turn_is_that_of_prune_and_takes_its_runs_once(made, tmp_path):
+    part = PruningPlan({"first": 0.5, "second": 0.5, "third": 0.5}, 4, repair="sequential")
+    expected = autoq.prune(made.model, DATA, ratio=0.5, multiple_of=4, widths="equal", progress=False)
+
+    def builder(inputs: ModelInputs | None) -> PruningBuilder:
+        in_turn = InTurn(inputs, tmp_path, 12, ResetState.SAMPLE)
+        return PruningBuilder(None, Pruner(made.prunable, made.grams, in_turn), None)
+
+    first, plan = builder(made.inputs), Plan.of(part)
+    with pytest.raises(DataError, match="repaired by runs of it, and no data are given"):
+        builder(None).build(plan)
+    assert difference(first.build(plan), expected) == []
+    assert difference(builder(None).build(plan), expected) == []
+    at_once = Plan.of(PruningPlan(part.kept, 4))
+    assert first.fingerprint(plan) != first.fingerprint(at_once)
+    assert difference(builder(None).build(Plan.of(PruningPlan(repair="sequential"))), made.model) == []
+    next(tmp_path.glob("repaired-*/model.xml")).write_text("nothing")
+    with pytest.raises(StoredFileError, match="does not read as a pruned model: remove its folder"):
+        builder(made.inputs).build(plan)
+
+
+def test_quantizers_that_are_equal_in_the_whole_model_alone_are_told_apart(made):
+    # What is cut has activations of its own: estimators that agree on those of the whole model may differ there.
+    class Same:
+        """A builder to which all plans of the whole model are one."""
+
+        def resolve(self, plan: Plan) -> ResolvedPruning:
+            return ResolvedPruning("one", 3)
+
+    both = PruningBuilder(Same(), made.both._pruner, made.requantizer)
+    one, other = int8(), Plan.quantized(Recipe(subset_size=12, range_estimator="mse"))
+    assert both.fingerprint(one) == both.fingerprint(other)
+    part = pruning(first=0.5)
+    assert both.fingerprint(one.having(part)) != both.fingerprint(other.having(part))
 
 
 def test_what_does_not_exist_and_what_nothing_builds_is_refused(made):

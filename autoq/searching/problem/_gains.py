@@ -10,6 +10,7 @@ from autoq.evaluation.execution import Profile
 from autoq.searching.problem._patience import Patience
 from autoq.searching.problem._problem import Problem
 from autoq.searching.problem._sizes import saved_bytes
+from autoq.searching.problem._widths import repaired_at_once
 from autoq.searching.sensitivity import latency_gains, width_gains
 
 Gains = dict[str, dict[str, float]]
@@ -77,7 +78,7 @@ def _of_widths(problem: Problem, before: Profile, gains: Gains, patience: Patien
         if not patience.allows(models=PROFILED_MODELS, inferences=PROFILED_INFERENCES):
             break
         chosen = {name: word for name, unit in widths.items() if word in unit.choices}
-        plan = dimensions.plan_of(chosen, problem.space.default_recipe())
+        plan = repaired_at_once(dimensions.plan_of(chosen, problem.space.default_recipe()))
         after = problem.evaluator.profile(problem.builder.build(plan), problem.placements.reference, plan)
         done += 1
         kept = pruner.shares(plan.pruning)

@@ -16,6 +16,7 @@ from autoq.searching.problem._gains import PROFILED_INFERENCES, PROFILED_MODELS,
 from autoq.searching.problem._learn_weights import weight_distortions
 from autoq.searching.problem._patience import Patience
 from autoq.searching.problem._problem import Problem, Stage
+from autoq.searching.problem._widths import repaired_at_once
 from autoq.searching.records import Part
 from autoq.searching.sensitivity import (
     MOST_SECONDS,
@@ -192,7 +193,8 @@ def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[di
         if patience.allows(models=1, inferences=len(inputs)):
             models += 1
             try:
-                model = comparable.put_out_by(problem.builder.build(dimensions.plan_of({name: choice}, default)))
+                plan = repaired_at_once(dimensions.plan_of({name: choice}, default))
+                model = comparable.put_out_by(problem.builder.build(plan))
                 value = distortion(reference, problem.evaluator.outputs(model, inputs), problem.space.sensitivity)
             except DeviceLostError:
                 raise

@@ -12,10 +12,10 @@ from pathlib import Path
 import openvino as ov
 
 from autoq.calibration import Grams, ModelInputs, collected_grams, load_grams, save_grams
-from autoq.core import DataError, ModelError, PruningPlan, ResetState, StoredFileError, digest_of, quoted
+from autoq.core import DataError, ModelError, Plan, PruningPlan, Repair, ResetState, StoredFileError, digest_of, quoted
 from autoq.graph import operation
 from autoq.searching.space import SearchSpace
-from autoq.transform import Prunable, Pruner
+from autoq.transform import InTurn, Prunable, Pruner
 
 Progress = Callable[[int, int], None]
 logger = logging.getLogger(__name__)
@@ -73,7 +73,8 @@ def searched_widths(
         raise ModelError(msg)
     ignored = None if space.ignored_channels is None else space.ignored_channels.to_scope()
     prunable = Prunable.of(model, ignored)
-    pruner = Pruner(prunable, _grams(prunable, inputs, stack, folder, samples, reset_state, progress))
+    grams = _grams(prunable, inputs, stack, folder, samples, reset_state, progress)
+    pruner = Pruner(prunable, grams, InTurn(inputs, folder, samples, reset_state))
     choices = _choices(pruner, part, space.shares)
     if not choices:
         fixed = prunable.graph.fixed
@@ -83,6 +84,13 @@ def searched_widths(
         msg = f"model {name} has no channels that can go with channel_shares; {why}."
         raise ModelError(msg)
     return SearchedWidths(pruner, choices)
+
+
+def repaired_at_once(plan: Plan) -> Plan:
+    """The plan without runs for its repair: what is probed is compared with others alone."""
+    if PruningPlan.kind not in plan.kinds or plan.pruning.repair is not Repair.SEQUENTIAL:
+        return plan
+    return plan.having(replace(plan.pruning, repair=Repair.ONE_SHOT))
 
 
 def _choices(pruner: Pruner, part: PruningPlan, shares: Sequence[float]) -> dict[str, tuple[float, ...]]:

@@ -33,6 +33,7 @@ from autoq.core import (
     PruningPlan,
     RangeEstimator,
     Recipe,
+    Repair,
     Rounding,
     RuntimePrecision,
     WeightFormat,
@@ -183,6 +184,7 @@ class SearchSpace(BaseModel):
         channel_shares: Shares of its channels that each group of channels may keep: 1, and one or more others, of which
             a group has those that change its width. Empty removes none. Then `unit_precisions` may hold "float" alone.
         channel_multiple_of: Widths become multiples of this, the nearest one for each share.
+        channel_repair: What layers do about channels that are gone; "sequential" takes runs of each pruned model.
         ignored_channels: Operations that keep all channels that they read and make.
         dynamic_quantization_group_sizes: Numbers of activations that the device quantizes to int8 together while it
             runs compressed weights; 0 leaves them in float, null leaves the number to the device.
@@ -223,6 +225,7 @@ class SearchSpace(BaseModel):
     allow_decompressed: bool = False
     channel_shares: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Choices] = ()
     channel_multiple_of: Annotated[int, Field(ge=1)] = 8
+    channel_repair: Repair = Repair.ONE_SHOT
     ignored_channels: ScopeRules | None = None
     dynamic_quantization_group_sizes: Annotated[
         tuple[Annotated[int, Field(ge=0)] | None, ...], Choices, Field(min_length=1)
@@ -377,7 +380,7 @@ class SearchSpace(BaseModel):
 
     def pruning(self) -> PruningPlan | None:
         """The settings under which channels are removed; None where none are."""
-        return PruningPlan(multiple_of=self.channel_multiple_of) if self.shares else None
+        return PruningPlan(multiple_of=self.channel_multiple_of, repair=self.channel_repair) if self.shares else None
 
     def needs(self) -> Needs:
         """The statistics that the recipes of the space need."""

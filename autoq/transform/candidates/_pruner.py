@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from autoq.calibration import Activation, Grams
 from autoq.core import PlanError, PruningMethod, PruningPlan, Repair, nearest, quoted
 from autoq.graph import ChannelGraph, IgnoredScope, find_channels, unique_names
+from autoq.transform.candidates._in_turn import InTurn
 from autoq.transform.prune import (
     KeptCounts,
     distances,
@@ -68,12 +69,14 @@ class Pruner:
     Args:
         prunable: The model, and its channels.
         grams: Products of what layers read, for methods that see data; without any activation they are empty.
+        in_turn: Repairs layers one after the other; None where no plan asks for it.
     """
 
-    def __init__(self, prunable: Prunable, grams: Grams) -> None:
+    def __init__(self, prunable: Prunable, grams: Grams, in_turn: InTurn | None = None) -> None:
         self._model, self._graph, self._activations = prunable.model, prunable.graph, prunable.activations
         self._nodes = unique_names(self._model)
         self._grams = grams
+        self._in_turn = in_turn
         self._scores = cache(self._scored)
         self._uniform = cache(self._counted)
 
@@ -132,10 +135,13 @@ class Pruner:
         """Digest of the pruned model, equal for plans that remove the same; "float" if nothing goes.
 
         Raises:
-            PlanError: See `counts`; or the repair takes runs of the pruned model, which no plan waits for.
+            PlanError: See `counts`; or the repair takes runs of the pruned model, which nothing here does.
         """
-        if part.repair is Repair.SEQUENTIAL:
-            msg = f"plan's repair is {str(part.repair)!r}, which runs the model once for each layer: use 'one_shot'."
+        if part.repair is Repair.SEQUENTIAL and self._in_turn is None:
+            msg = (
+                f"plan's repair is {str(part.repair)!r}, which runs the model once for each layer, and nothing here "
+                "runs it: use 'one_shot'."
+            )
             raise PlanError(msg)
         counts, whole = self.counts(part), self.whole
         cut = {name: count for name, count in counts.items() if count != whole[name]}
@@ -149,12 +155,19 @@ class Pruner:
 
         Raises:
             PlanError: See `fingerprint`.
+            DataError: Layers have to be repaired in turn, and there are no data.
+            StoredFileError: A model that was repaired in turn cannot be read again.
         """
-        self.fingerprint(part)
+        fingerprint = self.fingerprint(part)
+        runs = None if part.repair is not Repair.SEQUENTIAL or fingerprint == FLOAT_FINGERPRINT else self._in_turn
+        if runs is not None and (kept := runs.kept(fingerprint)) is not None:
+            return kept
         removed = removed_channels(self._graph, self.counts(part), self._scores(part.method))
         pruned = remove_channels(self._model, self._graph, removed)
-        if part.repair is Repair.ONE_SHOT:
+        if part.repair is not Repair.NONE:
             repair_layers(pruned, self._model, self._graph, removed, self._activations, self._grams)
+        if runs is not None:
+            runs.repair(fingerprint, pruned, self._model, self._graph, removed)
         return pruned
 
     def _scored(self, method: PruningMethod) -> Mapping[str, NDArray[np.float64]]:

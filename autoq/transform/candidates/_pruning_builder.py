@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -66,7 +67,8 @@ class PruningBuilder:
     def resolve(self, plan: Plan) -> ResolvedPruning:
         """What a plan changes. Nothing is pruned or run for it.
 
-        Plans are told apart by what goes, and by the numbers that their quantizers have with all channels.
+        Plans are told apart by what goes and, if that is something, by their words: quantizers that have the same
+        numbers with all channels may have others with fewer.
 
         Raises:
             PlanError: The plan names something that does not exist, or has a part that is not built here.
@@ -79,7 +81,8 @@ class PruningBuilder:
             rest.check_only(PruningPlan.kind)
             fingerprint, sites = with_runtime(FLOAT_FINGERPRINT, plan.runtime_choice), 0
         if pruned != FLOAT_FINGERPRINT:
-            fingerprint = hashlib.blake2b(f"{pruned}|{fingerprint}".encode(), digest_size=8).hexdigest()
+            words = json.dumps(rest.quantization.to_dict(), sort_keys=True) if sites else ""
+            fingerprint = hashlib.blake2b(f"{pruned}|{fingerprint}|{words}".encode(), digest_size=8).hexdigest()
         return ResolvedPruning(fingerprint, sites)
 
     def fingerprint(self, plan: Plan) -> str:

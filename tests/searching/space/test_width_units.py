@@ -14,6 +14,7 @@ SPACE = SearchSpace.load(
     {
         "channel_shares": [1, 0.5, 0.75],
         "channel_multiple_of": 4,
+        "channel_repair": "sequential",
         "presets": "performance",
         "range_estimators": ["mean_min_max", "mse"],
         "bias_corrections": "fast",
@@ -38,7 +39,7 @@ def test_parameters_make_the_plan_that_they_were_made_of():
     assert len(plans) == DIMENSIONS.cardinality == (1 + 2) ** 2 * 3 * 2
     for plan in plans:
         assert DIMENSIONS.plan(DIMENSIONS.parameters(plan)) == plan
-        assert plan.pruning.multiple_of == 4
+        assert (plan.pruning.multiple_of, plan.pruning.repair) == (4, "sequential")
 
 
 def test_groups_that_are_refused_take_no_channels_with_them():

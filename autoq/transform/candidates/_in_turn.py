@@ -1,0 +1,84 @@
+"""Repairs pruned models level by level, and keeps them: each pruning takes its runs once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import openvino as ov
+
+from autoq.calibration import ModelInputs
+from autoq.core import DataError, ResetState, StoredFileError, drafted_folder
+from autoq.graph import ChannelGraph, core
+from autoq.transform.prune import repair_in_turn
+
+_MODEL = "model.xml"
+# A search repairs many prunings, and each takes a run over the samples for each level.
+_MOST_SAMPLES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """Repairs layers one after the other.
+
+    Attributes:
+        inputs: Calibration inputs; None takes what the folder keeps.
+        folder: Folder of the cache for the float model and its data; None keeps no models.
+        samples: Number of samples that models are run on, of which a hundred are used at most.
+        reset_state: When the state of a model is reset.
+    """
+
+    inputs: ModelInputs | None
+    folder: Path | None
+    samples: int
+    reset_state: ResetState
+
+    def kept(self, fingerprint: str) -> ov.Model | None:
+        """The repaired model that the folder keeps; None if it keeps none.
+
+        Args:
+            fingerprint: Digest of what was removed, and how.
+
+        Raises:
+            StoredFileError: It cannot be read.
+            DataError: There is none, and no data are given to make it.
+        """
+        path = self._path(fingerprint)
+        if path is not None and path.exists():
+            try:
+                return core().read_model(path)
+            except RuntimeError as error:
+                msg = f"{path} does not read as a pruned model: remove its folder, and it is made again."
+                raise StoredFileError(msg) from error
+        self._given(path)
+        return None
+
+    def repair(
+        self, fingerprint: str, pruned: ov.Model, model: ov.Model, graph: ChannelGraph, removed: Collection[int]
+    ) -> None:
+        """Repairs a pruned model, and keeps it.
+
+        Args:
+            fingerprint: See `kept`, which has found none.
+            pruned: The model without the channels, repaired as far as that takes no run; it is changed.
+            model: The model with them; never modified.
+            graph: Its channels.
+            removed: Numbers of the channels that are gone.
+        """
+        path, samples = self._path(fingerprint), min(self.samples, _MOST_SAMPLES)
+        repair_in_turn(
+            pruned, model, graph, removed, self._given(path), subset_size=samples, reset_state=self.reset_state
+        )
+        if path is not None:
+            with drafted_folder(path.parent) as draft:
+                ov.serialize(pruned, draft / _MODEL)
+
+    def _given(self, path: Path | None) -> ModelInputs:
+        if self.inputs is None:
+            msg = f"{path} is missing: a pruned model is repaired by runs of it, and no data are given."
+            raise DataError(msg)
+        return self.inputs
+
+    def _path(self, fingerprint: str) -> Path | None:
+        return None if self.folder is None else self.folder / f"repaired-{fingerprint}" / _MODEL
