@@ -11,7 +11,7 @@ from autoq.searching.problem._patience import Patience
 from autoq.searching.problem._problem import Problem
 from autoq.searching.problem._sizes import saved_bytes
 from autoq.searching.problem._widths import repaired_at_once
-from autoq.searching.sensitivity import latency_gains, width_gains
+from autoq.searching.sensitivity import latency_gains, smooth_gains, width_gains
 
 Gains = dict[str, dict[str, float]]
 # Cost of a profile, in candidates and in inferences.
@@ -85,6 +85,7 @@ def _of_widths(problem: Problem, before: Profile, gains: Gains, patience: Patien
         found = width_gains(before, after, pruner.graph, kept)
         for name in chosen:
             gains.setdefault(name, {})[word] = found[widths[name].name]
+    gains |= smooth_gains({name: gains[name] for name in widths if name in gains})
     for name, unit in widths.items():
         for last, word in zip(("", *unit.choices[1:]), unit.choices[1:], strict=False):
             own = gains.setdefault(name, {})

@@ -16,7 +16,7 @@ from autoq.searching.sensitivity._weights import (
     measure_weight_sensitivities,
     spread_over_formats,
 )
-from autoq.searching.sensitivity._width_gains import width_gains
+from autoq.searching.sensitivity._width_gains import smooth_gains, width_gains
 
 __all__ = [
     "MOST_SECONDS",
@@ -35,6 +35,7 @@ __all__ = [
     "measure_weight_sensitivities",
     "restoration_order",
     "restore",
+    "smooth_gains",
     "spread_over_formats",
     "width_gains",
 ]
