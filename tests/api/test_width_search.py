@@ -25,6 +25,7 @@ SPACE = {
     "subset_sizes": 8,
     "sweep": 2,
 }
+IN_TURN = {**SPACE, "channel_repair": "sequential"}
 MODEL = autoq.read_model(three_convs())
 
 
@@ -52,9 +53,10 @@ def result(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         # Whichever of float and int8 is faster here, both are cut.
         patch.setattr(_steer, "_bases", lambda problem, _: [problem.dimensions.usual, {}])
-        return searched(out=tmp_path_factory.mktemp("widths") / "a run's folder")
+        return searched(space=IN_TURN, out=tmp_path_factory.mktemp("widths") / "a run's folder")
 
 
+@pytest.mark.slow
 def test_one_front_of_precisions_and_widths(result):
     plans = [record.plan for record in result.records]
     assert [record.error for record in result.records] == [None] * 9
@@ -66,16 +68,18 @@ def test_one_front_of_precisions_and_widths(result):
     assert "0.5 of 3" in {CHANNELS.text(row, result.info.limits) for row in result.table.rows}
 
 
+@pytest.mark.slow
 def test_a_candidate_is_what_prune_and_quantize_make_of_its_plan(result):
     record = next(r for r in result.records if r.origin == "cut" and not r.plan.float_groups)
     assert dict(record.plan.pruning.kept) == {"first": 0.5, "second": 0.5, "third": 0.5}
-    pruned = autoq.prune(MODEL, IMAGES[:8], ratio=0.5, multiple_of=4, repair="one_shot", widths="equal", progress=False)
+    pruned = autoq.prune(MODEL, IMAGES[:8], ratio=0.5, multiple_of=4, widths="equal", progress=False)
     expected = autoq.quantize(pruned, IMAGES[:8], plan=Plan.of(record.plan.quantization), progress=False)
     found = result.candidate(record.number).model
     assert difference(found, expected) == []
     assert size_bytes(found) == record.evaluation.size_bytes
 
 
+@pytest.mark.slow
 def test_a_run_is_read_again_and_builds_its_models_without_data(result, tmp_path):
     again = autoq.SearchResult.load(result.folder)
     for record in result.records:
@@ -86,20 +90,22 @@ def test_a_run_is_read_again_and_builds_its_models_without_data(result, tmp_path
     assert again.verdict == result.verdict
 
 
+@pytest.mark.slow
 def test_a_search_that_has_ended_is_not_run_again_and_one_that_goes_on_builds_its_models(result):
-    ended = searched(out=result.folder)
+    ended = searched(space=IN_TURN, out=result.folder)
     assert ended.ended_before
     number = next(r.number for r in result.records if r.origin == "cut")
     assert difference(ended.candidate(number).model, result.candidate(number).model) == []
-    further = searched(out=result.folder, n_trials=10)
+    further = searched(space=IN_TURN, out=result.folder, n_trials=10)
     assert [r.fingerprint for r in further.records[:9]] == [r.fingerprint for r in result.records]
     assert len(further.records) == 10
 
 
+@pytest.mark.slow
 def test_widths_alone_with_a_limit_of_size():
     whole = size_bytes(MODEL)
     limit = int(0.6 * whole)
-    found = searched(space={**SPACE, "unit_precisions": "float"}, n_trials=6, max_size=limit, holdout=None)
+    found = searched(space={**SPACE, "unit_precisions": "float"}, n_trials=4, max_size=limit, holdout=None)
     assert {len(record.plan.kinds) for record in found.records} == {1}
     assert found.best.evaluation.size_bytes <= limit
     assert all(r.feasible == (r.evaluation.size_bytes <= limit) for r in found.records)
