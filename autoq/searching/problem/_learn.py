@@ -14,6 +14,7 @@ from autoq.graph import Comparable, neighbours
 from autoq.searching.problem._clock import Clock
 from autoq.searching.problem._gains import PROFILED_INFERENCES, PROFILED_MODELS, gains_by_size, profiled_gains
 from autoq.searching.problem._learn_weights import weight_distortions
+from autoq.searching.problem._learn_widths import probed_shares, with_other_shares
 from autoq.searching.problem._patience import Patience
 from autoq.searching.problem._problem import Problem, Stage
 from autoq.searching.problem._widths import repaired_at_once
@@ -172,14 +173,16 @@ def _no_gains(dimensions: Dimensions) -> dict[str, dict[str, float]]:
 
 
 def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[dict[str, dict[str, float]], Probes]:
-    """Distortion of each choice of units without switches, by one model for each, and the cost of that."""
+    """Distortion of each choice of units without switches, and the cost of that: of widths, see `probed_shares`."""
     dimensions, default = problem.dimensions, problem.space.default_recipe()
     options = [
         (name, choice)
         for name, unit in dimensions.units.items()
-        if name not in dimensions.groups and name not in dimensions.weights
+        if name not in dimensions.groups and name not in dimensions.weights and name not in dimensions.widths
         for choice in unit.choices[1:]
     ]
+    shares = {name: unit.choices[1:] for name, unit in dimensions.widths.items()}
+    options += probed_shares(shares) if shares else []
     if not options:
         return {}, Probes()
     inputs, comparable = alike(problem.inputs, _RECIPE_INPUTS), Comparable.of(problem.model)
@@ -200,8 +203,11 @@ def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[di
                 raise
             except DeviceError:
                 value = math.inf
+        elif choice != shares.get(name, (choice,))[-1]:
+            continue
         found.setdefault(name, {})[choice] = value
-    return found, Probes(models=models, inferences=models * len(inputs))
+    by_share = with_other_shares({name: found[name] for name in shares}, shares)
+    return found | by_share, Probes(models=models, inferences=models * len(inputs))
 
 
 def _sensitivities(
