@@ -157,8 +157,11 @@ def test_a_repair_in_turn_is_that_of_prune_and_takes_its_runs_once(made, tmp_pat
     assert first.fingerprint(plan) != first.fingerprint(at_once)
     assert difference(builder(None).build(Plan.of(PruningPlan(repair="sequential"))), made.model) == []
     next(tmp_path.glob("repaired-*/model.xml")).write_text("nothing")
-    with pytest.raises(StoredFileError, match="does not read as a pruned model: remove its folder"):
-        builder(made.inputs).build(plan)
+    with pytest.raises(StoredFileError, match="does not read as a pruned model, and no data are given"):
+        builder(None).build(plan)
+    with pytest.warns(UserWarning, match="a model is pruned again: .* does not read as a pruned model"):
+        assert difference(builder(made.inputs).build(plan), expected) == []
+    assert difference(builder(None).build(plan), expected) == []
 
 
 def test_quantizers_that_are_equal_in_the_whole_model_alone_are_told_apart(made):

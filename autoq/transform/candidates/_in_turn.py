@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import openvino as ov
@@ -41,7 +43,7 @@ class InTurn:
             fingerprint: Digest of what was removed, and how.
 
         Raises:
-            StoredFileError: It cannot be read.
+            StoredFileError: It cannot be read, and no data are given to make it again.
             DataError: There is none, and no data are given to make it.
         """
         path = self._path(fingerprint)
@@ -49,8 +51,12 @@ class InTurn:
             try:
                 return core().read_model(path)
             except RuntimeError as error:
-                msg = f"{path} does not read as a pruned model: remove its folder, and it is made again."
-                raise StoredFileError(msg) from error
+                damaged = f"{path} does not read as a pruned model"
+                if self.inputs is None:
+                    msg = f"{damaged}, and no data are given to make it again."
+                    raise StoredFileError(msg) from error
+                warnings.warn(f"a model is pruned again: {damaged}", stacklevel=2)
+                return None
         self._given(path)
         return None
 
@@ -81,4 +87,5 @@ class InTurn:
         return self.inputs
 
     def _path(self, fingerprint: str) -> Path | None:
-        return None if self.folder is None else self.folder / f"repaired-{fingerprint}" / _MODEL
+        # Another version may repair in another way.
+        return None if self.folder is None else self.folder / f"repaired-{fingerprint}-{version('autoq')}" / _MODEL
