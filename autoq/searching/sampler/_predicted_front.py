@@ -17,6 +17,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from autoq.searching.sampler._effects import Effects
 from autoq.searching.sampler._encoding import Encoding
+from autoq.searching.sampler._native_output import native_output_among_errors
 from autoq.searching.sampler._size_limit import SizeLimit
 from autoq.searching.sensitivity import Knowledge
 
@@ -131,13 +132,14 @@ class _Program:
         options = self.options
         # Values near 1: the tolerances of the solver are absolute.
         limit = LinearConstraint(self.distortion[None, :] / self.whole, -np.inf, share)
-        found = milp(
-            self.cost / max(np.abs(self.cost).max(), _TINY),
-            integrality=np.r_[np.ones(options), np.zeros(len(self.cost) - options)],
-            bounds=Bounds(0, self.allowed),
-            constraints=[limit, *self.constraints],
-            options={"time_limit": _MOST_SECONDS, "mip_rel_gap": _GAP},
-        )
+        with native_output_among_errors():
+            found = milp(
+                self.cost / max(np.abs(self.cost).max(), _TINY),
+                integrality=np.r_[np.ones(options), np.zeros(len(self.cost) - options)],
+                bounds=Bounds(0, self.allowed),
+                constraints=[limit, *self.constraints],
+                options={"time_limit": _MOST_SECONDS, "mip_rel_gap": _GAP},
+            )
         return np.zeros(options, np.bool_) if found.x is None else np.asarray(found.x[:options] > 0.5)
 
 
