@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ _FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
 }
-CellStep = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
+Cell = Callable[..., Tensor | tuple[Tensor, ...]]
 
 
 def _hard(x: Tensor, *, slope: float, shift: float) -> Tensor:
@@ -113,7 +114,13 @@ def rnn_cell(
 
 
 def _unrolled(
-    x: Tensor, states: tuple[Tensor, ...], lengths: Tensor, direction: str, steps: list[CellStep]
+    cell: Cell,
+    x: Tensor,
+    states: tuple[Tensor, ...],
+    lengths: Tensor,
+    direction: str,
+    weights: tuple[LearnedWeight, ...],
+    **attributes: Any,  # those of the cell
 ) -> tuple[Tensor, ...]:
     """All steps of sequences [n, time, in]: outputs [n, directions, time, hidden], and the last states.
 
@@ -121,13 +128,15 @@ def _unrolled(
     """
     time = x.shape[1]
     whole = bool((lengths >= time).all())
-    turned = [direction == "reverse"] if len(steps) == 1 else [False, True]
+    own_weights = list(zip(*weights, strict=True))
+    turned = [direction == "reverse"] if len(own_weights) == 1 else [False, True]
     rows, ends = [], []
-    for number, (step, is_turned) in enumerate(zip(steps, turned, strict=True)):
+    for number, (own, is_turned) in enumerate(zip(own_weights, turned, strict=True)):
         state = tuple(part[:, number] for part in states)
         outputs: list[Tensor] = [x] * time
         for place in reversed(range(time)) if is_turned else range(time):
-            moved = step(x[:, place], state)
+            made = cell(x[:, place], *state, *own, **attributes)
+            moved = made if isinstance(made, tuple) else (made,)
             if whole:
                 state, outputs[place] = moved, moved[0]
             else:
@@ -155,29 +164,20 @@ def lstm_sequence(
     activations_alpha: list[float],
     activations_beta: list[float],
     clip: float,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """All outputs, the last one, and the last state."""
-
-    def step(number: int) -> CellStep:
-        def run(part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            return lstm_cell(
-                part,
-                state[0],
-                state[1],
-                weight[number],
-                recurrent[number],
-                bias[number],
-                activations=activations,
-                activations_alpha=activations_alpha,
-                activations_beta=activations_beta,
-                clip=clip,
-            )
-
-        return run
-
-    steps = [step(number) for number in range(weight.shape[0])]
-    outputs, last, state = _unrolled(x, (hidden, cell), lengths, direction, steps)
-    return outputs, last, state
+    return _unrolled(
+        lstm_cell,
+        x,
+        (hidden, cell),
+        lengths,
+        direction,
+        (weight, recurrent, bias),
+        activations=activations,
+        activations_alpha=activations_alpha,
+        activations_beta=activations_beta,
+        clip=clip,
+    )
 
 
 @row("GRUSequence")
@@ -195,30 +195,21 @@ def gru_sequence(
     activations_beta: list[float],
     clip: float,
     linear_before_reset: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """All outputs, and the last one."""
-
-    def step(number: int) -> CellStep:
-        def run(part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            made = gru_cell(
-                part,
-                state[0],
-                weight[number],
-                recurrent[number],
-                bias[number],
-                activations=activations,
-                activations_alpha=activations_alpha,
-                activations_beta=activations_beta,
-                clip=clip,
-                linear_before_reset=linear_before_reset,
-            )
-            return (made,)
-
-        return run
-
-    steps = [step(number) for number in range(weight.shape[0])]
-    outputs, last = _unrolled(x, (hidden,), lengths, direction, steps)
-    return outputs, last
+    return _unrolled(
+        gru_cell,
+        x,
+        (hidden,),
+        lengths,
+        direction,
+        (weight, recurrent, bias),
+        activations=activations,
+        activations_alpha=activations_alpha,
+        activations_beta=activations_beta,
+        clip=clip,
+        linear_before_reset=linear_before_reset,
+    )
 
 
 @row("RNNSequence")
@@ -235,26 +226,17 @@ def rnn_sequence(
     activations_alpha: list[float],
     activations_beta: list[float],
     clip: float,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """All outputs, and the last one."""
-
-    def step(number: int) -> CellStep:
-        def run(part: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            made = rnn_cell(
-                part,
-                state[0],
-                weight[number],
-                recurrent[number],
-                bias[number],
-                activations=activations,
-                activations_alpha=activations_alpha,
-                activations_beta=activations_beta,
-                clip=clip,
-            )
-            return (made,)
-
-        return run
-
-    steps = [step(number) for number in range(weight.shape[0])]
-    outputs, last = _unrolled(x, (hidden,), lengths, direction, steps)
-    return outputs, last
+    return _unrolled(
+        rnn_cell,
+        x,
+        (hidden,),
+        lengths,
+        direction,
+        (weight, recurrent, bias),
+        activations=activations,
+        activations_alpha=activations_alpha,
+        activations_beta=activations_beta,
+        clip=clip,
+    )
