@@ -10,9 +10,7 @@ import openvino as ov
 from autoq.calibration import ModelInputs, Statistics, collect
 from autoq.core import ModelType, ResetState, TargetDevice
 from autoq.searching.problem._place import STATISTICS, most_samples, place
-from autoq.searching.problem._requantized import Requantized, joined
-from autoq.searching.problem._weights import searched_weights
-from autoq.searching.problem._widths import searched_widths
+from autoq.searching.problem._requantized import Requantized, searched_parts
 from autoq.searching.sensitivity import PlanBuilder
 from autoq.searching.space import SearchSpace
 from autoq.transform import CandidateBuilder
@@ -56,12 +54,8 @@ def builder_again(
             path=None if folder is None else folder / STATISTICS,
         )
         quantizing = CandidateBuilder(model, placements, statistics, inputs, folder)
-    weights = searched_weights(
-        model, space, inputs, stack=stack, folder=folder, samples=samples, reset_state=reset_state
-    )
-    widths = searched_widths(model, space, inputs, stack=stack, folder=folder, samples=samples, reset_state=reset_state)
     requantized = Requantized(space, target_device, model_type, folder, inputs, samples, reset_state, placements)
-    return joined(quantizing, weights, widths, requantized)
+    return searched_parts(model, quantizing, requantized, stack=stack).builder
 
 
 def builder_of_files(
@@ -83,8 +77,6 @@ def builder_of_files(
     quantizing = None
     if space.quantized:
         quantizing = CandidateBuilder(model, placements, Statistics.load(folder / STATISTICS), cache=folder)
-    with ExitStack() as stack:
-        weights = searched_weights(model, space, None, stack=stack, folder=folder, samples=0)
-        widths = searched_widths(model, space, None, stack=stack, folder=folder, samples=0)
     requantized = Requantized(space, target_device, model_type, folder, None, 0, ResetState.SAMPLE, placements)
-    return joined(quantizing, weights, widths, requantized)
+    with ExitStack() as stack:
+        return searched_parts(model, quantizing, requantized, stack=stack).builder

@@ -27,9 +27,9 @@ from autoq.evaluation.device import hardware_fingerprint, supported_precisions
 from autoq.graph import Placements, model_digest, units
 from autoq.searching.problem._clock import Clock
 from autoq.searching.problem._place import STATISTICS, most_samples, place
-from autoq.searching.problem._requantized import Requantized, joined
-from autoq.searching.problem._weights import SearchedWeights, searched_weights
-from autoq.searching.problem._widths import SearchedWidths, searched_widths
+from autoq.searching.problem._requantized import Requantized, searched_parts
+from autoq.searching.problem._weights import SearchedWeights
+from autoq.searching.problem._widths import SearchedWidths
 from autoq.searching.sensitivity import Knowledge, PlanBuilder
 from autoq.searching.space import Dimensions, SearchSpace
 from autoq.transform import CandidateBuilder, WeightBuilder
@@ -214,47 +214,27 @@ def prepare(
         quantizing = CandidateBuilder(model, placements, statistics, inputs, folder)
     if calibrated_on is not None:
         clock.shorten(f"quantizers are calibrated on {calibrated_on:,} of {most:,} samples, for which there was time.")
-    weights = searched_weights(
-        model,
-        space,
-        inputs,
-        stack=stack,
-        folder=folder,
-        samples=calibrated_on or subset_size,
-        reset_state=reset_state,
-        progress=lambda done, total: stage("running the model for what weights are multiplied by", done, total),
-    )
-    widths = searched_widths(
-        model,
-        space,
-        inputs,
-        stack=stack,
-        folder=folder,
-        samples=calibrated_on or subset_size,
-        reset_state=reset_state,
-        progress=lambda done, total: stage("running the model for what layers read of channels", done, total),
-    )
     requantized = Requantized(
         space, target_device, model_type, folder, inputs, calibrated_on or subset_size, reset_state, placements
     )
-    builder = joined(quantizing, weights, widths, requantized)
+    parts = searched_parts(model, quantizing, requantized, stack=stack, stage=stage)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()
     return Problem(
         model=model,
         inputs=inputs,
         placements=placements,
-        builder=builder,
+        builder=parts.builder,
         evaluator=evaluator,
         space=space,
-        dimensions=_dimensions(space, groups, weights, widths),
+        dimensions=_dimensions(space, groups, parts.weights, parts.widths),
         hardware=hardware_fingerprint(device),
         digests=_digests(of_model, of_data),
         digest=digest,
         calibrated_on=calibrated_on,
         level=level,
-        weights=weights,
-        widths=widths,
+        weights=parts.weights,
+        widths=parts.widths,
         against=against,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from autoq.calibration import ModelInputs, Statistics, collect
 from autoq.core import DataError, ModelError, ModelType, ResetState, TargetDevice, quoted
 from autoq.graph import Placements
 from autoq.searching.problem._place import STATISTICS, place
-from autoq.searching.problem._weights import SearchedWeights
-from autoq.searching.problem._widths import SearchedWidths
+from autoq.searching.problem._weights import SearchedWeights, searched_weights
+from autoq.searching.problem._widths import Progress, SearchedWidths, searched_widths
 from autoq.searching.sensitivity import PlanBuilder
 from autoq.searching.space import SearchSpace
 from autoq.transform import CandidateBuilder, ModelBuilder, PruningBuilder
@@ -87,22 +89,71 @@ class Requantized:
             raise ModelError(msg)
 
 
-def joined(
-    quantizing: CandidateBuilder | None,
-    weights: SearchedWeights | None,
-    widths: SearchedWidths | None,
-    requantized: Requantized,
-) -> PlanBuilder:
-    """The builder of a search.
+@dataclass(frozen=True, slots=True)
+class SearchedParts:
+    """All that a search changes of a model.
 
-    Args:
-        quantizing: Quantizes the float model; None where no plan quantizes.
+    Attributes:
+        builder: Builds plans.
         weights: The weights that are compressed; None if there are none.
         widths: The widths that are cut; None if there are none. A search has one of both.
-        requantized: Makes the builders of pruned models.
     """
+
+    builder: PlanBuilder
+    weights: SearchedWeights | None
+    widths: SearchedWidths | None
+
+
+def searched_parts(
+    model: ov.Model,
+    quantizing: CandidateBuilder | None,
+    requantized: Requantized,
+    *,
+    stack: ExitStack,
+    stage: Callable[[str, int, int | None], None] | None = None,
+) -> SearchedParts:
+    """Finds the weights and the widths of a search, and joins their builders with that of quantizers.
+
+    Args:
+        model: The float model; never modified.
+        quantizing: Quantizes it; None where no plan quantizes.
+        requantized: Makes the builders of pruned models; its space, data and folder are those of the search.
+        stack: Keeps what was seen of the model until it is closed.
+        stage: Told what happens.
+
+    Raises:
+        ModelError: No weight takes any of the formats, or no width can be cut.
+        DataError: There are no inputs, and the folder keeps nothing.
+    """
+
+    def told(text: str) -> Progress | None:
+        return None if stage is None else lambda done, total: stage(text, done, total)
+
+    weights = searched_weights(
+        model,
+        requantized.space,
+        requantized.inputs,
+        stack=stack,
+        folder=requantized.folder,
+        samples=requantized.samples,
+        reset_state=requantized.reset_state,
+        progress=told("running the model for what weights are multiplied by"),
+    )
+    widths = searched_widths(
+        model,
+        requantized.space,
+        requantized.inputs,
+        stack=stack,
+        folder=requantized.folder,
+        samples=requantized.samples,
+        reset_state=requantized.reset_state,
+        progress=told("running the model for what layers read of channels"),
+    )
+    builder: PlanBuilder
     if widths is not None:
-        return PruningBuilder(quantizing, widths.pruner, None if quantizing is None else requantized)
-    if weights is None and quantizing is not None:
-        return quantizing
-    return ModelBuilder(quantizing, None if weights is None else weights.builder)
+        builder = PruningBuilder(quantizing, widths.pruner, None if quantizing is None else requantized)
+    elif weights is None and quantizing is not None:
+        builder = quantizing
+    else:
+        builder = ModelBuilder(quantizing, None if weights is None else weights.builder)
+    return SearchedParts(builder, weights, widths)
