@@ -26,8 +26,7 @@ from autoq.training.tuning._report import TuningCheck, TuningReport
 from autoq.training.tuning._runner import Runner, Teacher, shaped_for
 from autoq.training.tuning._samples import TrainingSamples
 from autoq.training.tuning._training import TrainingPlan, train
-from autoq.training.twin import to_torch, write_back
-from autoq.training.twin._places import PLACES, names_of
+from autoq.training.twin import PLACES, names_of, to_torch, write_back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
