@@ -306,3 +306,34 @@ def heads_taken_apart() -> ov.Model:
     q, k, v = (ops.squeeze(part, ints(0)) for part in ops.split(fused, ops.constant(np.int64(0)), 3).outputs())
     mixed = ops.matmul(ops.softmax(ops.matmul(q, k, False, True), -1), v, False, False)
     return model_of(dense(ops.reshape(ops.transpose(mixed, ints(0, 2, 1, 3)), ints(2, 5, 8), False), 6, "last"))
+
+
+@net
+def sliced_by_steps() -> ov.Model:
+    """As TensorFlow writes subscripts: `x[:, :4]`, `x[..., 4:]` of channels last, `x[:, None, :, -3:]`."""
+    x = conv(image(), 8, "first")
+    first = ops.strided_slice(x, ints(0, 0), ints(0, 4), ints(1, 1), [1, 1], [1, 0])
+    last = ops.transpose(x, ints(0, 2, 3, 1))
+    last = ops.strided_slice(last, ints(0, 4), ints(0, 0), ints(1, 1), [0, 0], [0, 1], [], [], [1, 0])
+    y = ops.multiply(first, ops.sigmoid(ops.transpose(last, ints(0, 3, 1, 2))))
+    y = ops.strided_slice(y, ints(0, 0, -3), ints(0, 0, 9), ints(1, 1, 1), [1, 1, 0], [1, 1, 0], [0, 1, 0])
+    return model_of(conv(ops.squeeze(y, ints(1)), 4, "last"))
+
+
+@net
+def shape_by_steps() -> ov.Model:
+    """As Keras reshapes what it pools: the number of samples is read by a StridedSlice."""
+    x = conv(image(batch=-1), 8, "first")
+    pooled = ops.reduce_mean(x, ints(2, 3), False)
+    count = ops.strided_slice(ops.shape_of(pooled), ints(0), ints(1), ints(1), [0], [0], [], [1])
+    shape = ops.concat([ops.unsqueeze(count, ints(0)), ints(8), ints(1, 1)], 0)
+    gate = conv(ops.reshape(pooled, shape, False), 8, "gate", kernel=1)
+    return model_of(conv(ops.multiply(x, ops.sigmoid(gate)), 4, "last"))
+
+
+@net
+def generator_of_given_lengths() -> ov.Model:
+    """As TensorFlow transposes a convolution: it is told the lengths of its output."""
+    x = conv(image(), 8, "first")
+    x = named(ops.convolution_backprop_data(x, numbers(8, 5, 2, 2), [2, 2], ints(12, 12)), "up")
+    return model_of(conv(ops.relu(x), 4, "last"))

@@ -6,7 +6,7 @@ from autoq.graph.channels import (
     ChannelLayer,
     FixedChannels,
     PortKey,
-    cut_ranges,
+    cut_of,
     find_channels,
 )
 from autoq.graph.decoders import (
@@ -111,7 +111,7 @@ __all__ = [
     "bodies_of",
     "channel_axes",
     "core",
-    "cut_ranges",
+    "cut_of",
     "depending_on",
     "find_channels",
     "find_weights",

@@ -1,7 +1,7 @@
 """The channels of a model: which can go, and why the others stay."""
 
 from autoq.graph.channels._find import find_channels
-from autoq.graph.channels._shape_values import cut_ranges, spelled_shape
+from autoq.graph.channels._shape_values import cut_of, spelled_shape
 from autoq.graph.channels._types import ChannelAxes, ChannelGraph, ChannelGroup, ChannelLayer, FixedChannels, PortKey
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "ChannelLayer",
     "FixedChannels",
     "PortKey",
-    "cut_ranges",
+    "cut_of",
     "find_channels",
     "spelled_shape",
 ]

@@ -14,7 +14,7 @@ from autoq.graph.channels._apart import taken_apart
 from autoq.graph.channels._numbers import AxisLabels, Labels
 from autoq.graph.channels._passage import Passage
 from autoq.graph.channels._reshaped import reshaped
-from autoq.graph.channels._shape_values import constant_integers, cut_ranges, lengths_read, spelled_shape, spells_shape
+from autoq.graph.channels._shape_values import constant_integers, cut_of, lengths_read, spelled_shape, spells_shape
 from autoq.graph.operations import Channels, Family, Samples, operation
 
 
@@ -111,18 +111,16 @@ def _padded(at: Passage) -> list[Labels]:
 
 
 def _cut(at: Passage) -> list[Labels]:
-    """A Slice in steps of one."""
-    given = [constant_integers(at.op, port) for port in range(1, at.op.get_input_size())]
-    if any(one is None for one in given) or any(step != 1 for step in (given[2] if given[2] is not None else ())):
+    """A Slice, or a StridedSlice."""
+    cut = cut_of(at.op, at.shape())
+    if cut is None:
         return at.unknown()
-    data = list(at.given[0])
-    for axis, start, stop in cut_ranges(at.op, at.shape()):
-        own = data[axis]
-        if own is not None:
-            data[axis] = own[start:stop] if stop - start > 1 else None
-            if stop - start == 1:
-                at.fix(own[start:stop], "takes it alone")
-    return [tuple(data)]
+    left: list[AxisLabels | None] = []
+    for own, start, stop in zip(at.given[0], cut.starts, cut.stops, strict=True):
+        if own is not None and stop - start == 1:
+            at.fix(own[start:stop], "takes it alone")
+        left.append(None if own is None or stop - start == 1 else own[start:stop])
+    return [tuple(None if axis is None else left[axis] for axis in cut.axes)]
 
 
 def _grouped(at: Passage) -> list[Labels]:
@@ -165,9 +163,10 @@ def _own_axis(at: Passage) -> list[Labels]:
 
 def _convolution(at: Passage) -> list[Labels]:
     row = operation(at.op.get_type_name())
-    if row.channel_axes is None or at.op.get_input_size() > 2:
+    if row.channel_axes is None:
         return at.unknown()
-    data, weight = at.given
+    # A third input tells the lengths that windows move along.
+    data, weight = at.given[:2]
     *group, out = row.channel_axes
     summed = next(axis for axis in range(len(group), len(group) + 2) if axis != out)
     for own in (*data[2:], *weight[len(group) + 2 :]):

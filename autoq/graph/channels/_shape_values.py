@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
 from autoq.graph.channels._reshaped import blocks
-from autoq.graph.operations import Samples, operation
+from autoq.graph.operations import Channels, Samples, operation
 
 
 def constant_integers(op: ov.Node, port: int) -> NDArray[np.int64] | None:
@@ -48,27 +49,79 @@ def lengths_read(shape_of: ov.Node, rank: int) -> set[int]:
     """Axes whose lengths the readers of a ShapeOf may read."""
     found: set[int] = set()
     for target in shape_of.output(0).get_target_inputs():
-        reader = target.get_node()
-        is_lookup = operation(reader.get_type_name()).samples is Samples.LOOKUP and target.get_index() == 0
-        places = constant_integers(reader, 1) if is_lookup else None
-        found |= set(range(rank)) if places is None else {int(place) % rank for place in places.ravel()}
+        places = _places_read(target.get_node(), rank) if target.get_index() == 0 else None
+        found |= set(range(rank)) if places is None else places
     return found
 
 
-def cut_ranges(op: ov.Node, shape: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Axis, start and stop of each axis that a Slice in steps of one cuts; its other inputs are Constants.
+def _places_read(reader: ov.Node, rank: int) -> set[int] | None:
+    """Places of a vector that an operation reads; None if they are not known."""
+    row = operation(reader.get_type_name())
+    if row.samples is Samples.LOOKUP:
+        places = constant_integers(reader, 1)
+        return None if places is None else {int(place) % rank for place in places.ravel()}
+    cut = cut_of(reader, [rank]) if row.channels is Channels.CUT else None
+    return None if cut is None else set(range(rank)[cut.starts[0] : cut.stops[0]])
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a Slice or a StridedSlice in steps of one leaves of a tensor.
+
+    Attributes:
+        starts: By axis of its input, the first place that is left.
+        stops: By axis of its input, the first place behind.
+        axes: By axis of its output, the axis of its input; None for a new one.
+        told: By place in the Constants that tell starts and stops, the axis of its input; None for another meaning.
+    """
+
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+    axes: tuple[int | None, ...]
+    told: tuple[int | None, ...]
+
+
+def cut_of(op: ov.Node, shape: Sequence[int]) -> Cut | None:
+    """What a Slice or a StridedSlice leaves.
 
     Args:
-        op: The Slice.
+        op: The operation.
         shape: Shape of its input.
+
+    Returns:
+        The cut; None if something of it is computed, or it takes other steps than one.
     """
-    starts, stops = constant_integers(op, 1), constant_integers(op, 2)
-    if starts is None or stops is None:
-        return []
-    axes = constant_integers(op, 4) if op.get_input_size() > 4 else np.arange(len(starts))
-    found = []
-    for axis, start, stop in zip(axes.ravel() if axes is not None else (), starts.ravel(), stops.ravel(), strict=True):
-        place = int(axis) % len(shape)
-        first, last, _ = slice(int(start), int(stop)).indices(shape[place])
-        found.append((place, first, last))
-    return found
+    given = [constant_integers(op, port) for port in range(1, op.get_input_size())]
+    known = [values.ravel().tolist() for values in given if values is not None]
+    if len(known) < len(given) or (len(known) > 2 and any(step != 1 for step in known[2])):
+        return None
+    rank, firsts, lasts = len(shape), known[0], known[1]
+    starts, stops = [0] * rank, list(shape)
+    if op.get_type_name() == "Slice":
+        told = [axis % rank for axis in (known[3] if len(known) > 3 else range(len(firsts)))]
+        for axis, first, last in zip(told, firsts, lasts, strict=True):
+            starts[axis], stops[axis], _ = slice(first, last).indices(shape[axis])
+        return Cut(tuple(starts), tuple(stops), tuple(range(rank)), tuple(told))
+    masks = op.get_attributes()
+    whole, new, single, from_start, to_stop = (
+        [bool(mask) for mask in [*masks[f"{name}_mask"], *[0] * len(firsts)][: len(firsts)]]
+        for name in ("ellipsis", "new_axis", "shrink_axis", "begin", "end")
+    )
+    axis, axes, meant = 0, list[int | None](), list[int | None]()
+    for place, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+        passed = rank - axis - sum(not one for one in new[place + 1 :]) if whole[place] else 0
+        axes += range(axis, axis + passed)
+        axis += passed
+        meant.append(None if whole[place] or new[place] else axis)
+        if whole[place] or new[place]:
+            axes += [None] * (not whole[place])
+            continue
+        if single[place]:
+            starts[axis] = first % shape[axis]
+            stops[axis] = starts[axis] + 1
+        else:
+            ends = slice(None if from_start[place] else first, None if to_stop[place] else last)
+            starts[axis], stops[axis], _ = ends.indices(shape[axis])
+            axes.append(axis)
+        axis += 1
+    return Cut(tuple(starts), tuple(stops), (*axes, *range(axis, rank)), tuple(meant))

@@ -199,7 +199,7 @@ _ROWS = (
     Operation("SpaceToDepth", moves=True, samples=Samples.IMAGES),
     Operation("Split", moves=True, samples=Samples.SPLIT, moves_constants=True),
     Operation("Squeeze", moves=True, float_in_transformer=True, samples=Samples.ORDER, moves_constants=True),
-    Operation("StridedSlice", moves=True, moves_constants=True, shape_ports=(1, 2, 3)),
+    Operation("StridedSlice", moves=True, channels=Channels.CUT, moves_constants=True, shape_ports=(1, 2, 3)),
     Operation("Tile", moves=True, shape_ports=(1,)),
     Operation("Transpose", moves=True, samples=Samples.TRANSPOSE, moves_constants=True),
     Operation("Unsqueeze", moves=True, samples=Samples.ORDER, moves_constants=True),

@@ -7,7 +7,8 @@ ensures: a new model, which computes what the given one does if the channels are
 1. A Constant is cut for each of its readers; readers that keep the same of it share one.
 2. A Reshape asks for the new lengths; if its shape was computed, for lengths of its input where these are open.
 3. A Split into parts that are no longer equal becomes a VariadicSplit; the lengths of one are written anew.
-4. A Gather of certain channels looks them up in their new places, and a Slice starts and stops at theirs.
+4. A Gather of certain channels looks them up in their new places, and a Slice or a StridedSlice starts and stops at
+   theirs.
 5. A GroupNormalization has as many groups as are left.
 """
 
@@ -23,7 +24,7 @@ from openvino.op import Constant
 from openvino.utils import replace_node
 
 from autoq.core import ModelError, quoted
-from autoq.graph import ChannelGraph, Channels, PortKey, Samples, cut_ranges, operation, unique_names
+from autoq.graph import ChannelGraph, Channels, PortKey, Samples, cut_of, operation, unique_names
 
 # For each axis, which positions are kept; None for all.
 _Kept = tuple[NDArray[np.bool_] | None, ...]
@@ -161,13 +162,12 @@ def _look_up(op: ov.Node, kept: _Kept) -> None:
 
 
 def _cut_range(op: ov.Node, kept: _Kept) -> None:
-    """Case 4 of a Slice: what comes before its ends, and stays, tells their new places."""
-    lengths = [1 if own is None else len(own) for own in kept]
+    """Case 4 of a Slice and a StridedSlice: what comes before its ends, and stays, tells their new places."""
+    cut = cut_of(op, [1 if own is None else len(own) for own in kept])
     starts, stops = (op.input_value(port).get_node().data.copy() for port in (1, 2))
-    for place, (axis, start, stop) in enumerate(cut_ranges(op, lengths)):
-        own = kept[axis]
-        if own is not None:
-            starts[place], stops[place] = int(own[:start].sum()), int(own[:stop].sum())
+    for place, axis in enumerate(() if cut is None else cut.told):
+        if cut is not None and axis is not None and (own := kept[axis]) is not None:
+            starts[place], stops[place] = (int(own[:end].sum()) for end in (cut.starts[axis], cut.stops[axis]))
     _give(op, 1, starts)
     _give(op, 2, stops)
 
