@@ -7,6 +7,7 @@ from autoq.transform.by_data import (
     activation_scores,
     channel_scales,
     learned_formats,
+    products_needed,
     rounded_by_data,
 )
 from autoq.transform.candidates import (
@@ -103,6 +104,7 @@ __all__ = [
     "noted_samples",
     "numbers_of",
     "plain_encoder",
+    "products_needed",
     "quantize_model",
     "read_activations",
     "read_plan",

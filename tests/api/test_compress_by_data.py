@@ -7,6 +7,7 @@ from openvino import opset13 as ops
 from weighted_nets import NETS, held, numbers, product
 
 import autoq
+from autoq.api.observing import _observed
 from autoq.core import DataError, ModelError, Plan, PlanError
 from autoq.transform import read_plan
 
@@ -84,6 +85,26 @@ def nearest_error() -> float:
 def test_data_lower_the_error_on_other_data(settings, share, nearest_error):
     compressed = compress(network(), inputs(400)[:, None], **settings)
     assert error(compressed, inputs(100, 1)) < share * nearest_error
+
+
+@pytest.mark.parametrize("settings", [{}, {"group_size": -1}, {"awq": True}], ids=str)
+def test_scale_estimation_needs_no_products_beyond_its_groups(settings, monkeypatch):
+    """With the products of all columns, which are collected otherwise, the numbers are the same."""
+    x = inputs(40)[:, None]
+    found = decompressed(compress(network(), x, scale_estimation=True, **settings))
+    monkeypatch.setattr(_observed, "_MOST_COLUMNS", 0)
+    whole = decompressed(compress(network(), x, scale_estimation=True, **settings))
+    for one, other in zip(found, whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-6)
+
+
+def decompressed(model: ov.Model) -> list[np.ndarray]:
+    """The weights of products as the model computes with them."""
+    weights = [op.input_value(port) for op in model.get_ops() if op.get_type_name() == "MatMul" for port in (0, 1)]
+    known = [value for value in weights if value.get_partial_shape().is_static]
+    return [
+        np.array(value) for value in ov.Core().compile_model(ov.Model([ops.result(v) for v in known], []))([]).values()
+    ]
 
 
 def test_only_numbers_differ_from_a_model_without_data():

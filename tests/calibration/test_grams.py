@@ -99,6 +99,25 @@ def test_products_means_and_summaries_are_those_of_all_tokens(in_file: bool, mon
         assert grams.summary(wanted, kind) == pytest.approx(np.mean(by_sample), rel=1e-4)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_blocks_are_those_along_the_diagonal_of_the_products_of_all_tokens(columns: int) -> None:
+    network, samples = read_model(_network()), _samples()
+    wanted = Activation(Tensor("hidden"))
+    with collected_grams(network, [wanted], as_inputs(network, samples), blocks={wanted: columns}) as grams:
+        assert not grams.products
+        blocks, squares = grams.diagonal_blocks(wanted, columns), grams.squares(wanted)
+        smaller = grams.diagonal_blocks(wanted, 1)
+    tokens = np.concatenate([value.reshape(-1, 8) for value in _hidden(_network(), samples)]).astype(np.float64)
+    whole = tokens.T @ tokens / len(tokens)
+    for place, block in enumerate(blocks):
+        at = slice(place * columns, (place + 1) * columns)
+        np.testing.assert_allclose(block, whole[at, at], rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(squares, np.diagonal(whole), rtol=2e-5)
+    np.testing.assert_allclose(smaller[:, 0, 0], np.diagonal(whole), rtol=2e-5)
+    with collected_grams(network, [wanted], as_inputs(network, samples), products=[wanted]) as grams:
+        np.testing.assert_allclose(grams.diagonal_blocks(wanted, columns), blocks, rtol=2e-5, atol=1e-6)
+
+
 def test_a_model_in_segments_gives_what_it_gives_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     network, samples = read_model(_network()), _samples()
     activations = list(dict.fromkeys(activations_of(network, find_weights(network).every).values()))

@@ -52,6 +52,19 @@ def test_kept_statistics_are_the_collected_ones(tmp_path, no_runs):
             np.testing.assert_array_equal(again.squares(activation), squares[activation])
 
 
+def test_blocks_are_kept_too(tmp_path, no_runs):
+    model = NETS["decoder_half"]()
+    one = sorted(set(activations_of(model, find_weights(model).every).values()))[0]
+    with kept(tmp_path, model=model, products=[], blocks={one: 8}) as first:
+        blocks, digest = first.diagonal_blocks(one, 8), first.digest(one)
+    no_runs()
+    with kept(tmp_path, model=model, products=[], blocks={one: 8}) as again:
+        np.testing.assert_array_equal(again.diagonal_blocks(one, 8), blocks)
+        assert again.digest(one) == digest
+    with pytest.raises(pytest.fail.Exception, match="was run again"), kept(tmp_path, products=[], blocks={one: 4}):
+        pass
+
+
 @pytest.mark.slow
 def test_what_statistics_depend_on_tells_them_apart(tmp_path, no_runs):
     other = NETS["decoder_half"]()

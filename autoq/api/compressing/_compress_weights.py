@@ -45,6 +45,7 @@ from autoq.transform import (
     compress_model,
     learned_formats,
     note_plan,
+    products_needed,
     rounded_by_data,
     weight_scores,
 )
@@ -181,7 +182,10 @@ def compress_weights(
     with ExitStack() as stack:
         seen: SeenActivations | None = None
 
-        def see(some: Sequence[Weight], rounded: Sequence[Weight]) -> SeenActivations:
+        def see(some: Sequence[Weight], formats: Mapping[str, WeightFormat]) -> SeenActivations:
+            rounded = [weight for weight in some if weight.name in formats]
+            rounded = [weight for weight in rounded if rounded_by_data(weight, formats[weight.name])]
+            columns = {weight.name: products_needed(weight, formats[weight.name], recipe) for weight in rounded}
             inputs = as_inputs(network, dataset, noun="compression", most=subset_size, keep=folder is not None)
             return stack.enter_context(
                 observed(
@@ -192,6 +196,7 @@ def compress_weights(
                     subset_size,
                     resets,
                     recipe.objective,
+                    columns=columns,
                     cache=folder,
                     progress=progress,
                 )
@@ -200,10 +205,10 @@ def compress_weights(
         if part is None:
             if recipe.ranks_by_data:
                 # Groups that do not fit are found before the data are read.
-                choose_formats(weights.every, replace(recipe, ratio=1.0), lambda _: {})
+                every = choose_formats(weights.every, replace(recipe, ratio=1.0), lambda _: {})
                 ranked = [weight for weight in weights.compressible if weight.defines_ratio]
-                needed = ranked if recipe.rounds_by_data or recipe.awq or recipe.format.is_learned else []
-                seen = see(ranked, [weight for weight in needed if rounded_by_data(weight, recipe.format)])
+                rounds = recipe.rounds_by_data or recipe.awq or recipe.format.is_learned
+                seen = see(ranked, every if rounds else {})
             part = CompressionPlan(recipe, choose_formats(weights.every, recipe, _scores(network, recipe, seen)))
         else:
             check_formats(part.formats, weights.by_name)
@@ -222,8 +227,7 @@ def compress_weights(
         by_data = dataset is not None and (recipe.rounds_by_data or recipe.awq or learns)
         if by_data and seen is None:
             taking = [weight for weight in weights.every if weight.name in part.formats]
-            rounded = [weight for weight in taking if rounded_by_data(weight, part.formats[weight.name])]
-            seen = see(rounded, rounded)
+            seen = see([w for w in taking if rounded_by_data(w, part.formats[w.name])], part.formats)
         known = seen if seen is not None and by_data else SeenActivations()
         formats = _compress(network, weights, replace(part, recipe=recipe), known, by_data=by_data, progress=progress)
     given = Plan.of(part if plan is None else plan)

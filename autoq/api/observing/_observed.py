@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import Activation, Grams, ModelInputs, activations_of, kept_grams
+from autoq.calibration import Activation, Grams, ModelInputs, activations_of, default_precision, kept_grams
 from autoq.core import Objective, ResetState
 from autoq.graph import Weight
 from autoq.report import progress_bar
 
 # Samples that weights are rounded by, unless others are asked for.
 SUBSET_SIZE = 128
+# Blocks of more columns are not kept apart: the products of all columns are.
+_MOST_COLUMNS = 256
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def observed(
     reset_state: ResetState,
     objective: Objective,
     *,
+    columns: Mapping[str, int | None] | None = None,
+    exact: bool = True,
     cache: Path | None,
     progress: bool,
 ) -> Iterator[SeenActivations]:
@@ -54,6 +59,9 @@ def observed(
         subset_size: Number of samples used.
         reset_state: When the state of the model is reset.
         objective: The data by which errors are judged.
+        columns: By name of the weight that is rounded by data, the columns that stand together whose products are
+            needed; None, or no entry, for those of all columns.
+        exact: Whether the model computes in f32, or as the device does by default, which may be in bf16.
         cache: Folder that keeps the statistics; None keeps nothing.
         progress: Whether a bar is shown.
 
@@ -62,8 +70,17 @@ def observed(
     """
     activations = activations_of(network, weights)
     by_tokens = objective is Objective.TOKENS
-    known = [activations[weight.name] for weight in rounded if weight.name in activations]
-    each = list(dict.fromkeys(one for activation in known for one in activation.each))
+    lengths: dict[Activation, set[int | None]] = {}
+    for weight in rounded:
+        if weight.name in activations:
+            for one in activations[weight.name].each:
+                lengths.setdefault(one, set()).add((columns or {}).get(weight.name))
+    blocks = {}
+    for one, some in lengths.items() if by_tokens else ():
+        known = [length for length in some if length is not None]
+        # A block holds those of all weights that read the activation, whose lengths divide its number of columns.
+        if len(known) == len(some) and (block := math.lcm(*known)) <= _MOST_COLUMNS:
+            blocks[one] = block
     if not activations:
         yield SeenActivations()
         return
@@ -72,10 +89,12 @@ def observed(
         kept_grams(
             cache,
             network,
-            [*activations.values(), *each],
+            [*activations.values(), *lengths],
             inputs,
-            products=each if by_tokens else (),
+            products=[one for one in lengths if one not in blocks] if by_tokens else (),
+            blocks=blocks,
             subset_size=subset_size,
+            precision="f32" if exact else default_precision(),
             reset_state=reset_state,
             progress=step,
         ) as grams,

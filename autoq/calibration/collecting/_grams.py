@@ -64,6 +64,11 @@ def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Acti
     return found
 
 
+def default_precision(device: str = "CPU") -> str:
+    """The precision that a device computes in unless told otherwise."""
+    return str(core().get_property(device, "INFERENCE_PRECISION_HINT").to_string())
+
+
 @contextmanager
 def collected_grams(
     model: ov.Model,
@@ -71,6 +76,7 @@ def collected_grams(
     inputs: ModelInputs,
     *,
     products: Iterable[Activation] = (),
+    blocks: Mapping[Activation, int] | None = None,
     subset_size: int = 128,
     device: str = "CPU",
     precision: str = "f32",
@@ -84,6 +90,8 @@ def collected_grams(
         activations: The activations to observe.
         inputs: The data.
         products: Those of the activations whose products are kept.
+        blocks: Those of the activations of which only products of columns that stand together are kept, with the
+            length of their blocks, a divisor of their number of columns.
         subset_size: Number of samples used, from the first one; all if there are fewer.
         device: OpenVINO device.
         precision: Precision that the model computes in.
@@ -97,7 +105,7 @@ def collected_grams(
         ModelError: The model computes NaN or infinity.
         DeviceError: The device refuses the model.
     """
-    observed, wanted = list(dict.fromkeys(activations)), frozenset(products)
+    observed, wanted, partly = list(dict.fromkeys(activations)), frozenset(products), dict(blocks or {})
     tensors = [activation.tensor for activation in observed]
     parts = segments(model, tensors, math.inf if model.get_sinks() else _MOST_SEGMENT_BYTES)
     count = inputs.at_most(subset_size)
@@ -109,7 +117,7 @@ def collected_grams(
         with threadpool_limits(1, "blas"), _refused_by(device):
             for place, part in enumerate(parts):
                 own = [activation for activation in observed if activation.tensor in part.gives]
-                collected = _Collected(own, wanted, stack, in_file=len(parts) > 1)
+                collected = _Collected(own, wanted, partly, stack, in_file=len(parts) > 1)
                 found.append(collected)
                 ready = with_float_ends(segment_model(model, part))
                 request = core().compile_model(ready, device, settings).create_infer_request()
@@ -147,16 +155,24 @@ class _Collected:
     """What was collected of activations so far; the first sample tells their lengths."""
 
     def __init__(
-        self, activations: Sequence[Activation], wanted: frozenset[Activation], stack: ExitStack, *, in_file: bool
+        self,
+        activations: Sequence[Activation],
+        wanted: frozenset[Activation],
+        partly: Mapping[Activation, int],
+        stack: ExitStack,
+        *,
+        in_file: bool,
     ) -> None:
         self.activations = activations
         self._stack = stack
         self._in_file = in_file
         self._wanted = wanted
+        self._partly = partly
         self.tokens: list[list[int]] = [[] for _ in activations]
         self.means: list[list[FloatArray]] = [[] for _ in activations]
         self.summaries: list[list[FloatArray]] = [[] for _ in activations]
         self.products: dict[Activation, _Product] = {}
+        self.blocks: dict[Activation, FloatArray] = {}
 
     def add(self, values: Sequence[NDArray[Any]], number: int) -> None:
         if number == 0:
@@ -177,6 +193,9 @@ class _Collected:
             self.summaries[place].append(_summaries(rows if rows.ndim > 1 else rows[None]))
             if activation in self.products:
                 self.products[activation].add(flat)
+            elif activation in self._partly:
+                added = _blocks(flat, self._partly[activation])
+                self.blocks[activation] = self.blocks[activation] + added if number else added
 
 
 def _together(parts: Sequence[_Collected]) -> Grams:
@@ -188,6 +207,7 @@ def _together(parts: Sequence[_Collected]) -> Grams:
         {activation: np.stack(part.means[place]) for part, place, activation in by},
         {activation: np.stack(part.summaries[place]) for part, place, activation in by},
         {activation: product.values for activation, product in products.items()},
+        {activation: values for part in parts for activation, values in part.blocks.items()},
         lambda activation: products[activation].release(),
     )
 
@@ -209,6 +229,14 @@ class _Product:
         if len(tokens):
             blas.ssyrk(1.0, tokens.T, beta=1.0, c=self.values, overwrite_c=1)
         self.release()
+
+
+def _blocks(tokens: FloatArray, columns: int) -> FloatArray:
+    """The blocks along the diagonal of X^T X, [I / b, b, b], of tokens [T, I]."""
+    if columns == 1:
+        return np.asarray(np.einsum("ti,ti->i", tokens, tokens), np.float32).reshape(-1, 1, 1)
+    parts = tokens.reshape(len(tokens), -1, columns)
+    return np.asarray(parts.transpose(1, 2, 0) @ parts.transpose(1, 0, 2), np.float32)
 
 
 def _zeros(lengths: Mapping[Activation, int], stack: ExitStack, *, in_file: bool) -> dict[Activation, _Product]:

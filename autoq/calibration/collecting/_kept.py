@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +35,7 @@ def kept_grams(
     inputs: ModelInputs,
     *,
     products: Iterable[Activation] = (),
+    blocks: Mapping[Activation, int] | None = None,
     subset_size: int = 128,
     precision: str = "f32",
     reset_state: ResetState = ResetState.SAMPLE,
@@ -48,6 +49,7 @@ def kept_grams(
         activations: The activations to observe.
         inputs: The data; with a folder, they are read twice.
         products: Those of the activations whose products are kept.
+        blocks: Those of which only products of columns that stand together are kept, with the length of their blocks.
         subset_size: Number of samples used, from the first one; all if there are fewer.
         precision: Precision that the model computes in.
         reset_state: When the state of a model is reset.
@@ -61,11 +63,11 @@ def kept_grams(
         DeviceError: The device refuses the model.
         OutputError: The folder cannot be written to.
     """
-    observed, wanted = list(dict.fromkeys(activations)), frozenset(products)
+    observed, wanted, partly = list(dict.fromkeys(activations)), frozenset(products), dict(blocks or {})
     path = None
     if folder is not None:
         digests = model_digest(model), inputs_digest(inputs, subset_size)
-        said = [(*_told(one), one in wanted) for one in sorted(observed)]
+        said = [(*_told(one), one in wanted, partly.get(one, 0)) for one in sorted(observed)]
         run = statistics_digest(*digests, subset_size, precision, reset_state)
         path = folder / f"activations-{hashlib.blake2b(f'{run}|{said}'.encode(), digest_size=16).hexdigest()}"
         if (kept := _kept(path)) is not None:
@@ -77,6 +79,7 @@ def kept_grams(
         observed,
         inputs,
         products=wanted,
+        blocks=partly,
         subset_size=subset_size,
         precision=precision,
         reset_state=reset_state,

@@ -4,6 +4,7 @@
 |-------|---------------------------------------------------------------------|--------|
 | X     | all tokens of an activation: its vectors along the summed axis      | [T, I] |
 | gram  | X^T X / T, from which the error of every rounding of a layer follows| [I, I] |
+| blocks| the blocks of b columns along the diagonal of gram                  | [I / b, b, b] |
 | means | mean over the tokens of each sample                                 | [n, I] |
 
 The mean squared error of a layer with the rounding error D [O, I] is the sum over rows of D gram D^T.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -71,6 +72,8 @@ class Grams:
         means: Mean over the tokens of each sample by activation, [n, I]; signed.
         summaries: Statistics of each sample by activation, [n, 4], see `Summary`.
         products: Upper triangles of X^T X by activation, [I, I]; those below are not set. Empty if not asked for.
+        blocks: The blocks along the diagonal of X^T X by activation, [I / b, b, b], of activations of which all
+            products were not asked for.
         release: Lets go of the memory that a product takes, where it is in a file.
     """
 
@@ -78,6 +81,7 @@ class Grams:
     means: Mapping[Activation, FloatArray]
     summaries: Mapping[Activation, FloatArray]
     products: Mapping[Activation, FloatArray]
+    blocks: Mapping[Activation, FloatArray] = field(default_factory=dict)
     release: Callable[[Activation], None] = lambda _: None
 
     __repr__ = brief_repr
@@ -86,14 +90,25 @@ class Grams:
         """X^T X / T, [I, I] in single precision; a new array."""
         upper = np.triu(self.products[activation])
         self.release(activation)
-        upper /= np.float32(max(float(self.tokens[activation].sum()), 1.0))
+        upper /= self._count(activation)
         upper += np.triu(upper, 1).T
         return upper
+
+    def diagonal_blocks(self, activation: Activation, columns: int) -> FloatArray:
+        """Blocks along the diagonal of X^T X / T, [I / b, b, b] in single precision; a new array.
+
+        Args:
+            activation: The activation. If only its blocks are known, their length is a multiple of the columns.
+            columns: Columns of a block.
+        """
+        if activation in self.products:
+            return blocks_of(self.gram(activation)[None], columns)
+        return blocks_of(self.blocks[activation], columns) / self._count(activation)
 
     def digest(self, activation: Activation) -> str:
         """Digest of all that is known of an activation, 32 hexadecimal digits."""
         digest = hashlib.blake2b(digest_size=16)
-        for each in (self.tokens, self.means, self.summaries, self.products):
+        for each in (self.tokens, self.means, self.summaries, self.products, self.blocks):
             if activation in each:
                 array = each[activation]
                 digest.update(f"{array.shape}".encode())
@@ -104,11 +119,33 @@ class Grams:
 
     def squares(self, activation: Activation) -> FloatArray:
         """Mean square of each channel, [I]."""
-        tokens = np.float32(max(float(self.tokens[activation].sum()), 1.0))
-        squares = np.array(np.diagonal(self.products[activation])) / tokens
+        if activation not in self.products:
+            return np.diagonal(self.blocks[activation], axis1=1, axis2=2).reshape(-1) / self._count(activation)
+        squares = np.array(np.diagonal(self.products[activation])) / self._count(activation)
         self.release(activation)
         return squares
 
     def summary(self, activation: Activation, kind: Summary) -> float:
         """The mean over samples of a statistic."""
         return float(self.summaries[activation][:, kind].mean())
+
+    def _count(self, activation: Activation) -> np.float32:
+        """T, at least 1."""
+        return np.float32(max(float(self.tokens[activation].sum()), 1.0))
+
+
+def blocks_of(matrices: FloatArray, columns: int) -> FloatArray:
+    """Blocks along the diagonals of square matrices, one after the other.
+
+    Args:
+        matrices: [N, n, n].
+        columns: Columns of a block, a divisor of n.
+
+    Returns:
+        [N n / b, b, b]; a new array.
+    """
+    parts = matrices.shape[1] // columns
+    places = np.arange(parts)
+    blocks = matrices.reshape(len(matrices), parts, columns, parts, columns)[:, places, :, places, :]
+    # Advanced indices that stand apart come first.
+    return np.ascontiguousarray(np.swapaxes(blocks, 0, 1)).reshape(-1, columns, columns)

@@ -36,6 +36,8 @@ def save_grams(grams: Grams, folder: Path) -> None:
             names.append([tensor.producer, tensor.port, *numbers, kept])
             parts = {"tokens": grams.tokens, "means": grams.means, "summaries": grams.summaries}
             arrays |= {f"{name}_{number}": part[activation] for name, part in parts.items()}
+            if activation in grams.blocks:
+                arrays[f"blocks_{number}"] = grams.blocks[activation]
             if kept:
                 upper, _ = lapack.strttp(grams.products[activation], uplo="U")
                 grams.release(activation)
@@ -82,15 +84,18 @@ def _grams(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[
     tokens: dict[Activation, FloatArray] = {}
     means: dict[Activation, FloatArray] = {}
     summaries: dict[Activation, FloatArray] = {}
+    blocks: dict[Activation, FloatArray] = {}
     lengths = {}
     for number, (producer, port, *numbers, kept) in enumerate(about["activations"]):
         activation = Activation(Tensor(str(producer), int(port)), *map(int, numbers))
         tokens[activation] = arrays[f"tokens_{number}"]
         means[activation] = arrays[f"means_{number}"]
         summaries[activation] = arrays[f"summaries_{number}"]
+        if f"blocks_{number}" in arrays:
+            blocks[activation] = arrays[f"blocks_{number}"]
         if kept:
             lengths[activation] = number, means[activation].shape[1]
-    return Grams(tokens, means, summaries, _KeptProducts(folder, lengths))
+    return Grams(tokens, means, summaries, _KeptProducts(folder, lengths), blocks)
 
 
 def _square(upper: NDArray[Any], length: int) -> FloatArray:

@@ -7,7 +7,7 @@
 | a    | root of the mean square of each channel of the input           | [I]    |
 
 - With data t = (a / geometric mean of a)^alpha, a cut at its lowest tenth, with the alpha of 0, 0.05 ... 0.5 that gives
-  the least squared error of rounding to the nearest numbers, weighted by a^2.
+  the least squared error of rounding to the nearest numbers, weighted by a^2, over some of the outputs.
 - Without data t = 1 / mean |w| of a column, as in NNCF.
 
 Lin et al., "AWQ: activation-aware weight quantization", section 3.2.
@@ -29,6 +29,8 @@ from autoq.transform.compress import Numbers, decode, encode, numbers_of
 
 _ALPHAS = np.arange(0, 0.501, 0.05)
 _LOWEST = 0.1
+# Outputs whose error is computed: with all of a layer's columns they tell the alphas apart.
+_OUTPUTS = 64
 _EPS = np.finfo(np.float32).eps
 
 
@@ -69,6 +71,13 @@ class ChannelScales:
         columns = self.columns.get(weight.name)
         return gram if columns is None else gram / columns / columns[:, None]
 
+    def scaled_blocks(self, weight: Weight, blocks: FloatArray) -> FloatArray:
+        """The same of blocks along the diagonal, [B, b, b]."""
+        if weight.name not in self.columns:
+            return blocks
+        columns = self.columns[weight.name].reshape(len(blocks), -1)
+        return blocks / columns[:, None, :] / columns[:, :, None]
+
     def divide_inputs(self, model: ov.Model, weights: Iterable[Weight]) -> None:
         """Divides the inputs of matrix products in a model, which is changed."""
         nodes = unique_names(model)
@@ -103,14 +112,15 @@ def channel_scales(
         weight, form = by_name[place.weight], formats[place.weight]
         if not form.may_round_by_data:
             continue
-        numbers = np.array(numbers_of(nodes[weight.constant]), np.float32)
+        numbers = numbers_of(nodes[weight.constant])
         matrix = numbers if weight.axes == (1,) else numbers.T
         if seen is None:
-            scale = 1 / np.maximum(np.abs(matrix).mean(axis=0), _EPS)
+            scale = 1 / np.maximum(np.abs(np.asarray(matrix, np.float32)).mean(axis=0), _EPS)
         else:
             grams, activations = seen
+            some = np.unique(np.linspace(0, len(matrix) - 1, _OUTPUTS).astype(int))
             squares = grams.squares(activations[weight.name])
-            scale = _by_squares(np.ascontiguousarray(matrix), form, squares)
+            scale = _by_squares(np.array(matrix[some], np.float32, order="C"), form, squares)
         columns[place.weight] = scale
         if place.previous is None:
             inputs.add(place.weight)

@@ -25,7 +25,7 @@ from autoq.transform.by_data._layer import RowEncoder, by_rows, encoded_with, sc
 from autoq.transform.by_data._low_rank import correction, correction_by_means
 from autoq.transform.by_data._products import Products
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
-from autoq.transform.by_data._scale_search import group_products, search_scales
+from autoq.transform.by_data._scale_search import columns_together, search_scales
 from autoq.transform.compress import Encoded, Numbers, decode, encode, plain_encoder
 
 # Samples that scale estimation and corrections see, where the mean token of each counts alone.
@@ -38,6 +38,16 @@ def rounded_by_data(weight: Weight, form: WeightFormat) -> bool:
     """Whether data change how a weight is rounded, where its activation is known."""
     is_matrix = len(weight.shape) in {_MATRIX, _MATRIX + 1} and len(weight.axes) == 1
     return is_matrix and (form.may_round_by_data or form.is_learned)
+
+
+def products_needed(weight: Weight, form: WeightFormat, recipe: CompressionRecipe) -> int | None:
+    """Columns that stand together whose products are needed to round a weight by data; None for those of all columns.
+
+    Scale estimation counts products of errors within a group; scaled columns alone need the square of each.
+    """
+    if recipe.rounding.passes_errors_on or recipe.lora_correction or form.is_learned:
+        return None
+    return 1 if recipe.rounding is Rounding.NEAREST else _columns_together(weight, form)
 
 
 class DataEncoder:
@@ -73,8 +83,8 @@ class DataEncoder:
         if len(weight.shape) > _MATRIX:
             each = activation.each if activation.matrices > 1 else [activation] * len(numbers)
             pairs = zip(numbers, each, strict=True)
-            return stacked([by_rows(part, form, axis - 1, self._rounding(weight, one)) for part, one in pairs])
-        encoded = by_rows(numbers, form, axis, self._rounding(weight, activation))
+            return stacked([by_rows(part, form, axis - 1, self._rounding(weight, form, one)) for part, one in pairs])
+        encoded = by_rows(numbers, form, axis, self._rounding(weight, form, activation))
         if self._recipe.lora_correction:
             difference = np.asarray(numbers, np.float32) - decode(encoded)
             self._corrections[weight.name] = self._correction(difference if axis else difference.T, weight, form)
@@ -90,7 +100,7 @@ class DataEncoder:
                     add_adapters(nodes[name], port, axis, *self._corrections[weight.name])
         model.validate_nodes_and_infer_types()
 
-    def _rounding(self, weight: Weight, activation: Activation) -> RowEncoder:
+    def _rounding(self, weight: Weight, form: WeightFormat, activation: Activation) -> RowEncoder:
         """What rounds outputs of a weight."""
         name, rounding, products = weight.name, self._recipe.rounding, self._products
         if rounding is Rounding.NEAREST:
@@ -103,7 +113,8 @@ class DataEncoder:
             return lambda rows, form: round_by_gram(rows, form, gram, passed, search=search)
         if self._recipe.objective is Objective.SAMPLE_MEANS:
             return partial(_by_means, self._means(activation, _SCALE_SAMPLES))
-        return partial(_by_products, self._gram(weight, activation))
+        blocks = products.grams.diagonal_blocks(activation, _columns_together(weight, form))
+        return partial(_by_products, self._scales.scaled_blocks(weight, blocks))
 
     def _correction(self, difference: FloatArray, weight: Weight, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
         activation = self._activations[weight.name]
@@ -120,13 +131,16 @@ class DataEncoder:
         return self._scales.scaled_gram(weight, self._products.gram(activation))
 
 
+def _columns_together(weight: Weight, form: WeightFormat) -> int:
+    return columns_together(form.group_size if form.is_grouped else weight.length)
+
+
 def _by_means(means: MeanTokens, rows: FloatArray, form: WeightFormat) -> Encoded:
     scale, zero = scales_of(encode(rows, form, (1,)))
     found = estimate_scales(rows, means, form, scale, zero)
     return encoded_with(rows, form, stored_scales(found, form, scale), zero)
 
 
-def _by_products(gram: FloatArray, rows: FloatArray, form: WeightFormat) -> Encoded:
+def _by_products(products: FloatArray, rows: FloatArray, form: WeightFormat) -> Encoded:
     scale, zero = scales_of(encode(rows, form, (1,)))
-    products = group_products(gram, rows.shape[1] // scale.shape[1])
     return encoded_with(rows, form, *search_scales(rows, products, form, scale, zero))

@@ -2,15 +2,16 @@
 
 | name       | meaning                                                          | shape     |
 |------------|------------------------------------------------------------------|-----------|
-| w          | numbers of a weight, by groups                                   | [O, G, g] |
+| w          | numbers of a weight, by groups                                   | [G, O, g] |
 | H          | what products of errors of a group count: all tokens' products of its columns, or their    | [G, g, g] |
 |            | diagonal alone                                                    |           |
-| s, z       | scale and zero point                                             | [O, G]    |
-| v          | the level of w / s, less the zero point                          | [O, G, g] |
+| s, z       | scale and zero point                                             | [G, O, 1] |
+| v          | the level of w / s, less the zero point                          | [G, O, g] |
 
 For the levels of a candidate the best scale is s = v H w / v H v, and it lowers the error from w H w by
 (v H w)^2 / v H v. So one rounding of each candidate is enough. Of groups of more than 128 columns, H has the products
-of columns that stand in one part of 128 or fewer.
+of columns that stand in one part of 128 or fewer. Groups come first: the products of one with many outputs are then one
+product of matrices that lie in order.
 """
 
 from __future__ import annotations
@@ -29,17 +30,9 @@ _BLOCK = 1 << 16
 _PART = 128
 
 
-def group_products(gram: FloatArray, group: int) -> FloatArray:
-    """The products of columns that stand together, [B, b, b].
-
-    Args:
-        gram: Mean over tokens of x x^T, [I, I].
-        group: Columns of a group.
-    """
-    columns = next(size for size in range(min(group, _PART), 0, -1) if group % size == 0)
-    parts = len(gram) // columns
-    blocks = gram.reshape(parts, columns, parts, columns)
-    return np.ascontiguousarray(blocks[np.arange(parts), :, np.arange(parts), :])
+def columns_together(group: int) -> int:
+    """Columns of a part whose products count together, of groups of so many columns."""
+    return next(size for size in range(min(group, _PART), 0, -1) if group % size == 0)
 
 
 def search_scales(
@@ -68,18 +61,19 @@ def search_scales(
     step = max(1, _BLOCK // weight.shape[1])
     for start in range(0, outputs, step):
         rows = slice(start, start + step)
-        part = weight[rows].reshape(-1, groups, weight.shape[1] // groups)
-        first = None if zero_point is None else zero_point[rows]
-        search = _Search(part, importance, form, scale[rows], first)
+        part = np.ascontiguousarray(weight[rows].reshape(-1, groups, weight.shape[1] // groups).swapaxes(0, 1))
+        usual = scale[rows].T[..., None]
+        first = None if zero_point is None else zero_point[rows].T[..., None]
+        search = _Search(part, importance, form, usual, first)
         for share in _SHARES:
-            search.take(scale[rows] * np.float32(share), first)
+            search.take(usual * np.float32(share), first)
         if first is not None:
             best, high = search.zero_point, form.levels[1]
             for shift in _SHIFTS:
                 search.take(search.scale.copy(), np.clip(best + np.float32(shift), 0, high))
-        found[rows] = search.scale
+        found[rows] = search.scale[..., 0].T
         if zeros is not None:
-            zeros[rows] = search.zero_point
+            zeros[rows] = search.zero_point[..., 0].T
     return stored_scales(found, form, scale), zeros
 
 
@@ -98,10 +92,10 @@ class _Search:
 
     def take(self, scale: FloatArray, zero: FloatArray | None) -> None:
         """Tries one candidate for each group."""
-        levels = nearest_level(self._part / scale[..., None], self._form, None if zero is None else zero[..., None])
+        levels = nearest_level(self._part * (np.float32(1) / scale), self._form, zero)
         counted = self._counted(levels)
-        cross = np.einsum("ogi,ogi->og", counted, self._part)
-        norm = np.einsum("ogi,ogi->og", counted, levels)
+        cross = np.einsum("goi,goi->go", counted, self._part)[..., None]
+        norm = np.einsum("goi,goi->go", counted, levels)[..., None]
         known = norm > 0
         fitted = np.divide(cross, norm, out=scale.copy(), where=known)
         gain = np.where(known, cross * fitted, 0)
@@ -112,9 +106,14 @@ class _Search:
             self.zero_point[better] = zero[better]
 
     def _counted(self, levels: FloatArray) -> FloatArray:
-        """H v, [O, G, g]."""
+        """H v, [G, O, g]."""
         if self._importance.ndim == 1:
-            return levels * self._importance.reshape(levels.shape[1:])
-        parts = levels.reshape(len(levels), len(self._importance), -1)
-        # Products of many outputs with each part: one matrix product for each.
-        return np.swapaxes(np.swapaxes(parts, 0, 1) @ self._importance, 0, 1).reshape(levels.shape)
+            return levels * self._importance.reshape(len(levels), 1, -1)
+        if len(self._importance) == len(levels):
+            return np.asarray(levels @ self._importance, np.float32)
+        # Groups of several parts.
+        groups, outputs, group = levels.shape
+        columns = self._importance.shape[-1]
+        parts = levels.reshape(groups, outputs, group // columns, columns).swapaxes(1, 2)
+        counted = parts @ self._importance.reshape(groups, -1, columns, columns)
+        return np.asarray(counted.swapaxes(1, 2).reshape(levels.shape), np.float32)

@@ -5,7 +5,7 @@ import pytest
 
 from autoq.core import WeightFormat
 from autoq.transform.by_data._layer import scales_of
-from autoq.transform.by_data._scale_search import group_products, search_scales
+from autoq.transform.by_data._scale_search import columns_together, search_scales
 from autoq.transform.compress import encode
 
 SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 1.05)
@@ -23,7 +23,8 @@ def test_no_candidate_has_a_lesser_error_on_the_tokens(group_size):
     form = WeightFormat("int4_sym", group_size)
     first, _ = scales_of(encode(weight, form, (1,)))
     size = 48 if group_size < 0 else group_size
-    found, zeros = search_scales(weight, group_products(x.T @ x / len(x), size), form, first)
+    parts = x.reshape(len(x), -1, size)
+    found, zeros = search_scales(weight, np.einsum("tgi,tgj->gij", parts, parts) / len(x), form, first)
     assert zeros is None
     for row in range(len(weight)):
         for group in range(48 // size):
@@ -42,8 +43,15 @@ def test_no_candidate_has_a_lesser_error_on_the_tokens(group_size):
 
 @pytest.mark.parametrize(("group", "columns"), [(32, 32), (48, 48), (96, 96), (192, 96), (131, 1)])
 def test_products_of_long_groups_are_cut(group, columns):
-    length = 2 * group
-    gram = np.random.default_rng(1).normal(size=(length, length)).astype(np.float32)
-    found = group_products(gram, group)
-    assert found.shape == (length // columns, columns, columns)
-    np.testing.assert_array_equal(found[1], gram[columns : 2 * columns, columns : 2 * columns])
+    assert columns_together(group) == columns
+    form, rng = WeightFormat("int4_sym", group), np.random.default_rng(3)
+    weight = rng.normal(0, 1, (5, 2 * group)).astype(np.float32)
+    parts = tokens_that_go_together(40, 2 * group).reshape(40, -1, columns)
+    blocks = np.einsum("tgi,tgj->gij", parts, parts) / 40
+    whole = np.zeros((2, group, group), np.float32)
+    for place, block in enumerate(blocks):
+        at = place * columns % group
+        whole[place * columns // group, at : at + columns, at : at + columns] = block
+    first, _ = scales_of(encode(weight, form, (1,)))
+    found, _ = search_scales(weight, blocks, form, first)
+    np.testing.assert_allclose(found, search_scales(weight, whole, form, first)[0], rtol=1e-3)
