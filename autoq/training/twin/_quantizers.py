@@ -12,8 +12,8 @@ Rounding counts as if it was not there: dx = g inside of the levels, 0 outside; 
 inside, -z g below and (n - z) g above, times 1 / sqrt(n times the numbers that share the scale). Since z is fixed, zero
 stays exact and a symmetric quantizer stays symmetric. Esser et al., "Learned step size quantization", equations 2 to 5.
 
-With l = -z and h = n - z, y = s clamp(round(x / s), l, h), and the sum of ds is (sum of g y - sum of dx x) / s: both are
-products of what is there anyway. These few passes of vector instructions take an eighth of the time of PyTorch's own
+With l = -z and h = n - z, y = s clamp(round(x / s), l, h), and ds = (sum of g y - sum of dx x) / s, products of what is
+there anyway. These few passes of vector instructions take an eighth of the time of PyTorch's own
 `_fake_quantize_learnable_per_tensor_affine` on a CPU, which rounds one number after the other.
 """
 
