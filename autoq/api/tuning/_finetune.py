@@ -87,9 +87,11 @@ def finetune(
         epochs: Length: how often each sample is trained on.
         steps: Or the number of steps, of a batch each.
         timeout_s: Or seconds, from the call to the result.
-        lr: Highest learning rate of Adam; it goes up over the first twentieth, and down along a cosine. "auto" lets
-            rates from 1e-5 to 1e-3 race for a short time each, in the first quarter of the training at most; a training
-            of fewer than 167 steps takes 1e-4.
+        lr: Highest learning rate of Adam; it goes up over the first twentieth, and down along a cosine. "auto" begins
+            with 1e-4, and goes back to the best numbers so far and on with a third of it wherever the loss on the
+            samples that are held out has grown by half. A training of at least 167 steps lets rates from 1e-5 to 1e-3
+            race before, for 6% of the training each: lower ones where the loss grows by half, and higher ones where
+            these are better.
         validation: Labelled data that decide instead of the samples that are held out, with `metric`.
         metric: What decides, as in `autoq.evaluate`. Higher is better.
         sparsity: Share of the weights of convolutions and matrix products that become zero: 0.5 or "global 0.5", the

@@ -5,10 +5,11 @@ from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
 from autoq.training.tuning._learner import Learner
 from autoq.training.tuning._limit import TuningLimit
 from autoq.training.tuning._loss import Distance, OutputTerm, TrainingLoss, UserLoss
+from autoq.training.tuning._plan import TrainingPlan
 from autoq.training.tuning._report import TuningCheck, TuningEnd, TuningReport
 from autoq.training.tuning._runner import Runner, Teacher, shaped_for
 from autoq.training.tuning._samples import SampleChunk, TrainingSamples
-from autoq.training.tuning._training import TrainingPlan, train
+from autoq.training.tuning._training import train
 from autoq.training.tuning._tune import TuningTask, tune
 
 __all__ = [

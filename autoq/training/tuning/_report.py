@@ -43,8 +43,8 @@ class TuningReport:
     Attributes:
         start: What the given model has on the samples that are held out.
         best: What the returned model has; never above `start`.
-        rate: Highest learning rate.
-        race: What each learning rate that was tried came to; empty where the rate was given.
+        rate: Highest learning rate, after all that were too high.
+        race: The loss that each learning rate of the race came to; empty without a race.
         checks: All checks.
         steps: Steps done, those of the race included.
         seconds: Seconds, over all sessions.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 # Adam knows little of the gradients at first, and large steps would undo what a repaired model has.
-_WARM_UP = 0.05
+WARM_UP = 0.05
 
 
 def rate_share(done: float) -> float:
@@ -15,6 +15,6 @@ def rate_share(done: float) -> float:
         done: Share of the training that is done, in [0, 1]; values beyond are cut.
     """
     done = min(max(done, 0.0), 1.0)
-    if done < _WARM_UP:
-        return done / _WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))
+    if done < WARM_UP:
+        return done / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))

@@ -22,10 +22,11 @@ from autoq.training.tuning._latent import with_latent_weights, with_stored_weigh
 from autoq.training.tuning._learner import Learner
 from autoq.training.tuning._limit import TuningLimit
 from autoq.training.tuning._loss import Distance, OutputTerm, TrainingLoss, UserLoss
+from autoq.training.tuning._plan import TrainingPlan
 from autoq.training.tuning._report import TuningCheck, TuningReport
 from autoq.training.tuning._runner import Runner, Teacher, shaped_for
 from autoq.training.tuning._samples import TrainingSamples
-from autoq.training.tuning._training import TrainingPlan, train
+from autoq.training.tuning._training import train
 from autoq.training.twin import PLACES, names_of, to_torch, write_back
 
 
@@ -109,9 +110,11 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
     limit = task.limit
     if task.epochs is not None:
         limit = TuningLimit(steps=task.epochs * samples.batches_per_epoch)
+    held_out = HeldOutLoss(chunks, reference, loss)
     plan = TrainingPlan(
         samples=samples,
-        judge=task.judge or HeldOutLoss(chunks, reference, loss),
+        judge=task.judge or held_out,
+        loss=held_out,
         publish=publish,
         limit=limit,
         rate=task.rate,

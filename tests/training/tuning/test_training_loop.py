@@ -1,6 +1,7 @@
 """The steps of a training, on a module that is written by hand, beside what torch and numpy compute."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import openvino as ov
@@ -62,9 +63,11 @@ def training(*, rate=0.03, steps=60, own=None, share=1.0, targets=None, taught=T
     terms = () if reference is None else (OutputTerm.of([values[0] for values in reference], alone=True),)
     loss = TrainingLoss(terms, own, share)
     learner = Learner(Linear(begun), ["x"], loss, teacher, torch.device("cpu"))
+    judge = HeldOutLoss(chunks, reference, loss)
     plan = TrainingPlan(
         samples=samples,
-        judge=HeldOutLoss(chunks, reference, loss),
+        judge=judge,
+        loss=judge,
         publish=lambda module: linear(module.weight.detach().numpy().copy()),
         limit=TuningLimit(steps=steps),
         rate=rate,
@@ -134,6 +137,30 @@ def test_the_race_takes_the_rate_that_is_best_on_what_is_held_out():
     assert report.rate == min(report.race, key=report.race.get) == 1e-3
     assert report.best < report.race[1e-3] < report.race[1e-4] < report.start
     assert report.steps == 400
+
+
+def test_a_training_goes_back_and_on_with_a_lower_rate_where_its_loss_grows():
+    learner, plan, given, _ = training(rate=None, noise=2e-5)
+    report = train(learner, plan, given)
+    grown = [number for number, check in enumerate(report.checks) if check.held_out > 1.5 * report.start]
+    assert grown
+    assert all(report.checks[number].rate > 2 * report.checks[number + 1].rate for number in grown)
+    assert report.rate < 1e-4
+    assert report.best < report.start
+    # Whoever decides about the model, the loss decides about the rate; a rate that is given stays.
+    learner, plan, given, _ = training(rate=None, noise=2e-5)
+    assert train(learner, replace(plan, judge=lambda model: 0.0), given).rate == report.rate
+    learner, plan, given, _ = training(rate=1e-3, noise=2e-5)
+    assert train(learner, plan, given).rate == 1e-3
+
+
+def test_a_race_goes_down_until_the_loss_does_not_grow():
+    learner, plan, given, _ = training(rate=None, steps=200, noise=2e-5)
+    report = train(learner, plan, given)
+    assert len(report.race) > 1
+    assert report.rate <= min(report.race) < max(report.race) == 1e-4
+    assert [loss > 1.5 * report.start for _, loss in sorted(report.race.items())][1:] == [True] * (len(report.race) - 1)
+    assert report.best < report.start
 
 
 def test_labels_alone_and_labels_beside_a_teacher_lower_the_own_loss():
