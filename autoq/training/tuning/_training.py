@@ -136,10 +136,10 @@ class _Training:
             return found[place][0]
 
         place = _MIDDLE
-        if try_rate(place) > self._most_loss:
-            while place > 0 and try_rate(place) > self._most_loss:
-                place -= 1
-        else:
+        while try_rate(place) > self._most_loss and place > 0:
+            place -= 1
+        # Where steps are slow, the time of a rate may be too short to tell that a higher one is better.
+        if place == _MIDDLE and count is not None and count >= _FEWEST_RACED:
             while place + 1 < len(_RATES) and try_rate(place + 1) < try_rate(place):
                 place += 1
         value = try_rate(place)
@@ -164,7 +164,8 @@ class _Training:
         begun, done = self._watch.share(self._steps), 0
         while True:
             share = (self._watch.share(self._steps) - begun) / _RACE_SHARE if count is None else done / count
-            if share >= 1 and done:
+            is_late = self._watch.share(self._steps) >= 1
+            if (share >= 1 or is_late) and done:
                 return done
             self._learner.step(
                 self._plan.samples.batch(done), rate * rate_share(share + 0.5 / (count or _FEWEST_RACED))

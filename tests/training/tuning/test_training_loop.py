@@ -163,6 +163,13 @@ def test_a_race_goes_down_until_the_loss_does_not_grow():
     assert report.best < report.start
 
 
+def test_a_training_whose_time_is_over_before_it_begins_ends():
+    learner, plan, given, _ = training(rate=None)
+    report = train(learner, replace(plan, limit=TuningLimit(seconds=5.0)), given, before_s=4.9)
+    assert report.end is TuningEnd.DONE
+    assert report.best <= report.start
+
+
 def test_labels_alone_and_labels_beside_a_teacher_lower_the_own_loss():
     targets = np.random.default_rng(2).integers(0, CLASSES, 160)
     before = None
