@@ -71,7 +71,6 @@ class _Nearest(torch.autograd.Function):
         return y
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Any) -> Any:
         x, y, scale, size = ctx.saved_tensors
         is_one = size.numel() == 1 and x.device.type == "cpu"
