@@ -12,7 +12,7 @@ from weighted_nets import NETS
 import autoq
 from autoq.calibration import activations_of, as_inputs, collected_grams, kept_grams
 from autoq.calibration.collecting import _kept
-from autoq.core import ResetState, StoredFileError
+from autoq.core import DataError, ResetState, StoredFileError
 from autoq.graph import find_weights
 
 IDS = list(np.random.default_rng(0).integers(0, 80, (4, 1, 9)))
@@ -65,6 +65,25 @@ def test_blocks_are_kept_too(tmp_path, no_runs):
         pass
 
 
+def test_a_folder_of_its_own_gives_them_without_data(tmp_path):
+    model = NETS["decoder_half"]()
+    some = sorted(set(activations_of(model, find_weights(model).every).values()))[:2]
+    own = {"products": some, "is_own": True}
+    with kept_grams(tmp_path, model, some, as_inputs(model, IDS), **own) as first:
+        gram = first.gram(some[1])
+    with kept_grams(tmp_path, model, some, None, **own) as again:
+        np.testing.assert_array_equal(again.gram(some[1]), gram)
+    with (
+        pytest.raises(DataError, match="keeps no such statistics of activations"),
+        kept_grams(tmp_path, model, some[:1], None, **own),
+    ):
+        pass
+    index = next(tmp_path.iterdir()) / "index.npz"
+    index.write_bytes(index.read_bytes()[:-30])
+    with pytest.raises(StoredFileError, match="is damaged"), kept_grams(tmp_path, model, some, None, **own):
+        pass
+
+
 @pytest.mark.slow
 def test_what_statistics_depend_on_tells_them_apart(tmp_path, no_runs):
     other = NETS["decoder_half"]()
@@ -100,7 +119,10 @@ def test_damage_is_told(tmp_path):
         grams.gram(next(iter(grams.products)))
     index = folder / "index.npz"
     index.write_bytes(index.read_bytes()[:-30])
-    with pytest.warns(UserWarning, match="statistics are collected again: .*is damaged"), kept(tmp_path) as grams:
+    with (
+        pytest.warns(UserWarning, match="statistics of activations are collected again: .*is damaged"),
+        kept(tmp_path) as grams,
+    ):
         grams.gram(next(iter(grams.products)))
     with kept(tmp_path) as grams:
         grams.gram(next(iter(grams.products)))

@@ -52,7 +52,7 @@ def searched_weights(
         space: The space of the search.
         inputs: Calibration inputs; None takes what the folder keeps.
         stack: Keeps what was seen until it is closed.
-        folder: Folder for rounded weights, and for what was seen; None keeps them in memory.
+        folder: Folder of this model and its data for rounded weights, and for what was seen; None keeps them in memory.
         samples: Number of samples that the model is run on; fewer if these have many tokens.
         reset_state: When the state of the model is reset.
         progress: Called with the numbers of samples done and of all samples.
@@ -84,6 +84,7 @@ def searched_weights(
                 products=rounded,
                 subset_size=samples,
                 reset_state=reset_state,
+                is_own=True,
                 progress=progress,
             )
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,14 +9,13 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import Grams, ModelInputs, collected_grams, load_grams, save_grams
-from autoq.core import DataError, ModelError, Plan, PruningPlan, Repair, ResetState, StoredFileError, digest_of, quoted
+from autoq.calibration import Grams, ModelInputs, kept_grams
+from autoq.core import ModelError, Plan, PruningPlan, Repair, ResetState, quoted
 from autoq.graph import operation
 from autoq.searching.space import SearchSpace
 from autoq.transform import InTurn, Prunable, Pruner
 
 Progress = Callable[[int, int], None]
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def searched_widths(
         space: The space of the search.
         inputs: Calibration inputs; None takes what the folder keeps.
         stack: Keeps what was seen until it is closed.
-        folder: Folder for what was seen; None keeps it in memory.
+        folder: Folder of this model and its data for what was seen; None keeps it in memory.
         samples: Number of samples that the model is run on.
         reset_state: When the state of the model is reset.
         progress: Called with the numbers of samples done and of all samples.
@@ -116,30 +113,16 @@ def _grams(
     every = sorted(set(prunable.activations.values()))
     if not every:
         return Grams({}, {}, {}, {})
-    path = None
-    if folder is not None:
-        path = folder / f"channels-{digest_of([[one.tensor.producer, one.tensor.port, one.axis] for one in every])}"
-        if path.exists():
-            try:
-                return load_grams(path)
-            except StoredFileError as error:
-                if inputs is None:
-                    raise
-                warnings.warn(f"what layers read of channels is seen again: {error}", stacklevel=4)
-    if inputs is None:
-        msg = f"{folder} keeps nothing of what layers read: its pruned models cannot be built again without data."
-        raise DataError(msg)
-    grams = stack.enter_context(
-        collected_grams(
+    return stack.enter_context(
+        kept_grams(
+            folder,
             prunable.model,
             every,
             inputs,
             products=every,
             subset_size=samples,
             reset_state=reset_state,
+            is_own=True,
             progress=progress,
         )
     )
-    if path is not None:
-        save_grams(grams, path)
-    return grams
