@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from autoq.cli._quantize_options import DATA_HELP, read_scope, scope_options
 from autoq.cli._show import as_json, in_layout, print_json, say_sizes, size_facts
 from autoq.cli._trouble import writes_to
-from autoq.core import CompressionPlan, FileLayout
-
-if TYPE_CHECKING:
-    import openvino as ov
+from autoq.core import FileLayout
 
 
 @click.command()
@@ -98,16 +95,3 @@ def compress(
         return
     say_sizes(found)
     click.echo(f"weights: {', '.join(f'{count} {name}' for name, count in formats.items())}.")
-    if plan is not None and (count := _backed_up(network, plan.compression)):
-        mode = plan.compression.recipe.backup_mode
-        click.echo(f"{count} of them are of convolutions: these have the backup mode, {mode}, whatever --mode says.")
-
-
-def _backed_up(network: ov.Model, part: CompressionPlan) -> int:
-    """Count of the convolutions that have the backup mode, where that is another one."""
-    from autoq.graph import Family, find_weights, operation
-
-    if part.recipe.backup is None or part.recipe.backup == part.recipe.format:
-        return 0
-    weights = [weight for weight in find_weights(network).every if weight.name in part.formats]
-    return sum(operation(weight.type).family is Family.CONVOLUTION for weight in weights)

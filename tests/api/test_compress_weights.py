@@ -155,8 +155,11 @@ def test_a_plan_builds_the_same_model_again(tmp_path):
 
 
 def test_convolutions_take_the_backup_mode():
-    types = element_types(compress(NETS["convolutions"](), group_size=32))
+    with pytest.warns(UserWarning, match=r"3 of 5 weights are of convolutions \('conv', .*backup mode, 'int8_asym'"):
+        types = element_types(compress(NETS["convolutions"](), group_size=32))
     assert (types["conv/w"], types["fc/w"], types["head/w"]) == ("u8", "i4", "u8")
+    types = element_types(compress(NETS["convolutions"](), group_size=32, backup_mode="int8_sym"))
+    assert types["conv/w"] == "i8"
 
 
 def test_a_mode_that_no_weight_takes_is_told_with_what_to_do():

@@ -673,10 +673,10 @@ def test_compress(place, autoq):
     assert said["size_bytes"] < said["float_size_bytes"]
     assert sum(said["weights_by_format"].values()) > 1
     code, out, _ = autoq("compress", "tokens.xml", "-o", "small.xml", "--ignore-type", "Gather")
-    assert (code, "int8_asym" in out, "of convolutions" in out) == (0, True, False)
+    assert (code, "int8_asym" in out) == (0, True)
     mixed = ("--mode", "int4_sym", "--group-size", "-1", "--all-layers")
-    code, out, _ = autoq("compress", "model.xml", "-o", "small.xml", *mixed)
-    assert (code, "of convolutions: these have the backup mode, int8_asym" in out) == (0, True)
+    with pytest.warns(UserWarning, match="of convolutions .* have the backup mode, 'int8_asym'"):
+        assert autoq("compress", "model.xml", "-o", "small.xml", *mixed)[0] == 0
     by_data = ("compress", "tokens.xml", "-o", "small.xml", "--mode", "int4_sym", "--group-size", "8", "--dataset")
     assert autoq(*by_data, "ids.npy", "--rounding", "gptq")[0] == 0
     code, _, err = autoq(*by_data, "missing.npy")

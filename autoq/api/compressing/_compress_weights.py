@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from autoq.api.compressing._decompressed import warn_of_decompressed
 from autoq.api.compressing._settings import check_data, read_recipe
-from autoq.api.compressing._untaken import untaken
+from autoq.api.compressing._untaken import backed_up, untaken
 from autoq.api.observing._observed import SUBSET_SIZE, SeenActivations, observed
 from autoq.api.quantizing._planned import build_plan
 from autoq.api.quantizing._settings import Settings
@@ -89,7 +89,7 @@ def compress_weights(
     The weights of matrix products, embeddings and convolutions are compressed. With all modes but integers of 8 bits,
     the last matrix product, embeddings and convolutions take the backup mode. Bodies of If, Loop and TensorIterator
     stay in float. A warning tells of weights that OpenVINO's CPU decompresses as a whole, with the memory that they
-    take, and of a mode that no weight takes.
+    take, of a mode that no weight takes, and of convolutions, unless a backup mode is given.
 
     Args:
         model: What `autoq.read_model` reads; never modified.
@@ -222,6 +222,8 @@ def compress_weights(
             raise ModelError(msg)
         if why is not None:
             warnings.warn(f"no weight takes mode {mode!r} {why}", stacklevel=2)
+        elif plan is None and backup_mode is None and (told := backed_up(weights.every, recipe, part.formats)):
+            warnings.warn(told, stacklevel=2)
         warn_of_decompressed(weights.every, part.formats, stacklevel=3)
         learns = any(form.is_learned for form in part.formats.values())
         by_data = dataset is not None and (recipe.rounds_by_data or recipe.awq or learns)

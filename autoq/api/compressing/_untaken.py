@@ -1,10 +1,10 @@
-"""Tells of a mode that no weight of a model takes."""
+"""Tells of a mode that no weight of a model takes, or that its convolutions do not take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from autoq.core import CompressionRecipe, WeightFormat
+from autoq.core import CompressionRecipe, WeightFormat, quoted
 from autoq.graph import Family, Weight, operation
 
 
@@ -47,3 +47,27 @@ def untaken(weights: Iterable[Weight], recipe: CompressionRecipe, formats: Mappi
     ]
     done = f"All have mode {str(recipe.backup_mode)!r}" if formats else "All would stay in float"
     return f"({'; '.join(reasons)}). {done}. Use {', or '.join(advice)}."
+
+
+def backed_up(weights: Iterable[Weight], recipe: CompressionRecipe, formats: Mapping[str, WeightFormat]) -> str | None:
+    """What to say of convolutions that have the backup mode, since the mode that was asked for is not for them.
+
+    Args:
+        weights: The weights of a model.
+        recipe: The settings.
+        formats: The formats that followed from them, by name of the weight.
+
+    Returns:
+        A sentence; None if there are none, or they have the mode.
+    """
+    if recipe.format.is_eight_bit_integer or recipe.backup in {None, recipe.format}:
+        return None
+    some = [weight for weight in weights if weight.name in formats]
+    some = [weight for weight in some if operation(weight.type).family is Family.CONVOLUTION]
+    if not some:
+        return None
+    return (
+        f"{len(some)} of {len(formats)} weights are of convolutions ({quoted(some[0].name)}, for example): these have "
+        f"the backup mode, {str(recipe.backup_mode)!r}, since {str(recipe.format.mode)!r} is not for them. Give "
+        "backup_mode to choose it, or 'none' to leave them in float."
+    )

@@ -16,7 +16,9 @@ from autoq.core import ModelError, PlanError, WeightMode
 pytestmark = [
     pytest.mark.peers,
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses", "ignore:no weight takes mode"),
+    pytest.mark.filterwarnings(
+        "ignore:OpenVINO's CPU decompresses", "ignore:no weight takes mode", "ignore:.*of convolutions"
+    ),
 ]
 
 CODEBOOK = np.sort(np.random.default_rng(3).normal(size=40)).astype(np.float32)
