@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from networks import conv_net, images, memory_net, rows, snapshot
+from networks import conv_net, images, memory_net, rows, run, snapshot, token_net
 
 import autoq
 from autoq.core import ConfigError, DataError, ModelError, StoredFileError
+from autoq.evaluation.candidate import size_bytes
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
@@ -68,6 +69,28 @@ def test_the_same_call_gives_the_same_model_and_another_seed_another_one():
         for seed in (3, 3, 4)
     )
     assert snapshot(one) == snapshot(two) != snapshot(other)
+
+
+def test_adapters_bring_a_compressed_model_closer_and_are_gone_afterwards():
+    teacher = token_net(width=32)
+    tokens = np.random.default_rng(0).integers(0, 16, (200, 1, 12))
+    model = autoq.compress_weights(teacher, mode="int4_sym", group_size=16, all_layers=True)
+    before = snapshot(model), snapshot(teacher)
+    options = {"teacher": teacher, "steps": 60, "loss": "nmse", "batch_size": 16, "progress": False}
+    seen = []
+    tuned, again = (
+        autoq.finetune(model, tokens, lora_rank=4, lr=3e-4, on_check=seen.append, **options) for _ in range(2)
+    )
+    others = np.random.default_rng(9).integers(0, 16, (50, 1, 12))
+    outputs = [np.stack([run(one, row) for row in others]) for one in (tuned, model, teacher)]
+    lost = [np.mean((one - outputs[2]) ** 2) for one in outputs[:2]]
+    assert lost[0] < 0.7 * lost[1]
+    assert kinds_and_names(tuned) == kinds_and_names(autoq.read_model(model))
+    assert size_bytes(tuned) == size_bytes(model)
+    assert snapshot(tuned) == snapshot(again)
+    assert (snapshot(model), snapshot(teacher)) == before
+    with pytest.raises(ModelError, match="has no compressed matrix that learns"):
+        autoq.finetune(teacher, tokens, lora_rank=4, **options)
 
 
 def test_a_plan_is_built_from_the_float_model_and_then_tuned():
@@ -142,6 +165,9 @@ def test_a_time_is_kept():
         ({"loss_share": 0}, "loss_share is 0: it must be a share"),
         ({"device": "gpux"}, "device is 'gpux': PyTorch cannot compute there"),
         ({"metric": "accuracy"}, "validation is missing"),
+        ({"lora_rank": 0}, "lora_rank is 0: it must be a whole number of at least 1"),
+        ({"lora_rank": -4}, "lora_rank is -4: it must be a whole number of at least 1"),
+        ({"lora_rank": 4, "sparsity": 0.5}, "lora_rank and sparsity are given"),
         ({"checkpoint": 3}, "checkpoint is 3: it must be the path of a folder"),
     ],
 )
@@ -179,24 +205,38 @@ import numpy as np, openvino as ov, torch, autoq
 from networks import conv_net, images
 torch.set_num_threads(1)
 teacher = conv_net(channels=8, classes=5)
-model = autoq.quantize(teacher, images(60), progress=False)
+model = {model}
 checks = []
 def on_check(check):
     checks.append(check)
     if {kill} and len(checks) == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 tuned = autoq.finetune(
-    model, images(160), teacher=teacher, steps=180, checkpoint={folder!r}, on_check=on_check, progress=False
+    model, images(160), teacher=teacher, steps=180, checkpoint={folder!r}, on_check=on_check, progress=False,
+    lora_rank={lora_rank}
 )
 ov.save_model(tuned, {out!r}, compress_to_fp16=False)
 print(len(checks))
 """
 
 
-def test_a_training_that_was_killed_goes_on_to_the_same_numbers(tmp_path):
+@pytest.mark.parametrize(
+    ("model", "lora_rank"),
+    [
+        ("autoq.quantize(teacher, images(60), progress=False)", None),
+        ("autoq.compress_weights(teacher, mode='int4_sym', group_size=-1, all_layers=True)", 2),
+    ],
+    ids=["all numbers", "adapters"],
+)
+def test_a_training_that_was_killed_goes_on_to_the_same_numbers(tmp_path, model, lora_rank):
     def train(name: str, *, kill: bool, folder: Path) -> subprocess.CompletedProcess:
         code = TRAIN.format(
-            tests=str(Path(__file__).parents[1]), kill=kill, folder=str(folder), out=str(tmp_path / f"{name}.xml")
+            tests=str(Path(__file__).parents[1]),
+            kill=kill,
+            folder=str(folder),
+            out=str(tmp_path / f"{name}.xml"),
+            model=model,
+            lora_rank=lora_rank,
         )
         return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
 

@@ -51,6 +51,7 @@ def finetune(
     validation: Any = None,  # whatever ValidationSet takes
     metric: AnyMetric | None = None,
     sparsity: float | str | None = None,
+    lora_rank: int | None = None,
     plan: Plan | QuantizationPlan | None = None,
     batch_size: int = 32,
     seed: int = 0,
@@ -99,6 +100,10 @@ def finetune(
             two of each four along the input axis. They become zero one after the other over the first half of the
             training, and are exactly zero in the result, which is never worse than the model with as many zeros and
             no training. Most devices run such a model no faster.
+        lora_rank: Compressed matrices learn by adapters of this rank, such as 16 or 64, which are merged into the
+            integers, 4-bit floats or places in a codebook at the end: the model has the operations that it had. Biases
+            and the scales of channels learn beside them; matrices that are not compressed stay. A training takes a
+            fraction of the memory that it takes without. None learns all numbers of a matrix.
         plan: Quantize the float model by this plan first, with `data`.
         batch_size: Samples of a step.
         seed: Of the order of the samples, and of which are held out.
@@ -131,6 +136,7 @@ def finetune(
         device=device,
         checkpoint=checkpoint,
         sparsity=sparsity,
+        lora_rank=lora_rank,
     )
     return finetuned(
         model,
@@ -194,6 +200,7 @@ def finetuned(
                 checkpoint=settings.checkpoint,
                 judge=None if validation is None else _judge(network, own, validation, metric),
                 sparsity=None if settings.sparsity is None else _wanted(*settings.sparsity),
+                lora_rank=settings.lora_rank,
                 progress=step,
                 on_check=on_check,
             )

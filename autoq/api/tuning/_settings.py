@@ -33,6 +33,7 @@ class TuningSettings:
         device: PyTorch's device; None takes a GPU if there is one.
         checkpoint: Folder of the state; None keeps none.
         sparsity: Scheme and ratio of zeros among the weights; None makes none.
+        lora_rank: Rank of the adapters of compressed matrices; None learns all of their numbers.
     """
 
     epochs: int | None
@@ -47,6 +48,7 @@ class TuningSettings:
     device: str | None
     checkpoint: Path | None
     sparsity: tuple[str, float] | None
+    lora_rank: int | None
 
     @classmethod
     def of(
@@ -63,6 +65,7 @@ class TuningSettings:
         device: object,
         checkpoint: object,
         sparsity: object,
+        lora_rank: object,
     ) -> Self:
         """Reads the parameters.
 
@@ -85,6 +88,9 @@ class TuningSettings:
         if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
             msg = f"checkpoint is {quoted(checkpoint)}: it must be the path of a folder."
             raise ConfigError(msg)
+        if lora_rank is not None and sparsity is not None:
+            msg = "lora_rank and sparsity are given: adapters would fill the zeros; give one of them."
+            raise ConfigError(msg)
         return cls(
             epochs=None if epochs is None else whole_number(epochs, "epochs", least=1, error=ConfigError),
             steps=None if steps is None else whole_number(steps, "steps", least=1, error=ConfigError),
@@ -98,6 +104,7 @@ class TuningSettings:
             device=None if device == "auto" else device,
             checkpoint=None if checkpoint is None else path_of(checkpoint, "checkpoint", ConfigError),
             sparsity=None if sparsity is None else _sparsity(sparsity),
+            lora_rank=None if lora_rank is None else whole_number(lora_rank, "lora_rank", least=1, error=ConfigError),
         )
 
 

@@ -37,6 +37,7 @@ _ENDS = {
 @click.option("--validation", help="Labelled data that decide which model is best; needs --metric.")
 @click.option("--metric", help="Name, or module:function or file.py:function.")
 @click.option("--sparsity", help="Zeros among the weights: 0.5, 'local 0.5', 'global 0.5' or 2:4.")
+@click.option("--lora-rank", type=int, help="Compressed matrices learn by adapters of this rank, merged at the end.")
 @click.option("--batch-size", type=int, default=32, show_default=True, help="Samples of a step.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the samples.")
 @click.option("--device", default="auto", show_default=True, help="Where PyTorch computes: cpu, cuda.")

@@ -11,7 +11,7 @@ import torch
 from autoq.core import StoredFileError, drafted, named_reason
 
 _FILE = "training.pt"
-_VERSION = 1
+_VERSION = 2
 
 
 class TuningCheckpoint:

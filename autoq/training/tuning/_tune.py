@@ -15,6 +15,7 @@ from autoq.calibration import Feed, port_name, rows_apart
 from autoq.core import ConfigError, DataError, ModelError, digest_of, quoted, reason
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import find_weights, model_digest, read_model, unique_names
+from autoq.training.adapters import attach_adapters, merge_adapters
 from autoq.training.sparsity import SparseWeight, Sparsity, WeightMasks
 from autoq.training.tuning._checkpoint import TuningCheckpoint
 from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
@@ -22,7 +23,7 @@ from autoq.training.tuning._latent import with_latent_weights, with_stored_weigh
 from autoq.training.tuning._learner import Learner
 from autoq.training.tuning._limit import TuningLimit
 from autoq.training.tuning._loss import Distance, OutputTerm, TrainingLoss, UserLoss
-from autoq.training.tuning._plan import TrainingPlan
+from autoq.training.tuning._plan import Publish, TrainingPlan
 from autoq.training.tuning._report import TuningCheck, TuningReport
 from autoq.training.tuning._runner import Runner, Teacher, shaped_for
 from autoq.training.tuning._samples import TrainingSamples
@@ -51,6 +52,7 @@ class TuningTask:
         checkpoint: Folder of the state; None keeps none.
         judge: The user's own figure of a model, smaller is better; None takes the loss on what is held out.
         sparsity: Zeros among the weights; None makes none.
+        lora_rank: Rank of the adapters that compressed matrices learn by; None learns all of their numbers.
         progress: Told of what is done, and of all.
         on_check: Told of each check.
     """
@@ -71,6 +73,7 @@ class TuningTask:
     checkpoint: Path | None
     judge: Judge | None
     sparsity: Sparsity | None
+    lora_rank: int | None
     progress: Callable[[int, int], None] | None
     on_check: Callable[[TuningCheck], None] | None
 
@@ -100,11 +103,8 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
         run = Runner(task.teacher, EXACT)
         reference = [run(chunk.feed) for chunk in chunks]
     loss = TrainingLoss(_terms(reference, task.distance), task.loss, task.loss_share)
-    latent, weights = with_latent_weights(task.model, task.teacher)
-    module = to_torch(shaped_for(latent, chunks[0].feed) if _needs_shape(latent, chunks[0].feed) else latent).to(device)
-
-    def publish(trained: torch.nn.Module) -> ov.Model:
-        return with_stored_weights(write_back(trained, latent), task.model, weights)
+    module, learned, publish = _trainable(task, chunks[0].feed)
+    module = module.to(device)
 
     teacher = None if task.teacher is None else Teacher(task.teacher, RuntimeConfig(), joined=joined)
     limit = task.limit
@@ -122,7 +122,7 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
         progress=task.progress,
         on_check=task.on_check,
     )
-    masks = None if task.sparsity is None else WeightMasks(module, _sparse_weights(module, latent), task.sparsity)
+    masks = None if task.sparsity is None else WeightMasks(module, _sparse_weights(module, learned), task.sparsity)
     learner = Learner(module, [port_name(port) for port in task.model.inputs], loss, teacher, device, masks)
     given = task.model
     if masks is not None:
@@ -133,6 +133,21 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
         learner.restore(dense)
     report = train(learner, plan, given, before_s=time.monotonic() - begun)
     return publish(module) if report.improved else given.clone(), report
+
+
+def _trainable(task: TuningTask, feed: Feed) -> tuple[Any, ov.Model, Publish]:
+    """The module that learns, the model that it was made of, and what makes the model that is deployed of it."""
+    if task.lora_rank is not None:
+        module = to_torch(_shaped(task.model, feed))
+        attach_adapters(module, task.model, task.teacher, task.lora_rank, task.seed)
+        return module, task.model, lambda trained: merge_adapters(trained, task.model)
+    latent, weights = with_latent_weights(task.model, task.teacher)
+    module = to_torch(_shaped(latent, feed))
+    return module, latent, lambda trained: with_stored_weights(write_back(trained, latent), task.model, weights)
+
+
+def _shaped(model: ov.Model, feed: Feed) -> ov.Model:
+    return shaped_for(model, feed) if _needs_shape(model, feed) else model
 
 
 def _sparse_weights(module: torch.nn.Module, model: ov.Model) -> list[SparseWeight]:
@@ -228,4 +243,4 @@ def _identity(task: TuningTask, limit: TuningLimit) -> str:
     models = [None if one is None else model_digest(one) for one in (task.model, task.teacher)]
     wanted = None if task.sparsity is None else (str(task.sparsity.scheme), task.sparsity.ratio)
     options = (task.labelled, task.loss_share, task.distance, task.rate, task.batch_size, task.seed, task.loss is None)
-    return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted)
+    return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted, task.lora_rank)

@@ -1,0 +1,107 @@
+"""A compressed matrix that learns by a product of low rank.
+
+| symbol | is                                                        | shape            | learns |
+|--------|-----------------------------------------------------------|------------------|--------|
+| W      | the float matrix, moved into the cells of the stored one  | [.., O, I]       | no     |
+| A, B   | the adapter                                               | [.., r, I], [.., O, r] | yes |
+| s, z   | scale and zero point; s may be negative                   | as stored        | s      |
+| l(x)   | the level nearest to x                                    |                  |        |
+
+    y = (l((W + B A) / s + z) - z) s
+
+Rounding counts as if it was not there: dW = dy inside of the levels, 0 outside, dB = dW Aᵀ, dA = Bᵀ dW, and
+ds = the sum of dy (y / s - W / s) inside and of dy y / s outside, times 1 / sqrt(numbers that share the scale, times
+levels less one).
+
+Nothing of the size of W is kept for the way back but W, which has half precision: the rest is computed again.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from autoq.training.adapters._stored_matrix import StoredMatrix
+
+LORA_A, LORA_B = "lora_A", "lora_B"
+
+
+class AdaptedWeight(torch.nn.Module):
+    """A compressed matrix as its float matrix, an adapter, and a quantizer.
+
+    Args:
+        matrix: What it is.
+        weight: W as float16, in the shape of the stored numbers.
+        scale: s, float32.
+        lora_A: A, float32; B begins with zeros, so that the module begins with the stored matrix.
+
+    Attributes:
+        lora_A: A.
+        lora_B: B.
+        scale: s.
+    """
+
+    def __init__(self, matrix: StoredMatrix, weight: Any, scale: Any, lora_A: Any) -> None:  # noqa: N803  # its name
+        super().__init__()
+        self.scale = torch.nn.Parameter(scale)
+        self.lora_A = torch.nn.Parameter(lora_A)
+        self.lora_B = torch.nn.Parameter(torch.zeros(*matrix.shape[:-1], lora_A.shape[-2]))
+        self.register_buffer("weight", weight, persistent=False)
+        zero = matrix.zero_point
+        self.register_buffer("zero_point", None if zero is None else torch.from_numpy(zero), persistent=False)
+        self.register_buffer("levels", torch.from_numpy(matrix.levels), persistent=False)
+        self.register_buffer("borders", torch.from_numpy(matrix.borders), persistent=False)
+        self.is_even = matrix.is_even
+
+    def forward(self) -> Any:
+        """The matrix that a model computes with, in the shape of the stored numbers."""
+        return _Rounded.apply(self.lora_A, self.lora_B, self.scale, self)
+
+    def merged(self) -> Any:
+        """W + B A, float32, in the shape of the stored numbers."""
+        return torch.matmul(self.lora_B, self.lora_A).reshape(self.weight.shape).add_(self.weight)
+
+    def nearest(self, exact: Any) -> Any:
+        """The nearest level of each number; ties of uneven levels are the lower one."""
+        if self.is_even:
+            return torch.round(exact).clamp_(self.levels[0], self.levels[-1])
+        return self.levels[torch.bucketize(exact, self.borders[1:-1])]
+
+    def extra_repr(self) -> str:
+        """Rank and levels."""
+        return f"rank={self.lora_A.shape[-2]}, levels={len(self.levels)}"
+
+
+class _Rounded(torch.autograd.Function):
+    """The formulas above."""
+
+    @staticmethod
+    def forward(ctx: Any, lora_a: Any, lora_b: Any, scale: Any, module: Any) -> Any:
+        ctx.save_for_backward(lora_a, lora_b, scale)
+        ctx.module = module
+        exact = module.merged().div_(scale)
+        zero = module.zero_point
+        level = module.nearest(exact if zero is None else exact.add_(zero))
+        return (level if zero is None else level.sub_(zero)).mul_(scale)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        lora_a, lora_b, scale = ctx.saved_tensors
+        module = ctx.module
+        zero = module.zero_point
+        exact = module.merged().div_(scale)
+        if zero is not None:
+            exact.add_(zero)
+        level = module.nearest(exact)
+        inside = (exact >= module.borders[0]) & (exact <= module.borders[-1])
+        off = level if zero is None else level - zero
+        # Inside, what rounding adds; outside, the level itself.
+        change = torch.where(inside, level - exact, off)
+        factor = 1 / math.sqrt(max(exact.numel() // scale.numel(), 1) * (len(module.levels) - 1))
+        by_scale = (gradient * change).sum_to_size(scale.shape) * factor
+        by_weight = (gradient * inside).reshape(*lora_b.shape[:-1], lora_a.shape[-1])
+        by_b = torch.matmul(by_weight, lora_a.mT)
+        by_a = torch.matmul(lora_b.mT, by_weight)
+        return by_a, by_b, by_scale, None
