@@ -337,3 +337,15 @@ def generator_of_given_lengths() -> ov.Model:
     x = conv(image(), 8, "first")
     x = named(ops.convolution_backprop_data(x, numbers(8, 5, 2, 2), [2, 2], ints(12, 12)), "up")
     return model_of(conv(ops.relu(x), 4, "last"))
+
+
+@net
+def repeated() -> ov.Model:
+    """As JAX broadcasts: a gate is repeated to lengths that are computed, a shift to lengths that are told."""
+    x = conv(image(batch=-1), 8, "first")
+    gate = ops.sigmoid(dense(ops.reduce_mean(x, ints(2, 3), False), 8, "gate"))
+    count = ops.gather(ops.shape_of(x), ints(0), ints(0))
+    lengths = ops.concat([count, ints(8, 6, 6)], 0)
+    x = ops.multiply(x, ops.broadcast(ops.reshape(gate, ints(0, 8, 1, 1), True), lengths))
+    x = ops.add(x, ops.broadcast(numbers(8, 1, 1), ints(1, 8, 6, 6)))
+    return model_of(conv(x, 4, "last"))

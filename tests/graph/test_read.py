@@ -1,5 +1,9 @@
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import onnx
@@ -100,7 +104,7 @@ def test_a_torch_module_that_cannot_be_traced_names_its_class() -> None:
         read_model(Broken(), torch.ones(1))
 
 
-@pytest.mark.parametrize("suffix", [".xml", ".onnx", ".pb", ".tflite", ".pdmodel"])
+@pytest.mark.parametrize("suffix", [".xml", ".onnx", ".pb", ".tflite", ".pdmodel", ".pt2", ".keras"])
 def test_a_missing_file_is_named(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"absent{suffix}"
     with pytest.raises(ModelError, match="does not exist") as caught:
@@ -134,7 +138,7 @@ def test_an_ir_with_cut_weights_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_suffix_lists_the_known(tmp_path: Path) -> None:
-    path = write_bytes(tmp_path / "m.h5", b"x")
+    path = write_bytes(tmp_path / "m.pickle", b"x")
     with pytest.raises(ModelError, match=r"\.onnx.*SavedModel"):
         read_model(path)
 
@@ -142,6 +146,110 @@ def test_an_unknown_suffix_lists_the_known(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_saved_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="SavedModel"):
         read_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "way"),
+    [
+        (".keras", r"model\.export\(folder\)"),
+        (".h5", "SavedModel folder"),
+        (".json", "Paddle 3"),
+        (".pth", "torch.nn.Module"),
+    ],
+)
+def test_a_file_that_openvino_does_not_read_has_a_way_out(suffix: str, way: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=f"is not read by OpenVINO.*{way}"):
+        read_model(write_bytes(tmp_path / f"m{suffix}", b"x"))
+
+
+def test_operations_that_openvino_does_not_know_are_named(tmp_path: Path) -> None:
+    path = write_bytes(tmp_path / "m.pb", tensorflow_graph("XlaCallModule"))
+    with pytest.raises(ModelError, match="no rule for operations XlaCallModule, which JAX compiled: pass its jaxpr"):
+        read_model(path)
+
+
+def test_a_file_of_torch_without_torch_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"m\.pt2.*pip install autoq\[torch\]"):
+        read_model(write_bytes(tmp_path / "m.pt2", b"x"))
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("suffix", [".pt", ".pt2"])
+def test_a_file_of_torch_that_is_no_program_is_told(suffix: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / f"m{suffix}"
+    torch.save(torch.nn.Linear(2, 2).state_dict(), path)
+    with pytest.raises(ModelError, match="has weights alone, or a module by Python's pickle: write the program"):
+        read_model(path)
+    with pytest.raises(ModelError, match="has no program of PyTorch: write the program"):
+        read_model(write_bytes(path, b"not a model"))
+    with ZipFile(path, "w") as archive:
+        archive.writestr("m/constants.pkl" if suffix == ".pt" else "m/archive_format", "pt2")
+    with pytest.raises(ModelError, match="does not read as PyTorch"):
+        read_model(path)
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_programs_of_torch_keep_what_they_know_of_inputs() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Two(torch.nn.Module):
+        def forward(self, ids: object, scale: object) -> object:
+            return torch.nn.functional.embedding(ids, torch.ones(9, 4)) * scale
+
+    example = torch.ones(2, 3, dtype=torch.int64), torch.full((2, 3, 4), 2.0)
+    lengths = {"ids": {0: torch.export.Dim.DYNAMIC}, "scale": {0: torch.export.Dim.DYNAMIC}}
+    exported = read_model(torch.export.export(Two(), example, dynamic_shapes=lengths))
+    assert [str(port.get_partial_shape()) for port in exported.inputs] == ["[?,3]", "[?,3,4]"]
+    scripted = torch.jit.trace(Two(), example)
+    traced = read_model(scripted, example)
+    assert [port.get_element_type().to_string() for port in traced.inputs] == ["i64", "f32"]
+    untold = read_model(scripted)
+    assert [port.get_element_type().to_string() for port in untold.inputs] == ["i64", "f32"]
+    for model in (exported, traced, untold):
+        found = ov.compile_model(model, "CPU")([value.numpy() for value in example])[0]
+        np.testing.assert_array_equal(found, np.full((2, 3, 4), 2))
+
+    class Shared(torch.nn.Module):
+        def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            return torch.bitwise_and(one, other)
+
+    with pytest.raises(ModelError, match=r"inputs have no types and get single precision.*pass example_input"):
+        read_model(torch.jit.script(Shared()))
+
+
+OF_JAX = """
+import jax, numpy as np, openvino as ov
+from autoq.core import ModelError
+from autoq.graph import read_model
+
+def network(x):
+    y = jax.nn.relu6(jax.lax.conv(x, np.full((4, 3, 3, 3), 0.2, np.float32), (1, 1), "SAME"))
+    y = jax.checkpoint(jax.nn.silu)(jax.numpy.clip(y, -1, 5))
+    return jax.nn.softmax(y.mean((2, 3)))
+
+x = np.random.default_rng(0).normal(0, 1, (2, 3, 8, 8)).astype(np.float32)
+model = read_model(jax.make_jaxpr(network)(x))
+found = ov.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(x)[0]
+np.testing.assert_allclose(found, network(x), atol=1e-5)
+try:
+    read_model(jax.make_jaxpr(jax.numpy.arctan2)(x, x))
+except ModelError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+def test_a_program_of_jax_is_converted_with_the_functions_that_it_calls() -> None:
+    # JAX warns of processes that fork after it was imported, which other tests do.
+    ran = subprocess.run([sys.executable, "-c", OF_JAX], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (
+        0,
+        "the jaxpr cannot be converted: OpenVINO has no rule for operations atan2.\n",
+    ), ran.stderr
 
 
 def test_something_else_is_refused_by_its_type() -> None:

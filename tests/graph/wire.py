@@ -26,13 +26,13 @@ def message(*fields: tuple[int, int | str | bytes]) -> bytes:
     return out
 
 
-def tensorflow_graph() -> bytes:
-    """A frozen GraphDef."""
+def tensorflow_graph(kind_of_step: str = "Relu") -> bytes:
+    """A frozen GraphDef with one step."""
     kind = message((6, FLOAT))
     shape = message((7, _tensorflow_shape()))
     attributes = [message((1, "dtype"), (2, kind)), message((1, "shape"), (2, shape))]
     placeholder = message((1, "x"), (2, "Placeholder"), *((5, a) for a in attributes))
-    relu = message((1, "y"), (2, "Relu"), (3, "x"), (5, message((1, "T"), (2, kind))))
+    relu = message((1, "y"), (2, kind_of_step), (3, "x"), (5, message((1, "T"), (2, kind))))
     return message((1, placeholder), (1, relu))
 
 

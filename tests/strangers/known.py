@@ -33,6 +33,7 @@ KNOWN: Mapping[str, Known] = {
     "file_ort_operators_onnx": Known(unread="com.microsoft.QGemm"),
     "operators_on_integers_by_channel": Known(unread="QLinearConv-11"),
     "file_convolutional_integers_tflite": Known(nothing=True),
+    "file_classifier_uint8_tflite": Known(nothing=True),
     "convolutions_for_two_rates": Known(
         warned="no calibration sample runs the else branch", peer="Calibration dataset must not be empty"
     ),

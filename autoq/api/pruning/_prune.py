@@ -96,8 +96,9 @@ def prune(
         name = quoted(network.get_friendly_name())
         msg = f"model {name} is quantized already: prune the float model that it was made of, then quantize."
         raise ModelError(msg)
-    graph = find_channels(network, scope)
     inputs = as_inputs(network, calibration, most=subset_size) if settings.needs_data else None
+    seen = {} if inputs is None else {name: value.shape for name, value in inputs[0].items()}
+    graph = find_channels(network, scope, seen)
     activations = {} if inputs is None else read_activations(network, graph)
     with _products(network, activations, inputs, settings, resets, progress=progress) as grams:
         models = PrunedModels(network, graph, settings, activations, grams, inputs, resets, progress)

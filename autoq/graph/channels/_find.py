@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,9 @@ from autoq.graph.operations import IgnoredScope, given_names, unique_names
 _WHOLE_BYTES = 8
 
 
-def find_channels(model: ov.Model, scope: IgnoredScope | None = None) -> ChannelGraph:
+def find_channels(
+    model: ov.Model, scope: IgnoredScope | None = None, shapes: Mapping[str, Sequence[int]] | None = None
+) -> ChannelGraph:
     """Follows the channels of a model from its constants to its outputs.
 
     Each axis of a constant has channel numbers, which pass through operations. Numbers that meet are joined: they can
@@ -32,18 +34,19 @@ def find_channels(model: ov.Model, scope: IgnoredScope | None = None) -> Channel
     Args:
         model: A model in normal form; never modified. Bodies of If, Loop and TensorIterator keep their channels.
         scope: Operations that keep all channels that they read and make.
+        shapes: Shapes that inputs were seen with, by name, for inputs whose lengths are open.
 
     Raises:
         PlanError: A rule of the scope matches nothing.
     """
     nodes = unique_names(model)
-    known = probe(model)
+    known = probe(model, shapes)
     probed = {} if known is None else unique_names(known)
     layers = tuple(channel_layers(nodes, probed))
     if known is None:
-        shapes = ", ".join(str(parameter.get_partial_shape()) for parameter in model.get_parameters())
+        given = ", ".join(str(parameter.get_partial_shape()) for parameter in model.get_parameters())
         fixed = [
-            FixedChannels(layer.op, 0, f"no shape that fits the inputs, {shapes}, was found: give them lengths")
+            FixedChannels(layer.op, 0, f"no shape that fits the inputs, {given}, was found: give them lengths")
             for layer in layers
         ]
         return ChannelGraph((), tuple(fixed), layers, {}, {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import openvino as ov
 
 # Lengths that open axes get: of the first axis, and of others, in turn until the model takes one.
@@ -9,11 +11,12 @@ _FIRST = 2
 _OTHERS = (32, 224, 3)
 
 
-def probe(model: ov.Model) -> ov.Model | None:
+def probe(model: ov.Model, shapes: Mapping[str, Sequence[int]] | None = None) -> ov.Model | None:
     """A model with the same operations, in the same order, whose inputs have known shapes.
 
     Args:
         model: Never modified; it is returned if its inputs have known shapes.
+        shapes: Shapes that inputs were seen with, by name; they are tried first.
 
     Returns:
         The model; None if it takes none of the shapes that were tried.
@@ -23,19 +26,26 @@ def probe(model: ov.Model) -> ov.Model | None:
         return model
     if any(parameter.get_partial_shape().rank.is_dynamic for parameter in parameters):
         return None
-    for length in _OTHERS:
+    seen = [_seen(parameter, shapes or {}) for parameter in parameters]
+    guessed = [[[length] * len(parameter.get_partial_shape()) for parameter in parameters] for length in _OTHERS]
+    for wanted in [seen] * all(seen) + guessed:
         clone = model.clone()
-        for parameter in clone.get_parameters():
-            shape = parameter.get_partial_shape()
-            parameter.set_partial_shape(
-                ov.PartialShape([_told(own, length if axis else _FIRST) for axis, own in enumerate(shape)])
-            )
+        for parameter, (_, *others) in zip(clone.get_parameters(), wanted, strict=True):
+            told = map(_told, parameter.get_partial_shape(), [_FIRST, *others])
+            parameter.set_partial_shape(ov.PartialShape(list(told)))
         try:
             clone.validate_nodes_and_infer_types()
         except RuntimeError:
             continue
         return clone
     return None
+
+
+def _seen(parameter: ov.Node, shapes: Mapping[str, Sequence[int]]) -> list[int]:
+    """The shape that an input was seen with; empty if it was not."""
+    names = {parameter.get_friendly_name(), *parameter.output(0).get_names()}
+    found = next((list(shape) for name, shape in shapes.items() if name in names), [])
+    return found if len(found) == len(parameter.get_partial_shape()) else []
 
 
 def _told(dimension: ov.Dimension, wanted: int) -> int:

@@ -123,6 +123,21 @@ def _cut(at: Passage) -> list[Labels]:
     return [tuple(None if axis is None else left[axis] for axis in cut.axes)]
 
 
+def _repeated(at: Passage) -> list[Labels]:
+    """A Broadcast."""
+    if at.op.get_input_size() > 2 or at.op.get_attributes()["mode"] not in {"numpy", "bidirectional"}:
+        return at.unknown()
+    missing = len(at.shape_after()) - len(at.given[0])
+    lengths = [0] * missing + at.shape()
+    labels = (*[None] * missing, *at.given[0])
+    return [
+        tuple(
+            own if before == after else None
+            for own, before, after in zip(labels, lengths, at.shape_after(), strict=True)
+        )
+    ]
+
+
 def _grouped(at: Passage) -> list[Labels]:
     """Channels of a group are normalized together: they go together."""
     data, own = at.given[0], at.join([at.given[0][1], *(labels[0] for labels in at.given[1:])])
@@ -301,6 +316,7 @@ _BY_CHANNELS: Mapping[Channels, Callable[[Passage], list[Labels]]] = {
     Channels.CUT: _cut,
     Channels.GROUPED: _grouped,
     Channels.HEADS: _attention,
+    Channels.REPEATED: _repeated,
 }
 _BY_SAMPLES: Mapping[Samples | None, Callable[[Passage], list[Labels]]] = {
     Samples.EACH: _each,

@@ -46,22 +46,24 @@ def spelled_shape(op: ov.Node, before: Sequence[int], after: Sequence[int]) -> l
 
 
 def lengths_read(shape_of: ov.Node, rank: int) -> set[int]:
-    """Axes whose lengths the readers of a ShapeOf may read."""
+    """Axes whose lengths are read of a ShapeOf: what lookups and cuts leave out is not."""
+    return _read_of(shape_of.output(0), np.arange(rank))
+
+
+def _read_of(value: ov.Output, axes: NDArray[np.int64]) -> set[int]:
+    """Axes whose lengths are read of a vector of lengths."""
     found: set[int] = set()
-    for target in shape_of.output(0).get_target_inputs():
-        places = _places_read(target.get_node(), rank) if target.get_index() == 0 else None
-        found |= set(range(rank)) if places is None else places
+    for target in value.get_target_inputs():
+        reader = target.get_node()
+        row = operation(reader.get_type_name())
+        left = None
+        if target.get_index() == 0 and row.samples is Samples.LOOKUP:
+            left = constant_integers(reader, 1)
+        elif target.get_index() == 0 and row.channels is Channels.CUT:
+            cut = cut_of(reader, [len(axes)])
+            left = None if cut is None else np.arange(cut.starts[0], cut.stops[0])
+        found |= set(axes.tolist()) if left is None else _read_of(reader.output(0), axes[left.ravel()])
     return found
-
-
-def _places_read(reader: ov.Node, rank: int) -> set[int] | None:
-    """Places of a vector that an operation reads; None if they are not known."""
-    row = operation(reader.get_type_name())
-    if row.samples is Samples.LOOKUP:
-        places = constant_integers(reader, 1)
-        return None if places is None else {int(place) % rank for place in places.ravel()}
-    cut = cut_of(reader, [rank]) if row.channels is Channels.CUT else None
-    return None if cut is None else set(range(rank)[cut.starts[0] : cut.stops[0]])
 
 
 @dataclass(frozen=True, slots=True)

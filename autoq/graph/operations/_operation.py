@@ -44,6 +44,7 @@ class Channels(Enum):
     CUT = auto()  # each of its own; those from a start to a stop go on, along axes that the last input names
     GROUPED = auto()  # groups of neighbours along the second axis, with parameters of one axis for those
     HEADS = auto()  # of attention: along the axes before the last two
+    REPEATED = auto()  # each of its own, along axes that are not repeated; the second input tells the lengths
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,11 +179,11 @@ _ROWS = (
     # Operations that only move values.
     Operation("AdaptiveMaxPool", moves=True, channels=Channels.WINDOWS, largest=True),
     Operation("BatchToSpace", moves=True, shape_ports=(1, 2, 3)),
-    Operation("Broadcast", moves=True, shape_ports=(1,)),
+    Operation("Broadcast", moves=True, channels=Channels.REPEATED, shape_ports=(1,)),
     Operation(
         "Concat", moves=True, brings=True, channels=Channels.JOINED, samples=Samples.OWN_AXIS, moves_constants=True
     ),
-    Operation("ConvertLike", moves=True),
+    Operation("ConvertLike", moves=True, samples=Samples.EACH),
     Operation("DepthToSpace", moves=True, samples=Samples.IMAGES),
     Operation("GatherElements", moves=True),
     Operation("GatherND", moves=True),

@@ -10,6 +10,7 @@ ensures: a new model, which computes what the given one does if the channels are
 4. A Gather of certain channels looks them up in their new places, and a Slice or a StridedSlice starts and stops at
    theirs.
 5. A GroupNormalization has as many groups as are left.
+6. A Broadcast takes the lengths of axes of channels from what it repeats.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def _cut_constants(op: ov.Node, kept: Mapping[int, _Kept], cut: dict[tuple[str, 
 
 
 def _rewrite(op: ov.Node, shape: tuple[int, ...] | None, before: _Kept | None, after: Sequence[_Kept | None]) -> None:
-    """Cases 2 to 5; an operation that is not replaced gets its new shapes."""
+    """Cases 2 to 6; an operation that is not replaced gets its new shapes."""
     samples, channels = operation(op.get_type_name()).samples, operation(op.get_type_name()).channels
     if shape is not None and after[0] is not None:
         _spell(op, shape, before, after[0])
@@ -102,6 +103,8 @@ def _rewrite(op: ov.Node, shape: tuple[int, ...] | None, before: _Kept | None, a
         _look_up(op, before)
     elif channels is Channels.CUT and before is not None:
         _cut_range(op, before)
+    elif channels is Channels.REPEATED and after[0] is not None:
+        _repeat(op, after[0])
     elif channels is Channels.GROUPED and before is not None and (own := before[1]) is not None:
         op.set_attribute("num_groups", int(op.get_attributes()["num_groups"] * own.sum()) // len(own))
     op.validate_and_infer_types()
@@ -170,6 +173,17 @@ def _cut_range(op: ov.Node, kept: _Kept) -> None:
             starts[place], stops[place] = (int(own[:end].sum()) for end in (cut.starts[axis], cut.stops[axis]))
     _give(op, 1, starts)
     _give(op, 2, stops)
+
+
+def _repeat(op: ov.Node, kept: _Kept) -> None:
+    """Case 6: an axis that is to have the length one has that of the data."""
+    told = op.input_value(1)
+    kind = told.get_element_type().to_dtype()
+    given = np.array([own is None for own in kept])
+    lengths = ops.select(ops.constant(given), told, ops.constant(np.ones(1, kind)))
+    lengths.set_friendly_name(f"{op.get_friendly_name()}/lengths")
+    op.set_attribute("mode", "bidirectional")
+    op.input(1).replace_source_output(lengths.output(0))
 
 
 def _give(op: ov.Node, port: int, values: ArrayLike) -> None:
