@@ -1,7 +1,9 @@
 """Training: samples in batches, a loss, steps of Adam, a race of learning rates, checks by OpenVINO, checkpoints."""
 
+from autoq.training.tuning._beginning import can_join, check_teacher, output_terms, ready_for, torch_device
 from autoq.training.tuning._checkpoint import TuningCheckpoint
 from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
+from autoq.training.tuning._latent import LatentWeight, with_latent_weights, with_stored_weights
 from autoq.training.tuning._learner import Learner
 from autoq.training.tuning._limit import TuningLimit
 from autoq.training.tuning._loss import Distance, OutputTerm, TrainingLoss, UserLoss
@@ -17,6 +19,7 @@ __all__ = [
     "Distance",
     "HeldOutLoss",
     "Judge",
+    "LatentWeight",
     "Learner",
     "OutputTerm",
     "Runner",
@@ -32,7 +35,14 @@ __all__ = [
     "TuningReport",
     "TuningTask",
     "UserLoss",
+    "can_join",
+    "check_teacher",
+    "output_terms",
+    "ready_for",
     "shaped_for",
+    "torch_device",
     "train",
     "tune",
+    "with_latent_weights",
+    "with_stored_weights",
 ]

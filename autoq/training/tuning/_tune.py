@@ -11,21 +11,22 @@ from typing import Any
 import openvino as ov
 import torch
 
-from autoq.calibration import Feed, port_name, rows_apart
-from autoq.core import ConfigError, DataError, ModelError, digest_of, quoted, reason
+from autoq.calibration import Feed, port_name
+from autoq.core import DataError, ModelError, digest_of, quoted
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import find_weights, model_digest, read_model, unique_names
 from autoq.training.adapters import attach_adapters, merge_adapters
 from autoq.training.sparsity import SparseWeight, Sparsity, WeightMasks
+from autoq.training.tuning._beginning import can_join, check_teacher, output_terms, ready_for, torch_device
 from autoq.training.tuning._checkpoint import TuningCheckpoint
 from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
 from autoq.training.tuning._latent import with_latent_weights, with_stored_weights
 from autoq.training.tuning._learner import Learner
 from autoq.training.tuning._limit import TuningLimit
-from autoq.training.tuning._loss import Distance, OutputTerm, TrainingLoss, UserLoss
+from autoq.training.tuning._loss import Distance, TrainingLoss, UserLoss
 from autoq.training.tuning._plan import Publish, TrainingPlan
 from autoq.training.tuning._report import TuningCheck, TuningReport
-from autoq.training.tuning._runner import Runner, Teacher, shaped_for
+from autoq.training.tuning._runner import Runner, Teacher
 from autoq.training.tuning._samples import TrainingSamples
 from autoq.training.tuning._training import train
 from autoq.training.twin import PLACES, names_of, to_torch, write_back
@@ -91,9 +92,9 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
         ModelError: The teacher has other inputs or outputs, or the model has an operation that cannot learn.
         StoredFileError: The checkpoint is damaged, or belongs to another training.
     """
-    begun, device = time.monotonic(), _device(task.device)
-    _check_teacher(task.model, task.teacher)
-    joined = _can_join(task)
+    begun, device = time.monotonic(), torch_device(task.device)
+    check_teacher(task.model, task.teacher)
+    joined = can_join([task.model] if task.teacher is None else [task.model, task.teacher], _first(task))
     samples = TrainingSamples.of(
         task.items, labelled=task.labelled, batch_size=task.batch_size, joined=joined, seed=task.seed
     )
@@ -102,7 +103,7 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
     if task.teacher is not None:
         run = Runner(task.teacher, EXACT)
         reference = [run(chunk.feed) for chunk in chunks]
-    loss = TrainingLoss(_terms(reference, task.distance), task.loss, task.loss_share)
+    loss = TrainingLoss(output_terms(reference, task.distance), task.loss, task.loss_share)
     module, learned, publish = _trainable(task, chunks[0].feed)
     module = module.to(device)
 
@@ -138,16 +139,21 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
 def _trainable(task: TuningTask, feed: Feed) -> tuple[Any, ov.Model, Publish]:
     """The module that learns, the model that it was made of, and what makes the model that is deployed of it."""
     if task.lora_rank is not None:
-        module = to_torch(_shaped(task.model, feed))
+        module = to_torch(ready_for(task.model, feed))
         attach_adapters(module, task.model, task.teacher, task.lora_rank, task.seed)
         return module, task.model, lambda trained: merge_adapters(trained, task.model)
     latent, weights = with_latent_weights(task.model, task.teacher)
-    module = to_torch(_shaped(latent, feed))
+    module = to_torch(ready_for(latent, feed))
     return module, latent, lambda trained: with_stored_weights(write_back(trained, latent), task.model, weights)
 
 
-def _shaped(model: ov.Model, feed: Feed) -> ov.Model:
-    return shaped_for(model, feed) if _needs_shape(model, feed) else model
+def _first(task: TuningTask) -> Feed:
+    try:
+        item = task.items[0]
+    except IndexError:
+        msg = "training data are empty: at least two batches of samples are needed."
+        raise DataError(msg) from None
+    return dict(item[0] if task.labelled else item)
 
 
 def _sparse_weights(module: torch.nn.Module, model: ov.Model) -> list[SparseWeight]:
@@ -168,74 +174,6 @@ def _sparse_weights(module: torch.nn.Module, model: ov.Model) -> list[SparseWeig
         msg = f"model {quoted(model.get_friendly_name())} has no convolution or matrix product whose weight learns."
         raise ModelError(msg)
     return found
-
-
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        msg = f"device is {quoted(name)}: PyTorch cannot compute there: {reason(error)}"
-        raise ConfigError(msg) from None
-    return device
-
-
-def _check_teacher(model: ov.Model, teacher: ov.Model | None) -> None:
-    if teacher is None:
-        return
-    ours, theirs = (sorted(port_name(port) for port in one.inputs) for one in (model, teacher))
-    if ours != theirs:
-        msg = f"teacher takes the inputs {theirs}, the model {ours}: pass the float model that the model was made of."
-        raise ModelError(msg)
-    for place, (own, other) in enumerate(zip(model.outputs, teacher.outputs, strict=False)):
-        if not own.get_partial_shape().compatible(other.get_partial_shape()):
-            shapes = f"{other.get_partial_shape()}, that of the model {own.get_partial_shape()}"
-            msg = f"output {place} of teacher has shape {shapes}: pass the float model that the model was made of."
-            raise ModelError(msg)
-    if len(model.outputs) != len(teacher.outputs):
-        msg = f"teacher has {len(teacher.outputs)} outputs, the model {len(model.outputs)}: pass the float model."
-        raise ModelError(msg)
-
-
-def _first(task: TuningTask) -> Feed:
-    try:
-        item = task.items[0]
-    except IndexError:
-        msg = "training data are empty: at least two batches of samples are needed."
-        raise DataError(msg) from None
-    return dict(item[0] if task.labelled else item)
-
-
-def _can_join(task: TuningTask) -> bool:
-    """Whether samples of one shape can run as one inference."""
-    shapes = {name: value.shape for name, value in _first(task).items()}
-    models = [task.model] if task.teacher is None else [task.model, task.teacher]
-    if any(not shape or shape[0] != 1 for shape in shapes.values()):
-        return False
-    return all(rows_apart(model, shapes) for model in models)
-
-
-def _needs_shape(model: ov.Model, feed: Feed) -> bool:
-    """Whether a model has to be reshaped before it can run so many samples."""
-    ports = ((port.get_partial_shape(), feed[port_name(port)].shape) for port in model.inputs)
-    return not all(shape.compatible(ov.PartialShape(list(own))) for shape, own in ports)
-
-
-def _terms(reference: Sequence[Any] | None, distance: Distance | None) -> tuple[OutputTerm | None, ...]:
-    """The distance of each output; outputs of whole numbers have none."""
-    if reference is None:
-        return ()
-    columns = list(zip(*reference, strict=True))
-    floats = [values[0].dtype.kind == "f" for values in columns]
-    if not any(floats):
-        msg = "no output of the model has real numbers: nothing can be learned from them."
-        raise ModelError(msg)
-    return tuple(
-        OutputTerm.of(values, alone=sum(floats) == 1, distance=distance) if is_float else None
-        for values, is_float in zip(columns, floats, strict=True)
-    )
 
 
 def _identity(task: TuningTask, limit: TuningLimit) -> str:

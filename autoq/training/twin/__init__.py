@@ -1,9 +1,19 @@
 """The trainable twin of a model: an `ov.Model` as a PyTorch module, and the module's numbers back in the model."""
 
+from autoq.training.twin._limits import Grid, grid_of
 from autoq.training.twin._places import PLACES, names_of
 from autoq.training.twin._quantizers import LearnedQuantizer
 from autoq.training.twin._to_torch import to_torch
 from autoq.training.twin._unknown import UnknownOperationError
 from autoq.training.twin._write_back import write_back
 
-__all__ = ["PLACES", "LearnedQuantizer", "UnknownOperationError", "names_of", "to_torch", "write_back"]
+__all__ = [
+    "PLACES",
+    "Grid",
+    "LearnedQuantizer",
+    "UnknownOperationError",
+    "grid_of",
+    "names_of",
+    "to_torch",
+    "write_back",
+]

@@ -1,0 +1,163 @@
+"""Learned rounding beside an enumeration of all roundings of a small layer, and beside what OpenVINO runs."""
+
+import itertools
+
+import numpy as np
+import openvino as ov
+import pytest
+from networks import conv_net, images, snapshot, token_net
+from openvino import opset13 as ops
+
+import autoq
+from autoq.calibration import as_inputs
+from autoq.core import ModelError
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from autoq.training.rounding import RoundingTask, learn_rounding  # noqa: E402  # after the skip
+from autoq.training.rounding._blocks import block_model, blocks_of  # noqa: E402
+
+WIDTH, OUTPUTS = 6, 3
+EXACT = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
+
+
+def task(model: ov.Model, teacher: ov.Model, data: object, **given: object) -> RoundingTask:
+    usual = {"steps": 40, "seconds": None, "batch_size": 8, "seed": 0, "device": "cpu", "distance": None}
+    return RoundingTask(
+        model=model, teacher=teacher, items=as_inputs(teacher, data), progress=None, **{**usual, **given}
+    )
+
+
+def outputs(model: ov.Model, samples: list[np.ndarray]) -> np.ndarray:
+    compiled = ov.Core().compile_model(model, "CPU", EXACT)
+    return np.concatenate([compiled(sample)[0] for sample in samples])
+
+
+def linear(weight: np.ndarray) -> ov.Model:
+    x = ops.parameter([-1, weight.shape[1]], np.float32, "x")
+    x.output(0).tensor.set_names({"x"})
+    weights = ops.constant(weight)
+    weights.set_friendly_name("weight")
+    return ov.Model([ops.result(ops.matmul(x, weights, False, True))], [x], "linear")
+
+
+def chain(layers: int, *, wide: bool = False) -> ov.Model:
+    """A stream to which each layer adds; with `wide`, all layers read the first one too."""
+    rng = np.random.default_rng(3)
+    x = ops.parameter([-1, WIDTH], np.float32, "x")
+    x.output(0).tensor.set_names({"x"})
+    value = first = ops.tanh(ops.matmul(x, rng.normal(0, 0.4, (WIDTH, WIDTH)).astype(np.float32), False, True))
+    for layer in range(1, layers):
+        weight = ops.constant(rng.normal(0, 0.4, (WIDTH, WIDTH)).astype(np.float32))
+        weight.set_friendly_name(f"weight_{layer}")
+        branch = ops.tanh(ops.matmul(value, weight, False, True))
+        value = ops.add(value, ops.add(branch, first) if wide else branch)
+        value.set_friendly_name(f"sum_{layer}")
+    return ov.Model([ops.result(value)], [x], "chain")
+
+
+def correlated(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    mixed = rng.normal(size=(WIDTH, WIDTH)) @ np.diag(0.35 ** np.arange(WIDTH))
+    return list((rng.normal(size=(count, 1, WIDTH)) @ mixed.T).astype(np.float32))
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_layer_comes_near_to_the_best_of_all_roundings(seed):
+    weight = np.random.default_rng(seed).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
+    teacher, data = linear(weight), correlated(64)
+    nearest = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
+    made, report = learn_rounding(task(nearest, teacher, data, steps=300, batch_size=16))
+    every = np.concatenate(data)
+    true = every @ weight.T
+    given, learned = (np.square(outputs(model, data) - true).sum(axis=0) for model in (nearest, made))
+    nodes = {op.get_friendly_name(): op for op in nearest.get_ops()}
+    levels, scale = (nodes[name].get_data(dtype=np.float32) for name in ("weight", "weight/scale"))
+    best = []
+    for own, size, out in zip(levels, scale, true.T, strict=True):
+        ways = itertools.product(*[[q for q in (level - 1, level, level + 1) if -8 <= q <= 7] for level in own])
+        rows = np.array(list(ways), np.float32) * size
+        best.append(np.square(rows @ every.T - out).sum(axis=1).min())
+    # Most of what the best rounding gains over the nearest one.
+    assert report.improved
+    assert given.sum() - learned.sum() > 0.6 * (given.sum() - sum(best)) > 0
+
+
+@pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
+@pytest.mark.parametrize("kind", ["int4", "int4_asym", "int8", "int8 with quantizers"])
+def test_a_model_is_never_worse_and_keeps_its_operations(kind):
+    is_net = kind.startswith("int8")
+    teacher = autoq.read_model(conv_net() if is_net else token_net())
+    data = (
+        images(32) if is_net else [np.random.default_rng(n).integers(0, 8, (1, 6)).astype(np.int64) for n in range(32)]
+    )
+    if is_net:
+        model = autoq.quantize(teacher, data, fold_weights=kind == "int8", progress=False)
+    else:
+        mode = {"int4": "int4_sym"}.get(kind, kind)
+        model = autoq.compress_weights(teacher, mode=mode, group_size=4, all_layers=True, progress=False)
+    before = snapshot(model), snapshot(teacher)
+    made, report = learn_rounding(task(model, teacher, data, steps=30))
+    again, _ = learn_rounding(task(model, teacher, data, steps=30))
+    assert (snapshot(model), snapshot(teacher)) == before
+    assert snapshot(made) == snapshot(again)
+    assert [found[:3] for found in snapshot(made)] == [found[:3] for found in snapshot(model)]
+    assert report.blocks
+    assert all(block.after <= block.before for block in report.blocks)
+    assert report.best <= report.start
+
+
+def test_weights_that_are_exact_stay_as_they_are():
+    weight = np.random.default_rng(4).integers(-7, 7, (OUTPUTS, WIDTH)).astype(np.float32)
+    weight[:, 0] = -8
+    teacher = linear(weight)
+    model = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
+    made, report = learn_rounding(task(model, teacher, correlated(32)))
+    assert snapshot(made) == snapshot(model)
+    assert not report.improved
+    assert report.changed == 0
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_blocks_one_after_the_other_compute_what_the_model_computes(wide):
+    model = chain(24, wide=wide)
+    weights = {f"weight_{layer}" for layer in range(1, 24)}
+    opened = model.clone()
+    for op in opened.get_ordered_ops():
+        if op.get_friendly_name() in weights:
+            made = ops.parameter(op.get_output_shape(0), np.float32)
+            for target in op.output(0).get_target_inputs():
+                target.replace_source_output(made.output(0))
+            made.set_friendly_name(op.get_friendly_name())
+            op.set_friendly_name(f"{op.get_friendly_name()}/constant")
+            opened.add_parameters([made])
+    blocks = blocks_of(opened, weights, model)
+    assert sorted(name for block in blocks for name in block.weights) == sorted(weights)
+    assert len(blocks) > 1
+    assert all(len(block.weights) >= 5 for block in blocks[:-1])
+    assert all(len(block.needs) <= (2 if wide else 1) for block in blocks)
+    constants = {op.get_friendly_name(): op.data for op in model.get_ops() if op.get_type_name() == "Constant"}
+    sample = np.random.default_rng(0).normal(size=(4, WIDTH)).astype(np.float32)
+    kept: dict[object, np.ndarray] = {}
+    for block in blocks:
+        part, names = block_model(opened, block, weights)
+        assert set(names) == set(block.weights)
+        values = [sample, *(kept[tensor] for tensor in block.needs), *(constants[name] for name in names)]
+        found = list(ov.Core().compile_model(part, "CPU", EXACT)(values).values())
+        kept.update(zip(block.gives, found, strict=False))
+    np.testing.assert_allclose(found[0], outputs(model, [sample]), rtol=1e-5, atol=1e-6)
+
+
+def test_a_float_model_has_nothing_to_round():
+    teacher = linear(np.ones((OUTPUTS, WIDTH), np.float32))
+    with pytest.raises(ModelError, match="has no weights that are rounded"):
+        learn_rounding(task(teacher, teacher, correlated(32)))
+
+
+def test_time_ends_it():
+    weight = np.random.default_rng(2).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
+    teacher = linear(weight)
+    model = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
+    _, report = learn_rounding(task(model, teacher, correlated(32), steps=10**6, seconds=0.5))
+    assert 1 <= report.blocks[0].steps < 10**6
