@@ -14,6 +14,7 @@ from autoq.cli._trouble import writes_to
 from autoq.core import capitalized, shown_path
 
 _BUDGET = ("n_trials", "timeout_s")
+_LENGTHS = ("steps", "epochs")
 
 
 def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | list[str] | None:
@@ -26,6 +27,7 @@ def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | lis
 @click.option("--n-trials", type=int, help="Candidates to measure; replaces the file's budget.")
 @click.option("--timeout", "timeout_s", type=float, help="Seconds; replaces the file's budget.")
 @click.option("--until", type=click.Choice(["gain", "time"]), help="Whether it may end before its budget is spent.")
+@click.option("--finetune", "tuned_s", type=float, help="Seconds, of those of the search, to train the best models.")
 @click.option("--max-drop", help="Largest drop of accuracy: 0.01, 1%.")
 @click.option("--max-latency", help="Largest latency: 5, '0.8 ms', 50%.")
 @click.option("--max-size", help="Largest size: 2MB, 25%.")
@@ -38,7 +40,9 @@ def _rule(_: click.Context, __: click.Parameter, value: str | None) -> str | lis
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of the run.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell where the time went.")
 @as_json
-def search(experiment: str, *, quick: bool, verbose: bool, json_output: bool, **instead: Any) -> None:
+def search(
+    experiment: str, *, quick: bool, verbose: bool, json_output: bool, tuned_s: float | None, **instead: Any
+) -> None:
     """Runs the search of EXPERIMENT, a YAML file, or goes on with it where it was stopped.
 
     Options replace what the file says.
@@ -57,6 +61,9 @@ def search(experiment: str, *, quick: bool, verbose: bool, json_output: bool, **
         RunFolder.create(folder)
         writes_to(folder, goes_on=True)
     arguments = config.search_arguments() | given
+    if tuned_s is not None:
+        kept = {name: value for name, value in (arguments["finetune"] or {}).items() if name not in _LENGTHS}
+        arguments["finetune"] = {**kept, "timeout_s": tuned_s}
     result = run_search(arguments.pop("model"), **arguments, progress=not json_output)
     # This raises where no model meets the budget; the message names the closest one.
     best = result.best

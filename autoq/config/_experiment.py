@@ -60,6 +60,56 @@ class Tracking(BaseModel):
         return "off" if value is False else value
 
 
+class FineTune(BaseModel):
+    """What is trained after the trials; the keys of `autoq.search(finetune=...)`.
+
+    Attributes:
+        top: Most models that are trained.
+        data: Inputs to train on, in the forms of `calibration`; by default the calibration data.
+        timeout_s: Seconds for all models together.
+        steps: Or the number of steps of each.
+        epochs: Or how often each sample is trained on.
+        lr: Highest learning rate, or "auto".
+        loss: "kl" or "nmse"; or `file.py:function`, for pairs of inputs and target as data.
+        loss_share: Share of that function.
+        batch_size: Samples of a step.
+        seed: Of the order of the samples; by default that of the search.
+        device: Where PyTorch computes.
+        lora_rank: Rank of the adapters of compressed matrices.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    top: int | None = None
+    data: str | dict[str, Any] | None = None
+    timeout_s: float | None = None
+    steps: int | None = None
+    epochs: int | None = None
+    lr: float | str | None = None
+    loss: str | None = None
+    loss_share: float | None = None
+    batch_size: int | None = None
+    seed: int | None = None
+    device: str | None = None
+    lora_rank: int | None = None
+
+    def arguments(self, folder: Path) -> dict[str, Any]:
+        """The keys that are given, with data and code in place of their names.
+
+        Args:
+            folder: Folder that relative paths start in.
+
+        Raises:
+            ConfigError: Code or data cannot be found.
+        """
+        found = {name: value for name, value in self if value is not None}
+        if self.data is not None:
+            found["data"] = load_data(self.data, folder)
+        if self.loss is not None:
+            found["loss"] = load_metric(self.loss, folder)
+        return found
+
+
 class ExperimentConfig(BaseModel):
     """One experiment, as its YAML file describes it.
 
@@ -86,6 +136,7 @@ class ExperimentConfig(BaseModel):
         against: What accuracy is weighed against: "latency" or "size".
         space: Name, path or keys of a search space.
         budget: Budget of the search.
+        finetune: What is trained after the trials; nothing by default.
         device: OpenVINO device.
         model_type: "transformer", or nothing.
         target_device: Hardware table.
@@ -116,6 +167,7 @@ class ExperimentConfig(BaseModel):
     against: str | None = None
     space: str | dict[str, Any] | None = None
     budget: ExperimentBudget = ExperimentBudget()
+    finetune: FineTune | None = None
     device: str = "CPU"
     model_type: str | None = None
     target_device: str = "ANY"
@@ -191,6 +243,7 @@ class ExperimentConfig(BaseModel):
             "timeout_s": self.budget.timeout_s,
             "trial_timeout_s": self.budget.trial_timeout_s,
             "until": self.budget.until,
+            "finetune": None if self.finetune is None else self.finetune.arguments(self._folder),
             "storage": self.storage,
             "tracking_uri": self.tracking.uri,
             "experiment": self.tracking.experiment,

@@ -13,6 +13,7 @@ from autoq.searching.records import TrialRecord, evaluation_to_dict
 from autoq.transform import PLAN_NOTE, VERSION_NOTE, note_plan
 
 _EVALUATION = ["autoq", "evaluation"]
+_TUNED = ["autoq", "tuned"]
 
 
 def noted_candidate(model: ov.Model, record: TrialRecord) -> ov.Model:
@@ -24,6 +25,9 @@ def noted_candidate(model: ov.Model, record: TrialRecord) -> ov.Model:
     """
     clone = model.clone()
     note_plan(clone, record.plan)
+    if record.tuned is not None:
+        # The plan does not build this model.
+        clone.set_rt_info(json.dumps({"trial": record.tuned.of, "model": record.tuned.model}), _TUNED)
     if record.evaluation is not None:
         summary = evaluation_to_dict(record.evaluation)
         del summary["execution"]
@@ -96,9 +100,9 @@ def write_ir(model: ov.Model, draft: Path, path: Path) -> None:
 
 
 def read_provenance(model: ov.Model) -> dict[str, Any]:
-    """The notes of `save_candidate` in a model: version, plan, evaluation; empty for other models."""
+    """The notes of `save_candidate` in a model: version, plan, tuning, evaluation; empty for other models."""
     found: dict[str, Any] = {}
-    for path in (VERSION_NOTE, PLAN_NOTE, _EVALUATION):
+    for path in (VERSION_NOTE, PLAN_NOTE, _TUNED, _EVALUATION):
         if model.has_rt_info(path):
             text = str(model.get_rt_info(path).value)
             found[path[-1]] = text if path is VERSION_NOTE else json.loads(text)

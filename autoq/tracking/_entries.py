@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from autoq.searching.front import SearchInfo, TrialRow, choose
-from autoq.searching.records import evaluation_of
+from autoq.searching.records import Tuned, evaluation_of
 from autoq.searching.shown import ParetoFront, row_metrics, row_recipe
 
 
@@ -42,12 +42,31 @@ def search_metrics(info: SearchInfo) -> dict[str, float]:
 
 def trial_params(row: TrialRow) -> dict[str, str]:
     """The recipe of a trial, as parameters of its run."""
-    return {name: str(value) for name, value in row_recipe(row).items()}
+    tuned = row.record.tuned
+    return {
+        **{name: str(value) for name, value in row_recipe(row).items()},
+        **({} if tuned is None else {"tuned_trial": str(tuned.of)}),
+    }
 
 
 def trial_metrics(row: TrialRow) -> dict[str, float]:
     """Figures of a trial, as metrics of its run. They have the names of the columns of trials.csv."""
     return {name: float(value) for name, value in row_metrics(row).items() if value is not None}
+
+
+def course_metrics(tuned: Tuned) -> list[tuple[int, dict[str, float]]]:
+    """The checks of a training: the step, and the figures of it."""
+    begun = (0, {"tuning/held_out": tuned.before})
+    return [
+        begun,
+        *(
+            (
+                point.step,
+                {"tuning/held_out": point.held_out, "tuning/loss": point.loss, "tuning/learning_rate": point.rate},
+            )
+            for point in tuned.course
+        ),
+    ]
 
 
 def progress(front: ParetoFront, info: SearchInfo | None) -> dict[str, float]:

@@ -19,12 +19,12 @@ import numpy as np
 
 from autoq.core import ConfigError, temporary_folder
 from autoq.searching.front import SearchInfo, TrialRow, TrialTable, choose
-from autoq.searching.records import TrialRecord, TrialState
+from autoq.searching.records import TrialRecord, TrialState, Tuned
 from autoq.searching.shown import ParetoFront, TimeRow, time_csv, time_metrics
 from autoq.stores import Holder
 from autoq.tracking._abandoned import ENDED, PARENT, PROCESS, close_abandoned, runs_of, without_process
 from autoq.tracking._caller import active_run_id, place_of
-from autoq.tracking._entries import progress, search_metrics, search_params, trial_metrics, trial_params
+from autoq.tracking._entries import course_metrics, progress, search_metrics, search_params, trial_metrics, trial_params
 from autoq.tracking._logged_model import Export, give_up_pending, log_model, without_uploads
 from autoq.tracking._store import (
     asking,
@@ -267,12 +267,23 @@ class MlflowObserver:
         with temporary_folder() as folder:
             record.plan.save(folder / "plan.json")
             self._client.log_artifact(run_id, str(folder / "plan.json"))
+        if record.tuned is not None:
+            self._log_course(run_id, record.tuned)
         self._log(self._parent, curves, {}, step=record.number)
         state = "FAILED" if record.state is TrialState.FAILED else "FINISHED"
         self._client.set_terminated(run_id, status=state)
         self._logged[record.number] = run_id
         # The trial may have been measured further since the killed session began the run.
         self._revise(row)
+
+    def _log_course(self, run_id: str, tuned: Tuned) -> None:
+        """Logs the course of a training as curves of its run, unless a killed session did."""
+        from mlflow.entities import Metric
+
+        if not self._client.get_metric_history(run_id, "tuning/loss"):
+            now, points = int(time.time() * 1000), course_metrics(tuned)
+            entries = [Metric(key, value, now, step) for step, point in points for key, value in point.items()]
+            self._client.log_batch(run_id, metrics=[entry for entry in entries if np.isfinite(entry.value)])
 
     def _revise(self, row: TrialRow) -> None:
         """Logs the figures of a trial that was measured further in place of the earlier ones."""

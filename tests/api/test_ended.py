@@ -175,30 +175,41 @@ def test_one_that_was_interrupted_has_not_ended(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "trials", "budgets", "spent"),
     [
-        # n_trials, timeout_s, until
+        # n_trials, timeout_s, until, what is trained
         ((3, None), 3, [], True),
         ((3, 9.0), 4, [], True),
-        ((4, None), 3, [[3, None, "gain"]], False),
-        ((5, None), 3, [[5, None, "gain"]], True),  # the sampler had nothing more to offer
-        ((6, None), 3, [[5, None, "gain"]], False),
-        ((None, 240.0), 44, [[None, 240.0, "gain"]], True),
-        ((None, 120.0), 44, [[None, 240.0, "gain"]], True),
-        ((None, 600.0), 44, [[None, 240.0, "gain"]], False),
-        ((100, 240.0), 44, [[60, 240.0, "gain"]], False),
-        ((60, 240.0), 44, [[60, 240.0, "gain"]], True),
-        ((60, 240.0), 44, [[None, 240.0, "gain"]], True),
-        ((60, None), 44, [[None, 240.0, "gain"]], False),
-        ((None, None), 44, [[None, 240.0, "gain"]], False),  # 60 trials
-        ((None, None), 60, [[None, 240.0, "gain"]], True),
-        ((None, 240.0), 60, [[None, 240.0, "gain"], [60, None, "gain"]], True),
-        ((None, 240.0), 60, [[60, None, "gain"]], False),
-        ((100, None, "time"), 44, [[100, None, "gain"]], False),  # there was nothing more to gain
-        ((100, None, "time"), 44, [[100, None, "time"]], True),
-        ((100, None), 44, [[100, None, "time"]], True),
+        ((4, None), 3, [[3, None, "gain", None]], False),
+        ((5, None), 3, [[5, None, "gain", None]], True),  # the sampler had nothing more to offer
+        ((6, None), 3, [[5, None, "gain", None]], False),
+        ((None, 240.0), 44, [[None, 240.0, "gain", None]], True),
+        ((None, 120.0), 44, [[None, 240.0, "gain", None]], True),
+        ((None, 600.0), 44, [[None, 240.0, "gain", None]], False),
+        ((100, 240.0), 44, [[60, 240.0, "gain", None]], False),
+        ((60, 240.0), 44, [[60, 240.0, "gain", None]], True),
+        ((60, 240.0), 44, [[None, 240.0, "gain", None]], True),
+        ((60, None), 44, [[None, 240.0, "gain", None]], False),
+        ((None, None), 44, [[None, 240.0, "gain", None]], False),  # 60 trials
+        ((None, None), 60, [[None, 240.0, "gain", None]], True),
+        ((None, 240.0), 60, [[None, 240.0, "gain", None], [60, None, "gain", None]], True),
+        ((None, 240.0), 60, [[60, None, "gain", None]], False),
+        ((100, None, "time"), 44, [[100, None, "gain", None]], False),  # there was nothing more to gain
+        ((100, None, "time"), 44, [[100, None, "time", None]], True),
+        ((100, None), 44, [[100, None, "time", None]], True),
+        ((3, None, "gain", 2), 3, [[3, None, "gain", None]], False),  # it is tuned later
+        ((3, None, "gain", 2), 3, [[3, None, "gain", None], [3, None, "gain", "all-2"]], True),
+        ((3, None, "gain", 3), 3, [[3, None, "gain", "all-2"]], False),
+        ((3, None), 3, [[3, None, "gain", "all-2"]], True),
+        ((None, 120.0, "gain", 2), 44, [[None, 240.0, "gain", "all-2"]], True),
+        ((None, 120.0, "gain", 2), 44, [[None, 240.0, "gain", None]], False),
     ],
 )
 def test_what_counts_as_spent(asked, trials, budgets, spent):
-    n_trials, timeout_s, *until = asked
-    clock = Clock.of(timeout_s, 0.0)
-    given = SimpleNamespace(n_trials=n_trials, timeout_s=timeout_s, clock=clock, until=Until(*until or ["gain"]))
+    n_trials, timeout_s, until, top = (*asked, *("gain", None)[len(asked) - 2 :])
+    given = SimpleNamespace(
+        n_trials=n_trials,
+        timeout_s=timeout_s,
+        clock=Clock.of(timeout_s, 0.0),
+        until=Until(until),
+        finetune=None if top is None else SimpleNamespace(digest="all", top=top),
+    )
     assert _is_spent(given, trials, json.loads(json.dumps(budgets))) is spent

@@ -85,9 +85,7 @@ class Evaluator:
 
 def scored(evaluator, *, left_s=math.inf, divisible=True):
     """Scores a front on 200 items, of which each model takes 2 s."""
-    problem = SimpleNamespace(
-        evaluator=evaluator, builder=SimpleNamespace(build=lambda p: p.quantization.recipe.subset_size - 100)
-    )
+    problem = SimpleNamespace(evaluator=evaluator, build=lambda record: record.number)
     points = enumerate([(0.0, 1.0), (0.01, 0.7), (0.02, 0.5)])
     front = ParetoFront([record(number, *point, seconds={"score": 1.0}) for number, point in points])
     clock = Clock(seconds=left_s + 3.0, now=lambda: 0.0)
@@ -116,7 +114,7 @@ def test_where_time_is_short_fewer_items_are_scored_or_none():
 def test_a_model_for_which_there_is_no_time_is_left_out():
     evaluator = Evaluator()
     now = iter([0.0, 5.0, 5.0])
-    problem = SimpleNamespace(evaluator=evaluator, builder=SimpleNamespace(build=lambda p: 0))
+    problem = SimpleNamespace(evaluator=evaluator, build=lambda record: 0)
     rows = [record(0, 0.0, 1.0, seconds={"score": 1.0}), record(1, 0.01, 0.7, seconds={"score": 1.0})]
     front, clock = ParetoFront(rows), Clock(seconds=5.0, now=lambda: next(now))
     assert set(score_front(problem, front, front[1], [0] * 100, clock, 0.0, lambda *_: None)) == {front[1].number}

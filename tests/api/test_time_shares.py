@@ -12,7 +12,7 @@ from autoq.searching.records import Limits
 
 def budget(seconds, float_seconds):
     clock = Clock(seconds, started=0.0, now=lambda: 0.8 * seconds)
-    request = SimpleNamespace(clock=clock, held_out=None, n_trials=None, until=Until.GAIN)
+    request = SimpleNamespace(clock=clock, held_out=None, n_trials=None, until=Until.GAIN, finetune=None)
     return budget_of(request, SimpleNamespace(evaluator=SimpleNamespace(float_seconds=float_seconds)), Limits())
 
 

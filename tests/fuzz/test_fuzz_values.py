@@ -14,8 +14,8 @@ from networks import conv_net
 
 import autoq
 from autoq.api.measuring._budget import absolute_drop, latency_amount, size_amount
+from autoq.api.measuring._check_budget import check_budget
 from autoq.api.quantizing._settings import Settings
-from autoq.api.searches._arguments import check_budget
 from autoq.core import AutoqError, Plan, QuantizerScheme, RangeEstimator, Recipe
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import IgnoredScope

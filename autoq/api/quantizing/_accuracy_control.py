@@ -11,12 +11,12 @@ import openvino as ov
 from joblib import cpu_count
 
 from autoq.api.measuring._budget import absolute_drop
+from autoq.api.measuring._check_budget import check_budget
 from autoq.api.measuring._metric import one_metric
 from autoq.api.quantizing._calibrated import calibrate, calibration_inputs
 from autoq.api.quantizing._control import Control
 from autoq.api.quantizing._options import QuantizeOptions, shows_options
 from autoq.api.quantizing._settings import Settings
-from autoq.api.searches._arguments import check_budget
 from autoq.calibration import Needs
 from autoq.core import (
     ConfigError,

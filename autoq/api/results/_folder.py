@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import openvino as ov
 
+from autoq.api.results._kept_model import keep_model, read_kept
 from autoq.core import (
-    DataError,
     Format,
     OutputError,
-    drafted_folder,
     file_name,
     made_folder,
     path_in_url,
@@ -27,12 +24,8 @@ from autoq.core import (
     sweep_temporary,
     write_record,
 )
-from autoq.export import write_ir
-from autoq.graph import read_model
 from autoq.stores import FileLease, leased, locked
 
-# Beside a float model: the digests of its files.
-_FILES = "files.json"
 # The file that names the search of a folder, and the folder inside for searches of other names.
 _CLAIM, _INSIDE = "search.json", "searches"
 _CLAIM_S = 30.0
@@ -110,6 +103,15 @@ class RunFolder:
         return self.cache / digest / "float" / "model.xml"
 
     @property
+    def tuned(self) -> Path:
+        """Folder of the tuned models, which no plan builds again."""
+        return self.path / "tuned"
+
+    def training(self, name: str) -> Path:
+        """Folder of the state of a training that is not finished."""
+        return self.cache / "training" / name
+
+    @property
     def run(self) -> Path:
         """The request of the search and its result, as JSON."""
         return self.path / "run.json"
@@ -130,11 +132,7 @@ class RunFolder:
         Raises:
             OutputError: The model cannot be written.
         """
-        path = self.float_model(digest)
-        path.parent.parent.mkdir(parents=True, exist_ok=True)
-        with drafted_folder(path.parent) as draft:
-            write_ir(model, draft / path.name, path)
-            write_record(draft / _FILES, _FLOAT_MODEL, _digests(draft))
+        keep_model(model, self.float_model(digest), _FLOAT_MODEL)
 
     def read_float_model(self, digest: str) -> ov.Model:
         """Reads the model that `keep_float_model` saved.
@@ -142,16 +140,7 @@ class RunFolder:
         Raises:
             StoredFileError: The model is missing or damaged.
         """
-        path = self.float_model(digest)
-
-        def check(values: dict[str, Any]) -> None:
-            for name, found in _digests(path.parent).items():
-                if values.get(name) != found:
-                    msg = f"{name} is not the file that was written"
-                    raise DataError(msg)
-
-        read_record(path.parent / _FILES, _FLOAT_MODEL, check)
-        return read_model(path)
+        return read_kept(self.float_model(digest), _FLOAT_MODEL)
 
     def sweep(self) -> int:
         """Removes files that ended processes left half written. Call it only while no other process writes here.
@@ -160,7 +149,7 @@ class RunFolder:
             The number of files removed.
         """
         kept = (path for path in self.cache.glob("**/") if not path.name.startswith("."))
-        return sum(sweep(path) for path in {self.path, *kept}) + sweep_temporary()
+        return sum(sweep(path) for path in {self.path, self.tuned, *kept}) + sweep_temporary()
 
     def of_search(self, name: str) -> RunFolder:
         """The folder that a search of this name writes to: this one, or one inside it where another name has this one.
@@ -194,12 +183,3 @@ class RunFolder:
         with leased(FileLease(self.path / ".lock"), what, advice):
             self.sweep()
             yield
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    """Digests of the two files of an IR in a folder, by file name."""
-    found = {}
-    for path in (folder / "model.xml", folder / "model.bin"):
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    return found

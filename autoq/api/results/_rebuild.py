@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import openvino as ov
+
 from autoq.api.results._folder import RunFolder
+from autoq.api.results._tuned_models import TunedModels
 from autoq.core import ModelType, OutputError, StoredFileError, TargetDevice, file_name, quoted
 from autoq.searching.front import SearchInfo
-from autoq.searching.problem import STATISTICS, builder_of_files
+from autoq.searching.problem import STATISTICS, builder_of_files, model_of
+from autoq.searching.records import TrialRecord
 from autoq.searching.sensitivity import PlanBuilder
 from autoq.searching.space import SearchSpace
+
+
+def build_again(run: RunFolder, info: SearchInfo, record: TrialRecord) -> ov.Model:
+    """The model of a trial: built by its plan, or read if it was tuned.
+
+    Raises:
+        OutputError: The folder lacks the float model or the statistics.
+        StoredFileError: A file is damaged.
+    """
+    return model_of(record, lambda plan: builder_of(run, info).build(plan), TunedModels(run.tuned).read)
 
 
 def builder_of(run: RunFolder, info: SearchInfo) -> PlanBuilder:

@@ -283,12 +283,12 @@ class SearchResult:
             OutputError: The folder holds no search.
             StoredFileError: A file is damaged, or of another version.
         """
-        from autoq.api.results._rebuild import builder_of
+        from autoq.api.results._rebuild import build_again
 
         run = RunFolder.open(folder)
 
         def parse(values: dict[str, Any]) -> SearchResult:
-            return cls.from_dict(values, lambda record: builder_of(run, parsed.info).build(record.plan), run.path)
+            return cls.from_dict(values, lambda record: build_again(run, parsed.info, record), run.path)
 
         try:
             parsed = read_record(run.best_so_far, BEST_SO_FAR, parse)

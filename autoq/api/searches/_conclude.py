@@ -12,7 +12,8 @@ from autoq.api.searches._ended import SECONDS, note_end
 from autoq.api.searches._held_out import score_front
 from autoq.api.searches._prepare import PreparedSearch
 from autoq.api.searches._publish import in_any_case, publish
-from autoq.api.searches._shares import closing_seconds, files_s
+from autoq.api.searches._shares import closing_seconds, files_s, tuning_seconds
+from autoq.api.searches._tune_front import tune_front, tuning_note
 from autoq.core import DeviceError
 from autoq.searching.loop import Explored, close
 from autoq.searching.records import Part
@@ -23,18 +24,19 @@ from autoq.searching.study import Study
 def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResult:
     """Measures the best models together, scores them on held-out data, writes the result and tells the observers.
 
-    1. The closing session measures the models of the front beside each other.
-    2. The front is scored on held-out data, where there are any.
-    3. The predictions of the sampler are compared with the measurements.
+    1. Models near the front are trained, if the search has a `finetune`.
+    2. The closing session measures the models of the front beside each other.
+    3. The front is scored on held-out data, where there are any.
+    4. The predictions of the sampler are compared with the measurements.
 
-    An interrupted search skips these three. If one of them fails, the result lacks it, and a warning says so. The
+    An interrupted search skips these four. If one of them fails, the result lacks it, and a warning says so. The
     study keeps where the time went.
     """
     session, problem, records = prepared.session, prepared.problem, prepared.study.records()
     result = SearchResult(
         info=prepared.info,
         records=session.keeper.attach(records),
-        build=lambda record: problem.builder.build(record.plan),
+        build=problem.build,
         probes=None if explored.knowledge is None else explored.knowledge.probes,
         interrupted=explored.interrupted,
         folder=None if session.folder is None else session.folder.path,
@@ -55,6 +57,19 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
     result = replace(publish(session, result, session.folder), seconds=clock.spent_s)
     with in_any_case("noting where the time went"):
         prepared.study.remember(SECONDS, result.seconds)
+    return result
+
+
+def _tuned(prepared: PreparedSearch, _: Explored, result: SearchResult) -> SearchResult:
+    """The result with tuned models."""
+    clock = prepared.budget.clock
+    with in_any_case("tuning models near the front"):
+        ending_s = prepared.budget.ending_s - tuning_seconds(prepared.session.request, prepared.problem)
+        seconds = clock.left_s - ending_s if clock.is_limited else None
+        records = tuple(tune_front(prepared, result.records, seconds))
+        note = tuning_note(prepared, records)
+        notes = result.info.notes if note is None else {**result.info.notes, "tuning": note}
+        return replace(result, records=records, info=replace(result.info, notes=notes))
     return result
 
 
@@ -107,6 +122,7 @@ def _compared_with_predictions(_: PreparedSearch, explored: Explored, result: Se
 
 
 _STEPS = (
+    (Part.TUNE, _tuned),
     (Part.CLOSE, _closed),
     (Part.HELD_OUT, _scored_on_held_out),
     (Part.PREDICTIONS, _compared_with_predictions),

@@ -24,12 +24,13 @@ from autoq.core import AutoqError, StoredFileError, Until
 from autoq.evaluation.device import hardware_fingerprint
 from autoq.evaluation.scoring import item_count
 from autoq.searching.front import SearchInfo, info_from_dict
-from autoq.searching.problem import builder_again, digests_of, supported_space
+from autoq.searching.problem import builder_again, digests_of, model_of, supported_space
+from autoq.searching.records import untuned
 from autoq.searching.sensitivity import PlanBuilder
 from autoq.searching.study import Storage, Study, kept_before, plain
 
 # The study keeps the result until further trials follow, and all budgets that were spent on it.
-_RESULT, _BUDGETS, _IDENTITY = "ended", "spent", "identity"
+_RESULT, _BUDGETS, _IDENTITY = "ended", "budgets", "identity"
 # The study keeps the seconds of all sessions by part.
 SECONDS = "seconds"
 
@@ -43,11 +44,11 @@ def note_end(request: SearchRequest, study: Study, result: SearchResult) -> None
 
 
 def _note_end(request: SearchRequest, study: Study, result: SearchResult) -> None:
-    spent = [trials_asked(request), request.timeout_s, str(request.until)]
+    spent = _budget(request)
     budgets = study.recall(_BUDGETS) or []
     study.remember(_BUDGETS, [*(budget for budget in budgets if budget != spent), spent])
     # The study has the records already.
-    kept = result.to_dict() | {"records": [], "trials": len(result.records), "version": version("autoq")}
+    kept = result.to_dict() | {"records": [], "trials": len(untuned(result.records)), "version": version("autoq")}
     study.remember(_RESULT, kept)
 
 
@@ -113,7 +114,9 @@ def ended_before(session: SearchSession) -> SearchResult | None:
         )
 
     result = SearchResult.from_dict(
-        kept, lambda record: builder().build(record.plan), None if folder is None else folder.path
+        kept,
+        lambda record: model_of(record, lambda plan: builder().build(plan), session.tuned.read),
+        None if folder is None else folder.path,
     )
     return replace(
         result,
@@ -155,15 +158,24 @@ def tell_again(session: SearchSession, result: SearchResult) -> SearchResult:
 
 def _is_spent(request: SearchRequest, trials: int, budgets: Sequence[Sequence[Any]] | None) -> bool:
     """Whether the search has spent the budget of the request."""
-    most = trials_asked(request)
+    *wanted, _, tuned = _budget(request)
+    most = wanted[0]
     if most is not None and trials >= most:
-        return True
-    wanted = (most, request.timeout_s)
+        # The trials are there, perhaps without a training of them.
+        return tuned is None or any(done == tuned for *_, done in budgets or ())
     return any(
         all(_or_endless(more) <= _or_endless(given) for more, given in zip(wanted, amounts, strict=True))
         and request.until in {Until.GAIN, until}
-        for *amounts, until in budgets or ()
+        and tuned in {None, done}
+        for *amounts, until, done in budgets or ()
     )
+
+
+def _budget(request: SearchRequest) -> list[Any]:
+    """Trials, seconds, when the search ends, and what is trained after them, as JSON values."""
+    finetune = request.finetune
+    tuned = None if finetune is None else f"{finetune.digest}-{finetune.top}"
+    return [trials_asked(request), request.timeout_s, str(request.until), tuned]
 
 
 def _or_endless(amount: float | None) -> float:

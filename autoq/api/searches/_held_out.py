@@ -125,7 +125,7 @@ def score_front(
             break
         stage("scoring the front on held-out data", done, len(records))
         try:
-            model = problem.builder.build(record.plan)
+            model = problem.build(record)
             choice = record.plan.runtime_choice
             found[record.number] = problem.evaluator.score_held_out(model, choice, items)
         except Exception as error:  # noqa: BLE001  # a device or a build may raise anything

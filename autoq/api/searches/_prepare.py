@@ -115,6 +115,7 @@ def problem_of(session: SearchSession) -> Problem:
         calibrated_on=samples.get("calibrated"),
         against=request.wanted.against,
         stack=session.stack,
+        read_tuned=session.tuned.read,
     )
 
 
@@ -190,7 +191,7 @@ def _notes(request: SearchRequest, problem: Problem, budget: Budget) -> dict[str
     found = {
         "timer": busy_note(evaluator.float_latency.ratio),
         # Scores of the float model beside itself tell nothing of the spread of others.
-        "proof": None if beside_float else power_note(evaluator.float_accuracy, budget.max_drop),
+        "proof": None if beside_float else power_note(evaluator.float_accuracy, budget.limits.max_drop),
     }
     return {kind: note for kind, note in found.items() if note is not None}
 

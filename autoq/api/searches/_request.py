@@ -9,6 +9,7 @@ from typing import Any
 import openvino as ov
 
 from autoq.api.results._folder import RunFolder
+from autoq.api.searches._finetuning import FineTuning
 from autoq.api.searches._wanted import Wanted
 from autoq.calibration import ModelInputs
 from autoq.core import ModelType, TargetDevice, Until
@@ -35,6 +36,7 @@ class SearchRequest:
         scored_by: The metric as the user gave it, or the function.
         in_memory: Whether labelled data are in memory, so that reading them costs nothing.
         space: The search space.
+        finetune: What is trained after the trials; None trains nothing.
         wanted: Limits, and the rule of the choice.
         runtime: Compile settings.
         model_type: Family of the model.
@@ -65,6 +67,7 @@ class SearchRequest:
     scored_by: Any
     in_memory: bool
     space: SearchSpace
+    finetune: FineTuning | None
     wanted: Wanted
     runtime: RuntimeConfig
     model_type: ModelType | None

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from autoq._stopping import HeldStack, stoppable
+from autoq.api.measuring._check_budget import check_budget
 from autoq.api.measuring._metric import one_metric
 from autoq.api.results._folder import RunFolder
 from autoq.api.results._result import SearchResult
-from autoq.api.searches._arguments import check_budget, check_texts, runtime_of, title_of
+from autoq.api.searches._arguments import check_texts, runtime_of, title_of
 from autoq.api.searches._conclude import conclude_search
 from autoq.api.searches._ended import ended_before, tell_again
 from autoq.api.searches._explore import explore_search
+from autoq.api.searches._finetuning import FineTuning
 from autoq.api.searches._going_on import going_on
 from autoq.api.searches._held_out import labelled
 from autoq.api.searches._prepare import prepare_search
@@ -56,6 +58,7 @@ def search(
     timeout_s: float | None = None,
     trial_timeout_s: float | None = None,
     until: str = "gain",
+    finetune: Mapping[str, Any] | None = None,
     storage: str | None = None,
     tracking_uri: str | None = None,
     seed: int = 0,
@@ -109,6 +112,11 @@ def search(
             times as long, at least a minute; by default it has no limit.
         until: "gain" ends the search before its budget is spent, if no further model is expected to differ from the
             best ones by more than measurements can tell. "time" goes on until the budget is spent.
+        finetune: Trains models near the front after the trials, and shows each beside the trial that it was made of:
+            `{"timeout_s": 600, "top": 3}`. Keys are those of `autoq.finetune`, of which `timeout_s` is for all models
+            together and part of the `timeout_s` of the search, or `steps` or `epochs` for each; `top`, the most models;
+            and `data`, inputs to train on, by default the calibration data. With a limit of the drop, the cheapest
+            models of at most twice that drop are trained, and the trials look for them.
         storage: Optuna storage URL, of a SQLite file or a server; by default a SQLite file in `out`, or memory.
         tracking_uri: MLflow store; by default the one that `mlflow.set_tracking_uri` or `MLFLOW_TRACKING_URI` names,
             else "sqlite:///mlflow.db"; "off" tracks nothing.
@@ -184,6 +192,17 @@ def search(
                 scored_by=metric if evaluate is None else evaluate,
                 in_memory=isinstance(validation, list | tuple | np.ndarray | Mapping),
                 space=searched,
+                finetune=None
+                if finetune is None
+                else FineTuning.of(
+                    finetune,
+                    network,
+                    calibration,
+                    inputs,
+                    search_s=timeout_s,
+                    seed=seed,
+                    folderless=storage is not None and folder is None,
+                ),
                 wanted=wanted,
                 runtime=settings,
                 model_type=kind,

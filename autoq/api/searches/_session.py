@@ -11,6 +11,7 @@ from autoq.api.results._folder import RunFolder
 from autoq.api.results._inputs import check_run_inputs
 from autoq.api.results._result import SearchResult
 from autoq.api.results._scores import ScoreKeeper
+from autoq.api.results._tuned_models import TunedModels
 from autoq.api.searches._advance import tracking_imports
 from autoq.api.searches._observing import SHORT_S, ToldMeanwhile, tables, trackers
 from autoq.api.searches._places import taken
@@ -34,6 +35,7 @@ class SearchSession:
         folder: The folder that this search writes to; None writes nothing.
         storage: The storage of the study.
         keeper: Keeps the scores of single samples.
+        tuned: Keeps the tuned models.
         audience: The observers.
         result: The result of the search; None until it is published.
     """
@@ -46,6 +48,7 @@ class SearchSession:
     folder: RunFolder | None
     storage: Storage
     keeper: ScoreKeeper
+    tuned: TunedModels
     audience: Audience
     result: SearchResult | None = None
     _is_late: bool = False
@@ -74,6 +77,7 @@ class SearchSession:
             folder=folder,
             storage=storage,
             keeper=keeper,
+            tuned=TunedModels(None if folder is None else folder.tuned),
             audience=Audience([keeper]),
         )
 

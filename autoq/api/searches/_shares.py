@@ -9,7 +9,7 @@ from autoq.api.searches._held_out import scoring_seconds
 from autoq.api.searches._request import SearchRequest
 from autoq.core import Until
 from autoq.evaluation.scoring import item_count
-from autoq.searching.loop import MOST_FINALISTS, Budget
+from autoq.searching.loop import MOST_FINALISTS, REACH, Budget
 from autoq.searching.problem import Clock, Problem
 from autoq.searching.records import Limits, TrialRecord
 from autoq.searching.shown import ParetoFront
@@ -39,8 +39,12 @@ def budget_of(request: SearchRequest, problem: Problem, limits: Limits) -> Budge
         n_trials=trials_asked(request),
         clock=clock,
         closing_s=closing_s,
-        ending_s=closing_s + min(held_out_s, clock.part(_HELD_OUT_KEPT)) + files_s(clock),
+        ending_s=closing_s
+        + min(held_out_s, clock.part(_HELD_OUT_KEPT))
+        + files_s(clock)
+        + tuning_seconds(request, problem),
         limits=limits,
+        reach=1.0 if request.finetune is None else REACH,
         to_the_end=request.until is Until.TIME,
     )
 
@@ -53,6 +57,14 @@ def trials_asked(request: SearchRequest) -> int | None:
 def files_s(clock: Clock) -> float:
     """Seconds that are kept for files, the report and tracking."""
     return clock.part(_FILES_SHARE, _FILES_S)
+
+
+def tuning_seconds(request: SearchRequest, problem: Problem) -> float:
+    """Seconds that are kept for tuning models near the front, and for measuring them; 0 without a limited clock."""
+    finetune = request.finetune
+    if finetune is None or finetune.settings.timeout_s is None or not request.clock.is_limited:
+        return 0.0
+    return finetune.settings.timeout_s + finetune.top * problem.evaluator.float_seconds
 
 
 def closing_seconds(

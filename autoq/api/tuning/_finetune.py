@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import openvino as ov
@@ -162,8 +163,12 @@ def finetuned(
     plan: Plan | QuantizationPlan | None = None,
     progress: bool = True,
     on_check: Callable[[TuningCheck], None] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> TunedModel:
-    """As `finetune`, with the course of the training."""
+    """As `finetune`, with the course of the training.
+
+    `on_step` is told what is done and all, in steps or seconds, in place of a bar.
+    """
     if teacher is None and settings.loss is None and plan is None:
         msg = "teacher is missing: pass the float model that the model was made of, or labelled data and a loss."
         raise ConfigError(msg)
@@ -181,7 +186,7 @@ def finetuned(
     if plan is not None:
         own = network if own is None else own
         network = quantize(network, [item[0] for item in items] if labelled else items, plan=plan, progress=progress)
-    with progress_bar("tuning", shown=progress) as step:
+    with progress_bar("tuning", shown=progress and on_step is None) as step:
         made, report = training.tune(
             training.TuningTask(
                 model=network,
@@ -201,21 +206,31 @@ def finetuned(
                 judge=None if validation is None else _judge(network, own, validation, metric),
                 sparsity=None if settings.sparsity is None else _wanted(*settings.sparsity),
                 lora_rank=settings.lora_rank,
-                progress=step,
+                progress=on_step or step,
                 on_check=on_check,
             )
         )
     return TunedModel(made, report)
 
 
+def check_torch(what: str) -> None:
+    """Checks that PyTorch is installed.
+
+    Args:
+        what: What needs it, for the error.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if find_spec("torch") is None:
+        msg = f"{what} needs PyTorch, which is not installed: pip install 'autoq[torch]'."
+        raise ConfigError(msg)
+
+
 def _training() -> Any:  # a module
-    try:
-        from autoq.training import tuning
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        msg = "autoq.finetune needs PyTorch, which is not installed: pip install 'autoq[torch]'."
-        raise ConfigError(msg) from error
+    check_torch("autoq.finetune")
+    from autoq.training import tuning
+
     return tuning
 
 

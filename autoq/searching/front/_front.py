@@ -75,7 +75,7 @@ class Front(Sequence[TrialRecord]):
         found: list[tuple[TrialRecord, ...]] = []
         while left:
             head, *others = left
-            like = [r for r in others if r.plan.computes_in == head.plan.computes_in and not _are_separate(r, head)]
+            like = [r for r in others if _precisions(r) == _precisions(head) and not _are_separate(r, head)]
             found.append((head, *like))
             numbers = {record.number for record in like}
             left = [record for record in others if record.number not in numbers]
@@ -125,6 +125,11 @@ class Front(Sequence[TrialRecord]):
         """Area between the front and a reference point (drop, cost) that is worse in both."""
         points = np.array([objectives(record) for record in self.staircase], np.float64).reshape(-1, 2)
         return area(points, np.array(reference, np.float64))
+
+
+def _precisions(record: TrialRecord) -> tuple[object, bool]:
+    """What members that are alike have in common: what they compute in, and whether they were tuned."""
+    return record.plan.computes_in, record.tuned is not None
 
 
 def _is_eligible(record: TrialRecord) -> bool:

@@ -1,24 +1,29 @@
 """The course of a search: prepared, explored, closed."""
 
+from autoq.searching.loop._add_tuned import add_tuned
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._closing import MOST_FINALISTS, close
 from autoq.searching.loop._default_precision import broken_by_default
 from autoq.searching.loop._explore import Explored, explore
 from autoq.searching.loop._level import likely_trials, settle_level
 from autoq.searching.loop._measuring import why
+from autoq.searching.loop._near_front import REACH, near_front
 from autoq.searching.loop._run import Keep, run
 from autoq.searching.loop._steer import least_distorting, steer
 
 __all__ = [
     "MOST_FINALISTS",
+    "REACH",
     "Budget",
     "Explored",
     "Keep",
+    "add_tuned",
     "broken_by_default",
     "close",
     "explore",
     "least_distorting",
     "likely_trials",
+    "near_front",
     "run",
     "settle_level",
     "steer",

@@ -158,5 +158,5 @@ def _timing_s(record: TrialRecord, latency: Latency | None) -> float:
 
 
 def _finalist(problem: Problem, record: TrialRecord) -> Finalist:
-    model = problem.builder.build(record.plan)
+    model = problem.build(record)
     return Finalist(model, record.plan.runtime_choice, evaluation_of(record))

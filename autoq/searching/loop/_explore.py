@@ -18,7 +18,7 @@ from autoq.searching.loop._refusals import refused_before, without_refused
 from autoq.searching.loop._run import Keep, nothing_kept, run
 from autoq.searching.loop._steer import steer
 from autoq.searching.problem import Problem, Stage, learn, recall
-from autoq.searching.records import Part, TrialRecord
+from autoq.searching.records import Part, TrialRecord, untuned
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.shown import SearchObserver
 from autoq.searching.study import Study
@@ -119,7 +119,7 @@ def _begun(
     if taken is problem or not taken.groups:
         return taken, False
     study.enqueue(taken.dimensions.parameters(taken.whole(taken.space.default_recipe())), "int8")
-    return taken, trials(taken, replace(budget, n_trials=len(study.records()) + 1))
+    return taken, trials(taken, replace(budget, n_trials=len(untuned(study.records())) + 1))
 
 
 def _is_over(problem: Problem, study: Study, budget: Budget) -> bool:
@@ -145,5 +145,5 @@ def _ends(problem: Problem, study: Study, budget: Budget) -> Iterator[Budget]:
 def _seconds_left(problem: Problem, study: Study, budget: Budget) -> float:
     """Approximate seconds that are left for trials."""
     candidate_s = problem.evaluator.float_seconds
-    left = None if budget.n_trials is None else budget.n_trials - len(study.records())
+    left = None if budget.n_trials is None else budget.n_trials - len(untuned(study.records()))
     return likely_trials(left, budget.trials_s, candidate_s) * candidate_s

@@ -69,7 +69,7 @@ class Measuring:
         """
         try:
             with self.budget.clock.spent(Part.BUILD, seconds):
-                model = self.problem.builder.build(record.plan) if model is None else model
+                model = self.problem.build(record) if model is None else model
             sending()
             logger.debug("trial %d, %s, was built as %s", record.number, record.origin, record.fingerprint)
             items = self.samples
@@ -99,7 +99,7 @@ class Measuring:
                     msg = "the process was killed in it four times"
                     raise DeviceError(msg)
                 with self.budget.clock.spent(Part.BUILD, seconds):
-                    model = self.problem.builder.build(before.plan)
+                    model = self.problem.build(before)
                 with self.budget.clock.spent(Part.SEND, seconds) as spell:
                     evaluation, spell.told = self.problem.evaluator.go_on(
                         Finalist(model, before.plan.runtime_choice, evaluation_of(before)),
@@ -129,7 +129,7 @@ class Measuring:
             reference = self.problem.evaluator.float_accuracy.scores
             census = telling_items([scores for scores in scored if scores.size], reference, most)
         known = [rival.evaluation for rival in rivals if rival.evaluation is not None]
-        return Contest(self.budget.max_drop, known, items, census, seed=record.number)
+        return Contest(self.budget.worth_drop, known, items, census, seed=record.number)
 
     @property
     def _is_screened(self) -> bool:

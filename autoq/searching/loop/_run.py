@@ -20,7 +20,7 @@ from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._further import Further, further
 from autoq.searching.loop._measuring import Measuring, why
 from autoq.searching.problem import Problem
-from autoq.searching.records import Part, TrialRecord, TrialState
+from autoq.searching.records import Part, TrialRecord, TrialState, untuned
 from autoq.searching.sampler import Prospects
 from autoq.searching.shown import ParetoFront, SearchObserver
 from autoq.searching.study import STORAGE_ERRORS, Study
@@ -168,7 +168,7 @@ class _Loop:
     def _begin_next(self) -> None:
         """Begins with the next candidate, unless the one that is measured is the last."""
         most = self.budget.n_trials
-        if most is None or len(self.records) + 1 < most:
+        if most is None or len(untuned(self.records)) + 1 < most:
             self.ahead.begin(self._next)
 
     def _further(self, prospects: Prospects) -> Further | None:

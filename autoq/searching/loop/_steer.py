@@ -14,7 +14,7 @@ from autoq.evaluation.candidate import size_bytes
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._proposals import coarse_to_fine, cut_wholes, first_plans, further_wholes, sweep_plans
 from autoq.searching.problem import Problem, size_limit
-from autoq.searching.records import TrialState, evaluation_of
+from autoq.searching.records import TrialState, evaluation_of, untuned
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import plain_choices
@@ -56,7 +56,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
         make = partial(
             FrontSampler,
             knowledge=knowledge,
-            reference=(budget.limits.max_drop, min(1.0, _largest_cost(problem, budget) or 1.0)),
+            reference=(budget.worth_drop, min(1.0, _largest_cost(problem, budget) or 1.0)),
             measured=partial(study.measured, samples=problem.evaluator.float_accuracy.n),
             resolution=partial(_resolution, study),
             told=study.expect,
@@ -105,7 +105,7 @@ def _bases(problem: Problem, study: Study) -> list[Mapping[str, str]]:
     usual, nothing = problem.dimensions.usual, dict[str, str]()
     recipe = problem.space.default_recipe()
     plans = [problem.whole(recipe), problem.dimensions.plan_of({}, recipe)]
-    told = {r.plan: r for r in study.records(closed=False) if r.state is TrialState.COMPLETE}
+    told = {r.plan: r for r in untuned(study.records(closed=False)) if r.state is TrialState.COMPLETE}
     if any(plan not in told for plan in plans):
         return [usual, nothing]
     cost, of_float = (evaluation_of(told[plan]).cost.value for plan in plans)

@@ -4,6 +4,7 @@ from autoq.searching.problem._again import builder_again, builder_of_files
 from autoq.searching.problem._clock import Clock
 from autoq.searching.problem._learn import learn, recall
 from autoq.searching.problem._ledger import Ledger
+from autoq.searching.problem._model_of import ReadTuned, model_of, no_tuned_model
 from autoq.searching.problem._place import STATISTICS, place
 from autoq.searching.problem._problem import Problem, Stage, digests_of, prepare, supported_space
 from autoq.searching.problem._sizes import size_limit
@@ -13,11 +14,14 @@ __all__ = [
     "Clock",
     "Ledger",
     "Problem",
+    "ReadTuned",
     "Stage",
     "builder_again",
     "builder_of_files",
     "digests_of",
     "learn",
+    "model_of",
+    "no_tuned_model",
     "place",
     "prepare",
     "recall",

@@ -26,10 +26,12 @@ from autoq.evaluation.candidate import CandidateEvaluator
 from autoq.evaluation.device import hardware_fingerprint, supported_precisions
 from autoq.graph import Placements, model_digest, units
 from autoq.searching.problem._clock import Clock
+from autoq.searching.problem._model_of import ReadTuned, model_of, no_tuned_model
 from autoq.searching.problem._place import STATISTICS, most_samples, place
 from autoq.searching.problem._requantized import Requantized, searched_parts
 from autoq.searching.problem._weights import SearchedWeights
 from autoq.searching.problem._widths import SearchedWidths
+from autoq.searching.records import TrialRecord
 from autoq.searching.sensitivity import Knowledge, PlanBuilder
 from autoq.searching.space import Dimensions, SearchSpace
 from autoq.transform import CandidateBuilder, WeightBuilder
@@ -61,6 +63,7 @@ class Problem:
         weights: The weights that are compressed; None if there are none.
         widths: The widths that are cut; None if there are none.
         against: What accuracy is weighed against.
+        read_tuned: Reads a tuned model by its digest.
     """
 
     model: ov.Model
@@ -79,6 +82,11 @@ class Problem:
     weights: SearchedWeights | None = None
     widths: SearchedWidths | None = None
     against: Against = Against.LATENCY
+    read_tuned: ReadTuned = no_tuned_model
+
+    def build(self, record: TrialRecord) -> ov.Model:
+        """The model of a trial: the one that its plan builds, or the tuned one."""
+        return model_of(record, self.builder.build, self.read_tuned)
 
     @property
     def weight_builder(self) -> WeightBuilder:
@@ -140,6 +148,7 @@ def prepare(
     cache: Path | None,
     stage: Stage,
     stack: ExitStack,
+    read_tuned: ReadTuned = no_tuned_model,
     reset_state: ResetState = ResetState.SAMPLE,
     clock: Clock | None = None,
     calibrated_on: int | None = None,
@@ -160,6 +169,7 @@ def prepare(
         cache: Folder for statistics and shifts, with one folder for each model and its data; None keeps them in memory.
         stage: Told what happens.
         stack: Keeps what weights are multiplied by until it is closed.
+        read_tuned: Reads a tuned model by its digest.
         reset_state: When the state of the model is reset while samples are run.
         clock: Clock of the search; if its time is short, fewer samples are used.
         calibrated_on: Number of samples of an earlier session of the same search; None leaves it to the clock.
@@ -236,6 +246,7 @@ def prepare(
         weights=parts.weights,
         widths=parts.widths,
         against=against,
+        read_tuned=read_tuned,
     )
 
 

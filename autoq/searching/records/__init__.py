@@ -2,7 +2,15 @@
 
 from autoq.searching.records._limits import Limits
 from autoq.searching.records._parts import PARTS, Part
-from autoq.searching.records._records import TrialRecord, TrialState, evaluation_of, preference
+from autoq.searching.records._records import (
+    CoursePoint,
+    TrialRecord,
+    TrialState,
+    Tuned,
+    evaluation_of,
+    preference,
+    untuned,
+)
 from autoq.searching.records._serial import (
     accuracy_from_dict,
     accuracy_to_dict,
@@ -16,10 +24,12 @@ from autoq.searching.records._serial import (
 
 __all__ = [
     "PARTS",
+    "CoursePoint",
     "Limits",
     "Part",
     "TrialRecord",
     "TrialState",
+    "Tuned",
     "accuracy_from_dict",
     "accuracy_to_dict",
     "evaluation_from_dict",
@@ -30,4 +40,5 @@ __all__ = [
     "preference",
     "record_from_dict",
     "record_to_dict",
+    "untuned",
 ]

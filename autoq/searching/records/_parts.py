@@ -26,6 +26,7 @@ class Part(StrEnum):
     TIME = "time"
     RECORD = "record"
     TRACK = "track"
+    TUNE = "tune"
     CLOSE = "close"
     HELD_OUT = "held out"
     PREDICTIONS = "predictions"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -18,9 +18,47 @@ class TrialState(StrEnum):
     FAILED = "failed"  # the device or the model refused; `TrialRecord.error` says why
 
 
+@dataclass(frozen=True, slots=True)
+class CoursePoint:
+    """A check of a training.
+
+    Attributes:
+        step: Steps done.
+        seconds: Seconds since the training began.
+        rate: Learning rate of the last step.
+        loss: Mean loss since the check before.
+        held_out: What the model has on the samples that are held out from training; smaller is better.
+    """
+
+    step: int
+    seconds: float
+    rate: float
+    loss: float
+    held_out: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """How the model of a trial was tuned.
+
+    Attributes:
+        of: Number of that trial.
+        model: Digest of the tuned model, which it is kept under: no plan builds it again.
+        before: What the model of that trial has on the samples that are held out from training; smaller is better.
+        after: What the tuned model has on them.
+        course: The checks of the training.
+    """
+
+    of: int
+    model: str
+    before: float
+    after: float
+    course: tuple[CoursePoint, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """One trial.
+    """One trial, or the tuned model of one.
 
     A proposal that builds the model of an earlier trial has no record of its own: see `Study.finish_as`.
 
@@ -37,6 +75,7 @@ class TrialRecord:
         seconds: Wall time by part: those of `PARTS` that the trial came to.
         error: One sentence, for a failed trial.
         remeasured: Whether the evaluation comes from the closing session, which measures the best models together.
+        tuned: How the model was tuned; None for the model that the plan builds.
     """
 
     number: int
@@ -51,6 +90,7 @@ class TrialRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
     remeasured: bool = False
+    tuned: Tuned | None = None
 
     __repr__ = brief_repr
 
@@ -64,8 +104,9 @@ class TrialRecord:
         """A remark beside the numbers of the trial; empty where there is nothing to say."""
         if self.error is not None:
             return self.error
+        made = "" if self.tuned is None else f"trial {self.tuned.of}, tuned"
         if self.evaluation is None:
-            return ""
+            return made
         accuracy = self.evaluation.accuracy
         remarks = {
             Outcome.FEASIBLE: f"{accuracy.n} samples",
@@ -74,8 +115,13 @@ class TrialRecord:
             Outcome.DOMINATED: f"beaten in both, as {accuracy.n} samples show",
             Outcome.FINISHED: "" if self.feasible else "outside the budget",
         }
-        found = [remarks[accuracy.outcome], "timer disturbed" if self.evaluation.latency.disturbed else ""]
+        found = [made, remarks[accuracy.outcome], "timer disturbed" if self.evaluation.latency.disturbed else ""]
         return "; ".join(text for text in found if text)
+
+
+def untuned(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The records whose models are those of their plans: all without the tuned ones."""
+    return [record for record in records if record.tuned is None]
 
 
 def evaluation_of(record: TrialRecord) -> Evaluation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,7 @@ from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.execution import ExecutionReport
 from autoq.evaluation.latency import FirstToken, Latency
 from autoq.evaluation.scoring import Accuracy
-from autoq.searching.records._records import TrialRecord, TrialState
+from autoq.searching.records._records import CoursePoint, TrialRecord, TrialState, Tuned
 
 
 def accuracy_to_dict(accuracy: Accuracy) -> dict[str, Any]:
@@ -107,7 +107,16 @@ def record_to_dict(record: TrialRecord) -> dict[str, Any]:
         "seconds": dict(record.seconds),
         "error": record.error,
         "remeasured": record.remeasured,
+        **({} if record.tuned is None else {"tuned": asdict(record.tuned)}),
     }
+
+
+def _tuned_from_dict(values: Mapping[str, Any] | None) -> Tuned | None:
+    return None if values is None else typed(Tuned, values, "how a model was tuned", course=_course)
+
+
+def _course(points: Sequence[Mapping[str, Any]]) -> tuple[CoursePoint, ...]:
+    return tuple(typed(CoursePoint, point, "a check of a training") for point in points)
 
 
 def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
@@ -123,6 +132,7 @@ def record_from_dict(values: Mapping[str, Any]) -> TrialRecord:
         "a trial's record",
         plan=Plan.from_dict,
         evaluation=lambda found: None if found is None else evaluation_from_dict(found),
+        tuned=_tuned_from_dict,
     )
     if record.state is TrialState.COMPLETE and record.evaluation is None:
         msg = f"the record of trial {record.number} says that the trial is complete, but has no evaluation."

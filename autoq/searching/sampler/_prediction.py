@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autoq.core import Plan
 from autoq.searching.front import objectives
-from autoq.searching.records import TrialRecord, TrialState, evaluation_of
+from autoq.searching.records import TrialRecord, TrialState, evaluation_of, untuned
 from autoq.searching.sampler._effects import Effects
 from autoq.searching.sampler._encoding import Encoding, Points
 from autoq.searching.sampler._front_models import FrontModels
@@ -109,7 +109,7 @@ class _Measured:
 
     @classmethod
     def of(cls, dimensions: Dimensions, records: Sequence[TrialRecord]) -> Self:
-        complete = [record for record in records if record.state is TrialState.COMPLETE]
+        complete = [record for record in untuned(records) if record.state is TrialState.COMPLETE]
         samples = max((evaluation_of(record).accuracy.n for record in complete), default=0)
         measured = [record for record in complete if not record.is_baseline]
         encoding = Encoding.of_dimensions(dimensions)

@@ -145,6 +145,7 @@ _ORIGINS: Mapping[str, str] = MappingProxyType(
         "nsga2": "proposed by Optuna's NSGA-II sampler",
         "nsga3": "proposed by Optuna's NSGA-III sampler",
         "random": "drawn at random",
+        "tuned": "the model of another trial, trained to answer as the float model does",
     }
 )
 

@@ -31,6 +31,7 @@ _MEANINGS = {
     Part.TIME: "models are timed",
     Part.RECORD: "scores and trials are kept in the folder and the study",
     Part.TRACK: "observers are told: terminal, MLflow",
+    Part.TUNE: "models near the front are trained",
     Part.CLOSE: "the best models are measured together",
     Part.HELD_OUT: "the front is scored on held-out data",
     Part.PREDICTIONS: "predictions are compared with trials",

@@ -207,6 +207,12 @@ class Study:
         known = self._known | {int(n): record_from_dict(values) for n, values in closing.items()}
         return [known[number] for number in sorted(known)]
 
+    def add(self, record: TrialRecord) -> None:
+        """Stores the record of a tuned model as a trial of its own, whose number is `size`. No sampler learns of it."""
+        stored = {_RECORD: sealed(record_to_dict(record))}
+        self._study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED, user_attrs=stored))
+        self._known[record.number] = record
+
     def revise(self, record: TrialRecord) -> None:
         """Stores the record of a trial that was measured further, beside the trial, which Optuna does not change."""
         self._study.set_user_attr(_revised(record.number), sealed(record_to_dict(record)))

@@ -38,8 +38,7 @@ def measured(number, drop, ratio, **changes):
 
 def closed(records, truth, *, seconds=1000.0, budget=BUDGET, rule="fastest"):
     evaluator = Evaluator(truth)
-    builder = SimpleNamespace(build=lambda plan: plan.quantization.recipe.subset_size - 100)  # the number, see `record`
-    problem = SimpleNamespace(evaluator=evaluator, builder=builder, against=Against.LATENCY)
+    problem = SimpleNamespace(evaluator=evaluator, build=lambda record: record.number, against=Against.LATENCY)
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     told = []
     result = close(problem, study, budget, records, seconds, lambda *stage: told.append(stage), rule=rule)
@@ -125,8 +124,7 @@ def test_a_device_that_fails_leaves_what_was_known():
         raise DeviceError("gone")
 
     evaluator.remeasure = fail
-    builder = SimpleNamespace(build=lambda plan: None)
-    problem = SimpleNamespace(evaluator=evaluator, builder=builder, against=Against.LATENCY)
+    problem = SimpleNamespace(evaluator=evaluator, build=lambda record: None, against=Against.LATENCY)
     records = [measured(0, 0.0, 1.0), measured(1, 0.01, 0.5)]
     study = Study(None, "closing", sampler="random", seed=0, identity={})
     with pytest.warns(UserWarning, match="could not be measured once more: gone"):
