@@ -57,6 +57,35 @@ def test_text_tells_the_figures_before_and_after(command):
     assert "step 4, " in err
 
 
+def test_a_trial_of_a_run_is_tuned_by_the_float_model_of_the_run(command):
+    data = images(60)
+    targets = list(rows(ov.Core().read_model("model.xml"), data))
+    space = {"precisions": "model", "presets": "performance", "range_estimators": "mean_min_max", "subset_sizes": 8}
+    result = autoq.search(
+        "model.xml",
+        calibration=data[:20],
+        validation=list(zip(data[20:], targets[20:], strict=True)),
+        metric="negative_mse",
+        space=space,
+        n_trials=2,
+        out="a run",
+        tracking_uri="off",
+        isolate=False,
+        progress=False,
+    )
+    (int8,) = (record.number for record in result.records if record.origin == "int8")
+    tune = ("tune", "a run", "--data", "photos.npy", "-o", "tuned.xml", "--lr", "1e-3", "--loss", "nmse")
+    code, out, err = command(*tune, "--trial", str(int8), "--steps", "60", "--json")
+    assert code == 0, err
+    assert json.loads(out)["tuning"]["improved"]
+    photos = images(100, seed=7)
+    truth, after = (rows(ov.Core().read_model(name), photos) for name in ("model.xml", "tuned.xml"))
+    before = rows(result.candidate(int8).model, photos)
+    assert np.square(after - truth).sum() < 0.8 * np.square(before - truth).sum()
+    code, _, err = command(*TUNE, "--trial", "3", "--steps", "4")
+    assert (code, "'int8.xml' is no folder of a search" in err) == (2, True)
+
+
 def test_what_is_missing_is_named(command):
     assert command(*TUNE, "--steps", "4") == (
         2,

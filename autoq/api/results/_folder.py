@@ -70,13 +70,18 @@ class RunFolder:
             OutputError: The folder holds no search, or a search that still prepares.
         """
         folder = cls(path_of(path, "folder of a search", OutputError))
-        if not (folder.run.exists() or folder.best_so_far.exists()):
+        if not folder.is_run:
             msg = (
                 f"{str(path)!r} holds no search: there is no run.json in it, and no best.json of one that goes on; "
                 "name the folder that `search` wrote to."
             )
             raise OutputError(msg)
         return folder
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a search has written this folder, or is writing it."""
+        return self.run.exists() or self.best_so_far.exists()
 
     @property
     def cache(self) -> Path:

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import openvino as ov
+
 from autoq.api.results._best_so_far import BEST_SO_FAR
 from autoq.api.results._candidate import Build, Candidate
 from autoq.api.results._chosen import keep_chosen, kept_chosen
@@ -167,6 +169,19 @@ class SearchResult:
         """The quantized trial that keeps the limits, or is closest to them; None where none was measured."""
         record = closest(self.records, self.info.limits)
         return None if record is None else self._of(record)
+
+    @property
+    def float_model(self) -> ov.Model:
+        """The float model, from the folder of the search.
+
+        Raises:
+            OutputError: The search has no folder.
+            StoredFileError: The model there is missing or damaged.
+        """
+        if self.folder is None:
+            msg = "the search has no folder, which keeps its float model: search with out."
+            raise OutputError(msg)
+        return RunFolder(self.folder).read_float_model(str(self.info.settings["cache"]))
 
     def candidate(self, number: int) -> Candidate:
         """The trial with this number.

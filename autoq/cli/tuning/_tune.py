@@ -11,9 +11,11 @@ import click
 from autoq.cli._quantize_options import DATA_HELP
 from autoq.cli._show import as_json, print_json, print_table
 from autoq.cli._trouble import writes_to
-from autoq.core import FileLayout, shown
+from autoq.core import ConfigError, FileLayout, shown
 
 if TYPE_CHECKING:
+    import openvino as ov
+
     from autoq.training.tuning import TuningCheck, TuningReport
 
 _ENDS = {
@@ -27,7 +29,8 @@ _ENDS = {
 @click.argument("model")
 @click.option("-o", "--out", required=True, help="Path of the tuned .xml.")
 @click.option("--data", required=True, help=f"Inputs to train on, some thousands: {DATA_HELP}")
-@click.option("--teacher", help="The float model, whose outputs are learned.")
+@click.option("--trial", type=int, help="Trial of the run to train; the chosen one by default.")
+@click.option("--teacher", help="The float model, whose outputs are learned; of a run, its own by default.")
 @click.option("--loss", help="kl or nmse; or module:function or file.py:function of (outputs, targets).")
 @click.option("--loss-share", type=float, default=0.5, show_default=True, help="Share of that function.")
 @click.option("--epochs", type=int, help="Length: how often each sample is trained on.")
@@ -48,6 +51,7 @@ def tune(
     *,
     out: str,
     data: str,
+    trial: int | None,
     teacher: str | None,
     loss: str | None,
     lr: str,
@@ -56,8 +60,8 @@ def tune(
     json_output: bool,
     **given: Any,  # the other options, by the names above
 ) -> None:
-    """Trains MODEL to answer as its float model does; needs PyTorch."""
-    from autoq.api import TuningSettings, finetuned
+    """Trains MODEL to answer as its float model does; needs PyTorch. MODEL may be the folder of a run."""
+    from autoq.api import RunFolder, TuningSettings, finetuned
     from autoq.config import load_data, load_metric
     from autoq.evaluation.candidate import size_bytes
     from autoq.export import saver
@@ -66,12 +70,16 @@ def tune(
     save = saver(out, FileLayout.IR, model)
     writes_to(Path(out).parent, goes_on=given["checkpoint"] is not None)
     settings = TuningSettings.of(lr=_rate(lr), loss=None if loss is None else load_metric(loss, Path()), **given)
-    network = read_model(model)
+    of_run = RunFolder(Path(model)).is_run
+    if trial is not None and not of_run:
+        msg = f"trial is {trial}, and {model!r} is no folder of a search."
+        raise ConfigError(msg)
+    network, its_teacher = _of_run(model, trial) if of_run else (read_model(model), None)
     tuned = finetuned(
         network,
         load_data(data, Path()),
         settings,
-        teacher=teacher,
+        teacher=teacher or its_teacher,
         validation=None if validation is None else load_data(validation, Path()),
         metric=None if metric is None else load_metric(metric, Path()),
         on_check=None if json_output else _say,
@@ -83,6 +91,14 @@ def tune(
         return
     _print(tuned.report)
     click.echo(f"{path}: {shown(size / 1e6, least=2)} MB.")
+
+
+def _of_run(folder: str, trial: int | None) -> tuple[ov.Model, ov.Model]:
+    """The model of a trial, and the float model of its search."""
+    from autoq.api import SearchResult
+
+    result = SearchResult.load(folder)
+    return (result.best if trial is None else result.candidate(trial)).model, result.float_model
 
 
 def _rate(text: str) -> float | str:
