@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from autoq.api.sensitivities._sensitivity_report import SensitivityReport
     from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
     from autoq.api.tuning._finetune import TunedModel, finetune, finetuned
+    from autoq.api.tuning._learn_rounding import RoundedModel, learn_rounding, learned_rounding
+    from autoq.api.tuning._rounding_settings import RoundingSettings
     from autoq.api.tuning._settings import TuningSettings
 
 __all__ = [
     "Candidate",
     "Comparison",
+    "RoundedModel",
+    "RoundingSettings",
     "RunFolder",
     "Scoring",
     "SearchResult",
@@ -39,6 +43,8 @@ __all__ = [
     "evaluate",
     "finetune",
     "finetuned",
+    "learn_rounding",
+    "learned_rounding",
     "profile",
     "prune",
     "quantize",
@@ -74,6 +80,8 @@ __getattr__, __dir__ = lazy_names(
         "autoq.api.sensitivities._sensitivity_report": ["SensitivityReport"],
         "autoq.api.sensitivities._unit_sensitivity": ["UnitSensitivity"],
         "autoq.api.tuning._finetune": ["TunedModel", "finetune", "finetuned"],
+        "autoq.api.tuning._learn_rounding": ["RoundedModel", "learn_rounding", "learned_rounding"],
+        "autoq.api.tuning._rounding_settings": ["RoundingSettings"],
         "autoq.api.tuning._settings": ["TuningSettings"],
     },
 )

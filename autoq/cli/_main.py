@@ -19,7 +19,7 @@ from autoq.cli._search import search
 from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
 from autoq.cli._trouble import CommandPlace, plain_words, told
-from autoq.cli.tuning import tune
+from autoq.cli.tuning import learn_to_round, tune
 from autoq.core import AutoqError, printable, reason
 
 
@@ -35,6 +35,7 @@ for command in (
     compress,
     prune,
     tune,
+    learn_to_round,
     benchmark,
     evaluate,
     profile,

@@ -1,1 +1,1 @@
-"""`autoq.finetune`, and what it takes."""
+"""`autoq.finetune` and `autoq.learn_rounding`, and what they take."""

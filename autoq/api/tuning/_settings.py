@@ -12,7 +12,7 @@ from typing import Any, Self
 from autoq.core import ConfigError, is_number, path_of, quoted, whole_number
 
 _LENGTHS = "epochs, steps or timeout_s"
-_DISTANCES = ("kl", "nmse")
+DISTANCES = ("kl", "nmse")
 _SCHEMES = ("local", "global")
 
 
@@ -79,11 +79,8 @@ class TuningSettings:
             msg = f"give one of {_LENGTHS}, the length of the training: {what} given."
             raise ConfigError(msg)
         own = loss if callable(loss) else None
-        if own is None and loss is not None and loss not in _DISTANCES:
-            msg = f"loss is {quoted(loss)}: it must be a function of (outputs, targets), or one of {_DISTANCES}."
-            raise ConfigError(msg)
-        if not isinstance(device, str) or not device:
-            msg = f"device is {quoted(device)}: it must be 'auto', 'cpu', 'cuda' or another device of PyTorch."
+        if own is None and loss is not None and loss not in DISTANCES:
+            msg = f"loss is {quoted(loss)}: it must be a function of (outputs, targets), or one of {DISTANCES}."
             raise ConfigError(msg)
         if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
             msg = f"checkpoint is {quoted(checkpoint)}: it must be the path of a folder."
@@ -94,21 +91,38 @@ class TuningSettings:
         return cls(
             epochs=None if epochs is None else whole_number(epochs, "epochs", least=1, error=ConfigError),
             steps=None if steps is None else whole_number(steps, "steps", least=1, error=ConfigError),
-            timeout_s=None if timeout_s is None else _above_zero("timeout_s", timeout_s, "a number of seconds"),
-            rate=None if lr == "auto" else _above_zero("lr", lr, "'auto', or a learning rate"),
+            timeout_s=None if timeout_s is None else above_zero("timeout_s", timeout_s, "a number of seconds"),
+            rate=None if lr == "auto" else above_zero("lr", lr, "'auto', or a learning rate"),
             loss=own,
             distance=loss if own is None and isinstance(loss, str) else None,
             loss_share=_share(loss_share),
             batch_size=whole_number(batch_size, "batch_size", least=1, error=ConfigError),
             seed=whole_number(seed, "seed", least=0, error=ConfigError),
-            device=None if device == "auto" else device,
+            device=torch_name(device),
             checkpoint=None if checkpoint is None else path_of(checkpoint, "checkpoint", ConfigError),
             sparsity=None if sparsity is None else _sparsity(sparsity),
             lora_rank=None if lora_rank is None else whole_number(lora_rank, "lora_rank", least=1, error=ConfigError),
         )
 
 
-def _above_zero(name: str, value: object, meaning: str) -> float:
+def torch_name(device: object) -> str | None:
+    """The name of PyTorch's device; None for "auto".
+
+    Raises:
+        ConfigError: It is no text.
+    """
+    if not isinstance(device, str) or not device:
+        msg = f"device is {quoted(device)}: it must be 'auto', 'cpu', 'cuda' or another device of PyTorch."
+        raise ConfigError(msg)
+    return None if device == "auto" else device
+
+
+def above_zero(name: str, value: object, meaning: str) -> float:
+    """A finite number above zero.
+
+    Raises:
+        ConfigError: It is another one.
+    """
     if not is_number(value) or not 0 < float(value) < math.inf:  # type: ignore[arg-type]
         msg = f"{name} is {quoted(value)}: it must be {meaning} above 0."
         raise ConfigError(msg)

@@ -125,7 +125,7 @@ class RoundingReport:
         return {**asdict(self), "improved": self.improved}
 
 
-def learn_rounding(task: RoundingTask) -> tuple[ov.Model, RoundingReport]:
+def learn_levels(task: RoundingTask) -> tuple[ov.Model, RoundingReport]:
     """Learns the rounding of a model.
 
     1. All weights behind quantizers, or stored in integers, learn; where some have fewer than 8 bits, those alone.

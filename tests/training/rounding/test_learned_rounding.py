@@ -15,7 +15,7 @@ from autoq.core import ModelError
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from autoq.training.rounding import RoundingTask, learn_rounding  # noqa: E402  # after the skip
+from autoq.training.rounding import RoundingTask, learn_levels  # noqa: E402  # after the skip
 from autoq.training.rounding._blocks import block_model, blocks_of  # noqa: E402
 
 WIDTH, OUTPUTS = 6, 3
@@ -68,7 +68,7 @@ def test_a_layer_comes_near_to_the_best_of_all_roundings(seed):
     weight = np.random.default_rng(seed).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
     teacher, data = linear(weight), correlated(64)
     nearest = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
-    made, report = learn_rounding(task(nearest, teacher, data, steps=300, batch_size=16))
+    made, report = learn_levels(task(nearest, teacher, data, steps=300, batch_size=16))
     every = np.concatenate(data)
     true = every @ weight.T
     given, learned = (np.square(outputs(model, data) - true).sum(axis=0) for model in (nearest, made))
@@ -98,8 +98,8 @@ def test_a_model_is_never_worse_and_keeps_its_operations(kind):
         mode = {"int4": "int4_sym"}.get(kind, kind)
         model = autoq.compress_weights(teacher, mode=mode, group_size=4, all_layers=True, progress=False)
     before = snapshot(model), snapshot(teacher)
-    made, report = learn_rounding(task(model, teacher, data, steps=30))
-    again, _ = learn_rounding(task(model, teacher, data, steps=30))
+    made, report = learn_levels(task(model, teacher, data, steps=30))
+    again, _ = learn_levels(task(model, teacher, data, steps=30))
     assert (snapshot(model), snapshot(teacher)) == before
     assert snapshot(made) == snapshot(again)
     assert [found[:3] for found in snapshot(made)] == [found[:3] for found in snapshot(model)]
@@ -113,7 +113,7 @@ def test_weights_that_are_exact_stay_as_they_are():
     weight[:, 0] = -8
     teacher = linear(weight)
     model = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
-    made, report = learn_rounding(task(model, teacher, correlated(32)))
+    made, report = learn_levels(task(model, teacher, correlated(32)))
     assert snapshot(made) == snapshot(model)
     assert not report.improved
     assert report.changed == 0
@@ -152,12 +152,12 @@ def test_blocks_one_after_the_other_compute_what_the_model_computes(wide):
 def test_a_float_model_has_nothing_to_round():
     teacher = linear(np.ones((OUTPUTS, WIDTH), np.float32))
     with pytest.raises(ModelError, match="has no weights that are rounded"):
-        learn_rounding(task(teacher, teacher, correlated(32)))
+        learn_levels(task(teacher, teacher, correlated(32)))
 
 
 def test_time_ends_it():
     weight = np.random.default_rng(2).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
     teacher = linear(weight)
     model = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
-    _, report = learn_rounding(task(model, teacher, correlated(32), steps=10**6, seconds=0.5))
+    _, report = learn_levels(task(model, teacher, correlated(32), steps=10**6, seconds=0.5))
     assert 1 <= report.blocks[0].steps < 10**6
