@@ -7,6 +7,7 @@ what they leave of the quality: how far the outputs are from those of the float 
 token in nats, or one minus the cosine of embeddings), and the mean of the case's metric.
 
     python experiments/benchmarks/weight_compression.py [CASE ...] [--quick] [--only plain|data] [--repeats N]
+        [--method NAME ...]
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _compare_methods(case: Case, lines: Lines, folder: Path, options: Namespace)
     judge, samples = Judge.of(case, quick=options.quick), calibration_samples(case, quick=options.quick)
     best: Verdict | None = None
     for name, method in METHODS.items():
-        if options.quick and name not in {"scale_estimation", "default"}:
+        if name not in (options.method or (("scale_estimation", "default") if options.quick else METHODS)):
             continue
         sides = {"autoq": method.ours, **({"nncf": method.theirs} if method.theirs else {})}
         costs: dict[str, list[Cost]] = {tool: [] for tool in sides}
@@ -145,6 +146,7 @@ def main() -> None:
     """Runs the benchmark over the cases that the command line names."""
     command = parser(__doc__)
     command.add_argument("--only", choices=["plain", "data"], help="settings without data, or those that need them")
+    command.add_argument("--method", action="append", choices=list(METHODS), help="methods that need data; all")
     command.add_argument("--repeats", type=int, default=3, help="compressions by each tool; medians are printed")
     options = command.parse_args()
     lines = Lines("weight_compression")

@@ -64,11 +64,6 @@ def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Acti
     return found
 
 
-def default_precision(device: str = "CPU") -> str:
-    """The precision that a device computes in unless told otherwise."""
-    return str(core().get_property(device, "INFERENCE_PRECISION_HINT").to_string())
-
-
 @contextmanager
 def collected_grams(
     model: ov.Model,
