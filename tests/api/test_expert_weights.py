@@ -75,6 +75,67 @@ def test_data_lower_the_error_of_all_experts_on_other_data():
     assert (off < 0.6 * before).all()
 
 
+def gated(*, folded: bool = True) -> ov.Model:
+    """Experts whose gates have outliers, each in other channels."""
+    x = ops.parameter([EXPERTS, -1, LENGTH], np.float32, name="x")
+    size = np.where(np.arange(96) % 16 == 3 + np.arange(EXPERTS)[:, None], 8.0, 1.0).astype(np.float32)
+    gate = ops.swish(product(x, numbers(EXPERTS, 96, LENGTH) * size[..., None], "gate"))
+    inner = ops.multiply(gate, product(x, numbers(EXPERTS, LENGTH, 96), "up", transposed=False)) if folded else gate
+    last = product(product(inner, numbers(EXPERTS, LENGTH, 96), "down"), numbers(8, LENGTH), "last")
+    model = ov.Model([ops.result(last)], [x], "gated")
+    model.inputs[0].get_tensor().set_names({"x"})
+    return model
+
+
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("data", [True, False])
+def test_columns_of_every_expert_are_scaled(folded, data):
+    model, samples, seen = gated(folded=folded), inputs(10, 1), inputs(60)
+    plain = compress(model, None)
+    given = {"dataset": list(seen), "rounding": "nearest"} if data else {"dataset": None}
+    found = autoq.compress_weights(
+        model, mode="int4_sym", group_size=32, backup_mode="none", awq=True, progress=False, **given
+    )
+    dividers = [op for op in found.get_ops() if op.get_friendly_name().endswith("/awq_mul")]
+    assert [op.get_output_partial_shape(0)[0].get_length() for op in dividers] == ([] if folded else [EXPERTS])
+    # Without data, columns with large inputs are not known: the scales only must not change what is computed.
+    assert error(model, found, samples) < (0.98 if data else 1.5) * error(model, plain, samples)
+    weight = numbers(EXPERTS, LENGTH, 96)
+    scales = np.abs(held(found, "down")).mean(axis=1) / np.abs(weight).mean(axis=1)
+    if not data:
+        np.testing.assert_allclose(scales, 1 / np.abs(weight).mean(axis=1), rtol=0.05)
+    assert not np.allclose(scales[0], scales[1], rtol=0.05)
+
+
+@pytest.mark.parametrize("objective", ["tokens", pytest.param("sample_means", marks=pytest.mark.slow)])
+def test_every_expert_has_its_correction(objective):
+    model, samples = experts(numbers(EXPERTS, 48, LENGTH)), inputs(10, 1)
+    given = {"rounding": "nearest", "lora_correction": True, "objective": objective}
+    plain, found = compress(model, None), compress(model, inputs(60), **given)
+    nodes = unique_names(found)
+    assert [list(nodes[f"experts_lora_{name}"].shape) for name in "AB"] == [[EXPERTS, 8, LENGTH], [EXPERTS, 48, 8]]
+    np.testing.assert_array_equal(held(found), held(plain))
+    assert error(model, found, samples) < (0.7 if objective == "tokens" else 0.98) * error(model, plain, samples)
+
+
+def test_a_codebook_is_learned_by_the_tokens_of_all_experts():
+    """Columns with large inputs hold numbers of few sizes, and are others in each expert."""
+    weight, size = numbers(EXPERTS, 48, LENGTH), np.ones((EXPERTS, 1, LENGTH), np.float32)
+    for place in range(EXPERTS):
+        large = slice(8 * place, 8 * place + 8)
+        weight[place, :, large] = np.sign(weight[place, :, large]) * 0.5 + weight[place, :, large] / 50
+        size[place, :, large] = 20
+    model, (seen, samples) = (
+        experts(weight),
+        (np.random.default_rng(3).normal(0, 1, (2, 20, EXPERTS, 8, LENGTH)) * size),
+    )
+    given = {"mode": "adaptive_codebook", "group_size": -1}
+    plain = compress(model, None, **given)
+    found = compress(model, seen.astype(np.float32), rounding="nearest", **given)
+    samples = samples.astype(np.float32)
+    assert error(model, found, samples) < 0.5 * error(model, plain, samples)
+
+
 def test_experts_that_share_their_tokens_share_their_products():
     weight = numbers(EXPERTS, 48, LENGTH)
     data = inputs(40)[:, 0]

@@ -14,6 +14,9 @@ import openvino as ov
 from autoq.graph.operations import Family, operation, unique_names
 from autoq.graph.weights._weights import Weight
 
+# Axes of a matrix.
+_MATRIX = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Scalable:
@@ -29,7 +32,7 @@ class Scalable:
 
 
 def scalable_weights(model: ov.Model, weights: Iterable[Weight]) -> Iterator[Scalable]:
-    """The weights of matrix products with two axes whose columns may be scaled.
+    """The weights of matrix products whose columns may be scaled: matrices, and stacks with an input for each matrix.
 
     Args:
         model: The model that the weights were found in; never modified.
@@ -45,7 +48,10 @@ def scalable_weights(model: ov.Model, weights: Iterable[Weight]) -> Iterator[Sca
         if before.get_type_name() == "Multiply":
             sources = [source.get_node() for source in before.input_values()]
             if len(value.get_target_inputs()) == 1:
-                previous = [by_node[node.get_name()] for node in sources if _takes_up(node, by_node, value)]
+                own = [node for node in sources if _takes_up(node, by_node, value)]
+                previous = [
+                    by_node[node.get_name()] for node in own if _is_alike(weight, plain[by_node[node.get_name()]])
+                ]
                 if previous:
                     yield Scalable(name, previous[0])
                     continue
@@ -55,10 +61,20 @@ def scalable_weights(model: ov.Model, weights: Iterable[Weight]) -> Iterator[Sca
 
 def _is_plain(weight: Weight, nodes: Mapping[str, ov.Node]) -> bool:
     """Whether a weight is the second operand of one product of vectors along the last axis."""
-    if len(weight.shape) != 2 or len(weight.readers) != 1 or weight.port != 1 or weight.is_embedding:
+    is_matrix = len(weight.shape) in {_MATRIX, _MATRIX + 1} and len(weight.axes) == 1
+    if not is_matrix or len(weight.readers) != 1 or weight.port != 1 or weight.is_embedding:
         return False
     node = nodes[weight.name]
-    return node.get_type_name() == "MatMul" and not node.get_attributes()["transpose_a"]
+    if node.get_type_name() != "MatMul" or node.get_attributes()["transpose_a"]:
+        return False
+    value = node.input_value(0).get_partial_shape()
+    is_stack = len(weight.shape) > _MATRIX
+    return not is_stack or (value.rank.is_static and len(value) == len(weight.shape) and value[0] == weight.shape[0])
+
+
+def _is_alike(weight: Weight, previous: Weight) -> bool:
+    """Whether both are matrices, or stacks of as many."""
+    return weight.shape[:-_MATRIX] == previous.shape[:-_MATRIX]
 
 
 def _takes_up(node: ov.Node, by_node: Mapping[str, str], value: ov.Output) -> bool:

@@ -24,8 +24,8 @@ def add_adapters(layer: ov.Node, port: int, axis: int, left: FloatArray, right: 
         layer: The matrix product; nothing is done to another operation.
         port: Input port of its weight.
         axis: Axis of its activation that it sums over, counted from the last.
-        left: B, [O, r].
-        right: A, [r, I].
+        left: B, [O, r], or one for each matrix of a stack, [E, O, r].
+        right: A, [r, I] or [E, r, I].
     """
     if layer.get_type_name() != "MatMul":
         return
@@ -45,7 +45,7 @@ def add_adapters(layer: ov.Node, port: int, axis: int, left: FloatArray, right: 
 def _product(
     value: ov.Node | ov.Output, matrix: FloatArray, name: str, *, first: bool, turned: bool = False
 ) -> ov.Output:
-    """The product of a value with a matrix [rows, summed], which is compressed.
+    """The product of a value with a matrix [rows, summed], or a stack of them, which is compressed.
 
     Args:
         value: The activation.
@@ -58,5 +58,5 @@ def _product(
     constant = ops.constant(np.ascontiguousarray(matrix), dtype=output.get_element_type())
     constant.set_friendly_name(name)
     product = ops.matmul(output, constant, turned, True) if first else ops.matmul(constant, output, False, turned)
-    replace_constant(constant, StoredWeight.of(encode(matrix, _FORMAT, (1,))), 1 if first else 0)
+    replace_constant(constant, StoredWeight.of(encode(matrix, _FORMAT, (matrix.ndim - 1,))), 1 if first else 0)
     return product.output(0)

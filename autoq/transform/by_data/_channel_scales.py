@@ -2,7 +2,7 @@
 
 | name | meaning                                                        | shape  |
 |------|----------------------------------------------------------------|--------|
-| w    | the weight                                                     | [O, I] |
+| w    | the weight, or one matrix of a stack                           | [O, I] |
 | t    | scales: the weight is stored as w t, its input is divided by t | [I]    |
 | a    | root of the mean square of each channel of the input           | [I]    |
 
@@ -32,6 +32,8 @@ _LOWEST = 0.1
 # Outputs whose error is computed: with all of a layer's columns they tell the alphas apart.
 _OUTPUTS = 64
 _EPS = np.finfo(np.float32).eps
+# Axes of a matrix.
+_MATRIX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class ChannelScales:
     """The scales of a model's weights.
 
     Attributes:
-        columns: What columns are multiplied by, [I], by name of the weight.
-        rows: What outputs are divided by, [O], by name of the weight before.
+        columns: What columns are multiplied by, [I], by name of the weight; of a stack of matrices [E, I].
+        rows: What outputs are divided by, [O], by name of the weight before; of a stack [E, O].
         inputs: Names of the weights whose input is divided by a Multiply.
     """
 
@@ -54,29 +56,36 @@ class ChannelScales:
         if columns is None and rows is None:
             return numbers
         (axis,) = weight.axes
-        scaled = np.array(numbers if axis == 1 else numbers.T, np.float32)
+        scaled = _rows_last(np.array(numbers, np.float32), axis)
         if columns is not None:
-            scaled *= columns
+            scaled *= columns[..., None, :]
         if rows is not None:
-            scaled /= rows[:, None]
-        return scaled if axis == 1 else scaled.T
+            scaled /= rows[..., :, None]
+        return _rows_last(scaled, axis)
 
-    def scaled_gram(self, weight: Weight, gram: FloatArray) -> FloatArray:
+    def scaled_gram(self, weight: Weight, gram: FloatArray, matrix: int = -1) -> FloatArray:
         """The products of what a weight is then multiplied by; the same array where no column is scaled.
 
         Args:
             weight: The weight.
             gram: Mean over tokens of x x^T, [I, I].
+            matrix: The matrix of a stack; -1 for a weight that is a matrix.
         """
-        columns = self.columns.get(weight.name)
-        return gram if columns is None else gram / columns / columns[:, None]
+        if weight.name not in self.columns:
+            return gram
+        columns = self._columns(weight, matrix)
+        return gram / columns / columns[:, None]
 
-    def scaled_blocks(self, weight: Weight, blocks: FloatArray) -> FloatArray:
+    def scaled_blocks(self, weight: Weight, blocks: FloatArray, matrix: int = -1) -> FloatArray:
         """The same of blocks along the diagonal, [B, b, b]."""
         if weight.name not in self.columns:
             return blocks
-        columns = self.columns[weight.name].reshape(len(blocks), -1)
+        columns = self._columns(weight, matrix).reshape(len(blocks), -1)
         return blocks / columns[:, None, :] / columns[:, :, None]
+
+    def _columns(self, weight: Weight, matrix: int) -> FloatArray:
+        columns = self.columns[weight.name]
+        return columns if columns.ndim == 1 else columns[matrix]
 
     def divide_inputs(self, model: ov.Model, weights: Iterable[Weight]) -> None:
         """Divides the inputs of matrix products in a model, which is changed."""
@@ -85,8 +94,11 @@ class ChannelScales:
             if weight.name in self.inputs:
                 port = nodes[weight.name].input(1 - weight.port)
                 value = port.get_source_output()
-                inverse = ops.constant(1 / self.columns[weight.name], dtype=value.get_element_type())
+                columns = self.columns[weight.name]
+                by_matrix = columns if columns.ndim == 1 else columns[:, None]
+                inverse = ops.constant(1 / by_matrix, dtype=value.get_element_type())
                 name = f"{value.get_node().get_friendly_name()}/awq_mul"
+                inverse.set_friendly_name(f"{name}/scale")
                 port.replace_source_output(ops.multiply(value, inverse, name=name).output(0))
         model.validate_nodes_and_infer_types()
 
@@ -113,20 +125,28 @@ def channel_scales(
         if not form.may_round_by_data:
             continue
         numbers = numbers_of(nodes[weight.constant])
-        matrix = numbers if weight.axes == (1,) else numbers.T
+        matrix = _rows_last(numbers, weight.axes[0])
         if seen is None:
-            scale = 1 / np.maximum(np.abs(np.asarray(matrix, np.float32)).mean(axis=0), _EPS)
+            scale = 1 / np.maximum(np.abs(np.asarray(matrix, np.float32)).mean(axis=-2), _EPS)
         else:
             grams, activations = seen
-            some = np.unique(np.linspace(0, len(matrix) - 1, _OUTPUTS).astype(int))
-            squares = grams.squares(activations[weight.name])
-            scale = _by_squares(np.array(matrix[some], np.float32, order="C"), form, squares)
+            outputs = matrix.shape[-2]
+            some = np.unique(np.linspace(0, outputs - 1, _OUTPUTS).astype(int))
+            part = np.array(matrix[..., some, :], np.float32, order="C")
+            pairs = zip(part[None] if part.ndim == _MATRIX else part, activations[weight.name].each, strict=True)
+            scale = np.stack([_by_squares(own, form, grams.squares(one)) for own, one in pairs])
+            scale = scale if part.ndim > _MATRIX else scale[0]
         columns[place.weight] = scale
         if place.previous is None:
             inputs.add(place.weight)
         else:
             rows[place.previous] = scale
     return ChannelScales(columns, rows, frozenset(inputs))
+
+
+def _rows_last(numbers: Numbers, axis: int) -> Numbers:
+    """Outputs of a weight in rows, [.., O, I], and back: a view."""
+    return numbers if axis == numbers.ndim - 1 else np.swapaxes(numbers, -1, -2)
 
 
 def _by_squares(weight: FloatArray, form: WeightFormat, squares: FloatArray) -> FloatArray:

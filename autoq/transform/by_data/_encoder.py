@@ -4,7 +4,7 @@
    those of experts, each matrix by the tokens that it is multiplied by. All others are rounded to the nearest numbers:
    in 8 bits, of convolutions, and of embeddings.
 2. Weights that read one activation share what is computed of it.
-3. Corrections of low rank are found beside, for matrices alone, and are added to the model at the end.
+3. Corrections of low rank are found beside, for each matrix of a stack too, and are added to the model at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from autoq.graph import Weight, unique_names
 from autoq.transform.by_data._adapters import add_adapters
 from autoq.transform.by_data._by_gram import round_by_gram
 from autoq.transform.by_data._channel_scales import ChannelScales
-from autoq.transform.by_data._layer import RowEncoder, by_rows, encoded_with, scales_of, stacked, stored_scales
+from autoq.transform.by_data._layer import (
+    RowEncoder,
+    by_matrix,
+    by_rows,
+    encoded_with,
+    scales_of,
+    stacked,
+    stored_scales,
+)
 from autoq.transform.by_data._low_rank import correction, correction_by_means
 from autoq.transform.by_data._products import Products
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
@@ -80,14 +88,23 @@ class DataEncoder:
         if activation is None or not rounded_by_data(weight, form):
             return plain_encoder(weight, numbers, form)
         (axis,) = weight.axes
-        if len(weight.shape) > _MATRIX:
-            each = activation.each if activation.matrices > 1 else [activation] * len(numbers)
-            pairs = zip(numbers, each, strict=True)
-            return stacked([by_rows(part, form, axis - 1, self._rounding(weight, form, one)) for part, one in pairs])
-        encoded = by_rows(numbers, form, axis, self._rounding(weight, form, activation))
+        if self._recipe.rounding is Rounding.NEAREST:
+            encoded = plain_encoder(weight, numbers, form)
+        elif len(weight.shape) == _MATRIX:
+            encoded = by_rows(numbers, form, axis, self._rounding(weight, form, activation, self._products))
+        elif activation.matrices == 1:
+            rounding = self._rounding(weight, form, activation, self._products)
+            encoded = stacked(by_matrix(numbers, lambda part, _: by_rows(part, form, axis - 1, rounding)))
+        else:
+            # Several threads find products of their own: no two matrices share them.
+            def rounded(part: Numbers, place: int) -> Encoded:
+                products = Products(self._products.grams)
+                rounding = self._rounding(weight, form, activation.each[place], products)
+                return by_rows(part, form, axis - 1, rounding)
+
+            encoded = stacked(by_matrix(numbers, rounded))
         if self._recipe.lora_correction:
-            difference = np.asarray(numbers, np.float32) - decode(encoded)
-            self._corrections[weight.name] = self._correction(difference if axis else difference.T, weight, form)
+            self._corrections[weight.name] = self._correction(weight, numbers, encoded)
         return encoded
 
     def add_corrections(self, model: ov.Model, weights: Iterable[Weight]) -> None:
@@ -100,13 +117,11 @@ class DataEncoder:
                     add_adapters(nodes[name], port, axis, *self._corrections[weight.name])
         model.validate_nodes_and_infer_types()
 
-    def _rounding(self, weight: Weight, form: WeightFormat, activation: Activation) -> RowEncoder:
+    def _rounding(self, weight: Weight, form: WeightFormat, activation: Activation, products: Products) -> RowEncoder:
         """What rounds outputs of a weight."""
-        name, rounding, products = weight.name, self._recipe.rounding, self._products
-        if rounding is Rounding.NEAREST:
-            return lambda rows, form: encode(rows, form, (1,))
+        name, rounding = weight.name, self._recipe.rounding
         if rounding.passes_errors_on:
-            gram = self._gram(weight, activation)
+            gram = self._gram(weight, activation, products)
             scaled = name in self._scales.columns
             passed = products.factorized(gram, activation) if scaled else products.factor(activation)
             search = rounding.searches_scales
@@ -114,21 +129,31 @@ class DataEncoder:
         if self._recipe.objective is Objective.SAMPLE_MEANS:
             return partial(_by_means, self._means(activation, _SCALE_SAMPLES))
         blocks = products.grams.diagonal_blocks(activation, _columns_together(weight, form))
-        return partial(_by_products, self._scales.scaled_blocks(weight, blocks))
+        return partial(_by_products, self._scales.scaled_blocks(weight, blocks, activation.matrix))
 
-    def _correction(self, difference: FloatArray, weight: Weight, form: WeightFormat) -> tuple[FloatArray, FloatArray]:
-        activation = self._activations[weight.name]
-        if self._recipe.objective is Objective.SAMPLE_MEANS:
-            return correction_by_means(difference, self._means(activation, _CORRECTION_SAMPLES), form.group_size)
-        return correction(difference, self._gram(weight, activation))
+    def _correction(self, weight: Weight, numbers: Numbers, encoded: Encoded) -> tuple[FloatArray, FloatArray]:
+        """The correction of a weight; those of a stack are stacked."""
+        activation, group = self._activations[weight.name], encoded.format.group_size
+        difference = np.moveaxis(np.asarray(numbers, np.float32) - decode(encoded), weight.axes[0], -1)
+
+        def found(part: FloatArray, one: Activation) -> tuple[FloatArray, FloatArray]:
+            if self._recipe.objective is Objective.SAMPLE_MEANS:
+                return correction_by_means(part, self._means(one, _CORRECTION_SAMPLES), group)
+            return correction(part, self._gram(weight, one, self._products))
+
+        if difference.ndim == _MATRIX:
+            return found(difference, activation)
+        each = activation.each if activation.matrices > 1 else [activation] * len(difference)
+        pairs = [found(part, one) for part, one in zip(difference, each, strict=True)]
+        return np.stack([left for left, _ in pairs]), np.stack([right for _, right in pairs])
 
     def _means(self, activation: Activation, count: int) -> MeanTokens:
         grams = self._products.grams
         return MeanTokens.of(grams.means[activation], grams.tokens[activation], count)
 
-    def _gram(self, weight: Weight, activation: Activation) -> FloatArray:
+    def _gram(self, weight: Weight, activation: Activation, products: Products) -> FloatArray:
         """The products of what a weight is multiplied by."""
-        return self._scales.scaled_gram(weight, self._products.gram(activation))
+        return self._scales.scaled_gram(weight, products.gram(activation), activation.matrix)
 
 
 def _columns_together(weight: Weight, form: WeightFormat) -> int:

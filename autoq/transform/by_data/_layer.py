@@ -52,6 +52,15 @@ def by_rows(numbers: Numbers, form: WeightFormat, axis: int, rounding: RowEncode
     )
 
 
+def by_matrix(stack: Numbers, work: Callable[[Numbers, int], T]) -> list[T]:
+    """Does work on each matrix of a stack and its place: on all cores where `by_rows` leaves one to one core."""
+    workers = 1 if stack[0].size > _PART else min(cpu_count(), len(stack))
+    if workers == 1:
+        return [work(part, place) for place, part in enumerate(stack)]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, stack, range(len(stack))))
+
+
 def stacked(parts: Sequence[Encoded]) -> Encoded:
     """A stack of matrices of their encodings."""
     first = parts[0]

@@ -28,6 +28,8 @@ from autoq.transform.compress import Numbers, codebook_counts, decode, encode, l
 # Outputs of a layer whose error is computed.
 _OUTPUTS = 256
 _LEAST = np.finfo(np.float64).tiny
+# Axes of a matrix.
+_MATRIX = 2
 
 
 def learned_formats(
@@ -95,48 +97,62 @@ class _Learner:
         return found[int(errors.argmin())]
 
     def _is_seen(self, weight: Weight) -> bool:
-        return len(weight.shape) == 2 and self._activations.get(weight.name) in self._products.grams.tokens
+        is_matrix = len(weight.shape) in {_MATRIX, _MATRIX + 1} and len(weight.axes) == 1
+        activation = self._activations.get(weight.name)
+        return is_matrix and activation is not None and activation.each[0] in self._products.grams.tokens
 
     def _numbers(self, weight: Weight) -> Numbers:
         return self._scales.scaled(weight, numbers_of(self._nodes[weight.constant]))
 
-    def _gram(self, weight: Weight) -> FloatArray:
-        activation, grams = self._activations[weight.name], self._products.grams
+    def _gram(self, weight: Weight, activation: Activation) -> FloatArray:
+        grams = self._products.grams
         if activation in grams.products:
             gram = self._products.gram(activation)
         else:
             # The mean token of each sample is all that was kept.
             means = grams.means[activation]
             gram = means.T @ means / np.float32(len(means))
-        return self._scales.scaled_gram(weight, gram)
+        return self._scales.scaled_gram(weight, gram, activation.matrix)
 
     def _counts(self, weight: Weight, form: WeightFormat, *, shared: bool) -> NDArray[np.float64]:
         importance = None
         if self._is_seen(weight):
-            squares = np.diagonal(self._gram(weight))
-            tokens = self._products.grams.tokens[self._activations[weight.name]]
-            importance = squares + np.float32(usual_damping(len(squares), float(tokens.sum())) * squares.mean())
+            each = [self._importance(weight, one) for one in self._activations[weight.name].each]
+            importance = np.stack(each) if len(each) > 1 else each[0]
         counts = codebook_counts(self._numbers(weight), form, weight.axes, importance)
         if not shared:
             return counts
         middles = np.linspace(-1, 1, len(counts))
         return counts / max(float(counts @ np.square(middles)), _LEAST)
 
-    def _errors(self, weight: Weight, form: WeightFormat, codebooks: Sequence[tuple[float, ...]]) -> Sequence[float]:
+    def _importance(self, weight: Weight, activation: Activation) -> FloatArray:
+        """What the squared error of each column counts, [I]."""
+        squares = np.diagonal(self._gram(weight, activation))
+        damping = usual_damping(len(squares), float(self._products.grams.tokens[activation].sum()))
+        return np.asarray(squares + np.float32(damping * squares.mean()), np.float32)
+
+    def _errors(self, weight: Weight, form: WeightFormat, codebooks: Sequence[tuple[float, ...]]) -> FloatArray:
         """The error of a layer with each codebook, over the square of its outputs."""
-        (axis,) = weight.axes
-        rows = np.moveaxis(self._numbers(weight), axis, -1)
-        some = np.unique(np.linspace(0, len(rows) - 1, _OUTPUTS).astype(int))
-        rows, gram = np.array(rows[some], np.float32, order="C"), self._gram(weight)
-        whole = max(float(layer_error(rows, gram).sum()), _LEAST)
+        rows = np.moveaxis(self._numbers(weight), weight.axes[0], -1)
+        stack = rows if rows.ndim > _MATRIX else rows[None]
+        each = self._activations[weight.name].each
+        outputs = max(1, _OUTPUTS // len(stack))
+        some = np.unique(np.linspace(0, stack.shape[1] - 1, outputs).astype(int))
+        whole, errors = 0.0, np.zeros(len(codebooks))
+        for place, matrix in enumerate(stack):
+            part = np.array(matrix[some], np.float32, order="C")
+            gram = self._gram(weight, each[place % len(each)])
+            whole += float(layer_error(part, gram).sum())
+            errors += [_error(weight, form.with_entries(entries), part, gram) for entries in codebooks]
+        return np.asarray(errors / max(whole, _LEAST))
 
-        def error(entries: tuple[float, ...]) -> float:
-            try:
-                off = decode(encode(rows, form.with_entries(entries), (1,)))
-            except ValueError as refused:
-                msg = f"weight {quoted(weight.name)} cannot be compressed: {refused}"
-                raise ModelError(msg) from None
-            off -= rows
-            return float(layer_error(off, gram).sum()) / whole
 
-        return [error(entries) for entries in codebooks]
+def _error(weight: Weight, form: WeightFormat, rows: FloatArray, gram: FloatArray) -> float:
+    """The error of some outputs [O', I] in a format."""
+    try:
+        off = decode(encode(rows, form, (1,)))
+    except ValueError as refused:
+        msg = f"weight {quoted(weight.name)} cannot be compressed: {refused}"
+        raise ModelError(msg) from None
+    off -= rows
+    return float(layer_error(off, gram).sum())

@@ -26,7 +26,8 @@ def codebook_counts(
         weight: float16, float32 or float64 of any shape; never modified.
         form: A format whose codebook is learned.
         axes: Reduced axes of the weight; one axis if there is an importance.
-        importance: What the squared errors of each column count, [I]; None if all count alike.
+        importance: What the squared errors of each column count, [I], or [E, I] for the matrices of a stack; None if
+            all count alike.
 
     Returns:
         [BINS].
@@ -36,7 +37,9 @@ def codebook_counts(
     if importance is not None:
         (axis,) = axes
         along = [1] * weight.ndim
-        along[axis] = len(importance)
+        along[axis] = importance.shape[-1]
+        if importance.ndim > 1:
+            along[0] = len(importance)
         split = Layout.of(along, axes, form.group_size).shape
         counts = layout.by_scale(np.broadcast_to(importance.reshape(split), layout.shape))
 

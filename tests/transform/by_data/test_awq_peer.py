@@ -10,13 +10,13 @@ import autoq
 pytestmark = pytest.mark.peers
 
 
+@pytest.mark.parametrize("net", ["decoder_single", "experts"])
 @pytest.mark.parametrize("mode", ["int4_sym", "int4_asym", "nf4"])
-def test_the_same_numbers_without_data(mode: str) -> None:
+@pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
+def test_the_same_numbers_without_data(mode: str, net: str) -> None:
     nncf = pytest.importorskip("nncf")
-    found = autoq.compress_weights(NETS["decoder_single"](), mode=mode, group_size=32, awq=True, progress=False)
-    theirs = nncf.compress_weights(
-        NETS["decoder_single"](), mode=nncf.CompressWeightsMode(mode), group_size=32, awq=True
-    )
+    found = autoq.compress_weights(NETS[net](), mode=mode, group_size=32, awq=True, progress=False)
+    theirs = nncf.compress_weights(NETS[net](), mode=nncf.CompressWeightsMode(mode), group_size=32, awq=True)
     ours = _scales(found)
     assert ours.keys() == _scales(theirs).keys()
     for name, scale in _scales(theirs).items():
