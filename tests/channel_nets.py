@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import openvino as ov
 from graph_models import named
-from openvino import opset1
+from openvino import opset1, opset2
 from openvino import opset13 as ops
 from openvino.op import Constant
 
@@ -349,3 +349,11 @@ def repeated() -> ov.Model:
     x = ops.multiply(x, ops.broadcast(ops.reshape(gate, ints(0, 8, 1, 1), True), lengths))
     x = ops.add(x, ops.broadcast(numbers(8, 1, 1), ints(1, 8, 6, 6)))
     return model_of(conv(x, 4, "last"))
+
+
+@net
+def of_first_versions() -> ov.Model:
+    """Operations whose axes were attributes."""
+    x = opset2.mvn(conv(image(), 8, "first"), False, True, 1e-3)
+    x = opset1.interpolate(x, ints(9, 7), {"axes": [2, 3], "mode": "nearest"})
+    return model_of(conv(ops.relu(x), 4, "last"))

@@ -29,6 +29,7 @@ GROUPS = {
     "sliced": {"first": 4},
     "sliced_by_steps": {"first": 4},
     "shape_by_steps": {"first gate": 8},
+    "of_first_versions": {"first": 8},
     "repeated": {"first gate": 8},
     "generator_of_given_lengths": {"first": 8, "up": 5},
     "group_normalized": {"first": 4},

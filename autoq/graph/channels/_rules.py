@@ -82,8 +82,11 @@ def _windows(at: Passage) -> list[Labels]:
 
 
 def _resized(at: Passage) -> list[Labels]:
-    axes = constant_integers(at.op, at.op.get_input_size() - 1)
-    if axes is None or at.op.get_input_element_type(at.op.get_input_size() - 1).is_real():
+    last = at.op.get_input_size() - 1
+    # Interpolate has its axes as an attribute in its first version.
+    told = at.op.get_attributes().get("axes")
+    axes = constant_integers(at.op, last) if told is None else np.array(told)
+    if axes is None or at.op.get_input_element_type(last).is_real():
         return at.unknown()
     data = at.given[0]
     resized = {int(axis) % len(data) for axis in axes.ravel()}
@@ -154,7 +157,9 @@ def _grouped(at: Passage) -> list[Labels]:
 
 
 def _given_axes(at: Passage) -> list[Labels]:
-    axes = constant_integers(at.op, 1)
+    # MVN has its axes as an attribute in its first version.
+    told = at.op.get_attributes().get("reduction_axes")
+    axes = constant_integers(at.op, 1) if told is None else np.array(told)
     if axes is None:
         return at.unknown()
     data, rank = at.given[0], len(at.given[0])

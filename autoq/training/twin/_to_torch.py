@@ -18,6 +18,7 @@ from autoq.training.twin._learned import Learned, constant_values, learned_const
 from autoq.training.twin._limits import Grid, grid_of, shared_grids
 from autoq.training.twin._places import PLACES, TwinPlaces, names_of
 from autoq.training.twin._quantizers import LearnedQuantizer
+from autoq.training.twin._twin import Twin, TwinTracer, as_type, initial_state, on_device
 from autoq.training.twin._unknown import check_known
 from autoq.training.twin.rows import ROWS, TYPES, Role, TorchRow
 
@@ -49,21 +50,6 @@ def to_torch(
     return _Walk(read_model(model), embeddings=embeddings).module()
 
 
-def on_device(value: Any, like: Any) -> Any:
-    """A tensor on the device of another one."""
-    return value.to(like.device)
-
-
-def as_type(value: Any, dtype: Any) -> Any:
-    """An input in the type that the model declares."""
-    return torch.as_tensor(value).to(dtype)
-
-
-def initial_state(like: Any, shape: list[int], dtype: Any) -> Any:
-    """Zeros, which a state without an initial value begins with."""
-    return torch.zeros(shape, dtype=dtype, device=like.device)
-
-
 class _Walk:
     """Makes the module, operation by operation, in topological order.
 
@@ -88,7 +74,7 @@ class _Walk:
         }
         self.shared = shared_grids(self.grids, model)
         self.root = torch.nn.Module()
-        self.graph = fx.Graph()
+        self.graph = fx.Graph(tracer_cls=TwinTracer)
         self.values: dict[tuple[str, int], Any] = {}
         self.hosted: set[str] = set()
         self.moved: dict[tuple[str, int], Any] = {}
@@ -111,7 +97,7 @@ class _Walk:
                 self.operation(op)
         results = [self.on_device(result.input_value(0)) for result in self.model.get_results()]
         self.graph.output(results[0] if len(results) == 1 else tuple(results))
-        made = fx.GraphModule(self.root, self.graph, "Twin")
+        made = Twin(self.root, self.graph, "Twin")
         made.meta[PLACES] = self.places
         return made
 

@@ -3,11 +3,13 @@
 import numpy as np
 import openvino as ov
 import openvino.opset1 as op1
+import openvino.opset2 as op2
 import openvino.opset10 as op10
 import openvino.opset13 as op
 import openvino.opset14 as op14
 import openvino.opset15 as op15
 from graph_models import values
+from openvino.utils.node_factory import NodeFactory
 from operation_cases import CASES, RNG, add, ints, of_one, positive, real
 
 LAYERS = CASES
@@ -17,6 +19,9 @@ for mode in ("inside_sqrt", "outside_sqrt"):
     of_one(f"mvn {mode}", lambda x, m=mode: op.mvn(x, ints(1, 2), True, 1e-3, m))
 of_one("mvn of the last axis", lambda x: op.mvn(x, ints(-1), True, 1e-5, "inside_sqrt"))
 of_one("mvn of means", lambda x: op.mvn(x, ints(1), False, 1e-5, "inside_sqrt"))
+for across in (False, True):
+    of_one(f"mvn of maps, across {across}", lambda x, a=across: op2.mvn(x, a, True, 1e-2), shape=(2, 3, 4, 5))
+of_one("mvn of maps without variance", lambda x: op2.mvn(x, False, False, 1e-2), shape=(2, 3, 4, 5))
 of_one("batch norm", lambda x: op.batch_norm_inference(x, values(3), values(3), values(3), positive(3), 1e-3))
 of_one("group norm", lambda x: op.group_normalization(x, values(4), values(4), 2, 1e-3), shape=(2, 4, 3, 3))
 for mode in ("add", "max"):
@@ -166,6 +171,23 @@ of_one(
     ),
     shape=(1, 2, 4, 8),
 )
+for mode in ("nearest", "linear", "cubic"):
+    for corners in (False, True):
+        of_one(
+            f"interpolate of version 0, {mode} {corners}",
+            lambda x, m=mode, c=corners: op1.interpolate(
+                x, ints(3, 11), {"axes": [2, 3], "mode": m, "align_corners": c}
+            ),
+            shape=(1, 2, 4, 8),
+        )
+
+
+def reversed_along(x: ov.Node, axes: ov.Node, mode: str) -> ov.Node:
+    return NodeFactory("opset1").create("Reverse", [x.output(0), axes.output(0)], {"mode": mode})
+
+
+of_one("reverse by numbers", lambda x: reversed_along(x, ints(0, 2), "index"))
+of_one("reverse by marks", lambda x: reversed_along(x, op.constant(np.array([False, True, True])), "mask"))
 for mode in ("bilinear", "nearest", "bicubic"):
     for edge in ("zeros", "border", "reflection"):
         add(

@@ -1,9 +1,12 @@
 """A loop of a user's own on the module of a model: an optimizer, a saved state, and the model that comes of it."""
 
+import copy
+
 import numpy as np
 import pytest
+from layer_cases import LAYERS
 from networks import conv_net, images
-from twins import TOLERANCE, largest_error, run_in_openvino
+from twins import TOLERANCE, inputs_of, largest_error, run_in_openvino, run_in_torch
 
 import autoq
 
@@ -13,6 +16,32 @@ pytestmark = pytest.mark.torch
 def data() -> tuple[np.ndarray, np.ndarray]:
     photos = images(48)
     return photos, photos.mean((2, 3)).argmax(1)
+
+
+@pytest.mark.parametrize("case", ["quantized", "loop", "strided slice", "reverse by marks"])
+def test_a_module_is_copied_and_kept_as_a_whole(case, tmp_path):
+    import torch
+
+    from autoq.training import to_torch, write_back
+
+    if case == "quantized":
+        model = autoq.quantize(autoq.read_model(conv_net()), data()[0], fold_weights=False, progress=False)
+    else:
+        model, _ = LAYERS[case]()
+    module = to_torch(model)
+    torch.save(copy.deepcopy(module), tmp_path / "module.pt")
+    kept = copy.deepcopy(torch.load(tmp_path / "module.pt", weights_only=False))
+    inputs = inputs_of(model)
+    for mine, theirs in zip(run_in_torch(kept, inputs), run_in_torch(module, inputs), strict=True):
+        assert torch.equal(mine, theirs)
+    names = [name for name, value in kept.named_parameters() if value.requires_grad]
+    assert names == [name for name, value in module.named_parameters() if value.requires_grad]
+    for value in kept.parameters():
+        value.data.mul_(1.5)
+    written = run_in_openvino(write_back(kept, model), inputs)
+    for own, theirs in zip(written, run_in_torch(kept, inputs), strict=True):
+        # OpenVINO sums 8-bit numbers elsewhere.
+        assert largest_error(own, theirs.detach().numpy()) < (0.1 if case == "quantized" else TOLERANCE)
 
 
 def run_epochs(module, count: int, state=None):

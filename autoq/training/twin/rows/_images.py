@@ -155,6 +155,30 @@ def interpolate_by_sizes_and_scales(
     )
 
 
+@row("Interpolate@opset1")
+def interpolate_to_sizes(
+    x: Tensor,
+    sizes: Sizes,
+    *,
+    axes: list[int],
+    mode: str,
+    align_corners: bool,
+    pads_begin: list[int],
+    pads_end: list[int],
+) -> Tensor:
+    """The version whose axes are an attribute; `antialias` is left out, as OpenVINO's CPU does."""
+    return _resized(
+        x,
+        (sizes, list(axes)),
+        "linear_onnx" if mode == "linear" else mode,
+        "sizes",
+        "align_corners" if align_corners else "asymmetric",
+        "simple",
+        (pads_begin, pads_end),
+        -0.75,
+    )
+
+
 def _resized(
     x: Tensor,
     wanted: tuple[Any, Any],

@@ -24,6 +24,12 @@ def mvn(x: Tensor, axes: Sizes, *, eps: float, normalize_variance: bool, eps_mod
     return centred / (torch.sqrt(variance) + eps)
 
 
+@row("MVN@opset2")
+def mvn_of_maps(x: Tensor, *, eps: float, normalize_variance: bool, reduction_axes: list[int]) -> Tensor:
+    """The version whose axes are an attribute."""
+    return mvn(x, list(reduction_axes), eps=eps, normalize_variance=normalize_variance)
+
+
 @row("BatchNormInference")
 def batch_norm(
     x: Tensor, gamma: LearnedWeight, beta: LearnedWeight, mean: Tensor, variance: Tensor, *, epsilon: float

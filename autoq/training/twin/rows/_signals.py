@@ -60,6 +60,13 @@ def stft(signal: Tensor, window: Tensor, frame_size: Sizes, frame_step: Sizes, *
     return y.transpose(-2, -3) if transpose_frames else y
 
 
+@row("Reverse")
+def reverse(x: Tensor, axes: Sizes, *, mode: str) -> Tensor:
+    """Numbers from last to first along axes, which are told by their numbers or by a mark for each axis."""
+    marks = integers(axes)
+    return x.flip(marks if mode == "index" else [axis for axis, is_reversed in enumerate(marks) if is_reversed])
+
+
 @row("ReverseSequence")
 def reverse_sequence(x: Tensor, lengths: Tensor, *, batch_axis: int, seq_axis: int) -> Tensor:
     """The first numbers of each sequence turned round."""
