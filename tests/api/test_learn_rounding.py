@@ -1,6 +1,7 @@
 """`autoq.learn_rounding` and `autoq round`, beside what OpenVINO and numpy compute of the models."""
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -106,3 +107,15 @@ def test_the_command_writes_what_the_function_gives(models, tmp_path, monkeypatc
     expected = autoq.learn_rounding("small.xml", samples(64), teacher="model.xml", steps=20, progress=False)
     found = ov.Core().read_model("made.xml")
     np.testing.assert_array_equal(outputs(found, samples(8)), outputs(expected, samples(8)))
+
+
+def test_without_pytorch_an_error_names_the_extra():
+    code = (
+        "import sys\nsys.modules['torch'] = None\nimport autoq\n"
+        "try: autoq.learn_rounding('a.xml', [], teacher='b.xml')\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "ConfigError autoq.learn_rounding needs PyTorch, which is not installed: pip install 'autoq[torch]'.\n"
+    )

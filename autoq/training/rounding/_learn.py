@@ -45,8 +45,10 @@ from autoq.training.tuning import (
 from autoq.training.twin import to_torch
 
 _LOGGER = logging.getLogger(__name__)
-# Levels of 8 bits.
-_MANY = 200
+# Fewer levels than weights of 8 bits have, of which those that might overflow use a half.
+_MANY = 100
+# What is kept of a limit of time for the last look, beside what the first one took.
+_JUDGED = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +155,15 @@ def learn_levels(task: RoundingTask) -> tuple[ov.Model, RoundingReport]:
     judge = HeldOutLoss(chunks, reference, TrainingLoss(output_terms(reference, task.distance)))
     latent, stored = with_latent_weights(task.model, task.teacher)
     weights = _learning(latent, task.model)
-    learner = _Learner(task, latent, weights, samples, chunks, device, begun)
+    judged = time.monotonic()
+    start = judge(task.model)
+    # The result is judged in the same time.
+    spent = begun - _JUDGED * (time.monotonic() - judged)
+    learner = _Learner(task, latent, weights, samples, chunks, device, spent)
     rounded, blocks = learner.learned()
     made = with_rounded_weights(latent, weights, rounded)
     made = with_stored_weights(made, task.model, stored) if stored else made
-    start, best = judge(task.model), judge(made)
+    best = judge(made)
     changed = sum(int(np.count_nonzero(rounded[n].level != weights[n].given.level)) for n in rounded)
     share = changed / max(sum(rounded[name].level.size for name in rounded), 1)
     _LOGGER.debug("held out: %g before, %g after", start, best)

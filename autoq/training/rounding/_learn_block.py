@@ -103,19 +103,21 @@ def learn_block(
     taken = {name: weight.state() for name, weight in weights.items()}
     batches = _batches(trained.counts, batch_size, seed)
     looks = {math.ceil(limit.steps * (number + 1) / _LOOKS) for number in range(_LOOKS)}
-    done, steps = 0.0, 0
+    done, share, steps = 0.0, 1 / limit.steps, 0
     while done < 1:
         batch = next(batches)
         total = sum(trained.counts[number] for number in batch)
         for number in batch:
             part = _loss(run, trained, number, loss) * (trained.counts[number] / total)
             part.backward()
-        rate = (1 - done) * 2 / limit.steps
+        rate = (1 - done) * 2 * share
         for weight in weights.values():
             weight.step(_WAY * rate, _SCALE_WAY * rate)
         steps += 1
         step()
         used = 0.0 if limit.seconds is None else (time.monotonic() - started) / max(limit.seconds, 1e-9)
+        # A step is a larger share of the whole where time allows fewer of them.
+        share = max(used / steps, 1 / limit.steps)
         done = min(max(steps / limit.steps, used), 1.0)
         if steps in looks or done >= 1:
             value = _distance(run, held_out, loss)

@@ -1,6 +1,7 @@
 """Learned rounding beside an enumeration of all roundings of a small layer, and beside what OpenVINO runs."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import openvino as ov
@@ -15,7 +16,7 @@ from autoq.core import ModelError
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from autoq.training.rounding import RoundingTask, learn_levels  # noqa: E402  # after the skip
+from autoq.training.rounding import RoundingTask, _learn, _learn_block, learn_levels  # noqa: E402  # after the skip  # noqa: E402
 from autoq.training.rounding._blocks import block_model, blocks_of  # noqa: E402
 
 WIDTH, OUTPUTS = 6, 3
@@ -155,9 +156,13 @@ def test_a_float_model_has_nothing_to_round():
         learn_levels(task(teacher, teacher, correlated(32)))
 
 
-def test_time_ends_it():
-    weight = np.random.default_rng(2).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
-    teacher = linear(weight)
+def test_a_limit_of_time_takes_fewer_steps_over_the_same_way(monkeypatch):
+    weight = np.random.default_rng(3).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
+    teacher, data = linear(weight), correlated(64)
     model = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
-    _, report = learn_levels(task(model, teacher, correlated(32), steps=10**6, seconds=0.5))
-    assert 1 <= report.blocks[0].steps < 10**6
+    clock = itertools.count()
+    monkeypatch.setattr(_learn_block, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(_learn, "time", SimpleNamespace(monotonic=lambda: 0))
+    _, report = learn_levels(task(model, teacher, data, steps=10**6, seconds=50))
+    assert report.blocks[0].steps == 50
+    assert report.changed > 0
