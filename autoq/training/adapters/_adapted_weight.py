@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from autoq.training.adapters._stored_matrix import StoredMatrix
+from autoq.training.adapters._stored_matrix import StoredMatrix, blocks_of, part_of
 
 LORA_A, LORA_B = "lora_A", "lora_B"
 
@@ -59,9 +59,22 @@ class AdaptedWeight(torch.nn.Module):
         """The matrix that a model computes with, in the shape of the stored numbers."""
         return _Rounded.apply(self.lora_A, self.lora_B, self.scale, self)
 
-    def merged(self) -> Any:
-        """W + B A, float32, in the shape of the stored numbers."""
-        return torch.matmul(self.lora_B, self.lora_A).reshape(self.weight.shape).add_(self.weight)
+    def merged(self, block: slice) -> Any:
+        """W + B A, float32, of a block of the first axis of the stored numbers."""
+        weight = self.weight[block]
+        lora_a, lora_b = self.factors(block)
+        return torch.matmul(lora_b, lora_a).reshape(weight.shape).add_(weight)
+
+    def factors(self, block: slice) -> tuple[Any, Any]:
+        """A and the rows of B that make a block."""
+        if self.lora_B.dim() > 2:
+            return self.lora_A[block], self.lora_B[block]
+        return self.lora_A, self.lora_B[self.rows(block)]
+
+    def rows(self, block: slice) -> slice:
+        """The rows of a matrix in a block: groups along its rows have several each."""
+        each = self.lora_B.shape[0] // self.weight.shape[0]
+        return slice(block.start * each, block.stop * each)
 
     def nearest(self, exact: Any) -> Any:
         """The nearest level of each number; ties of uneven levels are the lower one."""
@@ -75,33 +88,45 @@ class AdaptedWeight(torch.nn.Module):
 
 
 class _Rounded(torch.autograd.Function):
-    """The formulas above."""
+    """The formulas above, block by block."""
 
     @staticmethod
     def forward(ctx: Any, lora_a: Any, lora_b: Any, scale: Any, module: Any) -> Any:
         ctx.save_for_backward(lora_a, lora_b, scale)
         ctx.module = module
-        exact = module.merged().div_(scale)
-        zero = module.zero_point
-        level = module.nearest(exact if zero is None else exact.add_(zero))
-        return (level if zero is None else level.sub_(zero)).mul_(scale)
+        shape = tuple(module.weight.shape)
+        made = torch.empty(shape, dtype=scale.dtype, device=scale.device)
+        for block in blocks_of(shape):
+            size, zero = (part_of(one, block, shape) for one in (scale, module.zero_point))
+            exact = module.merged(block).div_(size)
+            level = module.nearest(exact if zero is None else exact.add_(zero))
+            torch.mul(level if zero is None else level.sub_(zero), size, out=made[block])
+        return made
 
     @staticmethod
     def backward(ctx: Any, gradient: Any) -> Any:
         lora_a, lora_b, scale = ctx.saved_tensors
-        module = ctx.module
-        zero = module.zero_point
-        exact = module.merged().div_(scale)
-        if zero is not None:
-            exact.add_(zero)
-        level = module.nearest(exact)
-        inside = (exact >= module.borders[0]) & (exact <= module.borders[-1])
-        off = level if zero is None else level - zero
-        # Inside, what rounding adds; outside, the level itself.
-        change = torch.where(inside, level - exact, off)
-        factor = 1 / math.sqrt(max(exact.numel() // scale.numel(), 1) * (len(module.levels) - 1))
-        by_scale = (gradient * change).sum_to_size(scale.shape) * factor
-        by_weight = (gradient * inside).reshape(*lora_b.shape[:-1], lora_a.shape[-1])
-        by_b = torch.matmul(by_weight, lora_a.mT)
-        by_a = torch.matmul(lora_b.mT, by_weight)
-        return by_a, by_b, by_scale, None
+        module, shape = ctx.module, tuple(ctx.module.weight.shape)
+        by_a, by_b, by_scale = (torch.zeros_like(one) for one in (lora_a, lora_b, scale))
+        for block in blocks_of(shape):
+            size, zero = (part_of(one, block, shape) for one in (scale, module.zero_point))
+            exact = module.merged(block).div_(size)
+            if zero is not None:
+                exact.add_(zero)
+            level = module.nearest(exact)
+            inside = (exact >= module.borders[0]) & (exact <= module.borders[-1])
+            off = level if zero is None else level - zero
+            # Inside, what rounding adds; outside, the level itself.
+            change = torch.where(inside, level.sub(exact), off)
+            given = gradient[block]
+            part_of(by_scale, block, shape).add_((given * change).sum_to_size(size.shape))
+            own_a, own_b = module.factors(block)
+            by_weight = (given * inside).reshape(*own_b.shape[:-1], own_a.shape[-1])
+            if lora_b.dim() > 2:
+                by_b[block] = torch.matmul(by_weight, own_a.mT)
+                by_a[block] = torch.matmul(own_b.mT, by_weight)
+            else:
+                by_b[module.rows(block)] = torch.matmul(by_weight, own_a.mT)
+                by_a.addmm_(own_b.mT, by_weight)
+        each = max(module.weight.numel() // scale.numel(), 1)
+        return by_a, by_b, by_scale / math.sqrt(each * (len(module.levels) - 1)), None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from autoq.core import FloatArray, ModelError, quoted
 from autoq.graph import read_model, unique_names
 from autoq.training.adapters._adapted_weight import AdaptedWeight
 from autoq.training.adapters._start import started
-from autoq.training.adapters._stored_matrix import StoredMatrix, stored_matrices
+from autoq.training.adapters._stored_matrix import StoredMatrix, blocks_of, part_of, stored_matrices
 from autoq.training.twin import PLACES
 
 # Key of `torch.fx.GraphModule.meta`: what each adapted weight of the module is, by its name.
@@ -53,12 +54,10 @@ def attach_adapters(module: Any, model: Any, teacher: ov.Model | None, rank: int
         product = _product(module, parameter_of.get(matrix.scale))
         if product is None:
             continue
-        sizes = np.where(scale < 0, -1, 1) * np.maximum(np.abs(scale), _SMALLEST)
-        own = _float_numbers(floats.get(matrix.origin))
-        value = _float_value(matrix, places, np.asarray(sizes, np.float32), own)
-        error = value.astype(np.float32) - matrix.decoded(places, sizes)
+        sizes = np.asarray(np.where(scale < 0, -1, 1) * np.maximum(np.abs(scale), _SMALLEST), np.float32)
+        value, error = _float_value(matrix, places, sizes, _float_numbers(floats.get(matrix.origin)))
         lora_a = started(torch.from_numpy(error.reshape(matrix.shape)), min(rank, *matrix.shape[-2:]), generator)
-        part = AdaptedWeight(matrix, torch.from_numpy(value), torch.from_numpy(np.array(sizes, np.float32)), lora_a)
+        part = AdaptedWeight(matrix, torch.from_numpy(value), torch.from_numpy(sizes), lora_a)
         name = f"{product.name}_adapted"
         module.add_submodule(name, part)
         with module.graph.inserting_before(product):
@@ -111,23 +110,64 @@ def _float_numbers(node: ov.Node | None) -> FloatArray | None:
 
 
 def _float_value(
-    matrix: StoredMatrix, places: NDArray[np.int64], scale: FloatArray, own: FloatArray | None
-) -> NDArray[np.float16]:
-    """The float matrix in half precision: it rounds to the stored numbers, all of them."""
-    stored = matrix.decoded(places, scale)
-    if own is None or own.size != places.size:
-        return stored.astype(np.float16)
-    zero = np.float32(0) if matrix.zero_point is None else matrix.zero_point
-    exact = own.reshape(places.shape) / scale + zero
-    borders, level = matrix.borders, matrix.levels[places]
-    below, above = level - borders[places], borders[places + 1] - level
-    off = exact - level
-    if np.mean((off >= -_NEAR * below) & (off <= _NEAR * above)) < _MOSTLY:
-        return stored.astype(np.float16)
+    matrix: StoredMatrix, places: NDArray[np.int32], scale: FloatArray, own: FloatArray | None
+) -> tuple[NDArray[np.float16], FloatArray]:
+    """The float matrix in half precision, which rounds to the stored numbers, all of them; and what it is away."""
+    value, error = np.empty(places.shape, np.float16), np.empty(places.shape, np.float32)
+    known = None if own is None or own.size != places.size else own.reshape(places.shape)
+    near = 0
+    for block in blocks_of(places.shape):
+        size, zero = (part_of(one, block, places.shape) for one in (scale, matrix.zero_point))
+        cells = _Cells.of(matrix, places[block], size, zero)
+        stored = cells.value(np.float32(0))
+        value[block] = stored
+        if known is not None:
+            off = (known[block] / size if zero is None else known[block] / size + zero) - cells.level
+            near += int(np.count_nonzero((off >= -_NEAR * cells.below) & (off <= _NEAR * cells.above)))
+            value[block] = cells.moved(off, places[block])
+        error[block] = value[block] - stored
+    if known is not None and near < _MOSTLY * places.size:
+        return _float_value(matrix, places, scale, None)
+    return value, error
 
-    def moved(share: float) -> NDArray[np.float16]:
-        inside = level + np.clip(off, np.float32(-share) * below, np.float32(share) * above)
-        return np.asarray((inside - zero) * scale, np.float32).astype(np.float16)
 
-    value = moved(_CELL)
-    return np.where(matrix.places(value.astype(np.float32), scale) == places, value, moved(_INNER))
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of numbers.
+
+    Attributes:
+        matrix: What they are of.
+        level: Levels, before zero point and scale; float32, as the others.
+        below: How far a cell reaches below its level.
+        above: And above it.
+        scale: Scales.
+        zero: Zero points; None without them.
+    """
+
+    matrix: StoredMatrix
+    level: FloatArray
+    below: FloatArray
+    above: FloatArray
+    scale: FloatArray
+    zero: FloatArray | None
+
+    @classmethod
+    def of(cls, matrix: StoredMatrix, places: NDArray[np.int32], scale: FloatArray, zero: FloatArray | None) -> _Cells:
+        """The cells of numbers at places among the levels."""
+        level, borders = matrix.levels[places], matrix.borders
+        return cls(matrix, level, level - borders[places], borders[places + 1] - level, scale, zero)
+
+    def value(self, off: FloatArray | np.float32) -> FloatArray:
+        """Real numbers that are so far from their levels."""
+        exact = self.level + off
+        return np.asarray((exact if self.zero is None else exact - self.zero) * self.scale, np.float32)
+
+    def moved(self, off: FloatArray, places: NDArray[np.int32]) -> NDArray[np.float16]:
+        """Numbers, given by how far they are from their levels, moved into the cells of these."""
+        wide, narrow = (self._within(off, share) for share in (_CELL, _INNER))
+        fits = self.matrix.places(wide.astype(np.float32), self.scale, self.zero) == places
+        return np.where(fits, wide, narrow)
+
+    def _within(self, off: FloatArray, share: float) -> NDArray[np.float16]:
+        part = np.float32(share)
+        return self.value(np.clip(off, -part * self.below, part * self.above)).astype(np.float16)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+import torch
 
 from autoq.graph import float_constant
 from autoq.training.adapters._attach import ADAPTED
-from autoq.training.adapters._stored_matrix import StoredMatrix, numbers_constant
+from autoq.training.adapters._stored_matrix import StoredMatrix, blocks_of, numbers_constant, part_of
 from autoq.training.twin import names_of, write_back
 
 
@@ -33,13 +34,17 @@ def merge_adapters(module: Any, model: Any) -> ov.Model:  # PyTorch has no types
 
 
 def _store(matrix: StoredMatrix, part: Any, named: dict[str, ov.Node]) -> None:
-    old = named[matrix.scale]
-    scale = float_constant(part.scale.detach().cpu().numpy(), old.get_element_type())
-    value = part.merged().detach().cpu().numpy()
-    # A scale that is stored as zero makes zeros of all numbers.
+    scale = float_constant(part.scale.detach().cpu().numpy(), named[matrix.scale].get_element_type())
     sizes = np.asarray(scale.get_data(dtype=np.float32))
-    places = matrix.places(value, np.where(sizes == 0, np.float32(np.inf), sizes))
-    for kept, new in ((matrix.scale, scale), (matrix.numbers, numbers_constant(matrix.codes[places], matrix.storage))):
+    # A scale that is stored as zero makes zeros of all numbers.
+    sizes = np.where(sizes == 0, np.float32(np.inf), sizes)
+    shape = tuple(part.weight.shape)
+    codes = np.empty(shape, np.int32)
+    with torch.no_grad():
+        for block in blocks_of(shape):
+            size, zero = (part_of(one, block, shape) for one in (sizes, matrix.zero_point))
+            codes[block] = matrix.codes[matrix.places(part.merged(block).cpu().numpy(), size, zero)]
+    for kept, new in ((matrix.scale, scale), (matrix.numbers, numbers_constant(codes, matrix.storage))):
         new.set_friendly_name(named[kept].get_friendly_name())
         for target in named[kept].output(0).get_target_inputs():
             target.replace_source_output(new.output(0))

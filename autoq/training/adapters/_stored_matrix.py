@@ -8,6 +8,7 @@ A scale that is no Constant of real numbers, as that of MX and of NVFP4, cannot 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ _INTEGERS = {"i8": (-128, 127), "u8": (0, 255), "i4": (-8, 7), "u4": (0, 15), "u
 _RANGES = {"i8": ((-64, 64), (-127, 127))}
 _FLOATS = frozenset({"nf4", "f4e2m1", "f8e4m3", "f8e5m2"})
 _MATRICES = (2, 3)
+# Numbers of a block.
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class StoredMatrix:
     scale: str
     storage: str
     levels: FloatArray
-    codes: NDArray[np.int64]
+    codes: NDArray[np.int32]
     is_even: bool
     zero_point: FloatArray | None
     shape: tuple[int, ...]
@@ -62,30 +65,36 @@ class StoredMatrix:
         first, last = 2 * self.levels[0] - between[0], 2 * self.levels[-1] - between[-1]
         return np.asarray(np.concatenate([[first], between, [last]]), np.float32)
 
-    def places(self, value: FloatArray, scale: FloatArray) -> NDArray[np.int64]:
+    def places(self, value: FloatArray, scale: FloatArray, zero_point: FloatArray | None) -> NDArray[np.int32]:
         """The place among the levels of what each number is rounded to; a tie between uneven levels is the lower one.
 
         Args:
-            value: Real numbers in the shape of the stored ones.
+            value: Real numbers in the shape of the stored ones, or of a part of them.
             scale: Broadcastable to them.
+            zero_point: Broadcastable to them; None without one.
         """
         exact = value / scale
-        if self.zero_point is not None:
-            exact = exact + self.zero_point
+        if zero_point is not None:
+            exact = exact + zero_point
         if self.is_even:
             place = np.rint(exact) - self.levels[0]
-            return np.asarray(np.clip(place, 0, len(self.levels) - 1), np.int64)
-        return np.searchsorted(self.borders[1:-1], exact.reshape(-1)).reshape(exact.shape)
-
-    def decoded(self, places: NDArray[np.int64], scale: FloatArray) -> FloatArray:
-        """What numbers at places among the levels stand for."""
-        value = self.levels[places]
-        if self.zero_point is not None:
-            value = value - self.zero_point
-        return np.asarray(value * scale, np.float32)
+            return np.asarray(np.clip(place, 0, len(self.levels) - 1), np.int32)
+        return np.asarray(np.searchsorted(self.borders[1:-1], exact.reshape(-1)).reshape(exact.shape), np.int32)
 
 
-def stored_matrices(model: ov.Model) -> Iterator[tuple[StoredMatrix, NDArray[np.int64], FloatArray]]:
+def blocks_of(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices of the first axis, so that what is computed for one takes little memory."""
+    step = max(1, _BLOCK // max(math.prod(shape[1:]), 1))
+    yield from (slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step))
+
+
+def part_of(values: Any, block: slice, shape: tuple[int, ...]) -> Any:  # an array of numpy, or a tensor
+    """What of values that are broadcast to a shape belongs to a block; None of None."""
+    has_own = values is not None and values.ndim == len(shape) and values.shape[0] > 1
+    return values[block] if has_own else values
+
+
+def stored_matrices(model: ov.Model) -> Iterator[tuple[StoredMatrix, NDArray[np.int32], FloatArray]]:
     """The compressed matrices of a model, the places of their numbers among the levels, and their scales."""
     named = names_of(model)
     own = {op.get_name(): name for name, op in named.items()}
@@ -98,7 +107,7 @@ def stored_matrices(model: ov.Model) -> Iterator[tuple[StoredMatrix, NDArray[np.
         if len(shape) not in _MATRICES or min(shape) < 1:
             continue
         kind = numbers.get_element_type().get_type_name()
-        zero_point = None if zero is None else np.asarray(zero.get_data(dtype=np.int64)).astype(np.float32)
+        zero_point = None if zero is None else np.asarray(zero.get_data(dtype=np.int32)).astype(np.float32)
         levels, codes, places = _of_codebook(numbers, entries) if entries is not None else _of_numbers(numbers, zero)
         yield (
             StoredMatrix(
@@ -163,38 +172,39 @@ def _shape(node: ov.Node) -> tuple[int, ...]:
     return tuple(shaped.get_output_shape(0)) if shaped.get_output_partial_shape(0).is_static else ()
 
 
-def _of_numbers(numbers: ov.Node, zero: ov.Node | None) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+def _of_numbers(numbers: ov.Node, zero: ov.Node | None) -> tuple[FloatArray, NDArray[np.int32], NDArray[np.int32]]:
     kind = numbers.get_element_type().get_type_name()
     if kind in _FLOATS:
         return _of_floats(numbers)
-    stored = np.asarray(numbers.get_data(dtype=np.int64))
+    stored = np.asarray(numbers.get_data(dtype=np.int32))
     lowest, highest = _INTEGERS[kind]
     for low, high in _RANGES.get(kind, ()) if zero is None else ():
         if low <= stored.min() and stored.max() <= high:
             lowest, highest = low, high
             break
-    codes = np.arange(lowest, highest + 1)
+    codes = np.arange(lowest, highest + 1, dtype=np.int32)
     return codes.astype(np.float32), codes, stored - lowest
 
 
-def _of_floats(numbers: ov.Node) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+def _of_floats(numbers: ov.Node) -> tuple[FloatArray, NDArray[np.int32], NDArray[np.int32]]:
     kind = numbers.get_element_type()
     count = 1 << kind.bitwidth
-    every = numbers_constant(np.arange(count), kind.get_type_name()).get_data(dtype=np.float32)
+    every = numbers_constant(np.arange(count, dtype=np.int32), kind.get_type_name()).get_data(dtype=np.float32)
     finite = np.flatnonzero(np.isfinite(every))
     # Zero is stored in two ways; the first one is that without a sign.
     levels, first = np.unique(every[finite], return_index=True)
     value = np.asarray(numbers.get_data(dtype=np.float32))
-    return levels, finite[first], np.searchsorted(levels, value)
+    return levels, finite[first].astype(np.int32), np.searchsorted(levels, value).astype(np.int32)
 
 
-def _of_codebook(numbers: ov.Node, entries: ov.Node) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+def _of_codebook(numbers: ov.Node, entries: ov.Node) -> tuple[FloatArray, NDArray[np.int32], NDArray[np.int32]]:
     every = np.asarray(entries.get_data(dtype=np.float32)).reshape(-1)
     levels, codes, place = np.unique(every, return_index=True, return_inverse=True)
-    return levels, codes, place.reshape(-1)[np.asarray(numbers.get_data(dtype=np.int64))]
+    places = place.reshape(-1).astype(np.int32)[np.asarray(numbers.get_data(dtype=np.int32))]
+    return levels, codes.astype(np.int32), places
 
 
-def numbers_constant(codes: NDArray[np.int64], kind: str) -> ov.Node:
+def numbers_constant(codes: NDArray[np.int32], kind: str) -> ov.Node:
     """A Constant of stored numbers: integers, or the bits of floats."""
     element = getattr(ov.Type, kind)
     if kind in _FLOATS:

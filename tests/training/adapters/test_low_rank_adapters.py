@@ -21,6 +21,12 @@ INTEGERS = {"int8_asym": (0, 255), "int8_sym": (-128, 127), "int4_asym": (0, 15)
 MODES = [*INTEGERS, "int3_sym", "int2_sym", "nf4", "fp4", "fp8_e4m3", "cb4"]
 
 
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    """Matrices of tests have several blocks, as large ones have."""
+    monkeypatch.setattr("autoq.training.adapters._stored_matrix._BLOCK", 300)
+
+
 def compressed(mode: str, teacher: ov.Model) -> ov.Model:
     options = {} if mode.startswith("int8") else {"all_layers": True, "group_size": GROUP}
     return autoq.compress_weights(teacher, mode=mode, **options)
@@ -34,10 +40,10 @@ def adapted(mode: str) -> tuple[ov.Model, ov.Model, torch.nn.Module]:
     return teacher, model, module
 
 
-def exact(model: ov.Model) -> np.ndarray:
+def exact(model: ov.Model, values: np.ndarray = TOKENS) -> np.ndarray:
     """Outputs without the rounding of activations that a CPU does for weights in few bits."""
     options = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
-    return np.array(ov.Core().compile_model(model, "CPU", options)(TOKENS)[0])
+    return np.array(ov.Core().compile_model(model, "CPU", options)(values)[0])
 
 
 def constants(model: ov.Model) -> list[tuple[str, list[int], list[float]]]:
@@ -100,10 +106,8 @@ def test_merged_integers_are_the_rounded_sum_of_the_float_matrix_and_the_product
     np.testing.assert_allclose(found, exact(made), atol=2e-2 * np.abs(found).max())
 
 
-@pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
-@pytest.mark.parametrize("mode", ["int4_asym", "int4_sym", "nf4", "cb4"])
-def test_gradients_are_those_of_rounding_that_counts_as_if_it_was_not_there(mode):
-    _, _, module = adapted(mode)
+def check_gradients(module: torch.nn.Module) -> None:
+    """Compares the gradients of adapted weights with those of plain operations."""
     for part in moved(module).values():
         with torch.no_grad():
             part.scale *= 0.7  # some numbers lie outside of the levels
@@ -111,9 +115,8 @@ def test_gradients_are_those_of_rounding_that_counts_as_if_it_was_not_there(mode
         a, b, s = (p.detach().clone().requires_grad_(True) for p in (part.lora_A, part.lora_B, part.scale))
         zero = torch.zeros(()) if part.zero_point is None else part.zero_point
         x = (weight + (b @ a).reshape(weight.shape)) / s + zero
-        first, last = part.borders[0], part.borders[-1]
         level = part.levels[(x.detach()[..., None] - part.levels).abs().argmin(-1)]
-        inside = (x >= first) & (x <= last)
+        inside = (x >= part.borders[0]) & (x <= part.borders[-1])
         straight = torch.where(inside, x + (level - x).detach(), level)
         value = (straight - zero) * s
         given = torch.randn(value.shape)
@@ -124,6 +127,32 @@ def test_gradients_are_those_of_rounding_that_counts_as_if_it_was_not_there(mode
         for own, wanted in ((part.lora_A.grad, a.grad), (part.lora_B.grad, b.grad), (part.scale.grad / factor, s.grad)):
             torch.testing.assert_close(own, wanted, rtol=1e-3, atol=1e-3)
         assert not bool(inside.all())
+
+
+@pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
+@pytest.mark.parametrize("mode", ["int4_asym", "int4_sym", "nf4", "cb4"])
+def test_gradients_are_those_of_rounding_that_counts_as_if_it_was_not_there(mode):
+    _, _, module = adapted(mode)
+    check_gradients(module)
+
+
+@pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
+@pytest.mark.parametrize("mode", ["int8_asym", "int4_sym"])
+@pytest.mark.parametrize(("shape", "turned"), [((3, 24, 32), True), ((3, 32, 24), False), ((32, 24), False)])
+def test_stacks_of_matrices_and_those_with_rows_of_inputs_have_adapters_too(shape, turned, mode):
+    weight = np.random.default_rng(1).normal(0, 0.5, shape).astype(np.float32)
+    x = ov.opset13.parameter([*shape[:-2], 5, 32], np.float32, "x")
+    product = ov.opset13.matmul(x, weight, False, turned)
+    teacher = autoq.read_model(ov.Model([ov.opset13.result(product)], [x], "product"))
+    model = compressed(mode, teacher)
+    module = to_torch(model)
+    attach_adapters(module, model, teacher, RANK)
+    values = np.random.default_rng(2).normal(size=(*shape[:-2], 5, 32)).astype(np.float32)
+    wanted = exact(model, values)
+    found = module(torch.from_numpy(values)).detach().numpy()
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
+    assert constants(merge_adapters(module, model)) == constants(model)
+    check_gradients(module)
 
 
 def test_adapters_begin_with_the_main_directions_of_what_rounding_lost():
