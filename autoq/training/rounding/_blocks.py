@@ -1,7 +1,8 @@
 """A model in blocks that learn one after the other.
 
 A place between two operations is told by the tensors that are needed behind it and depend on what learns. A block ends
-where these are fewest: between the layers of a transformer it is the one stream that all layers add to.
+where these are fewest, shapes left out: between the layers of a transformer it is the one stream that all of them add
+to.
 
 1. A block has at least five weights that learn, as a layer of a transformer has; the last one may have fewer.
 2. It ends at the first place with one such tensor, as late as that place can be before the next weight.
@@ -46,11 +47,13 @@ class _Place:
 
     Attributes:
         live: Tensors that are needed behind it.
+        width: How many of them have real numbers; the others are shapes.
         count: How many of the weights stand before it.
         is_known: Whether the float model has these tensors.
     """
 
     live: tuple[Tensor, ...]
+    width: int
     count: int
     is_known: bool
 
@@ -126,9 +129,9 @@ def _end(places: Sequence[_Place], done: int, total: int) -> int | None:
     for number, place in enumerate(places):
         if not place.is_known or (place.count < done + _FEWEST and place.count < total):
             continue
-        if len(place.live) == 1:
+        if place.width == 1:
             return number + _alike(places[number:])
-        if narrowest is None or len(place.live) < len(places[narrowest].live):
+        if narrowest is None or place.width < places[narrowest].width:
             narrowest = number
         if place.count >= done + _MOST:
             return narrowest
@@ -139,7 +142,7 @@ def _alike(places: Sequence[_Place]) -> int:
     """How many places farther a block may end with one tensor, without another weight."""
     farther = 0
     for number, place in enumerate(places):
-        if len(place.live) != 1 or place.count != places[0].count:
+        if place.width != 1 or place.count != places[0].count:
             break
         if place.is_known:
             farther = number
@@ -168,7 +171,7 @@ def _places(model: ov.Model, weights: set[str], known: dict[str, ov.Node]) -> tu
         new = [w for source in sources for w in sorted(holds.get(source, ())) if w not in read]
         read.update(new)
         order += new
-        if kind != "ShapeOf" and (any(holds.get(source) for source in sources) or any(s in learned for s in sources)):
+        if any(holds.get(source) or source in learned for source in sources):
             learned.add(name)
         computed.append((op, new))
     return order, list(_behind(computed, learned, named, known))
@@ -196,7 +199,8 @@ def _behind(
             if last.get(tensor, -1) > number:
                 live[tensor] = output
         if live:
-            yield _Place(tuple(live), count, all(_is_in(t, o, known) for t, o in live.items()))
+            width = sum(output.get_element_type().is_real() for output in live.values())
+            yield _Place(tuple(live), width, count, all(_is_in(t, o, known) for t, o in live.items()))
 
 
 def _is_in(tensor: Tensor, output: ov.Output, known: dict[str, ov.Node]) -> bool:

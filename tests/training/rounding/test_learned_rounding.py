@@ -43,18 +43,24 @@ def linear(weight: np.ndarray) -> ov.Model:
     return ov.Model([ops.result(ops.matmul(x, weights, False, True))], [x], "linear")
 
 
-def chain(layers: int, *, wide: bool = False) -> ov.Model:
-    """A stream to which each layer adds; with `wide`, all layers read the first one too."""
+def chain(layers: int, kind: str) -> ov.Model:
+    """A stream to which each layer adds; if "wide", all layers read the first one too; if "shaped", its shape."""
     rng = np.random.default_rng(3)
     x = ops.parameter([-1, WIDTH], np.float32, "x")
     x.output(0).tensor.set_names({"x"})
     value = first = ops.tanh(ops.matmul(x, rng.normal(0, 0.4, (WIDTH, WIDTH)).astype(np.float32), False, True))
+    shape = None
     for layer in range(1, layers):
         weight = ops.constant(rng.normal(0, 0.4, (WIDTH, WIDTH)).astype(np.float32))
         weight.set_friendly_name(f"weight_{layer}")
         branch = ops.tanh(ops.matmul(value, weight, False, True))
-        value = ops.add(value, ops.add(branch, first) if wide else branch)
+        if shape is not None:
+            branch = ops.reshape(branch, shape, False)
+        value = ops.add(value, ops.add(branch, first) if kind == "wide" else branch)
         value.set_friendly_name(f"sum_{layer}")
+        if kind == "shaped" and layer == 1:
+            shape = ops.shape_of(value)
+            shape.set_friendly_name("shape")
     return ov.Model([ops.result(value)], [x], "chain")
 
 
@@ -120,9 +126,9 @@ def test_weights_that_are_exact_stay_as_they_are():
     assert report.changed == 0
 
 
-@pytest.mark.parametrize("wide", [False, True])
-def test_blocks_one_after_the_other_compute_what_the_model_computes(wide):
-    model = chain(24, wide=wide)
+@pytest.mark.parametrize("kind", ["plain", "wide", "shaped"])
+def test_blocks_one_after_the_other_compute_what_the_model_computes(kind):
+    model = chain(24, kind)
     weights = {f"weight_{layer}" for layer in range(1, 24)}
     opened = model.clone()
     for op in opened.get_ordered_ops():
@@ -137,7 +143,7 @@ def test_blocks_one_after_the_other_compute_what_the_model_computes(wide):
     assert sorted(name for block in blocks for name in block.weights) == sorted(weights)
     assert len(blocks) > 1
     assert all(len(block.weights) >= 5 for block in blocks[:-1])
-    assert all(len(block.needs) <= (2 if wide else 1) for block in blocks)
+    assert all(len(block.needs) <= (1 if kind == "plain" else 2) for block in blocks)
     constants = {op.get_friendly_name(): op.data for op in model.get_ops() if op.get_type_name() == "Constant"}
     sample = np.random.default_rng(0).normal(size=(4, WIDTH)).astype(np.float32)
     kept: dict[object, np.ndarray] = {}
