@@ -133,6 +133,38 @@ def test_a_finished_search_is_tuned_later(tmp_path):
     assert [r.fingerprint for r in later.records if r.tuned is None] == [r.fingerprint for r in first.records]
 
 
+class Stopping:
+    """An observer that stops a search in its second training, as Ctrl-C does."""
+
+    def __init__(self):
+        self.trained = set()
+
+    def on_stage(self, text, done=0, total=None):
+        if text.startswith("tuning trial"):
+            self.trained.add(text)
+            if len(self.trained) == 2:
+                raise KeyboardInterrupt
+
+    def on_start(self, info, earlier):
+        pass
+
+    def on_trial(self, record, front):
+        pass
+
+    def on_finish(self, records, front, files):
+        pass
+
+
+def test_a_stopped_search_has_what_was_trained_and_goes_on(tmp_path):
+    stopped = searched(out=tmp_path, observers=[Stopping()])
+    assert stopped.interrupted
+    assert len(tuned_of(stopped)) == 1
+    whole = searched(out=tmp_path)
+    assert not whole.interrupted
+    assert [record.tuned for record in tuned_of(whole)][:1] == [record.tuned for record in tuned_of(stopped)]
+    assert len(tuned_of(whole)) == 2
+
+
 SEARCH = """
 import os, signal, sys
 import openvino as ov

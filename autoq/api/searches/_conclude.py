@@ -49,7 +49,9 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
             with clock.spent(part):
                 result = step(prepared, explored, result)
         except KeyboardInterrupt:
-            result = replace(result, interrupted=True)
+            # What the step has stored before counts.
+            known = session.keeper.attach(prepared.study.records())
+            result = replace(result, interrupted=True, records=known)
             break
     result = replace(result, shortened=tuple(clock.shortened), seconds=clock.spent_s)
     with clock.spent(Part.RECORD):
