@@ -12,7 +12,7 @@ from records import evaluation
 from records import record as whole_record
 
 from autoq.api import SearchResult
-from autoq.core import BudgetError, Estimate, Plan, Recipe, RuntimePrecision
+from autoq.core import BudgetError, Estimate, Plan, Recipe, RuntimePlan, RuntimePrecision
 from autoq.evaluation.scoring import Accuracy
 from autoq.searching.front import SearchInfo
 from autoq.searching.records import Limits
@@ -205,6 +205,13 @@ def test_a_default_precision_that_breaks_the_budget_is_named():
     assert text in found.verdict
     assert "compile it with INFERENCE_PRECISION_HINT=f32" in found.verdict
     assert "itself, at" not in result((RECORDS[0], failed, RECORDS[1])).verdict
+
+
+def test_a_rate_of_sparse_weights_is_told_to_who_compiles_the_model():
+    plan = Plan.quantized(Recipe()).having(RuntimePlan(64, cpu_sparse_weights_decompression_rate=0.5))
+    told = result((RECORDS[0], record(1, 0.001, 0.5, plan=plan))).verdict
+    assert "Compile the chosen model with CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE=0.5, since a saved model" in told
+    assert "DYNAMIC_QUANTIZATION_GROUP_SIZE" not in told
 
 
 def test_the_report_runs_the_model_that_was_chosen_and_no_other(tmp_path):

@@ -27,7 +27,12 @@ from autoq.core.plans import _plan
 RECIPES = st.builds(Recipe, subset_size=st.integers(1, 9), runtime_precision=st.sampled_from(RuntimePrecision))
 PRECISIONS = st.dictionaries(st.text(max_size=4), st.sampled_from(["float", "int8", "int8_weights", "fp8_e5m2"]))
 PARTS = st.builds(QuantizationPlan, RECIPES, PRECISIONS)
-RUNTIMES = st.builds(RuntimePlan, st.none() | st.integers(0, 256), st.none() | st.sampled_from(CachePrecision))
+RUNTIMES = st.builds(
+    RuntimePlan,
+    st.none() | st.integers(0, 256),
+    st.none() | st.sampled_from(CachePrecision),
+    st.none() | st.floats(0, 1),
+)
 
 
 @pytest.fixture
@@ -89,6 +94,7 @@ def test_what_a_device_is_told_comes_from_both_parts(part, runtime):
         "INFERENCE_PRECISION_HINT": part.recipe.runtime_precision,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": runtime.dynamic_quantization_group_size,
         "KV_CACHE_PRECISION": runtime.kv_cache_precision,
+        "CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": runtime.cpu_sparse_weights_decompression_rate,
     }
     left = {None, RuntimePrecision.DEFAULT}
     assert plan.runtime_choice.properties == {name: str(value) for name, value in expected.items() if value not in left}
@@ -104,6 +110,8 @@ def test_what_a_device_is_told_comes_from_both_parts(part, runtime):
         ({"dynamic_quantization_group_size": -1}, "dynamic_quantization_group_size is -1: it must be .*0"),
         ({"dynamic_quantization_group_size": True}, "dynamic_quantization_group_size is True"),
         ({"dynamic_quantization_group_size": 32.0}, "dynamic_quantization_group_size is 32.0"),
+        ({"cpu_sparse_weights_decompression_rate": 1.5}, r"rate is 1\.5: it must be a share of zeros from 0 to 1"),
+        ({"cpu_sparse_weights_decompression_rate": True}, "rate is True"),
         ({"kv_cache_precision": "int8"}, "cache precision 'int8' is unknown: did you mean 'i8'"),
         ({"kv_cache_precisions": "u8"}, "did you mean 'kv_cache_precision'"),
     ],

@@ -29,7 +29,7 @@ def test_a_candidate_comes_back_with_its_plan_and_evaluation(tmp_path):
 
 
 def test_a_saved_candidate_is_compiled_as_it_was_measured(tmp_path):
-    chosen = RuntimePlan(dynamic_quantization_group_size=64, kv_cache_precision="f16")
+    chosen = RuntimePlan(64, "f16", cpu_sparse_weights_decompression_rate=0.5)
     plan = Plan.quantized(Recipe(runtime_precision=RuntimePrecision.F32)).having(chosen)
     model = conv_net()
     again = ov.Core().read_model(save_candidate(model, replace(record(0), plan=plan), tmp_path / "m.xml"))
@@ -38,6 +38,9 @@ def test_a_saved_candidate_is_compiled_as_it_was_measured(tmp_path):
     assert compiled.get_property("DYNAMIC_QUANTIZATION_GROUP_SIZE") == 64
     assert compiled.get_property("KV_CACHE_PRECISION") == ov.Type.f16
     assert not model.has_rt_info(["runtime_options", "KV_CACHE_PRECISION"])
+    # OpenVINO reads no such note: whoever compiles the model is told.
+    assert not again.has_rt_info(["runtime_options", *chosen.told])
+    assert ov.Core().compile_model(again, "CPU", chosen.told).get_property(*chosen.told) == 0.5
 
 
 def test_what_others_noted_in_a_model_stays(tmp_path):

@@ -111,6 +111,8 @@ def caveats(chosen: TrialRecord | None, records: Sequence[TrialRecord], info: Se
             f"the float layers of the chosen model ran in {precision}: compile it with "
             f"INFERENCE_PRECISION_HINT={precision}, since a saved model does not store this setting"
         )
+    for name, value in ({} if chosen is None else chosen.plan.runtime_choice.plan.told).items():
+        yield f"compile the chosen model with {name}={value}, since a saved model does not store this setting"
     if (timer := info.notes.get("timer")) is not None:
         yield timer
 

@@ -6,34 +6,48 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
-from autoq.core.values import known_keys, whole_number
+from autoq.core.values import is_number, known_keys, whole_number
 from autoq.core.vocabulary import CachePrecision, RuntimePrecision
 from autoq.core.words import PlanError
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimePlan:
-    """The part of a plan that says how a device runs compressed weights and the state of a decoder.
+    """The part of a plan that says how a device runs weights and the state of a decoder.
 
-    A saved model has these choices: OpenVINO reads them when it compiles the model, unless it is given others.
+    A saved model has the first two choices: OpenVINO reads them when it compiles the model, unless it is given others.
 
     Attributes:
         dynamic_quantization_group_size: Number of activations that are quantized to int8 together, while a layer with
             integer weights runs; 0 leaves activations in float, None leaves the size to the device.
         kv_cache_precision: Precision in which a decoder keeps the keys and values of earlier tokens; None leaves it to
             the device.
+        cpu_sparse_weights_decompression_rate: Share of zeros from which a CPU with AMX keeps the 8-bit weights of a
+            matrix product without them, and reads fewer bytes; None, and 1, is never. No output changes.
     """
 
     kind: ClassVar[str] = "runtime"
 
     dynamic_quantization_group_size: int | None = None
     kv_cache_precision: CachePrecision | None = None
+    cpu_sparse_weights_decompression_rate: float | None = None
 
     def __post_init__(self) -> None:
         if (size := self.dynamic_quantization_group_size) is not None:
             whole_number(size, "dynamic_quantization_group_size", least=0, error=PlanError)
         if (precision := self.kv_cache_precision) is not None:
             object.__setattr__(self, "kv_cache_precision", CachePrecision.parse(precision))
+        if (rate := self.cpu_sparse_weights_decompression_rate) is not None:
+            if not is_number(rate) or not 0 <= rate <= 1:
+                msg = f"cpu_sparse_weights_decompression_rate is {rate!r}: it must be a share of zeros from 0 to 1."
+                raise PlanError(msg)
+            object.__setattr__(self, "cpu_sparse_weights_decompression_rate", float(rate))
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The choices that OpenVINO does not read from a saved model, as it takes them."""
+        rate = self.cpu_sparse_weights_decompression_rate
+        return {} if rate is None else {"CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": str(rate)}
 
     @property
     def properties(self) -> dict[str, str]:
@@ -47,6 +61,7 @@ class RuntimePlan:
         return {
             "dynamic_quantization_group_size": self.dynamic_quantization_group_size,
             "kv_cache_precision": None if precision is None else str(precision),
+            "cpu_sparse_weights_decompression_rate": self.cpu_sparse_weights_decompression_rate,
         }
 
     @classmethod
@@ -67,9 +82,11 @@ class RuntimePlan:
     def summary(self) -> str:
         """The choices in a line; empty where all is left to the device."""
         size, precision = self.dynamic_quantization_group_size, self.kv_cache_precision
+        rate = self.cpu_sparse_weights_decompression_rate
         parts = [
             *([] if size is None else ["no dynamic quantization" if size == 0 else f"dynamic quantization by {size}"]),
             *([] if precision is None else [f"KV cache {precision}"]),
+            *([] if rate is None else [f"sparse weights from {100 * rate:g}% zeros"]),
         ]
         return ", ".join(parts)
 
@@ -81,7 +98,7 @@ class RuntimePlan:
     @property
     def computes_in(self) -> Hashable:
         """All choices."""
-        return self.dynamic_quantization_group_size, self.kv_cache_precision
+        return tuple(self.to_dict().values())
 
 
 @dataclass(frozen=True, slots=True)

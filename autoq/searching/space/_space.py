@@ -189,6 +189,8 @@ class SearchSpace(BaseModel):
         dynamic_quantization_group_sizes: Numbers of activations that the device quantizes to int8 together while it
             runs compressed weights; 0 leaves them in float, null leaves the number to the device.
         kv_cache_precisions: Precisions of a decoder's keys and values; null leaves it to the device.
+        cpu_sparse_weights_decompression_rates: Shares of zeros from which a CPU keeps weights without them; null is
+            never.
         precisions: What a unit is: a group, a block, a type of operation, a prefix of names, or the whole model. With
             "auto" the budget decides between groups, blocks, types and the model.
         sampler: The sampler that proposes after the enqueued plans.
@@ -231,6 +233,9 @@ class SearchSpace(BaseModel):
         tuple[Annotated[int, Field(ge=0)] | None, ...], Choices, Field(min_length=1)
     ] = (None,)
     kv_cache_precisions: Annotated[tuple[CachePrecision | None, ...], Choices, Field(min_length=1)] = (None,)
+    cpu_sparse_weights_decompression_rates: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1)] | None, ...], Choices, Field(min_length=1)
+    ] = (None,)
     precisions: Literal["auto", "group", "block", "type", "prefix", "model"] = "auto"
     sampler: Literal["front", "tpe", "nsga2", "nsga3", "random"] = "front"
     sensitivity: DistortionMeasure = DistortionMeasure.NMSE
@@ -359,6 +364,7 @@ class SearchSpace(BaseModel):
         choices: dict[str, tuple[Any, ...]] = {
             "dynamic_quantization_group_size": self.dynamic_quantization_group_sizes,
             "kv_cache_precision": self.kv_cache_precisions,
+            "cpu_sparse_weights_decompression_rate": self.cpu_sparse_weights_decompression_rates,
         }
         return {} if all(values == (None,) for values in choices.values()) else choices
 

@@ -20,13 +20,14 @@ SAMPLES_NOTE = ["autoq", "calibration_samples"]
 def note_plan(model: ov.Model, plan: Plan, samples: int | None = None) -> None:
     """Notes autoq's version and the plan in a model, and the number of calibration samples if it is known.
 
-    OpenVINO takes the plan's choices of how the model is run from their notes, but for the precision of float layers:
-    that is told to whoever compiles the model.
+    OpenVINO takes the plan's choices of how the model is run from their notes, but for the precision of float layers
+    and the rate of sparse weights: these are told to whoever compiles the model.
     """
     model.set_rt_info(version("autoq"), VERSION_NOTE)
     model.set_rt_info(plan.to_json(), PLAN_NOTE)
-    for name, value in plan.runtime_choice.plan.properties.items():
-        model.set_rt_info(value, ["runtime_options", name])
+    runtime = plan.runtime_choice.plan
+    for name in runtime.properties.keys() - runtime.told.keys():
+        model.set_rt_info(runtime.properties[name], ["runtime_options", name])
     if samples is not None:
         model.set_rt_info(samples, SAMPLES_NOTE)
 

@@ -54,10 +54,11 @@ def test_a_candidate_is_scored_and_timed_as_it_chooses():
         sample={"image": X[:1]},
         max_latency_seconds=0.01,
     )
-    choice = RuntimeChoice(plan=RuntimePlan(64, "f16"))
+    choice = RuntimeChoice(plan=RuntimePlan(64, "f16", 0.5))
     evaluation, _ = made.evaluate(model, choice)
     assert evaluation.runtime["DYNAMIC_QUANTIZATION_GROUP_SIZE"] == "64"
     assert evaluation.runtime["KV_CACHE_PRECISION"] == "f16"
+    assert evaluation.runtime["CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE"] == "0.5"
     made.score_held_out(model, choice)
     # The float model and the candidate, then both on held-out data.
     assert scored_under == [128, 64, 128, 64]

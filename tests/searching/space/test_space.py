@@ -29,6 +29,19 @@ def test_the_default_recipe_is_the_first_choice_of_each_dimension():
     assert recipe.runtime_precision is RuntimePrecision.BF16
 
 
+def test_what_a_device_chooses_begins_with_its_default():
+    rates = "cpu_sparse_weights_decompression_rates"
+    space = SearchSpace.load({rates: [None, 0.5], "kv_cache_precisions": "u8"})
+    assert space.runtime_choices() == {
+        "dynamic_quantization_group_size": (None,),
+        "kv_cache_precision": ("u8",),
+        "cpu_sparse_weights_decompression_rate": (None, 0.5),
+    }
+    assert SearchSpace().runtime_choices() == {}
+    with pytest.raises(ConfigError, match=rates):
+        SearchSpace.load({rates: [1.5]})
+
+
 def test_no_scope_is_always_a_choice_and_comes_first():
     space = SearchSpace.load({"ignored_scopes": {"norms": {"types": ["MVN"]}}})
     assert list(space.scopes()) == ["none", "norms"]
