@@ -13,7 +13,8 @@ Rounding counts as if it was not there: dW = dy inside of the levels, 0 outside,
 ds = the sum of dy (y / s - W / s) inside and of dy y / s outside, times 1 / sqrt(numbers that share the scale, times
 levels less one).
 
-Nothing of the size of W is kept for the way back but W, which has half precision: the rest is computed again.
+Nothing of the size of W is kept for the way back but W, which has half precision: the rest is computed again. A product
+by y keeps y, if it is no `AdaptedProduct`.
 """
 
 from __future__ import annotations

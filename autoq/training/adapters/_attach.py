@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from autoq.core import FloatArray, ModelError, quoted
 from autoq.graph import read_model, unique_names
 from autoq.training.adapters._adapted_weight import AdaptedWeight
+from autoq.training.adapters._product import AdaptedProduct, product_of
 from autoq.training.adapters._start import started
 from autoq.training.adapters._stored_matrix import StoredMatrix, blocks_of, part_of, stored_matrices
 from autoq.training.twin import PLACES
@@ -58,11 +59,7 @@ def attach_adapters(module: Any, model: Any, teacher: ov.Model | None, rank: int
         value, error = _float_value(matrix, places, sizes, _float_numbers(floats.get(matrix.origin)))
         lora_a = started(torch.from_numpy(error.reshape(matrix.shape)), min(rank, *matrix.shape[-2:]), generator)
         part = AdaptedWeight(matrix, torch.from_numpy(value), torch.from_numpy(sizes), lora_a)
-        name = f"{product.name}_adapted"
-        module.add_submodule(name, part)
-        with module.graph.inserting_before(product):
-            product.replace_all_uses_with(module.graph.call_module(name))
-        adapted[name] = matrix
+        adapted[_put(module, product, part)] = matrix
         del module.meta[PLACES].constants[parameter_of[matrix.scale]]
     if not adapted:
         msg = (
@@ -87,6 +84,22 @@ def _product(module: Any, scale: str | None) -> Any:
     (read,) = [node for node in module.graph.nodes if node.op == "get_attr" and node.target == scale]
     users = list(read.users)
     return users[0] if len(users) == 1 else None
+
+
+def _put(module: Any, product: Any, part: AdaptedWeight) -> str:
+    """Puts an adapted weight in the place of the multiplication by its scale; gives its name in the module."""
+    name, found = f"{product.name}_adapted", product_of(product)
+    if found is None:
+        module.add_submodule(name, part)
+        with module.graph.inserting_before(product):
+            product.replace_all_uses_with(module.graph.call_module(name))
+        return name
+    steps, reader = found
+    module.add_submodule(name, AdaptedProduct(part, steps, reader.target))
+    with module.graph.inserting_before(reader):
+        made = module.graph.call_module(name, reader.args[:1], dict(reader.kwargs))
+    reader.replace_all_uses_with(made)
+    return f"{name}.matrix"
 
 
 def _drop_unread(module: Any) -> None:

@@ -155,6 +155,28 @@ def test_stacks_of_matrices_and_those_with_rows_of_inputs_have_adapters_too(shap
     check_gradients(module)
 
 
+def test_products_keep_no_rounded_matrix_and_have_the_gradients_of_those_that_do(monkeypatch):
+    _, _, module = adapted("int4_sym")
+    with monkeypatch.context() as patch:
+        patch.setattr("autoq.training.adapters._attach.product_of", lambda _: None)
+        _, _, plain = adapted("int4_sym")
+    sizes = {np.prod(matrix.shape) for matrix in module.meta[ADAPTED].values()}
+    gradients, kept = [], []
+    for one in (module, plain):
+        seen = []
+        moved(one)
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda saved, seen=seen: seen.append(saved) or saved, lambda x: x
+        ):
+            loss = one(torch.from_numpy(TOKENS)).square().mean()
+        loss.backward()
+        kept.append(sizes & {saved.numel() for saved in seen})
+        parts = [one.get_submodule(name) for name in one.meta[ADAPTED]]
+        gradients.append([p.grad for part in parts for p in (part.lora_A, part.lora_B, part.scale)])
+    torch.testing.assert_close(*gradients)
+    assert kept == [set(), sizes]
+
+
 def test_adapters_begin_with_the_main_directions_of_what_rounding_lost():
     _, _, module = adapted("int4_sym")
     for name, matrix in module.meta[ADAPTED].items():
