@@ -5,7 +5,7 @@ import openvino as ov
 import openvino.opset13 as op
 import pytest
 
-from autoq.calibration import Activation, Summary, activations_of, as_inputs, collected_grams
+from autoq.calibration import Activation, Summary, activations_of, as_inputs, collected_grams, default_precision
 from autoq.calibration.collecting import _grams
 from autoq.core import ModelError
 from autoq.graph import Tensor, find_weights, read_model
@@ -150,6 +150,18 @@ def test_no_more_samples_are_read_than_asked_for_and_progress_is_told() -> None:
         assert len(grams.means[activation]) == 2
         assert not grams.products
     assert told == [(1, 2), (2, 2)]
+
+
+def test_the_precision_of_the_device_is_that_of_a_model_that_is_told_none() -> None:
+    compiled = ov.Core().compile_model(_network(), "CPU")
+    assert default_precision() == compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+    network, activation = read_model(_network()), Activation(Tensor("hidden"))
+    inputs = as_inputs(network, _samples())
+    settings = {"products": [activation], "precision": default_precision(), "summarize": False}
+    with collected_grams(network, [activation], inputs, **settings) as grams:
+        assert not grams.summaries
+        values = np.concatenate([value.reshape(-1, 8) for value in _hidden(_network(), _samples())])
+        np.testing.assert_allclose(grams.gram(activation), values.T @ values / len(values), atol=0.02)
 
 
 def test_a_model_that_computes_nan_is_refused() -> None:

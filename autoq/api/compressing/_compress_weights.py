@@ -170,6 +170,8 @@ def compress_weights(
         # Its formats are known: no weight is ranked.
         recipe = replace(part.recipe, sensitivity_metric=SensitivityMetric.WEIGHT_QUANTIZATION_ERROR)
         check_data(recipe, has_data=dataset is not None)
+    # A plan is built from what it was found by.
+    ranks = (recipe if part is None else part.recipe).ranks_by_data
     scope, resets = IgnoredScope.of(ignored_scope), ResetState.parse(reset_state)
     _check_subset_size(subset_size)
     folder = None if cache is None else made_folder(cache, "cache")
@@ -197,6 +199,7 @@ def compress_weights(
                     resets,
                     recipe.objective,
                     columns=columns,
+                    ranks=ranks,
                     cache=folder,
                     progress=progress,
                 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import Activation, Grams, ModelInputs, activations_of, kept_grams
+from autoq.calibration import Activation, Grams, ModelInputs, activations_of, default_precision, kept_grams
 from autoq.core import Objective, ResetState
 from autoq.graph import Weight
 from autoq.report import progress_bar
@@ -45,6 +45,7 @@ def observed(
     objective: Objective,
     *,
     columns: Mapping[str, int | None] | None = None,
+    ranks: bool = False,
     cache: Path | None,
     progress: bool,
 ) -> Iterator[SeenActivations]:
@@ -60,6 +61,8 @@ def observed(
         objective: The data by which errors are judged.
         columns: By name of the weight that is rounded by data, the columns that stand together whose products are
             needed; None, or no entry, for those of all columns.
+        ranks: Whether weights are ranked by what is seen, as NNCF does: samples are summarized, and the model computes
+            in f32, as it does where the objective is NNCF's. Otherwise it computes as the device does by default.
         cache: Folder that keeps the statistics; None keeps nothing.
         progress: Whether a bar is shown.
 
@@ -92,6 +95,8 @@ def observed(
             products=[one for one in lengths if one not in blocks] if by_tokens else (),
             blocks=blocks,
             subset_size=subset_size,
+            precision="f32" if ranks or not by_tokens else default_precision(),
+            summarize=ranks,
             reset_state=reset_state,
             progress=step,
         ) as grams,

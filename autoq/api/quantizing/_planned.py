@@ -82,6 +82,7 @@ def build_plan(
                         seen_samples,
                         resets,
                         objective,
+                        ranks=part.recipe.ranks_by_data,
                         cache=settings.cache,
                         progress=progress,
                     )

@@ -2,7 +2,7 @@
 
 from autoq.calibration.collecting._batches import in_batches, rows_apart
 from autoq.calibration.collecting._collect import collect
-from autoq.calibration.collecting._grams import activations_of, collected_grams
+from autoq.calibration.collecting._grams import activations_of, collected_grams, default_precision
 from autoq.calibration.collecting._infer import infer_all
 from autoq.calibration.collecting._kept import kept_grams
 
@@ -10,6 +10,7 @@ __all__ = [
     "activations_of",
     "collect",
     "collected_grams",
+    "default_precision",
     "in_batches",
     "infer_all",
     "kept_grams",

@@ -64,6 +64,11 @@ def activations_of(model: ov.Model, weights: Iterable[Weight]) -> dict[str, Acti
     return found
 
 
+def default_precision(device: str = "CPU") -> str:
+    """The precision that a device computes in unless told otherwise."""
+    return str(core().get_property(device, "INFERENCE_PRECISION_HINT").to_string())
+
+
 @contextmanager
 def collected_grams(
     model: ov.Model,
@@ -76,6 +81,7 @@ def collected_grams(
     device: str = "CPU",
     precision: str = "f32",
     reset_state: ResetState = ResetState.SAMPLE,
+    summarize: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Grams]:
     """Runs a model once over data, and keeps what the methods that compress weights need.
@@ -91,6 +97,7 @@ def collected_grams(
         device: OpenVINO device.
         precision: Precision that the model computes in.
         reset_state: When the state of a model is reset.
+        summarize: Whether the summaries of samples are kept, by which weights are ranked.
         progress: Called with the numbers of samples done and of all samples.
 
     Yields:
@@ -112,7 +119,7 @@ def collected_grams(
         with threadpool_limits(1, "blas"), _refused_by(device):
             for place, part in enumerate(parts):
                 own = [activation for activation in observed if activation.tensor in part.gives]
-                collected = _Collected(own, wanted, partly, stack, in_file=len(parts) > 1)
+                collected = _Collected(own, wanted, partly, stack, in_file=len(parts) > 1, summarize=summarize)
                 found.append(collected)
                 ready = with_float_ends(segment_model(model, part))
                 request = core().compile_model(ready, device, settings).create_infer_request()
@@ -157,10 +164,12 @@ class _Collected:
         stack: ExitStack,
         *,
         in_file: bool,
+        summarize: bool,
     ) -> None:
         self.activations = activations
         self._stack = stack
         self._in_file = in_file
+        self._summarize = summarize
         self._wanted = wanted
         self._partly = partly
         self.tokens: list[list[int]] = [[] for _ in activations]
@@ -185,7 +194,8 @@ class _Collected:
                 raise ModelError(msg)
             self.tokens[place].append(len(flat))
             self.means[place].append(mean)
-            self.summaries[place].append(_summaries(rows if rows.ndim > 1 else rows[None]))
+            if self._summarize:
+                self.summaries[place].append(_summaries(rows if rows.ndim > 1 else rows[None]))
             if activation in self.products:
                 self.products[activation].add(flat)
             elif activation in self._partly:
@@ -200,7 +210,7 @@ def _together(parts: Sequence[_Collected]) -> Grams:
     return Grams(
         {activation: np.array(part.tokens[place], np.float32) for part, place, activation in by},
         {activation: np.stack(part.means[place]) for part, place, activation in by},
-        {activation: np.stack(part.summaries[place]) for part, place, activation in by},
+        {activation: np.stack(part.summaries[place]) for part, place, activation in by if part.summaries[place]},
         {activation: product.values for activation, product in products.items()},
         {activation: values for part in parts for activation, values in part.blocks.items()},
         lambda activation: products[activation].release(),

@@ -38,6 +38,7 @@ def kept_grams(
     subset_size: int = 128,
     precision: str = "f32",
     reset_state: ResetState = ResetState.SAMPLE,
+    summarize: bool = True,
     is_own: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Grams]:
@@ -54,6 +55,7 @@ def kept_grams(
         subset_size: Number of samples used, from the first one; all if there are fewer.
         precision: Precision that the model computes in.
         reset_state: When the state of a model is reset.
+        summarize: Whether the summaries of samples are kept.
         is_own: Whether the folder is for this model, these data and settings alone. Otherwise their digests tell what
             is kept for them.
         progress: Called with the numbers of samples done and of all samples.
@@ -76,7 +78,7 @@ def kept_grams(
         if inputs is not None and not is_own:
             digests = model_digest(model), inputs_digest(inputs, subset_size)
             run = statistics_digest(*digests, subset_size, precision, reset_state)
-        path = folder / f"activations-{digest_of([run, said])}"
+        path = folder / f"activations-{digest_of([run, said, summarize])}"
         if (kept := _kept(path, again=inputs is not None)) is not None:
             logger.debug("statistics of %d activations are read from %s", len(observed), path)
             yield kept
@@ -93,6 +95,7 @@ def kept_grams(
         subset_size=subset_size,
         precision=precision,
         reset_state=reset_state,
+        summarize=summarize,
         progress=progress,
     ) as grams:
         if path is not None:

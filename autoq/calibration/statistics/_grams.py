@@ -70,7 +70,7 @@ class Grams:
     Attributes:
         tokens: Tokens of each sample by activation, [n].
         means: Mean over the tokens of each sample by activation, [n, I]; signed.
-        summaries: Statistics of each sample by activation, [n, 4], see `Summary`.
+        summaries: Statistics of each sample by activation, [n, 4], see `Summary`. Empty if not asked for.
         products: Upper triangles of X^T X by activation, [I, I]; those below are not set. Empty if not asked for.
         blocks: The blocks along the diagonal of X^T X by activation, [I / b, b, b], of activations of which all
             products were not asked for.

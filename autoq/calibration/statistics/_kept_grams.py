@@ -35,7 +35,7 @@ def save_grams(grams: Grams, folder: Path) -> None:
             tensor, numbers = activation.tensor, [activation.axis, activation.matrices, activation.matrix]
             names.append([tensor.producer, tensor.port, *numbers, kept])
             parts = {"tokens": grams.tokens, "means": grams.means, "summaries": grams.summaries}
-            arrays |= {f"{name}_{number}": part[activation] for name, part in parts.items()}
+            arrays |= {f"{name}_{number}": part[activation] for name, part in parts.items() if activation in part}
             if activation in grams.blocks:
                 arrays[f"blocks_{number}"] = grams.blocks[activation]
             if kept:
@@ -90,7 +90,8 @@ def _grams(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[
         activation = Activation(Tensor(str(producer), int(port)), *map(int, numbers))
         tokens[activation] = arrays[f"tokens_{number}"]
         means[activation] = arrays[f"means_{number}"]
-        summaries[activation] = arrays[f"summaries_{number}"]
+        if f"summaries_{number}" in arrays:
+            summaries[activation] = arrays[f"summaries_{number}"]
         if f"blocks_{number}" in arrays:
             blocks[activation] = arrays[f"blocks_{number}"]
         if kept:

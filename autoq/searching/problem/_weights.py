@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from autoq.calibration import ModelInputs, activations_of, kept_grams
+from autoq.calibration import ModelInputs, activations_of, default_precision, kept_grams
 from autoq.core import ModelError, ResetState, WeightFormat
 from autoq.graph import Weight, find_weights
 from autoq.searching.space import SearchSpace
@@ -83,6 +83,8 @@ def searched_weights(
                 inputs,
                 products=rounded,
                 subset_size=samples,
+                precision=default_precision(),
+                summarize=False,
                 reset_state=reset_state,
                 is_own=True,
                 progress=progress,
