@@ -13,7 +13,7 @@ from autoq.core import OutputError, made_folder, path_of, write_text
 _YAML = """\
 # One experiment: autoq search experiment.yaml
 name: my_model
-model: model.xml                       # or .onnx, a SavedModel folder, .tflite, .pdmodel, my_data.py:model
+model: model.xml                       # or .onnx, a SavedModel folder, .tflite, .pdmodel, .pt2, my_data.py:model
 calibration: my_data.py:calibration    # or .npy, .npz, .csv, {images: folder, scale: 255}
 validation: my_data.py:validation      # pairs of (inputs, target); or images, a folder for each class
 # holdout: my_data.py:holdout          # pairs that the search never sees; a fifth of 1,000 or more by default

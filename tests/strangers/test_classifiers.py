@@ -94,6 +94,17 @@ def test_integers_of_tflite_keep_their_channels() -> None:
         autoq.prune(FILES / "classifier_uint8.tflite", pictures(PIXELS_LAST, 4, "uint8"), ratio=0.25, progress=False)
 
 
+@pytest.mark.torch
+def test_outputs_in_integers_do_not_learn() -> None:
+    images, student = pictures(PIXELS_LAST, 40, "uint8"), FILES / "classifier_uint8.tflite"
+    with pytest.raises(ModelError, match="output 0 of the model has numbers of type u8, which do not learn"):
+        autoq.finetune(
+            student, images, teacher=FILES / "classifier_float.tflite", steps=2, batch_size=8, progress=False
+        )
+    with pytest.raises(ModelError, match="no output of the model has real numbers"):
+        autoq.finetune(student, images, teacher=student, steps=2, batch_size=8, progress=False)
+
+
 def test_the_program_of_paddle_3_is_refused_with_the_way_out() -> None:
     with pytest.raises(ModelError, match=r"Paddle 3: write a \.pdmodel.*FLAGS_enable_pir_api=0"):
         autoq.read_model(FILES / "paddle_classifier_pir.json")

@@ -48,6 +48,13 @@ def check_teacher(model: ov.Model, teacher: ov.Model | None) -> None:
             shapes = f"{other.get_partial_shape()}, that of the model {own.get_partial_shape()}"
             msg = f"output {place} of teacher has shape {shapes}: pass the float model that the model was made of."
             raise ModelError(msg)
+        kinds = own.get_element_type(), other.get_element_type()
+        if kinds[1].is_real() and not kinds[0].is_real():
+            msg = (
+                f"output {place} of the model has numbers of type {kinds[0].get_type_name()}, which do not learn, and "
+                f"that of teacher {kinds[1].get_type_name()}: pass a model with outputs of the same type."
+            )
+            raise ModelError(msg)
     if len(model.outputs) != len(teacher.outputs):
         msg = f"teacher has {len(teacher.outputs)} outputs, the model {len(model.outputs)}: pass the float model."
         raise ModelError(msg)
