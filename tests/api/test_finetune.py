@@ -25,7 +25,9 @@ def made(kind: str, teacher: ov.Model) -> ov.Model:
     if kind == "pruned":
         return autoq.prune(teacher, None, ratio=0.25, multiple_of=2, method="magnitude", repair="none", progress=False)
     if kind == "int4":
-        return autoq.compress_weights(teacher, mode="int4_asym", group_size=-1, all_layers=True)
+        return autoq.compress_weights(
+            teacher, mode="int4_asym", group_size=-1, all_layers=True, backup_mode="int8_asym"
+        )
     return autoq.quantize(teacher, images(60), progress=False, **({"preset": "mixed"} if kind == "mixed" else {}))
 
 
