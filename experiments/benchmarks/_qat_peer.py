@@ -63,6 +63,7 @@ def _layer(twin: Any, node: Any) -> nn.Module | None:
     source = given.get("bias")
     bias = None if source is None else getattr(twin, source.target).detach().clone().reshape(-1)
     layer: nn.Module
+    pads: nn.Module | None = None
     if kind == "matmul":
         if weight.dim() != 2 or given["transpose_a"]:
             return None
@@ -71,21 +72,36 @@ def _layer(twin: Any, node: Any) -> nn.Module | None:
     else:
         groups = weight.shape[0] if kind == "group_convolution" else 1
         weight = weight.flatten(0, 1) if kind == "group_convolution" else weight
-        if given["auto_pad"] != "explicit" or given["pads_begin"] != given["pads_end"]:
+        begin, end = given["pads_begin"], given["pads_end"]
+        if given["auto_pad"] != "explicit" or len(begin) != 2:
             return None
+        pads = nn.ZeroPad2d((begin[1], end[1], begin[0], end[0])) if begin != end else None
         layer = nn.Conv2d(
             weight.shape[1] * groups,
             weight.shape[0],
             tuple(weight.shape[2:]),
             tuple(given["strides"]),
-            tuple(given["pads_begin"]),
+            tuple(begin) if pads is None else 0,
             tuple(given["dilations"]),
             groups,
             bias=bias is not None,
         )
     layer.weight = nn.Parameter(weight)
     layer.bias = None if bias is None else nn.Parameter(bias)
-    return layer
+    return layer if pads is None else nn.Sequential(pads, layer)
+
+
+class InOrder(nn.Module):
+    """Two modules, one after the other. NNCF adds a part to a `torch.nn.Sequential`, which would run it."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What the second makes of what the first makes."""
+        made: torch.Tensor = self.second(self.first(x))
+        return made
 
 
 def quantized(module: nn.Module, photos: Sequence[np.ndarray], subset_size: int) -> nn.Module:
@@ -167,7 +183,7 @@ def _weight_size(op: ov.Node) -> int:
     return int(np.prod(shape.to_shape())) if shape.is_static else 0
 
 
-_MOVES = {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "MaxPool", "Concat", "Convert"}
+_MOVES = {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "MaxPool", "Concat", "Convert", "Pad"}
 
 
 def _quantized(node: ov.Node) -> bool | None:

@@ -30,7 +30,7 @@ import openvino as ov
 import torch
 from _cases import Case, cases, parser
 from _lines import Lines
-from _qat_peer import Trained, exported, placement, plain_module, quantized, trained
+from _qat_peer import InOrder, Trained, exported, placement, plain_module, quantized, trained
 from twin import RepVGG, with_normalization
 
 import autoq
@@ -138,7 +138,7 @@ class Contest:
         network = autoq.read_model(case.model)
         module = plain_module(network)
         if case.name == "cifar10_repvgg":
-            module = with_normalization(network, RepVGG(), to_torch(network))
+            module = InOrder(*with_normalization(network, RepVGG(), to_torch(network)).children())
         samples = TrainingSamples.of(feeds, labelled=False, batch_size=BATCH, joined=True, seed=0)
         teacher = Teacher(case.model, RuntimeConfig(), joined=True)
         reference = [teacher(chunk)[0] for chunk in samples.held_out_chunks()]
