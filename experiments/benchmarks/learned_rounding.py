@@ -24,7 +24,7 @@ from autoq.api import RoundingSettings, learned_rounding
 USUAL = ("minilm_l6", "smollm2_135m")
 FORMATS = {"minilm_l6": {"g64": 64, "channels": -1}, "smollm2_135m": {"g64": 64}}
 _BATCH = {"smollm2_135m": 4, "minilm_l6": 8}
-_STEPS = {"smollm2_135m": 60, "minilm_l6": 200}
+_STEPS = {"smollm2_135m": 40, "minilm_l6": 100}
 # What learning may leave of the divergence.
 _LEFT = 0.75
 
@@ -79,7 +79,7 @@ def _learned(
 def main() -> None:
     """Runs the benchmark over the cases that the command line names."""
     command = parser(__doc__)
-    command.add_argument("--steps", type=int, help="steps of each block; by default 60 or 200")
+    command.add_argument("--steps", type=int, help="steps of each block; by default 40 or 100")
     options = command.parse_args()
     lines = Lines("learned_rounding")
     for case in cases(options.cases, USUAL):
