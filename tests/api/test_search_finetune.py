@@ -213,6 +213,7 @@ def test_a_search_that_was_killed_while_it_trained_goes_on_to_the_same_models(tm
         ({"steps": 5, "loss": len}, "finetune data is missing"),
         ({"steps": 5, "data": "nowhere.npy"}, "nowhere.npy"),
         (3, "finetune"),
+        ({"steps": 5, "batch_size": 100}, "finetune has 160 samples to train on, fewer than two batches of 100"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_work(finetune, message):

@@ -10,8 +10,8 @@ import openvino as ov
 
 from autoq.api.tuning._finetune import check_torch
 from autoq.api.tuning._settings import TuningSettings
-from autoq.calibration import as_inputs
-from autoq.core import ConfigError, digest_of, known_keys, whole_number
+from autoq.calibration import ModelInputs, as_inputs
+from autoq.core import ConfigError, DataError, digest_of, known_keys, whole_number
 from autoq.evaluation.scoring import ValidationSet
 
 _TOP = 3
@@ -84,11 +84,19 @@ class FineTuning:
             items = as_inputs(network, data, noun="training")
         else:
             items = read_once if isinstance(calibration, Iterator) else as_inputs(network, calibration)
+        least = 2 * settings.batch_size
+        count = items.at_most(least) if isinstance(items, ModelInputs) else len(items)
+        if count < least:
+            msg = (
+                f"finetune has {count} samples to train on, fewer than two batches of {settings.batch_size}: give it "
+                "data of its own, or a smaller batch_size."
+            )
+            raise DataError(msg)
         return cls(top, settings, items)
 
     @property
     def digest(self) -> str:
-        """Digest of how each model is trained, without the lengths of time."""
+        """Digest of how each model is trained."""
         told = {field.name: getattr(self.settings, field.name) for field in fields(self.settings)}
         return digest_of(told)[:12]
 
