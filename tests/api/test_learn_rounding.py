@@ -55,11 +55,11 @@ def models() -> tuple[ov.Model, ov.Model]:
 def test_other_inputs_too_come_nearer_to_the_float_model(models):
     small, model = models
     before = snapshot(small), snapshot(model)
-    made = autoq.learn_rounding(small, samples(200), teacher=model, steps=100, progress=False)
-    other = samples(100, seed=9)
+    made = autoq.learn_rounding(small, samples(200), teacher=model, steps=300, progress=False)
+    other = samples(300, seed=9)
     truth = outputs(model, other)
     ours, given = (np.square(outputs(one, other) - truth).sum() for one in (made, small))
-    assert ours < 0.8 * given
+    assert ours < 0.9 * given
     assert (snapshot(small), snapshot(model)) == before
 
 
