@@ -1,5 +1,7 @@
 """Draws the fronts of one run by what they use: precisions alone, widths too, and training too.
 
+After a closing session, only the models that it measured together are compared: speeds of trials are of other moments.
+
 .venv/bin/python experiments/fronts_picture.py runs/widths experiments/images/fronts.png
 """
 
@@ -40,10 +42,12 @@ def main() -> None:
     command.add_argument("--most", type=float, default=None, help="largest drop that is shown")
     options = command.parse_args()
     result = SearchResult.load(options.run)
-    measured = [record for record in result.records if record.state is TrialState.COMPLETE]
+    known = [record for record in result.records if record.state is TrialState.COMPLETE]
+    measured = [record for record in known if record.remeasured or not result.table.is_closed]
     axes = (figure := Figure(figsize=(8, 5), layout="constrained")).add_subplot()
     for (name, uses), style in zip(MEANS.items(), (":", "--", "-"), strict=True):
-        front = steps([record for record in measured if uses(record)])
+        if not (front := steps([record for record in measured if uses(record)])):
+            continue
         axes.step(*zip(*front, strict=True), style, where="pre", marker="o", label=name)
     if (limit := result.info.max_drop) is not None:
         axes.axhline(limit, color="grey", linewidth=1)
