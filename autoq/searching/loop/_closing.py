@@ -73,7 +73,7 @@ def close(
         done = len([record for record in current.values() if record.remeasured])
         # Where nothing is timed, each finalist only costs the scores that it lacks.
         is_timed = problem.against is Against.LATENCY
-        finalists = waiting[: MOST_FINALISTS - done] if is_timed else waiting
+        finalists = waiting[: MOST_FINALISTS - done] if is_timed else _free_ones_first(waiting)
         left_s = deadline - now()
         count, spare_s = _affordable(
             finalists, problem, left_s, least=0 if done else least, exact=limited, timed=is_timed
@@ -101,6 +101,15 @@ def close(
             keep(record)
     study.close(found, ended=ended)
     return found
+
+
+def _free_ones_first(waiting: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The most important one, those that are scored on all samples, and the others: where time is short, these lack."""
+
+    def lacks_scores(record: TrialRecord) -> bool:
+        return evaluation_of(record).accuracy.outcome is not Outcome.FINISHED
+
+    return [*waiting[:1], *sorted(waiting[1:], key=lacks_scores)]
 
 
 def _by_importance(front: ParetoFront, rule: Rule) -> Iterator[TrialRecord]:

@@ -12,7 +12,7 @@ from autoq.core import Against, DeviceError
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.loop import Budget, close
 from autoq.searching.problem import Clock
-from autoq.searching.records import Limits
+from autoq.searching.records import Limits, evaluation_of
 from autoq.searching.shown import ParetoFront
 from autoq.searching.study import Study
 
@@ -139,3 +139,21 @@ def test_a_study_keeps_what_was_found():
     (kept,) = study.records()
     assert kept.remeasured
     assert kept.evaluation.latency.ratio.value == 0.52
+
+
+def test_against_size_what_is_scored_already_comes_before_what_takes_time():
+    records = [
+        replace(r, evaluation=replace(evaluation_of(r), size_ratio=ratio))
+        for r, ratio in ((measured(1, 0.015, 0.5), 0.2), (measured(2, 0.008, 0.5), 0.3), (measured(3, 0.001, 0.5), 0.5))
+    ]
+    partial = evaluation_of(records[0])
+    accuracy = replace(partial.accuracy, n=10, outcome=Outcome.PARTIAL, scores=np.zeros(10))
+    records[0] = replace(records[0], evaluation=replace(partial, accuracy=accuracy))
+    evaluator = Evaluator({2: (0.008, 0.5), 3: (0.001, 0.5)})
+    problem = SimpleNamespace(evaluator=evaluator, build=lambda record: record.number, against=Against.SIZE)
+    study = Study(None, "closing", sampler="random", seed=0, identity={})
+    budget = Budget(n_trials=None, clock=Clock(100.0, now=lambda: 0.0))
+    found = close(problem, study, budget, records, 1.0, lambda *_: None)
+    # The first one lacks 90 samples, which take nine seconds.
+    assert sorted(evaluator.asked[0]) == [2, 3]
+    assert [r.number for r in found if r.remeasured] == [2, 3]
