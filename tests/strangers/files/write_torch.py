@@ -42,7 +42,11 @@ def main():
             optimizer.step()
     module.eval()
     batch = {"image": {0: torch.export.Dim("batch", max=64)}}
-    torch.export.save(torch.export.export(module, (images[:2].clone(),), dynamic_shapes=batch), HERE / "classifier.pt2")
+    program = torch.export.export(module, (images[:2].clone(),), dynamic_shapes=batch)
+    for node in program.graph.nodes:
+        # The stack that an operation was called from names folders of the machine that wrote it.
+        node.meta.pop("stack_trace", None)
+    torch.export.save(program, HERE / "classifier.pt2")
     torch.jit.save(torch.jit.trace(module, images[:2]), str(HERE / "classifier.pt"))
 
 
