@@ -25,7 +25,7 @@ from autoq.graph.decoders import (
     port_named,
     tokens_input,
 )
-from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, samples_apart, set_body
+from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, opened_at, samples_apart, set_body
 from autoq.graph.form import FOLDER_MODEL, bodies, core, model_digest, model_files, normal_form, read_model
 from autoq.graph.levels import units
 from autoq.graph.operations import (
@@ -124,6 +124,7 @@ __all__ = [
     "model_files",
     "neighbours",
     "normal_form",
+    "opened_at",
     "operation",
     "port_named",
     "read_model",

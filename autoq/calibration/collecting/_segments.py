@@ -16,7 +16,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from autoq.graph import Tensor, unique_names
+from autoq.graph import Tensor, opened_at, unique_names
 
 # A device holds weights in single precision.
 _ITEM = 4
@@ -101,13 +101,7 @@ def segment_model(model: ov.Model, segment: Segment) -> ov.Model:
     clone = model.clone()
     nodes = unique_names(clone)
     parameters = clone.get_parameters()
-    made = []
-    for tensor in segment.needs:
-        output = nodes[tensor.producer].output(tensor.port)
-        parameter = ops.parameter(output.get_partial_shape(), output.get_element_type())
-        for target in output.get_target_inputs():
-            target.replace_source_output(parameter.output(0))
-        made.append(parameter)
+    made = opened_at(nodes, segment.needs)
     results = [nodes[tensor.producer].output(tensor.port) for tensor in (*segment.gives, *segment.saves)]
     sinks = [] if made else clone.get_sinks()
     return ov.Model([ops.result(output) for output in results], sinks, made or parameters, "segment")

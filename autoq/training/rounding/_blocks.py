@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import openvino as ov
 from openvino import opset13 as ops
 
-from autoq.graph import Tensor, unique_names
+from autoq.graph import Tensor, opened_at, unique_names
 
 _FEWEST, _MOST = 5, 15
 
@@ -95,13 +95,7 @@ def block_model(model: ov.Model, block: ModelBlock, weights: Container[str] = ()
     """
     clone = model.clone()
     nodes = unique_names(clone)
-    made = []
-    for tensor in block.needs:
-        output = nodes[tensor.producer].output(tensor.port)
-        parameter = ops.parameter(output.get_partial_shape(), output.get_element_type())
-        for target in output.get_target_inputs():
-            target.replace_source_output(parameter.output(0))
-        made.append(parameter)
+    made = opened_at(nodes, block.needs)
     outputs = [nodes[tensor.producer].output(tensor.port) for tensor in block.gives]
     results = [ops.result(output) for output in outputs] or clone.get_results()
     own = [parameter for parameter in clone.get_parameters() if parameter.get_friendly_name() not in weights]
