@@ -214,13 +214,16 @@ def test_what_is_written_to_a_terminal_that_is_gone_goes_nowhere():
     code = (
         "import os, signal, sys, time\nfrom autoq._stopping import stoppable\n"
         "with stoppable(command=True) as stopping:\n"
-        "    try:\n        print('ready', flush=True); time.sleep(20)\n"
+        "    try:\n        print('ready', flush=True)\n        while True: time.sleep(0.05)\n"
         "    except KeyboardInterrupt:\n        print('stopped', flush=True); sys.exit(stopping.exit_code)\n"
     )
     ours, theirs = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
-    assert os.read(ours, 100).strip() == b"ready"
+    told = b""
+    while not told.endswith(b"\n"):  # a terminal passes a line on in parts
+        told += os.read(ours, 100)
+    assert told.strip() == b"ready"
     os.close(ours)
     process.send_signal(signal.SIGHUP)
     assert process.wait(20) == 129
