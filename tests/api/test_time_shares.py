@@ -1,13 +1,18 @@
 """How the time of a search is shared."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from records import record
 
 from autoq.api.searches._shares import budget_of, closing_seconds
-from autoq.core import Until
+from autoq.core import Against, Until
+from autoq.evaluation.scoring import Outcome
+from autoq.searching.loop import Budget
 from autoq.searching.problem import Clock
-from autoq.searching.records import Limits
+from autoq.searching.records import Limits, Part, evaluation_of
 
 
 def budget(seconds, float_seconds):
@@ -33,4 +38,17 @@ def test_the_closing_session_has_a_tenth_of_the_time_and_up_to_a_fifth_of_a_shor
     assert found.closing_s == pytest.approx(closing_s)
     assert found.ending_s == pytest.approx(closing_s + 5.0)
     left_s = 0.2 * seconds - 5.0
-    assert closing_seconds(found, [], None) == pytest.approx(min(closing_s, left_s))
+    timed = SimpleNamespace(against=Against.LATENCY)
+    assert closing_seconds(found, [], timed, None) == pytest.approx(min(closing_s, left_s))
+
+
+def test_against_size_the_closing_session_has_all_that_is_left():
+    of_size = SimpleNamespace(against=Against.SIZE, evaluator=SimpleNamespace(float_accuracy=SimpleNamespace(n=100)))
+    assert closing_seconds(budget(600, 1.0), [], of_size, None) == pytest.approx(0.2 * 600 - 5.0)
+    # Without a limit of time, it has what the scores take that the front lacks.
+    whole = record(1, 0.01, 0.5)
+    partly = evaluation_of(whole)
+    partly = replace(partly, accuracy=replace(partly.accuracy, n=20, outcome=Outcome.PARTIAL, scores=np.zeros(100)))
+    lacking = replace(whole, evaluation=partly, seconds={Part.BUILD: 1.0, Part.SCORE: 5.0})
+    unlimited = Budget(n_trials=5)
+    assert closing_seconds(unlimited, [lacking], of_size, None) >= 1.0 + 5.0 * 80 / 20

@@ -79,7 +79,7 @@ def _closed(prepared: PreparedSearch, _: Explored, result: SearchResult) -> Sear
     """The result with the models of the front measured together."""
     session, study, budget = prepared.session, prepared.study, prepared.budget
     with in_any_case("the closing session"), _unless_killed(study, "the closing session"):
-        seconds = closing_seconds(budget, result.records, session.request.held_out)
+        seconds = closing_seconds(budget, result.records, prepared.problem, session.request.held_out)
         records = close(
             prepared.problem,
             study,

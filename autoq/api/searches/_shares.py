@@ -7,9 +7,9 @@ from typing import Any
 
 from autoq.api.searches._held_out import scoring_seconds
 from autoq.api.searches._request import SearchRequest
-from autoq.core import Until
+from autoq.core import Against, Until
 from autoq.evaluation.scoring import item_count
-from autoq.searching.loop import MOST_FINALISTS, REACH, Budget
+from autoq.searching.loop import MOST_FINALISTS, REACH, Budget, finishing_s
 from autoq.searching.problem import Clock, Problem
 from autoq.searching.records import Limits, TrialRecord
 from autoq.searching.shown import ParetoFront
@@ -70,6 +70,7 @@ def tuning_seconds(request: SearchRequest, problem: Problem) -> float:
 def closing_seconds(
     budget: Budget,
     records: Sequence[TrialRecord],
+    problem: Problem,
     held_out: Any,  # whatever the user's function takes, or pairs
 ) -> float:
     """Seconds for the closing session, without those for scoring on held-out data.
@@ -77,14 +78,19 @@ def closing_seconds(
     Args:
         budget: The budget of the search.
         records: Its trials of all sessions.
+        problem: What is searched. Against size, the session may take all that is left: it takes what scores need, and
+            times nothing for long.
         held_out: Data to score on afterwards; None without.
     """
-    clock = budget.clock
+    clock, of_latency = budget.clock, problem.against is Against.LATENCY
     if not clock.is_limited:
+        if not of_latency:
+            samples = problem.evaluator.float_accuracy.n
+            return sum(FINALIST_S + finishing_s(record, samples) for record in ParetoFront(records))
         taken = sum(sum(record.seconds.values()) for record in records)
         return max(FINALIST_S * min(len(ParetoFront(records).staircase), MOST_FINALISTS), CLOSING_SHARE * taken)
     left = clock.left_s - files_s(clock)
-    most = max(budget.closing_s, FINALIST_S)
+    most = max(budget.closing_s, FINALIST_S) if of_latency else left
     if held_out is None:
         return min(left, most)
     models = len(ParetoFront(records).staircase) + 1

@@ -3,6 +3,7 @@
 from autoq.searching.loop._add_tuned import add_tuned
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._closing import MOST_FINALISTS, close
+from autoq.searching.loop._costs import finishing_s
 from autoq.searching.loop._default_precision import broken_by_default
 from autoq.searching.loop._explore import Explored, explore
 from autoq.searching.loop._level import likely_trials, settle_level
@@ -21,6 +22,7 @@ __all__ = [
     "broken_by_default",
     "close",
     "explore",
+    "finishing_s",
     "least_distorting",
     "likely_trials",
     "near_front",

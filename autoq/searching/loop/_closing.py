@@ -7,6 +7,7 @@ each model is scored on all samples, compiled several times, and timed in turn w
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from autoq.evaluation.latency import Latency, burst_seconds
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.front import Rule, choose
 from autoq.searching.loop._budget import Budget
+from autoq.searching.loop._costs import finishing_s
 from autoq.searching.loop._measuring import evaluated, why
 from autoq.searching.loop._run import Keep, nothing_kept
 from autoq.searching.problem import Problem, Stage
@@ -73,7 +75,7 @@ def close(
         done = len([record for record in current.values() if record.remeasured])
         # Where nothing is timed, each finalist only costs the scores that it lacks.
         is_timed = problem.against is Against.LATENCY
-        finalists = waiting[: MOST_FINALISTS - done] if is_timed else _free_ones_first(waiting)
+        finalists = waiting[: MOST_FINALISTS - done] if is_timed else _free_ones_first(waiting, front)
         left_s = deadline - now()
         count, spare_s = _affordable(
             finalists, problem, left_s, least=0 if done else least, exact=limited, timed=is_timed
@@ -103,13 +105,32 @@ def close(
     return found
 
 
-def _free_ones_first(waiting: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The most important one, those that are scored on all samples, and the others: where time is short, these lack."""
+def _free_ones_first(waiting: Sequence[TrialRecord], front: ParetoFront) -> list[TrialRecord]:
+    """Finalists in the order of a session of sizes: where time is short, the last ones lack.
 
-    def lacks_scores(record: TrialRecord) -> bool:
-        return evaluation_of(record).accuracy.outcome is not Outcome.FINISHED
+    The most important one comes first, then those that are scored on all samples. Of the others, steps of the front
+    come first, and of these the one farthest from all before it, in the logarithm of its size: it leaves a gap.
+    """
+    steps = {record.number for record in front.staircase}
+    found = [*waiting[:1], *(record for record in waiting[1:] if _is_scored(record))]
+    lacking = [record for record in waiting[1:] if not _is_scored(record)]
+    left = [record for record in lacking if record.number in steps]
 
-    return [*waiting[:1], *sorted(waiting[1:], key=lacks_scores)]
+    def gap(record: TrialRecord) -> float:
+        return min(abs(_log_size(record) - _log_size(other)) for other in found)
+
+    while left:
+        found.append(widest := max(left, key=gap))
+        left.remove(widest)
+    return [*found, *(record for record in lacking if record.number not in steps)]
+
+
+def _is_scored(record: TrialRecord) -> bool:
+    return evaluation_of(record).accuracy.outcome is Outcome.FINISHED
+
+
+def _log_size(record: TrialRecord) -> float:
+    return math.log(evaluation_of(record).size_bytes)
 
 
 def _by_importance(front: ParetoFront, rule: Rule) -> Iterator[TrialRecord]:
@@ -141,7 +162,7 @@ def _affordable(
         left -= _timing_s(finalists[0], problem.evaluator.float_latency)
     count = 0
     for record in finalists:
-        before = _scoring_s(record, problem.evaluator.float_accuracy.n)
+        before = finishing_s(record, problem.evaluator.float_accuracy.n)
         left -= before
         if timed:
             left -= _timing_s(record, evaluation_of(record).latency if exact else None)
@@ -150,14 +171,6 @@ def _affordable(
         spare -= before if exact else 0.0
         count += 1
     return count, max(spare, 0.0)
-
-
-def _scoring_s(record: TrialRecord, samples: int) -> float:
-    """Expected seconds to build a finalist and to score it on the samples that it was not scored on."""
-    accuracy = evaluation_of(record).accuracy
-    left = 0 if accuracy.outcome is Outcome.FINISHED else samples - accuracy.n if accuracy.scores.size else samples
-    scoring = record.seconds[Part.SCORE] * left / accuracy.n
-    return record.seconds[Part.BUILD] + scoring
 
 
 def _timing_s(record: TrialRecord, latency: Latency | None) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Self
 
+from autoq.evaluation.scoring import Outcome
 from autoq.searching.records import Part, TrialRecord, TrialState, evaluation_of
 
 # The latest trials tell the costs.
@@ -69,3 +70,16 @@ def first_items(costs: Costs | None, samples: int, *, screened: bool = True) -> 
     if costs is not None and (not screened or samples < _FEW) and samples <= _WHOLE * wanted:
         return samples
     return max(1, min(samples, round(wanted)))
+
+
+def finishing_s(record: TrialRecord, samples: int) -> float:
+    """Expected seconds to build a measured candidate and to score it on the samples that it was not scored on.
+
+    Args:
+        record: Its record.
+        samples: Number of all samples.
+    """
+    accuracy = evaluation_of(record).accuracy
+    left = 0 if accuracy.outcome is Outcome.FINISHED else samples - accuracy.n if accuracy.scores.size else samples
+    building, scoring = (record.seconds.get(part, 0.0) for part in (Part.BUILD, Part.SCORE))
+    return building + scoring * left / accuracy.n

@@ -13,10 +13,11 @@ from itertools import islice
 import optuna
 
 from autoq._stopping import check, held
-from autoq.core import named_reason
+from autoq.core import Against, named_reason
 from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop._ahead import Ahead, Proposed
 from autoq.searching.loop._budget import Budget, is_spent
+from autoq.searching.loop._costs import finishing_s
 from autoq.searching.loop._further import Further, further
 from autoq.searching.loop._measuring import Measuring, why
 from autoq.searching.problem import Problem
@@ -34,6 +35,8 @@ _LATEST = 4
 # beyond what measurements can tell.
 _RESOLVED, _LEAST_GAIN = 8, 1e-3
 _BEYOND = "beyond"
+# Against size, the closing session may have this share of a search's time for the scores that the front lacks.
+_MOST_FINISHING = 1 / 3
 
 Keep = Callable[[TrialRecord], None]
 
@@ -128,7 +131,7 @@ class _Loop:
         self.again, stale = self.study.settle(self.budget.limits), self.study.stale
         now = self.budget.clock.now
         latest = deque([self.problem.evaluator.float_seconds], _LATEST)
-        while not is_spent(self.records, self.budget, max(latest)) and stale < _STALE_PROPOSALS:
+        while not is_spent(self.records, self.budget, max(latest) + self._finishing_s()) and stale < _STALE_PROPOSALS:
             check()
             started = now()
             seconds: dict[str, float] = {}
@@ -160,6 +163,17 @@ class _Loop:
         trial, self.waiting = self.waiting or self._next(), None
         with _put_back(self.study, trial):
             return Proposed.of(self.study, trial)
+
+    def _finishing_s(self) -> float:
+        """Seconds that the closing session needs beside its share to score all steps of the front completely.
+
+        Against size, whole parts of the front would lack otherwise: nothing but samples separates its steps.
+        """
+        if self.problem.against is Against.LATENCY:
+            return 0.0
+        steps = self.measuring.front.staircase
+        needed = sum(finishing_s(record, self.measuring.samples) for record in steps)
+        return max(min(needed, self.budget.clock.part(_MOST_FINISHING)) - self.budget.closing_s, 0.0)
 
     def _next(self) -> optuna.Trial:
         """The next trial."""

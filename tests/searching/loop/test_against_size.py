@@ -1,5 +1,6 @@
 """Accuracy against size: the cost of a plan is known exactly, and the front is that of the enumeration."""
 
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -11,14 +12,14 @@ from autoq.calibration import as_inputs
 from autoq.core import Against, Estimate, Recipe
 from autoq.evaluation.candidate import Evaluation
 from autoq.evaluation.execution import ExecutionReport
-from autoq.evaluation.scoring import Accuracy
+from autoq.evaluation.scoring import Accuracy, Outcome
 from autoq.graph import Placements
 from autoq.searching.front import Front, choose
-from autoq.searching.loop import Budget, run, steer
+from autoq.searching.loop import Budget, finishing_s, run, steer
 from autoq.searching.loop._proposals import coarse_to_fine
-from autoq.searching.problem import Problem
+from autoq.searching.problem import Clock, Problem
 from autoq.searching.recorded._synthetic_table import _latency
-from autoq.searching.records import Limits
+from autoq.searching.records import Limits, Part
 from autoq.searching.sampler import predicted_front
 from autoq.searching.sensitivity import Knowledge
 from autoq.searching.space import Dimensions, SearchSpace
@@ -176,3 +177,35 @@ def test_predicted_plans_are_the_smallest_within_their_distortion(problem):
     assert len(chosen) >= 4
     for plan in chosen:
         assert size(plan) <= min(size(other) for other in plans if harm(other) <= harm(plan)) + 2e-3
+
+
+class Partly(Sizes):
+    """As `Sizes`, on a clock: each trial takes one second and scores a fifth of the samples."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def evaluate(self, model, choice, contest=None):
+        self.now += 1.0
+        known, _ = super().evaluate(model, choice)
+        scores = np.full(50, np.nan)
+        scores[:10] = known.accuracy.mean
+        accuracy = replace(known.accuracy, n=10, outcome=Outcome.PARTIAL, scores=scores, sampling_sd=1e-4)
+        return replace(known, accuracy=accuracy), {Part.BUILD: 0.1, Part.SCORE: 0.9}
+
+
+def test_trials_end_while_there_is_time_to_score_the_front(problem):
+    sizes = Partly()
+    problem = replace(problem, builder=sizes, evaluator=sizes)
+    clock = Clock(90.0, started=0.0, now=lambda: sizes.now)
+    budget = Budget(n_trials=None, clock=clock, closing_s=9.0, ending_s=10.0)
+    with quiet_optuna():
+        study = Study(None, "partly", sampler="front", seed=0, identity={})
+        steer(problem, study, budget, problem.knowledge, 0)
+        run(problem, study, budget, [], [])
+    lacking = [r for r in Front(study.records()).staircase if r.evaluation.accuracy.outcome is Outcome.PARTIAL]
+    needed = sum(finishing_s(record, 50) for record in lacking)
+    assert len(lacking) >= 4
+    assert needed == pytest.approx(len(lacking) * 3.7)
+    assert clock.left_s >= min(needed, 30.0)
+    assert sizes.now >= 40

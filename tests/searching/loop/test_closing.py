@@ -157,3 +157,31 @@ def test_against_size_what_is_scored_already_comes_before_what_takes_time():
     # The first one lacks 90 samples, which take nine seconds.
     assert sorted(evaluator.asked[0]) == [2, 3]
     assert [r.number for r in found if r.remeasured] == [2, 3]
+
+
+def test_against_size_the_widest_gap_of_the_front_is_filled_first():
+    records = []
+    for number, drop, ratio, is_scored in [
+        (1, 0.018, 0.20, True),
+        (2, 0.016, 0.21, False),
+        (3, 0.012, 0.30, False),
+        (4, 0.011, 0.32, False),
+        (5, 0.001, 0.50, True),
+    ]:
+        found = measured(number, drop, 0.5)
+        known = replace(found.evaluation, size_ratio=ratio, size_bytes=int(1e6 * ratio))
+        if not is_scored:
+            accuracy = replace(known.accuracy, n=10, outcome=Outcome.PARTIAL, scores=np.zeros(100))
+            known = replace(known, accuracy=accuracy)
+        records.append(replace(found, evaluation=known))
+    truth = {r.number: (r.evaluation.accuracy.drop.value, 0.5) for r in records}
+    orders = []
+    for seconds in (12.0, 24.0, 40.0):  # each that lacks samples takes 9 s
+        evaluator = Evaluator(truth)
+        problem = SimpleNamespace(evaluator=evaluator, build=lambda record: record.number, against=Against.SIZE)
+        study = Study(None, "closing", sampler="random", seed=0, identity={})
+        budget = Budget(n_trials=None, clock=Clock(100.0, now=lambda: 0.0))
+        close(problem, study, budget, records, seconds, lambda *_: None)
+        orders.append(evaluator.asked[0])
+    # Both ends are scored. 0.32 lies nearest to the middle of their logarithms, and 0.21 is beside an end.
+    assert orders == [[5, 1, 4], [5, 1, 4, 3], [5, 1, 4, 3, 2]]
