@@ -10,7 +10,7 @@ from same_graph import difference
 import autoq
 from autoq.core import ModelError, Plan, PlanError
 from autoq.evaluation.candidate import size_bytes
-from autoq.searching.loop import _steer
+from autoq.searching.loop import _first_cuts, _steer
 from autoq.searching.shown._texts import CHANNELS
 
 RNG = np.random.default_rng(0)
@@ -52,7 +52,8 @@ def searched(**changed):
 def result(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         # Whichever of float and int8 is faster here, both are cut.
-        patch.setattr(_steer, "_bases", lambda problem, _: [problem.dimensions.usual, {}])
+        for module in (_first_cuts, _steer):
+            patch.setattr(module, "bases", lambda problem, _: [problem.dimensions.usual, {}])
         return searched(space=IN_TURN, out=tmp_path_factory.mktemp("widths") / "a run's folder")
 
 

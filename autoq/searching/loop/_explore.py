@@ -11,6 +11,7 @@ from autoq.core import DeviceError, DeviceLostError
 from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._default_precision import with_f32
+from autoq.searching.loop._first_cuts import first_cuts
 from autoq.searching.loop._level import likely_trials
 from autoq.searching.loop._measuring import why
 from autoq.searching.loop._proposals import first_plans
@@ -56,8 +57,9 @@ def explore(
 ) -> Explored:
     """Runs trials until the budget is spent.
 
-    The float model and the model in int8 come first, before the model is probed: one of them may satisfy the user. If
-    the float model breaks the budget at the device's default precision, float layers are proposed in f32 from then on.
+    The float model and the model in int8 come first, before the model is probed: one of them may satisfy the user. Some
+    models whose groups of channels keep one share follow, where channels may go. If the float model breaks the budget
+    at the device's default precision, float layers are proposed in f32 from then on.
 
     Args:
         problem: What is searched.
@@ -78,6 +80,8 @@ def explore(
         return run(searched, study, allowed, observers, attach(study.records()), keep, meanwhile)
 
     problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
+    if not interrupted and not _is_over(problem, study, budget):
+        interrupted = first_cuts(problem, study, budget, trials)
     if interrupted or not problem.dimensions.units or _is_over(problem, study, budget):
         return Explored(problem, recall(problem, study), interrupted)
     left_s = _seconds_left(problem, study, budget)

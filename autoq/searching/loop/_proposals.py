@@ -13,7 +13,7 @@ from autoq.searching.space import Dimensions, Unit
 
 T = TypeVar("T")
 # A plan that treats all units alike has their choice as its origin; with several kinds of units, this word.
-_USUAL, _CUT = "usual", "cut"
+_USUAL, CUT = "usual", "cut"
 
 
 def first_plans(dimensions: Dimensions, recipes: Sequence[Recipe]) -> Iterator[tuple[str, Plan]]:
@@ -69,7 +69,7 @@ def cut_wholes(
             plan = dimensions.plan_of({**others, **chosen}, recipe)
             if plan not in found:
                 found.add(plan)
-                yield _CUT, plan
+                yield CUT, plan
 
 
 def _next(unit: Unit, words: Sequence[str]) -> str:

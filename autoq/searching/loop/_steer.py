@@ -12,12 +12,13 @@ from typing import Any
 from autoq.core import Against, Plan, Recipe
 from autoq.evaluation.candidate import size_bytes
 from autoq.searching.loop._budget import Budget
+from autoq.searching.loop._first_cuts import bases
 from autoq.searching.loop._proposals import coarse_to_fine, cut_wholes, first_plans, further_wholes, sweep_plans
 from autoq.searching.problem import Problem, size_limit
-from autoq.searching.records import TrialState, evaluation_of, untuned
+from autoq.searching.records import TrialState, evaluation_of
 from autoq.searching.sampler import FrontSampler, SizeLimit, predicted_front
 from autoq.searching.sensitivity import Knowledge
-from autoq.searching.space import plain_choices
+from autoq.searching.space import Dimensions, plain_choices
 from autoq.searching.study import Study
 
 # Largest share of the time of a search for the walk of the predicted front.
@@ -44,8 +45,7 @@ def steer(problem: Problem, study: Study, budget: Budget, knowledge: Knowledge, 
     informed = problem.space.sampler == "front"
     most = budget.limits.max_size_bytes
     size = None if most is None else size_limit(problem, most)
-    bases = _bases(problem, study)
-    plans = _informed_plans(problem, knowledge, size, bases) if informed else _other_plans(problem, knowledge, bases)
+    plans = _informed_plans(problem, study, knowledge, size) if informed else _other_plans(problem, study, knowledge)
     clock = budget.clock
     latest = clock.now() + _PLANNING_SHARE * clock.seconds
     for origin, plan in plans:
@@ -97,23 +97,23 @@ def _resolution(study: Study) -> tuple[float, float]:
     return _PAIRED * median(drops) if drops else 0.0, _PAIRED * median(costs) if costs else 0.0
 
 
-def _bases(problem: Problem, study: Study) -> list[Mapping[str, str]]:
-    """Which of the float model and the usual one was better: what is cut alike is cut in this one.
+def _cuts(
+    problem: Problem, study: Study, recipe: Recipe, others: Sequence[Mapping[str, str]]
+) -> list[tuple[str, Plan]]:
+    """The plans in which all groups of channels keep one share, but for those whose units were so in a trial before."""
+    dimensions = problem.dimensions
+    tried = [_units_of(dimensions, record.plan) for record in study.records(closed=False)]
+    found = cut_wholes(dimensions, recipe, others)
+    return [(origin, plan) for origin, plan in found if _units_of(dimensions, plan) not in tried]
 
-    Both where one of them was not measured.
-    """
-    usual, nothing = problem.dimensions.usual, dict[str, str]()
-    recipe = problem.space.default_recipe()
-    plans = [problem.whole(recipe), problem.dimensions.plan_of({}, recipe)]
-    told = {r.plan: r for r in untuned(study.records(closed=False)) if r.state is TrialState.COMPLETE}
-    if any(plan not in told for plan in plans):
-        return [usual, nothing]
-    cost, of_float = (evaluation_of(told[plan]).cost.value for plan in plans)
-    return [usual] if told[plans[0]].feasible and cost < of_float else [nothing]
+
+def _units_of(dimensions: Dimensions, plan: Plan) -> dict[str, str]:
+    """What the units choose in a plan."""
+    return {name: choice for name, choice in dimensions.parameters(plan).items() if name in dimensions.units}
 
 
 def _informed_plans(
-    problem: Problem, knowledge: Knowledge, size: SizeLimit | None, bases: Sequence[Mapping[str, str]]
+    problem: Problem, study: Study, knowledge: Knowledge, size: SizeLimit | None
 ) -> Iterator[tuple[str, Plan]]:
     """Plans that treat all units alike, by the default and the least distorting recipe; then the predicted front."""
     default, dimensions = problem.space.default_recipe(), problem.dimensions
@@ -125,7 +125,7 @@ def _informed_plans(
         ("predicted", dimensions.plan_of(chosen, best, own))
         for chosen in predicted_front(_choosing(knowledge, own), problem.space.sweep, size, dimensions.left_alone)
     )
-    wholes = [*further_wholes(dimensions, best), *cut_wholes(dimensions, best, bases)]
+    wholes = [*further_wholes(dimensions, best), *_cuts(problem, study, best, bases(problem, study))]
     if not knowledge.of_size:
         yield from wholes
         yield from predicted
@@ -188,9 +188,7 @@ def _factor(knowledge: Knowledge, unit: str, name: str, choice: Any) -> float:  
     return knowledge.factor(name, plain, unit)
 
 
-def _other_plans(
-    problem: Problem, knowledge: Knowledge, bases: Sequence[Mapping[str, str]]
-) -> Iterator[tuple[str, Plan]]:
+def _other_plans(problem: Problem, study: Study, knowledge: Knowledge) -> Iterator[tuple[str, Plan]]:
     """Plans that treat all units alike, with every recipe that differs in one choice, and the sweep by sensitivity."""
     default, dimensions = problem.space.default_recipe(), problem.dimensions
     variations = [
@@ -200,7 +198,7 @@ def _other_plans(
     ]
     yield from first_plans(dimensions, [default, *variations])
     yield from further_wholes(dimensions, default)
-    yield from cut_wholes(dimensions, default, bases)
+    yield from _cuts(problem, study, default, bases(problem, study))
     for name, choices in dimensions.own.items():
         for choice in choices[1:]:
             own = {unit: {name: choice} for unit in dimensions.groups}
