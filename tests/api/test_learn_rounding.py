@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
@@ -70,6 +71,7 @@ def test_other_inputs_too_come_nearer_to_the_float_model(models):
         ({"timeout_s": -1}, ConfigError, "timeout_s is -1"),
         ({"loss": "mse"}, ConfigError, "loss is 'mse'"),
         ({"batch_size": 300}, DataError, "at least 600"),
+        ({"checkpoint": 3}, ConfigError, "checkpoint is 3"),
         ({"device": "moon"}, ConfigError, "device is 'moon'"),
     ],
 )
@@ -91,6 +93,7 @@ def test_the_command_writes_what_the_function_gives(models, tmp_path, monkeypatc
         ov.save_model(model, f"{name}.xml", compress_to_fp16=False)
     np.save("data.npy", samples(64))
     call = ["round", "small.xml", "--data", "data.npy", "--teacher", "model.xml", "-o", "made.xml", "--steps", "20"]
+    call += ["--checkpoint", "kept"]
     for json_output in (True, False):
         monkeypatch.setattr(sys, "argv", ["autoq", *call, *["--json"] * json_output])
         with pytest.raises(SystemExit) as end:
@@ -104,6 +107,7 @@ def test_the_command_writes_what_the_function_gives(models, tmp_path, monkeypatc
         else:
             assert "held out: " in out
             assert out.splitlines()[-1].startswith("made.xml: ")
+    assert Path("kept", "block-0.pt").exists()
     expected = autoq.learn_rounding("small.xml", samples(64), teacher="model.xml", steps=20, progress=False)
     found = ov.Core().read_model("made.xml")
     np.testing.assert_array_equal(outputs(found, samples(8)), outputs(expected, samples(8)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ def learn_rounding(
     batch_size: int = 8,
     seed: int = 0,
     device: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> ov.Model:
     """Learns to which level each weight of a compressed or quantized model is rounded.
@@ -68,6 +70,8 @@ def learn_rounding(
         batch_size: Samples of a step.
         seed: Of the order of the samples, and of which are held out.
         device: PyTorch's device: "cpu", "cuda"; "auto" takes a GPU if there is one.
+        checkpoint: Folder that keeps each block that has learned: after a crash or a kill the same call goes on behind
+            the last one, and gives the same model. Blocks of other models, data or options are refused.
         progress: Show a bar on a terminal.
 
     Returns:
@@ -79,9 +83,17 @@ def learn_rounding(
         DeviceError: A device is missing, or refuses a model.
         ModelError: A model does not read, has no rounded weights or an operation that cannot learn, or the teacher is
             another model's.
+        OutputError: The checkpoint cannot be written.
+        StoredFileError: The checkpoint is damaged, or belongs to another training.
     """
     settings = RoundingSettings.of(
-        steps=steps, timeout_s=timeout_s, loss=loss, batch_size=batch_size, seed=seed, device=device
+        steps=steps,
+        timeout_s=timeout_s,
+        loss=loss,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        checkpoint=checkpoint,
     )
     return learned_rounding(model, data, settings, teacher=teacher, progress=progress).model
 
@@ -117,6 +129,7 @@ def learned_rounding(
                 seed=settings.seed,
                 device=settings.device,
                 distance=None if settings.distance is None else Distance.parse(settings.distance),
+                checkpoint=settings.checkpoint,
                 progress=step,
             )
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
-from autoq.api.tuning._settings import DISTANCES, above_zero, torch_name
+from autoq.api.tuning._settings import DISTANCES, above_zero, folder_of, torch_name
 from autoq.core import ConfigError, quoted, whole_number
 
 
@@ -20,6 +21,7 @@ class RoundingSettings:
         batch_size: Samples of a step.
         seed: Of the order of the samples.
         device: PyTorch's device; None takes a GPU if there is one.
+        checkpoint: Folder of the blocks that have learned; None keeps none.
     """
 
     steps: int
@@ -28,6 +30,7 @@ class RoundingSettings:
     batch_size: int
     seed: int
     device: str | None
+    checkpoint: Path | None
 
     @classmethod
     def of(
@@ -39,6 +42,7 @@ class RoundingSettings:
         batch_size: object,
         seed: object,
         device: object,
+        checkpoint: object = None,
     ) -> Self:
         """Reads the parameters.
 
@@ -55,4 +59,5 @@ class RoundingSettings:
             batch_size=whole_number(batch_size, "batch_size", least=1, error=ConfigError),
             seed=whole_number(seed, "seed", least=0, error=ConfigError),
             device=torch_name(device),
+            checkpoint=folder_of(checkpoint),
         )

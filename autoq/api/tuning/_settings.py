@@ -82,9 +82,6 @@ class TuningSettings:
         if own is None and loss is not None and loss not in DISTANCES:
             msg = f"loss is {quoted(loss)}: it must be a function of (outputs, targets), or one of {DISTANCES}."
             raise ConfigError(msg)
-        if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
-            msg = f"checkpoint is {quoted(checkpoint)}: it must be the path of a folder."
-            raise ConfigError(msg)
         if lora_rank is not None and sparsity is not None:
             msg = "lora_rank and sparsity are given: adapters would fill the zeros; give one of them."
             raise ConfigError(msg)
@@ -99,7 +96,7 @@ class TuningSettings:
             batch_size=whole_number(batch_size, "batch_size", least=1, error=ConfigError),
             seed=whole_number(seed, "seed", least=0, error=ConfigError),
             device=torch_name(device),
-            checkpoint=None if checkpoint is None else path_of(checkpoint, "checkpoint", ConfigError),
+            checkpoint=folder_of(checkpoint),
             sparsity=None if sparsity is None else _sparsity(sparsity),
             lora_rank=None if lora_rank is None else whole_number(lora_rank, "lora_rank", least=1, error=ConfigError),
         )
@@ -115,6 +112,20 @@ def torch_name(device: object) -> str | None:
         msg = f"device is {quoted(device)}: it must be 'auto', 'cpu', 'cuda' or another device of PyTorch."
         raise ConfigError(msg)
     return None if device == "auto" else device
+
+
+def folder_of(checkpoint: object) -> Path | None:
+    """The folder that a training is kept in; None keeps none.
+
+    Raises:
+        ConfigError: It is no path.
+    """
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, str | os.PathLike):
+        msg = f"checkpoint is {quoted(checkpoint)}: it must be the path of a folder."
+        raise ConfigError(msg)
+    return path_of(checkpoint, "checkpoint", ConfigError)
 
 
 def above_zero(name: str, value: object, meaning: str) -> float:

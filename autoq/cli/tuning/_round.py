@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=int, default=8, show_default=True, help="Samples of a step.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the samples.")
 @click.option("--device", default="auto", show_default=True, help="Where PyTorch computes: cpu, cuda.")
+@click.option("--checkpoint", help="Folder that keeps learned blocks: the same command goes on after it was stopped.")
 @as_json
 def learn_to_round(
     model: str,
@@ -44,7 +45,7 @@ def learn_to_round(
     from autoq.export import saver
 
     save = saver(out, FileLayout.IR, model)
-    writes_to(Path(out).parent, goes_on=False)
+    writes_to(Path(out).parent, goes_on=given["checkpoint"] is not None)
     settings = RoundingSettings.of(**given)
     rounded = learned_rounding(model, load_data(data, Path()), settings, teacher=teacher)
     path, size = save(rounded.model), size_bytes(rounded.model)

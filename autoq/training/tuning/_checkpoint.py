@@ -10,7 +10,6 @@ import torch
 
 from autoq.core import StoredFileError, drafted, named_reason
 
-_FILE = "training.pt"
 _VERSION = 2
 
 
@@ -20,10 +19,11 @@ class TuningCheckpoint:
     Args:
         folder: The folder; it is made where it is missing.
         identity: What the training depends on: another one does not go on from this file.
+        name: Name of the file.
     """
 
-    def __init__(self, folder: Path, identity: str) -> None:
-        self._path = folder / _FILE
+    def __init__(self, folder: Path, identity: str, name: str = "training.pt") -> None:
+        self._path = folder / name
         self._identity = identity
 
     def read(self) -> dict[str, Any] | None:

@@ -1,6 +1,11 @@
 """Learned rounding beside an enumeration of all roundings of a small layer, and beside what OpenVINO runs."""
 
 import itertools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,12 +16,12 @@ from openvino import opset13 as ops
 
 import autoq
 from autoq.calibration import as_inputs
-from autoq.core import ModelError
+from autoq.core import ModelError, StoredFileError
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from autoq.training.rounding import RoundingTask, _learn, _learn_block, learn_levels  # noqa: E402  # after the skip  # noqa: E402
+from autoq.training.rounding import RoundingTask, _learn, _learn_block, _learner, learn_levels  # noqa: E402  # after the skip  # noqa: E402
 from autoq.training.rounding._blocks import block_model, blocks_of  # noqa: E402
 
 WIDTH, OUTPUTS = 6, 3
@@ -24,10 +29,17 @@ EXACT = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "
 
 
 def task(model: ov.Model, teacher: ov.Model, data: object, **given: object) -> RoundingTask:
-    usual = {"steps": 40, "seconds": None, "batch_size": 8, "seed": 0, "device": "cpu", "distance": None}
-    return RoundingTask(
-        model=model, teacher=teacher, items=as_inputs(teacher, data), progress=None, **{**usual, **given}
-    )
+    usual = {
+        "steps": 40,
+        "seconds": None,
+        "batch_size": 8,
+        "seed": 0,
+        "device": "cpu",
+        "distance": None,
+        "checkpoint": None,
+        "progress": None,
+    }
+    return RoundingTask(model=model, teacher=teacher, items=as_inputs(teacher, data), **{**usual, **given})
 
 
 def outputs(model: ov.Model, samples: list[np.ndarray]) -> np.ndarray:
@@ -48,7 +60,9 @@ def chain(layers: int, kind: str) -> ov.Model:
     rng = np.random.default_rng(3)
     x = ops.parameter([-1, WIDTH], np.float32, "x")
     x.output(0).tensor.set_names({"x"})
-    value = first = ops.tanh(ops.matmul(x, rng.normal(0, 0.4, (WIDTH, WIDTH)).astype(np.float32), False, True))
+    weight = ops.constant(rng.normal(0, 0.4, (WIDTH, WIDTH)).astype(np.float32))
+    weight.set_friendly_name("weight_0")
+    value = first = ops.tanh(ops.matmul(x, weight, False, True))
     shape = None
     for layer in range(1, layers):
         weight = ops.constant(rng.normal(0, 0.4, (WIDTH, WIDTH)).astype(np.float32))
@@ -168,7 +182,53 @@ def test_a_limit_of_time_takes_fewer_steps_over_the_same_way(monkeypatch):
     model = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
     clock = itertools.count()
     monkeypatch.setattr(_learn_block, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(_learn, "time", SimpleNamespace(monotonic=lambda: 0))
+    for module in (_learn, _learner):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0))
     _, report = learn_levels(task(model, teacher, data, steps=10**6, seconds=50))
     assert report.blocks[0].steps == 50
     assert report.changed > 0
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from test_learned_rounding import chain_task
+
+def progress(done, of):
+    if done == 25:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+from autoq.training.rounding import learn_levels
+learn_levels(chain_task(checkpoint=Path({folder!r}), progress=progress))
+"""
+
+
+def chain_task(**given: object) -> RoundingTask:
+    """Three blocks of ten steps each."""
+    teacher = chain(15, "plain")
+    model = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
+    return task(model, teacher, correlated(32), **{"steps": 10, **given})
+
+
+@pytest.mark.filterwarnings("ignore:OpenVINO's CPU decompresses")
+def test_what_was_killed_goes_on_behind_the_last_block(tmp_path):
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    code = KILLED.format(paths=paths, folder=str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["block-0.pt", "block-1.pt"]
+    told: list[int] = []
+    resumed, report = learn_levels(chain_task(checkpoint=tmp_path, progress=lambda done, _: told.append(done)))
+    whole, expected = learn_levels(chain_task())
+    assert told == [10, 20, *range(21, 31)]
+    assert expected.improved
+    assert report.blocks == expected.blocks
+    for name, model in (("resumed", resumed), ("whole", whole)):
+        ov.save_model(model, tmp_path / f"{name}.xml", compress_to_fp16=False)
+    assert (tmp_path / "resumed.bin").read_bytes() == (tmp_path / "whole.bin").read_bytes()
+    with pytest.raises(StoredFileError, match="belongs to another training"):
+        learn_levels(chain_task(checkpoint=tmp_path, seed=1))
+    (tmp_path / "block-0.pt").write_bytes(b"half a file")
+    with pytest.raises(StoredFileError, match=r"cannot be read: .* Remove it to begin anew"):
+        learn_levels(chain_task(checkpoint=tmp_path))
