@@ -30,7 +30,7 @@ from autoq.core.files import (
     yaml_value,
 )
 from autoq.core.plans import IN_F32, PART_KINDS, Plan, PlanPart, RuntimeChoice, RuntimePlan
-from autoq.core.pruning import PruningMethod, PruningPlan, Repair
+from autoq.core.pruning import PruningMethod, PruningPlan, Repair, Sparsity, SparsitySchedule, SparsityScheme
 from autoq.core.quantization import (
     GROUP_CHOICES,
     Aggregator,
@@ -201,6 +201,9 @@ __all__ = [
     "RuntimePrecision",
     "SampleStatistic",
     "SensitivityMetric",
+    "Sparsity",
+    "SparsitySchedule",
+    "SparsityScheme",
     "StoredFileError",
     "TargetDevice",
     "Until",

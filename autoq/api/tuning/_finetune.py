@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ def finetune(
     lr: float | str = "auto",
     validation: Any = None,  # whatever ValidationSet takes
     metric: AnyMetric | None = None,
-    sparsity: float | str | None = None,
+    sparsity: float | str | Mapping[str, Any] | None = None,
     lora_rank: int | None = None,
     plan: Plan | QuantizationPlan | None = None,
     batch_size: int = 32,
@@ -99,8 +99,11 @@ def finetune(
         sparsity: Share of the weights of convolutions and matrix products that become zero: 0.5 or "global 0.5", the
             smallest ones of all layers, each beside the norm of its layer; "local 0.5", those of each layer; or "2:4",
             two of each four along the input axis. They become zero one after the other over the first half of the
-            training, and are exactly zero in the result, which is never worse than the model with as many zeros and
-            no training. Most devices run such a model no faster.
+            training, fast at first; "global 0.8 exponential over 0.6" says another course ("cubic", "exponential",
+            "linear", "steps", "at once") and another share of the training. The same as a dictionary: `{"ratio": 0.8,
+            "scheme": "global", "schedule": "exponential", "grows": 0.6}`; with the schedule "steps", `levels` are the
+            shares of zeros on the way. They are exactly zero in the result, which is never worse than the model with as
+            many zeros and no training. Most devices run such a model no faster.
         lora_rank: Compressed matrices learn by adapters of this rank, such as 16 or 64, which are merged into the
             integers, 4-bit floats or places in a codebook at the end: the model has the operations that it had. Biases
             and the scales of channels learn beside them; matrices that are not compressed stay. A training takes a
@@ -204,7 +207,7 @@ def finetuned(
                 device=settings.device,
                 checkpoint=settings.checkpoint,
                 judge=None if validation is None else _judge(network, own, validation, metric),
-                sparsity=None if settings.sparsity is None else _wanted(*settings.sparsity),
+                sparsity=settings.sparsity,
                 lora_rank=settings.lora_rank,
                 progress=on_step or step,
                 on_check=on_check,
@@ -232,12 +235,6 @@ def _training() -> Any:  # a module
     from autoq.training import tuning
 
     return tuning
-
-
-def _wanted(scheme: str, ratio: float) -> Any:  # needs PyTorch
-    from autoq.training.sparsity import Sparsity, SparsityScheme
-
-    return Sparsity(SparsityScheme.parse(scheme), ratio)
 
 
 def _judge(

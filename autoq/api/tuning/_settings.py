@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from autoq.core import ConfigError, is_number, path_of, quoted, whole_number
+from autoq.api.tuning._sparsity import sparsity_of
+from autoq.core import ConfigError, Sparsity, is_number, path_of, quoted, whole_number
 
 _LENGTHS = "epochs, steps or timeout_s"
 DISTANCES = ("kl", "nmse")
-_SCHEMES = ("local", "global")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TuningSettings:
         seed: Of the order of the samples.
         device: PyTorch's device; None takes a GPU if there is one.
         checkpoint: Folder of the state; None keeps none.
-        sparsity: Scheme and ratio of zeros among the weights; None makes none.
+        sparsity: Zeros among the weights; None makes none.
         lora_rank: Rank of the adapters of compressed matrices; None learns all of their numbers.
     """
 
@@ -47,7 +47,7 @@ class TuningSettings:
     seed: int
     device: str | None
     checkpoint: Path | None
-    sparsity: tuple[str, float] | None
+    sparsity: Sparsity | None
     lora_rank: int | None
 
     @classmethod
@@ -97,7 +97,7 @@ class TuningSettings:
             seed=whole_number(seed, "seed", least=0, error=ConfigError),
             device=torch_name(device),
             checkpoint=folder_of(checkpoint),
-            sparsity=None if sparsity is None else _sparsity(sparsity),
+            sparsity=None if sparsity is None else sparsity_of(sparsity),
             lora_rank=None if lora_rank is None else whole_number(lora_rank, "lora_rank", least=1, error=ConfigError),
         )
 
@@ -145,23 +145,3 @@ def _share(value: object) -> float:
         msg = f"loss_share is {quoted(value)}: it must be a share above 0, and at most 1."
         raise ConfigError(msg)
     return float(value)  # type: ignore[arg-type]
-
-
-def _sparsity(value: object) -> tuple[str, float]:
-    """Scheme and ratio of 0.5, "0.5", "local 0.5", "global 0.5" or "2:4"."""
-    words = value.split() if isinstance(value, str) else [value]
-    if words == ["2:4"]:
-        return "2:4", 0.5
-    scheme = str(words[0]) if len(words) == 2 else "global"
-    ratio = _number(words[-1]) if words else None
-    if ratio is None or not 0 <= ratio < 1 or scheme not in _SCHEMES or len(words) > 2:
-        msg = f"sparsity is {quoted(value)}: it must be a share of zeros below 1, 'local 0.5', 'global 0.5' or '2:4'."
-        raise ConfigError(msg)
-    return scheme, ratio
-
-
-def _number(word: object) -> float | None:
-    try:
-        return float(word) if isinstance(word, str) or is_number(word) else None  # type: ignore[arg-type]
-    except ValueError:
-        return None

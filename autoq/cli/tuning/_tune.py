@@ -39,7 +39,11 @@ _ENDS = {
 @click.option("--lr", default="auto", show_default=True, help="Highest learning rate; auto lets some of them race.")
 @click.option("--validation", help="Labelled data that decide which model is best; needs --metric.")
 @click.option("--metric", help="Name, or module:function or file.py:function.")
-@click.option("--sparsity", help="Zeros among the weights: 0.5, 'local 0.5', 'global 0.5' or 2:4.")
+@click.option(
+    "--sparsity",
+    help="Zeros among the weights: 0.5, 'local 0.5' or 2:4; with a course, 'global 0.8 exponential over 0.6': cubic, "
+    "exponential, linear, steps (also as 0.3,0.6,0.8), or at once.",
+)
 @click.option("--lora-rank", type=int, help="Compressed matrices learn by adapters of this rank, merged at the end.")
 @click.option("--batch-size", type=int, default=32, show_default=True, help="Samples of a step.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the samples.")

@@ -1,12 +1,10 @@
 """Unstructured sparsity: which weights are zero, and how they stay zero while the others learn."""
 
-from autoq.training.sparsity._choice import SparsityScheme, kept_globally, kept_in_fours, kept_locally
-from autoq.training.sparsity._masks import SparseWeight, Sparsity, WeightMasks
+from autoq.training.sparsity._choice import kept_globally, kept_in_fours, kept_locally
+from autoq.training.sparsity._masks import SparseWeight, WeightMasks
 
 __all__ = [
     "SparseWeight",
-    "Sparsity",
-    "SparsityScheme",
     "WeightMasks",
     "kept_globally",
     "kept_in_fours",

@@ -16,17 +16,7 @@ from typing import Any
 
 import torch
 
-from autoq.core import Word
-
 _OF, _KEPT = 4, 2
-
-
-class SparsityScheme(Word):
-    """How weights that become zero are chosen."""
-
-    LOCAL = "local"
-    GLOBAL = "global"
-    TWO_OF_FOUR = "2:4"
 
 
 def kept_locally(weights: Sequence[Any], ratio: float) -> list[Any]:

@@ -8,34 +8,8 @@ from typing import Any
 
 import torch
 
-from autoq.training.sparsity._choice import SparsityScheme, kept_globally, kept_in_fours, kept_locally
-
-# The ratio grows over this share of a training, in so many steps; the rest repairs what is lost.
-_GROWS, _STEPS = 0.5, 10
-
-
-@dataclass(frozen=True, slots=True)
-class Sparsity:
-    """What is wanted.
-
-    Attributes:
-        scheme: How weights are chosen.
-        ratio: Share that becomes zero; a half for 2:4.
-    """
-
-    scheme: SparsityScheme
-    ratio: float
-
-    def at(self, share: float) -> float:
-        """The ratio after a share of the training: it grows fast at first, and ever more slowly."""
-        if self.scheme is SparsityScheme.TWO_OF_FOUR or share >= _GROWS:
-            return self.ratio
-        done = int(share / _GROWS * _STEPS + 1) / _STEPS
-        return self.ratio * (1 - (1 - min(done, 1.0)) ** 3)
-
-    def is_whole(self, share: float) -> bool:
-        """Whether the ratio has grown to its end."""
-        return self.at(share) == self.ratio
+from autoq.core import Sparsity, SparsityScheme
+from autoq.training.sparsity._choice import kept_globally, kept_in_fours, kept_locally
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import openvino as ov
 import torch
 
 from autoq.calibration import Feed, port_name
-from autoq.core import DataError, ModelError, digest_of, quoted
+from autoq.core import DataError, ModelError, Sparsity, digest_of, quoted
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import find_weights, model_digest, read_model, unique_names
 from autoq.training.adapters import attach_adapters, merge_adapters
-from autoq.training.sparsity import SparseWeight, Sparsity, WeightMasks
+from autoq.training.sparsity import SparseWeight, WeightMasks
 from autoq.training.tuning._beginning import can_join, check_teacher, output_terms, ready_for, torch_device
 from autoq.training.tuning._checkpoint import TuningCheckpoint
 from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
@@ -179,6 +179,6 @@ def _sparse_weights(module: torch.nn.Module, model: ov.Model) -> list[SparseWeig
 def _identity(task: TuningTask, limit: TuningLimit) -> str:
     """Digest of what the course of a training depends on."""
     models = [None if one is None else model_digest(one) for one in (task.model, task.teacher)]
-    wanted = None if task.sparsity is None else (str(task.sparsity.scheme), task.sparsity.ratio)
+    wanted = None if task.sparsity is None else {key: str(value) for key, value in asdict(task.sparsity).items()}
     options = (task.labelled, task.loss_share, task.distance, task.rate, task.batch_size, task.seed, task.loss is None)
     return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted, task.lora_rank)

@@ -6,18 +6,11 @@ import pytest
 from networks import conv_net, images, rows
 
 import autoq
-from autoq.core import ConfigError
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from autoq.training.sparsity import (  # noqa: E402  # after the skip
-    Sparsity,
-    SparsityScheme,
-    kept_globally,
-    kept_in_fours,
-    kept_locally,
-)
+from autoq.training.sparsity import kept_globally, kept_in_fours, kept_locally  # noqa: E402  # after the skip
 
 
 def weights() -> list[np.ndarray]:
@@ -65,13 +58,6 @@ def test_two_of_each_four_along_an_axis_are_kept(axis):
     assert mask[..., whole:].all()
 
 
-def test_the_ratio_grows_over_the_first_half_and_then_stays():
-    wanted = Sparsity(SparsityScheme.LOCAL, 0.8)
-    grown = [wanted.at(share) for share in np.linspace(0, 1, 21)]
-    assert grown == sorted(grown)
-    assert 0 < grown[0] < grown[5] < grown[10] == grown[-1] == 0.8
-
-
 def constants(model: ov.Model) -> list[np.ndarray]:
     """Weights of convolutions and products, as they are stored."""
     return [
@@ -101,9 +87,3 @@ def test_zeros_are_exact_in_the_result_which_is_better_than_zeros_alone(quantize
     photos = images(100, seed=9)
     truth = rows(teacher, photos)
     assert np.square(rows(tuned, photos) - truth).sum() < 0.6 * np.square(rows(bare, photos) - truth).sum()
-
-
-@pytest.mark.parametrize("wrong", [1.0, -0.1, "half", "best 0.5", "3:4", True, ""])
-def test_other_words_for_sparsity_are_refused(wrong):
-    with pytest.raises(ConfigError, match="it must be a share of zeros below 1, 'local 0"):
-        autoq.finetune(conv_net(), images(80), teacher=conv_net(), steps=5, sparsity=wrong, progress=False)
