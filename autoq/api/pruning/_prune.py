@@ -59,8 +59,8 @@ def prune(
         repair: "one_shot": layers read a channel that is gone as a mixture of the others, by least squares on the
             activations of the float model. A grouped convolution cannot mix, and a layer that reads more than 8,192
             values does not. "sequential": then each layer in turn gets the weight and bias by which it gives what it
-            gave in the float model, as nearly as it can on the activations of the model pruned and repaired so far; the
-            data are run again for each level of the graph. "none" leaves weights as they are.
+            gave in the float model, as nearly as it can on the activations of the model pruned and repaired so far;
+            that model is run from each level of the graph to the next. "none" leaves weights as they are.
         ignored_scope: Operations that keep all channels that they read and make: an `IgnoredScope`, autoq's or NNCF's,
             names, or one name.
         subset_size: Number of samples used, from the first one.

@@ -24,8 +24,11 @@ from autoq.core import FloatArray
 _RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 # Each so-manieth sample is apart.
 _APART = 4
-# How often what is cut off is found again.
-_ROUNDS = 5
+# How often what is cut off is found again, and how far each round goes on in the direction of the one before it.
+_ROUNDS = 3
+_MOMENTUM = 0.8
+# A layer whose values are off by less than this share of their mean square gives what it should.
+_EXACT = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def fitted(rows: LayerRows, weight: FloatArray, offset: FloatArray, *, constant:
     """W and b with the least squares of what is not cut off, near the given ones.
 
     The sum of squares over values that a function cuts off is not quadratic: each round replaces what is wanted there
-    by what is given, if that is cut off as well. The sum does not grow from round to round.
+    by what is given, if that is cut off as well. The first round tells the ridge, and is the only one where nothing is
+    cut off.
 
     Args:
         rows: The rows.
@@ -66,38 +70,89 @@ def fitted(rows: LayerRows, weight: FloatArray, offset: FloatArray, *, constant:
     known, unseen = _part(rows, ~apart), _part(rows, apart)
     if not len(unseen.read) or not len(known.read):
         return weight, offset
-    least, best = _cost(unseen, weight, offset), None
-    system = _System.of(known, constant=constant)
+    given = known.given(weight, offset), unseen.given(weight, offset)
+    least, best = unseen.cost(given[1]), None
+    if least <= _EXACT * float(np.square(unseen.wanted, dtype=np.float64).mean()):
+        return weight, offset
+    system, error = _System.of(known, constant=constant), _Errors.of(known, given[0])
     for ridge in _RIDGES:
-        cost = _cost(unseen, *system.solved(known, weight, offset, ridge, rounds=1))
+        change, shift = system.with_ridge(ridge).change(error)
+        cost = unseen.cost(given[1] + unseen.read @ change.T + shift)
         if cost < least:
             least, best = cost, ridge
     if best is None:
         return weight, offset
-    every = system.with_more(_System.of(unseen, constant=constant))
-    rounds = _ROUNDS if np.isfinite(rows.limits).any() else 1
-    return every.solved(rows, weight, offset, best, rounds=rounds)
+    every = system.with_more(_System.of(unseen, constant=constant)).with_ridge(best)
+    change, shift = every.change(error.with_more(_Errors.of(unseen, given[1])))
+    last = np.zeros_like(change), np.zeros_like(shift)
+    for _ in range(_ROUNDS - 1 if np.isfinite(rows.limits).any() else 0):
+        ahead = change + _MOMENTUM * (change - last[0]), shift + _MOMENTUM * (shift - last[1])
+        last = change, shift
+        made = weight + ahead[0], offset + ahead[1]
+        errors = (_Errors.of(part, part.given(*made)) for part in (known, unseen))
+        further = every.change(next(errors).with_more(next(errors)), ahead[0])
+        change, shift = ahead[0] + further[0], ahead[1] + further[1]
+    return weight + change, offset + shift
 
 
-def _part(rows: LayerRows, some: NDArray[np.bool_]) -> LayerRows:
-    return LayerRows(rows.read[some], rows.wanted[some], rows.beside[some], rows.samples[some], rows.limits)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows of a layer; see `LayerRows`."""
+
+    read: FloatArray
+    wanted: FloatArray
+    beside: FloatArray
+    limits: tuple[float, float]
+
+    def given(self, weight: FloatArray, offset: FloatArray) -> FloatArray:
+        """What the layer gives together with Z, [n, O]."""
+        found = self.read @ weight.T
+        found += offset
+        found += self.beside
+        return found
+
+    def cost(self, given: FloatArray) -> float:
+        """Mean square of what is off and is not cut off."""
+        low, high = self.limits
+        return float(np.square(np.clip(given, low, high) - np.clip(self.wanted, low, high), dtype=np.float64).mean())
+
+    def aim(self, given: FloatArray) -> FloatArray:
+        """What is wanted, or what is given where both are cut off alike."""
+        low, high = self.limits
+        aim = self.wanted
+        if low > -np.inf:
+            aim = np.where(aim <= low, np.minimum(given, low), aim)
+        if high < np.inf:
+            aim = np.where(self.wanted >= high, np.maximum(given, high), aim)
+        return aim
 
 
-def _aim(rows: LayerRows, given: FloatArray) -> FloatArray:
-    """What is wanted, or what is given where both are cut off alike."""
-    low, high = rows.limits
-    aim = rows.wanted
-    if low > -np.inf:
-        aim = np.where(aim <= low, np.minimum(given, low), aim)
-    if high < np.inf:
-        aim = np.where(rows.wanted >= high, np.maximum(given, high), aim)
-    return aim
+def _part(rows: LayerRows, some: NDArray[np.bool_]) -> _Rows:
+    return _Rows(rows.read[some], rows.wanted[some], rows.beside[some], rows.limits)
 
 
-def _cost(rows: LayerRows, weight: FloatArray, offset: FloatArray) -> float:
-    given = rows.read @ weight.T + offset + rows.beside
-    low, high = rows.limits
-    return float(np.square(np.clip(given, low, high) - np.clip(rows.wanted, low, high), dtype=np.float64).mean())
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """What a layer gives too little of.
+
+    Attributes:
+        count: n.
+        total: Its sum over the rows, [O].
+        products: Its products with X, summed over the rows, [O, I].
+    """
+
+    count: int
+    total: FloatArray
+    products: FloatArray
+
+    @classmethod
+    def of(cls, rows: _Rows, given: FloatArray) -> _Errors:
+        error: FloatArray = np.asarray(rows.aim(given) - given, np.float32)
+        return cls(len(error), error.sum(axis=0), error.T @ rows.read)
+
+    def with_more(self, other: _Errors) -> _Errors:
+        """Those of the rows of both."""
+        return _Errors(self.count + other.count, self.total + other.total, self.products + other.products)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +172,7 @@ class _System:
     constant: bool
 
     @classmethod
-    def of(cls, rows: LayerRows, *, constant: bool) -> _System:
+    def of(cls, rows: _Rows, *, constant: bool) -> _System:
         read = rows.read
         mean = read.mean(axis=0) if constant else np.zeros(read.shape[1], np.float32)
         gram = blas.ssyrk(1.0 / len(read), read.T, trans=0)
@@ -135,26 +190,44 @@ class _System:
             self.constant,
         )
 
-    def solved(
-        self, rows: LayerRows, weight: FloatArray, offset: FloatArray, ridge: float, *, rounds: int
-    ) -> tuple[FloatArray, FloatArray]:
-        """W and b for a share of ridge."""
+    def with_ridge(self, ridge: float) -> _Solver:
+        """The equations with a share of ridge, solved."""
         added = ridge * float(np.diagonal(self.gram).mean())
-        if added <= 0:
-            return weight, offset
         left = self.gram.astype(np.float64)
         left[np.diag_indices_from(left)] += added
-        factor = linalg.cho_factor(left, lower=False, overwrite_a=True, check_finite=False)
-        now, constant = weight, offset
-        for _ in range(rounds):
-            given = rows.read @ now.T + constant + rows.beside
-            error = _aim(rows, given) - given
-            shift = error.mean(axis=0) if self.constant else np.zeros_like(offset)
-            products = error.T @ rows.read / len(error) - np.outer(shift, self.mean)
-            # From the beginning: the ridge pulls towards the given weight, not towards that of the last round.
-            products -= added * (now - weight)
-            change = linalg.cho_solve(factor, products.T.astype(np.float64), check_finite=False).T.astype(np.float32)
-            now = now + change
-            if self.constant:
-                constant = constant + shift - change @ self.mean
-        return now, constant
+        # Where nothing is read there is nothing to solve.
+        factor = linalg.cho_factor(left, lower=False, overwrite_a=True, check_finite=False) if added > 0 else None
+        return _Solver(self, added, factor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Solver:
+    """Normal equations with a ridge.
+
+    Attributes:
+        system: The equations.
+        added: What is added to the diagonal.
+        factor: Cholesky factor of the sum; None for zeros.
+    """
+
+    system: _System
+    added: float
+    factor: tuple[NDArray[np.float64], bool] | None
+
+    def change(self, errors: _Errors, changed: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """What is added to W and b.
+
+        Args:
+            errors: What the layer gives too little of, as it is by now.
+            changed: D so far: the ridge pulls towards W without it.
+        """
+        mean, has_constant = self.system.mean, self.system.constant
+        shift = errors.total / np.float32(errors.count) if has_constant else np.zeros_like(errors.total)
+        products = errors.products / np.float32(errors.count) - np.outer(shift, mean)
+        if changed is not None:
+            products -= np.float32(self.added) * changed
+        if self.factor is None:
+            return np.zeros_like(products), np.zeros_like(shift)
+        found = linalg.cho_solve(self.factor, products.T.astype(np.float64), check_finite=False)
+        change = found.T.astype(np.float32)
+        return change, shift - change @ mean if has_constant else shift

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -108,22 +109,14 @@ class Window:
         if not self.kernel:
             rows = np.moveaxis(value, self.axis, -1).reshape(-1, value.shape[self.axis])
             return np.asarray(rows[places], np.float32)[:, :, None]
-        sample, *at = np.unravel_index(places, (value.shape[0], *output))
-        last = np.moveaxis(value, 1, -1)
-        found = np.zeros((len(places), value.shape[1], self.taps), np.float32)
-        begins = self._added(value.shape[2:], output)
-        for number, tap in enumerate(np.ndindex(*self.kernel)):
-            there = [
-                place * stride - begin + step * dilation
-                for place, stride, begin, step, dilation in zip(
-                    at, self.strides, begins, tap, self.dilations, strict=True
-                )
-            ]
-            inside = np.all([(t >= 0) & (t < n) for t, n in zip(there, value.shape[2:], strict=True)], axis=0)
-            found[inside, :, number] = last[(sample[inside], *(t[inside] for t in there))]
-        return found
+        channels = value.shape[1]
+        # One more row of zeros, for what is outside.
+        last = np.zeros((value.shape[0] * math.prod(value.shape[2:]) + 1, channels), np.float32)
+        last[:-1] = np.moveaxis(value, 1, -1).reshape(-1, channels)
+        table = _table(self, (value.shape[0], *value.shape[2:]), tuple(output))
+        return np.ascontiguousarray(np.moveaxis(last[table[places]], 1, 2))
 
-    def _added(self, lengths: Sequence[int], output: Sequence[int]) -> tuple[int, ...]:
+    def begins_of(self, lengths: Sequence[int], output: Sequence[int]) -> tuple[int, ...]:
         """What is added before each axis."""
         if self.auto_pad not in _SAME:
             return self.begins
@@ -134,3 +127,29 @@ class Window:
             )
         ]
         return tuple((both + _SAME[self.auto_pad]) // 2 for both in every)
+
+
+@lru_cache(maxsize=4)
+def _table(window: Window, lengths: tuple[int, ...], output: tuple[int, ...]) -> Places:
+    """Which rows of an input each place reads, [places, taps]; the one behind the last is outside.
+
+    Args:
+        window: How the layer reads.
+        lengths: Number of samples of the input, and its lengths.
+        output: Lengths of the output.
+    """
+    samples, *axes = lengths
+    at = np.unravel_index(np.arange(samples * math.prod(output)), (samples, *output))
+    found = np.empty((len(at[0]), window.taps), np.int64)
+    begins = window.begins_of(axes, output)
+    for number, tap in enumerate(np.ndindex(*window.kernel)):
+        there = [
+            place * stride - begin + step * dilation
+            for place, stride, begin, step, dilation in zip(
+                at[1:], window.strides, begins, tap, window.dilations, strict=True
+            )
+        ]
+        inside = np.all([(t >= 0) & (t < n) for t, n in zip(there, axes, strict=True)], axis=0)
+        held = tuple(np.where(inside, t, 0) for t in (at[0], *there))
+        found[:, number] = np.where(inside, np.ravel_multi_index(held, lengths), math.prod(lengths))
+    return found

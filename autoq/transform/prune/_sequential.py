@@ -4,14 +4,14 @@ requires: a model without some channels, and the model with them.
 ensures: weights and constants of the layers behind the first removed channel have other numbers. A layer without a
     constant term gets a sum with one.
 
-The float model runs once, and the pruned one once for each level of layers that do not depend on each other, up to
-that level. Of each sample, some places are kept of what layers read and should give.
+The float model runs once, and the pruned one from each level of layers that do not depend on each other to the next
+one. Of each sample, some places are kept of what layers read and should give.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 from threadpoolctl import threadpool_limits
 
-from autoq.calibration import Feed, ModelInputs, infer_all
+from autoq.calibration import Feed, ModelInputs
 from autoq.core import FloatArray, ResetState
-from autoq.graph import ChannelGraph, ChannelLayer, Tensor, core, float_constant, unique_names, with_float_ends
+from autoq.graph import ChannelGraph, ChannelLayer, float_constant, unique_names
 from autoq.transform.compress import numbers_of
 from autoq.transform.prune._fits import Fit, fits_of
 from autoq.transform.prune._least_squares import LayerRows, fitted
 from autoq.transform.prune._rows import Window, given_rows, some_places
+from autoq.transform.prune._settled import SettledRuns, TensorValues, run_to
 from autoq.transform.prune._weights import give_weight, stored, weight_of
 
 # Rows of a layer: so many for each number that one of its outputs sums over, and at least and at most so many.
@@ -57,7 +58,7 @@ def repair_in_turn(
         model: The model with them; never modified.
         graph: Its channels.
         removed: Numbers of the channels that are gone.
-        inputs: Inputs of both models; they are read again for each level.
+        inputs: Inputs of both models; they are read again for each level where values between are too large to keep.
         subset_size: Number of samples used, from the first one.
         reset_state: When the state of a model is reset while it runs.
         progress: Called with the number of levels done, and of all.
@@ -71,12 +72,14 @@ def repair_in_turn(
     with threadpool_limits(1, "blas"):
         wanted = _wanted(model, graph, gone, fits, islice(inputs, count), places, reset_state)
     levels = sorted({fit.level for fit in fits})
+    by_layer = {fit.layer.op: fit.level for fit in fits}
+    runs = SettledRuns(pruned, by_layer, lambda: islice(inputs, count), count, reset_state)
     for done, level in enumerate(levels):
         own = [fit for fit in fits if fit.level == level]
         with threadpool_limits(1, "blas"):
-            read = _read(pruned, own, islice(inputs, count), places, reset_state)
+            read = _read(runs, level, left, own, wanted)
         for fit, (rows, samples, beside) in zip(own, read, strict=True):
-            target = wanted.pop(fit.layer.op)
+            target = wanted.pop(fit.layer.op).rows
             _repair(
                 left, fit, rows, LayerRows(rows, target, np.broadcast_to(beside, target.shape), samples, fit.limits)
             )
@@ -127,27 +130,19 @@ def _columns(left: Mapping[str, ov.Node], fit: Fit) -> int:
     return int(np.prod(shape)) // max(int(outputs), 1)
 
 
-def _run(
-    model: ov.Model,
-    tensors: Sequence[Tensor],
-    inputs: Iterable[Feed],
-    reset_state: ResetState,
-    take: Callable[[Mapping[Tensor, NDArray[np.generic]], int], None],
-) -> None:
-    """Runs a model up to some tensors; `take` gets their values, of one sample at a time, and its number."""
-    clone = model.clone()
-    nodes = unique_names(clone)
-    ends = [ops.result(nodes[tensor.producer].output(tensor.port)) for tensor in tensors]
-    cut = with_float_ends(ov.Model(ends, clone.get_sinks(), clone.get_parameters(), "cut"))
-    settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-    done = 0
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a layer should give.
 
-    def taken(request: ov.InferRequest) -> None:
-        nonlocal done
-        take({tensor: value.data for tensor, value in zip(tensors, request.output_tensors, strict=True)}, done)
-        done += 1
+    Attributes:
+        rows: Rows of all samples, [n, O].
+        lengths: Lengths of its output behind the channels, by sample.
+        places: Places of the rows, by sample.
+    """
 
-    infer_all(core().compile_model(cut, "CPU", settings), inputs, taken, reset_state=reset_state)
+    rows: FloatArray
+    lengths: Sequence[tuple[int, ...]]
+    places: Sequence[NDArray[np.int64]]
 
 
 def _wanted(
@@ -158,20 +153,25 @@ def _wanted(
     inputs: Iterable[Feed],
     places: _Places,
     reset_state: ResetState,
-) -> dict[str, FloatArray]:
+) -> dict[str, _Wanted]:
     """What layers should give: of the float model, the channels that stay."""
     kept = {fit.layer.op: _kept(graph, fit, gone) for fit in fits}
     parts: dict[str, list[FloatArray]] = {fit.layer.op: [] for fit in fits}
+    lengths: dict[str, list[tuple[int, ...]]] = {fit.layer.op: [] for fit in fits}
+    chosen: dict[str, list[NDArray[np.int64]]] = {fit.layer.op: [] for fit in fits}
 
-    def take(values: Mapping[Tensor, NDArray[np.generic]], number: int) -> None:
+    def take(values: TensorValues, number: int) -> None:
         for fit in fits:
             value = values[fit.target]
-            rows = given_rows(value, fit.layer.output_axis, places.of_sample(fit, value.shape, number))
+            some = places.of_sample(fit, value.shape, number)
+            rows = given_rows(value, fit.layer.output_axis, some)
             own = kept[fit.layer.op]
             parts[fit.layer.op].append(rows if own is None else rows[:, own])
+            lengths[fit.layer.op].append(value.shape[2:])
+            chosen[fit.layer.op].append(some)
 
-    _run(model, list(dict.fromkeys(fit.target for fit in fits)), inputs, reset_state, take)
-    return {op: np.concatenate(rows) for op, rows in parts.items()}
+    run_to(model, list(dict.fromkeys(fit.target for fit in fits)), inputs, reset_state, take)
+    return {op: _Wanted(np.concatenate(rows), lengths[op], chosen[op]) for op, rows in parts.items()}
 
 
 def _kept(graph: ChannelGraph, fit: Fit, gone: NDArray[np.int64]) -> NDArray[np.bool_] | None:
@@ -181,31 +181,30 @@ def _kept(graph: ChannelGraph, fit: Fit, gone: NDArray[np.int64]) -> NDArray[np.
 
 
 def _read(
-    pruned: ov.Model, fits: Sequence[Fit], inputs: Iterable[Feed], places: _Places, reset_state: ResetState
+    runs: SettledRuns,
+    level: int,
+    left: Mapping[str, ov.Node],
+    fits: Sequence[Fit],
+    wanted: Mapping[str, _Wanted],
 ) -> list[tuple[FloatArray, NDArray[np.int64], FloatArray | float]]:
-    """What layers read in the pruned model as it is by now, the samples of the rows, and what is added behind."""
-    left = unique_names(pruned)
+    """What layers of a level read in the pruned model as it is by now, the samples of the rows, and what is added."""
     readers = [Window.of(left[fit.layer.op], fit.layer) for fit in fits]
-    # The output of a layer tells how many places there are.
-    made = [Tensor(fit.layer.op, 0) for fit in fits]
-    tensors = dict.fromkeys([*(fit.read for fit in fits), *made, *(fit.beside for fit in fits if fit.beside)])
     read: list[list[FloatArray]] = [[] for _ in fits]
     beside: list[list[FloatArray]] = [[] for _ in fits]
-    counts: list[list[int]] = [[] for _ in fits]
 
-    def take(values: Mapping[Tensor, NDArray[np.generic]], number: int) -> None:
+    def take(values: TensorValues, number: int) -> None:
         for place, (fit, reader) in enumerate(zip(fits, readers, strict=True)):
-            shape = values[made[place]].shape
-            own = places.of_sample(fit, shape, number)
-            read[place].append(reader.rows(values[fit.read], shape[2:], own))
-            counts[place].append(len(own))
+            known = wanted[fit.layer.op]
+            some = known.places[number]
+            read[place].append(reader.rows(values[fit.read], known.lengths[number], some))
             if fit.beside is not None:
-                beside[place].append(given_rows(values[fit.beside], fit.layer.output_axis, own))
+                beside[place].append(given_rows(values[fit.beside], fit.layer.output_axis, some))
 
-    _run(pruned, list(tensors), inputs, reset_state, take)
+    runs.run(level, [*(fit.read for fit in fits), *(fit.beside for fit in fits if fit.beside)], take)
+    samples = [np.repeat(np.arange(len(rows)), [len(each) for each in rows]) for rows in read]
     return [
-        (np.concatenate(rows), np.repeat(np.arange(len(own)), own), np.concatenate(added) if added else 0.0)
-        for rows, own, added in zip(read, counts, beside, strict=True)
+        (np.concatenate(rows), numbers, np.concatenate(added) if added else 0.0)
+        for rows, numbers, added in zip(read, samples, beside, strict=True)
     ]
 
 
