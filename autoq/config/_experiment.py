@@ -76,6 +76,7 @@ class FineTune(BaseModel):
         seed: Of the order of the samples; by default that of the search.
         device: Where PyTorch computes.
         lora_rank: Rank of the adapters of compressed matrices.
+        augment: Views of the samples: some of shift, flip and mix, "auto", or "none".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -92,6 +93,7 @@ class FineTune(BaseModel):
     seed: int | None = None
     device: str | None = None
     lora_rank: int | None = None
+    augment: str | tuple[str, ...] | None = None
 
     def arguments(self, folder: Path) -> dict[str, Any]:
         """The keys that are given, with data and code in place of their names.

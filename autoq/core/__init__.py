@@ -79,6 +79,7 @@ from autoq.core.values import (
 from autoq.core.vocabulary import (
     PRECISIONS,
     Against,
+    Augmentation,
     BiasCorrection,
     CachePrecision,
     DecoderTime,
@@ -148,6 +149,7 @@ __all__ = [
     "WIDTH",
     "Against",
     "Aggregator",
+    "Augmentation",
     "AutoqError",
     "BackupMode",
     "Bar",

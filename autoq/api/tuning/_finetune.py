@@ -53,6 +53,7 @@ def finetune(
     metric: AnyMetric | None = None,
     sparsity: float | str | Mapping[str, Any] | None = None,
     lora_rank: int | None = None,
+    augment: str | Sequence[str] | None = "auto",
     plan: Plan | QuantizationPlan | None = None,
     batch_size: int = 32,
     seed: int = 0,
@@ -108,6 +109,10 @@ def finetune(
             integers, 4-bit floats or places in a codebook at the end: the model has the operations that it had. Biases
             and the scales of channels learn beside them; matrices that are not compressed stay. A training takes a
             fraction of the memory that it takes without. None learns all numbers of a matrix.
+        augment: Views of the samples that the model is trained on, whose answers the teacher gives too: "shift", "flip"
+            (left to right) and "mix" (weighted means of two samples), or several, as "shift flip". "auto" shifts and
+            flips images if these mean the same to the teacher then, and if they have no targets. It shows all else as
+            it is, which None does always. Of few photos a model learns much more so.
         plan: Quantize the float model by this plan first, with `data`.
         batch_size: Samples of a step.
         seed: Of the order of the samples, and of which are held out.
@@ -141,6 +146,7 @@ def finetune(
         checkpoint=checkpoint,
         sparsity=sparsity,
         lora_rank=lora_rank,
+        augment=augment,
     )
     return finetuned(
         model,
@@ -209,6 +215,7 @@ def finetuned(
                 judge=None if validation is None else _judge(network, own, validation, metric),
                 sparsity=settings.sparsity,
                 lora_rank=settings.lora_rank,
+                augment=settings.augment,
                 progress=on_step or step,
                 on_check=on_check,
             )

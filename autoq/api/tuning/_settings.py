@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from autoq.api.tuning._sparsity import sparsity_of
-from autoq.core import ConfigError, Sparsity, is_number, path_of, quoted, whole_number
+from autoq.core import (
+    Augmentation,
+    ConfigError,
+    PlanError,
+    Sparsity,
+    is_number,
+    path_of,
+    quoted,
+    whole_number,
+)
 
 _LENGTHS = "epochs, steps or timeout_s"
 DISTANCES = ("kl", "nmse")
@@ -34,6 +43,7 @@ class TuningSettings:
         checkpoint: Folder of the state; None keeps none.
         sparsity: Zeros among the weights; None makes none.
         lora_rank: Rank of the adapters of compressed matrices; None learns all of their numbers.
+        augment: Views of the samples that are trained on; None decides by the data.
     """
 
     epochs: int | None
@@ -49,6 +59,7 @@ class TuningSettings:
     checkpoint: Path | None
     sparsity: Sparsity | None
     lora_rank: int | None
+    augment: tuple[Augmentation, ...] | None
 
     @classmethod
     def of(
@@ -66,6 +77,7 @@ class TuningSettings:
         checkpoint: object = None,
         sparsity: object = None,
         lora_rank: object = None,
+        augment: object = "auto",
     ) -> Self:
         """Reads the parameters.
 
@@ -99,6 +111,7 @@ class TuningSettings:
             checkpoint=folder_of(checkpoint),
             sparsity=None if sparsity is None else sparsity_of(sparsity),
             lora_rank=None if lora_rank is None else whole_number(lora_rank, "lora_rank", least=1, error=ConfigError),
+            augment=_views(augment),
         )
 
 
@@ -138,6 +151,26 @@ def above_zero(name: str, value: object, meaning: str) -> float:
         msg = f"{name} is {quoted(value)}: it must be {meaning} above 0."
         raise ConfigError(msg)
     return float(value)  # type: ignore[arg-type]
+
+
+def _views(value: object) -> tuple[Augmentation, ...] | None:
+    """The words of `augment`; None for "auto"."""
+    if value == "auto":
+        return None
+    if value is None or value == "none":
+        return ()
+    words = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(words, Sequence) or not words:
+        msg = f"augment is {quoted(value)}: it must be 'auto', 'none', or some of {', '.join(Augmentation)}."
+        raise ConfigError(msg)
+    try:
+        found = tuple(Augmentation.parse(word) for word in words)
+    except PlanError as error:
+        raise ConfigError(str(error)) from None
+    if len(set(found)) < len(found):
+        msg = f"augment is {quoted(value)}: it names one word twice."
+        raise ConfigError(msg)
+    return found
 
 
 def _share(value: object) -> float:

@@ -45,6 +45,12 @@ _ENDS = {
     "exponential, linear, steps (also as 0.3,0.6,0.8), or at once.",
 )
 @click.option("--lora-rank", type=int, help="Compressed matrices learn by adapters of this rank, merged at the end.")
+@click.option(
+    "--augment",
+    default="auto",
+    show_default=True,
+    help="Views of the samples: some of shift, flip and mix, with commas; none. auto shifts and flips images.",
+)
 @click.option("--batch-size", type=int, default=32, show_default=True, help="Samples of a step.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the samples.")
 @click.option("--device", default="auto", show_default=True, help="Where PyTorch computes: cpu, cuda.")

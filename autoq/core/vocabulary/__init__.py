@@ -3,6 +3,7 @@
 from autoq.core.vocabulary._precision import PRECISIONS, NumberKind, Precision
 from autoq.core.vocabulary._vocabulary import (
     Against,
+    Augmentation,
     BiasCorrection,
     CachePrecision,
     DecoderTime,
@@ -22,6 +23,7 @@ from autoq.core.vocabulary._vocabulary import (
 __all__ = [
     "PRECISIONS",
     "Against",
+    "Augmentation",
     "BiasCorrection",
     "CachePrecision",
     "DecoderTime",

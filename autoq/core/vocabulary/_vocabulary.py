@@ -57,6 +57,14 @@ class Against(Word):
     SIZE = "size"  # of the weights, which is known exactly
 
 
+class Augmentation(Word):
+    """Views of a sample that a model is trained on besides it."""
+
+    SHIFT = "shift"  # an image is moved
+    FLIP = "flip"  # an image is mirrored from left to right
+    MIX = "mix"  # a weighted mean of two samples
+
+
 class Until(Word):
     """When a search ends, if its budget lasts longer."""
 

@@ -13,6 +13,7 @@ from autoq.training.tuning._runner import Runner, Teacher, shaped_for
 from autoq.training.tuning._samples import SampleChunk, TrainingSamples
 from autoq.training.tuning._training import train
 from autoq.training.tuning._tune import TuningTask, tune
+from autoq.training.tuning._views import SampleViews
 
 __all__ = [
     "EXACT",
@@ -24,6 +25,7 @@ __all__ = [
     "OutputTerm",
     "Runner",
     "SampleChunk",
+    "SampleViews",
     "Teacher",
     "TrainingLoss",
     "TrainingPlan",

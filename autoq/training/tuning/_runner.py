@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import openvino as ov
@@ -61,7 +62,9 @@ class Runner:
 
 
 class Teacher:
-    """A float model's outputs, kept where samples come again.
+    """A float model's outputs, kept where samples come again as they were.
+
+    Data may show a sample otherwise each time that it is read, so what is kept belongs to its bytes.
 
     Args:
         model: The float model.
@@ -74,21 +77,36 @@ class Teacher:
         self._run = Runner(model, runtime)
         self._joined = joined
         self._left = most_bytes
-        self._kept: dict[int, Arrays] = {}
+        self._kept: dict[int, tuple[int, Arrays]] = {}
 
     def __call__(self, chunk: SampleChunk) -> Arrays:
         """The outputs for a chunk."""
-        if all(number in self._kept for number in chunk.numbers):
-            rows = [self._kept[number] for number in chunk.numbers]
+        seen = [self._checksum(chunk, place) for place in range(len(chunk.numbers))]
+        kept = [self._kept.get(number) for number in chunk.numbers]
+        if all(own is not None and own[0] == checksum for own, checksum in zip(kept, seen, strict=True)):
+            rows = [own[1] for own in kept if own is not None]
             return rows[0] if not self._joined else [np.concatenate(values) for values in zip(*rows, strict=True)]
         outputs = self._run(chunk.feed)
-        for place, number in enumerate(chunk.numbers):
-            own = self._own(outputs, place, len(chunk.numbers))
-            size = sum(value.nbytes for value in own)
-            if number not in self._kept and size <= self._left:
-                self._kept[number] = own
-                self._left -= size
+        for place, (number, checksum) in enumerate(zip(chunk.numbers, seen, strict=True)):
+            self._keep(number, checksum, self._own(outputs, place, len(chunk.numbers)))
         return outputs
+
+    def _keep(self, number: int, checksum: int, outputs: Arrays) -> None:
+        _, before = self._kept.pop(number, (0, []))
+        self._left += sum(value.nbytes for value in before)
+        size = sum(value.nbytes for value in outputs)
+        if size <= self._left:
+            self._kept[number] = checksum, outputs
+            self._left -= size
+
+    def _checksum(self, chunk: SampleChunk, place: int) -> int:
+        """That of the inputs of one sample."""
+        found = 0
+        for value in chunk.feed.values():
+            count = len(value) // len(chunk.numbers)
+            own = value[place * count : (place + 1) * count] if self._joined else value
+            found = crc32(np.ascontiguousarray(own).data, found)
+        return found
 
     def _own(self, outputs: Arrays, place: int, count: int) -> Arrays:
         """Copies of the rows of one sample."""

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from autoq.calibration import Feed
 from autoq.core import DataError
+from autoq.training.tuning._views import SampleViews
 
 # A tenth is held out from training, but no more than so many batches: each check runs all of it.
 _HELD_OUT, _MOST_BATCHES = 0.1, 16
@@ -48,7 +49,8 @@ class TrainingSamples:
         joined: Whether samples of one shape run as one inference.
         held_out: Numbers of the samples that are held out.
         trained: Numbers of the others.
-        seed: Of the order.
+        seed: Of the order, and of the views.
+        views: How the samples that are trained on are shown; None shows them as they are.
     """
 
     items: Sequence[Any]
@@ -58,6 +60,7 @@ class TrainingSamples:
     held_out: NDArray[np.int64]
     trained: NDArray[np.int64]
     seed: int
+    views: SampleViews | None = None
 
     @classmethod
     def of(
@@ -68,6 +71,7 @@ class TrainingSamples:
         batch_size: int,
         joined: bool,
         seed: int,
+        views: SampleViews | None = None,
     ) -> TrainingSamples:
         """Draws the samples that are held out.
 
@@ -84,7 +88,7 @@ class TrainingSamples:
             )
             raise DataError(msg)
         order = np.random.default_rng([seed, 0]).permutation(count)
-        return cls(items, labelled, batch_size, joined, np.sort(order[:held]), np.sort(order[held:]), seed)
+        return cls(items, labelled, batch_size, joined, np.sort(order[:held]), np.sort(order[held:]), seed, views)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -92,10 +96,14 @@ class TrainingSamples:
         return len(self.trained) // self.batch_size
 
     def batch(self, number: int) -> list[SampleChunk]:
-        """The batch with a number, counted over all epochs. Each epoch has an order of its own."""
+        """The batch with a number, counted over all epochs: each has an order of its own, each batch its views."""
         epoch, place = divmod(number, self.batches_per_epoch)
         order = np.random.default_rng([self.seed, 1 + epoch]).permutation(self.trained)
-        return list(self._chunks(order[place * self.batch_size : (place + 1) * self.batch_size]))
+        chunks = list(self._chunks(order[place * self.batch_size : (place + 1) * self.batch_size]))
+        if self.views is None:
+            return chunks
+        rng = np.random.default_rng([self.seed, 0, number])
+        return [replace(chunk, feed=self.views(chunk.feed, rng)) for chunk in chunks]
 
     def held_out_chunks(self) -> Iterator[SampleChunk]:
         """The samples that are held out, a batch at a time."""

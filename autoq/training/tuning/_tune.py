@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import openvino as ov
 import torch
 
 from autoq.calibration import Feed, port_name
-from autoq.core import DataError, ModelError, Sparsity, digest_of, quoted
+from autoq.core import Augmentation, DataError, ModelError, Sparsity, digest_of, quoted
 from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import find_weights, model_digest, read_model, unique_names
 from autoq.training.adapters import attach_adapters, merge_adapters
@@ -29,6 +29,7 @@ from autoq.training.tuning._report import TuningCheck, TuningReport
 from autoq.training.tuning._runner import Runner, Teacher
 from autoq.training.tuning._samples import TrainingSamples
 from autoq.training.tuning._training import train
+from autoq.training.tuning._views import SampleViews
 from autoq.training.twin import PLACES, names_of, to_torch, write_back
 
 
@@ -54,6 +55,7 @@ class TuningTask:
         judge: The user's own figure of a model, smaller is better; None takes the loss on what is held out.
         sparsity: Zeros among the weights; None makes none.
         lora_rank: Rank of the adapters that compressed matrices learn by; None learns all of their numbers.
+        augment: Views of the samples that are trained on; None decides by the data.
         progress: Told of what is done, and of all.
         on_check: Told of each check.
     """
@@ -75,6 +77,7 @@ class TuningTask:
     judge: Judge | None
     sparsity: Sparsity | None
     lora_rank: int | None
+    augment: tuple[Augmentation, ...] | None
     progress: Callable[[int, int], None] | None
     on_check: Callable[[TuningCheck], None] | None
 
@@ -94,15 +97,20 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
     """
     begun, device = time.monotonic(), torch_device(task.device)
     check_teacher(task.model, task.teacher)
-    joined = can_join([task.model] if task.teacher is None else [task.model, task.teacher], _first(task))
+    first = _first(task)
+    views = SampleViews.of(task.augment, first, labelled=task.labelled)
+    joined = can_join([task.model] if task.teacher is None else [task.model, task.teacher], first)
     samples = TrainingSamples.of(
-        task.items, labelled=task.labelled, batch_size=task.batch_size, joined=joined, seed=task.seed
+        task.items, labelled=task.labelled, batch_size=task.batch_size, joined=joined, seed=task.seed, views=views
     )
     chunks = list(samples.held_out_chunks())
     reference = None
     if task.teacher is not None:
         run = Runner(task.teacher, EXACT)
         reference = [run(chunk.feed) for chunk in chunks]
+        if task.augment is None:
+            views = views.meaning_the_same(run, [chunk.feed for chunk in chunks], reference, task.seed)
+            samples = replace(samples, views=views)
     loss = TrainingLoss(output_terms(reference, task.distance), task.loss, task.loss_share)
     module, learned, publish = _trainable(task, chunks[0].feed)
     module = module.to(device)
@@ -181,4 +189,5 @@ def _identity(task: TuningTask, limit: TuningLimit) -> str:
     models = [None if one is None else model_digest(one) for one in (task.model, task.teacher)]
     wanted = None if task.sparsity is None else {key: str(value) for key, value in asdict(task.sparsity).items()}
     options = (task.labelled, task.loss_share, task.distance, task.rate, task.batch_size, task.seed, task.loss is None)
-    return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted, task.lora_rank)
+    augment = None if task.augment is None else tuple(map(str, task.augment))
+    return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted, task.lora_rank, augment)

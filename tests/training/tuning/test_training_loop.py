@@ -17,6 +17,7 @@ from autoq.training.tuning import (  # noqa: E402  # after the skip
     HeldOutLoss,
     Learner,
     OutputTerm,
+    SampleChunk,
     Teacher,
     TrainingLoss,
     TrainingPlan,
@@ -249,3 +250,17 @@ def test_samples_of_several_shapes_run_in_chunks_of_one_shape_and_weigh_the_same
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     weights = [learner.module.weight.detach().numpy() for learner in learners]
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-4)
+
+
+def test_the_teacher_answers_anew_for_a_sample_that_its_data_show_otherwise():
+    model = linear(np.eye(CLASSES, FEATURES, dtype=np.float32))
+    teacher = Teacher(model, EXACT, joined=True)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        shown = rng.normal(size=(4, FEATURES)).astype(np.float32)
+        chunk = SampleChunk((5, 2, 9, 1), {"x": shown}, None)
+        for _ in range(2):
+            np.testing.assert_array_equal(teacher(chunk)[0], shown[:, :CLASSES])
+    teacher._run = None  # what is shown as before is not run again
+    again = SampleChunk((1, 5), {"x": shown[[3, 0]]}, None)
+    np.testing.assert_array_equal(teacher(again)[0], shown[[3, 0], :CLASSES])
