@@ -215,7 +215,7 @@ def on_check(check):
         os.kill(os.getpid(), signal.SIGKILL)
 tuned = autoq.finetune(
     model, images(160), teacher=teacher, steps=180, checkpoint={folder!r}, on_check=on_check, progress=False,
-    lora_rank={lora_rank}
+    lora_rank={lora_rank}, sparsity={sparsity!r},
 )
 ov.save_model(tuned, {out!r}, compress_to_fp16=False)
 print(len(checks))
@@ -223,14 +223,15 @@ print(len(checks))
 
 
 @pytest.mark.parametrize(
-    ("model", "lora_rank"),
+    ("model", "lora_rank", "sparsity"),
     [
-        ("autoq.quantize(teacher, images(60), progress=False)", None),
-        ("autoq.compress_weights(teacher, mode='int4_sym', group_size=-1, all_layers=True)", 2),
+        ("autoq.quantize(teacher, images(60), progress=False)", None, None),
+        ("autoq.compress_weights(teacher, mode='int4_sym', group_size=-1, all_layers=True)", 2, None),
+        ("teacher", None, "regularized 0.6 exponential over 0.9"),
     ],
-    ids=["all numbers", "adapters"],
+    ids=["all numbers", "adapters", "zeros"],
 )
-def test_a_training_that_was_killed_goes_on_to_the_same_numbers(tmp_path, model, lora_rank):
+def test_a_training_that_was_killed_goes_on_to_the_same_numbers(tmp_path, model, lora_rank, sparsity):
     def train(name: str, *, kill: bool, folder: Path) -> subprocess.CompletedProcess:
         code = TRAIN.format(
             tests=str(Path(__file__).parents[1]),
@@ -239,6 +240,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_numbers(tmp_path, model,
             out=str(tmp_path / f"{name}.xml"),
             model=model,
             lora_rank=lora_rank,
+            sparsity=sparsity,
         )
         return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
 

@@ -22,6 +22,7 @@ def read(value: object) -> Sparsity | None:
         ("Local 0.5 linear", Sparsity(LOCAL, 0.5, LINEAR, 0.5)),
         ("exponential 0.8 over 0.7", Sparsity(GLOBAL, 0.8, EXPONENTIAL, 0.7)),
         ("local 0.3,0.8 over 0.4", Sparsity(LOCAL, 0.8, SparsitySchedule.STEPS, 0.4, (0.3, 0.8))),
+        ("regularized 0.7", Sparsity(SparsityScheme.REGULARIZED, 0.7, CUBIC)),
         ("local 0.5 at once", Sparsity(LOCAL, 0.5, SparsitySchedule.AT_ONCE)),
         ("2:4", Sparsity(SparsityScheme.TWO_OF_FOUR, 0.5, SparsitySchedule.AT_ONCE)),
         ({"scheme": "2:4", "ratio": 0.5}, Sparsity(SparsityScheme.TWO_OF_FOUR, 0.5, SparsitySchedule.AT_ONCE)),

@@ -98,13 +98,14 @@ def finetune(
         validation: Labelled data that decide instead of the samples that are held out, with `metric`.
         metric: What decides, as in `autoq.evaluate`. Higher is better.
         sparsity: Share of the weights of convolutions and matrix products that become zero: 0.5 or "global 0.5", the
-            smallest ones of all layers, each beside the norm of its layer; "local 0.5", those of each layer; or "2:4",
-            two of each four along the input axis. They become zero one after the other over the first half of the
-            training, fast at first; "global 0.8 exponential over 0.6" says another course ("cubic", "exponential",
-            "linear", "steps", "at once") and another share of the training. The same as a dictionary: `{"ratio": 0.8,
-            "scheme": "global", "schedule": "exponential", "grows": 0.6}`; with the schedule "steps", `levels` are the
-            shares of zeros on the way. They are exactly zero in the result, which is never worse than the model with as
-            many zeros and no training. Most devices run such a model no faster.
+            smallest ones of all layers, each beside the norm of its layer; "local 0.5", those of each layer;
+            "regularized 0.5", those whose loss is the least by the gradients of the training, when each number that is
+            not zero has a price; or "2:4", two of each four along the input axis. They become zero one after the other
+            over the first half of the training, fast at first; "global 0.8 exponential over 0.6" says another course
+            ("cubic", "exponential", "linear", "steps", "at once") and another share of the training. The same as a
+            dictionary: `{"ratio": 0.8, "scheme": "global", "schedule": "exponential", "grows": 0.6}`; with the schedule
+            "steps", `levels` are the shares of zeros on the way. They are exactly zero in the result, which is never
+            worse than the model with as many zeros and no training. Most devices run such a model no faster.
         lora_rank: Compressed matrices learn by adapters of this rank, such as 16 or 64, which are merged into the
             integers, 4-bit floats or places in a codebook at the end: the model has the operations that it had. Biases
             and the scales of channels learn beside them; matrices that are not compressed stay. A training takes a

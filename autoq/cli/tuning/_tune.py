@@ -41,8 +41,8 @@ _ENDS = {
 @click.option("--metric", help="Name, or module:function or file.py:function.")
 @click.option(
     "--sparsity",
-    help="Zeros among the weights: 0.5, 'local 0.5' or 2:4; with a course, 'global 0.8 exponential over 0.6': cubic, "
-    "exponential, linear, steps (also as 0.3,0.6,0.8), or at once.",
+    help="Zeros among the weights: 0.5, 'local 0.5', 'regularized 0.5' or 2:4; with a course, 'global 0.8 exponential "
+    "over 0.6': cubic, exponential, linear, steps (also as 0.3,0.6,0.8), or at once.",
 )
 @click.option("--lora-rank", type=int, help="Compressed matrices learn by adapters of this rank, merged at the end.")
 @click.option(

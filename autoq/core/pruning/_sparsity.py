@@ -5,7 +5,7 @@
 | r      | the share of zeros that is wanted in the end                                |
 | t      | share of the training that is done, in [0, 1]                               |
 | g      | share of the training over which zeros become more, `grows`                 |
-| n      | how often they become more: 10 times, or once for each of the `levels`      |
+| n      | how often zeros are chosen: 10 times, or once for each of the `levels`      |
 | x      | share of the growth: floor(n t / g + 1) / n, at most 1                      |
 
 | schedule    | share of zeros at t                                                    |
@@ -32,6 +32,7 @@ class SparsityScheme(Word):
 
     LOCAL = "local"  # the smallest of each weight
     GLOBAL = "global"  # the smallest of all weights, each beside the norm of its weight
+    REGULARIZED = "regularized"  # those whose loss is the least, by the gradients, when each number has a price
     TWO_OF_FOUR = "2:4"  # the two smallest of each four along the input axis
 
 
@@ -66,25 +67,34 @@ class Sparsity:
 
     def at(self, share: float) -> float:
         """The share of zeros after a share of the training, by the table above."""
+        done = min(int(share / self.grows * self._times + 1), self._times)
+        if done == self._times or self.schedule is SparsitySchedule.AT_ONCE:
+            return self.ratio
+        x = done / self._times
         match self.schedule:
             case SparsitySchedule.CUBIC:
-                return self.ratio * (1 - (1 - self._grown(share, _TIMES) / _TIMES) ** 3)
-            case SparsitySchedule.LINEAR:
-                return self.ratio * (self._grown(share, _TIMES) / _TIMES)
+                return self.ratio * (1 - (1 - x) ** 3)
             case SparsitySchedule.EXPONENTIAL:
-                grown = self._grown(share, _TIMES)
-                return self.ratio if grown == _TIMES else 1 - (1 - self.ratio) ** (grown / _TIMES)
-            case SparsitySchedule.STEPS:
-                quarters = range(1, _DEFAULT_LEVELS + 1)
-                levels = self.levels or tuple(self.ratio * (each / _DEFAULT_LEVELS) for each in quarters)
-                return levels[self._grown(share, len(levels)) - 1]
+                return float(1 - (1 - self.ratio) ** x)
             case _:
-                return self.ratio
+                return self.levels[done - 1] if self.levels else self.ratio * x
+
+    def choice(self, share: float) -> int:
+        """The number of the choice of zeros that holds after a share of the training, from 1 on.
+
+        With the schedule `at once`, magnitudes choose once; what gradients tell is learned while `grows` passes.
+        """
+        if self.schedule is SparsitySchedule.AT_ONCE and self.scheme is not SparsityScheme.REGULARIZED:
+            return 1
+        return min(int(share / self.grows * self._times + 1), self._times)
 
     def is_whole(self, share: float) -> bool:
         """Whether the ratio has grown to its end."""
         return self.at(share) == self.ratio
 
-    def _grown(self, share: float, times: int) -> int:
-        """How often zeros have become more: n x of the table above."""
-        return min(int(share / self.grows * times + 1), times)
+    @property
+    def _times(self) -> int:
+        """How often zeros are chosen: n of the table above."""
+        if self.schedule is SparsitySchedule.STEPS:
+            return len(self.levels) or _DEFAULT_LEVELS
+        return _TIMES

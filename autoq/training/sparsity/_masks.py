@@ -1,4 +1,4 @@
-"""Masks of weights that learn: what is masked is zero without a gradient, and may come back while the ratio grows."""
+"""Masks of weights that learn: what is masked is zero, does not learn, and may come back while the ratio grows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 import torch
 
 from autoq.core import Sparsity, SparsityScheme
-from autoq.training.sparsity._choice import kept_globally, kept_in_fours, kept_locally
+from autoq.training.sparsity._choice import kept_at_a_price, kept_globally, kept_in_fours, kept_locally
+
+# Share of a step in the mean of squared gradients: so many steps count that batches differ little.
+_NEWEST = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +21,11 @@ class SparseWeight:
 
     Attributes:
         name: Name of the parameter.
-        axis: Its input axis.
+        axes: Its input axis, and the others whose numbers belong to one output channel.
     """
 
     name: str
-    axis: int
+    axes: tuple[int, ...]
 
 
 class WeightMasks:
@@ -41,30 +44,44 @@ class WeightMasks:
         self._parameters = {weight.name: named[weight.name] for weight in weights}
         self._kept: dict[str, Any] = {}
         self._hidden: dict[str, Any] = {}
-        self._ratio: float | None = None
+        # Means of squared gradients by channel, where they choose; empty before the first step.
+        self._squares: dict[str, Any] = {}
+        self._choice_made: int | None = None
 
     def reset(self) -> None:
-        """Forgets all masks, after the module got other numbers."""
-        self._kept, self._hidden, self._ratio = {}, {}, None
+        """Forgets all masks and gradients, after the module got other numbers."""
+        self._kept, self._hidden, self._squares, self._choice_made = {}, {}, {}, None
 
-    def choose(self, ratio: float) -> None:
-        """Chooses the weights that are zero, if the ratio is another one than before."""
-        if ratio == self._ratio:
+    def choose(self, share: float) -> None:
+        """Chooses the weights that are zero after a share of the training, if a choice is due."""
+        due = self.wanted.choice(share)
+        if due == self._choice_made:
             return
-        self._ratio = ratio
+        self._choice_made = due
         with torch.no_grad():
             whole = [self._whole(weight.name) for weight in self._weights]
-            for weight, values, kept in zip(self._weights, whole, self._choice(whole, ratio), strict=True):
+            kept_ones = self._choice(whole, self.wanted.at(share))
+            for weight, values, kept in zip(self._weights, whole, kept_ones, strict=True):
                 self._kept[weight.name] = kept
                 self._hidden[weight.name] = torch.where(kept, 0.0, values)
                 self._parameters[weight.name].copy_(torch.where(kept, values, 0.0))
 
     def on_gradients(self) -> None:
-        """Weights that are zero get no gradient."""
+        """Weights that are zero get no gradient; what it tells of them is seen before."""
+        if self.wanted.scheme is SparsityScheme.REGULARIZED:
+            self._see_gradients()
         for name, kept in self._kept.items():
             gradient = self._parameters[name].grad
             if gradient is not None:
                 gradient.mul_(kept)
+
+    def _see_gradients(self) -> None:
+        for weight in self._weights:
+            gradient = self._parameters[weight.name].grad
+            if gradient is not None:
+                seen = gradient.square().mean(dim=weight.axes, keepdim=True)
+                before = self._squares.get(weight.name, seen)
+                self._squares[weight.name] = before + _NEWEST * (seen - before)
 
     def on_weights(self) -> None:
         """Weights that are zero stay zero, whatever the optimizer remembers."""
@@ -74,15 +91,17 @@ class WeightMasks:
 
     def state(self) -> dict[str, Any]:
         """What the masks are, on the CPU."""
-        kept = {name: mask.cpu() for name, mask in self._kept.items()}
-        return {"kept": kept, "hidden": {n: v.cpu() for n, v in self._hidden.items()}, "ratio": self._ratio}
+        parts = {"kept": self._kept, "hidden": self._hidden, "squares": self._squares}
+        found = {part: {name: value.cpu() for name, value in values.items()} for part, values in parts.items()}
+        return {**found, "choice_made": self._choice_made}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes what `state` gave."""
-        on = {name: parameter.device for name, parameter in self._parameters.items()}
-        self._kept = {name: mask.to(on[name]) for name, mask in state["kept"].items()}
-        self._hidden = {name: value.to(on[name]) for name, value in state["hidden"].items()}
-        self._ratio = state["ratio"]
+        self._kept, self._hidden, self._squares = (
+            {name: value.to(self._parameters[name].device) for name, value in state[part].items()}
+            for part in ("kept", "hidden", "squares")
+        )
+        self._choice_made = state["choice_made"]
 
     def _whole(self, name: str) -> Any:
         """A weight with the numbers that are hidden."""
@@ -95,5 +114,14 @@ class WeightMasks:
                 return kept_locally(whole, ratio)
             case SparsityScheme.GLOBAL:
                 return kept_globally(whole, ratio)
+            case SparsityScheme.REGULARIZED if self._squares:
+                nothing = whole[0].new_zeros(())
+                squares = [self._squares.get(weight.name, nothing) for weight in self._weights]
+                return kept_at_a_price(whole, [(one + one.mean()) / 2 for one in squares], ratio)
+            case SparsityScheme.REGULARIZED:
+                # Without gradients nothing is known of the loss.
+                return kept_globally(whole, ratio)
             case _:
-                return [kept_in_fours(value, weight.axis) for weight, value in zip(self._weights, whole, strict=True)]
+                return [
+                    kept_in_fours(value, weight.axes[0]) for weight, value in zip(self._weights, whole, strict=True)
+                ]

@@ -10,7 +10,7 @@ import torch
 
 from autoq.core import StoredFileError, drafted, named_reason
 
-_VERSION = 2
+_VERSION = 3
 
 
 class TuningCheckpoint:

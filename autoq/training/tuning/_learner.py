@@ -151,7 +151,7 @@ class Learner:
     def sparsify(self, share: float) -> None:
         """Chooses the weights that are zero after a share of the training; does nothing without sparsity."""
         if self.masks is not None:
-            self.masks.choose(self.masks.wanted.at(share))
+            self.masks.choose(share)
 
     def is_sparse(self, share: float) -> bool:
         """Whether as many weights are zero as is wanted."""

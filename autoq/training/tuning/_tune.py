@@ -176,8 +176,8 @@ def _sparse_weights(module: torch.nn.Module, model: ov.Model) -> list[SparseWeig
         name = named.get(nodes[weight.constant].get_name())
         if name is not None and name in learns and not weight.is_embedding:
             # A weight that is read in another shape than it is stored in has its groups along the last axis.
-            axis = -1 if weight.reason is not None or not weight.axes else weight.axes[0]
-            found.append(SparseWeight(name, axis))
+            axes = (-1,) if weight.reason is not None or not weight.axes else weight.axes
+            found.append(SparseWeight(name, axes))
     if not found:
         msg = f"model {quoted(model.get_friendly_name())} has no convolution or matrix product whose weight learns."
         raise ModelError(msg)

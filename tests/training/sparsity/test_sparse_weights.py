@@ -1,5 +1,7 @@
 """Which weights become zero: counts, ties and axes beside numpy; and that they stay zero while others learn."""
 
+from itertools import combinations
+
 import numpy as np
 import openvino as ov
 import pytest
@@ -10,7 +12,15 @@ import autoq
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from autoq.training.sparsity import kept_globally, kept_in_fours, kept_locally  # noqa: E402  # after the skip
+from autoq.core import Sparsity, SparsitySchedule, SparsityScheme  # noqa: E402  # after the skip
+from autoq.training.sparsity import (  # noqa: E402  # after the skip
+    SparseWeight,
+    WeightMasks,
+    kept_at_a_price,
+    kept_globally,
+    kept_in_fours,
+    kept_locally,
+)
 
 
 def weights() -> list[np.ndarray]:
@@ -46,6 +56,58 @@ def test_of_equal_numbers_the_first_become_zero():
     assert kept_in_fours(equal, 1).tolist() == [[False, False, True, True]] * 2
 
 
+def test_a_share_that_is_no_exact_float_is_meant_as_it_is_written():
+    assert int(0.29 * 100) == 28
+    assert zeros(kept_locally([torch.ones(100)], 0.29)) == [29]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 7])
+def test_a_price_leaves_the_numbers_whose_loss_is_greatest_of_all_choices(count):
+    rng = np.random.default_rng(count)
+    values, curvatures = [rng.normal(size=shape).astype(np.float32) for shape in ((2, 2), (3,))], (0.3, 2.5)
+    kept = kept_at_a_price([torch.from_numpy(v) for v in values], [torch.tensor(h) for h in curvatures], count / 7)
+    losses = np.concatenate([h * v.ravel() ** 2 / 2 for h, v in zip(curvatures, values, strict=True)])
+    gone = np.flatnonzero(~np.concatenate([mask.numpy().ravel() for mask in kept]))
+    assert tuple(gone) == min(combinations(range(7), count), key=lambda places: losses[list(places)].sum())
+
+
+def test_gradients_say_what_is_lost_and_masks_go_on_from_their_state():
+    """Beside the moving means that numpy computes, of gradients of what is zero too."""
+    rng = np.random.default_rng(5)
+    wanted = Sparsity(SparsityScheme.REGULARIZED, 0.5, SparsitySchedule.LINEAR, 1.0)
+
+    def masks_of() -> tuple:
+        module = torch.nn.Sequential(torch.nn.Linear(6, 4, bias=False), torch.nn.Linear(4, 5, bias=False))
+        return module, WeightMasks(module, [SparseWeight("0.weight", (1,)), SparseWeight("1.weight", (1,))], wanted)
+
+    module, masks = masks_of()
+    parameters = list(module.parameters())
+    before = [p.detach().numpy().copy() for p in parameters]
+    masks.choose(0.0)
+    means = None
+    for scale in (1.0, 3.0, 0.2):
+        gradients = [
+            rng.normal(0, spread * scale, p.shape).astype(np.float32)
+            for spread, p in zip((0.1, 2), parameters, strict=True)
+        ]
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = torch.from_numpy(gradient.copy())
+        masks.on_gradients()
+        assert all(((p.grad == 0) == (p == 0)).all() for p in parameters)
+        new = [np.square(gradient).mean(axis=1, keepdims=True) for gradient in gradients]
+        means = new if means is None else [mean + 0.02 * (own - mean) for mean, own in zip(means, new, strict=True)]
+    copy, restored = masks_of()
+    copy.load_state_dict(module.state_dict())
+    restored.restore(masks.state())
+    for network, own in ((module, masks), (copy, restored)):
+        own.choose(0.95)
+        sizes = [np.sqrt(0.5 * (h + h.mean())) * np.abs(w) for h, w in zip(means, before, strict=True)]
+        kept = np.ones(44, bool)
+        kept[np.argsort(np.concatenate([size.ravel() for size in sizes]), kind="stable")[:22]] = False
+        found = np.concatenate([p.detach().numpy().ravel() for p in network.parameters()])
+        np.testing.assert_array_equal(found, np.where(kept, np.concatenate([w.ravel() for w in before]), 0))
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_two_of_each_four_along_an_axis_are_kept(axis):
     weight = np.random.default_rng(1).normal(size=(8, 10, 4)).astype(np.float32)
@@ -68,7 +130,7 @@ def constants(model: ov.Model) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("quantized", [False, True], ids=["float", "int8"])
-@pytest.mark.parametrize("scheme", ["local 0.5", "2:4"])
+@pytest.mark.parametrize("scheme", ["local 0.5", "regularized 0.5", "2:4"])
 def test_zeros_are_exact_in_the_result_which_is_better_than_zeros_alone(quantized, scheme):
     teacher = conv_net(channels=8, classes=5, depthwise=False)
     model = autoq.quantize(teacher, images(60), progress=False) if quantized else teacher
@@ -77,12 +139,16 @@ def test_zeros_are_exact_in_the_result_which_is_better_than_zeros_alone(quantize
         autoq.finetune(model, images(300, seed=1), **options, steps=steps, lr=lr)
         for steps, lr in ((1, 1e-12), (120, 3e-3))
     )
+    if scheme == "regularized 0.5":
+        values = np.concatenate([value.ravel() for value in constants(tuned)])
+        assert np.count_nonzero(values == 0) >= values.size // 2
+        assert quantized or np.count_nonzero(values == 0) == values.size // 2
     for value in constants(tuned):
         four = value.shape[1] // 4 * 4
         if scheme == "2:4":
             fours = np.moveaxis(value[:, :four], 1, -1).reshape(-1, 4)
             assert ((fours == 0).sum(axis=1) >= 2).all()
-        else:
+        elif scheme == "local 0.5":
             assert (value == 0).sum() >= value.size // 2
     photos = images(100, seed=9)
     truth = rows(teacher, photos)
