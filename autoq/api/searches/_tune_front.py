@@ -1,12 +1,13 @@
 """Models near the front are trained after the trials, and become points of the search.
 
-What is trained is decided once and kept with the study: a search that was killed in a training goes on there.
+How many are trained, and for how long, is decided once; which one comes next, when the one before has ended. Both are
+kept with the study: a search that was killed in a training goes on there.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,7 @@ from autoq.api.searches._finetuning import FineTuning
 from autoq.api.searches._prepare import PreparedSearch
 from autoq.api.tuning._finetune import TunedModel, finetuned
 from autoq.core import removed, shown
-from autoq.searching.loop import add_tuned, near_front, why
+from autoq.searching.loop import add_tuned, next_to_train, why, worth_training
 from autoq.searching.records import CoursePoint, TrialRecord, Tuned, untuned
 
 # The study keeps what is trained, and what became of each training.
@@ -39,10 +40,13 @@ def tune_front(prepared: PreparedSearch, records: tuple[TrialRecord, ...], secon
         return list(records)
     found = list(records)
     decided = _decided(prepared, finetune, found, seconds)
-    for number in decided["of"]:
+    for place in range(decided["count"]):
+        record = _next(prepared, decided, place, found)
+        if record is None:
+            break
+        number = record.number
         if _is_ended(prepared, finetune, decided, number, found):
             continue
-        record = next(record for record in found if record.number == number)
         what = f"tuning trial {number}"
         try:
             with study.attempt(what) as may_try:
@@ -88,24 +92,37 @@ def _gained(before: int, after: int, records: tuple[TrialRecord, ...]) -> str:
 
 def _decided(
     prepared: PreparedSearch, finetune: FineTuning, records: list[TrialRecord], seconds: float | None
-) -> Mapping[str, Any]:
-    """What is trained, and for how long each: as an earlier session decided after the same trials, or decided now."""
+) -> dict[str, Any]:
+    """How many are trained, which, and for how long: as an earlier session decided after the same trials, or now."""
     study = prepared.study
     now = {"finetune": finetune.digest, "top": finetune.top, "trials": len(untuned(records))}
     decided = study.recall(_DECIDED)
     if decided is not None and now.items() <= decided.items():
         return dict(decided)
-    chosen = near_front(records, prepared.budget.limits, finetune.top)
+    count = worth_training(records, prepared.budget.limits, finetune.top)
     each = finetune.settings.timeout_s
     if each is not None:
         whole = each if seconds is None else min(each, seconds)
-        if whole < _LEAST_S * len(chosen) <= each:
+        if whole < _LEAST_S * count <= each:
             prepared.budget.clock.shorten("there was no time to tune models near the front.")
-            chosen = []
-        each = whole / max(len(chosen), 1)
-    values = {**now, "of": [record.number for record in chosen], "seconds": each, "since": study.size}
+            count = 0
+        each = whole / max(count, 1)
+    values = {**now, "count": count, "of": [], "seconds": each, "since": study.size}
     study.remember(_DECIDED, values)
     return values
+
+
+def _next(
+    prepared: PreparedSearch, decided: dict[str, Any], place: int, records: Sequence[TrialRecord]
+) -> TrialRecord | None:
+    """The model that is trained at a place; it is added to what was decided. None if there is no other one."""
+    if place < len(decided["of"]):
+        return next(record for record in records if record.number == decided["of"][place])
+    found = next_to_train(records, prepared.budget.limits, decided["count"], decided["of"])
+    if found is not None:
+        decided["of"].append(found.number)
+        prepared.study.remember(_DECIDED, decided)
+    return found
 
 
 def _is_ended(

@@ -8,7 +8,7 @@ from autoq.searching.loop._default_precision import broken_by_default
 from autoq.searching.loop._explore import Explored, explore
 from autoq.searching.loop._level import likely_trials, settle_level
 from autoq.searching.loop._measuring import why
-from autoq.searching.loop._near_front import REACH, near_front
+from autoq.searching.loop._next_to_train import REACH, next_to_train, worth_training
 from autoq.searching.loop._run import Keep, run
 from autoq.searching.loop._steer import least_distorting, steer
 
@@ -25,9 +25,10 @@ __all__ = [
     "finishing_s",
     "least_distorting",
     "likely_trials",
-    "near_front",
+    "next_to_train",
     "run",
     "settle_level",
     "steer",
     "why",
+    "worth_training",
 ]

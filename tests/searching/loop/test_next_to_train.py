@@ -3,7 +3,7 @@
 import pytest
 from records import record
 
-from autoq.searching.loop import near_front
+from autoq.searching.loop import next_to_train, worth_training
 from autoq.searching.records import Limits, TrialState, Tuned
 
 WITHIN_ONE_POINT = Limits(max_drop=0.01)
@@ -17,8 +17,18 @@ STEPS = [
 ]
 
 
-def numbers(records, limits, most):
-    return [found.number for found in near_front(records, limits, most)]
+def numbers(records, limits, most, left=0.5):
+    """What is trained one after the other, if a training leaves this share of a drop."""
+    trained, known = [], list(records)
+    for place in range(worth_training(records, limits, most)):
+        found = next_to_train(known, limits, most, trained)
+        assert found.number not in trained
+        trained.append(found.number)
+        drop = found.evaluation.accuracy.drop.value
+        if left < 1:
+            tuned = Tuned(of=found.number, model="digest", before=1.0, after=left)
+            known.append(record(100 + place, left * drop, 0.5, tuned=tuned))
+    return trained
 
 
 def test_the_cheapest_of_at_most_twice_the_limit():
@@ -28,7 +38,18 @@ def test_the_cheapest_of_at_most_twice_the_limit():
 
 def test_the_most_accurate_where_none_is_near_the_limit():
     assert numbers(STEPS[:1], WITHIN_ONE_POINT, 2) == [1]
-    assert numbers([record(1, 0.5, 0.2), record(2, 0.4, 0.3), record(3, 0.3, 0.4)], WITHIN_ONE_POINT, 2) == [2, 3]
+    assert numbers([record(1, 0.5, 0.2), record(2, 0.4, 0.3), record(3, 0.3, 0.4)], WITHIN_ONE_POINT, 2) == [3, 2]
+
+
+def test_what_a_training_left_decides_what_comes_next():
+    steps = [record(1, 0.030, 0.2), record(2, 0.025, 0.25), *STEPS[1:]]
+    steps = [*steps[:2], record(3, 0.019, 0.3), record(4, 0.015, 0.35), record(5, 0.012, 0.4), record(6, 0.004, 0.5)]
+    # 0.3 of a drop is left: (0.005 + 0.0057) / (0.01 + 0.019) after the first training brings 0.025 within reach.
+    assert numbers(steps, WITHIN_ONE_POINT, 2, left=0.3) == [3, 2]
+    assert numbers(steps, WITHIN_ONE_POINT, 3, left=0.2) == [3, 1, 2]
+    # Nothing is won: (0.005 + 0.019) / 0.029 leaves 0.012 within reach, and so does what follows.
+    assert numbers(steps, WITHIN_ONE_POINT, 2, left=1) == [3, 5]
+    assert numbers(steps, WITHIN_ONE_POINT, 2, left=1.5) == [3, 5]
 
 
 def test_without_a_limit_they_are_spread_over_the_front():
