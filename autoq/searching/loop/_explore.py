@@ -12,6 +12,7 @@ from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._default_precision import with_f32
 from autoq.searching.loop._first_cuts import first_cuts
+from autoq.searching.loop._front_in_turn import budget_before, repair_front
 from autoq.searching.loop._level import likely_trials
 from autoq.searching.loop._measuring import why
 from autoq.searching.loop._proposals import first_plans
@@ -26,6 +27,8 @@ from autoq.searching.study import Study
 
 # Share of the time for trials in which forward passes probe the model.
 _PROBING_SHARE = 0.2
+# A further trial probably takes no longer than the longest of this many before it.
+_LATEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,18 @@ def explore(
     except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
         warnings.warn(f"trials begin without knowing the model, since probing it failed: {why(error)}", stacklevel=3)
         return Explored(problem, None, trials(problem, budget))
-    return Explored(problem, knowledge, trials(problem, budget))
+    before = budget_before(problem, budget)
+    interrupted = trials(problem, before)
+    if interrupted or before is budget:
+        return Explored(problem, knowledge, interrupted)
+    try:
+        repair_front(problem, study, budget, observers, attach, keep)
+    except KeyboardInterrupt:
+        return Explored(problem, knowledge, interrupted=True)
+    # What these models leave of the budget is for others, if it suffices for another one.
+    latest = [sum(record.seconds.values()) for record in study.records()[-_LATEST:]]
+    is_over = is_spent(study.records(), budget, max(latest, default=0.0))
+    return Explored(problem, knowledge, interrupted=not is_over and trials(problem, budget))
 
 
 def _begun(

@@ -137,6 +137,7 @@ _ORIGINS: Mapping[str, str] = MappingProxyType(
         "int8": "the whole model quantized, by the first recipe",
         "usual": "each part of the model in its first choice beside float",
         "cut": "all groups of channels keep the same share, as far as they have it; else float or the first choice",
+        "in_turn": "the model of another trial, with layers that are repaired one after the other",
         "recipe": "the whole model quantized, with other ranges or bias correction",
         "sweep": "the most sensitive parts left in float",
         "predicted": "expected on the front before the first trial, from measured sensitivities and gains",

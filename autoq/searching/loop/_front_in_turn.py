@@ -1,0 +1,142 @@
+"""Pruned models near the front are built again with layers that are repaired one after the other.
+
+A search whose models are repaired in one shot tries many of them. Repaired in turn, a model loses about half as much;
+that takes runs of the model, and changes neither its time nor its size. So it is done to the few models that are then
+expected on the front, and each becomes a trial of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from statistics import median
+
+from autoq.core import Plan, Repair
+from autoq.searching.front import objectives
+from autoq.searching.loop._add_trial import add_trial
+from autoq.searching.loop._budget import Budget, is_spent
+from autoq.searching.loop._proposals import coarse_to_fine
+from autoq.searching.loop._run import Keep, nothing_kept
+from autoq.searching.problem import Problem
+from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_of, untuned
+from autoq.searching.shown import SearchObserver
+from autoq.searching.study import Study
+
+IN_TURN = "in_turn"
+# Share of the trials and of their time that is kept for these models, and most of them.
+_SHARE, _MOST = 0.1, 4
+# Share of its drop that a model is expected to keep, before one of them is measured: it was 0.2 to 0.7 for
+# convolutional nets without a quarter or a half of their channels.
+_LEFT = 0.5
+# Before one of them is built, it is expected to take so many times as long as the trial that it is made of.
+_TIMES = 2.0
+
+
+def budget_before(problem: Problem, budget: Budget) -> Budget:
+    """The budget of the trials before: a share is kept for these models.
+
+    Args:
+        problem: What is searched.
+        budget: Of all trials.
+    """
+    if not _repairs_at_once(problem):
+        return budget
+    trials = None if budget.n_trials is None else budget.n_trials - min(int(_SHARE * budget.n_trials), _MOST)
+    kept_s = _SHARE * max(budget.trials_s, 0.0) if budget.clock.is_limited else 0.0
+    return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s)
+
+
+def repair_front(
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    observers: Sequence[SearchObserver],
+    attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
+    keep: Keep = nothing_kept,
+) -> None:
+    """Builds, scores and times models that are expected on the front once they are repaired in turn.
+
+    With a limit of the drop, the cheapest of those that are expected within it come first; otherwise they are spread
+    over the front.
+
+    Args:
+        problem: What is searched.
+        study: Has the trials, and keeps the new ones.
+        budget: Of all trials.
+        observers: Told of each new one.
+        attach: Gives records of earlier trials their scores back.
+        keep: Keeps the scores of a trial, before its record is stored.
+
+    Raises:
+        DeviceLostError: The device does not even take the float model any more.
+    """
+    if not _repairs_at_once(problem):
+        return
+    tried: set[int] = set()
+    for _ in range(_MOST):
+        records = [replace(record, remeasured=False) for record in attach(study.records(closed=False))]
+        record = next((r for r in worth_repairing(records, budget.limits) if r.number not in tried), None)
+        if record is None or is_spent(records, budget, _expected_s(record, records)):
+            return
+        tried.add(record.number)
+        plan = in_turn(record.plan)
+        with study.attempt(f"trial {record.number} in turn") as may_try:
+            if may_try:
+                begun = replace(record, origin=IN_TURN, plan=plan, fingerprint=problem.builder.fingerprint(plan))
+                add_trial(problem, study, budget, observers, records, begun, keep=keep)
+
+
+def in_turn(plan: Plan) -> Plan:
+    """The plan with layers that are repaired one after the other."""
+    return plan.having(replace(plan.pruning, repair=Repair.SEQUENTIAL))
+
+
+def worth_repairing(records: Sequence[TrialRecord], limits: Limits) -> list[TrialRecord]:
+    """The models that are expected on the front once they are repaired in turn, the most promising one first.
+
+    Args:
+        records: All trials.
+        limits: What is acceptable.
+    """
+    complete = [record for record in records if record.state is TrialState.COMPLETE]
+    known, pairs = {record.plan for record in records}, _pairs(records)
+    left = median([after / before for before, after in pairs if before > 0] or [_LEFT])
+    others = replace(limits, max_drop=None)
+    steps: list[TrialRecord] = []
+    for record in sorted(complete, key=lambda record: objectives(record)[::-1]):
+        drop, cost = objectives(record)
+        if record.tuned is not None or not _is_repaired_at_once(record.plan) or in_turn(record.plan) in known:
+            continue
+        is_possible = others.keep(evaluation_of(record)) and (limits.max_drop is None or left * drop <= limits.max_drop)
+        beaten = any(objectives(step)[0] <= drop for step in steps) or any(
+            objectives(other)[0] <= left * drop and objectives(other)[1] <= cost for other in complete
+        )
+        if drop > 0 and is_possible and not beaten:
+            steps.append(record)
+    return steps if limits.max_drop is not None else list(coarse_to_fine(steps))
+
+
+def _pairs(records: Sequence[TrialRecord]) -> list[tuple[float, float]]:
+    """Drops of models before, and after they were repaired in turn."""
+    measured = [record for record in untuned(records) if record.state is TrialState.COMPLETE]
+    after = {record.plan: objectives(record)[0] for record in measured if record.origin == IN_TURN}
+    return [
+        (objectives(record)[0], after[in_turn(record.plan)])
+        for record in measured
+        if _is_repaired_at_once(record.plan) and in_turn(record.plan) in after
+    ]
+
+
+def _expected_s(record: TrialRecord, records: Sequence[TrialRecord]) -> float:
+    """Expected seconds to build and to measure a model that is repaired in turn: as those before it took at most."""
+    before = [sum(other.seconds.values()) for other in records if other.origin == IN_TURN]
+    return max(before, default=_TIMES * sum(record.seconds.values()))
+
+
+def _repairs_at_once(problem: Problem) -> bool:
+    part = problem.space.pruning()
+    return part is not None and part.repair is Repair.ONE_SHOT
+
+
+def _is_repaired_at_once(plan: Plan) -> bool:
+    return plan.prunes and plan.pruning.repair is Repair.ONE_SHOT
