@@ -42,6 +42,10 @@ _MOST_PAIRS = 5
     multiple=True,
     help="Measure compressed weights, in this format: 'int4_sym g64'.",
 )
+@click.option(
+    "--width", "widths", type=float, multiple=True, help="Measure channels that go, where this share of them is kept."
+)
+@click.option("--multiple-of", type=click.IntRange(min=1), default=8, show_default=True, help="Of these widths.")
 @quantize_options
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Units to show.")
 @click.option("-o", "--out", help="Picture (.png, .svg, .pdf), or a folder for sensitivity.png and sensitivity.json.")
@@ -66,6 +70,8 @@ def sensitivity(
     gains: bool,
     precisions: tuple[str, ...],
     weight_formats: tuple[str, ...],
+    widths: tuple[float, ...],
+    multiple_of: int,
     top: int,
     out: str | None,
     scope: str | None,
@@ -74,7 +80,7 @@ def sensitivity(
     json_output: bool,
     **given: Any,  # of quantize_options
 ) -> None:
-    """Shows which parts of MODEL suffer from few bits, and can write an ignored scope of them."""
+    """Shows which parts of MODEL suffer from few bits, or fewer channels, and can write an ignored scope of them."""
     from autoq.api import sensitivity as run_sensitivity
     from autoq.calibration import data_files
     from autoq.config import load_data
@@ -102,6 +108,8 @@ def sensitivity(
         gains=gains,
         precisions=precisions,
         weight_formats=weight_formats,
+        widths=widths,
+        multiple_of=multiple_of,
         **read_options(**given),
     )
     said = found.to_dict()
@@ -133,7 +141,8 @@ def _print(found: SensitivityReport, model: str, top: int) -> None:
         print_table(
             "Neighbours, both quantized beside the sum of each alone", ["unit", "unit", "more", "of the whole"], rows
         )
-    left = "left: predicted distortion with the unit and those above it in float."
+    spared = "in float" if found.cut_to is None else "whole"
+    left = f"left: predicted distortion with the unit and those above it {spared}."
     click.echo(f"{sensitivity_summary(found)}. {left}")
 
 
@@ -144,7 +153,8 @@ def _write_scope(found: SensitivityReport, path: Path, share: float | None, coun
     chosen, left = found.most_sensitive(share=share, count=count)
     scope = found.ignored_scope(share=share, count=count)
     verdict = (
-        f"{len(chosen)} of {len(found.units)} units in float; predicted to leave {left:.1%} of the distortion "
+        f"{len(chosen)} of {len(found.units)} units {'in float' if found.cut_to is None else 'whole'}; "
+        f"predicted to leave {left:.1%} of the distortion "
         f"({found.measure})."
     )
     _write(path, scope_as_yaml(scope, _SCOPE_NAME, verdict).encode())

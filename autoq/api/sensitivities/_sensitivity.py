@@ -15,6 +15,7 @@ from autoq.api.quantizing._calibrated import Calibrated, calibrate, calibration_
 from autoq.api.quantizing._options import QuantizeOptions, shows_options
 from autoq.api.quantizing._settings import Settings
 from autoq.api.sensitivities._of_weights import parsed_formats, report_of_weights
+from autoq.api.sensitivities._of_widths import parsed_shares, report_of_widths
 from autoq.api.sensitivities._sensitivity_report import SensitivityReport
 from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 from autoq.calibration import ModelInputs
@@ -53,6 +54,8 @@ def sensitivity(
     gains: bool = False,
     precisions: Sequence[str] = (),
     weight_formats: Sequence[str] = (),
+    widths: Sequence[float] = (),
+    multiple_of: int = 8,
     progress: bool = True,
     **options: Unpack[QuantizeOptions],
 ) -> SensitivityReport:
@@ -83,6 +86,11 @@ def sensitivity(
         weight_formats: Measure compressed weights instead, each by itself: in the first of these formats, such as
             "int4_sym g64". Of the others, the distortion follows from the errors of the layer. Weights are rounded to
             the nearest numbers. Of the options, `ignored_scope`, `reset_state` and `cache` count.
+        widths: Measure channels that go instead: each group of channels by itself keeps the first of these shares, such
+            as 0.75, and then each of the others. Layers that read it are repaired in one shot, as in
+            `autoq.prune(..., repair="one_shot")`. Of the options, `ignored_scope`, `subset_size`, `reset_state` and
+            `cache` count.
+        multiple_of: What these widths are multiples of, the nearest one for each share.
         progress: Show a bar on a terminal while statistics are collected, and while units are measured.
         **options: Further parameters of `autoq.quantize`.
 
@@ -90,14 +98,18 @@ def sensitivity(
         A report of the units, most sensitive first. It draws them, and gives an ignored scope.
 
     Raises:
-        ModelError: The model does not read or has nothing to quantize.
+        ModelError: The model does not read, has nothing to quantize, or no channels that go.
         DataError: The calibration data do not fit the model.
         PlanError: A parameter or scope names something that does not exist.
         DeviceError: The device is unknown or refuses the float model.
-        ConfigError: `samples` is below 1.
+        ConfigError: `samples` is below 1, or both `weight_formats` and `widths` are given.
     """
     if samples < 1:
         msg = f"samples is {samples}: it must be at least 1."
+        raise ConfigError(msg)
+    shares = () if isinstance(widths, Sequence) and not widths else parsed_shares(widths)
+    if shares and weight_formats:
+        msg = "weight_formats and widths are two things to measure: pass one of them."
         raise ConfigError(msg)
     check_device(device)
     network = read_model(model)
@@ -119,6 +131,26 @@ def sensitivity(
                 reset_state=settings.reset_state,
                 cache=settings.cache,
                 progress=seen,
+            )
+    if shares:
+        with (
+            progress_bar("running the model", shown=progress) as seen,
+            progress_bar("measuring sensitivities", shown=progress) as step,
+        ):
+            return report_of_widths(
+                network,
+                inputs,
+                shares,
+                multiple_of=multiple_of,
+                scope=settings.ignored_scope,
+                measure=chosen,
+                samples=samples,
+                subset_size=settings.recipe.subset_size,
+                runner=F32Runner(runtime),
+                reset_state=settings.reset_state,
+                cache=settings.cache,
+                seen=seen,
+                progress=step,
             )
     with progress_bar("collecting calibration statistics", shown=progress) as step:
         calibrated = calibrate(network, inputs, settings, progress=step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from autoq.api.sensitivities._unit_sensitivity import MeasuredUnits
+from autoq.api.sensitivities._unit_sensitivity import MeasuredUnits, what_is_done
 from autoq.core import MOST_LINES, Bar, bars_svg, brief_html, ending, html_table, text_table
 
 _WORDS = (0, 1)
@@ -40,7 +40,7 @@ def sensitivity_rows(report: MeasuredUnits, top: int) -> list[list[str]]:
 def sensitivity_summary(report: MeasuredUnits) -> str:
     """A summary of the measurements, in a line."""
     return (
-        f"{len(report.units)} units, {report.measure} of all of them quantized {report.whole:.3e}, "
+        f"{len(report.units)} units, {report.measure} of all of them {what_is_done(report)} {report.whole:.3e}, "
         f"{report.inferences} inferences"
     )
 
@@ -70,7 +70,7 @@ def sensitivity_html(report: MeasuredUnits) -> str:
     return brief_html(
         f"Sensitivity: {sensitivity_summary(report)}",
         [
-            bars_svg(bars, label=f"Distortion ({report.measure}) with each unit alone quantized"),
+            bars_svg(bars, label=f"Distortion ({report.measure}) with each unit alone {what_is_done(report)}"),
             html_table(sensitivity_columns(report), rows, words=_WORDS),
             *([f"<p>... and {left} more</p>"] if left else []),
         ],
@@ -82,7 +82,7 @@ def _gained(report: MeasuredUnits) -> bool:
 
 
 def _others(report: MeasuredUnits) -> list[str]:
-    """Further precisions that units were measured in."""
+    """Further precisions, or shares of channels, that units were measured with."""
     return list(report.units[0].others) if report.units else []
 
 

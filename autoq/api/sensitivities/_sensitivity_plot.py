@@ -6,7 +6,7 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from autoq.api.sensitivities._unit_sensitivity import MeasuredUnits
+from autoq.api.sensitivities._unit_sensitivity import MeasuredUnits, how_it_is_spared, what_is_done
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def plot_sensitivity(report: MeasuredUnits, ax: Axes | None = None, *, top: int)
     if 0 < report.whole < math.inf:
         ax.axvline(report.whole, color=_BLACK, linewidth=1, linestyle="--")
         ax.annotate(
-            "all units quantized",
+            f"all units {what_is_done(report)}",
             (report.whole, 0),
             xycoords=("data", "axes fraction"),
             xytext=(-3, 4),
@@ -70,7 +70,7 @@ def plot_sensitivity(report: MeasuredUnits, ax: Axes | None = None, *, top: int)
     ax.set_xlim(lowest, highest * 2)
     ax.set_yticks(places, [_short(unit.unit) for unit in units], fontsize=8)
     ax.set_ylim(len(units) - 0.5, -0.5)
-    ax.set_xlabel(f"distortion of the outputs ({report.measure}) with the unit alone quantized")
+    ax.set_xlabel(f"distortion of the outputs ({report.measure}) with the unit alone {what_is_done(report)}")
     ax.grid(visible=True, axis="x", alpha=0.25)
 
     over = ax.twiny()
@@ -78,7 +78,9 @@ def plot_sensitivity(report: MeasuredUnits, ax: Axes | None = None, *, top: int)
     over.plot(shares, places, color=_RED, marker="o", markersize=3, linewidth=1)
     over.set_xlim(0, 1.05)
     over.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    over.set_xlabel("predicted distortion left with the unit and those above it in float", color=_RED)
+    over.set_xlabel(
+        f"predicted distortion left with the unit and those above it {how_it_is_spared(report)}", color=_RED
+    )
     over.tick_params(axis="x", colors=_RED)
     return ax
 

@@ -32,7 +32,8 @@ class SensitivityReport:
         inferences: Upper bound of the number of forward passes.
         measure: Measure of the distortions.
         scope: Operations that stayed in float throughout.
-        place: Gives the places of quantizers under an ignored scope; None for weights alone.
+        place: Gives the places of quantizers under an ignored scope; None for weights or channels alone.
+        cut_to: Share of its channels that a unit keeps; None where units are quantized.
     """
 
     units: tuple[UnitSensitivity, ...]
@@ -42,6 +43,7 @@ class SensitivityReport:
     measure: DistortionMeasure
     scope: IgnoredScope | None
     place: Callable[[IgnoredScope], QuantizationGraph] | None
+    cut_to: float | None = None
 
     def __repr__(self) -> str:
         return "\n".join(sensitivity_lines(self))
@@ -79,7 +81,7 @@ class SensitivityReport:
         return self.units[:count], left[count]
 
     def ignored_scope(self, *, share: float | None = None, count: int | None = None) -> IgnoredScope:
-        """The most sensitive units as an ignored scope for `autoq.quantize`, or for `autoq.compress_weights`.
+        """The most sensitive units as an ignored scope for `autoq.quantize`, `autoq.compress_weights` or `autoq.prune`.
 
         It also has the operations that stayed in float throughout. And it has operations that would be quantized only
         because a unit is not, such as the readers of an embedding whose table stays in float: they were float in the

@@ -11,7 +11,7 @@ from autoq.core import DistortionMeasure, brief_repr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSensitivity:
-    """One unit of a model: a group of quantizers that must share a precision, or several groups.
+    """One unit of a model: a group of quantizers that must share a precision, several groups, or a group of channels.
 
     Attributes:
         unit: Name of the unit.
@@ -50,9 +50,23 @@ class MeasuredUnits(Protocol):
         """Distortion with every unit quantized."""
 
     @property
+    def cut_to(self) -> float | None:
+        """Share of its channels that a unit keeps; None where units are quantized."""
+
+    @property
     def inferences(self) -> int:
         """Upper bound of the number of forward passes."""
 
     @property
     def measure(self) -> DistortionMeasure:
         """Measure of the distortions."""
+
+
+def what_is_done(report: MeasuredUnits) -> str:
+    """What a unit is measured with: "quantized"."""
+    return "quantized" if report.cut_to is None else f"cut to {report.cut_to:g} of the channels"
+
+
+def how_it_is_spared(report: MeasuredUnits) -> str:
+    """How a unit is that is left alone: "in float"."""
+    return "in float" if report.cut_to is None else "whole"
