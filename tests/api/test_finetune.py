@@ -170,6 +170,9 @@ def test_a_time_is_kept():
         ({"lora_rank": 0}, "lora_rank is 0: it must be a whole number of at least 1"),
         ({"lora_rank": -4}, "lora_rank is -4: it must be a whole number of at least 1"),
         ({"lora_rank": 4, "sparsity": 0.5}, "lora_rank and sparsity are given"),
+        ({"augment": "rotate"}, r"augmentation 'rotate' is unknown: .*shift"),
+        ({"augment": 3}, "augment is 3: it must be 'auto', 'none', or some of shift, flip, mix"),
+        ({"augment": ["flip", "flip"]}, "it names one word twice"),
         ({"checkpoint": 3}, "checkpoint is 3: it must be the path of a folder"),
     ],
 )
