@@ -52,6 +52,22 @@ def conv_net(
     return model
 
 
+def scaled_net(**net: int) -> ov.Model:
+    """`conv_net` of any batch, times an input without axes, "scale"."""
+    model = conv_net(**net)
+    model.reshape({"image": [-1, *model.input("image").partial_shape[1:]]})
+    scale = ops.parameter([], np.float32, "scale")
+    scale.output(0).tensor.set_names({"scale"})
+    scaled = ops.multiply(model.output(0).get_node().input_value(0), scale)
+    scaled.output(0).tensor.set_names({"scaled"})
+    return ov.Model([ops.result(scaled)], [*model.get_parameters(), scale], "scaled_net")
+
+
+def scaled_images(count: int) -> list[dict[str, np.ndarray]]:
+    """Inputs of `scaled_net`."""
+    return [{"image": image[None], "scale": np.float32(1 + place % 3)} for place, image in enumerate(images(count))]
+
+
 def memory_net(*, seed: int = RNG_SEED) -> ov.Model:
     """frame [1, 8] -> linear layer of the frame and a state [1, 8], which the sum replaces and outgrows -> [1, 3]."""
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from networks import conv_net, images, memory_net, rows, run, snapshot, token_net
+from networks import conv_net, images, memory_net, rows, run, scaled_images, scaled_net, snapshot, token_net
 
 import autoq
 from autoq.core import ConfigError, DataError, ModelError, StoredFileError
@@ -270,3 +270,14 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     (tmp_path / "training.pt").write_bytes(b"half a file")
     with pytest.raises(StoredFileError, match=r"cannot be read: .* Remove it to begin anew"):
         autoq.finetune(model, images(80), steps=2, **options)
+
+
+def test_samples_with_an_input_without_axes_run_one_by_one():
+    teacher, data = scaled_net(), scaled_images(40)
+    model = autoq.quantize(teacher, data, progress=False)
+    seen = []
+    tuned = autoq.finetune(
+        model, data, teacher=teacher, steps=20, lr=1e-3, batch_size=8, progress=False, on_check=seen.append
+    )
+    assert [port.any_name for port in tuned.inputs] == ["image", "scale"]
+    assert seen[-1].held_out < seen[0].held_out

@@ -4,11 +4,12 @@ import numpy as np
 import openvino as ov
 import pytest
 from channel_nets import NETS, SAME, conv, data, dense, image, ints, model_of, named, tokens
-from networks import conv_net, images, run, snapshot
+from networks import conv_net, images, run, scaled_images, scaled_net, snapshot
 from openvino import opset13 as ops
 
 import autoq
 from autoq.core import DataError, Estimate, ModelError, PlanError
+from autoq.evaluation.candidate import size_bytes
 from autoq.graph import find_channels
 
 
@@ -217,3 +218,12 @@ def test_a_latency_is_measured_and_kept(monkeypatch):
     assert min(widths(pruned).values()) < 16
     with pytest.raises(PlanError, match=r"latency is 0\.001: the narrowest model still takes 0\.\d+ of the float"):
         autoq.prune(model, images(8), latency=0.001, multiple_of=4, repair="one_shot", progress=False)
+
+
+def test_an_input_without_axes_is_no_obstacle():
+    model, data = scaled_net(channels=8), scaled_images(24)
+    pruned = autoq.prune(model, data, ratio=0.25, multiple_of=2, progress=False)
+    assert size_bytes(pruned) < size_bytes(model)
+    for one in (model, pruned):
+        single, double = (run(one, data[0]["image"], np.float32(scale)) for scale in (1, 2))
+        np.testing.assert_allclose(2 * single, double, rtol=1e-5)

@@ -28,10 +28,11 @@ def probe(model: ov.Model, shapes: Mapping[str, Sequence[int]] | None = None) ->
         return None
     seen = [_seen(parameter, shapes or {}) for parameter in parameters]
     guessed = [[[length] * len(parameter.get_partial_shape()) for parameter in parameters] for length in _OTHERS]
-    for wanted in [seen] * all(seen) + guessed:
+    known = [shape for shape in seen if shape is not None]
+    for wanted in [known] * (len(known) == len(seen)) + guessed:
         clone = model.clone()
-        for parameter, (_, *others) in zip(clone.get_parameters(), wanted, strict=True):
-            told = map(_told, parameter.get_partial_shape(), [_FIRST, *others])
+        for parameter, shape in zip(clone.get_parameters(), wanted, strict=True):
+            told = map(_told, parameter.get_partial_shape(), [_FIRST, *shape[1:]])
             parameter.set_partial_shape(ov.PartialShape(list(told)))
         try:
             clone.validate_nodes_and_infer_types()
@@ -41,11 +42,11 @@ def probe(model: ov.Model, shapes: Mapping[str, Sequence[int]] | None = None) ->
     return None
 
 
-def _seen(parameter: ov.Node, shapes: Mapping[str, Sequence[int]]) -> list[int]:
-    """The shape that an input was seen with; empty if it was not."""
+def _seen(parameter: ov.Node, shapes: Mapping[str, Sequence[int]]) -> list[int] | None:
+    """The shape that an input was seen with; None if it was not."""
     names = {parameter.get_friendly_name(), *parameter.output(0).get_names()}
-    found = next((list(shape) for name, shape in shapes.items() if name in names), [])
-    return found if len(found) == len(parameter.get_partial_shape()) else []
+    found = next((list(shape) for name, shape in shapes.items() if name in names), None)
+    return found if found is not None and len(found) == len(parameter.get_partial_shape()) else None
 
 
 def _told(dimension: ov.Dimension, wanted: int) -> int:

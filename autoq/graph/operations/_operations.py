@@ -215,6 +215,7 @@ _ROWS = (
     Operation("Exp", non_negative=True, samples=Samples.EACH),
     Operation("Floor", samples=Samples.EACH, rounds=True),
     Operation("Gelu", samples=Samples.EACH),
+    Operation("Identity", samples=Samples.EACH),
     Operation("Log", samples=Samples.EACH),
     Operation("Mish", samples=Samples.EACH),
     Operation("Mod", samples=Samples.EACH),

@@ -103,8 +103,10 @@ class Teacher:
         """That of the inputs of one sample."""
         found = 0
         for value in chunk.feed.values():
-            count = len(value) // len(chunk.numbers)
-            own = value[place * count : (place + 1) * count] if self._joined else value
+            own = value
+            if self._joined:
+                count = len(value) // len(chunk.numbers)
+                own = value[place * count : (place + 1) * count]
             found = crc32(np.ascontiguousarray(own).data, found)
         return found
 

@@ -118,7 +118,8 @@ class TrainingSamples:
             shapes = tuple((name, value.shape) for name, value in feed.items())
             groups.setdefault(shapes if self.joined else number, []).append(number)
         for group in groups.values():
-            names = feeds[group[0]]
-            joined = {name: np.concatenate([feeds[number][name] for number in group]) for name in names}
+            joined = feeds[group[0]]
+            if len(group) > 1:
+                joined = {name: np.concatenate([feeds[number][name] for number in group]) for name in joined}
             targets = tuple(read[number][1] for number in group) if self.labelled else None
             yield SampleChunk(tuple(group), joined, targets)

@@ -79,7 +79,7 @@ class SampleViews:
             if kind is Augmentation.MIX and labelled:
                 msg = "augment is 'mix', and the data have targets, which cannot be mixed: leave out mix, or the loss."
                 raise ConfigError(msg)
-            if kind is Augmentation.MIX and not all(_is_mixed(value) for value in feed.values()):
+            if kind is Augmentation.MIX and not all(value.ndim and _is_mixed(value) for value in feed.values()):
                 msg = f"augment is 'mix', which needs inputs of real numbers. The inputs are {shapes}."
                 raise ConfigError(msg)
         return cls(tuple(sorted(kinds, key=list(Augmentation).index)), images)
@@ -139,7 +139,7 @@ def _is_mixed(value: NDArray[Any]) -> bool:
 
 
 def _shifted(feed: Feed, images: Mapping[str, tuple[int, int]], rng: np.random.Generator) -> Feed:
-    count = len(next(iter(feed.values())))
+    count = len(feed[next(iter(images))])
     by = rng.uniform(-_MOST_SHIFT, _MOST_SHIFT, (2, count))
     return {name: _moved(value, images[name], by) if name in images else value for name, value in feed.items()}
 
@@ -160,7 +160,7 @@ def _moved(value: NDArray[Any], axes: tuple[int, int], by: NDArray[np.float64]) 
 
 
 def _flipped(feed: Feed, images: Mapping[str, tuple[int, int]], rng: np.random.Generator) -> Feed:
-    mirrored = rng.random(len(next(iter(feed.values())))) < 0.5  # every other time
+    mirrored = rng.random(len(feed[next(iter(images))])) < 0.5  # every other time
     found = dict(feed)
     for name, (_, axis) in images.items():
         found[name] = feed[name].copy()

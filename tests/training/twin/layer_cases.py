@@ -8,6 +8,7 @@ import openvino.opset10 as op10
 import openvino.opset13 as op
 import openvino.opset14 as op14
 import openvino.opset15 as op15
+import openvino.opset16 as op16
 from graph_models import values
 from openvino.utils.node_factory import NodeFactory
 from operation_cases import CASES, RNG, add, ints, of_one, positive, real
@@ -186,6 +187,7 @@ def reversed_along(x: ov.Node, axes: ov.Node, mode: str) -> ov.Node:
     return NodeFactory("opset1").create("Reverse", [x.output(0), axes.output(0)], {"mode": mode})
 
 
+of_one("identity", op16.identity)
 of_one("reverse by numbers", lambda x: reversed_along(x, ints(0, 2), "index"))
 of_one("reverse by marks", lambda x: reversed_along(x, op.constant(np.array([False, True, True])), "mask"))
 for mode in ("bilinear", "nearest", "bicubic"):

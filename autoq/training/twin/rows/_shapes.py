@@ -17,6 +17,12 @@ def shape_of(x: Tensor, *, output_type: str = "i64") -> Tensor:
     return torch.tensor(x.shape, dtype=TYPES[output_type])
 
 
+@row("Identity")
+def identity(x: Tensor) -> Tensor:
+    """The same tensor."""
+    return x
+
+
 @row("Reshape")
 def reshape(x: Tensor, pattern: Sizes, *, special_zero: bool) -> Tensor:
     """A zero is the length at the same place if `special_zero`; -1 is what is left."""
