@@ -84,8 +84,8 @@ def searched(
         recorded_problem(synthetic_table(0, units=2)),
         builder=measured,
         evaluator=measured,
-        space=SPACE.model_copy(update={"channel_repair": repair}),
-        dimensions=replace(DIMENSIONS, pruning=replace(DIMENSIONS.pruning, repair=repair)),
+        space=SPACE.model_copy(update={"channel_repair": Repair(repair)}),
+        dimensions=replace(DIMENSIONS, pruning=replace(DIMENSIONS.pruning, repair=Repair(repair))),
         knowledge=None,
     )
 

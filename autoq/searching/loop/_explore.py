@@ -84,7 +84,8 @@ def explore(
 
     problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
     if not interrupted and not _is_over(problem, study, budget):
-        interrupted = first_cuts(problem, study, budget, trials)
+        reach = budget_before(problem, budget).reach
+        interrupted = first_cuts(problem, study, replace(budget, reach=reach), trials)
     if interrupted or not problem.dimensions.units or _is_over(problem, study, budget):
         return Explored(problem, recall(problem, study), interrupted)
     left_s = _seconds_left(problem, study, budget)
@@ -96,7 +97,7 @@ def explore(
             with budget.clock.spent(Part.SENSITIVITIES):
                 knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
         with budget.clock.spent(Part.PROPOSE):
-            steer(problem, study, budget, knowledge, seed)
+            steer(problem, study, budget_before(problem, budget), knowledge, seed)
     except KeyboardInterrupt:
         return Explored(problem, None, interrupted=True)
     except DeviceLostError:

@@ -33,7 +33,7 @@ _TIMES = 2.0
 
 
 def budget_before(problem: Problem, budget: Budget) -> Budget:
-    """The budget of the trials before: a share is kept for these models.
+    """The budget of the trials before: a share is kept for these models, of which some may be beyond the limit so far.
 
     Args:
         problem: What is searched.
@@ -43,7 +43,8 @@ def budget_before(problem: Problem, budget: Budget) -> Budget:
         return budget
     trials = None if budget.n_trials is None else budget.n_trials - min(int(_SHARE * budget.n_trials), _MOST)
     kept_s = _SHARE * max(budget.trials_s, 0.0) if budget.clock.is_limited else 0.0
-    return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s)
+    reach = max(budget.reach, 1 / _LEFT)
+    return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s, reach=reach)
 
 
 def repair_front(

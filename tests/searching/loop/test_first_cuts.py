@@ -39,9 +39,11 @@ def test_where_float_is_faster_it_is_cut(monkeypatch):
         ({"n_trials": 2}, []),
         ({"n_trials": 6}, []),
         ({"n_trials": 14}, [0.875, 0.75]),
-        # The second one loses nearly twice what the limit allows.
-        ({"harm": 0.07}, [0.875, 0.75]),
-        ({"harm": 0.07, "reach": 2.0}, [0.875, 0.75, 0.625]),
+        # The second one loses 3.5 times what the limit allows; repaired in turn, a model comes back from twice of it.
+        ({"harm": 0.14}, [0.875, 0.75]),
+        ({"harm": 0.14, "reach": 4.0}, [0.875, 0.75, 0.625]),
+        ({"harm": 0.07}, [0.875, 0.75, 0.625]),
+        ({"harm": 0.07, "repair": "none"}, [0.875, 0.75]),
         # A fraction of 0.15 of the time has room for one, whose cost is known only then, or for all.
         ({"timeout_s": 60.0}, [0.875]),
         ({"timeout_s": 180.0}, [0.875, 0.75]),
