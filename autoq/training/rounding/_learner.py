@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import openvino as ov
 import torch
 
-from autoq.calibration import Feed, port_name
+from autoq.calibration import port_name
 from autoq.core import digest_of
 from autoq.graph import Tensor, model_digest
 from autoq.training.rounding._blocks import ModelBlock, block_model, blocks_of
@@ -24,7 +24,7 @@ from autoq.training.rounding._report import LearnedBlock
 from autoq.training.rounding._task import RoundingTask
 from autoq.training.rounding._views import token_inputs, views_of
 from autoq.training.rounding._weights import QuantizedWeight, Rounded, quantized_weights, with_open_weights
-from autoq.training.tuning import HeldOutLoss, SampleChunk, TrainingSamples, ready_for
+from autoq.training.tuning import HeldOutLoss, TrainingSamples, ready_for
 from autoq.training.twin import to_torch
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class RoundingLearner:
         self._begun = begun
         every = quantized_weights(latent)
         self._loss = judge.loss
-        trained = list(_chunks(samples))
+        trained = list(samples.trained_chunks())
         self._held_out = len(judge.chunks)
         self._feeds = [chunk.feed for chunk in (*judge.chunks, *trained)]
         self._counts = [len(chunk.numbers) for chunk in (*judge.chunks, *trained)]
@@ -207,18 +207,3 @@ class RoundingLearner:
         """Tells of steps that are done of one of so many blocks."""
         if self._task.progress is not None:
             self._task.progress(number * self._task.steps + done, count * self._task.steps)
-
-
-def _chunks(samples: TrainingSamples) -> Iterator[SampleChunk]:
-    """The samples that are trained on, those of one shape together."""
-    alike: dict[object, list[int]] = {}
-    for number in samples.trained:
-        feed: Feed = samples.items[int(number)]
-        shapes = tuple((name, value.shape) for name, value in feed.items())
-        alike.setdefault(shapes if samples.joined else int(number), []).append(int(number))
-    for numbers in alike.values():
-        for start in range(0, len(numbers), samples.batch_size):
-            part = numbers[start : start + samples.batch_size]
-            feeds = [samples.items[number] for number in part]
-            joined = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
-            yield SampleChunk(tuple(part), joined, None)

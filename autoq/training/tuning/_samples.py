@@ -110,13 +110,29 @@ class TrainingSamples:
         for start in range(0, len(self.held_out), self.batch_size):
             yield from self._chunks(self.held_out[start : start + self.batch_size])
 
+    def trained_chunks(self) -> Iterator[SampleChunk]:
+        """All samples that are trained on, as they are: those of one shape together, a batch at a time."""
+        alike: dict[object, list[int]] = {}
+        for number in map(int, self.trained):
+            alike.setdefault(self._shapes(number, self._feed(self.items[number])), []).append(number)
+        for group in alike.values():
+            for start in range(0, len(group), self.batch_size):
+                yield from self._chunks(np.array(group[start : start + self.batch_size]))
+
+    def _feed(self, item: Any) -> Feed:  # inputs, or a pair of them and a target
+        found: Feed = item[0] if self.labelled else item
+        return found
+
+    def _shapes(self, number: int, feed: Feed) -> object:
+        """What samples that run together have in common."""
+        return tuple((name, value.shape) for name, value in feed.items()) if self.joined else number
+
     def _chunks(self, numbers: NDArray[np.int64]) -> Iterator[SampleChunk]:
         read = {int(number): self.items[int(number)] for number in numbers}
-        feeds: dict[int, Feed] = {number: item[0] if self.labelled else item for number, item in read.items()}
+        feeds = {number: self._feed(item) for number, item in read.items()}
         groups: dict[object, list[int]] = {}
         for number, feed in feeds.items():
-            shapes = tuple((name, value.shape) for name, value in feed.items())
-            groups.setdefault(shapes if self.joined else number, []).append(number)
+            groups.setdefault(self._shapes(number, feed), []).append(number)
         for group in groups.values():
             joined = feeds[group[0]]
             if len(group) > 1:
