@@ -22,9 +22,8 @@ from autoq.training.rounding._learn_block import BlockCourse, BlockData, BlockLi
 from autoq.training.rounding._offsets import LearnedRounding
 from autoq.training.rounding._report import LearnedBlock
 from autoq.training.rounding._task import RoundingTask
-from autoq.training.rounding._views import token_inputs, views_of
 from autoq.training.rounding._weights import QuantizedWeight, Rounded, quantized_weights, with_open_weights
-from autoq.training.tuning import HeldOutLoss, TrainingSamples, ready_for
+from autoq.training.tuning import SampleChunk, TrainingSamples, ready_for
 from autoq.training.twin import to_torch
 
 _LOGGER = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class RoundingLearner:
         latent: ov.Model,
         weights: Mapping[str, QuantizedWeight],
         samples: TrainingSamples,
-        judge: HeldOutLoss,
+        held_out: Sequence[SampleChunk],
         device: torch.device,
         begun: float,
     ) -> None:
@@ -51,22 +50,16 @@ class RoundingLearner:
         self._device = device
         self._begun = begun
         every = quantized_weights(latent)
-        self._loss = judge.loss
         trained = list(samples.trained_chunks())
-        self._held_out = len(judge.chunks)
-        self._feeds = [chunk.feed for chunk in (*judge.chunks, *trained)]
-        self._counts = [len(chunk.numbers) for chunk in (*judge.chunks, *trained)]
+        self._counts = [len(chunk.numbers) for chunk in (*trained, *held_out)]
+        self._trained = len(trained)
+        self._feeds = [chunk.feed for chunk in (*trained, *held_out)]
         first = self._feeds[0]
         shaped = ready_for(latent, first)
         self._names = [port_name(port) for port in shaped.inputs]
         self._plain = with_open_weights(shaped, every, weights)
         self._teacher = ready_for(task.teacher, first)
         self._rounded: dict[str, Rounded] = {}
-        ids = token_inputs(task.teacher)
-        if ids:
-            self._feeds += views_of([chunk.feed for chunk in trained], ids, (task.seed, 1))
-            self._counts += [len(chunk.numbers) for chunk in trained]
-        self._samples = self._held_out + len(trained)
         # Tensors between blocks, by chunk.
         self._ours: list[dict[Tensor, Any]] = [{} for _ in self._feeds]
         self._theirs: list[dict[Tensor, Any]] = [{} for _ in self._feeds]
@@ -79,8 +72,6 @@ class RoundingLearner:
         for number, block in enumerate(blocks):
             folder = self._task.checkpoint
             kept = None if folder is None else KeptBlock(folder, number, identity)
-            if not block.gives:
-                self._end_views()
             course, count = self._block(block, number, blocks, kept)
             self._forget({tensor for later in blocks[number + 1 :] for tensor in later.needs})
             if count:
@@ -92,14 +83,8 @@ class RoundingLearner:
     def _identity(self) -> str:
         """Digest of all that the numbers depend on."""
         task = self._task
-        options = (task.steps, task.seconds, task.batch_size, task.seed, self._held_out, self._samples)
-        distances = [None if term is None else str(term.distance) for term in self._loss.terms]
-        return digest_of(model_digest(task.model), model_digest(task.teacher), self._feeds, options, distances)
-
-    def _end_views(self) -> None:
-        """Leaves views out of the last block: outputs may be large, and those for the samples are what counts."""
-        for by_chunk in (self._feeds, self._counts, self._ours, self._theirs):
-            del by_chunk[self._samples :]
+        options = (task.steps, task.seconds, task.batch_size, task.seed, self._trained)
+        return digest_of(model_digest(task.model), model_digest(task.teacher), self._feeds, options)
 
     def _block(
         self, block: ModelBlock, number: int, blocks: Sequence[ModelBlock], kept: KeptBlock | None
@@ -121,9 +106,9 @@ class RoundingLearner:
             course = learn_block(
                 module,
                 weights,
-                data[self._held_out :],
-                data[: self._held_out],
-                squared_errors(truth) if block.gives else self._distance,
+                data[: self._trained],
+                data[self._trained :],
+                squared_errors(truth),
                 limit=BlockLimit(self._task.steps, self._seconds(len(blocks) - number)),
                 batch_size=self._task.batch_size,
                 seed=(self._task.seed, number),
@@ -136,10 +121,6 @@ class RoundingLearner:
         values = [weight.value.detach() for weight in weights.values()]
         self._pass_on(block, module, [(*own, *values) for own in data.inputs], self._ours)
         return course, count
-
-    def _distance(self, ours: Sequence[Any], theirs: Sequence[Any]) -> Any:
-        """The distance of the outputs that decides at the end."""
-        return self._loss(ours, theirs, None)
 
     def _truth(self, block: ModelBlock) -> list[tuple[Any, ...]]:
         """What the float model gives in the place of a block, by chunk."""

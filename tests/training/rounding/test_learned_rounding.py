@@ -23,9 +23,6 @@ torch = pytest.importorskip("torch")
 
 from autoq.training.rounding import RoundingTask, _learn, _learn_block, _learner, learn_levels  # noqa: E402  # after the skip  # noqa: E402
 from autoq.training.rounding._blocks import block_model, blocks_of  # noqa: E402
-from autoq.training.rounding._distances import squared_errors  # noqa: E402
-from autoq.training.rounding._views import token_inputs, views_of  # noqa: E402
-from autoq.training.tuning import Distance  # noqa: E402
 
 WIDTH, OUTPUTS = 6, 3
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
@@ -92,7 +89,7 @@ def test_a_layer_comes_near_to_the_best_of_all_roundings(seed):
     weight = np.random.default_rng(seed).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
     teacher, data = linear(weight), correlated(64)
     nearest = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
-    made, report = learn_levels(task(nearest, teacher, data, steps=300, batch_size=16, distance=Distance.NMSE))
+    made, report = learn_levels(task(nearest, teacher, data, steps=300, batch_size=16))
     every = np.concatenate(data)
     true = every @ weight.T
     given, learned = (np.square(outputs(model, data) - true).sum(axis=0) for model in (nearest, made))
@@ -187,7 +184,7 @@ def test_a_limit_of_time_takes_fewer_steps_over_the_same_way(monkeypatch):
     monkeypatch.setattr(_learn_block, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     for module in (_learn, _learner):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0))
-    _, report = learn_levels(task(model, teacher, data, steps=10**6, seconds=50, distance=Distance.NMSE))
+    _, report = learn_levels(task(model, teacher, data, steps=10**6, seconds=50))
     assert report.blocks[0].steps == 50
     assert report.changed > 0
 
@@ -235,40 +232,3 @@ def test_what_was_killed_goes_on_behind_the_last_block(tmp_path):
     (tmp_path / "block-0.pt").write_bytes(b"half a file")
     with pytest.raises(StoredFileError, match=r"cannot be read: .* Remove it to begin anew"):
         learn_levels(chain_task(checkpoint=tmp_path))
-
-
-def test_views_have_other_token_ids_and_the_same_masks():
-    ids, mask, x = (ops.parameter([-1, 8], np.int64) for _ in range(3))
-    for name, port in (("ids", ids), ("mask", mask), ("x", x)):
-        port.output(0).tensor.set_names({name})
-    found = ops.gather(np.zeros((50, 4), np.float32), ops.convert(ids, "i32"), 0)
-    kinds = ops.gather(np.zeros((2, 4), np.float32), mask, 0)
-    model = ov.Model([ops.result(ops.add(found, kinds)), ops.result(x)], [ids, mask, x], "ids")
-    assert token_inputs(model) == ("ids",)
-    assert token_inputs(chain(2, "plain")) == ()
-    feeds = [
-        {"ids": np.arange(24).reshape(3, 8) + place, "mask": np.eye(3, 8, dtype=np.int64), "x": np.ones((3, 8))}
-        for place in (0, 100)
-    ]
-    before = [{name: value.copy() for name, value in feed.items()} for feed in feeds]
-    made = views_of(feeds, ("ids",), (0, 1))
-    for view, feed, old in zip(made, feeds, before, strict=True):
-        assert all(np.array_equal(feed[name], old[name]) for name in feed)
-        assert all(np.array_equal(view[name], old[name]) for name in ("mask", "x"))
-        assert 0.05 < np.mean(view["ids"] != old["ids"]) < 0.5
-        assert set(view["ids"].ravel()) <= set(old["ids"].ravel())
-
-
-def test_the_error_of_each_token_counts_beside_its_size():
-    rng = np.random.default_rng(0)
-    true = rng.normal(size=(2, 5, 4)).astype(np.float32)
-    true[0, 0] *= 1000
-    ours = true + rng.normal(size=true.shape).astype(np.float32) * 0.1 * np.abs(true)
-    sizes = np.square(true).mean(axis=-1)
-    truth = [(torch.from_numpy(true[:1]),), (torch.from_numpy(true[1:]),)]
-    loss = squared_errors(truth)
-    found = np.mean([float(loss((torch.from_numpy(ours[n : n + 1]),), truth[n])) for n in range(2)])
-    # The middle of an even number of sizes is the lower of two here.
-    lower = np.sort(sizes.ravel())[sizes.size // 2 - 1]
-    expected = (np.square(ours - true).mean(axis=-1) / np.maximum(sizes, 0.1 * lower)).mean()
-    assert found == pytest.approx(expected, rel=1e-4)
