@@ -1,6 +1,6 @@
 """Takes one model through everything, in a process of its own: what crashes there is found in the notes so far.
 
-python experiments/benchmarks/_stranger.py FILE NOTES SEARCH_S SAMPLES
+python experiments/benchmarks/_stranger.py FILE NOTES SEARCH_S SAMPLES REMADE
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from _plausible import inputs
+from _remade import remade
 
 import autoq
 from autoq.core import ModelError
@@ -115,7 +116,7 @@ def _reads(reader: Callable[[Path], ov.Model], path: Path) -> bool:
     return True
 
 
-def main(path: Path, notes: Notes, search_s: float, count: int) -> None:
+def main(path: Path, notes: Notes, search_s: float, count: int, *, is_remade: bool) -> None:
     """Notes what comes of each step; what fails ends those that need it."""
     notes.add(stage="read")
     model = read(path, notes)
@@ -148,6 +149,8 @@ def main(path: Path, notes: Notes, search_s: float, count: int) -> None:
     if search_s:
         notes.add(stage="search")
         searched(model, notes, calibration, list(zip(validation, want[count:], strict=True)), search_s)
+    if is_remade:
+        remade(model, notes, samples, want, count)
     notes.add(stage="done")
 
 
@@ -215,10 +218,10 @@ def searched(model: ov.Model, notes: Notes, calibration: Sequence[Any], pairs: S
 
 
 if __name__ == "__main__":
-    file, written, search_seconds, samples_asked = sys.argv[1:]
+    file, written, search_seconds, samples_asked, remade_too = sys.argv[1:]
     kept = Notes(Path(written))
     try:
-        main(Path(file), kept, float(search_seconds), int(samples_asked))
+        main(Path(file), kept, float(search_seconds), int(samples_asked), is_remade=remade_too == "yes")
     except Exception as failed:
         kept.add(failed=reason(failed))
         raise

