@@ -328,6 +328,8 @@ recurrent("lstm_sequence", 4, 2, directions=1)
 recurrent("lstm_sequence", 4, 2, directions=1, direction="REVERSE")
 recurrent("lstm_sequence", 4, 2, directions=2)
 recurrent("lstm_sequence", 4, 2, directions=2, lengths=(3, 5))
+# As ONNX names them, for both directions. The device takes the first ones.
+recurrent("lstm_sequence", 4, 2, directions=2, activations=["sigmoid", "tanh", "tanh", "sigmoid", "relu", "tanh"])
 recurrent("gru_sequence", 3, 1, directions=1)
 recurrent("gru_sequence", 3, 1, directions=2, linear_before_reset=True)
 recurrent("rnn_sequence", 1, 1, directions=1)

@@ -24,6 +24,7 @@ def _hard(x: Tensor, *, slope: float, shift: float) -> Tensor:
 
 
 def _functions(names: list[str], alpha: list[float], beta: list[float]) -> list[Callable[[Tensor], Tensor]]:
+    """Functions by name. ONNX may name those of both directions; a device takes the first ones for both."""
     made: list[Callable[[Tensor], Tensor]] = []
     for place, name in enumerate(names):
         if name.lower() == "hardsigmoid":
@@ -54,7 +55,7 @@ def lstm_cell(
     clip: float,
 ) -> tuple[Tensor, Tensor]:
     """One step; the gates are forget, input, new, output."""
-    gate, new, out = _functions(activations, activations_alpha, activations_beta)
+    gate, new, out = _functions(activations, activations_alpha, activations_beta)[:3]
     total = torch.nn.functional.linear(x, weight, bias) + torch.nn.functional.linear(hidden, recurrent)
     f, i, c, o = _clipped(total, clip).chunk(4, -1)
     state = gate(f) * cell + gate(i) * new(c)
@@ -76,7 +77,7 @@ def gru_cell(
     linear_before_reset: bool = False,
 ) -> Tensor:
     """One step; the gates are update, reset, new. The reset is before the product with the state, or behind it."""
-    gate, new = _functions(activations, activations_alpha, activations_beta)
+    gate, new = _functions(activations, activations_alpha, activations_beta)[:2]
     size = hidden.shape[-1]
     given = torch.nn.functional.linear(x, weight)
     shift = torch.zeros(1, device=x.device).expand(4 * size) if bias is None else bias
@@ -108,7 +109,7 @@ def rnn_cell(
     clip: float,
 ) -> Tensor:
     """One step."""
-    (function,) = _functions(activations, activations_alpha, activations_beta)
+    (function,) = _functions(activations, activations_alpha, activations_beta)[:1]
     total = torch.nn.functional.linear(x, weight, bias) + torch.nn.functional.linear(hidden, recurrent)
     return function(_clipped(total, clip))
 
