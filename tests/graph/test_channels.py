@@ -152,6 +152,14 @@ def test_inputs_of_which_no_shape_is_known_leave_all_channels():
     ] * 2
 
 
+def test_a_model_of_one_sample_at_a_time_is_followed_by_the_shape_that_was_seen():
+    x = named(ops.parameter([-1, 3, -1, -1], np.float32), "x")
+    y = ops.concat([conv(x, 8, "first"), ops.constant(np.ones((1, 2, 12, 12), np.float32))], 1)
+    model = model_of(conv(y, 4, "last"))
+    seen = {shape: find_channels(model, None, {"x": shape}).groups for shape in ((1, 3, 12, 12), (1, 3, 10, 10))}
+    assert [[len(group.channels) for group in found] for found in seen.values()] == [[8], []]
+
+
 def test_grouped_convolutions_of_one_group_are_dense():
     assert groups(model_of(conv(grouped(conv(image(), 8, "first"), 1, 6, "grouped"), 4, "last"))) == {
         "first": 8,

@@ -29,10 +29,14 @@ def probe(model: ov.Model, shapes: Mapping[str, Sequence[int]] | None = None) ->
     seen = [_seen(parameter, shapes or {}) for parameter in parameters]
     guessed = [[[length] * len(parameter.get_partial_shape()) for parameter in parameters] for length in _OTHERS]
     known = [shape for shape in seen if shape is not None]
-    for wanted in [known] * (len(known) == len(seen)) + guessed:
+    tried = [[[_FIRST, *shape[1:]] for shape in each] for each in guessed]
+    if len(known) == len(seen):
+        # A model may take no other number of samples than was seen.
+        tried = [[[_FIRST, *shape[1:]] for shape in known], known, *tried]
+    for wanted in tried:
         clone = model.clone()
         for parameter, shape in zip(clone.get_parameters(), wanted, strict=True):
-            told = map(_told, parameter.get_partial_shape(), [_FIRST, *shape[1:]])
+            told = map(_told, parameter.get_partial_shape(), shape)
             parameter.set_partial_shape(ov.PartialShape(list(told)))
         try:
             clone.validate_nodes_and_infer_types()
