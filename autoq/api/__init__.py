@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autoq.api.sensitivities._sensitivity import sensitivity
     from autoq.api.sensitivities._sensitivity_brief import sensitivity_columns, sensitivity_rows, sensitivity_summary
     from autoq.api.sensitivities._sensitivity_report import SensitivityReport
-    from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
+    from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity, how_it_is_spared
     from autoq.api.tuning._finetune import TunedModel, finetune, finetuned
     from autoq.api.tuning._learn_rounding import RoundedModel, learn_rounding, learned_rounding
     from autoq.api.tuning._rounding_settings import RoundingSettings
@@ -43,6 +43,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "finetuned",
+    "how_it_is_spared",
     "learn_rounding",
     "learned_rounding",
     "profile",
@@ -78,7 +79,7 @@ __getattr__, __dir__ = lazy_names(
             "sensitivity_summary",
         ],
         "autoq.api.sensitivities._sensitivity_report": ["SensitivityReport"],
-        "autoq.api.sensitivities._unit_sensitivity": ["UnitSensitivity"],
+        "autoq.api.sensitivities._unit_sensitivity": ["UnitSensitivity", "how_it_is_spared"],
         "autoq.api.tuning._finetune": ["TunedModel", "finetune", "finetuned"],
         "autoq.api.tuning._learn_rounding": ["RoundedModel", "learn_rounding", "learned_rounding"],
         "autoq.api.tuning._rounding_settings": ["RoundingSettings"],

@@ -130,7 +130,7 @@ def sensitivity(
 
 
 def _print(found: SensitivityReport, model: str, top: int) -> None:
-    from autoq.api import sensitivity_columns, sensitivity_rows, sensitivity_summary
+    from autoq.api import how_it_is_spared, sensitivity_columns, sensitivity_rows, sensitivity_summary
 
     print_table(f"Sensitivity of {model}", sensitivity_columns(found), sensitivity_rows(found, top))
     if (more := len(found.units) - top) > 0:
@@ -141,21 +141,20 @@ def _print(found: SensitivityReport, model: str, top: int) -> None:
         print_table(
             "Neighbours, both quantized beside the sum of each alone", ["unit", "unit", "more", "of the whole"], rows
         )
-    spared = "in float" if found.cut_to is None else "whole"
-    left = f"left: predicted distortion with the unit and those above it {spared}."
+    left = f"left: predicted distortion with the unit and those above it {how_it_is_spared(found)}."
     click.echo(f"{sensitivity_summary(found)}. {left}")
 
 
 def _write_scope(found: SensitivityReport, path: Path, share: float | None, count: int | None) -> dict[str, Any]:
     """Writes the scope, and returns what was written as JSON values."""
+    from autoq.api import how_it_is_spared
     from autoq.config import scope_as_yaml
 
     chosen, left = found.most_sensitive(share=share, count=count)
     scope = found.ignored_scope(share=share, count=count)
     verdict = (
-        f"{len(chosen)} of {len(found.units)} units {'in float' if found.cut_to is None else 'whole'}; "
-        f"predicted to leave {left:.1%} of the distortion "
-        f"({found.measure})."
+        f"{len(chosen)} of {len(found.units)} units {how_it_is_spared(found)}; predicted to leave {left:.1%} of the "
+        f"distortion ({found.measure})."
     )
     _write(path, scope_as_yaml(scope, _SCOPE_NAME, verdict).encode())
     return {"path": str(path), "units": [unit.unit for unit in chosen], "left": left, "verdict": verdict}

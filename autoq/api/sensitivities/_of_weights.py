@@ -7,8 +7,8 @@ from pathlib import Path
 
 import openvino as ov
 
+from autoq.api.sensitivities._of_parts import MeasuredPart, report_of_parts
 from autoq.api.sensitivities._sensitivity_report import SensitivityReport
-from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 from autoq.calibration import ModelInputs, activations_of, kept_grams
 from autoq.core import (
     CompressionRecipe,
@@ -88,30 +88,10 @@ def report_of_weights(
             builder, network, taken, inputs=inputs, evaluator=runner, measure=measure, samples=samples
         )
     by_name = {weight.name: weight for weight in weights}
-    alone = {name: next(iter(found.alone[name].values())) for name in taken}
-    ranking = sorted(alone, key=lambda name: -alone[name])
-    added, units, above = sum(alone.values()), [], 0.0
-    for name in ranking:
-        above += alone[name]
-        units.append(
-            UnitSensitivity(
-                unit=name,
-                groups=(),
-                ops=tuple(op for op, _ in by_name[name].readers),
-                types=(by_name[name].type,),
-                distortion=alone[name],
-                share=alone[name] / found.whole if found.whole > 0 else 0.0,
-                left=max(1 - above / added, 0.0) if added > 0 else 0.0,
-                gain=None,
-                others=dict(list(found.alone[name].items())[1:]),
-            )
+    parts = {
+        name: MeasuredPart(
+            ops=tuple(op for op, _ in by_name[name].readers), types=(by_name[name].type,), distortions=found.alone[name]
         )
-    return SensitivityReport(
-        units=tuple(units),
-        interactions={},
-        whole=found.whole,
-        inferences=found.inferences,
-        measure=measure,
-        scope=scope,
-        place=None,
-    )
+        for name in taken
+    }
+    return report_of_parts(parts, whole=found.whole, inferences=found.inferences, measure=measure, scope=scope)

@@ -8,8 +8,8 @@ from typing import Any
 
 import openvino as ov
 
+from autoq.api.sensitivities._of_parts import MeasuredPart, report_of_parts
 from autoq.api.sensitivities._sensitivity_report import SensitivityReport
-from autoq.api.sensitivities._unit_sensitivity import UnitSensitivity
 from autoq.calibration import ModelInputs, kept_grams
 from autoq.core import (
     DistortionMeasure,
@@ -121,38 +121,26 @@ def report_of_widths(
             return known[fingerprint]
 
         whole = of({group.name: shares[0] for group in groups})
-        found: dict[str, list[float]] = {group.name: [] for group in groups}
+        found: dict[str, dict[str, float]] = {group.name: {} for group in groups}
         for group in groups:
             for share in shares:
-                found[group.name].append(of({group.name: share}))
+                found[group.name][f"{share:g}"] = of({group.name: share})
                 progress(1 + sum(map(len, found.values())), total)
     types = {op.get_friendly_name(): op.get_type_name() for op in network.get_ops()}
-    ranked = sorted(groups, key=lambda group: -found[group.name][0])
-    added, units, above = sum(own[0] for own in found.values()), [], 0.0
-    for group in ranked:
-        first, *others = found[group.name]
-        above += first
-        units.append(
-            UnitSensitivity(
-                unit=group.name,
-                groups=(),
-                ops=group.producers,
-                types=tuple(dict.fromkeys(types[op] for op in group.producers)),
-                distortion=first,
-                share=first / whole if whole > 0 else 0.0,
-                left=max(1 - above / added, 0.0) if added > 0 else 0.0,
-                gain=None,
-                others={f"{share:g}": value for share, value in zip(shares[1:], others, strict=True)},
-            )
+    parts = {
+        group.name: MeasuredPart(
+            ops=group.producers,
+            types=tuple(dict.fromkeys(types[op] for op in group.producers)),
+            distortions=found[group.name],
         )
-    return SensitivityReport(
-        units=tuple(units),
-        interactions={},
+        for group in groups
+    }
+    return report_of_parts(
+        parts,
         whole=whole,
         inferences=len(known) * len(feeds),
         measure=measure,
         scope=scope,
-        place=None,
         cut_to=shares[0],
     )
 
