@@ -174,9 +174,12 @@ class _System:
     @classmethod
     def of(cls, rows: _Rows, *, constant: bool) -> _System:
         read = rows.read
-        mean = read.mean(axis=0) if constant else np.zeros(read.shape[1], np.float32)
-        gram = blas.ssyrk(1.0 / len(read), read.T, trans=0)
-        return cls(len(read), mean, gram - np.outer(mean, mean), constant)
+        mean = np.zeros(read.shape[1], np.float32)
+        if constant:
+            # Taken away before the product: beside a large mean, the difference of two products would be noise.
+            mean = read.mean(axis=0, dtype=np.float64).astype(np.float32)
+            read = read - mean
+        return cls(len(read), mean, blas.ssyrk(1.0 / len(read), read.T, trans=0), constant)
 
     def with_more(self, other: _System) -> _System:
         """The equations of the rows of both."""

@@ -69,6 +69,20 @@ def test_what_a_function_cuts_off_does_not_count():
     assert np.abs(term - offset).max() < 0.1 < np.abs(shift - offset).max()
 
 
+def test_rows_that_differ_little_beside_their_mean_are_fitted_as_well():
+    rng = np.random.default_rng(0)
+    apart = rng.normal(0, 1, (4000, 40)).astype(np.float32)
+    # As means over whole images are, of samples that are much alike.
+    read = 1000 + apart
+    weight = rng.normal(0, 1, (3, 40)).astype(np.float32)
+    centred = apart - apart.mean(axis=0)
+    wanted = (centred @ (weight + 0.1).T).astype(np.float32)
+    rows = LayerRows(read, wanted, np.zeros_like(wanted), np.repeat(np.arange(40), 100), (-np.inf, np.inf))
+    made, term = fitted(rows, weight, -(read @ weight.T).mean(axis=0), constant=True)
+    np.testing.assert_allclose(made, weight + 0.1, atol=2e-3)
+    np.testing.assert_allclose(read @ made.T + term, wanted, atol=0.02)
+
+
 def test_weights_that_are_best_stay():
     rng = np.random.default_rng(0)
     read, weight = rng.normal(0, 1, (40, 5)).astype(np.float32), numbers(3, 5)
