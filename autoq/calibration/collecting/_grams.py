@@ -7,10 +7,13 @@ is mapped to memory, of which one product at a time is resident.
 
 from __future__ import annotations
 
+import itertools
 import math
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -20,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.linalg import blas
 from threadpoolctl import threadpool_limits
 
-from autoq.calibration.collecting._segments import Between, segment_model, segments
+from autoq.calibration.collecting._infer import infer_all
+from autoq.calibration.collecting._segments import Between, Segment, segment_model, segments
 from autoq.calibration.sources import ModelInputs
 from autoq.calibration.statistics import Activation, Grams
 from autoq.core import DeviceError, FloatArray, ModelError, ResetState, quoted, reason, temporary_folder
@@ -117,30 +121,52 @@ def collected_grams(
         between = Between(stack.enter_context(temporary_folder()))
         # Threads of products would wait actively beside those of OpenVINO.
         with threadpool_limits(1, "blas"), _refused_by(device):
-            for place, part in enumerate(parts):
+            for place, (part, compiled) in enumerate(_compiled(model, parts, device, settings)):
                 own = [activation for activation in observed if activation.tensor in part.gives]
                 collected = _Collected(own, wanted, partly, stack, in_file=len(parts) > 1, summarize=summarize)
                 found.append(collected)
-                ready = with_float_ends(segment_model(model, part))
-                request = core().compile_model(ready, device, settings).create_infer_request()
-                has_state = bool(request.query_state())
                 feeds = between.feeds(part.needs, count) if place else islice(inputs, count)
-                done = 0
-                for number, feed in enumerate(feeds):
-                    if has_state and reset_state is ResetState.SAMPLE:
-                        request.reset_state()
-                    request.infer(feed)
-                    values = [tensor.data for tensor in request.output_tensors]
-                    given = dict(zip((*part.gives, *part.saves), values, strict=True))
-                    for tensor in part.saves:
-                        between.keep(tensor, number, given[tensor])
-                    collected.add([given[activation.tensor] for activation in own], number)
-                    done = number + 1
-                    if progress is not None:
-                        progress(place * count + done, len(parts) * count)
-                count = done
-                del request
+                told = partial(_tell, progress, place * count, len(parts) * count)
+                take = partial(_take, part, collected, between, told)
+                infer_all(compiled, feeds, take, reset_state=reset_state, ahead=1)
+                count = collected.samples
+                del compiled
         yield _together(found)
+
+
+def _compiled(
+    model: ov.Model, parts: Sequence[Segment], device: str, settings: Mapping[str, str]
+) -> Iterator[tuple[Segment, ov.CompiledModel]]:
+    """The segments of a model: each is compiled while the one before runs."""
+
+    def made(part: Segment) -> ov.CompiledModel:
+        return core().compile_model(with_float_ends(segment_model(model, part)), device, dict(settings))
+
+    with ThreadPoolExecutor(1) as pool:
+        ready = pool.submit(made, parts[0])
+        for part, following in itertools.zip_longest(parts, parts[1:]):
+            compiled = ready.result()
+            if following is not None:
+                ready = pool.submit(made, following)
+            yield part, compiled
+            del compiled
+
+
+def _take(
+    part: Segment, collected: _Collected, between: Between, told: Callable[[int], None], request: ov.InferRequest
+) -> None:
+    """Takes what a segment gave for the next sample."""
+    values = [tensor.data for tensor in request.output_tensors]
+    given = dict(zip((*part.gives, *part.saves), values, strict=True))
+    for tensor in part.saves:
+        between.keep(tensor, collected.samples, given[tensor])
+    collected.add([given[activation.tensor] for activation in collected.activations])
+    told(collected.samples)
+
+
+def _tell(progress: Callable[[int, int], None] | None, before: int, every: int, samples: int) -> None:
+    if progress is not None:
+        progress(before + samples, every)
 
 
 @contextmanager
@@ -177,8 +203,10 @@ class _Collected:
         self.summaries: list[list[FloatArray]] = [[] for _ in activations]
         self.products: dict[Activation, _Product] = {}
         self.blocks: dict[Activation, FloatArray] = {}
+        self.samples = 0
 
-    def add(self, values: Sequence[NDArray[Any]], number: int) -> None:
+    def add(self, values: Sequence[NDArray[Any]]) -> None:
+        number = self.samples
         if number == 0:
             lengths = {a: v.shape[a.axis] for a, v in zip(self.activations, values, strict=True) if a in self._wanted}
             self.products = _zeros(lengths, self._stack, in_file=self._in_file)
@@ -201,6 +229,7 @@ class _Collected:
             elif activation in self._partly:
                 added = _blocks(flat, self._partly[activation])
                 self.blocks[activation] = self.blocks[activation] + added if number else added
+        self.samples += 1
 
 
 def _together(parts: Sequence[_Collected]) -> Grams:

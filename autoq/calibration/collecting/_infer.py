@@ -20,6 +20,7 @@ def infer_all(
     take: Callable[[ov.InferRequest], None],
     *,
     reset_state: ResetState = ResetState.SAMPLE,
+    ahead: int = _AHEAD,
 ) -> None:
     """Runs inferences, and passes on each finished request in the order of the inputs.
 
@@ -31,11 +32,12 @@ def infer_all(
         feeds: Inputs, each as OpenVINO takes it. They are read when they are needed.
         take: Gets a finished request, and copies the results that it keeps.
         reset_state: When the state of a model is reset; if never, only one inference runs at a time.
+        ahead: Requests beyond the number that the device works on at a time. Each holds its outputs.
 
     Raises:
         RuntimeError: An inference fails.
     """
-    most = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + _AHEAD
+    most = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + ahead
     running: deque[ov.InferRequest] = deque()
     stateful = False
     for feed in feeds:

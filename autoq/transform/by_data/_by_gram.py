@@ -39,7 +39,7 @@ def round_by_gram(
         ValueError: Groups do not fit.
     """
     plain = encode(weight, form, (1,))
-    scale, zero = scales_of(plain)
+    scale, zero = scales_of(weight, form)
     usual = decode(plain)
     found, zeros = scale, zero
     if search and form.scale_type == "f16":

@@ -25,7 +25,7 @@ from openvino import opset13 as ops
 from autoq.calibration import Activation, Grams
 from autoq.core import FloatArray, WeightFormat
 from autoq.graph import Weight, scalable_weights, unique_names
-from autoq.transform.compress import Numbers, decode, encode, numbers_of
+from autoq.transform.compress import Numbers, decode, encode, in_single, numbers_of
 
 _ALPHAS = np.arange(0, 0.501, 0.05)
 _LOWEST = 0.1
@@ -56,7 +56,7 @@ class ChannelScales:
         if columns is None and rows is None:
             return numbers
         (axis,) = weight.axes
-        scaled = _rows_last(np.array(numbers, np.float32), axis)
+        scaled = _rows_last(in_single(numbers), axis)
         if columns is not None:
             scaled *= columns[..., None, :]
         if rows is not None:

@@ -34,7 +34,7 @@ from autoq.transform.by_data._low_rank import correction, correction_by_means
 from autoq.transform.by_data._products import Products
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
 from autoq.transform.by_data._scale_search import columns_together, search_scales
-from autoq.transform.compress import Encoded, Numbers, decode, encode, plain_encoder
+from autoq.transform.compress import Encoded, Numbers, decode, plain_encoder
 
 # Samples that scale estimation and corrections see, where the mean token of each counts alone.
 _SCALE_SAMPLES, _CORRECTION_SAMPLES = 64, 128
@@ -161,11 +161,11 @@ def _columns_together(weight: Weight, form: WeightFormat) -> int:
 
 
 def _by_means(means: MeanTokens, rows: FloatArray, form: WeightFormat) -> Encoded:
-    scale, zero = scales_of(encode(rows, form, (1,)))
+    scale, zero = scales_of(rows, form)
     found = estimate_scales(rows, means, form, scale, zero)
     return encoded_with(rows, form, stored_scales(found, form, scale), zero)
 
 
 def _by_products(products: FloatArray, rows: FloatArray, form: WeightFormat) -> Encoded:
-    scale, zero = scales_of(encode(rows, form, (1,)))
+    scale, zero = scales_of(rows, form)
     return encoded_with(rows, form, *search_scales(rows, products, form, scale, zero))

@@ -11,7 +11,7 @@ import numpy as np
 from joblib import cpu_count
 
 from autoq.core import FloatArray, WeightFormat
-from autoq.transform.compress import Encoded, Numbers, decode, encode
+from autoq.transform.compress import Encoded, Numbers, decode, encode, in_single, usual_scales
 
 # Numbers of the outputs that are computed together: memory holds few copies of them, and all cores have work.
 _PART = 3 << 17
@@ -33,7 +33,7 @@ def by_rows(numbers: Numbers, form: WeightFormat, axis: int, rounding: RowEncode
     """
 
     def encoded(rows: Numbers) -> Encoded:
-        weight = np.array(rows, np.float32, order="C")
+        weight = in_single(rows)
         if not np.isfinite(weight).all():
             msg = "it holds numbers that are not finite."
             raise ValueError(msg)
@@ -161,8 +161,8 @@ def encoded_with(
     return encode(values, form, (1,), scale=np.ascontiguousarray(scale.reshape(shape)), zero_point=zeros)
 
 
-def scales_of(encoded: Encoded) -> tuple[FloatArray, FloatArray | None]:
-    """Scales, and zero points as float32, of a weight [O, I], each [O, G]."""
-    outputs = encoded.shape[0]
-    zero = encoded.zero_point
-    return encoded.scale.reshape(outputs, -1), None if zero is None else zero.reshape(outputs, -1).astype(np.float32)
+def scales_of(weight: FloatArray, form: WeightFormat) -> tuple[FloatArray, FloatArray | None]:
+    """The usual scales, and zero points as float32, of a weight [O, I], each [O, G]."""
+    scale, zero = usual_scales(weight, form, (1,))
+    rows = len(weight), -1
+    return scale.reshape(rows), None if zero is None else zero.reshape(rows).astype(np.float32)

@@ -25,7 +25,8 @@ from autoq.transform.compress import nearest_level
 # Shares of the scale that holds all numbers. A smaller one cuts off some, and rounds the others more finely.
 _SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 1.05)
 _SHIFTS = (-1.0, 1.0)
-_BLOCK = 1 << 16
+# Numbers that are tried together: more of them mean fewer calls, and less waiting of threads for each other.
+_BLOCK = 1 << 19
 # Columns whose products count together.
 _PART = 128
 

@@ -4,8 +4,8 @@ from autoq.transform.compress._choose import check_formats, choices, choose_form
 from autoq.transform.compress._codebook_counts import codebook_counts
 from autoq.transform.compress._codebook_search import learned_codebooks
 from autoq.transform.compress._compress import Encoder, compress_model, plain_encoder, weight_scores
-from autoq.transform.compress._encode import decode, encode
-from autoq.transform.compress._encoded import Encoded, Layout, Numbers
+from autoq.transform.compress._encode import decode, encode, usual_scales
+from autoq.transform.compress._encoded import Encoded, Layout, Numbers, in_single
 from autoq.transform.compress._levels import nearest_level
 from autoq.transform.compress._running import runs_compressed
 from autoq.transform.compress._stored import StoredArray, byte_size, numbers_of
@@ -30,6 +30,7 @@ __all__ = [
     "decompressed",
     "encode",
     "float_bytes",
+    "in_single",
     "learned_codebooks",
     "nearest_level",
     "numbers_of",
@@ -38,6 +39,7 @@ __all__ = [
     "runs_compressed",
     "stored_bytes",
     "stored_layout",
+    "usual_scales",
     "weight_error",
     "weight_noise",
     "weight_scores",

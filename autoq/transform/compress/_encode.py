@@ -50,17 +50,13 @@ def encode(
     def fill(index: Index, rows: FloatArray) -> None:
         if scale is None:
             own, zero = _scales(rows, form, weight.size)
-        else:
-            own = scales_of[index].reshape(-1)
-            zero = None if zeros_of is None else zeros_of[index].reshape(-1).astype(np.float32)
-        # Numbers that are not finite are found by their scales.
-        if not (_fits(own, form) and (scale is None or np.isfinite(rows).all())):
-            msg = f"it holds numbers that are not finite, or whose scale is too large for {form.scale_type}."
-            raise ValueError(msg)
-        if scale is None:
             scales_of[index] = own.reshape(scales_of[index].shape)
             if zeros_of is not None and zero is not None:
                 zeros_of[index] = zero.reshape(zeros_of[index].shape)
+        else:
+            own = scales_of[index].reshape(-1)
+            _check_scales(own, form, finite=bool(np.isfinite(rows).all()))
+            zero = None if zeros_of is None else zeros_of[index].reshape(-1).astype(np.float32)
         numbers_of[index] = _numbers(rows, own, zero, form).reshape(numbers_of[index].shape)
 
     by_block(weight, layout, fill)
@@ -68,6 +64,34 @@ def encode(
     if form.scale_type == "f8e4m3":
         scales, whole = two_level_scale(scales)
     return Encoded(form, tuple(weight.shape), layout.axes, numbers, scales, zeros, whole)
+
+
+def usual_scales(
+    weight: Numbers, form: WeightFormat, axes: Sequence[int]
+) -> tuple[FloatArray, NDArray[np.uint8] | None]:
+    """The scales and zero points that `encode` finds, without the numbers.
+
+    Args:
+        weight: float16, float32 or float64 of any shape; never modified.
+        form: A format without a scale of scales.
+        axes: Reduced axes, as for `encode`.
+
+    Raises:
+        ValueError: The weight holds numbers that are not finite or too large, or groups do not fit.
+    """
+    layout = Layout.of(weight.shape, axes, form.group_size)
+    scales = np.empty(layout.scale_shape, np.float32)
+    zeros = None if form.is_symmetric else np.empty(layout.scale_shape, np.uint8)
+
+    def fill(index: Index, rows: FloatArray) -> None:
+        own, zero = _scales(rows, form, weight.size)
+        for values, found in ((scales, own), (zeros, zero)):
+            if values is not None and found is not None:
+                part = layout.by_scale(values)[index]
+                part[...] = found.reshape(part.shape)
+
+    by_block(weight, layout, fill)
+    return scales, zeros
 
 
 def decode(encoded: Encoded) -> FloatArray:
@@ -91,15 +115,18 @@ def decode(encoded: Encoded) -> FloatArray:
 
 
 def _scales(rows: FloatArray, form: WeightFormat, size: int) -> tuple[FloatArray, FloatArray | None]:
+    zero = None
     match form.family:
         case NumberFamily.INTEGER:
-            return integer_scales(rows, form)
+            scale, zero = integer_scales(rows, form)
         case NumberFamily.FLOAT:
-            return float_scales(rows, form, size), None
+            scale = float_scales(rows, form, size)
         case NumberFamily.CODEBOOK:
-            return codebook_scales(rows, form), None
+            scale = codebook_scales(rows, form)
         case family:
             assert_never(family)
+    _check_scales(scale, form)
+    return scale, zero
 
 
 def _numbers(rows: FloatArray, scale: FloatArray, zero_point: FloatArray | None, form: WeightFormat) -> Numbers:
@@ -114,10 +141,12 @@ def _numbers(rows: FloatArray, scale: FloatArray, zero_point: FloatArray | None,
             assert_never(family)
 
 
-def _fits(scale: FloatArray, form: WeightFormat) -> bool:
-    """Whether scales are finite as they are stored."""
+def _check_scales(scale: FloatArray, form: WeightFormat, *, finite: bool = True) -> None:
+    """Checks that scales are finite as they are stored; numbers that are not finite are found by their scales."""
     most = _LARGEST_HALF if form.scale_type == "f16" else np.finfo(np.float32).max
-    return bool((np.abs(scale) <= most).all())
+    if not (finite and (np.abs(scale) <= most).all()):
+        msg = f"it holds numbers that are not finite, or whose scale is too large for {form.scale_type}."
+        raise ValueError(msg)
 
 
 def _stored_type(form: WeightFormat) -> type[np.generic]:

@@ -159,7 +159,7 @@ def by_block(weight: Numbers, layout: Layout, work: Callable[[Index, FloatArray]
 
     def done(index: Index) -> T:
         with np.errstate(invalid="ignore", over="ignore"):
-            return work(index, _single(view[index]).reshape(-1, layout.row))
+            return work(index, in_single(view[index]).reshape(-1, layout.row))
 
     workers = cpu_count() if weight.size >= _LARGE else 1
     if workers == 1:
@@ -177,7 +177,7 @@ def extremes(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     return columns.min(axis=0), columns.max(axis=0)
 
 
-def _single(numbers: Numbers) -> FloatArray:
+def in_single(numbers: Numbers) -> FloatArray:
     """New float32 of numbers, in their order.
 
     Bits of half precision are moved to their places: three times as fast as numpy's conversion, and exact. Exponents of

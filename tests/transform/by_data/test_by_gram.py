@@ -64,7 +64,7 @@ def _column_by_column(weight: Float, gram: Float, damping: float, scale: Float, 
 @pytest.mark.parametrize("length", [48, 160, 200])
 def test_blocks_give_what_a_loop_over_columns_gives(length: int) -> None:
     form, gram, weight = WeightFormat("int4_sym", 8), _gram(_tokens(length, 300)), _weight(20, length)
-    scale, _ = scales_of(encode(weight, form, (1,)))
+    scale, _ = scales_of(weight, form)
     passed = factor(gram, 0.05)
     found = compensated(weight, passed, grid(form, scale, None, passed, length))
     expected = _column_by_column(weight, gram, 0.05, scale, passed.order)
@@ -109,7 +109,7 @@ def test_searched_scales_lower_the_weighted_error() -> None:
     weight, importance = _weight(30, 64), np.exp(np.random.default_rng(3).normal(0, 1, 64)).astype(np.float32)
     for form in (WeightFormat("int4_sym", 16), WeightFormat("int4_asym", 16), WeightFormat("nf4", 16)):
         plain = encode(weight, form, (1,))
-        scale, zero = search_scales(weight, importance, form, *scales_of(plain))
+        scale, zero = search_scales(weight, importance, form, *scales_of(weight, form))
         stored = None if zero is None else zero.astype(np.uint8)[..., None]
         found = encode(weight, form, (1,), scale=scale[..., None], zero_point=stored)
         errors = [(np.square(decode(encoded) - weight) * importance).sum() for encoded in (plain, found)]

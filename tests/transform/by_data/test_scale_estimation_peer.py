@@ -6,7 +6,6 @@ import pytest
 from autoq.core import WeightFormat
 from autoq.transform.by_data._layer import scales_of
 from autoq.transform.by_data._scale_estimation import MeanTokens, estimate_scales
-from autoq.transform.compress import encode
 
 pytestmark = pytest.mark.peers
 
@@ -32,7 +31,7 @@ def test_scales_are_those_of_nncf(mode: str, group_size: int, count: int) -> Non
         statistics, Tensor(weight.copy()), (1,), config, -1, 64, 5, 5
     )
     form = WeightFormat(mode, group_size)
-    first, zeros = scales_of(encode(weight, form, (1,)))
+    first, zeros = scales_of(weight, form)
     found = estimate_scales(weight, MeanTokens.of(means, lengths.astype(np.float32), 64), form, first, zeros)
     peers = expected.data.reshape(found.shape)
     # Two candidates may be equally good but for rounding.

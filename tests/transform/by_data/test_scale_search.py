@@ -6,7 +6,6 @@ import pytest
 from autoq.core import WeightFormat
 from autoq.transform.by_data._layer import scales_of
 from autoq.transform.by_data._scale_search import columns_together, search_scales
-from autoq.transform.compress import encode
 
 SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 1.05)
 
@@ -21,7 +20,7 @@ def test_no_candidate_has_a_lesser_error_on_the_tokens(group_size):
     x = tokens_that_go_together(200, 48)
     weight = np.random.default_rng(0).normal(0, 1, (12, 48)).astype(np.float32)
     form = WeightFormat("int4_sym", group_size)
-    first, _ = scales_of(encode(weight, form, (1,)))
+    first, _ = scales_of(weight, form)
     size = 48 if group_size < 0 else group_size
     parts = x.reshape(len(x), -1, size)
     found, zeros = search_scales(weight, np.einsum("tgi,tgj->gij", parts, parts) / len(x), form, first)
@@ -52,6 +51,6 @@ def test_products_of_long_groups_are_cut(group, columns):
     for place, block in enumerate(blocks):
         at = place * columns % group
         whole[place * columns // group, at : at + columns, at : at + columns] = block
-    first, _ = scales_of(encode(weight, form, (1,)))
+    first, _ = scales_of(weight, form)
     found, _ = search_scales(weight, blocks, form, first)
     np.testing.assert_allclose(found, search_scales(weight, whole, form, first)[0], rtol=1e-3)

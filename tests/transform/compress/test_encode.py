@@ -114,10 +114,10 @@ def test_every_number_of_half_precision_is_read_exactly():
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = every[np.isfinite(every)]
     for numbers in (finite, finite[::-3], finite[:30].reshape(5, 6).T):
-        found = _encoded._single(numbers)
+        found = _encoded.in_single(numbers)
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found.view(np.uint32), numbers.astype(np.float32, order="C").view(np.uint32))
-    np.testing.assert_array_equal(_encoded._single(every), every.astype(np.float32))
+    np.testing.assert_array_equal(_encoded.in_single(every), every.astype(np.float32))
 
 
 def test_the_scale_of_mx_is_the_power_of_two_where_it_is_one():
