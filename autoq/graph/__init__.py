@@ -30,6 +30,7 @@ from autoq.graph.form import FOLDER_MODEL, bodies, core, model_digest, model_fil
 from autoq.graph.levels import units
 from autoq.graph.operations import (
     OPERATIONS,
+    REDUCED,
     BodyKey,
     Channels,
     Decision,
@@ -74,6 +75,7 @@ __all__ = [
     "NO_SCOPE",
     "OPERATIONS",
     "POSITION_IDS",
+    "REDUCED",
     "Attention",
     "Body",
     "BodyKey",

@@ -7,6 +7,9 @@ from collections.abc import Collection
 
 import openvino as ov
 
+# What is put behind the name of a reduction whose shape another operation gives, which has its name.
+REDUCED = "/reduced"
+
 _GIVEN = "autoq_given_name"
 # Inputs and outputs keep the names that users know; constants are named by their readers.
 _KEEP_THEIR_NAMES = frozenset({"Parameter", "Result", "Constant"})

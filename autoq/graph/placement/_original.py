@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
+from openvino.utils.node_factory import NodeFactory
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph.flow import bodies_of, set_body
-from autoq.graph.operations import QuantizationGraph, operation, unique_names
+from autoq.graph.operations import REDUCED, QuantizationGraph, operation, unique_names
 from autoq.graph.placement._analyze import analyze
 from autoq.graph.placement._standing import dequantized
 
@@ -25,7 +26,7 @@ def analyze_original(
     """Decides where quantizers may stand in a model, after its own quantizers are removed.
 
     So a quantized model has the same groups, by name, as its float original. The operations of SmoothQuant are removed
-    too.
+    too, and those that keep a reduction apart.
 
     Args:
         model: A float or a quantized model; never modified.
@@ -53,6 +54,8 @@ def _without_quantizers(model: ov.Model) -> ov.Model:
             _replace(node, node.input_value(0))
         elif (stored := dequantized(node)) is not None:
             _replace(node, _float_source(node, stored))
+        elif node.get_friendly_name().endswith(REDUCED):
+            _with_own_shape(node)
     return clone
 
 
@@ -67,6 +70,15 @@ def _float_source(node: ov.Node, stored: ov.Output) -> ov.Output:
 
 def _smooths(node: ov.Node) -> bool:
     return node.get_type_name() == "Multiply" and "smooth_quant" in node.get_friendly_name().rpartition("/")[2]
+
+
+def _with_own_shape(reduced: ov.Node) -> None:
+    """Puts the reduction of the float model in the place of a Squeeze or Unsqueeze behind another one."""
+    (shaped,) = (target.get_node() for target in reduced.output(0).get_target_inputs())
+    keep_dims = not reduced.get_attributes()["keep_dims"]
+    own = NodeFactory("opset13").create(reduced.get_type_name(), reduced.input_values(), {"keep_dims": keep_dims})
+    own.set_friendly_name(shaped.get_friendly_name())
+    _replace(shaped, own.output(0))
 
 
 def _replace(node: ov.Node, value: ov.Output) -> None:
