@@ -108,6 +108,11 @@ MIXES = {
     "as many rows as a literal says": (lambda x: ops.reshape(x, np.array([3, -1]), False), [6]),
     "all axes of length one are dropped": (opset15.squeeze, [4, 1]),
     "split": (lambda x: ops.split(ops.concat([x, x], 0), 0, 2), [4]),
+    # OpenVINO's CPU computes both as one, and only the first row is right.
+    "sums in two axes, each scaled": (
+        lambda x: ops.multiply(ops.reduce_sum(x, np.array([2]), keep_dims=False), TABLE.reshape(1, 12)),
+        [12, 8],
+    ),
 }
 
 
@@ -129,6 +134,10 @@ APART = {
     "rows of a table, as opset 1 has it": (lambda x: opset1.gather(TABLE, ops.convert(x, "i32"), np.array(0)), [2]),
     "positions of each": (lambda x: ops.gather(x, np.array([1]), 1), [2]),
     "centred": (lambda x: ops.subtract(x, ops.reduce_mean(x, np.array([1]), keep_dims=True)), [4]),
+    "sums in two axes, multiplied by a table": (
+        lambda x: ops.matmul(ops.reduce_sum(x, np.array([1]), keep_dims=False), TABLE, False, False),
+        [2, 4],
+    ),
     "with what is one for all": (lambda x: ops.add(x, TABLE[None]), [4, 3]),
 }
 

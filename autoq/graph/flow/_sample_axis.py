@@ -14,7 +14,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from autoq.graph.operations import Samples, Tensor, operation
+from autoq.graph.operations import Family, Samples, Tensor, operation
 
 
 class _Content(Enum):
@@ -133,7 +133,20 @@ def _reshape(op: ov.Node, inputs: _Inputs) -> bool:
 
 def _along_given_axes(op: ov.Node, inputs: _Inputs) -> bool:
     axes = _constant(op, 1)
-    return list(inputs) == [0] and axes is not None and 0 not in axes.reshape(-1) % _rank(op, 0)
+    known = list(inputs) == [0] and axes is not None and 0 not in axes.reshape(-1) % _rank(op, 0)
+    return known and not _is_joined(op)
+
+
+def _is_joined(op: ov.Node) -> bool:
+    """Whether OpenVINO's CPU may compute arithmetic with the reduction before it, of the first sample alone.
+
+    Of a reduction to two axes, it takes the second one for the channels, also where they lay along another axis before:
+    of the rows behind the first one, some come out wrong or as zeros.
+    """
+    if op.get_attributes().get("keep_dims", True) or len(op.output(0).get_partial_shape()) != 2:
+        return False
+    readers = (target.get_node().get_type_name() for target in op.output(0).get_target_inputs())
+    return any(operation(reader).family is Family.ARITHMETIC for reader in readers)
 
 
 def _along_an_axis(op: ov.Node, inputs: _Inputs) -> bool:
