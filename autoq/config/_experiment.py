@@ -77,6 +77,7 @@ class FineTune(BaseModel):
         device: Where PyTorch computes.
         lora_rank: Rank of the adapters of compressed matrices.
         augment: Views of the samples: some of shift, flip and mix, "auto", or "none".
+        precision: What products are computed in: "f32", "bf16" or "auto".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -94,6 +95,7 @@ class FineTune(BaseModel):
     device: str | None = None
     lora_rank: int | None = None
     augment: str | tuple[str, ...] | None = None
+    precision: str | None = None
 
     def arguments(self, folder: Path) -> dict[str, Any]:
         """The keys that are given, with data and code in place of their names.

@@ -2,7 +2,8 @@
 
 Both sides have the same network with the same numbers, 300 calibration photos, the same 3,000 training photos without
 labels, the same loss (divergence from the float model, which OpenVINO runs), batches of 64, Adam and the same learning
-rates, whose course is the same. NNCF runs its PyTorch operations as on a machine without a compiler, or with
+rates, whose course is the same. autoq's products are in bfloat16 where the CPU has
+instructions for it, its default. NNCF runs its PyTorch operations as on a machine without a compiler, or with
 `--compiled` the C++ kernels that it builds at first.
 
 1. CPU seconds of a step, in turn.
@@ -47,6 +48,7 @@ from autoq.training.tuning import (
     Teacher,
     TrainingLoss,
     TrainingSamples,
+    learned_in,
 )
 
 USUAL = ("cifar10_resnet20", "cifar10_repvgg", "cifar10_mbv3", "effnet_lite0_cifar10")
@@ -209,7 +211,8 @@ def time_steps(contest: Contest, lines: Lines, options: Namespace) -> None:
     own = to_torch(autoq.quantize(contest.case.model, contest.photos, fold_weights=False, progress=False))
     peer = copy.deepcopy(contest.peer).train()
     learners = [
-        Learner(part, contest.inputs, contest.loss, contest.teacher, torch.device("cpu")) for part in (own, peer)
+        Learner(part, contest.inputs, contest.loss, contest.teacher, torch.device("cpu"), products=products)
+        for part, products in ((own, learned_in(None, torch.device("cpu"))), (peer, None))
     ]
     batch = contest.samples.batch(0)
     pairs = 3 if options.quick else PAIRS

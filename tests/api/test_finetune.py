@@ -73,6 +73,23 @@ def test_the_same_call_gives_the_same_model_and_another_seed_another_one():
     assert snapshot(one) == snapshot(two) != snapshot(other)
 
 
+def test_products_of_half_the_bits_teach_as_much():
+    teacher = conv_net(**NET)
+    model, before = made("int8", teacher), snapshot(teacher)
+    options = {"teacher": teacher, "steps": 60, "lr": 1e-3, "progress": False}
+    exact, half, by_default = (
+        autoq.finetune(model, images(300, seed=1), precision=precision, **options)
+        for precision in ("f32", "bf16", "auto")
+    )
+    assert snapshot(exact) != snapshot(half)
+    assert snapshot(by_default) in (snapshot(exact), snapshot(half))
+    begun, one, other = (distance(each, teacher) for each in (model, exact, half))
+    assert max(one, other) < 0.8 * begun
+    assert begun - other > 0.9 * (begun - one)
+    assert kinds_and_names(half) == kinds_and_names(model)
+    assert snapshot(teacher) == before
+
+
 def test_adapters_bring_a_compressed_model_closer_and_are_gone_afterwards():
     teacher = token_net(width=32)
     tokens = np.random.default_rng(0).integers(0, 16, (200, 1, 12))
@@ -173,6 +190,7 @@ def test_a_time_is_kept():
         ({"augment": "rotate"}, r"augmentation 'rotate' is unknown: .*shift"),
         ({"augment": 3}, "augment is 3: it must be 'auto', 'none', or some of shift, flip, mix"),
         ({"augment": ["flip", "flip"]}, "it names one word twice"),
+        ({"precision": "f16"}, "precision is 'f16': it must be 'auto', 'f32' or 'bf16'"),
         ({"checkpoint": 3}, "checkpoint is 3: it must be the path of a folder"),
     ],
 )

@@ -16,7 +16,20 @@ from autoq.evaluation.scoring import ValidationSet
 
 _TOP = 3
 _LENGTHS = ("epochs", "steps", "timeout_s")
-_KEYS = ("top", "data", *_LENGTHS, "lr", "loss", "loss_share", "batch_size", "seed", "device", "lora_rank", "augment")
+_KEYS = (
+    "top",
+    "data",
+    *_LENGTHS,
+    "lr",
+    "loss",
+    "loss_share",
+    "batch_size",
+    "seed",
+    "device",
+    "lora_rank",
+    "augment",
+    "precision",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def finetune(
     sparsity: float | str | Mapping[str, Any] | None = None,
     lora_rank: int | None = None,
     augment: str | Sequence[str] | None = "auto",
+    precision: str = "auto",
     plan: Plan | QuantizationPlan | None = None,
     batch_size: int = 32,
     seed: int = 0,
@@ -114,6 +115,9 @@ def finetune(
             (left to right) and "mix" (weighted means of two samples), or several, as "shift flip". "auto" shifts and
             flips images if these mean the same to the teacher then, and if they have no targets. It shows all else as
             it is, which None does always. Of few photos a model learns much more so.
+        precision: What convolutions and products of matrices are computed in while the model learns, sums aside: "f32",
+            or "bf16", which takes a fifth to a half less time for small images, and half for transformers, on a CPU
+            that has instructions for it. "auto" takes it there. What is checked and returned is run in f32.
         plan: Quantize the float model by this plan first, with `data`.
         batch_size: Samples of a step.
         seed: Of the order of the samples, and of which are held out.
@@ -148,6 +152,7 @@ def finetune(
         sparsity=sparsity,
         lora_rank=lora_rank,
         augment=augment,
+        precision=precision,
     )
     return finetuned(
         model,
@@ -217,6 +222,7 @@ def finetuned(
                 sparsity=settings.sparsity,
                 lora_rank=settings.lora_rank,
                 augment=settings.augment,
+                precision=settings.precision,
                 progress=on_step or step,
                 on_check=on_check,
             )

@@ -23,6 +23,7 @@ from autoq.core import (
 
 _LENGTHS = "epochs, steps or timeout_s"
 DISTANCES = ("kl", "nmse")
+PRECISIONS = ("f32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class TuningSettings:
         sparsity: Zeros among the weights; None makes none.
         lora_rank: Rank of the adapters of compressed matrices; None learns all of their numbers.
         augment: Views of the samples that are trained on; None decides by the data.
+        precision: What products are computed in, "f32" or "bf16"; None decides by the device.
     """
 
     epochs: int | None
@@ -60,6 +62,7 @@ class TuningSettings:
     sparsity: Sparsity | None
     lora_rank: int | None
     augment: tuple[Augmentation, ...] | None
+    precision: str | None
 
     @classmethod
     def of(
@@ -78,6 +81,7 @@ class TuningSettings:
         sparsity: object = None,
         lora_rank: object = None,
         augment: object = "auto",
+        precision: object = "auto",
     ) -> Self:
         """Reads the parameters.
 
@@ -112,6 +116,7 @@ class TuningSettings:
             sparsity=None if sparsity is None else sparsity_of(sparsity),
             lora_rank=None if lora_rank is None else whole_number(lora_rank, "lora_rank", least=1, error=ConfigError),
             augment=_views(augment),
+            precision=_precision(precision),
         )
 
 
@@ -171,6 +176,16 @@ def _views(value: object) -> tuple[Augmentation, ...] | None:
         msg = f"augment is {quoted(value)}: it names one word twice."
         raise ConfigError(msg)
     return found
+
+
+def _precision(value: object) -> str | None:
+    """The precision of products; None for "auto"."""
+    if value == "auto":
+        return None
+    if not isinstance(value, str) or value not in PRECISIONS:
+        msg = f"precision is {quoted(value)}: it must be 'auto', {' or '.join(map(repr, PRECISIONS))}."
+        raise ConfigError(msg)
+    return value
 
 
 def _share(value: object) -> float:

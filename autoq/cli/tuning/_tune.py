@@ -51,6 +51,7 @@ _ENDS = {
     show_default=True,
     help="Views of the samples: some of shift, flip and mix, with commas; none. auto shifts and flips images.",
 )
+@click.option("--precision", default="auto", show_default=True, help="What products are computed in: f32, bf16.")
 @click.option("--batch-size", type=int, default=32, show_default=True, help="Samples of a step.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the samples.")
 @click.option("--device", default="auto", show_default=True, help="Where PyTorch computes: cpu, cuda.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
 from autoq.training.adapters._adapted_weight import AdaptedWeight
-from autoq.training.twin.rows import ROWS
+from autoq.training.twin.rows import ROWS, product_type, products_in
 
 # A function of the matrix, its other arguments and its keywords.
 _Step = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -35,9 +36,15 @@ class AdaptedProduct(torch.nn.Module):
 
     def forward(self, left: Any, **given: Any) -> Any:
         """The product with a first factor; keywords are those of the product."""
-        return checkpoint(self._computed, left, use_reentrant=False, preserve_rng_state=False, **given)
+        computed = partial(self._computed, product_type())
+        return checkpoint(computed, left, use_reentrant=False, preserve_rng_state=False, **given)
 
-    def _computed(self, left: Any, **given: Any) -> Any:
+    def _computed(self, dtype: torch.dtype | None, left: Any, **given: Any) -> Any:
+        # On the way back no context is open, and a GPU has a thread of its own.
+        with products_in(dtype):
+            return self._multiplied(left, **given)
+
+    def _multiplied(self, left: Any, **given: Any) -> Any:
         right = self.matrix()
         for function, others, keywords in self._steps:
             right = function(right, *others, **keywords)

@@ -1,6 +1,13 @@
 """Training: samples in batches, a loss, steps of Adam, a race of learning rates, checks by OpenVINO, checkpoints."""
 
-from autoq.training.tuning._beginning import can_join, check_teacher, output_terms, ready_for, torch_device
+from autoq.training.tuning._beginning import (
+    can_join,
+    check_teacher,
+    learned_in,
+    output_terms,
+    ready_for,
+    torch_device,
+)
 from autoq.training.tuning._checkpoint import TuningCheckpoint
 from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
 from autoq.training.tuning._latent import LatentWeight, with_latent_weights, with_stored_weights
@@ -39,6 +46,7 @@ __all__ = [
     "UserLoss",
     "can_join",
     "check_teacher",
+    "learned_in",
     "output_terms",
     "ready_for",
     "shaped_for",

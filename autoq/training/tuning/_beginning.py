@@ -8,7 +8,7 @@ from typing import Any
 import openvino as ov
 import torch
 
-from autoq.calibration import Feed, port_name, rows_apart
+from autoq.calibration import Feed, default_precision, port_name, rows_apart
 from autoq.core import ConfigError, ModelError, quoted, reason
 from autoq.training.tuning._loss import Distance, OutputTerm
 from autoq.training.tuning._runner import shaped_for
@@ -29,6 +29,18 @@ def torch_device(name: str | None) -> torch.device:
         msg = f"device is {quoted(name)}: PyTorch cannot compute there: {reason(error)}"
         raise ConfigError(msg) from None
     return device
+
+
+def learned_in(precision: str | None, device: torch.device) -> torch.dtype | None:
+    """The type of convolutions and products of matrices while a module learns; None is single precision.
+
+    Args:
+        precision: "f32" or "bf16". None is that in which OpenVINO computes floats on this CPU, and f32 elsewhere.
+        device: Where the module is.
+    """
+    if precision is None:
+        precision = default_precision() if device.type == "cpu" else "f32"
+    return torch.bfloat16 if precision == "bf16" else None
 
 
 def check_teacher(model: ov.Model, teacher: ov.Model | None) -> None:

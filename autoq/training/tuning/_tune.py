@@ -17,7 +17,14 @@ from autoq.evaluation.device import RuntimeConfig
 from autoq.graph import find_weights, model_digest, read_model, unique_names
 from autoq.training.adapters import attach_adapters, merge_adapters
 from autoq.training.sparsity import SparseWeight, WeightMasks
-from autoq.training.tuning._beginning import can_join, check_teacher, output_terms, ready_for, torch_device
+from autoq.training.tuning._beginning import (
+    can_join,
+    check_teacher,
+    learned_in,
+    output_terms,
+    ready_for,
+    torch_device,
+)
 from autoq.training.tuning._checkpoint import TuningCheckpoint
 from autoq.training.tuning._held_out_loss import EXACT, HeldOutLoss, Judge
 from autoq.training.tuning._latent import with_latent_weights, with_stored_weights
@@ -56,6 +63,7 @@ class TuningTask:
         sparsity: Zeros among the weights; None makes none.
         lora_rank: Rank of the adapters that compressed matrices learn by; None learns all of their numbers.
         augment: Views of the samples that are trained on; None decides by the data.
+        precision: What products are computed in, "f32" or "bf16"; None decides by the device.
         progress: Told of what is done, and of all.
         on_check: Told of each check.
     """
@@ -78,6 +86,7 @@ class TuningTask:
     sparsity: Sparsity | None
     lora_rank: int | None
     augment: tuple[Augmentation, ...] | None
+    precision: str | None
     progress: Callable[[int, int], None] | None
     on_check: Callable[[TuningCheck], None] | None
 
@@ -132,7 +141,8 @@ def tune(task: TuningTask) -> tuple[ov.Model, TuningReport]:
         on_check=task.on_check,
     )
     masks = None if task.sparsity is None else WeightMasks(module, _sparse_weights(module, learned), task.sparsity)
-    learner = Learner(module, [port_name(port) for port in task.model.inputs], loss, teacher, device, masks)
+    inputs, products = [port_name(port) for port in task.model.inputs], learned_in(task.precision, device)
+    learner = Learner(module, inputs, loss, teacher, device, masks, products)
     given = task.model
     if masks is not None:
         # What has as many zeros, and learned nothing, is what a training has to be better than.
@@ -190,4 +200,5 @@ def _identity(task: TuningTask, limit: TuningLimit) -> str:
     wanted = None if task.sparsity is None else {key: str(value) for key, value in asdict(task.sparsity).items()}
     options = (task.labelled, task.loss_share, task.distance, task.rate, task.batch_size, task.seed, task.loss is None)
     augment = None if task.augment is None else tuple(map(str, task.augment))
-    return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted, task.lora_rank, augment)
+    how = task.lora_rank, augment, task.precision
+    return digest_of(models, len(task.items), limit.steps, limit.seconds, options, wanted, *how)

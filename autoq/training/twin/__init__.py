@@ -6,6 +6,7 @@ from autoq.training.twin._quantizers import LearnedQuantizer
 from autoq.training.twin._to_torch import to_torch
 from autoq.training.twin._unknown import UnknownOperationError
 from autoq.training.twin._write_back import write_back
+from autoq.training.twin.rows import products_in
 
 __all__ = [
     "PLACES",
@@ -14,6 +15,7 @@ __all__ = [
     "UnknownOperationError",
     "grid_of",
     "names_of",
+    "products_in",
     "to_torch",
     "write_back",
 ]

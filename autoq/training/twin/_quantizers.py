@@ -26,6 +26,8 @@ import torch
 from torch import Tensor
 
 _SMALLEST = torch.finfo(torch.float32).tiny
+# Axes of a batch of images.
+_IMAGE = 4
 
 
 class LearnedQuantizer(torch.nn.Module):
@@ -86,10 +88,18 @@ class _Nearest(torch.autograd.Function):
         if not ctx.needs_input_grad[1]:
             return inside, None, None, None, None
         if is_one:
-            by_scale = torch.dot(gradient.reshape(-1), y.reshape(-1)) - torch.dot(inside.reshape(-1), x.reshape(-1))
+            by_scale = _product_sum(gradient, y) - _product_sum(inside, x)
         else:
             by_scale = (gradient * y).addcmul_(inside, x, value=-1).sum_to_size(size.shape)
         return inside, by_scale.reshape(size.shape) * (ctx.factor * scale.sign() / size), None, None, None
+
+
+def _product_sum(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of a b over all numbers, in the order in which they lie in memory."""
+    if b.dim() == _IMAGE and not b.is_contiguous():
+        # Channels come last there: in the usual order they would be copied.
+        a, b = a.permute(0, 2, 3, 1), b.permute(0, 2, 3, 1)
+    return torch.dot(a.reshape(-1), b.reshape(-1))
 
 
 def _between(gradient: Tensor, x: Tensor, low: float, high: float) -> Tensor:

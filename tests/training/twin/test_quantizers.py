@@ -92,3 +92,17 @@ def test_the_sign_of_a_scale_is_ignored_and_a_fixed_scale_has_no_gradient():
     module(given).backward(torch.from_numpy(gradient))
     np.testing.assert_array_equal(given.grad.numpy(), one[1])
     assert module.scale.grad is None
+
+
+def test_the_order_of_numbers_in_memory_changes_nothing():
+    scale, zero, levels, x, gradient = case((), 90, 200, seed=2)
+    found = []
+    for form in (torch.contiguous_format, torch.channels_last):
+        module = LearnedQuantizer(torch.from_numpy(scale), torch.from_numpy(zero), levels)
+        given = torch.from_numpy(x).to(memory_format=form).requires_grad_()
+        made = module(given)
+        assert made.is_contiguous(memory_format=form)
+        made.backward(torch.from_numpy(gradient))
+        found.append((made.detach(), given.grad, module.scale.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)

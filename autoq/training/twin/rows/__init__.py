@@ -16,6 +16,7 @@ from autoq.training.twin.rows import (
     _shapes,
     _signals,
 )
+from autoq.training.twin.rows._products import product_type, products_in
 from autoq.training.twin.rows._row import ROWS, Role, TorchRow
 from autoq.training.twin.rows._types import TYPES
 
@@ -37,4 +38,4 @@ FAMILIES = (
     _signals,
 )
 
-__all__ = ["FAMILIES", "ROWS", "TYPES", "Role", "TorchRow"]
+__all__ = ["FAMILIES", "ROWS", "TYPES", "Role", "TorchRow", "product_type", "products_in"]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from autoq.training.twin.rows._products import product
 from autoq.training.twin.rows._row import LearnedWeight, Sizes, integers, row
 
 _CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
@@ -68,7 +69,11 @@ def convolution(
     if list(begin) != list(end) or min(begin) < 0:
         x, begin = spatial_pad(x, begin, end), [0] * len(begin)
     shift = None if bias is None else bias.reshape(-1)
-    return _CONVOLVE[len(strides)](x, weight, shift, strides, list(begin), dilations, groups)
+    settings = strides, list(begin), dilations, groups
+    if groups > 1:
+        # Each number is read for few products: a type of half the width gains nothing.
+        return _CONVOLVE[len(strides)](x, weight, shift, *settings)
+    return product(_CONVOLVE[len(strides)], (x, weight, shift), *settings)
 
 
 @row("GroupConvolution")
@@ -125,7 +130,7 @@ def transposed_convolution(
         begin, end = (more, less) if auto_pad == "same_upper" else (less, more)
     elif auto_pad in {"same_upper", "same_lower", "valid"}:
         begin = end = [0] * len(strides)
-    y = _SPREAD[len(strides)](x, weight, None, strides, 0, 0, groups, dilations)
+    y = product(_SPREAD[len(strides)], (x, weight, None), strides, 0, 0, groups, dilations)
     y = spatial_pad(y, [-pad for pad in begin], [extra - pad for extra, pad in zip(output_padding, end, strict=True)])
     return y if bias is None else y + bias
 
@@ -168,8 +173,8 @@ def matmul(
     left = a.mT if transpose_a and a.dim() > 1 else a
     if b.dim() == 2:
         shift = None if bias is None else bias.reshape(-1)
-        return functional.linear(left, b if transpose_b else b.mT, shift)
-    y = torch.matmul(left, b.mT if transpose_b and b.dim() > 1 else b)
+        return product(functional.linear, (left, b if transpose_b else b.mT, shift))
+    y = product(torch.matmul, (left, b.mT if transpose_b and b.dim() > 1 else b))
     return y if bias is None else y + bias
 
 
