@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -11,7 +11,7 @@ from autoq._stopping import exit_code
 from autoq.cli._going_on import go_on_sentence
 from autoq.cli._show import as_json, print_json, print_table
 from autoq.cli._trouble import writes_to
-from autoq.core import capitalized, shown_path
+from autoq.core import BudgetError, capitalized, shown_path
 
 _BUDGET = ("n_trials", "timeout_s")
 _LENGTHS = ("steps", "epochs")
@@ -65,8 +65,13 @@ def search(
         kept = {name: value for name, value in (arguments["finetune"] or {}).items() if name not in _LENGTHS}
         arguments["finetune"] = {**kept, "timeout_s": tuned_s}
     result = run_search(arguments.pop("model"), **arguments, progress=not json_output)
-    # This raises where no model meets the budget; the message names the closest one.
-    best = result.best
+    try:
+        best = result.best
+    except BudgetError as error:  # no model meets the budget; the message names the closest one
+        if result.interrupted:
+            click.echo(capitalized(str(error)), err=True)
+            _stop()
+        raise
     if json_output:
         first = best.evaluation.latency.first_token
         chosen = None if best.record.evaluation is None else best.record.evaluation.accuracy.drop.to_dict()
@@ -91,8 +96,12 @@ def search(
         if verbose:
             _print_time(result)
     if result.interrupted:
-        click.echo(go_on_sentence(), err=True)
-        sys.exit(exit_code())
+        _stop()
+
+
+def _stop() -> NoReturn:
+    click.echo(go_on_sentence(), err=True)
+    sys.exit(exit_code())
 
 
 def _print_time(result: Any) -> None:  # imported where used

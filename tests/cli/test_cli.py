@@ -20,7 +20,7 @@ from autoq import api
 from autoq.api import RunFolder, SearchResult
 from autoq.api.results._best_so_far import BestSoFar
 from autoq.cli import main
-from autoq.core import AutoqError
+from autoq.core import AutoqError, BudgetError
 from autoq.graph import IgnoredScope
 from autoq.searching.space import SearchSpace
 
@@ -584,6 +584,21 @@ def test_ctrl_c_before_the_search_begins(place, autoq, monkeypatch):
     assert code == 130
     assert err.strip().startswith("stopped.\nGo on with: ")
     assert err.endswith("\n")
+
+
+def test_ctrl_c_before_a_model_meets_the_budget(place, autoq, monkeypatch):
+    class Result:
+        interrupted = True
+
+        @property
+        def best(self):
+            raise BudgetError("no quantized candidate meets max_drop = 0.01.")
+
+    experiment(place)
+    monkeypatch.setattr("autoq.api.search", lambda *arguments, **settings: Result())
+    code, _, err = autoq("search", "experiment.yaml")
+    assert code == 130
+    assert err.startswith("No quantized candidate meets max_drop = 0.01.\nGo on with: ")
 
 
 def test_a_quantized_model_says_what_it_computes(place, autoq):
