@@ -11,7 +11,7 @@ import click
 from autoq.cli._quantize_options import DATA_HELP, DEFAULT_SAMPLES, quantize_options, read_options
 from autoq.cli._show import as_json, print_json, say_sizes, size_facts
 from autoq.cli._trouble import writes_to
-from autoq.core import capitalized, check_not_inputs, shown
+from autoq.core import capitalized, check_not_inputs, counted, shown
 
 _SCORES = (("score", "float_score"), ("float_score", "score"))
 
@@ -82,7 +82,7 @@ def quantize(
         return
     say_sizes(found)
     if samples is not None and samples < DEFAULT_SAMPLES and options["subset_size"] is None:
-        click.echo(f"calibrated on {samples} samples: the data hold no more; {DEFAULT_SAMPLES} are usual.")
+        click.echo(f"calibrated on {counted(samples, 'sample')}: the data hold no more; {DEFAULT_SAMPLES} are usual.")
     if "drop" in found:
         scores = [shown(found[key], significant=4, beside=found[other]) for key, other in _SCORES]
         drop = shown(found["drop"], beside=found["max_drop"])

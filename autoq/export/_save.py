@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,16 @@ def write_ir(model: ov.Model, draft: Path, path: Path) -> None:
     try:
         ov.save_model(model, draft, compress_to_fp16=False)
     except RuntimeError as error:
-        msg = f"model cannot be saved to {str(path)!r}: {reason(error)}."
+        msg = f"model cannot be saved to {str(path)!r}: {_why_not_written(error, draft)}."
         raise OutputError(msg) from error
+
+
+def _why_not_written(error: RuntimeError, draft: Path) -> str:
+    """The error in words; OpenVINO says of a full disk no more than that a stream failed."""
+    said = reason(error)
+    if "iostream" not in said:
+        return said
+    return f"the disk has {shutil.disk_usage(draft.parent).free / 1e6:.3g} MB left, and more is needed"
 
 
 def read_provenance(model: ov.Model) -> dict[str, Any]:

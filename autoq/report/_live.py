@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from autoq.core import Level, shown, shown_path
+from autoq.core import Level, counted, shown, shown_path
 from autoq.evaluation.latency import time_text
 from autoq.report._console import console_of, plain
 from autoq.report._front_table import front_table
@@ -68,7 +68,7 @@ class LiveTable:
         plans = info.settings["plans"]
         self._say(f"{info.model_name}: {_units(info)}, {plans:.2g} plans, on {info.device}", bold=len(info.model_name))
         self._say(
-            f"float model: {info.metric} {shown(accuracy.mean, significant=4)} on {accuracy.n} samples, "
+            f"float model: {info.metric} {shown(accuracy.mean, significant=4)} on {counted(accuracy.n, 'sample')}, "
             f"{time_text(latency, of_float=True)}; timer against itself {latency.ratio.shown(least=3)}"
         )
         if info.held_out:
@@ -93,7 +93,7 @@ class LiveTable:
         self._stop()
         self._print(self._table(front) if self._outcome is None else self._outcome())
         if files is not None:
-            self._say(f"{len(records)} trials; report, picture and model are in {shown_path(files)}")
+            self._say(f"{counted(len(records), 'trial')}; report, picture and model are in {shown_path(files)}")
 
     def __enter__(self) -> Self:
         return self

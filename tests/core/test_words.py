@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoq.core import AutoqError, capitalized, printable, quoted
+from autoq.core import AutoqError, capitalized, counted, printable, quoted
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,11 @@ from autoq.core import AutoqError, capitalized, printable, quoted
 )
 def test_a_clause_becomes_a_sentence(text, expected):
     assert capitalized(text) == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, "0 samples"), (1, "1 sample"), (2000, "2000 samples")])
+def test_one_is_no_plural(count, expected):
+    assert counted(count, "sample") == expected
 
 
 @pytest.mark.parametrize("length", [0, 150, 198, 199, 500, 10_000])

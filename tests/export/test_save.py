@@ -1,6 +1,8 @@
 """Models on their way out: whole or not at all, and they say where they come from."""
 
+import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import openvino as ov
@@ -78,3 +80,13 @@ def test_a_failure_leaves_nothing_behind_and_the_old_model_as_it_was(tmp_path, m
     with pytest.raises(OutputError, match=r"cannot be saved to '.*m\.xml'"):
         save_model(conv_net(seed=9), path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_full_disk_is_called_so(tmp_path, monkeypatch):
+    def full(model, draft, **settings):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(ov, "save_model", full)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2_048_000))
+    with pytest.raises(OutputError, match=r"cannot be saved to '.*m\.xml': the disk has 2\.05 MB left"):
+        save_model(conv_net(), tmp_path / "m.xml")

@@ -8,7 +8,17 @@ from typing import Any
 
 from autoq.api.measuring._metric import one_metric
 from autoq.api.measuring._sample import timing_sample
-from autoq.core import ConfigError, Estimate, RuntimeChoice, brief_html, html_table, in_lines, intervals_svg, shown
+from autoq.core import (
+    ConfigError,
+    Estimate,
+    RuntimeChoice,
+    brief_html,
+    counted,
+    html_table,
+    in_lines,
+    intervals_svg,
+    shown,
+)
 from autoq.evaluation.candidate import size_bytes
 from autoq.evaluation.device import RuntimeConfig
 from autoq.evaluation.execution import ExecutionReport, execution_report
@@ -157,7 +167,7 @@ class Scoring:
     @property
     def verdict(self) -> str:
         """The scores in words."""
-        text = self.mean.shown() + (f" on {self.n} samples" if self.n else "")
+        text = self.mean.shown() + (f" on {counted(self.n, 'sample')}" if self.n else "")
         if self.drop is None:
             return text
         gain = Estimate(-self.drop.value, -self.drop.high, -self.drop.low, self.drop.confidence)

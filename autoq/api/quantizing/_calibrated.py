@@ -19,7 +19,7 @@ from autoq.calibration import (
     statistics_digest,
     statistics_file,
 )
-from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, Plan, TargetDevice, made_folder
+from autoq.core import BiasCorrection, DataError, DeviceError, ModelError, Plan, TargetDevice, counted, made_folder
 from autoq.evaluation.device import RuntimeConfig, available_devices
 from autoq.evaluation.distortion import Accepted, Progress, accepted
 from autoq.graph import NO_SCOPE, IgnoredScope, Placements, QuantizationGraph, bodies_of, model_digest
@@ -163,7 +163,9 @@ def calibrate(
         statistics = _collected(network, placements, needed(inputs, "quantization"), settings, needs, progress)
         if len(statistics) < settings.samples_asked:
             asked = f"of {settings.samples_asked} asked for"
-            warnings.warn(f"calibration data hold {len(statistics)} samples, {asked}: all are used.", stacklevel=3)
+            warnings.warn(
+                f"calibration data hold {counted(len(statistics), 'sample')}, {asked}: all are used.", stacklevel=3
+            )
     builder = CandidateBuilder(network, placements, statistics, inputs)
     return Calibrated(network, placements, builder, inputs, settings, len(statistics))
 

@@ -11,7 +11,7 @@ import openvino as ov
 from autoq.api.tuning._finetune import check_torch
 from autoq.api.tuning._settings import TuningSettings
 from autoq.calibration import ModelInputs, as_inputs
-from autoq.core import ConfigError, DataError, digest_of, known_keys, whole_number
+from autoq.core import ConfigError, DataError, counted, digest_of, known_keys, whole_number
 from autoq.evaluation.scoring import ValidationSet
 
 _TOP = 3
@@ -101,8 +101,8 @@ class FineTuning:
         count = items.at_most(least) if isinstance(items, ModelInputs) else len(items)
         if count < least:
             msg = (
-                f"finetune has {count} samples to train on, fewer than two batches of {settings.batch_size}: give it "
-                "data of its own, or a smaller batch_size."
+                f"finetune has {counted(count, 'sample')} to train on, fewer than two batches of "
+                f"{settings.batch_size}: give it data of its own, or a smaller batch_size."
             )
             raise DataError(msg)
         return cls(top, settings, items)

@@ -19,7 +19,7 @@ from autoq.core.words._errors import (
 )
 from autoq.core.words._reason import named_reason, reason
 from autoq.core.words._urls import shown_url, without_passwords
-from autoq.core.words._words import capitalized, printable, quoted
+from autoq.core.words._words import capitalized, counted, printable, quoted
 
 __all__ = [
     "AutoqError",
@@ -36,6 +36,7 @@ __all__ = [
     "PlanError",
     "StoredFileError",
     "capitalized",
+    "counted",
     "gap",
     "named_reason",
     "nearest",

@@ -41,6 +41,11 @@ def capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def counted(count: int, noun: str) -> str:
+    """How many there are: "1 sample", "12 samples"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _cut(text: str, longest: int) -> str:
     half = (longest - len(_GAP)) // 2
     return text if len(text) <= longest else text[:half] + _GAP + text[-half:]

@@ -21,6 +21,7 @@ from autoq.core import (
     ResetState,
     RuntimePrecision,
     TargetDevice,
+    counted,
 )
 from autoq.evaluation.candidate import CandidateEvaluator
 from autoq.evaluation.device import hardware_fingerprint, supported_precisions
@@ -189,7 +190,7 @@ def prepare(
     asked = max(space.subset_sizes)
     most = most_samples(space, inputs)
     if most < asked:
-        stage(f"calibration data hold {most} samples, of {asked} asked for: all are used", 0, None)
+        stage(f"calibration data hold {counted(most, 'sample')}, of {asked} asked for: all are used", 0, None)
     subset_size = min(calibrated_on or most, most)
     of_model = model_digest(model)
 

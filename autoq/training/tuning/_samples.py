@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoq.calibration import Feed
-from autoq.core import DataError
+from autoq.core import DataError, counted
 from autoq.training.tuning._views import SampleViews
 
 # A tenth is held out from training, but no more than so many batches: each check runs all of it.
@@ -83,8 +83,9 @@ class TrainingSamples:
         held = batches * batch_size
         if count - held < batch_size:
             msg = (
-                f"training data have {count} samples: with a batch_size of {batch_size}, at least {2 * batch_size} are "
-                "needed, since a batch is held out from training. Pass more samples, or a smaller batch_size."
+                f"training data have {counted(count, 'sample')}: with a batch_size of {batch_size}, at least "
+                f"{2 * batch_size} are needed, since a batch is held out from training. Pass more samples, or a "
+                "smaller batch_size."
             )
             raise DataError(msg)
         order = np.random.default_rng([seed, 0]).permutation(count)
