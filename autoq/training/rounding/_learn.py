@@ -38,7 +38,8 @@ def learn_levels(task: RoundingTask) -> tuple[ov.Model, RoundingReport]:
     """Learns the rounding of a model.
 
     1. All weights behind quantizers, or stored in integers, learn; where some have fewer than 8 bits, those alone.
-    2. Each block learns to give what the float model gives in its place, from what the blocks before give it.
+    2. Each block learns to give what the float model gives in its place, from what the blocks before give it; the last
+       one by the distance of the outputs.
     3. OpenVINO runs the result on samples that were held out from all of it: it is returned if it is better.
 
     Raises:
@@ -68,7 +69,7 @@ def learn_levels(task: RoundingTask) -> tuple[ov.Model, RoundingReport]:
     start = judge(task.model)
     # The result is judged in the same time.
     spent = begun - _JUDGED * (time.monotonic() - judged)
-    learner = RoundingLearner(task, latent, weights, samples, chunks, device, spent)
+    learner = RoundingLearner(task, latent, weights, samples, judge, device, spent)
     rounded, blocks = learner.learned()
     made = with_rounded_weights(latent, weights, rounded)
     made = with_stored_weights(made, task.model, stored) if stored else made

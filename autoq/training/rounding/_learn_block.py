@@ -16,7 +16,10 @@ from autoq.training.rounding._offsets import LearnedRounding
 
 # All steps together, with a rate that falls to zero in a straight line, move a position by so many levels at most, and
 # change a scale by such a share.
-_WAY, _SCALE_WAY = 1.0, 0.1
+# Longer ways learn the samples by heart where those are few: on windows that nothing has seen, with earlier gradients
+# weighing 0.8, 0.3, 0.4 and 0.6 take 0.120, 0.132 and 0.088 off the error of a layer of SmolLM2; where there are many
+# sentences, on a layer of MiniLM, 0.4, 0.5 and 0.6 take off 0.116, 0.121 and 0.121.
+_WAY, _SCALE_WAY = 0.45, 0.1
 _LOOKS = 8
 
 Run = Callable[[tuple[Any, ...]], tuple[Any, ...]]

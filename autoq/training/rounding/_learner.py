@@ -23,7 +23,7 @@ from autoq.training.rounding._offsets import LearnedRounding
 from autoq.training.rounding._report import LearnedBlock
 from autoq.training.rounding._task import RoundingTask
 from autoq.training.rounding._weights import QuantizedWeight, Rounded, quantized_weights, with_open_weights
-from autoq.training.tuning import SampleChunk, TrainingSamples, ready_for
+from autoq.training.tuning import HeldOutLoss, TrainingSamples, ready_for
 from autoq.training.twin import to_torch
 
 _LOGGER = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class RoundingLearner:
         latent: ov.Model,
         weights: Mapping[str, QuantizedWeight],
         samples: TrainingSamples,
-        held_out: Sequence[SampleChunk],
+        judge: HeldOutLoss,
         device: torch.device,
         begun: float,
     ) -> None:
@@ -51,9 +51,11 @@ class RoundingLearner:
         self._begun = begun
         every = quantized_weights(latent)
         trained = list(samples.trained_chunks())
-        self._counts = [len(chunk.numbers) for chunk in (*trained, *held_out)]
+        chunks = (*trained, *judge.chunks)
+        self._counts = [len(chunk.numbers) for chunk in chunks]
         self._trained = len(trained)
-        self._feeds = [chunk.feed for chunk in (*trained, *held_out)]
+        self._feeds = [chunk.feed for chunk in chunks]
+        self._loss = judge.loss
         first = self._feeds[0]
         shaped = ready_for(latent, first)
         self._names = [port_name(port) for port in shaped.inputs]
@@ -84,7 +86,8 @@ class RoundingLearner:
         """Digest of all that the numbers depend on."""
         task = self._task
         options = (task.steps, task.seconds, task.batch_size, task.seed, self._trained)
-        return digest_of(model_digest(task.model), model_digest(task.teacher), self._feeds, options)
+        distances = [None if term is None else str(term.distance) for term in self._loss.terms]
+        return digest_of(model_digest(task.model), model_digest(task.teacher), self._feeds, options, distances)
 
     def _block(
         self, block: ModelBlock, number: int, blocks: Sequence[ModelBlock], kept: KeptBlock | None
@@ -108,7 +111,7 @@ class RoundingLearner:
                 weights,
                 data[: self._trained],
                 data[self._trained :],
-                squared_errors(truth),
+                squared_errors(truth) if block.gives else self._distance,
                 limit=BlockLimit(self._task.steps, self._seconds(len(blocks) - number)),
                 batch_size=self._task.batch_size,
                 seed=(self._task.seed, number),
@@ -118,9 +121,14 @@ class RoundingLearner:
             self._rounded |= rounded
             if kept is not None:
                 kept.write(rounded, course, time.monotonic() - self._begun)
-        values = [weight.value.detach() for weight in weights.values()]
-        self._pass_on(block, module, [(*own, *values) for own in data.inputs], self._ours)
+        if block.gives:
+            values = [weight.value.detach() for weight in weights.values()]
+            self._pass_on(block, module, [(*own, *values) for own in data.inputs], self._ours)
         return course, count
+
+    def _distance(self, ours: Sequence[Any], theirs: Sequence[Any]) -> Any:
+        """The distance of the outputs that decides at the end."""
+        return self._loss(ours, theirs, None)
 
     def _truth(self, block: ModelBlock) -> list[tuple[Any, ...]]:
         """What the float model gives in the place of a block, by chunk."""

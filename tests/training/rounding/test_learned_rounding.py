@@ -13,6 +13,7 @@ import openvino as ov
 import pytest
 from networks import conv_net, images, snapshot, token_net
 from openvino import opset13 as ops
+from scipy.special import rel_entr, softmax
 
 import autoq
 from autoq.calibration import as_inputs
@@ -23,6 +24,12 @@ torch = pytest.importorskip("torch")
 
 from autoq.training.rounding import RoundingTask, _learn, _learn_block, _learner, learn_levels  # noqa: E402  # after the skip  # noqa: E402
 from autoq.training.rounding._blocks import block_model, blocks_of  # noqa: E402
+from autoq.training.rounding._distances import squared_errors  # noqa: E402
+from autoq.training.rounding._learn_block import BlockData, BlockLimit, learn_block  # noqa: E402
+from autoq.training.rounding._offsets import LearnedRounding  # noqa: E402
+from autoq.training.rounding._weights import QuantizedWeight  # noqa: E402
+from autoq.training.tuning import Distance  # noqa: E402
+from autoq.training.twin import Grid  # noqa: E402
 
 WIDTH, OUTPUTS = 6, 3
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
@@ -89,7 +96,7 @@ def test_a_layer_comes_near_to_the_best_of_all_roundings(seed):
     weight = np.random.default_rng(seed).normal(size=(OUTPUTS, WIDTH)).astype(np.float32)
     teacher, data = linear(weight), correlated(64)
     nearest = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
-    made, report = learn_levels(task(nearest, teacher, data, steps=300, batch_size=16))
+    made, report = learn_levels(task(nearest, teacher, data, steps=300, batch_size=16, distance=Distance.NMSE))
     every = np.concatenate(data)
     true = every @ weight.T
     given, learned = (np.square(outputs(model, data) - true).sum(axis=0) for model in (nearest, made))
@@ -184,7 +191,7 @@ def test_a_limit_of_time_takes_fewer_steps_over_the_same_way(monkeypatch):
     monkeypatch.setattr(_learn_block, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     for module in (_learn, _learner):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0))
-    _, report = learn_levels(task(model, teacher, data, steps=10**6, seconds=50))
+    _, report = learn_levels(task(model, teacher, data, steps=10**6, seconds=50, distance=Distance.NMSE))
     assert report.blocks[0].steps == 50
     assert report.changed > 0
 
@@ -227,8 +234,80 @@ def test_what_was_killed_goes_on_behind_the_last_block(tmp_path):
     for name, model in (("resumed", resumed), ("whole", whole)):
         ov.save_model(model, tmp_path / f"{name}.xml", compress_to_fp16=False)
     assert (tmp_path / "resumed.bin").read_bytes() == (tmp_path / "whole.bin").read_bytes()
-    with pytest.raises(StoredFileError, match="belongs to another training"):
-        learn_levels(chain_task(checkpoint=tmp_path, seed=1))
+    for other in ({"seed": 1}, {"distance": Distance.NMSE}):
+        with pytest.raises(StoredFileError, match="belongs to another training"):
+            learn_levels(chain_task(checkpoint=tmp_path, **other))
     (tmp_path / "block-0.pt").write_bytes(b"half a file")
     with pytest.raises(StoredFileError, match=r"cannot be read: .* Remove it to begin anew"):
         learn_levels(chain_task(checkpoint=tmp_path))
+
+
+def test_the_error_of_each_token_counts_beside_its_size():
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(2, 5, 4)).astype(np.float32)
+    true[0, 0] *= 1000
+    ours = true + rng.normal(size=true.shape).astype(np.float32) * 0.1 * np.abs(true)
+    sizes = np.square(true).mean(axis=-1)
+    truth = [(torch.from_numpy(true[:1]),), (torch.from_numpy(true[1:]),)]
+    loss = squared_errors(truth)
+    found = np.mean([float(loss((torch.from_numpy(ours[n : n + 1]),), truth[n])) for n in range(2)])
+    # The middle of an even number of sizes is the lower of two here.
+    lower = np.sort(sizes.ravel())[sizes.size // 2 - 1]
+    expected = (np.square(ours - true).mean(axis=-1) / np.maximum(sizes, 0.1 * lower)).mean()
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def steep(weight: np.ndarray) -> ov.Model:
+    """A layer whose outputs are logits of most unequal chances."""
+    return linear(4 * weight)
+
+
+def divergence(model: ov.Model, teacher: ov.Model, samples: list[np.ndarray]) -> float:
+    """Mean divergence of the chances, computed by SciPy."""
+    ours, theirs = (softmax(outputs(one, samples).astype(np.float64), axis=-1) for one in (model, teacher))
+    return float(rel_entr(theirs, ours).sum(axis=-1).mean())
+
+
+def test_the_last_block_learns_by_the_distance_that_was_asked_for():
+    made = {}
+    for distance in Distance:
+        ratios = []
+        for seed in range(2):
+            teacher = steep(np.random.default_rng(seed).normal(size=(OUTPUTS, WIDTH)).astype(np.float32))
+            nearest = autoq.compress_weights(teacher, mode="int4_sym", group_size=-1, all_layers=True, progress=False)
+            data = correlated(64)
+            found, _ = learn_levels(task(nearest, teacher, data, steps=60, batch_size=16, distance=distance))
+            ratios.append(divergence(found, teacher, data) / divergence(nearest, teacher, data))
+        made[distance] = ratios
+    assert np.mean(made[Distance.KL]) < np.mean(made[Distance.NMSE])
+
+
+def test_all_steps_together_move_a_weight_to_levels_that_are_near():
+    away = np.linspace(-0.475, 0.475, 20).astype(np.float32)
+    grid = Grid(scale=np.ones(1, np.float32), zero_point=np.zeros(1, np.float32), levels=16)
+    weight = LearnedRounding(QuantizedWeight("weight", grid, 7 + away), torch.device("cpu"))
+    data = BlockData([()], [()], [1])
+    learn_block(
+        torch.nn.Identity(),
+        {"weight": weight},
+        data,
+        data,
+        lambda ours, _: -ours[0].sum(),
+        limit=BlockLimit(1000),
+        batch_size=1,
+        seed=(0,),
+        step=lambda: None,
+    )
+    # Each step goes up; a position begins half way to the float weight and goes 0.45 of a level.
+    np.testing.assert_array_equal(weight.rounded().level, np.where(away / 2 + 0.45 >= 0.5, 8, 7))
+
+
+def test_a_step_goes_where_the_gradients_of_most_batches_point():
+    level = np.full(3, 7, np.float32)
+    grid = Grid(scale=np.ones(1, np.float32), zero_point=np.zeros(1, np.float32), levels=16)
+    weight = LearnedRounding(QuantizedWeight("weight", grid, level), torch.device("cpu"))
+    # The last batch points the other way for the first weight, and its gradients are large.
+    for gradient in ([1, -1, 1], [1, -1, -1], [1, -1, 1], [-1000, -1000, -1000]):
+        weight.value.grad = torch.tensor(gradient, dtype=torch.float32)
+        weight.step(0.2, 0.0)
+    np.testing.assert_array_equal(weight.rounded().level, [6, 8, 7])
