@@ -1,6 +1,7 @@
 """Calibration: one pass over the data collects statistics, which give the ranges of quantizers."""
 
 from autoq.calibration.collecting import (
+    SampleRun,
     activations_of,
     collect,
     collected_grams,
@@ -71,6 +72,7 @@ __all__ = [
     "ModelInputs",
     "Needs",
     "Reader",
+    "SampleRun",
     "Statistic",
     "Statistics",
     "Summary",

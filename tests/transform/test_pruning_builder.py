@@ -11,7 +11,7 @@ from networks import rows
 from same_graph import difference
 
 import autoq
-from autoq.calibration import ModelInputs, as_inputs, collect, collected_grams
+from autoq.calibration import ModelInputs, SampleRun, as_inputs, collect, collected_grams
 from autoq.core import (
     CompressionPlan,
     CompressionRecipe,
@@ -21,7 +21,6 @@ from autoq.core import (
     Precision,
     PruningPlan,
     Recipe,
-    ResetState,
     RuntimePlan,
     StoredFileError,
     WeightFormat,
@@ -145,7 +144,7 @@ def test_a_repair_in_turn_is_that_of_prune_and_takes_its_runs_once(made, tmp_pat
     expected = autoq.prune(made.model, DATA, ratio=0.5, multiple_of=4, widths="equal", progress=False)
 
     def builder(inputs: ModelInputs | None) -> PruningBuilder:
-        in_turn = InTurn(inputs, tmp_path, 12, ResetState.SAMPLE)
+        in_turn = InTurn(SampleRun(inputs, tmp_path, 12))
         return PruningBuilder(None, Pruner(made.prunable, made.grams, in_turn), None)
 
     first, plan = builder(made.inputs), Plan.of(part)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, Statistics, collect
+from autoq.calibration import ModelInputs, SampleRun, Statistics, collect
 from autoq.core import ModelType, ResetState, TargetDevice
 from autoq.searching.problem._place import STATISTICS, most_samples, place
 from autoq.searching.problem._requantized import Requantized, searched_parts
@@ -54,7 +54,8 @@ def builder_again(
             path=None if folder is None else folder / STATISTICS,
         )
         quantizing = CandidateBuilder(model, placements, statistics, inputs, folder)
-    requantized = Requantized(space, target_device, model_type, folder, inputs, samples, reset_state, placements)
+    run = SampleRun(inputs, folder, samples, reset_state)
+    requantized = Requantized(space, target_device, model_type, run, placements)
     return searched_parts(model, quantizing, requantized, stack=stack).builder
 
 
@@ -77,6 +78,6 @@ def builder_of_files(
     quantizing = None
     if space.quantized:
         quantizing = CandidateBuilder(model, placements, Statistics.load(folder / STATISTICS), cache=folder)
-    requantized = Requantized(space, target_device, model_type, folder, None, 0, ResetState.SAMPLE, placements)
+    requantized = Requantized(space, target_device, model_type, SampleRun(None, folder, 0), placements)
     with ExitStack() as stack:
         return searched_parts(model, quantizing, requantized, stack=stack).builder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, collect, inputs_digest, statistics_digest
+from autoq.calibration import ModelInputs, SampleRun, collect, inputs_digest, statistics_digest
 from autoq.core import (
     Against,
     BiasCorrection,
@@ -225,9 +225,8 @@ def prepare(
         quantizing = CandidateBuilder(model, placements, statistics, inputs, folder)
     if calibrated_on is not None:
         clock.shorten(f"quantizers are calibrated on {calibrated_on:,} of {most:,} samples, for which there was time.")
-    requantized = Requantized(
-        space, target_device, model_type, folder, inputs, calibrated_on or subset_size, reset_state, placements
-    )
+    run = SampleRun(inputs, folder, calibrated_on or subset_size, reset_state)
+    requantized = Requantized(space, target_device, model_type, run, placements)
     parts = searched_parts(model, quantizing, requantized, stack=stack, stage=stage)
     stage("scoring and timing the float model", 0, None)
     evaluator = make_evaluator()

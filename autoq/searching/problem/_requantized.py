@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs, Statistics, collect
-from autoq.core import DataError, ModelError, ModelType, ResetState, TargetDevice, quoted
+from autoq.calibration import SampleRun, Statistics, collect
+from autoq.core import DataError, ModelError, ModelType, TargetDevice, quoted
 from autoq.graph import Placements
 from autoq.searching.problem._place import STATISTICS, place
 from autoq.searching.problem._weights import SearchedWeights, searched_weights
@@ -28,20 +27,14 @@ class Requantized:
         space: The space of the search.
         target_device: Hardware table for placement.
         model_type: Family of the model.
-        folder: Folder of the cache for the float model and its data; None keeps no statistics.
-        inputs: Calibration inputs; None takes what the folder keeps.
-        samples: Number of samples that a pruned model is run on.
-        reset_state: When the state of a model is reset.
+        run: What a pruned model is run on; its folder keeps statistics.
         whole: Placement in the model with all channels.
     """
 
     space: SearchSpace
     target_device: TargetDevice
     model_type: ModelType | None
-    folder: Path | None
-    inputs: ModelInputs | None
-    samples: int
-    reset_state: ResetState
+    run: SampleRun
     whole: Placements
 
     def __call__(self, model: ov.Model, fingerprint: str) -> CandidateBuilder:
@@ -57,9 +50,10 @@ class Requantized:
         """
         placements = place(model, self.space, target_device=self.target_device, model_type=self.model_type)
         self._check(placements)
-        folder = None if self.folder is None else self.folder / f"pruned-{fingerprint}"
+        run = self.run
+        folder = None if run.folder is None else run.folder / f"pruned-{fingerprint}"
         path = None if folder is None else folder / STATISTICS
-        if self.inputs is None:
+        if run.inputs is None:
             if path is None or not path.exists():
                 msg = f"{path} is missing: a pruned model has statistics of its own, and no data are given."
                 raise DataError(msg)
@@ -69,13 +63,13 @@ class Requantized:
         statistics = collect(
             model,
             placements,
-            self.inputs,
+            run.inputs,
             needs=self.space.needs(),
-            subset_size=self.samples,
-            reset_state=self.reset_state,
+            subset_size=run.samples,
+            reset_state=run.reset_state,
             path=path,
         )
-        return CandidateBuilder(model, placements, statistics, self.inputs, folder)
+        return CandidateBuilder(model, placements, statistics, run.inputs, folder)
 
     def _check(self, placements: Placements) -> None:
         """Checks that a plan means the same groups with fewer channels."""
@@ -117,7 +111,7 @@ def searched_parts(
     Args:
         model: The float model; never modified.
         quantizing: Quantizes it; None where no plan quantizes.
-        requantized: Makes the builders of pruned models; its space, data and folder are those of the search.
+        requantized: Makes the builders of pruned models; its space and its run are those of the search.
         stack: Keeps what was seen of the model until it is closed.
         stage: Told what happens.
 
@@ -132,21 +126,15 @@ def searched_parts(
     weights = searched_weights(
         model,
         requantized.space,
-        requantized.inputs,
+        requantized.run,
         stack=stack,
-        folder=requantized.folder,
-        samples=requantized.samples,
-        reset_state=requantized.reset_state,
         progress=told("running the model for what weights are multiplied by"),
     )
     widths = searched_widths(
         model,
         requantized.space,
-        requantized.inputs,
+        requantized.run,
         stack=stack,
-        folder=requantized.folder,
-        samples=requantized.samples,
-        reset_state=requantized.reset_state,
         progress=told("running the model for what layers read of channels"),
     )
     builder: PlanBuilder

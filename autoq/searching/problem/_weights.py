@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import openvino as ov
 
-from autoq.calibration import ModelInputs, activations_of, default_precision, kept_grams
-from autoq.core import ModelError, ResetState, WeightFormat
+from autoq.calibration import ModelInputs, SampleRun, activations_of, default_precision, kept_grams
+from autoq.core import ModelError, WeightFormat
 from autoq.graph import Weight, find_weights
 from autoq.searching.space import SearchSpace
 from autoq.transform import WeightBuilder, rounded_by_data, runs_compressed
@@ -37,12 +36,9 @@ class SearchedWeights:
 def searched_weights(
     model: ov.Model,
     space: SearchSpace,
-    inputs: ModelInputs | None,
+    run: SampleRun,
     *,
     stack: ExitStack,
-    folder: Path | None,
-    samples: int,
-    reset_state: ResetState = ResetState.SAMPLE,
     progress: Progress | None = None,
 ) -> SearchedWeights | None:
     """Finds the weights of a search, and runs the model once for what they are multiplied by.
@@ -50,11 +46,9 @@ def searched_weights(
     Args:
         model: The float model; never modified.
         space: The space of the search.
-        inputs: Calibration inputs; None takes what the folder keeps.
+        run: What the model is run on, fewer samples if these have many tokens. Its folder keeps rounded weights and
+            what was seen, which are in memory without it.
         stack: Keeps what was seen until it is closed.
-        folder: Folder of this model and its data for rounded weights, and for what was seen; None keeps them in memory.
-        samples: Number of samples that the model is run on; fewer if these have many tokens.
-        reset_state: When the state of the model is reset.
         progress: Called with the numbers of samples done and of all samples.
 
     Returns:
@@ -70,27 +64,26 @@ def searched_weights(
     weights = find_weights(model, ignored, all_layers=True).compressible
     activations = activations_of(model, weights)
     grams = None
-    if inputs is not None and recipe.rounds_by_data:
-        samples = _enough(inputs, samples)
+    if run.inputs is not None and recipe.rounds_by_data:
         products = _products(weights, space.formats)
         known = [activations[weight.name] for weight in products if weight.name in activations]
         rounded = {one for activation in known for one in activation.each}
         grams = stack.enter_context(
             kept_grams(
-                folder,
+                run.folder,
                 model,
                 rounded,
-                inputs,
+                run.inputs,
                 products=rounded,
-                subset_size=samples,
+                subset_size=_enough(run.inputs, run.samples),
                 precision=default_precision(),
                 summarize=False,
-                reset_state=reset_state,
+                reset_state=run.reset_state,
                 is_own=True,
                 progress=progress,
             )
         )
-    builder = WeightBuilder(model, weights, recipe, grams, activations, folder)
+    builder = WeightBuilder(model, weights, recipe, grams, activations, run.folder)
     return SearchedWeights(builder, _choices(builder, weights, space))
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import Grams, ModelInputs, kept_grams
-from autoq.core import ModelError, Plan, PruningPlan, Repair, ResetState, quoted
+from autoq.calibration import Grams, SampleRun, kept_grams
+from autoq.core import ModelError, Plan, PruningPlan, Repair, quoted
 from autoq.graph import operation
 from autoq.searching.space import SearchSpace
 from autoq.transform import InTurn, Prunable, Pruner
@@ -34,12 +33,9 @@ class SearchedWidths:
 def searched_widths(
     model: ov.Model,
     space: SearchSpace,
-    inputs: ModelInputs | None,
+    run: SampleRun,
     *,
     stack: ExitStack,
-    folder: Path | None,
-    samples: int,
-    reset_state: ResetState = ResetState.SAMPLE,
     progress: Progress | None = None,
 ) -> SearchedWidths | None:
     """Finds the channels of a search, and runs the model once for what layers read of them.
@@ -47,11 +43,8 @@ def searched_widths(
     Args:
         model: The float model; never modified.
         space: The space of the search.
-        inputs: Calibration inputs; None takes what the folder keeps.
+        run: What the model is run on; without its folder, what was seen is kept in memory.
         stack: Keeps what was seen until it is closed.
-        folder: Folder of this model and its data for what was seen; None keeps it in memory.
-        samples: Number of samples that the model is run on.
-        reset_state: When the state of the model is reset.
         progress: Called with the numbers of samples done and of all samples.
 
     Returns:
@@ -70,8 +63,7 @@ def searched_widths(
         raise ModelError(msg)
     ignored = None if space.ignored_channels is None else space.ignored_channels.to_scope()
     prunable = Prunable.of(model, ignored)
-    grams = _grams(prunable, inputs, stack, folder, samples, reset_state, progress)
-    pruner = Pruner(prunable, grams, InTurn(inputs, folder, samples, reset_state))
+    pruner = Pruner(prunable, _grams(prunable, run, stack, progress), InTurn(run))
     choices = _choices(pruner, part, space.shares)
     if not choices:
         fixed = prunable.graph.fixed
@@ -100,28 +92,20 @@ def _choices(pruner: Pruner, part: PruningPlan, shares: Sequence[float]) -> dict
     return found
 
 
-def _grams(
-    prunable: Prunable,
-    inputs: ModelInputs | None,
-    stack: ExitStack,
-    folder: Path | None,
-    samples: int,
-    reset_state: ResetState,
-    progress: Progress | None,
-) -> Grams:
+def _grams(prunable: Prunable, run: SampleRun, stack: ExitStack, progress: Progress | None) -> Grams:
     """Products of what layers read, from the folder of this model and its data, or from a run."""
     every = sorted(set(prunable.activations.values()))
     if not every:
         return Grams({}, {}, {}, {})
     return stack.enter_context(
         kept_grams(
-            folder,
+            run.folder,
             prunable.model,
             every,
-            inputs,
+            run.inputs,
             products=every,
-            subset_size=samples,
-            reset_state=reset_state,
+            subset_size=run.samples,
+            reset_state=run.reset_state,
             is_own=True,
             progress=progress,
         )

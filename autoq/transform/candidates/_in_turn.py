@@ -10,8 +10,8 @@ from pathlib import Path
 
 import openvino as ov
 
-from autoq.calibration import ModelInputs
-from autoq.core import DataError, ResetState, StoredFileError, drafted_folder
+from autoq.calibration import ModelInputs, SampleRun
+from autoq.core import DataError, StoredFileError, drafted_folder
 from autoq.graph import ChannelGraph, core
 from autoq.transform.prune import repair_in_turn
 
@@ -25,16 +25,10 @@ class InTurn:
     """Repairs layers one after the other.
 
     Attributes:
-        inputs: Calibration inputs; None takes what the folder keeps.
-        folder: Folder of the cache for the float model and its data; None keeps no models.
-        samples: Number of samples that models are run on, of which a hundred are used at most.
-        reset_state: When the state of a model is reset.
+        run: What models are run on, of which a hundred samples are used at most; its folder keeps repaired models.
     """
 
-    inputs: ModelInputs | None
-    folder: Path | None
-    samples: int
-    reset_state: ResetState
+    run: SampleRun
 
     def kept(self, fingerprint: str) -> ov.Model | None:
         """The repaired model that the folder keeps; None if it keeps none.
@@ -52,7 +46,7 @@ class InTurn:
                 return core().read_model(path)
             except RuntimeError as error:
                 damaged = f"{path} does not read as a pruned model"
-                if self.inputs is None:
+                if self.run.inputs is None:
                     msg = f"{damaged}, and no data are given to make it again."
                     raise StoredFileError(msg) from error
                 warnings.warn(f"a model is pruned again: {damaged}", stacklevel=2)
@@ -72,20 +66,21 @@ class InTurn:
             graph: Its channels.
             removed: Numbers of the channels that are gone.
         """
-        path, samples = self._path(fingerprint), min(self.samples, _MOST_SAMPLES)
+        path, samples = self._path(fingerprint), min(self.run.samples, _MOST_SAMPLES)
         repair_in_turn(
-            pruned, model, graph, removed, self._given(path), subset_size=samples, reset_state=self.reset_state
+            pruned, model, graph, removed, self._given(path), subset_size=samples, reset_state=self.run.reset_state
         )
         if path is not None:
             with drafted_folder(path.parent) as draft:
                 ov.serialize(pruned, draft / _MODEL)
 
     def _given(self, path: Path | None) -> ModelInputs:
-        if self.inputs is None:
+        if self.run.inputs is None:
             msg = f"{path} is missing: a pruned model is repaired by runs of it, and no data are given."
             raise DataError(msg)
-        return self.inputs
+        return self.run.inputs
 
     def _path(self, fingerprint: str) -> Path | None:
         # Another version may repair in another way.
-        return None if self.folder is None else self.folder / f"repaired-{fingerprint}-{version('autoq')}" / _MODEL
+        folder = self.run.folder
+        return None if folder is None else folder / f"repaired-{fingerprint}-{version('autoq')}" / _MODEL
