@@ -18,17 +18,17 @@ def open_sentence(tracking_uri: str | None, experiment: str | None) -> str:
     """
     from mlflow import MlflowClient
 
-    store = tracking_store(tracking_uri)
+    store, is_reached = tracking_store(tracking_uri), True
     try:
         with asking(store):
             found = place_of(MlflowClient(store), store, experiment, active_run_id(), make=False).experiment_id
     except Exception:  # noqa: BLE001  # any error: the search has reported it
-        found = None
+        found, is_reached = None, False
     place = "" if found is None else chart_url(found)
     if store.startswith("databricks"):
         return f"open the experiments of the workspace {store!r}, {place}"
     if is_server(store):
-        return f"{store.rstrip('/')}/{place}"
+        return f"{store.rstrip('/')}/{place}" if is_reached else f"{store.rstrip('/')}/ cannot be reached"
     return f"mlflow ui --backend-store-uri {shlex.quote(_shown(store))}, then http://127.0.0.1:5000/{place}"
 
 

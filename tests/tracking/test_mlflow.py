@@ -234,7 +234,7 @@ def test_a_server_that_does_not_answer_costs_its_patience_once(monkeypatch):
         for made in RECORDS:
             observer.on_trial(made, ParetoFront(RECORDS))
         assert not asked
-        assert open_sentence(uri, "autoq") == f"{uri}/"
+        assert open_sentence(uri, "autoq") == f"{uri}/ cannot be reached"
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (ValueError, "FAILED")])

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoq.core import MetricError, reason
+from autoq.core import MetricError, counted, reason
 from autoq.evaluation.metrics._labels import IGNORED, as_sample, class_numbers, classes_last, predicted_and_true
 from autoq.evaluation.metrics._output_kind import OutputKind
 
@@ -209,6 +209,9 @@ def apply_metric(metric: Metric, outputs: list[InferenceOutputs], targets: Seque
             sizes = [len(o[0]) for o in outputs]
         else:
             values = [metric.function(list(o), t) for o, t in zip(outputs, targets, strict=True)]
+            if any(value is None for value in values):
+                msg = "it returned None: a number is needed, or one for each sample of a batch."
+                raise MetricError(msg)
             sizes = [np.size(v) for v in values]
             values = np.concatenate([np.asarray(v, np.float64).reshape(-1) for v in values])
     except MetricError as error:
@@ -216,6 +219,9 @@ def apply_metric(metric: Metric, outputs: list[InferenceOutputs], targets: Seque
         raise MetricError(msg) from None
     except Exception as error:
         msg = f"metric {metric.name!r} raised {type(error).__name__} on samples from {first}: {reason(error)}"
+        if not metric.joined and outputs:
+            given = counted(len(outputs[0]), "output")
+            msg = f"{msg.rstrip('.')}. It gets the list of the model's {given}, and the target."
         raise MetricError(msg) from error
     scores = np.asarray(values, np.float64).reshape(-1)
     if scores.size != sum(sizes) or not all(sizes):

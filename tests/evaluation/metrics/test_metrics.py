@@ -78,6 +78,11 @@ def test_sequences_of_unequal_length_are_scored_each_by_itself():
         (lambda outputs, target: [], "returned 0 scores"),
         (lambda outputs, target: "good", "raised ValueError"),
         (lambda outputs: 1.0, "raised TypeError"),
+        (lambda outputs, target: None, "cannot score samples from 8: it returned None: a number is needed"),
+        (
+            lambda outputs, target: outputs.argmax(),
+            r"'argmax'\. It gets the list of the model's 1 output",
+        ),
     ],
 )
 def test_what_a_function_may_not_return(function, message):
