@@ -13,6 +13,7 @@ import torch
 
 from autoq.training.rounding._distances import Loss
 from autoq.training.rounding._offsets import LearnedRounding
+from autoq.training.twin import products_in
 
 # All steps together, with a rate that falls to zero in a straight line, move a position by so many levels at most, and
 # change a scale by such a share.
@@ -83,6 +84,7 @@ def learn_block(
     batch_size: int,
     seed: Sequence[int],
     step: Callable[[], None],
+    products: torch.dtype | None = None,
 ) -> BlockCourse:
     """Trains the weights of a block, which have their best numbers at the end.
 
@@ -96,6 +98,7 @@ def learn_block(
         batch_size: Samples of a step, at least.
         seed: Of the order of the chunks.
         step: Told of each step.
+        products: Type of the products of steps; None is single precision, as of what decides.
     """
     started = time.monotonic()
 
@@ -111,7 +114,8 @@ def learn_block(
         batch = next(batches)
         total = sum(trained.counts[number] for number in batch)
         for number in batch:
-            part = _loss(run, trained, number, loss) * (trained.counts[number] / total)
+            with products_in(products):
+                part = _loss(run, trained, number, loss) * (trained.counts[number] / total)
             part.backward()
         rate = (1 - done) * 2 * share
         for weight in weights.values():

@@ -23,7 +23,7 @@ from autoq.training.rounding._offsets import LearnedRounding
 from autoq.training.rounding._report import LearnedBlock
 from autoq.training.rounding._task import RoundingTask
 from autoq.training.rounding._weights import QuantizedWeight, Rounded, quantized_weights, with_open_weights
-from autoq.training.tuning import HeldOutLoss, TrainingSamples, ready_for
+from autoq.training.tuning import HeldOutLoss, TrainingSamples, learned_in, ready_for
 from autoq.training.twin import to_torch
 
 _LOGGER = logging.getLogger(__name__)
@@ -116,6 +116,7 @@ class RoundingLearner:
                 batch_size=self._task.batch_size,
                 seed=(self._task.seed, number),
                 step=self._step(number, len(blocks)),
+                products=learned_in(None, self._device),
             )
             rounded = {name: weight.rounded() for name, weight in weights.items()}
             self._rounded |= rounded

@@ -311,3 +311,16 @@ def test_a_step_goes_where_the_gradients_of_most_batches_point():
         weight.value.grad = torch.tensor(gradient, dtype=torch.float32)
         weight.step(0.2, 0.0)
     np.testing.assert_array_equal(weight.rounded().level, [6, 8, 7])
+
+
+def test_steps_of_half_the_bits_learn_as_much(monkeypatch):
+    teacher = autoq.read_model(conv_net())
+    data = images(40)
+    model, found = autoq.quantize(teacher, data, fold_weights=False, progress=False), {}
+    for precision in ("f32", "bf16"):
+        dtype = torch.bfloat16 if precision == "bf16" else None
+        monkeypatch.setattr(_learner, "learned_in", lambda *_, dtype=dtype: dtype)
+        made, report = learn_levels(task(model, teacher, data, steps=30))
+        found[precision] = snapshot(made), report.start - report.best
+    assert found["f32"][0] != found["bf16"][0]
+    assert found["bf16"][1] > 0.8 * found["f32"][1] > 0
