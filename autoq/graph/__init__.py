@@ -29,6 +29,7 @@ from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, opened_at,
 from autoq.graph.form import FOLDER_MODEL, bodies, core, model_digest, model_files, normal_form, read_model
 from autoq.graph.levels import units
 from autoq.graph.operations import (
+    APART,
     OPERATIONS,
     REDUCED,
     BodyKey,
@@ -67,6 +68,7 @@ from autoq.graph.placement import (
 from autoq.graph.weights import Scalable, Weight, Weights, find_weights, scalable_weights, stored_constant
 
 __all__ = [
+    "APART",
     "ATTENTION_MASK",
     "BEAM_INDEX",
     "FOLDER_MODEL",

@@ -3,7 +3,7 @@
 from autoq.graph.operations._element_types import FLOAT_TYPES, HALF_TYPES, NARROW_TYPES
 from autoq.graph.operations._float_types import array_type, float_constant, with_float_ends
 from autoq.graph.operations._lengths import has_given_lengths
-from autoq.graph.operations._names import REDUCED, given_names, made_names, name_by_place, unique_names
+from autoq.graph.operations._names import APART, REDUCED, given_names, made_names, name_by_place, unique_names
 from autoq.graph.operations._operation import Channels, Family, Operation, Samples
 from autoq.graph.operations._operations import OPERATIONS, of_family, operation
 from autoq.graph.operations._scope import IgnoredScope, Subgraph
@@ -21,6 +21,7 @@ from autoq.graph.operations._types import (
 from autoq.graph.operations._weight_axes import channel_axes
 
 __all__ = [
+    "APART",
     "FLOAT_TYPES",
     "HALF_TYPES",
     "NARROW_TYPES",

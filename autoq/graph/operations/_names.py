@@ -9,6 +9,8 @@ import openvino as ov
 
 # What is put behind the name of a reduction whose shape another operation gives, which has its name.
 REDUCED = "/reduced"
+# What is put behind the name of a convolution for the sum that keeps others apart from it.
+APART = "/apart"
 
 _GIVEN = "autoq_given_name"
 # Inputs and outputs keep the names that users know; constants are named by their readers.

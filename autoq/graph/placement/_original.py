@@ -11,7 +11,7 @@ from openvino.utils.node_factory import NodeFactory
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph.flow import bodies_of, set_body
-from autoq.graph.operations import REDUCED, QuantizationGraph, operation, unique_names
+from autoq.graph.operations import APART, REDUCED, QuantizationGraph, operation, unique_names
 from autoq.graph.placement._analyze import analyze
 from autoq.graph.placement._standing import dequantized
 
@@ -26,7 +26,7 @@ def analyze_original(
     """Decides where quantizers may stand in a model, after its own quantizers are removed.
 
     So a quantized model has the same groups, by name, as its float original. The operations of SmoothQuant are removed
-    too, and those that keep a reduction apart.
+    too, and those that keep a reduction or a convolution apart.
 
     Args:
         model: A float or a quantized model; never modified.
@@ -50,7 +50,7 @@ def _without_quantizers(model: ov.Model) -> ov.Model:
         set_body(nodes[body.op], body.branch, _without_quantizers(body.model))
     # From the outputs up, so that the end of a dequantizing chain is met first.
     for node in reversed(clone.get_ordered_ops()):
-        if operation(node.get_type_name()).quantizer or _smooths(node):
+        if operation(node.get_type_name()).quantizer or _smooths(node) or node.get_friendly_name().endswith(APART):
             _replace(node, node.input_value(0))
         elif (stored := dequantized(node)) is not None:
             _replace(node, _float_source(node, stored))

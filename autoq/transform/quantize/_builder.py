@@ -36,6 +36,7 @@ from autoq.graph import (
 from autoq.transform.quantize._accurate_bias_correction import SHARE_OF_SAMPLES, corrected_shifts
 from autoq.transform.quantize._activation_quantizers import ActivationQuantizers
 from autoq.transform.quantize._apart_reductions import keep_reductions_apart
+from autoq.transform.quantize._apart_sums import keep_sums_apart
 from autoq.transform.quantize._bias_correction import shift_biases
 from autoq.transform.quantize._fake_quantize import insert_activations, insert_weights
 from autoq.transform.quantize._first_rewrite import FirstRewrite
@@ -220,6 +221,7 @@ class CandidateBuilder:
             lambda quantizer: weights.smoothed_value(quantizer, graph, smoothed),
         )
         keep_reductions_apart(clone)
+        keep_sums_apart(clone)
         for (op, branch), body, inside in self._inside(plan):
             if (op, branch) in resolved.bodies:
                 set_body(nodes[op], branch, body.build(inside, fold_weights=fold_weights))
