@@ -15,7 +15,7 @@ from autoq.training.sparsity import WeightMasks
 from autoq.training.tuning._loss import TrainingLoss, as_targets
 from autoq.training.tuning._runner import Arrays
 from autoq.training.tuning._samples import SampleChunk
-from autoq.training.twin import products_in
+from autoq.training.twin import products_in, quantized_once
 
 # A step moves a weight by about the learning rate, whatever its gradient. Scales of quantizers differ by orders of
 # magnitude, so that the rate of each is relative to it. On cifar10_resnet20 in int8, 5,760 photos at a rate of 1e-4
@@ -100,16 +100,18 @@ class Learner:
         """
         self._optimizer.zero_grad(set_to_none=True)
         total, count = 0.0, sum(len(chunk.numbers) for chunk in batch)
-        for chunk in batch:
-            loss = self._loss_of(chunk) * (len(chunk.numbers) / count)
-            if not loss.requires_grad:
-                msg = "loss does not depend on the outputs: compute it of them by operations of torch alone."
-                raise ConfigError(msg)
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise NotFiniteError(f"the loss is {value}")
-            loss.backward()
-            total += value
+        with quantized_once() as once:
+            for chunk in batch:
+                loss = self._loss_of(chunk) * (len(chunk.numbers) / count)
+                if not loss.requires_grad:
+                    msg = "loss does not depend on the outputs: compute it of them by operations of torch alone."
+                    raise ConfigError(msg)
+                value = float(loss.detach())
+                if not math.isfinite(value):
+                    raise NotFiniteError(f"the loss is {value}")
+                loss.backward()
+                total += value
+            once.backward()
         if self.masks is not None:
             self.masks.on_gradients()
         length = float(nn.utils.clip_grad_norm_(self._trained.values(), _MOST_GRADIENT))

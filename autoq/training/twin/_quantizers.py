@@ -25,6 +25,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autoq.training.twin._once import open_context
+
 _SMALLEST = torch.finfo(torch.float32).tiny
 # Axes of a batch of images.
 _IMAGE = 4
@@ -50,6 +52,12 @@ class LearnedQuantizer(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The nearest level of each number, in single precision."""
+        once = open_context()
+        if once is not None and isinstance(x, torch.nn.Parameter):
+            return once.of(self, x, self._nearest)
+        return self._nearest(x)
+
+    def _nearest(self, x: Tensor) -> Tensor:
         most = self.levels - 1
         zero = self.zero_point if self._common is None else self._common
         factor = 1 / math.sqrt(max(x.numel() // self.scale.numel(), 1) * most)
