@@ -17,6 +17,8 @@ class Family(Enum):
     ARITHMETIC = auto()
     ELEMENTWISE = auto()  # comparisons, logic and so on; arithmetic is elementwise too
     ACTIVATION = auto()
+    EXTREME = auto()  # the largest or smallest along axes
+    TOTAL = auto()  # a sum, mean, norm or product along axes
 
 
 class Samples(Enum):

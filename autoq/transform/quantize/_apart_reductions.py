@@ -19,10 +19,7 @@ import openvino as ov
 from openvino import opset13 as ops
 from openvino.utils.node_factory import NodeFactory
 
-from autoq.graph import REDUCED, operation
-
-_EXTREMES = frozenset({"ReduceMax", "ReduceMin"})
-_SUMS = frozenset({"ReduceL1", "ReduceL2", "ReduceMean", "ReduceProd", "ReduceSum"})
+from autoq.graph import REDUCED, Family, operation
 
 
 def keep_reductions_apart(model: ov.Model) -> None:
@@ -40,9 +37,8 @@ def keep_reductions_apart(model: ov.Model) -> None:
 def _fused(fake: ov.Node) -> ov.Node | None:
     """The reduction that a quantizer reads, also through operations of one input that leave the axes as they are."""
     op = fake.input_value(0).get_node()
-    while op.get_type_name() not in _EXTREMES | _SUMS:
+    while (row := operation(op.get_type_name())).family not in {Family.EXTREME, Family.TOTAL}:
         varying = [value for value in op.input_values() if value.get_node().get_type_name() != "Constant"]
-        row = operation(op.get_type_name())
         if len(varying) != 1 or row.linear or row.quantizer or _rank(varying[0]) != _rank(op.output(0)):
             return None
         op = varying[0].get_node()
@@ -50,8 +46,8 @@ def _fused(fake: ov.Node) -> ov.Node | None:
 
 
 def _cases(op: ov.Node) -> Iterator[bool]:
-    kind, rank = op.get_type_name(), _rank(op.input_value(0))
-    yield kind in _EXTREMES
+    rank = _rank(op.input_value(0))
+    yield operation(op.get_type_name()).family is Family.EXTREME
     axes = op.input_value(1).get_node()
     known = axes.get_type_name() == "Constant" and rank is not None
     over_second = not known or 1 in axes.data.reshape(-1) % rank

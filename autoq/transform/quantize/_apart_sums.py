@@ -14,10 +14,9 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from autoq.graph import APART
+from autoq.graph import APART, Family, operation
 from autoq.transform.quantize._fake_quantize import float_node
 
-_CONVOLUTIONS = frozenset({"Convolution", "GroupConvolution"})
 _NEXT_TO_NOTHING = 1e-30
 
 
@@ -28,7 +27,7 @@ def keep_sums_apart(model: ov.Model) -> None:
         model: The clone; it is changed.
     """
     for op in model.get_ordered_ops():
-        if op.get_type_name() in _CONVOLUTIONS and _is_taken_along(op):
+        if operation(op.get_type_name()).family is Family.CONVOLUTION and _is_taken_along(op):
             _add_bias(op)
 
 
