@@ -54,7 +54,8 @@ def compare(case: Case, lines: Lines, options: Namespace) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         length = {"n_trials": 4} if options.quick else {"timeout_s": options.seconds}
-        given = {name: case.given[name] for name in ("calibration", "validation", "metric", "sample", "max_drop")}
+        given = {name: case.given[name] for name in ("calibration", "validation", "metric", "sample")}
+        given["max_drop"] = 1.0 if options.quick else case.given["max_drop"]
         found = autoq.search(
             case.path, **given, **length, model_type=None, out=folder, tracking_uri="off", progress=False
         )
