@@ -62,7 +62,7 @@ def finished(tmp_path_factory):
     result = search(model, out=out, max_drop=0.2, holdout=(X[:40], Y[:40]))
     wall_s = time.perf_counter() - began
     # Where the time went adds up, and little of it is unknown.
-    assert 0.85 * wall_s < sum(result.seconds.values()) <= wall_s
+    assert 0.95 * wall_s < sum(result.seconds.values()) <= wall_s
     assert result.seconds["other"] < 0.1 * wall_s
     assert snapshot(model) == before
     return result
