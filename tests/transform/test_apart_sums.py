@@ -39,3 +39,10 @@ def test_the_sum_is_computed_right(branch):
     found_again = analyze_original(quantized, model_type="transformer")
     assert found_again.groups == analyze(model, model_type="transformer").groups
     assert found_again.decisions == analyze(model, model_type="transformer").decisions
+
+
+def test_operations_that_a_user_named_so_stay():
+    x = ops.parameter([1, 4, 6, 6], np.float32, name="x")
+    first = ops.relu(x, name="mask/reduced")
+    model = ov.Model([ops.result(ops.add(first, np.float32(1), name="head/apart"))], [x], "named")
+    assert {"mask/reduced", "head/apart"} <= {decision.op for decision in analyze_original(model).decisions}

@@ -11,7 +11,7 @@ from openvino.utils.node_factory import NodeFactory
 
 from autoq.core import ModelType, TargetDevice
 from autoq.graph.flow import bodies_of, set_body
-from autoq.graph.operations import APART, REDUCED, QuantizationGraph, operation, unique_names
+from autoq.graph.operations import APART, REDUCED, Family, QuantizationGraph, operation, unique_names
 from autoq.graph.placement._analyze import analyze
 from autoq.graph.placement._standing import dequantized
 
@@ -50,11 +50,11 @@ def _without_quantizers(model: ov.Model) -> ov.Model:
         set_body(nodes[body.op], body.branch, _without_quantizers(body.model))
     # From the outputs up, so that the end of a dequantizing chain is met first.
     for node in reversed(clone.get_ordered_ops()):
-        if operation(node.get_type_name()).quantizer or _smooths(node) or node.get_friendly_name().endswith(APART):
+        if operation(node.get_type_name()).quantizer or _smooths(node) or _is_apart(node):
             _replace(node, node.input_value(0))
         elif (stored := dequantized(node)) is not None:
             _replace(node, _float_source(node, stored))
-        elif node.get_friendly_name().endswith(REDUCED):
+        elif _is_reduced(node):
             _with_own_shape(node)
     return clone
 
@@ -70,6 +70,19 @@ def _float_source(node: ov.Node, stored: ov.Output) -> ov.Output:
 
 def _smooths(node: ov.Node) -> bool:
     return node.get_type_name() == "Multiply" and "smooth_quant" in node.get_friendly_name().rpartition("/")[2]
+
+
+def _is_apart(node: ov.Node) -> bool:
+    """Whether it is the sum that keeps a convolution apart from others."""
+    name = node.get_friendly_name()
+    return bool(node.get_type_name() == "Add" and name == node.input_value(0).get_node().get_friendly_name() + APART)
+
+
+def _is_reduced(node: ov.Node) -> bool:
+    """Whether it is a reduction whose shape another operation gives, which has its name."""
+    readers = {target.get_node().get_friendly_name() + REDUCED for target in node.output(0).get_target_inputs()}
+    family = operation(node.get_type_name()).family
+    return family in {Family.EXTREME, Family.TOTAL} and readers == {node.get_friendly_name()}
 
 
 def _with_own_shape(reduced: ov.Node) -> None:
