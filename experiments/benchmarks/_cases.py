@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -144,6 +144,16 @@ def run(benchmark: str, description: str | None, compare: Compare) -> None:
     lines = Lines(benchmark)
     for case in cases(options.cases):
         compare(case, lines, quick=options.quick)
+    lines.finish()
+
+
+def run_over(
+    benchmark: str, options: argparse.Namespace, usual: Sequence[str], compare: Callable[[Case, Lines, Any], None]
+) -> None:
+    """Runs a benchmark with options of its own over the cases that it was told, or its usual ones; ends the process."""
+    lines = Lines(benchmark)
+    for case in cases(options.cases, usual):
+        compare(case, lines, options)
     lines.finish()
 
 

@@ -13,7 +13,7 @@ import time
 from argparse import Namespace
 
 import openvino as ov
-from _cases import Case, cases, parser
+from _cases import Case, parser, run_over
 from _lines import Lines
 
 import autoq
@@ -114,10 +114,7 @@ def main() -> None:
     command = parser(__doc__)
     command.add_argument("--seconds", type=float, default=20, help="seconds for timing a model")
     options = command.parse_args()
-    lines = Lines("prune")
-    for case in cases(options.cases, USUAL):
-        compare(case, lines, options)
-    lines.finish()
+    run_over("prune", options, USUAL, compare)
 
 
 if __name__ == "__main__":

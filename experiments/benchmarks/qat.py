@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import torch
-from _cases import Case, cases, parser
+from _cases import Case, parser, run_over
 from _lines import Lines
 from _qat_peer import InOrder, Trained, exported, placement, plain_module, quantized, trained
 from twin import RepVGG, with_normalization
@@ -290,10 +290,7 @@ def main() -> None:
         # It then finds neither compiler nor ninja, and says on standard error that it falls back.
         os.environ["PATH"] = ""
     torch.set_num_threads(1)
-    lines = Lines("qat")
-    for case in cases(options.cases, USUAL):
-        compare(case, lines, options)
-    lines.finish()
+    run_over("qat", options, USUAL, compare)
 
 
 if __name__ == "__main__":

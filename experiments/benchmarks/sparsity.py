@@ -17,7 +17,7 @@ from argparse import Namespace
 import numpy as np
 import openvino as ov
 import torch
-from _cases import Case, cases, parser
+from _cases import Case, parser, run_over
 from _lines import Lines
 
 import autoq
@@ -128,10 +128,7 @@ def main() -> None:
     options.ratios = [float(ratio) for ratio in options.ratios.split(",")][: 1 if options.quick else None]
     options.schedules = options.schedules.split(",")
     torch.set_num_threads(1)
-    lines = Lines("sparsity")
-    for case in cases(options.cases, USUAL):
-        compare(case, lines, options)
-    lines.finish()
+    run_over("sparsity", options, USUAL, compare)
 
 
 if __name__ == "__main__":

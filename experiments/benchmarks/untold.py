@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
-from _cases import Case, cases, parser
+from _cases import Case, parser, run_over
 from _lines import Lines
 
 import autoq
@@ -73,10 +73,7 @@ def main() -> None:
     command.add_argument("--seconds", type=int, default=180, help="time of the search")
     options = command.parse_args()
     options.steps = 3 if options.quick else options.steps
-    lines = Lines("untold")
-    for case in cases(options.cases, USUAL):
-        compare(case, lines, options)
-    lines.finish()
+    run_over("untold", options, USUAL, compare)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _cases import Case, cases, parser
+from _cases import Case, parser, run_over
 from _compressed import Cost, compress_in_child
 from _divergence import Judge, Verdict, calibration_samples
 from _lines import Lines
@@ -149,10 +149,7 @@ def main() -> None:
     command.add_argument("--method", action="append", choices=list(METHODS), help="methods that need data; all")
     command.add_argument("--repeats", type=int, default=3, help="compressions by each tool; medians are printed")
     options = command.parse_args()
-    lines = Lines("weight_compression")
-    for case in cases(options.cases, USUAL):
-        compare(case, lines, options)
-    lines.finish()
+    run_over("weight_compression", options, USUAL, compare)
 
 
 if __name__ == "__main__":

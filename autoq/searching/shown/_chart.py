@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from autoq.core import Estimate
+from autoq.core import Estimate, counted
 from autoq.searching.front import Place, TrialRow, TrialTable
 from autoq.searching.shown._texts import SPEEDUP, gain_title
 
@@ -139,7 +139,7 @@ class Chart:
     def note(self) -> str:
         """A note on the trials that are not seen; empty where all are."""
         count = len(self.beyond)
-        return f"{count} trial{'' if count == 1 else 's'} beyond the edges" if count else ""
+        return f"{counted(count, 'trial')} beyond the edges" if count else ""
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -28,8 +28,6 @@ from torch import Tensor
 from autoq.training.twin._once import open_context
 
 _SMALLEST = torch.finfo(torch.float32).tiny
-# Axes of a batch of images.
-_IMAGE = 4
 
 
 class LearnedQuantizer(torch.nn.Module):
@@ -104,7 +102,7 @@ class _Nearest(torch.autograd.Function):
 
 def _product_sum(a: Tensor, b: Tensor) -> Tensor:
     """The sum of a b over all numbers, in the order in which they lie in memory."""
-    if b.dim() == _IMAGE and not b.is_contiguous():
+    if b.is_contiguous(memory_format=torch.channels_last) and not b.is_contiguous():
         # Channels come last there: in the usual order they would be copied.
         a, b = a.permute(0, 2, 3, 1), b.permute(0, 2, 3, 1)
     return torch.dot(a.reshape(-1), b.reshape(-1))

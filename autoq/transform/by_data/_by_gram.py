@@ -18,7 +18,7 @@ import numpy as np
 from autoq.core import FloatArray, WeightFormat
 from autoq.transform.by_data._compensation import compensated
 from autoq.transform.by_data._factor import InverseFactor
-from autoq.transform.by_data._layer import encoded_with, scales_of
+from autoq.transform.by_data._layer import by_output, encoded_with
 from autoq.transform.by_data._scale_search import search_scales
 from autoq.transform.compress import Encoded, decode, encode, nearest_level
 
@@ -39,7 +39,7 @@ def round_by_gram(
         ValueError: Groups do not fit.
     """
     plain = encode(weight, form, (1,))
-    scale, zero = scales_of(weight, form)
+    scale, zero = by_output(plain.scale, plain.zero_point)
     usual = decode(plain)
     found, zeros = scale, zero
     if search and form.scale_type == "f16":

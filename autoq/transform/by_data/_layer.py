@@ -163,6 +163,10 @@ def encoded_with(
 
 def scales_of(weight: FloatArray, form: WeightFormat) -> tuple[FloatArray, FloatArray | None]:
     """The usual scales, and zero points as float32, of a weight [O, I], each [O, G]."""
-    scale, zero = usual_scales(weight, form, (1,))
-    rows = len(weight), -1
-    return scale.reshape(rows), None if zero is None else zero.reshape(rows).astype(np.float32)
+    return by_output(*usual_scales(weight, form, (1,)))
+
+
+def by_output(scale: FloatArray, zero_point: Numbers | None) -> tuple[FloatArray, FloatArray | None]:
+    """Scales, and zero points as float32, of a weight [O, I] as they are stored, each [O, G]."""
+    rows = len(scale), -1
+    return scale.reshape(rows), None if zero_point is None else zero_point.reshape(rows).astype(np.float32)

@@ -50,9 +50,8 @@ def encode(
     def fill(index: Index, rows: FloatArray) -> None:
         if scale is None:
             own, zero = _scales(rows, form, weight.size)
-            scales_of[index] = own.reshape(scales_of[index].shape)
-            if zeros_of is not None and zero is not None:
-                zeros_of[index] = zero.reshape(zeros_of[index].shape)
+            _put(scales_of, index, own)
+            _put(zeros_of, index, zero)
         else:
             own = scales_of[index].reshape(-1)
             _check_scales(own, form, finite=bool(np.isfinite(rows).all()))
@@ -82,13 +81,12 @@ def usual_scales(
     layout = Layout.of(weight.shape, axes, form.group_size)
     scales = np.empty(layout.scale_shape, np.float32)
     zeros = None if form.is_symmetric else np.empty(layout.scale_shape, np.uint8)
+    scales_of, zeros_of = layout.by_scale(scales), None if zeros is None else layout.by_scale(zeros)
 
     def fill(index: Index, rows: FloatArray) -> None:
         own, zero = _scales(rows, form, weight.size)
-        for values, found in ((scales, own), (zeros, zero)):
-            if values is not None and found is not None:
-                part = layout.by_scale(values)[index]
-                part[...] = found.reshape(part.shape)
+        _put(scales_of, index, own)
+        _put(zeros_of, index, zero)
 
     by_block(weight, layout, fill)
     return scales, zeros
@@ -112,6 +110,12 @@ def decode(encoded: Encoded) -> FloatArray:
             assert_never(family)
     value *= encoded.stored_scale
     return value.reshape(encoded.shape)
+
+
+def _put(values: Numbers | None, index: Index, found: FloatArray | None) -> None:
+    """Keeps what was found of a block, in a view that `Layout.by_scale` gives."""
+    if values is not None and found is not None:
+        values[index] = found.reshape(values[index].shape)
 
 
 def _scales(rows: FloatArray, form: WeightFormat, size: int) -> tuple[FloatArray, FloatArray | None]:
