@@ -7,7 +7,8 @@ ensures: on these samples every corrected layer has the channel means that it ha
 The model is cut into waves: the wave of a layer is the largest number of corrected layers on a path to it. A wave runs
 once over the samples, as a model of its own, on the tensors of earlier waves. Then its layers are corrected, so that
 the next wave reads corrected values. All waves together cost about one inference of the whole model per sample. Tensors
-that a later wave reads are kept for all samples, and dropped after their last reader.
+that a later wave reads are kept for all samples, and dropped after their last reader. A corrected bias is such a tensor
+too: so a wave is the same model in all candidates that have the same precisions there, and is compiled once for them.
 
 NNCF 3.4 does the same with activations in float. Here the candidate runs as it will be used, so that the error of its
 activations is corrected too.
@@ -25,9 +26,10 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.calibration import Feed, infer_all
-from autoq.core import DeviceError, FloatArray, TargetDevice, reason
-from autoq.graph import WeightedLayer, core, stores_weights_alone, with_float_ends
+from autoq.core import DeviceError, FloatArray, reason
+from autoq.graph import WeightedLayer
 from autoq.transform.quantize._bias_correction import acceptable, bias_of, channel_means, shift_biases
+from autoq.transform.quantize._compiled_parts import CompiledParts
 
 # A fifth of the calibration samples, and shifts up to this multiple of the bias, as NNCF 3.4 has it.
 SHARE_OF_SAMPLES = 0.2
@@ -43,6 +45,7 @@ def corrected_shifts(
     layers: Sequence[WeightedLayer],
     float_means: Mapping[str, FloatArray],
     feeds: Sequence[Feed],
+    parts: CompiledParts,
 ) -> dict[str, FloatArray]:
     """Measures and corrects one wave after the other.
 
@@ -52,6 +55,7 @@ def corrected_shifts(
         layers: Layers to correct, each with a bias.
         float_means: Channel means after the bias in the float model by operation, [out].
         feeds: Samples by the names of the model's inputs.
+        parts: Waves of earlier candidates.
 
     Returns:
         Shift [out] by operation.
@@ -72,7 +76,7 @@ def corrected_shifts(
         waves.setdefault(cut.wave[nodes[layer.op].get_name()], []).append(layer)
     for wave in range(max(waves, default=-1) + 1):
         here = waves.get(wave, [])
-        _run(cut, wave, kept, len(feeds))
+        _run(cut, wave, kept, len(feeds), parts)
         for layer in here:
             if layer.bias_add is None or layer.bias_port is None:
                 continue
@@ -82,7 +86,10 @@ def corrected_shifts(
             shift = np.asarray(float_means[layer.op] - (mean + bias), np.float32)
             if acceptable(shift, bias, _MAX_MAGNITUDE):
                 shifts[layer.op] = shift
-        shift_biases(nodes, by_op, {layer.op: shifts[layer.op] for layer in here if layer.op in shifts})
+        shifted = [layer for layer in here if layer.op in shifts]
+        shift_biases(nodes, by_op, {layer.op: shifts[layer.op] for layer in shifted})
+        for layer in shifted:
+            cut.keep_bias(nodes[layer.bias_add or layer.op], layer.bias_port or 0, kept, len(feeds))
         for tensor in [tensor for tensor in kept if cut.last_reader.get(tensor, -1) <= wave]:
             del kept[tensor]
     return shifts
@@ -106,18 +113,18 @@ class _Cut:
 
     Attributes:
         wave: Wave by operation, for operations that depend on an input. Names are those of OpenVINO.
-        nodes: These operations by name.
+        members: These operations by wave.
         last_reader: The last wave that reads a tensor.
     """
 
     wave: dict[str, int]
-    nodes: dict[str, ov.Node]
+    members: dict[int, list[ov.Node]]
     last_reader: dict[OutputKey, int]
 
     @classmethod
     def of(cls, model: ov.Model, corrected: set[str]) -> _Cut:
         wave: dict[str, int] = {}
-        nodes: dict[str, ov.Node] = {}
+        members: dict[int, list[ov.Node]] = {}
         last: dict[OutputKey, int] = {}
         for op in model.get_ordered_ops():
             name = op.get_name()
@@ -129,25 +136,33 @@ class _Cut:
                 wave[name] = max(wave[source] + (source in corrected) for source, _ in sources)
             else:
                 continue
-            nodes[name] = op
+            members.setdefault(wave[name], []).append(op)
             for tensor in sources:
                 last[tensor] = max(last.get(tensor, 0), wave[name])
-        return cls(wave, nodes, last)
+        return cls(wave, members, last)
 
     def leaving(self, wave: int) -> list[ov.Output]:
         """Tensors of a wave that later waves read."""
         return [
-            self.nodes[name].output(port)
-            for (name, port), last in self.last_reader.items()
-            if self.wave[name] == wave < last and self.nodes[name].get_type_name() != "Parameter"
+            output
+            for op in self.members.get(wave, [])
+            for output in op.outputs()
+            if op.get_type_name() != "Parameter"
+            and self.last_reader.get((op.get_name(), output.get_index()), wave) > wave
         ]
+
+    def keep_bias(self, add: ov.Node, port: int, kept: dict[OutputKey, list[NDArray[Any]]], count: int) -> None:
+        """Makes the corrected bias that an operation reads a tensor of an earlier wave, the same for all samples."""
+        bias = add.input_value(port).get_node()
+        if bias.get_type_name() == "Constant" and bias.get_element_type() == ov.Type.f32:
+            name = bias.get_name()
+            self.wave[name], self.last_reader[name, 0] = -1, self.wave[add.get_name()]
+            kept[name, 0] = [np.array(bias.data)] * count
 
     def detach(self, wave: int) -> dict[OutputKey, ov.Node]:
         """Replaces the tensors of earlier waves and the model's inputs by parameters, one for each tensor."""
         found: dict[OutputKey, ov.Node] = {}
-        for name, op in self.nodes.items():
-            if self.wave[name] != wave:
-                continue
+        for op in self.members.get(wave, []):
             for target in op.inputs():
                 source = target.get_source_output()
                 tensor = (source.get_node().get_name(), source.get_index())
@@ -164,7 +179,7 @@ class _Cut:
         return found
 
 
-def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count: int) -> None:
+def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count: int, parts: CompiledParts) -> None:
     """Runs one wave over all samples, and keeps the tensors that later waves read.
 
     The output of a corrected layer is always kept, since its bias belongs to the next wave. Its mean is computed here
@@ -182,12 +197,11 @@ def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count:
             column.append(np.array(request.get_output_tensor(place).data))
 
     model = ov.Model([ops.result(output) for output in crossing], list(inputs.values()), f"wave_{wave}")
-    # With weights stored in 8 bits and computed in float, OpenVINO 2026.4 may give wrong outputs in several streams.
-    hint = "LATENCY" if stores_weights_alone(model) else "THROUGHPUT"
-    settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
     feeds = ([kept[source][sample] for source in inputs] for sample in range(count))
     try:
-        infer_all(core().compile_model(with_float_ends(model), TargetDevice.CPU, settings), feeds, take)
+        compiled = parts.compiled(model)
+        infer_all(compiled, feeds, take)
+        compiled.release_memory()
     except RuntimeError as error:
         msg = f"bias correction cannot run a part of the model: {reason(error)}"
         raise DeviceError(msg) from error

@@ -38,6 +38,7 @@ from autoq.transform.quantize._activation_quantizers import ActivationQuantizers
 from autoq.transform.quantize._apart_reductions import keep_reductions_apart
 from autoq.transform.quantize._apart_sums import keep_sums_apart
 from autoq.transform.quantize._bias_correction import shift_biases
+from autoq.transform.quantize._compiled_parts import CompiledParts
 from autoq.transform.quantize._fake_quantize import insert_activations, insert_weights
 from autoq.transform.quantize._first_rewrite import FirstRewrite
 from autoq.transform.quantize._measured_shifts import MeasuredShifts
@@ -81,6 +82,7 @@ class CandidateBuilder:
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
         self._overlaps: dict[object, list[str]] = {}
         self._measured_shifts = MeasuredShifts(cache)
+        self._compiled_parts = CompiledParts()
         self._bodies = {
             body.key: CandidateBuilder(body.model, placements.of_body(body.key), statistics.bodies[body.key])
             for body in bodies_of(model)
@@ -248,7 +250,7 @@ class CandidateBuilder:
                 means[layer.op] = samples.mean(axis=0, dtype=np.float64)
         workbench, nodes = self._assemble(resolved, graph, plan, first, fold_weights=True)
         measured = [layer for layer in layers if layer.op in means]
-        shifts = corrected_shifts(workbench, nodes, measured, means, feeds)
+        shifts = corrected_shifts(workbench, nodes, measured, means, feeds, self._compiled_parts)
         self._measured_shifts.put(key, shifts)
         return shifts
 
