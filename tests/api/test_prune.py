@@ -227,3 +227,58 @@ def test_an_input_without_axes_is_no_obstacle():
     for one in (model, pruned):
         single, double = (run(one, data[0]["image"], np.float32(scale)) for scale in (1, 2))
         np.testing.assert_allclose(2 * single, double, rtol=1e-5)
+
+
+def chain_of(scales: tuple[float, float, float], end: str = "") -> ov.Model:
+    """Three layers with weights of these sizes, and an operation behind them."""
+    x = image()
+    for place, scale in enumerate(scales):
+        y = ops.multiply(conv(x, (16, 16, 4)[place], f"layer {place}", bias=False), np.float32(scale))
+        x = named(ops.relu(y) if place < 2 else y, f"values {place}")
+    return model_of(named(ops.log(x), "end") if end == "log" else x)
+
+
+NO_NUMBERS = [
+    ((1, 1, 1), "log", {}, r"at output 'end' on calibration sample 0: widths cannot be chosen .* widths='equal'\.$"),
+    ((1, 1, 1e38), "", {"latency": 0.9, "ratio": None}, r"at output 'values 2' on .* Check the data and the model\.$"),
+    (
+        (1e10, 1e11, 1),
+        "",
+        {"widths": "equal"},
+        r"squares .* at 'values 1' on .*: 'layer 2' cannot be fitted .*\(names=\['layer 2'\]\)",
+    ),
+    (
+        (1e20, 1e20, 1),
+        "",
+        {"widths": "equal"},
+        r"NaN or infinity at 'values 1' on calibration sample 0: .*\(names=\['layer 2'\]\)\.$",
+    ),
+]
+
+
+@pytest.mark.parametrize(("scales", "end", "options", "text"), NO_NUMBERS)
+def test_a_model_that_computes_no_finite_numbers_is_refused(scales, end, options, text):
+    model = chain_of(scales, end)
+    with pytest.raises(ModelError, match=text):
+        autoq.prune(model, calibration(model), progress=False, **{"ratio": 0.5, **options})
+
+
+def test_what_a_message_about_numbers_advises_leads_out():
+    model = chain_of((1e10, 1e11, 1))
+    options = {"ratio": 0.5, "repair": "one_shot", "widths": "equal", "progress": False}
+    pruned = autoq.prune(model, calibration(model), ignored_scope=autoq.IgnoredScope(names=["layer 2"]), **options)
+    assert widths(pruned)["layer 0"] == 8
+    logged = chain_of((1, 1, 1), "log")
+    assert widths(autoq.prune(logged, calibration(logged), **options)) == {"layer 0": 8, "layer 1": 8}
+
+
+def test_a_layer_that_is_repaired_in_turn_refuses_what_the_pruned_model_alone_makes_of_the_data():
+    """What is the root of a positive number is none once a channel is gone."""
+    x = ops.relu(conv(image(), 16, "first"))
+    scores = conv(x, 16, "second", bias=False)
+    seen = np.concatenate([run(model_of(scores), value) for value in calibration(model_of(scores))])
+    root = named(ops.sqrt(ops.subtract(scores, seen.min(axis=(0, 2, 3), keepdims=True))), "root")
+    model = model_of(ops.add(conv(root, 4, "third"), conv(x, 4, "beside")))
+    options = {"ratio": 0.5, "method": "magnitude", "widths": "equal", "progress": False}
+    with pytest.raises(ModelError, match=r"without the channels .* at 'root' .*: 'third' .* repair='one_shot', or let"):
+        autoq.prune(model, calibration(model), **options)

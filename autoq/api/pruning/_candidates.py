@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from autoq.api.pruning._settings import PruningSettings
 from autoq.calibration import Activation, Feed, Grams, ModelInputs
-from autoq.core import DistortionMeasure, PruningMethod, Repair, ResetState
+from autoq.core import DistortionMeasure, ModelError, PruningMethod, Repair, ResetState, quoted
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import F32Runner, distortion
 from autoq.graph import ChannelGraph
@@ -114,21 +116,51 @@ class PrunedModels:
         if self.inputs is None:
             return []
         count = self.inputs.at_most(self.settings.subset_size)
-        return [self.inputs[place] for place in range(max(count - _COMPARED, 0), min(count, len(self.inputs)))]
+        return [self.inputs[place] for place in range(self._first, min(count, len(self.inputs)))]
+
+    @property
+    def _first(self) -> int:
+        """Number of the first one of them."""
+        return 0 if self.inputs is None else max(self.inputs.at_most(self.settings.subset_size) - _COMPARED, 0)
 
     @cached_property
     def _expected(self) -> Outputs:
-        return self._outputs(self.model)
+        found = self._outputs(self.model)
+        for number, outputs in enumerate(found):
+            for result, values in zip(self.model.get_results(), outputs, strict=True):
+                if not _has_squares(values):
+                    given_by = result.input_value(0).get_node().get_friendly_name()
+                    way = "" if self.settings.latency is not None else ", or pass widths='equal'"
+                    msg = (
+                        f"the model computes NaN, infinity, or numbers whose squares are too large for single "
+                        f"precision, at output {quoted(given_by)} on calibration sample {self._first + number}: "
+                        f"widths cannot be chosen by how near outputs are to those. Check the data and the model{way}."
+                    )
+                    raise ModelError(msg)
+        return found
 
     def _outputs(self, model: ov.Model) -> Outputs:
         return F32Runner(RuntimeConfig(reset_state=self.reset_state)).outputs(model, self._feeds)
 
     def distortion(self, model: ov.Model, last: int | None = None) -> float:
-        """How far the outputs of a model are from those of the float model.
+        """How far the outputs of a model are from those of the float model; infinite where they are no numbers.
 
         Args:
             model: The model.
             last: By how many of the last samples; by all that are compared by default.
+
+        Raises:
+            ModelError: Those of the float model are none.
         """
         start = 0 if last is None else -last
-        return distortion(self._expected[start:], self._outputs(model)[start:], DistortionMeasure.NMSE)
+        expected, found = self._expected[start:], self._outputs(model)[start:]
+        if not all(_has_squares(values) for outputs in found for values in outputs):
+            return float("inf")
+        return distortion(expected, found, DistortionMeasure.NMSE)
+
+
+def _has_squares(values: NDArray[np.generic]) -> bool:
+    """Whether values have a finite sum of squares."""
+    flat = np.asarray(values, np.float32).reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)))

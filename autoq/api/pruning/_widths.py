@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from autoq.api.pruning._candidates import PrunedModels
@@ -60,7 +61,11 @@ def _equal(models: PrunedModels) -> KeptCounts:
 
 
 def _chosen(models: PrunedModels, equal: KeptCounts) -> KeptCounts:
-    """The better one of equal shares, and of widths that are chosen for as many multiplications."""
+    """The better one of equal shares, and of widths that are chosen for as many multiplications.
+
+    Raises:
+        ModelError: The outputs of both are no finite numbers.
+    """
     settings = models.settings
     most = settings.macs if settings.macs is not None else models.left(equal)
     with progress_bar("choosing widths", shown=models.progress) as step:
@@ -72,6 +77,12 @@ def _chosen(models: PrunedModels, equal: KeptCounts) -> KeptCounts:
             progress=lambda saved: step(min(round(100 * saved / (1 - most)), 100), 100),
         )
     first, second = (models.distortion(models.quick(each)) for each in (counts, equal))
+    if not math.isfinite(min(first, second)):
+        msg = (
+            f"model {quoted(models.model.get_friendly_name())} computes NaN or infinity once {1 - most:.0%} of its "
+            "multiplications are gone: let fewer go."
+        )
+        raise ModelError(msg)
     if settings.repair is not Repair.SEQUENTIAL or models.inputs is None:
         return counts if first <= second else equal
     if first < _CLEAR * second:

@@ -120,7 +120,7 @@ def collected_grams(
     with ExitStack() as stack:
         between = Between(stack.enter_context(temporary_folder()))
         # Threads of products would wait actively beside those of OpenVINO.
-        with threadpool_limits(1, "blas"), _refused_by(device):
+        with threadpool_limits(1, "blas"), _refused_by(device), _refused_by_values(model):
             for place, (part, compiled) in enumerate(_compiled(model, parts, device, settings)):
                 own = [activation for activation in observed if activation.tensor in part.gives]
                 collected = _Collected(own, wanted, partly, stack, in_file=len(parts) > 1, summarize=summarize)
@@ -179,6 +179,36 @@ def _refused_by(device: str) -> Iterator[None]:
         raise DeviceError(msg) from error
 
 
+class _NotFiniteError(Exception):
+    """A tensor holds NaN or infinity.
+
+    Args:
+        tensor: The tensor.
+        sample: Number of the sample.
+    """
+
+    def __init__(self, tensor: Tensor, sample: int) -> None:
+        super().__init__()
+        self.tensor, self.sample = tensor, sample
+
+
+@contextmanager
+def _refused_by_values(model: ov.Model) -> Iterator[None]:
+    """Says where a model computes NaN or infinity, and which of its operations can be left out."""
+    try:
+        yield
+    except _NotFiniteError as error:
+        node = unique_names(model)[error.tensor.producer]
+        targets = node.output(error.tensor.port).get_target_inputs()
+        readers = sorted(target.get_node().get_friendly_name() for target in targets)
+        msg = (
+            f"the model computes NaN or infinity at {quoted(error.tensor.producer)} on calibration sample "
+            f"{error.sample}: weights that are multiplied by it cannot be fitted to data. Check the data and the "
+            f"model, or leave the readers out with ignored_scope=IgnoredScope(names={readers})."
+        )
+        raise ModelError(msg) from None
+
+
 class _Collected:
     """What was collected of activations so far; the first sample tells their lengths."""
 
@@ -213,13 +243,10 @@ class _Collected:
         for place, (activation, value) in enumerate(zip(self.activations, values, strict=True)):
             rows = np.moveaxis(np.asarray(activation.of(value), np.float32), activation.axis, -1)
             flat = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]))
-            mean = flat.mean(axis=0, dtype=np.float32) if len(flat) else np.zeros(flat.shape[1], np.float32)
+            with np.errstate(over="ignore", invalid="ignore"):
+                mean = flat.mean(axis=0, dtype=np.float32) if len(flat) else np.zeros(flat.shape[1], np.float32)
             if not np.isfinite(mean).all():
-                msg = (
-                    f"the model computes NaN or infinity at {quoted(activation.tensor.producer)} on sample {number}: "
-                    "weights that are multiplied by it cannot be fitted to data."
-                )
-                raise ModelError(msg)
+                raise _NotFiniteError(activation.tensor, number)
             self.tokens[place].append(len(flat))
             self.means[place].append(mean)
             if self._summarize:

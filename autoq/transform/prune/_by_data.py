@@ -21,6 +21,7 @@ from scipy import linalg
 from autoq.calibration import Activation, Grams
 from autoq.core import FloatArray
 from autoq.graph import ChannelGraph, ChannelGroup, ChannelLayer, Tensor, unique_names
+from autoq.transform.prune._finite import check_products
 from autoq.transform.prune._select import ChannelScores, magnitudes
 from autoq.transform.prune._weights import give_weight, weight_of
 
@@ -68,16 +69,26 @@ def interpolative_scores(
         graph: Its channels.
         activations: What layers read.
         grams: Products of these.
+
+    Raises:
+        ModelError: Products are no finite numbers.
     """
     nodes, found = unique_names(model), dict(magnitudes(model, graph))
     for group in graph.groups:
         total = np.zeros((len(group.channels),) * 2)
         for op in group.consumers:
             if op in activations:
-                total += _weighted(nodes, graph, group, graph.layer[op], grams.gram(activations[op]))
+                total += _weighted(nodes, graph, group, graph.layer[op], _gram(op, activations, grams))
         if total.any():
             found[group.name] = _pivoted(total)
     return found
+
+
+def _gram(op: str, activations: Mapping[str, Activation], grams: Grams) -> FloatArray:
+    """G of a layer."""
+    gram = grams.gram(activations[op])
+    check_products(op, activations[op].tensor, gram)
+    return gram
 
 
 def _weighted(
@@ -124,6 +135,9 @@ def repair_layers(
         removed: Numbers of the channels that are gone.
         activations: What layers read.
         grams: Products of these.
+
+    Raises:
+        ModelError: Products are no finite numbers.
     """
     nodes, left = unique_names(model), unique_names(pruned)
     gone = np.array(sorted(removed), np.int64)
@@ -134,7 +148,7 @@ def repair_layers(
         if not goes.any():
             continue
         rows = float(grams.tokens[activations[layer.op]].sum())
-        mixture = _mixture(grams.gram(activations[layer.op]), graph.read_by(layer), goes, rows)
+        mixture = _mixture(_gram(layer.op, activations, grams), graph.read_by(layer), goes, rows)
         weight = np.moveaxis(weight_of(nodes, layer), layer.weight_axis, -1)
         repaired = np.moveaxis(weight[..., ~goes] + weight[..., goes] @ mixture.T, -1, layer.weight_axis)
         for axis, own in enumerate(graph.reads[layer.op, layer.weight_port]):

@@ -24,6 +24,7 @@ from autoq.calibration import Feed, ModelInputs
 from autoq.core import FloatArray, ResetState
 from autoq.graph import ChannelGraph, ChannelLayer, float_constant, unique_names
 from autoq.transform.compress import numbers_of
+from autoq.transform.prune._finite import check_rows
 from autoq.transform.prune._fits import Fit, fits_of
 from autoq.transform.prune._least_squares import LayerRows, fitted
 from autoq.transform.prune._rows import Window, given_rows, some_places
@@ -62,6 +63,9 @@ def repair_in_turn(
         subset_size: Number of samples used, from the first one.
         reset_state: When the state of a model is reset while it runs.
         progress: Called with the number of levels done, and of all.
+
+    Raises:
+        ModelError: One of the models computes what no layer can be fitted to.
     """
     left, gone = unique_names(pruned), np.array(sorted(removed), np.int64)
     fits = [fit for fit in fits_of(model, graph, removed) if _columns(left, fit) <= _MOST_COLUMNS]
@@ -80,6 +84,7 @@ def repair_in_turn(
             read = _read(runs, level, left, own, wanted)
         for fit, (rows, samples, beside) in zip(own, read, strict=True):
             target = wanted.pop(fit.layer.op).rows
+            _check(fit, rows, target, beside)
             _repair(
                 left, fit, rows, LayerRows(rows, target, np.broadcast_to(beside, target.shape), samples, fit.limits)
             )
@@ -206,6 +211,14 @@ def _read(
         (np.concatenate(rows), numbers, np.concatenate(added) if added else 0.0)
         for rows, numbers, added in zip(read, samples, beside, strict=True)
     ]
+
+
+def _check(fit: Fit, read: FloatArray, wanted: FloatArray, beside: FloatArray | float) -> None:
+    """Refuses rows that a layer cannot be fitted to."""
+    check_rows(fit.layer.op, fit.target, wanted, pruned=False)
+    check_rows(fit.layer.op, fit.read, read, pruned=True)
+    if fit.beside is not None:
+        check_rows(fit.layer.op, fit.beside, np.asarray(beside, np.float32), pruned=True)
 
 
 def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: LayerRows) -> None:
