@@ -149,7 +149,7 @@ class Statistics:
         """Writes the statistics as `.npz`, whole or not at all."""
         arrays: dict[str, NDArray[Any]] = {}
         layout = self._layout(arrays)
-        return write_arrays(Path(path), _FORMAT, layout, arrays, compress=True)
+        return write_arrays(Path(path), _FORMAT, layout, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Statistics:
