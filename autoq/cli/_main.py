@@ -9,7 +9,6 @@ from autoq.cli._benchmark import benchmark
 from autoq.cli._compress import compress
 from autoq.cli._evaluate import evaluate
 from autoq.cli._export import export
-from autoq.cli._going_on import go_on_sentence
 from autoq.cli._init import init
 from autoq.cli._profile import profile
 from autoq.cli._prune import prune
@@ -18,8 +17,9 @@ from autoq.cli._report import report
 from autoq.cli._search import search
 from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
-from autoq.cli._trouble import CommandPlace, plain_words, told
+from autoq.cli._trouble import CommandPlace, known, plain_words, told
 from autoq.cli.tuning import learn_to_round, tune
+from autoq.cli.words import go_on_sentence
 from autoq.core import AutoqError, printable, reason
 
 
@@ -45,21 +45,23 @@ for command in (
     export,
     init,
 ):
+    if command.callback is not None:
+        command.callback = known(command.callback)
     cli.add_command(command)
 
 
 def run() -> int:
     """Runs the command line, and returns its exit status."""
-    with plain_words():
-        return _run()
-
-
-def _run() -> int:
     place = CommandPlace()
+    with plain_words(place):
+        return _run(place)
+
+
+def _run(place: CommandPlace) -> int:
     try:
         cli(prog_name="autoq", standalone_mode=False, obj=place)
     except AutoqError as error:
-        click.echo(f"error: {reason(error)}", err=True)
+        click.echo(f"error: {place.said(reason(error))}", err=True)
         return 2
     except click.ClickException as error:
         error.message = printable(error.message)  # type: ignore[misc]  # the same message, on one line

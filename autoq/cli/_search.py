@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import click
 
 from autoq._stopping import exit_code
-from autoq.cli._going_on import go_on_sentence
 from autoq.cli._show import as_json, print_json, print_table
 from autoq.cli._trouble import writes_to
+from autoq.cli.words import go_on_sentence
 from autoq.core import BudgetError, capitalized, shown_path
 
 _BUDGET = ("n_trials", "timeout_s")

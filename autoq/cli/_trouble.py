@@ -7,13 +7,16 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
+from autoq.cli.words import in_options
 from autoq.core import AutoqError, named_reason, quoted, shown_path, without_passwords, write_text
 
 _FILE = "error.txt"
@@ -26,10 +29,29 @@ class CommandPlace:
     Attributes:
         folder: Folder that the command writes to; None before it is known, and for commands that have none.
         goes_on: Whether the same command goes on where it was stopped.
+        command: Context of the command; None before it runs.
     """
 
     folder: Path | None = None
     goes_on: bool = False
+    command: click.Context | None = None
+
+    def said(self, text: str) -> str:
+        """A sentence of the package, with the options of the command."""
+        return text if self.command is None else in_options(text, self.command)
+
+
+def known(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a command, which leaves its context where errors and warnings are told."""
+
+    @wraps(callback)
+    def called(**given: Any) -> Any:  # as the command has it
+        context = click.get_current_context()
+        if isinstance(context.obj, CommandPlace):
+            context.obj.command = context
+        return callback(**given)
+
+    return called
 
 
 def writes_to(folder: str | os.PathLike[str] | None, *, goes_on: bool = False) -> None:
@@ -47,8 +69,12 @@ def told(error: BaseException, place: CommandPlace) -> str:
 
 
 @contextmanager
-def plain_words() -> Iterator[None]:
-    """Prints warnings as sentences, and characters that the terminal lacks as their codes, while a command runs."""
+def plain_words(place: CommandPlace) -> Iterator[None]:
+    """Prints warnings as sentences, and characters that the terminal lacks as their codes, while a command runs.
+
+    Args:
+        place: The command that runs.
+    """
     before = warnings.formatwarning
     for stream in (sys.stdout, sys.stderr):
         # UTF-8 also lacks surrogates. Python uses these in names of files that are not valid UTF-8.
@@ -57,7 +83,7 @@ def plain_words() -> Iterator[None]:
 
     def formatted(message: Warning | str, category: type[Warning], *where: object, **line: object) -> str:
         if issubclass(category, UserWarning):
-            return f"warning: {message}\n"
+            return f"warning: {place.said(str(message))}\n"
         return before(message, category, *where, **line)  # type: ignore[arg-type]  # as they came
 
     warnings.formatwarning = formatted

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -634,6 +635,17 @@ def test_an_error_without_words_has_some(place, autoq, monkeypatch):
     assert (code, err) == (2, "error: AutoqError\n")
 
 
+@contextmanager
+def printed_warnings():
+    """Warnings go where they go outside of pytest."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, category, *where: sys.stderr.write(
+            warnings.formatwarning(message, category, *where)
+        )
+        yield
+
+
 def test_warnings_are_sentences_too(place, autoq, monkeypatch):
     def warn(*arguments, **settings):
         warnings.warn("twelve samples prove little", stacklevel=2)
@@ -641,11 +653,7 @@ def test_warnings_are_sentences_too(place, autoq, monkeypatch):
 
     monkeypatch.setattr("autoq.api.evaluate", warn)
     before = warnings.formatwarning
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = lambda message, category, *where: sys.stderr.write(
-            warnings.formatwarning(message, category, *where)
-        )
+    with printed_warnings():
         code, _, err = autoq("evaluate", "model.xml", "--validation", "data.py:validation", "--metric", "accuracy")
     assert (code, err) == (130, "warning: twelve samples prove little\n\nstopped.\n")
     assert warnings.formatwarning is before
@@ -710,3 +718,17 @@ def test_compress(place, autoq):
         "config.json",
     }
     (place / "config.json").unlink()
+
+
+def test_errors_and_warnings_name_options(place, autoq):
+    """Not the parameters of the functions that the commands call."""
+    last = ("compress", "last.xml", "-o", "small.xml", "--mode", "int4_sym", "--group-size", "-1")
+    x = ops.parameter([1, 4], np.float32, name="x")
+    ov.save_model(ov.Model([ops.matmul(x, np.ones((4, 8), np.float32), False, False)], [x]), "last.xml")
+    with printed_warnings():
+        code, _, err = autoq(*last)
+    assert (code, err.startswith("warning: ")) == (0, True)
+    assert "Use --all-layers, or --mode int8_asym, which all" in err
+    pruned = ("prune", "model.xml", "-o", "small.xml", "--calibration", "calibration.npy", "--ratio", "0.01")
+    code, _, err = autoq(*pruned)
+    assert (code, "Use a larger ratio, or a smaller --multiple-of." in err) == (2, True)

@@ -81,8 +81,8 @@ class FineTuning:
         if search_s is not None and (settings.timeout_s is None or settings.timeout_s >= search_s):
             length = next(f"{name}: {values[name]}" for name in _LENGTHS if values.get(name) is not None)
             msg = (
-                f"finetune has {length}, and the search timeout_s={search_s:g}: give finetune a timeout_s that is a "
-                "part of it."
+                f"finetune has {length}, and the whole search {search_s:g} seconds: give finetune a timeout_s that is "
+                "a part of them."
             )
             raise ConfigError(msg)
         if folderless:
