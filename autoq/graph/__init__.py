@@ -26,7 +26,7 @@ from autoq.graph.decoders import (
     tokens_input,
 )
 from autoq.graph.flow import Body, Comparable, bodies_of, neighbours, opened_at, samples_apart, set_body
-from autoq.graph.form import FOLDER_MODEL, bodies, core, model_digest, model_files, normal_form, read_model
+from autoq.graph.form import FOLDER_MODEL, bodies, check_ranks, core, model_digest, model_files, normal_form, read_model
 from autoq.graph.levels import units
 from autoq.graph.operations import (
     APART,
@@ -114,6 +114,7 @@ __all__ = [
     "bodies",
     "bodies_of",
     "channel_axes",
+    "check_ranks",
     "core",
     "cut_of",
     "depending_on",

@@ -5,7 +5,7 @@ from networks import conv_net, images, token_net
 from openvino import opset13 as ops
 
 from autoq.calibration import as_inputs, rows_apart
-from autoq.core import DataError
+from autoq.core import DataError, ModelError
 
 
 def two_inputs():
@@ -114,10 +114,12 @@ def test_a_loader_says_that_its_items_are_batches():
     assert [feed["x"].shape for feed in as_inputs(linear_over([-1, 3]), sequences)] == [(5, 3), (5, 3)]
 
 
-def test_samples_of_an_input_of_open_rank_are_what_is_given():
+def test_an_input_of_unknown_rank_is_refused_with_what_to_do():
     x = ops.parameter(ov.PartialShape.dynamic(), np.float32, name="x")
     model = ov.Model([ops.result(ops.relu(x))], [x])
-    assert as_inputs(model, [np.zeros((2, 3))])[0]["x"].shape == (2, 3)
+    with pytest.raises(ModelError, match=r"does not say how many axes its input 'x' has.*model\.reshape\("):
+        as_inputs(model, [np.zeros((2, 3))])
+    model.reshape([-1, 3])
     assert as_inputs(model, np.zeros((2, 3)))[0]["x"].shape == (1, 3)
 
 

@@ -14,7 +14,7 @@ from graph_models import MODELS
 from wire import paddle_program, tensorflow_graph, tensorflow_saved_model
 
 from autoq.core import ModelError
-from autoq.graph import analyze, read_model
+from autoq.graph import analyze, check_ranks, read_model
 
 
 def onnx_model(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> onnx.ModelProto:
@@ -255,3 +255,53 @@ def test_a_program_of_jax_is_converted_with_the_functions_that_it_calls() -> Non
 def test_something_else_is_refused_by_its_type() -> None:
     with pytest.raises(ModelError, match="dict"):
         read_model({})
+
+
+def test_a_file_of_onnx_that_tells_no_axes_is_refused_in_words(tmp_path: Path) -> None:
+    """OpenVINO does not read a convolution of what has an unknown number of axes, and runs no product of it."""
+    unknown = of_onnx("Conv", (4, 3, 3, 3))
+    with pytest.raises(ModelError, match=r"how many axes its input 'x' has.*`ovc FILE --input '\[\?,3,224,224\]'`"):
+        read_model(write_bytes(tmp_path / "conv.onnx", unknown))
+    product = read_model(write_bytes(tmp_path / "product.onnx", of_onnx("MatMul", (3, 4))))
+    with pytest.raises(ModelError, match="how many axes its input 'x' has"):
+        check_ranks(product)
+    # What the message advises.
+    product.reshape([-1, 3])
+    check_ranks(product)
+    assert ov.compile_model(product, "CPU")(np.ones((2, 3), np.float32))[0].shape == (2, 4)
+    with pytest.raises(ModelError, match="does not read as ONNX"):
+        read_model(write_bytes(tmp_path / "damaged.onnx", unknown[:60]))
+
+
+def of_onnx(kind: str, weight: tuple[int, ...]) -> bytes:
+    """A file with one operation, whose input has a type and no shape."""
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("x", "y"))
+    node, held = onnx.helper.make_node(kind, ["x", "w"], ["y"]), np.ones(weight, np.float32)
+    graph = onnx.helper.make_graph([node], "g", [x], [y], [onnx.numpy_helper.from_array(held, "w")])
+    made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(made.SerializeToString())
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_an_example_gives_a_program_of_torch_its_axes() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Attending(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = torch.nn.Linear(16, 16), torch.nn.Linear(16, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = torch.softmax(self.first(x) @ x.transpose(-1, -2), -1) @ x
+            return self.last(y.mean(dim=1))
+
+    example, module = torch.ones(2, 5, 16), Attending().eval()
+    scripted = torch.jit.script(module)
+    (untold,) = read_model(scripted).inputs
+    assert untold.get_element_type() == ov.Type.f32
+    for given in (example, (example,)):
+        model = read_model(scripted, given)
+        check_ranks(model)
+        with torch.inference_mode():
+            np.testing.assert_allclose(ov.compile_model(model, "CPU")([example])[0], module(example), atol=1e-2)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from autoq.calibration import Feed, Images, Table, as_inputs, names_files, port_name
 from autoq.core import DataError
 from autoq.evaluation.device import RuntimeConfig
+from autoq.graph import check_ranks
 
 
 def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Feed:  # one model input, or None
@@ -64,6 +65,7 @@ def _repeated(array: NDArray[Any], batch: int) -> NDArray[Any]:
 
 
 def _zeros(network: ov.Model) -> Feed:
+    check_ranks(network)
     sample = {}
     for port in network.inputs:
         if port.partial_shape.is_dynamic:

@@ -55,7 +55,7 @@ class Port:
     @property
     def leading(self) -> int | None:
         """Length of the first axis; None for an open one, and without axes."""
-        if self.shape.rank.is_dynamic or not len(self.shape) or self.shape[0].is_dynamic:
+        if not len(self.shape) or self.shape[0].is_dynamic:
             return None
         return int(self.shape[0].get_length())
 
@@ -69,10 +69,6 @@ class Port:
             return shape
         lacks_first = self.first_is_batch is not False or self.leading == 1
         return (1, *shape) if lacks_first and self.takes((1, *shape)) else None
-
-    def row(self, array: NDArray[Any], number: int) -> NDArray[Any]:
-        """One row of an array. For an input of open rank, which any shape fits, it has a first axis of one."""
-        return array[number : number + 1] if self.shape.rank.is_dynamic else array[number]
 
     def array(self, value: Any, where: str) -> NDArray[Any]:  # whatever the user brought
         """A value as an array, before it gets the model's type.

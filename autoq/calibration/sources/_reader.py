@@ -15,7 +15,7 @@ from autoq.calibration.sources._arrays import as_array, is_array, is_picture
 from autoq.calibration.sources._ports import Port
 from autoq.calibration.sources._tokens import are_tokens, completable, completed
 from autoq.core import DataError
-from autoq.graph import INPUT_IDS
+from autoq.graph import INPUT_IDS, check_ranks
 
 Feed = dict[str, NDArray[Any]]
 
@@ -44,7 +44,12 @@ class Reader:
 
     @classmethod
     def of(cls, model: ov.Model, noun: str) -> Self:
-        """A reader of inputs of a model."""
+        """A reader of inputs of a model.
+
+        Raises:
+            ModelError: An input has an unknown number of axes.
+        """
+        check_ranks(model)
         ports = tuple(Port.of(port, index) for index, port in enumerate(model.inputs))
         names = {port.name for port in ports}
         return cls(ports, noun, completes=completable(names))
@@ -208,7 +213,7 @@ class Reader:
         if not self.is_batch(arrays):
             raise self.misfit(arrays, number)
         for row in range(self.size(arrays)):
-            yield {port.name: port.row(arrays[port.name], row) for port in self.ports}
+            yield {port.name: arrays[port.name][row] for port in self.ports}
 
     def _rows(self, arrays: Feed) -> list[Feed] | None:
         """The samples of an item, for a model that takes several at a time."""

@@ -84,7 +84,7 @@ class ArrayRows(Sequence[Feed]):
         if self.together == 0:
             return array
         if self.together == 1:
-            return port.row(array, index)
+            return array[index]
         return array[index * self.together : (index + 1) * self.together]
 
 

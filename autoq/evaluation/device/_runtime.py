@@ -26,7 +26,7 @@ from autoq.core import (
     reason,
     whole_number,
 )
-from autoq.graph import core, goes_on, with_float_ends
+from autoq.graph import check_ranks, core, goes_on, with_float_ends
 
 # Devices that are made of other devices. Their names may follow a colon.
 META_DEVICES = ("AUTO", "HETERO", "MULTI", "BATCH")
@@ -199,11 +199,14 @@ class RuntimeConfig:
         """Compiles a model and reads the effective settings back; inputs and outputs of bfloat16 become float32.
 
         Raises:
+            ModelError: An input has an unknown number of axes.
             DeviceError: The device is not there, or refuses the model or a setting.
         """
         check_device(self.device)
+        shaped = self.shaped(model)
+        check_ranks(shaped)
         try:
-            compiled = core().compile_model(with_float_ends(self.shaped(model)), self.device, self.to_properties())
+            compiled = core().compile_model(with_float_ends(shaped), self.device, self.to_properties())
         except _NATIVE_ERRORS as error:
             msg = f"device {self.device!r} does not compile the model: {reason(error)}"
             raise DeviceError(msg) from error

@@ -12,6 +12,7 @@ from autoq.core import ModelError, path_of
 from autoq.graph.form._core import core
 from autoq.graph.form._model_files import FOLDER_MODEL
 from autoq.graph.form._normal_form import normal_form
+from autoq.graph.form._ranks import unknown_in_onnx, unknown_rank
 from autoq.graph.form._read_jaxpr import is_jaxpr, read_jaxpr
 from autoq.graph.form._read_torch import is_of_torch, read_torch, read_torch_file
 from autoq.graph.form._unread import unread_reason
@@ -43,8 +44,8 @@ def read_model(source: Any, example_input: Any = None) -> ov.Model:  # a path or
             (`.pdmodel`) or PyTorch (`.pt2` of `torch.export.save`, `.pt` of `torch.jit.save`) model; an `ov.Model`;
             a `torch.nn.Module`, a program of `torch.export` or `torch.jit`; a jaxpr of `jax.make_jaxpr`. None of them
             is changed.
-        example_input: Input for tracing a `torch.nn.Module`, and for types of inputs of a program of `torch.jit`: a
-            tensor, or a tuple or dict of tensors.
+        example_input: Input for tracing a `torch.nn.Module`, and for types and numbers of axes of inputs of a program
+            of `torch.jit`: a tensor, or a tuple or dict of tensors.
 
     Raises:
         ModelError: The model cannot be read.
@@ -91,6 +92,8 @@ def _read_path(path: Path, example_input: Any) -> ov.Model:  # a tensor of torch
     try:
         model = core().read_model(path)
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
+        if path.suffix == ".onnx" and (unknown := unknown_in_onnx(path)):
+            raise unknown_rank(unknown) from None
         msg = f"model {str(path)!r} does not read as {kind}: {unread_reason(error)}"
         raise ModelError(msg) from None
     if not model.outputs:

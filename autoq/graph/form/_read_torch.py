@@ -28,8 +28,8 @@ def read_torch(source: Any, example_input: Any) -> ov.Model:  # torch is an extr
     """Converts a module or a program.
 
     1. A `torch.nn.Module` is traced with an example.
-    2. A program of `torch.jit` knows its operations, but not always the types of its inputs: without an example, these
-       are single precision.
+    2. A program of `torch.jit` knows its operations, but not always the types of its inputs, nor how many axes they
+       have: without an example, the types are single precision.
     3. A program of `torch.export` knows its operations, and the lengths of its inputs.
 
     Raises:
@@ -49,8 +49,8 @@ def read_torch(source: Any, example_input: Any) -> ov.Model:  # torch is an extr
         types = [port.get_element_type() for port in model.inputs]
         if any(kind.is_dynamic() for kind in types):
             single = [ov.Type.f32 if kind.is_dynamic() else kind for kind in types]
-            return _converted(source, f"{name}, whose inputs have no types and get single precision,", types=single)
-        return model
+            model = _converted(source, f"{name}, whose inputs have no types and get single precision,", types=single)
+        return _completed(model, example_input)
     finally:
         source.train(was_training)
 
@@ -105,6 +105,26 @@ def _converted(source: Any, name: str, example_input: Any = None, types: Sequenc
         given = " with this example_input" * (example_input is not None)
         msg = f"the {name} cannot be converted{given}: {why}{without}"
         raise ModelError(msg) from error
+
+
+def _completed(model: ov.Model, example_input: Any) -> ov.Model:
+    """Case 2 of `read_torch`: the types that the converter leaves open, and the axes that an example has."""
+    parameters = model.get_parameters()
+    given = example_input if isinstance(example_input, tuple | list) else (example_input,)
+    shapes = [getattr(value, "shape", None) for value in given]
+    if len(shapes) != len(parameters):
+        shapes = [None] * len(parameters)
+    changed = False
+    for parameter, shape in zip(parameters, shapes, strict=True):
+        if parameter.get_element_type().is_dynamic():
+            parameter.set_element_type(ov.Type.f32)
+            changed = True
+        if shape is not None and parameter.get_partial_shape().rank.is_dynamic:
+            parameter.set_partial_shape(ov.PartialShape([-1] * len(shape)))
+            changed = True
+    if changed:
+        model.validate_nodes_and_infer_types()
+    return model
 
 
 def _with_lengths(model: ov.Model, program: Any) -> ov.Model:
