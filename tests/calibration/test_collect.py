@@ -22,7 +22,7 @@ from autoq.calibration import (
     required_taps,
     statistics_digest,
 )
-from autoq.calibration.collecting._batches import samples_together
+from autoq.calibration.collecting._batches import full_batches, samples_together
 from autoq.calibration.statistics._histograms import histogram
 from autoq.core import DataError, DeviceError, ModelError, RangeEstimator, StoredFileError
 from autoq.graph import Tensor, analyze, unique_names
@@ -183,6 +183,21 @@ def test_every_core_has_as_many_inferences_of_one_size(monkeypatch, cores, toget
     assert samples_together(model, taps, (), {"image": (1, 3, 8, 8)}, 300) == together
 
 
+@pytest.mark.parametrize(("count", "size"), [(60, 15), (20, 10), (7, 7), (17, 1), (1, 1)])
+def test_full_batches_have_each_sample_once(count, size):
+    model, data = conv_net(), images(count)
+    taps = required_taps([analyze(model)], Needs())
+    batches = full_batches(model, taps, list(as_inputs(model, data)))
+    assert {len(batch["image"]) for batch in batches} == {size}
+    np.testing.assert_array_equal(np.concatenate([batch["image"] for batch in batches]), np.stack(list(data)))
+
+
+def test_samples_of_several_shapes_are_no_batches():
+    model = token_net()
+    feeds = list(as_inputs(model, [np.zeros((1, n), np.int64) for n in (3, 5)]))
+    assert full_batches(model, required_taps([analyze(model)], Needs()), feeds) == feeds
+
+
 @pytest.mark.usefixtures("one_core")
 def test_a_model_that_mixes_samples_is_run_on_one_at_a_time():
     """Each sample less the mean of all: of a single one nothing is left."""
@@ -195,6 +210,8 @@ def test_a_model_that_mixes_samples_is_run_on_one_at_a_time():
     data = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     _, statistics = collected(model, data, progress=lambda *counts: done.append(counts))
     assert len(done) == 20
+    feeds = list(as_inputs(model, data))
+    assert full_batches(model, [Tap(Tensor("y"), 1, Statistic.MEAN)], feeds) == feeds
     assert (statistics.of(Tap(Tensor("centred"), None, Statistic.MAX), 20) == 0).all()
 
 

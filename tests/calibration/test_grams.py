@@ -170,5 +170,8 @@ def test_a_model_that_computes_nan_is_refused() -> None:
     model = read_model(ov.Model([op.matmul(broken, _constant((3, 4), "w"), False, True)], [x], "nan"))
     inputs = as_inputs(model, [-np.ones((1, 4), np.float32)])
     activation = Activation(Tensor("broken"))
-    with pytest.raises(ModelError, match="'broken' on sample 0"), collected_grams(model, [activation], inputs):
+    with (
+        pytest.raises(ModelError, match="'broken' on calibration sample 0"),
+        collected_grams(model, [activation], inputs),
+    ):
         pass

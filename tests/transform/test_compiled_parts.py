@@ -61,3 +61,11 @@ def test_a_candidate_is_what_it_is_without_others_before_it():
         alone, _ = builder_for(conv_net(channels=32, size=16), images(20, size=16))
         assert model_digest(alone.build(plan)) == built
     assert len(set(together)) > 2
+
+
+def test_large_inputs_count():
+    parts = CompiledParts(most_bytes=1000)
+    first = parts.compiled(part(), input_bytes=400)
+    assert parts.compiled(part(), input_bytes=400) is first
+    parts.compiled(part(3.0), input_bytes=400)
+    assert parts.compiled(part(), input_bytes=400) is not first

@@ -36,28 +36,56 @@ def samples_together(
     Returns:
         At least 2; None if it brings no gain, or the model is not known to keep samples apart.
     """
-    if count < 2 * _ROUNDS * cpu_count() or model.get_sinks() or any(shape[:1] != (1,) for shape in shapes.values()):
+    if count < 2 * _ROUNDS * cpu_count():
         return None
+    together = _fitting(model, taps, histograms, shapes, min(count // (_ROUNDS * int(cpu_count())), _MOST))
+    return _evenly(count, together) if together > 1 else None
+
+
+def full_batches(model: ov.Model, taps: Sequence[Tap], feeds: Sequence[Feed]) -> list[Feed]:
+    """Samples joined to batches of one size, none of which has a sample twice.
+
+    Args:
+        model: Runs them, or its candidates do: quantizers keep samples apart too. Never modified.
+        taps: Tensors of the model that are looked at.
+        feeds: The samples.
+
+    Returns:
+        The samples as they are, where their shapes differ, or the model is not known to keep samples apart.
+    """
+    shapes = {name: array.shape for name, array in feeds[0].items()}
+    if any(array.shape != shapes[name] for feed in feeds for name, array in feed.items()):
+        return list(feeds)
+    most = _fitting(model, taps, (), shapes, min(len(feeds), _MOST))
+    size = max(size for size in range(1, most + 1) if len(feeds) % size == 0)
+    return [batch for batch, _ in in_batches(feeds, size)]
+
+
+def _fitting(
+    model: ov.Model, taps: Sequence[Tap], histograms: tuple[Tensor, ...], shapes: Mapping[str, Shape], most: int
+) -> int:
+    """Number of samples, at most so many, that fit into memory together; 1 if they are not known to stay apart."""
+    if most < 2 or model.get_sinks() or any(shape[:1] != (1,) for shape in shapes.values()):
+        return 1
     two, three = _reshaped(model, shapes, 2), _reshaped(model, shapes, 3)
     if two is None or three is None:
-        return None
+        return 1
     nodes = two[1]
 
     def output(tensor: Tensor) -> ov.Output:
         return nodes[tensor.producer].output(tensor.port)
 
-    def most(tensors: Iterable[Tensor]) -> int:
+    def fitting(tensors: Iterable[Tensor]) -> int:
         fetched = sum(_bytes(output(tensor)) for tensor in fetched_tensors(taps, histograms))
         largest = max((_bytes(output(tensor)) for tensor in tensors), default=0)
-        return min(count // (_ROUNDS * int(cpu_count())), _MOST, _MOST_BYTES // max(largest, fetched, 1))
+        return max(min(most, _MOST_BYTES // max(largest, fetched, 1)), 1)
 
     observed = {(tap.tensor, tap.axis) for tap in taps} | {(tensor, None) for tensor in histograms}
     tensors = {tensor for tensor, _ in observed}
-    if any(_is_first(output(tensor), axis) for tensor, axis in observed) or most(tensors) < 2:
-        return None
+    if any(_is_first(output(tensor), axis) for tensor, axis in observed) or fitting(tensors) < 2:
+        return 1
     apart = samples_apart(two[0], *three)
-    together = most(apart) if apart.issuperset(tensors) else 1
-    return _evenly(count, together) if together > 1 else None
+    return fitting(apart) if apart.issuperset(tensors) else 1
 
 
 def rows_apart(model: ov.Model, shapes: Mapping[str, Shape]) -> bool:

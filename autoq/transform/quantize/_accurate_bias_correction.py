@@ -199,7 +199,7 @@ def _run(cut: _Cut, wave: int, kept: dict[OutputKey, list[NDArray[Any]]], count:
     model = ov.Model([ops.result(output) for output in crossing], list(inputs.values()), f"wave_{wave}")
     feeds = ([kept[source][sample] for source in inputs] for sample in range(count))
     try:
-        compiled = parts.compiled(model)
+        compiled = parts.compiled(model, sum(max(sample.nbytes for sample in kept[source]) for source in inputs))
         infer_all(compiled, feeds, take)
         compiled.release_memory()
     except RuntimeError as error:

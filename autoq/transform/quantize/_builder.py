@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from autoq.calibration import Feed, Statistics, output_mean
+from autoq.calibration import Feed, Statistics, full_batches, give_shapes, output_mean
 from autoq.core import (
     BiasCorrection,
     DataError,
@@ -82,7 +82,9 @@ class CandidateBuilder:
         self._smoothings: dict[object, tuple[Smoothing, ...]] = {}
         self._overlaps: dict[object, list[str]] = {}
         self._measured_shifts = MeasuredShifts(cache)
-        self._compiled_parts = CompiledParts()
+        # A model that is built once leaves nothing.
+        self._compiled_parts = CompiledParts(most=0)
+        self._batches: dict[int, list[Feed]] = {}
         self._bodies = {
             body.key: CandidateBuilder(body.model, placements.of_body(body.key), statistics.bodies[body.key])
             for body in bodies_of(model)
@@ -249,10 +251,22 @@ class CandidateBuilder:
                 samples = self._statistics.of(tap, len(feeds))
                 means[layer.op] = samples.mean(axis=0, dtype=np.float64)
         workbench, nodes = self._assemble(resolved, graph, plan, first, fold_weights=True)
+        batches = self._in_batches(feeds)
+        if len(batches) < len(feeds):
+            give_shapes(workbench, {name: array.shape for name, array in batches[0].items()})
         measured = [layer for layer in layers if layer.op in means]
-        shifts = corrected_shifts(workbench, nodes, measured, means, feeds, self._compiled_parts)
+        shifts = corrected_shifts(workbench, nodes, measured, means, batches, self._compiled_parts)
         self._measured_shifts.put(key, shifts)
+        if not self._compiled_parts.most:
+            self._compiled_parts = CompiledParts()
         return shifts
+
+    def _in_batches(self, feeds: Sequence[Feed]) -> list[Feed]:
+        """Samples as accurate bias correction runs them: several at a time, where they stay apart."""
+        if len(feeds) not in self._batches:
+            taps = [tap for layer in self._placements.reference.layers if (tap := output_mean(layer)) is not None]
+            self._batches[len(feeds)] = full_batches(self._model, taps, feeds)
+        return self._batches[len(feeds)]
 
     # --- bodies ------------------------------------------------------------------------------------------------------
 

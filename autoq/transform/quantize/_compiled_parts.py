@@ -11,10 +11,10 @@ import openvino as ov
 from autoq.core import TargetDevice
 from autoq.graph import core, model_digest, stores_weights_alone, with_float_ends
 
-# Most parts, and bytes of their constants: a part takes about a megabyte beside these, once it gives back the memory of
-# its inferences.
 _MOST_PARTS = 256
-_MOST_BYTES = 256 << 20
+_MOST_BYTES = 384 << 20
+# A part keeps memory of about so many times its inputs, even once it gave back what its inferences took.
+_HELD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,25 @@ class CompiledParts:
 
     Args:
         most: Most of them.
-        most_bytes: Most bytes of their constants.
+        most_bytes: Most bytes that they take.
+
+    Attributes:
+        most: Most of them.
     """
 
     def __init__(self, most: int = _MOST_PARTS, most_bytes: int = _MOST_BYTES) -> None:
-        self._most, self._most_bytes = most, most_bytes
+        self.most, self._most_bytes = most, most_bytes
         self._known: OrderedDict[str, _Part] = OrderedDict()
         self._bytes = 0
         # Threads may build at once.
         self._lock = threading.Lock()
 
-    def compiled(self, model: ov.Model) -> ov.CompiledModel:
+    def compiled(self, model: ov.Model, input_bytes: int = 0) -> ov.CompiledModel:
         """The model, compiled for the CPU to run many samples with float in f32.
 
         Args:
             model: Its inputs and outputs are those of the compiled one, in this order.
+            input_bytes: Bytes of the largest sample.
 
         Raises:
             RuntimeError: The device refuses it.
@@ -55,7 +59,8 @@ class CompiledParts:
         # Where weights are in 8 bits and computed in float, OpenVINO 2026.4 may give wrong outputs in several streams.
         hint = "LATENCY" if stores_weights_alone(model) else "THROUGHPUT"
         settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
-        size_bytes = sum(op.get_byte_size() for op in model.get_ops() if op.get_type_name() == "Constant")
+        constants = sum(op.get_byte_size() for op in model.get_ops() if op.get_type_name() == "Constant")
+        size_bytes = constants + _HELD * input_bytes
         part = _Part(core().compile_model(with_float_ends(model), TargetDevice.CPU, settings), size_bytes)
         with self._lock:
             self._keep(key, part)
@@ -66,7 +71,7 @@ class CompiledParts:
             return
         self._known[key] = part
         self._bytes += part.size_bytes
-        while len(self._known) > self._most or self._bytes > self._most_bytes:
+        while len(self._known) > self.most or self._bytes > self._most_bytes:
             self._bytes -= self._known.popitem(last=False)[1].size_bytes
 
 
