@@ -15,7 +15,7 @@ _YAML = """\
 name: my_model
 model: model.xml                       # or .onnx, a SavedModel folder, .tflite, .pdmodel, .pt2, my_data.py:model
 calibration: my_data.py:calibration    # or .npy, .npz, .csv, {images: folder, scale: 255}
-validation: my_data.py:validation      # pairs of (inputs, target); or images, a folder for each class
+validation: my_data.py:validation      # pairs of (inputs, target); or images: a folder for each class, or a .csv
 # holdout: my_data.py:holdout          # pairs that the search never sees; a fifth of 1,000 or more by default
 metric: accuracy                       # or my_data.py:metric
 max_drop: 0.01                         # in the metric's unit, or relative to the float model: "1%"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SAMPLES = 300
 DATA_HELP = (
-    ".npy, .npz, .csv, images, a folder or pattern of them, {images: FOLDER, scale: 255}, "
+    ".npy, .npz, .csv of numbers or of images, images, a folder or pattern of them, {images: FOLDER, scale: 255}, "
     "{texts: FILE, tokenizer: FOLDER}, or file.py:function."
 )
 

@@ -56,7 +56,8 @@ def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever t
         try:
             return read_files(name, folder)
         except DataError as error:
-            msg = f"{error} Code is written module:function or file.py:function."
+            is_there = (folder / name).exists()
+            msg = str(error) if is_there else f"{error} Code is written module:function or file.py:function."
             raise ConfigError(msg) from None
     function = load_function(name, folder)
     try:

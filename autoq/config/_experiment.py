@@ -125,10 +125,11 @@ class ExperimentConfig(BaseModel):
         model: Path of the model, or `file.py:function` that returns one.
         calibration: `file.py:function` that returns what `autoq.search` takes; a path of `.npy`, `.npz`, `.csv`, an
             image, a folder or a pattern of images; or {images: folder, size: ..., mean: ..., scale: ..., layout: ...}
+            or {images: file.csv, path: column, label: column, classes: [...]},
             or {csv: file, tokenize: file.py:function}; or for decoders {texts: file, tokenizer: folder of the model,
             length: ..., most: ..., skip: ...}.
         validation: Labelled data, in the same forms; a `.npz` holds `x` and `y`, a folder of images has a sub-folder
-            for each class.
+            for each class, a `.csv` lists images and classes.
         holdout: Labelled data that the search never sees; false holds out nothing.
         metric: Name, or `file.py:function` or `file.py:object`.
         evaluate: `file.py:function`, instead of `metric`.

@@ -10,12 +10,13 @@ from typing import Any
 
 import openvino as ov
 
-from autoq.calibration.sources._images import SUFFIXES, Images, images
+from autoq.calibration.sources._image_files import SUFFIXES, lists_images
+from autoq.calibration.sources._images import Images, images
 from autoq.calibration.sources._reader import Reader
 from autoq.calibration.sources._table import Table, of_frame, table
 from autoq.calibration.sources._texts import token_windows
 from autoq.calibration.sources._tokens import in_windows
-from autoq.core import ConfigError, DataError, path_of, quoted, read_npy, read_npz, reason
+from autoq.core import AutoqError, ConfigError, DataError, path_of, quoted, read_npy, read_npz, reason
 from autoq.graph import is_decoder
 
 # Keys of a mapping that names files.
@@ -38,16 +39,18 @@ def data_files(data: Any) -> tuple[Path, ...]:  # whatever a user brings
         return data.files
     if not names_files(data):
         return ()
-    if isinstance(data, Mapping) and "texts" in data:
-        return (Path(data["texts"]),)
-    if isinstance(data, Mapping) and "csv" in data:
-        data = data["csv"]
-    if isinstance(data, str | os.PathLike) and Path(data).suffix.lower() in {".csv", ".npy", ".npz"}:
-        return (Path(data),)
+    if isinstance(data, Mapping) and "images" not in data:
+        return (Path(data["texts" if "texts" in data else "csv"]),)
+    named = data["images"] if isinstance(data, Mapping) else data
+    columns = {key: data[key] for key in ("path", "label", "classes") if isinstance(data, Mapping) and key in data}
+    suffix = Path(named).suffix.lower() if isinstance(named, str | os.PathLike) else ""
+    own = (Path(named),) if suffix in {".csv", ".npy", ".npz"} else ()
     try:
-        return images(data["images"] if isinstance(data, Mapping) else data).files
-    except (DataError, OSError, ValueError):
-        return ()
+        if own and (suffix != ".csv" or (named is data and not lists_images(own[0]))):
+            return own
+        return (*own, *images(named, **columns).files)
+    except (AutoqError, OSError, ValueError):
+        return own
 
 
 def for_model(model: ov.Model, reader: Reader, data: Any, *, in_turn: bool) -> Any:  # whatever a user brings
@@ -82,7 +85,8 @@ def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything 
     """Data from files.
 
     1. `.npy`: an array; `.npz`: arrays by name. If these are only `x` and `y`, they are inputs and targets.
-    2. `.csv`: rows, see `table`.
+    2. `.csv`: images and their classes, see `images`, if a column names files of images and no other than the label
+       has numbers; else rows, see `table`.
     3. A folder, a pattern, an image file, a list of such files: images, see `images`.
     4. A mapping {"images": path, ...}, {"csv": path, ...} or {"texts": path, ...} with options of `images`, `table` or
        `token_windows`.
@@ -112,7 +116,7 @@ def read_files(data: Any, folder: Path = Path()) -> Any:  # arrays, or anything 
     if suffix in {".npy", ".npz"}:
         return _arrays(path)
     if suffix == ".csv":
-        return table(path)
+        return images(path) if lists_images(path) else table(path)
     if path.is_dir() or glob.has_magic(str(path)) or suffix in SUFFIXES:
         return images(path)
     msg = (

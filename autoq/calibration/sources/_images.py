@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +12,15 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from autoq.calibration.sources._image_files import ImageFiles, Path_
 from autoq.calibration.sources._image_input import Scaling, channels_of
 from autoq.calibration.sources._ports import Port
-from autoq.core import ConfigError, DataError, brief_repr, is_number, path_of, quoted, reason
+from autoq.core import ConfigError, DataError, brief_repr, is_number, quoted, reason
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 LAYOUTS = ("NCHW", "NHWC")
 _GREY, _COLOURS = 1, 3
 _LONGEST_SIDE = 65_535
 _FLOAT: np.dtype[Any] = np.dtype(np.float32)
-
-Path_ = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +29,8 @@ class Images(Sequence[tuple[NDArray[Any], int | None]]):
 
     Attributes:
         files: The files, in their order.
-        classes: Sorted names of the folders of classes; the place of a name is the number of the class.
-        labels: Number of the class of each file; None for a file in no such folder.
+        classes: Names of the classes; the place of a name is the number of the class.
+        labels: Number of the class of each file; None for a file without one.
         size: Height and width that images are resized to; None does not resize them.
         mean: Subtracted from pixels of 0 to 255, one for each channel or for all.
         scale: Divides pixels afterwards.
@@ -135,6 +131,9 @@ def images(
     scale: float | Sequence[float] | None = None,
     layout: str | None = None,
     colors: str | None = None,
+    path: str | int | None = None,
+    label: str | int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Images:
     """Image files as calibration or validation data; the extra `images` (Pillow) reads them.
 
@@ -142,23 +141,27 @@ def images(
     order of colours from "model_info" in its rt_info, unless the graph has them.
 
     Args:
-        source: A folder, a pattern such as "photos/*.jpg" ("**" goes into sub-folders), a file, or files. In a folder,
-            each sub-folder is a class, and holds its images at any depth; classes are numbered in the order of their
-            sorted names, which are the targets of validation. Files are in sorted order; calibration takes one of each
-            class in turn.
+        source: A folder, a `.csv` that lists files and classes, a pattern such as "photos/*.jpg" ("**" goes into
+            sub-folders), a file, or files. In a folder, each sub-folder is a class, and holds its images at any depth.
+            In a `.csv`, with or without names of the columns, paths start beside it. Classes are whole numbers, or
+            names that are numbered in sorted order; these numbers are the targets of validation. Calibration takes
+            one file of each class in turn.
         size: Height and width, or both in one number; images are resized to it.
         mean: Subtracted from pixels of 0 to 255, one for each channel in the order of `colors`, or for all.
         scale: Divides pixels afterwards: 255 gives pixels of 0 to 1. Both are as OpenVINO's `mean_values` and
             `scale_values`.
         layout: "NCHW" or "NHWC".
         colors: "RGB" (default) or "BGR".
+        path: Name or place, from 0, of the column of a `.csv` with the files; by default the first that names images.
+        label: Name or place of that with the classes; by default "label", "target", "class", or the only other one.
+        classes: Names of all classes in the order of their numbers, where that is not the sorted one.
 
     Returns:
         A sequence of pairs (array [1, ...], number of the class or None). Each is read when it is used.
 
     Raises:
-        DataError: There are no such files.
-        ConfigError: An option makes no sense.
+        DataError: There are no such files, or a label is no class.
+        ConfigError: An option makes no sense, or there is no such column.
     """
     height_width = _height_width(size)
     if height_width is None and size is not None:
@@ -175,67 +178,17 @@ def images(
     if colors is not None and not (isinstance(colors, str) and colors.upper() in {"RGB", "BGR"}):
         msg = f"images: colors is {quoted(colors)}: use 'RGB' or 'BGR'."
         raise ConfigError(msg)
-    files, classes, labels = _found(source)
+    found = ImageFiles.of(source, path, label, classes)
     return Images(
-        files,
-        classes,
-        labels,
+        found.files,
+        found.classes,
+        found.labels,
         height_width,
         _per_channel("mean", mean),
         scales,
         None if layout is None else f"N{layout.upper().removeprefix('N')}",
         None if colors is None else colors.upper(),
     )
-
-
-# --- files -----------------------------------------------------------------------------------------------------------
-
-
-def _found(source: Path_ | Iterable[Path_]) -> tuple[tuple[Path, ...], tuple[str, ...], tuple[int | None, ...]]:
-    """All files, the names of the classes, and the class of each file."""
-    if not isinstance(source, str | os.PathLike):
-        files = tuple(path_of(path, "images:", DataError) for path in source)
-    elif (folder := path_of(source, "images:", DataError)).is_dir():
-        try:
-            return _in_folder(folder)
-        except OSError as error:
-            msg = f"images: folder {quoted(str(folder))} cannot be read: {error.strerror}."
-            raise DataError(msg) from None
-    elif glob.has_magic(str(source)):
-        matches = Path(folder.anchor).glob(str(folder.relative_to(folder.anchor)))
-        files = tuple(sorted(path for path in matches if is_image_file(path)))
-    else:
-        files = (folder,)
-    if not files:
-        msg = f"images: {str(source)!r} matches no image file."
-        raise DataError(msg)
-    for file in files:
-        if not file.is_file():
-            msg = f"images: {str(file)!r} does not exist."
-            raise DataError(msg)
-    return files, (), (None,) * len(files)
-
-
-def _in_folder(folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...], tuple[int | None, ...]]:
-    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    classes = [path for path in visible if path.is_dir()]
-    files = [(path, None) for path in visible if is_image_file(path)]
-    labelled = [
-        (path, number)
-        for number, place in enumerate(classes)
-        for path in sorted(place.rglob("*"))
-        if is_image_file(path)
-    ]
-    found: list[tuple[Path, int | None]] = [*files, *labelled]
-    if not found:
-        msg = f"images: folder {str(folder)!r} holds no image: {', '.join(sorted(SUFFIXES))} are read."
-        raise DataError(msg)
-    return tuple(path for path, _ in found), tuple(path.name for path in classes), tuple(label for _, label in found)
-
-
-def is_image_file(path: Path) -> bool:
-    """Whether a path is a file with the suffix of an image."""
-    return path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
 
 
 def _pixels(file: Path, size: tuple[int, int] | None, channels: int) -> NDArray[np.uint8]:

@@ -73,7 +73,10 @@ class ValidationSet(Sequence[tuple[Feed, Any]]):
             return cls(tokens)
         if isinstance(data, Images) and None in data.labels:
             file = data.files[data.labels.index(None)]
-            msg = f"{noun} image {str(file)!r} has no class: put images into a sub-folder for each class."
+            msg = (
+                f"{noun} image {str(file)!r} has no class: put images into a sub-folder for each class, or list them "
+                "with their classes in a .csv."
+            )
             raise DataError(msg)
         if (arrays := _as_arrays(reader, data)) is not None:
             pairs: Sequence[tuple[Feed, Any]] = _of_arrays(reader, *arrays)
