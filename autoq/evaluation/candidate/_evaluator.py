@@ -162,7 +162,7 @@ class Evaluator:
             DeviceError: The device refuses the candidate.
         """
         settled_s = 0.0
-        if self._evaluated and self._float_bytes is None:
+        if self._evaluated and self._float_bytes is None and not self._timer.is_settled:
             with self._timing():
                 settled_s = self._timer.settle()
         self._evaluated = True

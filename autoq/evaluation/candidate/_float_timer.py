@@ -95,6 +95,11 @@ class FloatTimer:
         self._settling_s = max(until - time.perf_counter(), 0.0)
         return widened(brief, self.compilation_sd), seconds
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to find out for `settle`."""
+        return self._settling_s is None
+
     def settle(self) -> float:
         """Finds out, once, how much compilations of the float model differ. In little time, intervals stay wider.
 
