@@ -20,5 +20,6 @@ def main() -> None:
             code = run()
         except KeyboardInterrupt:
             # The signal came while modules were imported.
+            print("stopped before anything began.", file=sys.stderr)  # noqa: T201  # click may not be there
             code = stopping.exit_code
         sys.exit(code)

@@ -19,7 +19,6 @@ from autoq.cli._sensitivity import sensitivity
 from autoq.cli._sites import sites
 from autoq.cli._trouble import CommandPlace, known, plain_words, told
 from autoq.cli.tuning import learn_to_round, tune
-from autoq.cli.words import go_on_sentence
 from autoq.core import AutoqError, printable, reason
 
 
@@ -69,8 +68,8 @@ def _run(place: CommandPlace) -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped.", err=True)
-        if place.goes_on:
-            click.echo(go_on_sentence(), err=True)
+        if (said := place.after_stop) is not None:
+            click.echo(said, err=True)
         return exit_code()
     except Exception as error:  # noqa: BLE001  # any error becomes a sentence
         click.echo(f"error: {told(error, place)}", err=True)

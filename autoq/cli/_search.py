@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from autoq._stopping import exit_code
 from autoq.cli._show import as_json, print_json, print_table
-from autoq.cli._trouble import writes_to
-from autoq.cli.words import go_on_sentence
+from autoq.cli._trouble import keeps, say_after_stop, writes_to
+from autoq.cli.words import Keeping
 from autoq.core import BudgetError, capitalized, shown_path
 
 _BUDGET = ("n_trials", "timeout_s")
@@ -47,6 +48,7 @@ def search(
 
     Options replace what the file says.
     """
+    keeps(Keeping.NOT_YET)
     from autoq.api import RunFolder
     from autoq.api import search as run_search
     from autoq.config import ExperimentConfig
@@ -59,7 +61,10 @@ def search(
     if folder is not None:
         # A folder that cannot be written to is reported before any work.
         RunFolder.create(folder)
-        writes_to(folder, goes_on=True)
+        writes_to(folder)
+        keeps(Keeping.KEPT, lambda: RunFolder(Path(folder)).has_work)
+    else:
+        keeps(Keeping.LOST if config.storage is None else Keeping.KEPT)
     arguments = config.search_arguments() | given
     if tuned_s is not None:
         kept = {name: value for name, value in (arguments["finetune"] or {}).items() if name not in _LENGTHS}
@@ -100,7 +105,7 @@ def search(
 
 
 def _stop() -> NoReturn:
-    click.echo(go_on_sentence(), err=True)
+    say_after_stop()
     sys.exit(exit_code())
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from autoq.cli.words import in_options
+from autoq.cli.words import Keeping, go_on_sentence, in_options
 from autoq.core import AutoqError, named_reason, quoted, shown_path, without_passwords, write_text
 
 _FILE = "error.txt"
@@ -28,17 +28,24 @@ class CommandPlace:
 
     Attributes:
         folder: Folder that the command writes to; None before it is known, and for commands that have none.
-        goes_on: Whether the same command goes on where it was stopped.
+        keeping: What becomes of what it has done when it is stopped.
+        is_kept: Tells whether something is kept by now.
         command: Context of the command; None before it runs.
     """
 
     folder: Path | None = None
-    goes_on: bool = False
+    keeping: Keeping = Keeping.NOTHING
+    is_kept: Callable[[], bool] = lambda: True
     command: click.Context | None = None
 
     def said(self, text: str) -> str:
         """A sentence of the package, with the options of the command."""
         return text if self.command is None else in_options(text, self.command)
+
+    @property
+    def after_stop(self) -> str | None:
+        """What is said of a command that was stopped."""
+        return go_on_sentence(self.keeping, is_kept=self.keeping is Keeping.KEPT and self.is_kept())
 
 
 def known(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,11 +61,30 @@ def known(callback: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def writes_to(folder: str | os.PathLike[str] | None, *, goes_on: bool = False) -> None:
-    """Sets the folder of the running command, and whether the same command goes on there."""
+def writes_to(folder: str | os.PathLike[str] | None) -> None:
+    """Sets the folder of the running command."""
     place = click.get_current_context().obj
     if isinstance(place, CommandPlace) and folder is not None:
-        place.folder, place.goes_on = Path(folder), goes_on
+        place.folder = Path(folder)
+
+
+def keeps(keeping: Keeping, is_kept: Callable[[], bool] = lambda: True) -> None:
+    """Sets what becomes of what the running command has done when it is stopped.
+
+    Args:
+        keeping: What becomes of it.
+        is_kept: Tells whether something is kept by then.
+    """
+    place = click.get_current_context().obj
+    if isinstance(place, CommandPlace):
+        place.keeping, place.is_kept = keeping, is_kept
+
+
+def say_after_stop() -> None:
+    """Says how the running command, which was stopped, goes on."""
+    place = click.get_current_context().obj
+    if isinstance(place, CommandPlace) and (said := place.after_stop) is not None:
+        click.echo(said, err=True)
 
 
 def told(error: BaseException, place: CommandPlace) -> str:

@@ -583,8 +583,29 @@ def test_ctrl_c_before_the_search_begins(place, autoq, monkeypatch):
     monkeypatch.setattr("autoq.api.search", interrupt)
     code, _, err = autoq("search", "experiment.yaml")
     assert code == 130
-    assert err.strip().startswith("stopped.\nGo on with: ")
+    assert err.strip().startswith("stopped.\nNothing was kept yet. Start again with: ")
     assert err.endswith("\n")
+    (place / "run" / "cache" / "statistics.npz").write_bytes(b"kept")
+    assert autoq("search", "experiment.yaml")[2].strip().startswith("stopped.\nGo on with: ")
+    # The file is not read yet: nobody knows where the search would be kept.
+    monkeypatch.setattr("autoq.config.ExperimentConfig.load", interrupt)
+    assert autoq("search", "experiment.yaml")[2].strip().startswith("stopped.\nNothing was kept yet. Start again")
+
+
+def test_ctrl_c_where_nothing_is_kept(place, autoq, monkeypatch):
+    class Result:
+        interrupted = True
+
+        @property
+        def best(self):
+            raise BudgetError("no quantized candidate meets max_drop = 0.01.")
+
+    experiment(place, out=None)
+    monkeypatch.setattr("autoq.api.search", lambda *arguments, **settings: Result())
+    code, _, err = autoq("search", "experiment.yaml")
+    assert (code, err.splitlines()[1:]) == (130, ["Nothing was kept: --out names a folder that a search goes on in."])
+    experiment(place, out=None, storage="sqlite:///elsewhere.db")
+    assert autoq("search", "experiment.yaml")[2].splitlines()[1].startswith("Go on with: ")
 
 
 def test_ctrl_c_before_a_model_meets_the_budget(place, autoq, monkeypatch):
@@ -596,6 +617,8 @@ def test_ctrl_c_before_a_model_meets_the_budget(place, autoq, monkeypatch):
             raise BudgetError("no quantized candidate meets max_drop = 0.01.")
 
     experiment(place)
+    (place / "run").mkdir()
+    (place / "run" / "study.db").write_bytes(b"kept")
     monkeypatch.setattr("autoq.api.search", lambda *arguments, **settings: Result())
     code, _, err = autoq("search", "experiment.yaml")
     assert code == 130

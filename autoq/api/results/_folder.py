@@ -28,7 +28,7 @@ from autoq.stores import FileLease, leased, locked
 
 # The file that names the search of a folder, and the folder inside for searches of other names.
 _CLAIM, _INSIDE = "search.json", "searches"
-_CLAIM_S = 30.0
+_LOCK, _CLAIM_S = f".{_CLAIM}.lock", 30.0
 _OWNER = Format("the name of a folder's search", advice="remove it: the next search has the folder")
 _FLOAT_MODEL = Format("the float model of a search", advice="start the search again: it goes on, and writes it anew")
 
@@ -82,6 +82,11 @@ class RunFolder:
     def is_run(self) -> bool:
         """Whether a search has written this folder, or is writing it."""
         return self.run.exists() or self.best_so_far.exists()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything in it that a search does not do again."""
+        return any(path.is_file() and path.name not in {_CLAIM, _LOCK} for path in self.path.rglob("*"))
 
     @property
     def cache(self) -> Path:
@@ -167,7 +172,7 @@ class RunFolder:
         """
         claim = self.path / _CLAIM
         try:
-            with locked(self.path / f".{_CLAIM}.lock", wait_s=_CLAIM_S):
+            with locked(self.path / _LOCK, wait_s=_CLAIM_S):
                 if not claim.exists():
                     write_record(claim, _OWNER, {"name": name})
         except (OSError, TimeoutError) as error:

@@ -9,7 +9,8 @@ import click
 
 from autoq.cli._quantize_options import DATA_HELP
 from autoq.cli._show import as_json, print_json, print_table
-from autoq.cli._trouble import writes_to
+from autoq.cli._trouble import keeps, writes_to
+from autoq.cli.words import Keeping
 from autoq.core import FileLayout, shown
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def learn_to_round(
     from autoq.export import saver
 
     save = saver(out, FileLayout.IR, model)
-    writes_to(Path(out).parent, goes_on=given["checkpoint"] is not None)
+    writes_to(Path(out).parent)
+    if given["checkpoint"] is not None:
+        keeps(Keeping.KEPT, Path(given["checkpoint"]).exists)
     settings = RoundingSettings.of(**given)
     rounded = learned_rounding(model, load_data(data, Path()), settings, teacher=teacher)
     path, size = save(rounded.model), size_bytes(rounded.model)

@@ -10,7 +10,8 @@ import click
 
 from autoq.cli._quantize_options import DATA_HELP
 from autoq.cli._show import as_json, print_json, print_table
-from autoq.cli._trouble import writes_to
+from autoq.cli._trouble import keeps, writes_to
+from autoq.cli.words import Keeping
 from autoq.core import ConfigError, FileLayout, shown
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def tune(
     from autoq.graph import read_model
 
     save = saver(out, FileLayout.IR, model)
-    writes_to(Path(out).parent, goes_on=given["checkpoint"] is not None)
+    writes_to(Path(out).parent)
+    if given["checkpoint"] is not None:
+        keeps(Keeping.KEPT, Path(given["checkpoint"]).exists)
     settings = TuningSettings.of(lr=_rate(lr), loss=None if loss is None else load_metric(loss, Path()), **given)
     of_run = RunFolder(Path(model)).is_run
     if trial is not None and not of_run:
