@@ -18,7 +18,7 @@ from autoq.report._console import console_of, plain
 from autoq.report._front_table import front_table
 from autoq.searching.front import SearchInfo, TrialRow, TrialTable
 from autoq.searching.records import Limits, TrialRecord
-from autoq.searching.shown import ACCURACY_DROP, LATENCY, SIZE, SPEED_UP, ParetoFront
+from autoq.searching.shown import ACCURACY_DROP, LATENCY, SIZE, SPEED_UP, ParetoFront, why_numbers_miss
 
 _STAGE_INTERVAL_S = 5.0
 
@@ -76,7 +76,7 @@ class LiveTable:
         for note in info.notes.values():
             self._say(note)
         if earlier and "ended" not in info.notes:
-            self._say(f"going on after {len(earlier)} earlier trials")
+            self._say(f"going on after {counted(len(earlier), 'earlier trial')}")
 
     def on_trial(self, record: TrialRecord, front: ParetoFront) -> None:
         """Shows the trial and the front."""
@@ -94,6 +94,8 @@ class LiveTable:
         self._print(self._table(front) if self._outcome is None else self._outcome())
         if files is not None:
             self._say(f"{counted(len(records), 'trial')}; report, picture and model are in {shown_path(files)}")
+        if (why := why_numbers_miss([record.number for record in records])) is not None:
+            self._say(why)
 
     def __enter__(self) -> Self:
         return self

@@ -22,6 +22,7 @@ from autoq.searching.shown import (
     time_title,
     title_of,
     trials_html,
+    why_numbers_miss,
 )
 
 # Most trials on the page, so that it opens fast and can be sent by mail. trials.csv has every trial.
@@ -130,6 +131,8 @@ def _all_trials(table: TrialTable) -> Iterator[str]:
     yield f"<details><summary>{count}</summary>"
     if len(rows) < len(table.rows):
         yield _paragraph(f"All {len(table.rows)} are in trials.csv.")
+    if (why := why_numbers_miss([row.number for row in table.rows])) is not None:
+        yield _paragraph(f"{why}.")
     yield f"{trials_html(rows, table.limits, label='trials')}{legend_html(rows)}</details>"
 
 

@@ -86,6 +86,17 @@ def test_the_page_holds_every_trial_and_the_verdict(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["front.png", "report.html"]
 
 
+def test_that_numbers_of_trials_are_missing_is_explained(tmp_path):
+    why = "umbers that are missing were proposals of models that had been measured"
+    apart = [RECORDS[0], RECORDS[1], record(7, 0.002, 0.7)]
+    assert why in page_of(tmp_path, table_of(apart))
+    assert why not in page_of(tmp_path, table_of(RECORDS))
+    for records, is_said in ((apart, True), (RECORDS, False)):
+        stream = io.StringIO()
+        LiveTable(Console(file=stream, width=150)).on_finish(records, ParetoFront(records), tmp_path)
+        assert (why in stream.getvalue()) == is_said
+
+
 def test_the_page_says_what_groups_of_the_chosen_model_choose(tmp_path):
     plan = Plan.quantized(Recipe(), choices={"conv_1": {"preset": "mixed", "range_estimator": RangeEstimator.MSE}})
     text = page_of(tmp_path, table_of([RECORDS[0], record(1, 0.004, 0.5, plan=plan)]))
@@ -145,7 +156,7 @@ def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
     table.on_finish(RECORDS, ParetoFront(RECORDS), tmp_path)
     text = stream.getvalue()
     assert "collecting calibration statistics" in text
-    assert "going on after 1 earlier trials" in text
+    assert "going on after 1 earlier trial\n" in text
     assert "Pareto front, drop of at most 0.01" in text
     assert "5 trials" in text
     if not terminal:

@@ -7,7 +7,7 @@ from autoq.searching.shown._markup import heading, legend_html, trials_html
 from autoq.searching.shown._observer import SearchObserver
 from autoq.searching.shown._pareto_front import ParetoFront
 from autoq.searching.shown._plot import plot_table
-from autoq.searching.shown._reasons import why_chosen
+from autoq.searching.shown._reasons import why_chosen, why_numbers_miss
 from autoq.searching.shown._svg import chart_svg
 from autoq.searching.shown._texts import (
     ACCURACY_DROP,
@@ -71,4 +71,5 @@ __all__ = [
     "title_of",
     "trials_html",
     "why_chosen",
+    "why_numbers_miss",
 ]

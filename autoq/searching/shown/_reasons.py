@@ -1,8 +1,8 @@
-"""Sentences that say why a model was chosen, and why faster ones were not."""
+"""Sentences that say why a model was chosen, why faster ones were not, and why numbers of trials are missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from autoq.evaluation.scoring import Outcome
 from autoq.searching.front import Front, PassedOver, Place, Rule, TrialRow, TrialTable, criteria_of, passed_over
@@ -25,6 +25,17 @@ def why_chosen(front: Front, table: TrialTable, rule: Rule) -> tuple[str, ...]:
         return ()
     over = passed_over(front, rule)
     return _because(chosen, over, rule), *_better_ones(chosen, over, table)
+
+
+def why_numbers_miss(numbers: Collection[int]) -> str | None:
+    """Why numbers of trials are missing between others; None where none is.
+
+    Args:
+        numbers: Those of the trials that are shown.
+    """
+    if len(numbers) == max(numbers, default=-1) + 1:
+        return None
+    return "numbers that are missing were proposals of models that had been measured: these cost no trial"
 
 
 def _because(chosen: TrialRow, over: Mapping[int, PassedOver], rule: Rule) -> str:
