@@ -34,17 +34,21 @@ out: runs/my_model                     # beside this file, as all paths here
 _CODE = '''\
 """The data and the metric of experiment.yaml."""
 
+from pathlib import Path
+
 import numpy as np
+
+HERE = Path(__file__).parent
 
 
 def calibration():
     """Model inputs: an array [n, ...], a dict of arrays, or anything that yields samples."""
-    return np.load("calibration.npy")
+    return np.load(HERE / "calibration.npy")
 
 
 def validation():
     """Anything that yields pairs of (inputs, target); or two arrays (x, y) with one sample a row."""
-    return np.load("x.npy"), np.load("y.npy")
+    return np.load(HERE / "x.npy"), np.load(HERE / "y.npy")
 
 
 def metric(outputs, target):

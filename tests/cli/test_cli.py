@@ -470,7 +470,12 @@ def test_init_writes_what_search_reads(place, autoq):
     code, _, _ = autoq("init", "mine")
     assert code == 0
     assert ExperimentConfig.load(place / "mine" / "experiment.yaml").metric == "accuracy"
-    compile((place / "mine" / "my_data.py").read_text(), "my_data.py", "exec")
+    # It is searched from another folder, as `init` says.
+    for name, array in (("calibration", images(8)), ("x", images(20)), ("y", np.zeros(20, int))):
+        np.save(place / "mine" / f"{name}.npy", array)
+    found = ExperimentConfig.load(place / "mine" / "experiment.yaml").search_arguments()
+    np.testing.assert_array_equal(found["calibration"], images(8))
+    assert [len(part) for part in found["validation"]] == [20, 20]
     code, _, err = autoq("init", "mine")
     assert code == 2
     assert "exists and is left as it is" in err
