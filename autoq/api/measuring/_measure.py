@@ -93,7 +93,8 @@ def benchmark(
             error of the timer.
         against_runtime: Fields of `RuntimeConfig` that differ for the other model.
         device: OpenVINO device.
-        sample: Input to time with; by default zeros of the model's static shape. For a decoder, a row of tokens: a
+        sample: Input to time with; by default zeros of the model's shape, a batch of one where its first axis
+            alone is open. For a decoder, a row of tokens: a
             prompt. Of two stateful decoders, the tokens that follow it are timed one by one, and the prompt, with an
             empty state, beside them; with `decoder_time="prompt"`, the prompt alone.
         max_seconds: Most seconds of compiling and timing together. Slow models take longer: each is compiled at least
@@ -105,7 +106,7 @@ def benchmark(
 
     Raises:
         ConfigError: A setting makes no sense, or the model cannot take the shapes.
-        DataError: No sample was given and the model's shape is dynamic, or the sample does not fit.
+        DataError: No sample was given and further axes of the model are open, or the sample does not fit.
         DeviceError: The device is unknown or refuses a model.
     """
     config = RuntimeConfig.from_dict({"device": device, **runtime})

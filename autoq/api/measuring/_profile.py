@@ -35,8 +35,8 @@ def profile(
     Args:
         model: What `autoq.read_model` reads: float, or quantized by whatever means.
         device: OpenVINO device.
-        sample: Input to run; by default zeros of the model's static shape. Of a stateful decoder, the tokens that
-            follow it are run, unless `decoder_time` is "prompt".
+        sample: Input to run; by default zeros of the model's shape, a batch of one where its first axis alone is open.
+            Of a stateful decoder, the tokens that follow it are run, unless `decoder_time` is "prompt".
         target_device: Hardware table for placement, as for `autoq.quantize`.
         model_type: "transformer" for its placement rules.
         ignored_scope: Operations that the quantization leaves in float.
@@ -48,7 +48,7 @@ def profile(
 
     Raises:
         ConfigError: `bursts` is below 1, or a field of `RuntimeConfig` is unknown.
-        DataError: No sample was given and the model's shape is dynamic, or the sample does not fit.
+        DataError: No sample was given and further axes of the model are open, or the sample does not fit.
         DeviceError: The device is unknown or refuses the model.
         PlanError: The scope matches nothing, or a word is unknown.
     """

@@ -15,7 +15,9 @@ from autoq.graph import check_ranks
 
 
 def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Feed:  # one model input, or None
-    """A sample with the shapes of some settings; zeros of the model's static shape where no sample is given.
+    """A sample with the shapes of some settings; zeros of the model's shape where no sample is given.
+
+    Where the first axis alone is open, as models are mostly exported, the zeros are a batch of one.
 
     A sample of another batch size is repeated up to the batch size of the settings.
 
@@ -26,7 +28,7 @@ def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Fee
 
     Raises:
         ConfigError: The model cannot take the shapes.
-        DataError: No sample is given and the shape is dynamic, or the sample does not fit.
+        DataError: No sample is given and further axes are open, or the sample does not fit.
     """
     shaped = runtime.shaped(network)
     if sample is None:
@@ -68,8 +70,11 @@ def _zeros(network: ov.Model) -> Feed:
     check_ranks(network)
     sample = {}
     for port in network.inputs:
-        if port.partial_shape.is_dynamic:
+        shape = port.partial_shape
+        if len(shape) > 1 and shape[0].is_dynamic:
+            shape[0] = 1
+        if shape.is_dynamic:
             msg = f"input {port.any_name!r} has the dynamic shape {port.partial_shape}: pass a sample to time with."
             raise DataError(msg)
-        sample[port.any_name] = np.zeros(tuple(port.shape), port.element_type.to_dtype())
+        sample[port.any_name] = np.zeros(tuple(shape.to_shape()), port.element_type.to_dtype())
     return sample
