@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_told_in_a_sentence(arguments, error, text):
 
 def test_models_without_channels_to_go_say_why():
     plain = {"ratio": 0.5, "method": "magnitude", "repair": "none"}
-    with pytest.raises(ModelError, match=r"can go; 'only', for example: output '.*' of the model gives it\."):
+    with pytest.raises(ModelError, match=r"can go; 'only', for example: output 'Add.*' of the model gives it\."):
         autoq.prune(model_of(conv(image(), 4, "only")), None, **plain)
     with pytest.raises(ModelError, match="is quantized already: prune the float model"):
         autoq.prune(NETS["quantized"](), None, **plain)

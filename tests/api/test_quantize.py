@@ -265,3 +265,8 @@ def test_rows_of_a_table_that_calibration_never_saw_come_out_closer_than_the_pee
     ours = np.mean((run(autoq.quantize(model, seen), unseen) - wanted) ** 2)
     theirs = np.mean((run(nncf.quantize(model.clone(), nncf.Dataset(seen)), unseen) - wanted) ** 2)
     assert ours < 0.1 * theirs
+
+
+def test_a_sample_to_time_with_is_called_so():
+    with pytest.raises(DataError, match=r"^timing sample 0: input 'image' has shape \[8, 8\]"):
+        autoq.benchmark(conv_net(), sample=np.zeros((8, 8), np.float32))

@@ -36,7 +36,9 @@ def timing_sample(network: ov.Model, runtime: RuntimeConfig, sample: Any) -> Fee
     if runtime.batch is None:
         return _given(shaped, sample)
     given = _given(network, sample)
-    return as_inputs(shaped, [{name: _repeated(array, runtime.batch) for name, array in given.items()}])[0]
+    return as_inputs(shaped, [{name: _repeated(array, runtime.batch) for name, array in given.items()}], noun="timing")[
+        0
+    ]
 
 
 def described(network: ov.Model, feed: Feed) -> list[dict[str, Any]]:
@@ -59,7 +61,7 @@ def described(network: ov.Model, feed: Feed) -> list[dict[str, Any]]:
 
 def _given(network: ov.Model, sample: Any) -> Feed:  # one model input, or files; the first one counts
     in_files = isinstance(sample, Images | Table) or names_files(sample)
-    return as_inputs(network, sample if in_files else [sample])[0]
+    return as_inputs(network, sample if in_files else [sample], noun="timing")[0]
 
 
 def _repeated(array: NDArray[Any], batch: int) -> NDArray[Any]:

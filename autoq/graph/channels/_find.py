@@ -115,7 +115,10 @@ def _follow(nodes: Mapping[str, ov.Node], known: Mapping[str, ov.Node], ignored:
             made = [_of_input(op, found.numbers, name)]
         elif kind == "Result":
             made = [given[0]]
-            called = min(op.input_value(0).get_names(), default=name)
+            source = op.input_value(0)
+            # An output without a name of its own is known by the operation that gives it.
+            own = source.get_names() - {name}
+            called = min(own, default=source.get_node().get_friendly_name())
             _fix(given, found.numbers, f"output {called!r} of the model gives it")
         else:
             made = carried(Passage(op, f"{kind} {name!r}", given, found.numbers, original))
