@@ -13,6 +13,9 @@ from typing import Any
 from autoq.calibration import names_files, read_files
 from autoq.core import ConfigError, DataError, named_reason, nearest, path_of, quoted, yaml_value
 
+# Suffixes that no code has.
+_DATA = {".csv", ".npy", ".npz"}
+
 
 def load_function(name: str, folder: Path) -> Callable[..., Any]:
     """Finds a function.
@@ -56,8 +59,8 @@ def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever t
         try:
             return read_files(name, folder)
         except DataError as error:
-            is_there = (folder / name).exists()
-            msg = str(error) if is_there else f"{error} Code is written module:function or file.py:function."
+            may_be_code = Path(name).suffix not in _DATA and not (folder / name).exists()
+            msg = f"{error} Code is written module:function or file.py:function." if may_be_code else str(error)
             raise ConfigError(msg) from None
     function = load_function(name, folder)
     try:

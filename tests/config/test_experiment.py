@@ -264,3 +264,8 @@ def test_files_that_hold_no_arrays(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"'.*a\.npy' (cannot be read|holds no plain arrays)"):
         load_data("a.npy", tmp_path)
+
+
+def test_a_file_of_data_that_is_missing_is_not_taken_for_code(tmp_path):
+    with pytest.raises(ConfigError, match=r"x\.npy' cannot be read: No such file or directory\.$"):
+        load_data("x.npy", tmp_path)

@@ -76,7 +76,10 @@ def _zeros(network: ov.Model) -> Feed:
         if len(shape) > 1 and shape[0].is_dynamic:
             shape[0] = 1
         if shape.is_dynamic:
-            msg = f"input {port.any_name!r} has the dynamic shape {port.partial_shape}: pass a sample to time with."
+            msg = (
+                f"input {port.any_name!r} has the dynamic shape {port.partial_shape}: pass a sample to time with, or "
+                "input_shapes."
+            )
             raise DataError(msg)
         sample[port.any_name] = np.zeros(tuple(shape.to_shape()), port.element_type.to_dtype())
     return sample

@@ -5,6 +5,7 @@
 | all_layers=True | --all-layers |
 | repair='one_shot' | --repair one_shot |
 | another group_size | another --group-size |
+| ratio is 2 | --ratio is 2 |
 | ignored_scope=IgnoredScope(names=['a', 'b']) | --ignore a --ignore b |
 | images(..., size=(height, width)) | {images: FOLDER, size: [height, width]} |
 | autoq.compress_weights | autoq compress |
@@ -31,6 +32,8 @@ _COMMANDS = {
 _SEARCH = "search"
 # Options that stand for one value of a parameter of another name.
 _OF_VALUES = {"bias_correction=False": "no_bias_correction", "fast_bias_correction=False": "accurate_bias_correction"}
+# Options that stand for a parameter of another name.
+_OF_NAMES = {"input_shapes": "shapes"}
 # Keys of images as data.
 _IMAGE_KEYS = frozenset({"size", "mean", "scale", "layout", "colors"})
 _QUOTE, _AS_LIST = "'", str.maketrans("()", "[]")
@@ -69,10 +72,13 @@ def in_options(text: str, context: click.Context) -> str:
             found = f"autoq {_COMMANDS[match['function']]}"
         elif match["value"] is not None:
             found = _with_value(match["name"], match["value"], options)
-        elif match["name"] is not None and "_" in match["name"]:
+        elif match["name"] is not None:
+            name = _OF_NAMES.get(match["name"], match["name"])
+            is_subject = text.startswith(" is ", match.end())
+            begins = is_subject and (match.start() == 0 or text[: match.start()].endswith(", "))
             # In a sentence about a file, a name alone may be one of its keys.
-            named = not in_file or text.startswith(" is ", match.end())
-            found = options.get(match["name"], found) if named else found
+            if begins or ("_" in match["name"] and (is_subject or not in_file)):
+                found = options.get(name, found)
         return found
 
     return _TOLD.sub(said, text)

@@ -33,6 +33,8 @@ SAID = [
         "pass {images: FOLDER, mean: ..., scale: ...}, or scale: 1 where that is right.",
     ),
     ("search", "max_drop is 'a lot'; give finetune a timeout_s", "--max-drop is 'a lot'; give finetune a timeout_s"),
+    ("prune", "ratio is 0.5, macs is 2: the ratio is wrong", "--ratio is 0.5, --macs is 2: the ratio is wrong"),
+    ("benchmark", "pass a sample, or input_shapes.", "pass a sample, or --shape."),
     ("search", "n_trials is 0: it must be above 0", "n_trials is 0: it must be above 0"),
 ]
 # What is needed to call a command.
@@ -41,6 +43,7 @@ GIVEN = {
     "quantize": ["m.xml", "-o", "o.xml", "--calibration", "c.npy"],
     "evaluate": ["m.xml", "--validation", "v.npy"],
     "profile": ["m.xml"],
+    "benchmark": ["m.xml"],
 }
 
 
