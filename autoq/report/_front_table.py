@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autoq.core import counted
 from autoq.searching.front import TrialRow, TrialTable
 from autoq.searching.shown import (
     ACCURACY_DROP,
@@ -106,4 +107,5 @@ def _below(rows: Sequence[TrialRow], table: TrialTable) -> Iterator[str]:
         yield "Measured together at the end: these figures replace the earlier ones."
     yield from (f"{word}: {meaning}" for word, meaning in legend(rows).items())
     if left := len(table.heads) - len(rows):
-        yield f"{left} more models of the front, tied with these, are not shown here."
+        are = "is" if left == 1 else "are"
+        yield f"{counted(left, 'more model')} of the front, tied with these, {are} not shown here."

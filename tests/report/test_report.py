@@ -127,6 +127,8 @@ def test_members_that_differ_in_their_recipes_alone_share_a_row():
     rows = re.findall(r"^(\d) tpe .*  1  (.*?) *$", text, flags=re.MULTILINE)
     assert rows == [("2", "chosen tied +2"), ("3", "")]
     assert "+2: 2 more trials with its precisions and other recipes" in text
+    pair = text_of(TrialTable.of(ParetoFront(alike[:2]), info(limits=Limits())))
+    assert "+1: 1 more trial with its precisions" in pair
 
 
 def test_a_front_of_many_rows_shows_its_steps_and_the_chosen_one():

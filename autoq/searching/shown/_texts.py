@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from autoq.core import Estimate, shown, shown_ms
+from autoq.core import Estimate, counted, shown, shown_ms
 from autoq.evaluation.candidate import Evaluation
 from autoq.searching.front import TrialRow, TrialTable
 from autoq.searching.records import Limits
@@ -127,7 +127,7 @@ _STANDINGS: Mapping[str, str] = MappingProxyType(
     {
         "chosen": "the model that this search recommends",
         "tied": "not shown to differ from another one of the front",
-        "+": "more trials with its precisions and other recipes, not shown to differ from it",
+        "+": "with its precisions and other recipes, not shown to differ from it",
         "like": "same precisions as that trial with another recipe, not shown to differ from it",
     }
 )
@@ -171,7 +171,7 @@ def legend(rows: Iterable[TrialRow]) -> dict[str, str]:
     if any(row.tied for row in rows):
         found["tied"] = _STANDINGS["tied"]
     if counts := sorted({len(row.stands_for) for row in rows if row.stands_for}):
-        found[f"+{counts[-1]}"] = f"{counts[-1]} {_STANDINGS['+']}"
+        found[f"+{counts[-1]}"] = f"{counted(counts[-1], 'more trial')} {_STANDINGS['+']}"
     if like := [row.like for row in rows if row.like is not None and not row.is_head]:
         found[f"like {like[0]}"] = _STANDINGS["like"]
     occurring = {row.record.origin for row in rows}
