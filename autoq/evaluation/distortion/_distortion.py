@@ -16,6 +16,7 @@ from scipy import special
 from autoq.calibration import Feed
 from autoq.core import DeviceError, DistortionMeasure, ResetState, reason
 from autoq.evaluation.device import Outputs, RuntimeConfig
+from autoq.evaluation.distortion._part_weights import part_weights
 from autoq.evaluation.metrics import OutputKind, SeenOutputs
 
 Floats = NDArray[np.float64]
@@ -35,10 +36,11 @@ def distortion(reference: Outputs, outputs: Outputs, measure: DistortionMeasure 
         reference: Per input, the float model's output arrays.
         outputs: Per input, the candidate's output arrays. If shapes differ, the common part is compared, and the rest
             counts as distortion.
-        measure: The measure; it is averaged over outputs.
+        measure: The measure; it is averaged over outputs, and over parts of an output that have different units.
     """
-    classes = _classes(reference)
-    parts = np.array([_parts(a, b, measure, classes) for a, b in zip(reference, outputs, strict=True)])
+    classes, roots = _classes(reference), _roots(reference, measure)
+    pairs = ((_weighed(a, roots), _weighed(b, roots)) for a, b in zip(reference, outputs, strict=True))
+    parts = np.array([_parts(a, b, measure, classes) for a, b in pairs])
     return float(_combined(parts[None], reference, measure, classes)[0])
 
 
@@ -113,13 +115,15 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
         classes = _classes(reference)
         # What the reference says of classes is computed once, and not again for each setting.
         known = [_known(outputs, measure, classes) for outputs in reference]
+        roots = _roots(reference, measure)
+        weighed = [_weighed(outputs, roots) for outputs in reference]
         parts = []
         for setting in switches[:count]:
             request.reset_state()
             parts.append(
                 [
-                    _parts(truth, run(feed, setting), measure, classes, logs)
-                    for truth, feed, logs in zip(reference, inputs[:used], known, strict=True)
+                    _parts(truth, _weighed(run(feed, setting), roots), measure, classes, logs)
+                    for truth, feed, logs in zip(weighed, inputs[:used], known, strict=True)
                 ]
             )
             if progress is not None:
@@ -128,6 +132,27 @@ def switched_distortions(runs: SwitchedRuns, runtime: RuntimeConfig, progress: P
         msg = f"inference fails: {reason(error)}"
         raise DeviceError(msg) from error
     return _combined(np.array(parts), reference, measure, classes)
+
+
+def _roots(reference: Outputs, measure: DistortionMeasure) -> list[NDArray[np.float32] | None]:
+    """By port, the roots of the weights that squared errors have; None where all of them weigh the same."""
+    ports = list(zip(*reference, strict=True))
+    if measure is not DistortionMeasure.NMSE:
+        return [None] * len(ports)
+    weights = [part_weights(arrays) for arrays in ports]
+    return [None if each is None else np.sqrt(each).astype(np.float32) for each in weights]
+
+
+def _weighed(
+    outputs: Sequence[NDArray[Any]], roots: Sequence[NDArray[np.float32] | None]
+) -> Sequence[NDArray[np.generic]]:
+    """Outputs times the roots; one of another shape, as no candidate of the model should have, as it is."""
+    return [
+        values
+        if root is None or np.shape(values)[-root.ndim :] != np.broadcast_shapes(np.shape(values), root.shape)
+        else values * root
+        for values, root in zip(outputs, roots, strict=True)
+    ]
 
 
 def _parts(

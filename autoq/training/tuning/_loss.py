@@ -7,7 +7,8 @@
 | KL     | T² Σ p (log p - log q), mean over rows                        |
 | nmse   | Σ (student - teacher)² / Σ (teacher - its mean)²              |
 
-The divisor of nmse is taken once, from the samples that are held out, so that each sample weighs the same.
+The divisor of nmse is taken once, from the samples that are held out, so that each sample weighs the same. Where an
+output holds numbers of two units, as boxes beside scores, each unit has its own divisor; they count like two outputs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoq.core import ConfigError, Word, named_reason, quoted
+from autoq.evaluation.distortion import part_weights
 from autoq.evaluation.metrics import OutputKind, SeenOutputs
 
 _TEMPERATURE = 2.0
@@ -49,12 +51,14 @@ class OutputTerm:
         axis: Axis of the classes, of KL.
         are_shares: Whether the values are probabilities already, of KL.
         spread: What a squared error is divided by, of NMSE: the variance of the teacher's values.
+        weights: What a squared error is multiplied by, of NMSE, where parts of the output have different units.
     """
 
     distance: Distance
     axis: int
     are_shares: bool
     spread: float
+    weights: Tensor | None = None
 
     @classmethod
     def of(cls, teacher: Sequence[NDArray[Any]], *, alone: bool, distance: Distance | None = None) -> OutputTerm:
@@ -77,12 +81,17 @@ class OutputTerm:
             has_classes = are_shares or all(map(_look_like_logits, teacher))
             distance = Distance.KL if alone and has_classes else Distance.NMSE
         flat = np.concatenate([np.ravel(values).astype(np.float64) for values in teacher])
-        return cls(distance, seen.axis if are_shares else -1, are_shares, max(float(flat.var()), _SMALLEST))
+        parts = part_weights(teacher) if distance is Distance.NMSE else None
+        # Outputs are summed, and so are parts.
+        weights = None if parts is None else torch.from_numpy(2 * parts)
+        return cls(distance, seen.axis if are_shares else -1, are_shares, max(float(flat.var()), _SMALLEST), weights)
 
     def __call__(self, student: Tensor, teacher: Tensor) -> Tensor:
         """The distance, a scalar."""
         if self.distance is Distance.NMSE:
-            return functional.mse_loss(student, teacher) / self.spread
+            if self.weights is None:
+                return functional.mse_loss(student, teacher) / self.spread
+            return ((student - teacher).square() * self.weights.to(student)).mean() / self.spread
         ours, theirs = self._logs(student), self._logs(teacher)
         each = functional.kl_div(ours, theirs, reduction="none", log_target=True).sum(dim=self.axis)
         return each.mean() * _TEMPERATURE**2

@@ -201,3 +201,37 @@ def test_millions_of_logits_diverge_as_fewer_do():
         found = distortion([[truth]], [[other]], DistortionMeasure.KL)
         assert found == pytest.approx(exact, rel=0.02)
         assert exact < size**2
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_boxes_beside_scores_count_like_two_outputs(axis):
+    """Pixels vary a million times as much: beside them, scores that are wrong altogether would not be seen."""
+    rng = np.random.default_rng(0)
+    boxes, scores = rng.uniform(0, 640, (5, 1, 4, 30)), rng.uniform(0, 1, (5, 1, 8, 30)) ** 4
+
+    def outputs(boxes, scores):
+        whole = np.concatenate([boxes, scores], 2).astype(np.float32)
+        return [[each if axis == 1 else each.swapaxes(1, 2)] for each in whole]
+
+    truth = outputs(boxes, scores)
+    moved, shuffled = boxes + rng.normal(0, 3, boxes.shape), rng.permuted(scores, axis=-1)
+    far = [np.square(b - a).mean() / a.var() for a, b in ((boxes, moved), (scores, shuffled))]
+    assert distortion(truth, outputs(moved, scores)) == pytest.approx(far[0] / 2, rel=1e-4)
+    assert distortion(truth, outputs(boxes, shuffled)) == pytest.approx(far[1] / 2, rel=1e-4)
+    assert distortion(truth, outputs(moved, shuffled)) == pytest.approx(np.mean(far), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=(4, 6, 5)) * [[1], [2], [4], [8], [16], [30]],  # of one unit
+        np.random.default_rng(0).uniform(0, 1, (4, 2, 5)) * [[1], [1e-6]],  # a class that never comes
+        np.stack([np.random.default_rng(0).normal(size=(4, 5)) * 100, np.full((4, 5), 0.1)], 1),  # constant
+    ],
+)
+def test_what_has_no_two_units_weighs_the_same(values):
+    other = values + np.random.default_rng(1).normal(0, 0.01, values.shape)
+    expected = np.square(other - values).mean() / values.var()
+    assert distortion([[each] for each in values[:, None]], [[each] for each in other[:, None]]) == pytest.approx(
+        expected
+    )

@@ -125,6 +125,16 @@ def test_other_outputs_are_compared_by_their_squared_error_over_their_variance(v
     assert found == pytest.approx(0.01 / teacher.astype(np.float64).var(), rel=1e-3)
 
 
+def test_boxes_and_scores_in_one_output_are_compared_like_two_outputs():
+    rng = np.random.default_rng(0)
+    boxes, scores = rng.uniform(0, 640, (5, 4, 30)), rng.uniform(0, 1, (5, 8, 30)) ** 4
+    moved, other = boxes + rng.normal(0, 3, boxes.shape), rng.permuted(scores, axis=-1)
+    teacher, student = (np.concatenate(each, 1).astype(np.float32) for each in ((boxes, scores), (moved, other)))
+    found = float(OutputTerm.of([teacher], alone=True)(torch.from_numpy(student), torch.from_numpy(teacher)))
+    far = [np.square(b - a).mean() / a.var() for a, b in ((boxes, moved), (scores, other))]
+    assert found == pytest.approx(sum(far), rel=1e-3)
+
+
 def test_a_rate_that_makes_it_worse_leaves_the_given_model():
     learner, plan, given, _ = training(rate=30.0, noise=1e-3)
     report = train(learner, plan, given)
