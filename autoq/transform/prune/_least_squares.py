@@ -1,12 +1,14 @@
 """Weights that make a layer give what it should, as far as data tell.
 
+The groups of a layer are fitted apart from each other, and all at once.
+
 | Symbol | Meaning | Shape |
 |---|---|---|
-| X | what the layer reads | [n, I] |
-| Y | what it should give together with Z | [n, O] |
-| Z | what is added to it further on | [n, O] |
-| W, b | its weight and constant term | [O, I], [O] |
-| D | what is added to W | [O, I] |
+| X | what the layer reads | [g, n, I] |
+| Y | what it should give together with Z | [g, n, O] |
+| Z | what is added to it further on | [g, n, O] |
+| W, b | its weight and constant term | [g, O, I], [g, O] |
+| D | what is added to W | [g, O, I] |
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _EXACT = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class LayerRows:
-    """Rows of a layer.
+    """Rows of a layer, by group.
 
     Attributes:
         read: X.
@@ -64,25 +66,27 @@ def fitted(rows: LayerRows, weight: FloatArray, offset: FloatArray, *, constant:
         constant: Whether b changes.
 
     Returns:
-        Those given, if no others are better on samples apart.
+        Of groups for which no others are better on samples apart, those given.
     """
     apart = rows.samples % _APART == _APART - 1
-    known, unseen = _part(rows, ~apart), _part(rows, apart)
-    if not len(unseen.read) or not len(known.read):
+    if apart.all() or not apart.any():
         return weight, offset
+    known, unseen = _part(rows, ~apart), _part(rows, apart)
     given = known.given(weight, offset), unseen.given(weight, offset)
-    least, best = unseen.cost(given[1]), None
-    if least <= _EXACT * float(np.square(unseen.wanted, dtype=np.float64).mean()):
+    least, best = unseen.cost(given[1]), np.zeros(len(weight))
+    inexact = least > _EXACT * np.square(unseen.wanted, dtype=np.float64).mean(axis=(1, 2))
+    if not inexact.any():
         return weight, offset
     system, error = _System.of(known, constant=constant), _Errors.of(known, given[0])
     for ridge in _RIDGES:
         change, shift = system.with_ridge(ridge).change(error)
-        cost = unseen.cost(given[1] + unseen.read @ change.T + shift)
-        if cost < least:
-            least, best = cost, ridge
-    if best is None:
+        cost = unseen.cost(given[1] + unseen.read @ _turned(change) + shift[:, None])
+        best[cost < least] = ridge
+        least = np.minimum(least, cost)
+    better = inexact & (best > 0)
+    if not better.any():
         return weight, offset
-    every = system.with_more(_System.of(unseen, constant=constant)).with_ridge(best)
+    every = system.with_more(_System.of(unseen, constant=constant)).with_ridge(np.where(better, best, max(_RIDGES)))
     change, shift = every.change(error.with_more(_Errors.of(unseen, given[1])))
     last = np.zeros_like(change), np.zeros_like(shift)
     for _ in range(_ROUNDS - 1 if np.isfinite(rows.limits).any() else 0):
@@ -92,7 +96,12 @@ def fitted(rows: LayerRows, weight: FloatArray, offset: FloatArray, *, constant:
         errors = (_Errors.of(part, part.given(*made)) for part in (known, unseen))
         further = every.change(next(errors).with_more(next(errors)), ahead[0])
         change, shift = ahead[0] + further[0], ahead[1] + further[1]
-    return weight + change, offset + shift
+    return np.where(better[:, None, None], weight + change, weight), np.where(better[:, None], offset + shift, offset)
+
+
+def _turned(values: FloatArray) -> FloatArray:
+    """The transpose of each group."""
+    return np.swapaxes(values, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +114,17 @@ class _Rows:
     limits: tuple[float, float]
 
     def given(self, weight: FloatArray, offset: FloatArray) -> FloatArray:
-        """What the layer gives together with Z, [n, O]."""
-        found = self.read @ weight.T
-        found += offset
+        """What the layer gives together with Z, [g, n, O]."""
+        found = self.read @ _turned(weight)
+        found += offset[:, None]
         found += self.beside
         return found
 
-    def cost(self, given: FloatArray) -> float:
-        """Mean square of what is off and is not cut off."""
+    def cost(self, given: FloatArray) -> NDArray[np.float64]:
+        """Mean square of what is off and is not cut off, [g]."""
         low, high = self.limits
-        return float(np.square(np.clip(given, low, high) - np.clip(self.wanted, low, high), dtype=np.float64).mean())
+        off = np.clip(given, low, high) - np.clip(self.wanted, low, high)
+        return np.asarray(np.square(off, dtype=np.float64).mean(axis=(1, 2)))
 
     def aim(self, given: FloatArray) -> FloatArray:
         """What is wanted, or what is given where both are cut off alike."""
@@ -128,7 +138,7 @@ class _Rows:
 
 
 def _part(rows: LayerRows, some: NDArray[np.bool_]) -> _Rows:
-    return _Rows(rows.read[some], rows.wanted[some], rows.beside[some], rows.limits)
+    return _Rows(rows.read[:, some], rows.wanted[:, some], rows.beside[:, some], rows.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +147,8 @@ class _Errors:
 
     Attributes:
         count: n.
-        total: Its sum over the rows, [O].
-        products: Its products with X, summed over the rows, [O, I].
+        total: Its sum over the rows, [g, O].
+        products: Its products with X, summed over the rows, [g, O, I].
     """
 
     count: int
@@ -148,7 +158,7 @@ class _Errors:
     @classmethod
     def of(cls, rows: _Rows, given: FloatArray) -> _Errors:
         error: FloatArray = np.asarray(rows.aim(given) - given, np.float32)
-        return cls(len(error), error.sum(axis=0), error.T @ rows.read)
+        return cls(error.shape[1], error.sum(axis=1), _turned(error) @ rows.read)
 
     def with_more(self, other: _Errors) -> _Errors:
         """Those of the rows of both."""
@@ -161,8 +171,8 @@ class _System:
 
     Attributes:
         count: n.
-        mean: Mean of X; zeros without a constant term.
-        gram: X^T X / n without the mean, its upper triangle.
+        mean: Mean of X, [g, I]; zeros without a constant term.
+        gram: X^T X / n without the mean, [g, I, I]; of a single group, its upper triangle.
         constant: Whether there is a constant term.
     """
 
@@ -173,13 +183,17 @@ class _System:
 
     @classmethod
     def of(cls, rows: _Rows, *, constant: bool) -> _System:
-        read = rows.read
-        mean = np.zeros(read.shape[1], np.float32)
+        read, count = rows.read, rows.read.shape[1]
+        mean = np.zeros((len(read), read.shape[2]), np.float32)
         if constant:
             # Taken away before the product: beside a large mean, the difference of two products would be noise.
-            mean = read.mean(axis=0, dtype=np.float64).astype(np.float32)
-            read = read - mean
-        return cls(len(read), mean, blas.ssyrk(1.0 / len(read), read.T, trans=0), constant)
+            mean = read.mean(axis=1, dtype=np.float64).astype(np.float32)
+            read = read - mean[:, None]
+        if len(read) == 1:
+            gram = blas.ssyrk(1.0 / count, read[0].T, trans=0)[None]
+        else:
+            gram = _turned(read) @ read / np.float32(count)
+        return cls(count, mean, gram, constant)
 
     def with_more(self, other: _System) -> _System:
         """The equations of the rows of both."""
@@ -189,18 +203,20 @@ class _System:
         return _System(
             count,
             own * self.mean + others * other.mean,
-            own * self.gram + others * other.gram + own * others * np.outer(apart, apart),
+            own * self.gram + others * other.gram + own * others * apart[:, :, None] * apart[:, None],
             self.constant,
         )
 
-    def with_ridge(self, ridge: float) -> _Solver:
-        """The equations with a share of ridge, solved."""
-        added = ridge * float(np.diagonal(self.gram).mean())
+    def with_ridge(self, ridge: float | NDArray[np.float64]) -> _Solver:
+        """The equations with a share of ridge, which may be one for each group, solved."""
+        added = ridge * np.diagonal(self.gram, axis1=1, axis2=2).mean(axis=1, dtype=np.float64)
         left = self.gram.astype(np.float64)
-        left[np.diag_indices_from(left)] += added
+        places = np.arange(left.shape[1])
         # Where nothing is read there is nothing to solve.
-        factor = linalg.cho_factor(left, lower=False, overwrite_a=True, check_finite=False) if added > 0 else None
-        return _Solver(self, added, factor)
+        left[:, places, places] += np.where(added > 0, added, 1.0)[:, None]
+        if len(left) == 1 and added[0] > 0:
+            return _Solver(self, added, linalg.cho_factor(left[0], lower=False, overwrite_a=True, check_finite=False))
+        return _Solver(self, added, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +225,13 @@ class _Solver:
 
     Attributes:
         system: The equations.
-        added: What is added to the diagonal.
-        factor: Cholesky factor of the sum; None for zeros.
+        added: What is added to the diagonal, [g].
+        left: The sum, [g, I, I]; of a single group, its Cholesky factor.
     """
 
     system: _System
-    added: float
-    factor: tuple[NDArray[np.float64], bool] | None
+    added: NDArray[np.float64]
+    left: NDArray[np.float64] | tuple[NDArray[np.float64], bool]
 
     def change(self, errors: _Errors, changed: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """What is added to W and b.
@@ -226,11 +242,14 @@ class _Solver:
         """
         mean, has_constant = self.system.mean, self.system.constant
         shift = errors.total / np.float32(errors.count) if has_constant else np.zeros_like(errors.total)
-        products = errors.products / np.float32(errors.count) - np.outer(shift, mean)
+        products = errors.products / np.float32(errors.count) - shift[:, :, None] * mean[:, None]
         if changed is not None:
-            products -= np.float32(self.added) * changed
-        if self.factor is None:
-            return np.zeros_like(products), np.zeros_like(shift)
-        found = linalg.cho_solve(self.factor, products.T.astype(np.float64), check_finite=False)
-        change = found.T.astype(np.float32)
-        return change, shift - change @ mean if has_constant else shift
+            products -= self.added.astype(np.float32)[:, None, None] * changed
+        right = _turned(products).astype(np.float64)
+        if isinstance(self.left, tuple):
+            found = linalg.cho_solve(self.left, right[0], check_finite=False)[None]
+        else:
+            found = np.linalg.solve(self.left, right)
+        change = np.where(self.added[:, None, None] > 0, _turned(found), 0.0).astype(np.float32)
+        shift = np.where(self.added[:, None] > 0, shift, np.float32(0))
+        return change, shift - (change @ mean[:, :, None])[:, :, 0] if has_constant else shift

@@ -37,6 +37,8 @@ _FEWEST_ROWS = 8192
 # Numbers that are kept of a layer's input, and all layers' targets.
 _MOST_READ = 48 << 20
 _MOST_WANTED = 64 << 20
+# Numbers of the input that are worked on at a time, of the groups of a layer.
+_MOST_AT_ONCE = 1 << 21
 # A layer with more numbers for each output keeps its weight.
 _MOST_COLUMNS = 6000
 
@@ -243,18 +245,25 @@ def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: Layer
     first = np.moveaxis(weight, layer.weight_axis, -1) if is_product else weight
     groups = _groups(left, fit)
     flat = np.ascontiguousarray(first.reshape(groups, width // groups, -1))
-    each = np.ascontiguousarray(np.moveaxis(read.reshape(len(read), groups, -1), 1, 0))
     made, term = np.empty_like(flat), np.empty((groups, width // groups), np.float32)
-    for group in range(groups):
-        own = slice(group * term.shape[1], (group + 1) * term.shape[1])
-        some = replace(rows, read=each[group], wanted=rows.wanted[:, own], beside=rows.beside[:, own])
-        made[group], term[group] = fitted(some, flat[group], offset[own], constant=has_constant)
+    of_group = [_by_group(values, groups) for values in (read, rows.wanted, rows.beside)]
+    step = max(_MOST_AT_ONCE // max(read.size // groups, 1), 1)
+    for begin in range(0, groups, step):
+        own = slice(begin, begin + step)
+        some = [np.ascontiguousarray(values[own]) for values in of_group]
+        several = replace(rows, read=some[0], wanted=some[1], beside=some[2])
+        made[own], term[own] = fitted(several, flat[own], offset.reshape(groups, -1)[own], constant=has_constant)
     again = made.reshape(first.shape)
     give_weight(op, layer.weight_port, np.moveaxis(again, -1, layer.weight_axis) if is_product else again)
     if fit.bias is not None:
         give_weight(left[fit.bias[0]], fit.bias[1], term.reshape(constant.get_shape()))
     elif has_constant and term.any():
         _add_constant(op, layer, term.reshape(-1))
+
+
+def _by_group(values: FloatArray, groups: int) -> FloatArray:
+    """Columns by group, [groups, n, columns]; a view."""
+    return np.moveaxis(values.reshape(len(values), groups, -1), 1, 0)
 
 
 def _takes_constant(op: ov.Node) -> bool:

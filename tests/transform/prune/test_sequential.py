@@ -1,5 +1,7 @@
 """Layers that are repaired one after the other give what they gave."""
 
+from dataclasses import replace
+
 import numpy as np
 import openvino as ov
 import pytest
@@ -13,6 +15,7 @@ from autoq.transform.prune._fits import fits_of
 from autoq.transform.prune._least_squares import LayerRows, fitted
 from autoq.transform.prune._rows import Window, given_rows, some_places
 
+UNCUT = (-np.inf, np.inf)
 CONVOLUTIONS = {
     "padded": ([1, 1], [1, 1], [1, 1], [1, 1], "explicit"),
     "strided": ([2, 2], [0, 1], [1, 0], [1, 1], "explicit"),
@@ -53,18 +56,10 @@ def test_what_a_function_cuts_off_does_not_count():
     # Below zero, anything may be wanted: least squares over all of it would go astray.
     wanted[wanted == 0] -= 10 * rng.random((wanted == 0).sum())
     samples = np.repeat(np.arange(40), 100)
-    made, term = fitted(
-        LayerRows(read, wanted.astype(np.float32), beside, samples, (0.0, np.inf)),
-        weight + 0.3,
-        offset + 0.3,
-        constant=True,
-    )
-    plain, shift = fitted(
-        LayerRows(read, wanted.astype(np.float32), beside, samples, (-np.inf, np.inf)),
-        weight + 0.3,
-        offset,
-        constant=True,
-    )
+    rows = LayerRows(read[None], np.float32(wanted)[None], beside[None], samples, (0.0, np.inf))
+    (made,), (term,) = fitted(rows, weight[None] + 0.3, offset[None] + 0.3, constant=True)
+    uncut = replace(rows, limits=UNCUT)
+    (plain,), (shift,) = fitted(uncut, weight[None] + 0.3, offset[None], constant=True)
     assert np.abs(made - weight).max() < 0.1 < np.abs(plain - weight).max()
     assert np.abs(term - offset).max() < 0.1 < np.abs(shift - offset).max()
 
@@ -77,8 +72,8 @@ def test_rows_that_differ_little_beside_their_mean_are_fitted_as_well():
     weight = rng.normal(0, 1, (3, 40)).astype(np.float32)
     centred = apart - apart.mean(axis=0)
     wanted = (centred @ (weight + 0.1).T).astype(np.float32)
-    rows = LayerRows(read, wanted, np.zeros_like(wanted), np.repeat(np.arange(40), 100), (-np.inf, np.inf))
-    made, term = fitted(rows, weight, -(read @ weight.T).mean(axis=0), constant=True)
+    rows = LayerRows(read[None], wanted[None], np.zeros_like(wanted)[None], np.repeat(np.arange(40), 100), UNCUT)
+    (made,), (term,) = fitted(rows, weight[None], -(read @ weight.T).mean(axis=0)[None], constant=True)
     np.testing.assert_allclose(made, weight + 0.1, atol=2e-3)
     np.testing.assert_allclose(read @ made.T + term, wanted, atol=0.02)
 
@@ -87,10 +82,36 @@ def test_weights_that_are_best_stay():
     rng = np.random.default_rng(0)
     read, weight = rng.normal(0, 1, (40, 5)).astype(np.float32), numbers(3, 5)
     wanted = read @ weight.T
-    rows = LayerRows(read, wanted, np.zeros_like(wanted), np.repeat(np.arange(8), 5), (-np.inf, np.inf))
-    made, term = fitted(rows, weight, np.zeros(3, np.float32), constant=True)
+    rows = LayerRows(read[None], wanted[None], np.zeros_like(wanted)[None], np.repeat(np.arange(8), 5), UNCUT)
+    (made,), (term,) = fitted(rows, weight[None], np.zeros((1, 3), np.float32), constant=True)
     np.testing.assert_allclose(made, weight, atol=1e-5)
     np.testing.assert_allclose(term, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("limits", [(0.0, 6.0), (-np.inf, np.inf)], ids=["cut off", "as it is"])
+@pytest.mark.parametrize("constant", [True, False])
+def test_groups_are_fitted_as_each_by_itself(limits, constant):
+    """Also one that reads nothing, one that gives what it should, and one whose samples apart tell nothing."""
+    rng = np.random.default_rng(3)
+    read = rng.normal(0.5, 1, (6, 800, 4)).astype(np.float32)
+    read[1] = 0
+    weight, offset = rng.normal(0, 1, (6, 2, 4)).astype(np.float32), rng.normal(0, 1, (6, 2)).astype(np.float32)
+    beside = rng.normal(0, 1, (6, 800, 2)).astype(np.float32)
+    given = read @ np.swapaxes(weight, 1, 2) + offset[:, None] + beside
+    wanted = (given + 0.3 * read[:, :, :2] + rng.normal(0, 0.1, given.shape)).astype(np.float32)
+    wanted[2] = given[2]
+    wanted[3] = rng.normal(0, 1, wanted[3].shape)
+    samples = np.repeat(np.arange(40), 20)
+    made, term = fitted(LayerRows(read, wanted, beside, samples, limits), weight, offset, constant=constant)
+    for group in range(6):
+        own = slice(group, group + 1)
+        rows = LayerRows(read[own], wanted[own], beside[own], samples, limits)
+        alone, its_term = fitted(rows, weight[own], offset[own], constant=constant)
+        np.testing.assert_allclose(made[own], alone, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(term[own], its_term, rtol=1e-4, atol=1e-5)
+    assert (made[2] == weight[2]).all()
+    assert (made[1] == weight[1]).all()
+    assert (made[0] != weight[0]).any()
 
 
 def shifted(*, bias: bool) -> ov.Model:
