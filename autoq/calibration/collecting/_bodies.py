@@ -35,6 +35,7 @@ from autoq.calibration.statistics import (
     check_finite,
     required_histograms,
     required_taps,
+    without_empty,
 )
 from autoq.core import FloatArray, ResetState
 from autoq.graph import BodyKey, QuantizationGraph, bodies_of, unique_names
@@ -259,12 +260,15 @@ class _ObservedBody:
         """The statistics, one row for each sample."""
         tapped = self.tapped
         shape = (len(self.rows), len(tapped.histograms), 2, BINS)
+        table = np.array(self.rows, np.float32).reshape(len(self.rows), tapped.width)
+        table, unseen = without_empty(table, tapped.columns) if self.rows else (table, frozenset())
         return Statistics(
-            table=np.array(self.rows, np.float32).reshape(len(self.rows), tapped.width),
+            table=table,
             columns={tap.key: span for tap, span in tapped.columns.items()},
             histograms=np.array(self.histograms, np.float16).reshape(shape),
             places={tensor: place for place, tensor in enumerate(tapped.histograms)},
             bodies={} if self.watched is None else self.watched[0].statistics(),
+            unseen=unseen,
         )
 
 

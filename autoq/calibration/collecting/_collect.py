@@ -22,7 +22,15 @@ from autoq.calibration.collecting._bodies import collect_bodies
 from autoq.calibration.collecting._infer import infer_all
 from autoq.calibration.collecting._tapped import TappedModel
 from autoq.calibration.sources import Feed, ModelInputs, Shape
-from autoq.calibration.statistics import BINS, Needs, Statistics, check_finite, required_histograms, required_taps
+from autoq.calibration.statistics import (
+    BINS,
+    Needs,
+    Statistics,
+    check_finite,
+    required_histograms,
+    required_taps,
+    without_empty,
+)
 from autoq.core import DeviceError, FloatArray, ResetState, StoredFileError, TargetDevice, reason
 from autoq.graph import BodyKey, QuantizationGraph, core, has_given_lengths, with_float_ends
 
@@ -115,10 +123,15 @@ def collect(
         msg = f"{device!r} cannot run the model for calibration: {reason(error)}"
         raise DeviceError(msg) from error
     table, histograms = collection.taken(count if tapped.model.outputs else len(inputs))
+    table, unseen = without_empty(table, tapped.columns)
+    for tensor in sorted(unseen):
+        warnings.warn(
+            f"{tensor.producer!r} gives no numbers on any calibration sample: it stays in float.", stacklevel=3
+        )
     check_finite(table, tapped.columns, graphs)
     places = {tensor: place for place, tensor in enumerate(tapped.histograms)}
     columns = {tap.key: span for tap, span in tapped.columns.items()}
-    statistics = Statistics(table, columns, histograms, places, bodies)
+    statistics = Statistics(table, columns, histograms, places, bodies, unseen)
     logger.debug("statistics of %d samples, %d columns, were collected on %s", *table.shape, device)
     if path is not None and len(statistics) == inputs.at_most(subset_size):
         statistics.save(path)

@@ -19,6 +19,7 @@ from autoq.calibration.statistics._ranges import estimate_range, extremes
 from autoq.calibration.statistics._reductions import as_rows, channel_count, reduce_channels, reduce_in_graph
 from autoq.calibration.statistics._statistics import Statistics, inputs_digest, statistics_digest, statistics_file
 from autoq.calibration.statistics._taps import Statistic, Tap
+from autoq.calibration.statistics._without_empty import without_empty
 
 __all__ = [
     "BINS",
@@ -50,4 +51,5 @@ __all__ = [
     "search_ranges",
     "statistics_digest",
     "statistics_file",
+    "without_empty",
 ]

@@ -21,7 +21,7 @@ from autoq.calibration.statistics._taps import Statistic, Tap
 from autoq.core import DataError, FloatArray, Format, ResetState, SampleStatistic, brief_repr, read_arrays, write_arrays
 from autoq.graph import BodyKey, QuantizationGraph, Tensor
 
-_FORMAT = Format("calibration statistics", advice="remove it: statistics are then collected again")
+_FORMAT = Format("calibration statistics", 2, advice="remove it: statistics are then collected again")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Statistics:
         histograms: Scaled shares as `histogram` gives them, float16 [rows, tensors, 2, BINS].
         places: Place in `histograms` by tensor.
         bodies: Statistics of bodies. Those of a body that no sample runs have no rows.
+        unseen: Tensors that were empty on all samples, whose range is not known.
     """
 
     table: FloatArray
@@ -41,6 +42,7 @@ class Statistics:
     histograms: NDArray[np.float16] = field(default_factory=lambda: np.empty((0, 0, 2, BINS), np.float16))
     places: Mapping[Tensor, int] = field(default_factory=dict)
     bodies: Mapping[BodyKey, Statistics] = field(default_factory=dict)
+    unseen: frozenset[Tensor] = frozenset()
 
     __repr__ = brief_repr
 
@@ -168,6 +170,7 @@ class Statistics:
             "number": number,
             "columns": self.columns,
             "places": [[tensor.producer, tensor.port] for tensor in self.places],
+            "unseen": sorted([tensor.producer, tensor.port] for tensor in self.unseen),
             "bodies": [[*key, inside._layout(arrays)] for key, inside in self.bodies.items()],
         }
 
@@ -179,6 +182,7 @@ class Statistics:
             histograms=arrays[f"histograms_{layout['number']}"],
             places={Tensor(producer, port): place for place, (producer, port) in enumerate(layout["places"])},
             bodies={(op, int(branch)): cls._of_layout(inside, arrays) for op, branch, inside in layout["bodies"]},
+            unseen=frozenset(Tensor(producer, port) for producer, port in layout["unseen"]),
         )
         table, histograms = found.table, found.histograms
         if table.dtype != np.float32 or table.ndim != 2 or histograms.dtype != np.float16 or histograms.ndim != 4:

@@ -56,7 +56,7 @@ class ActivationQuantizers:
         found: list[ResolvedQuantizer] = []
         merged: set[Tensor] = set()
         for site in sites.values():
-            if site.kind is not SiteKind.ACTIVATION:
+            if site.kind is not SiteKind.ACTIVATION or not self._together(site, sites):
                 continue
             smoothing = next((by_layer[op] for op in site.sinks if op in by_layer), None)
             if smoothing is None:
@@ -75,9 +75,7 @@ class ActivationQuantizers:
         sites: Mapping[str, QuantizerSite],
         recipes: Mapping[str, Recipe],
     ) -> QuantizerLimits | Fp8Scale:
-        together = [site]
-        if site.unified is not None:
-            together = [s for s in sites.values() if s.unified == site.unified]
+        together = self._together(site, sites)
         recipe = recipes[together[0].name]
         key = (tuple(s.name for s in together), *_scheme(recipe), recipe.range_estimator, recipe.subset_size)
         if key not in self._numbers:
@@ -90,6 +88,11 @@ class ActivationQuantizers:
                 np.minimum.reduce(lows), np.maximum.reduce(highs), recipe, symmetric=symmetric, per_channel=per_channel
             )
         return self._numbers[key]
+
+    def _together(self, site: QuantizerSite, sites: Mapping[str, QuantizerSite]) -> list[QuantizerSite]:
+        """The sites that share the range of one, without those whose range is not known."""
+        shared = [site] if site.unified is None else [s for s in sites.values() if s.unified == site.unified]
+        return [each for each in shared if each.tensor not in self._statistics.unseen]
 
     def _divided(
         self, site: QuantizerSite, smoothing: Smoothing, layers: Mapping[str, WeightedLayer], recipe: Recipe
