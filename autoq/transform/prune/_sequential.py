@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from autoq.calibration import Feed, ModelInputs
 from autoq.core import FloatArray, ResetState
-from autoq.graph import ChannelGraph, ChannelLayer, float_constant, unique_names
+from autoq.graph import ChannelGraph, ChannelLayer, Tensor, float_constant, unique_names
 from autoq.transform.compress import numbers_of
 from autoq.transform.prune._finite import check_rows
 from autoq.transform.prune._fits import Fit, fits_of
@@ -80,16 +80,23 @@ def repair_in_turn(
     levels = sorted({fit.level for fit in fits})
     by_layer = {fit.layer.op: fit.level for fit in fits}
     runs = SettledRuns(pruned, by_layer, lambda: islice(inputs, count), count, reset_state)
+    # Tensors behind which a constant was added: what reads the layer's output reads the sum from then on.
+    sums: dict[Tensor, Tensor] = {}
     for done, level in enumerate(levels):
         own = [fit for fit in fits if fit.level == level]
         with threadpool_limits(1, "blas"):
-            read = _read(runs, level, left, own, wanted)
+            now = [
+                replace(f, read=sums.get(f.read, f.read), beside=f.beside and sums.get(f.beside, f.beside)) for f in own
+            ]
+            read = _read(runs, level, left, now, wanted)
         for fit, (rows, samples, beside) in zip(own, read, strict=True):
             target = wanted.pop(fit.layer.op).rows
             _check(fit, rows, target, beside)
-            _repair(
+            added = _repair(
                 left, fit, rows, LayerRows(rows, target, np.broadcast_to(beside, target.shape), samples, fit.limits)
             )
+            if added is not None:
+                sums[Tensor(fit.layer.op)] = added
         if progress is not None:
             progress(done + 1, len(levels))
 
@@ -223,7 +230,7 @@ def _check(fit: Fit, read: FloatArray, wanted: FloatArray, beside: FloatArray | 
         check_rows(fit.layer.op, fit.beside, np.asarray(beside, np.float32), pruned=True)
 
 
-def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: LayerRows) -> None:
+def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: LayerRows) -> Tensor | None:
     """Gives a layer the weight and the constant term that fit.
 
     Args:
@@ -231,6 +238,9 @@ def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: Layer
         fit: The layer.
         read: What it reads, [n, channels, taps].
         rows: What it should give.
+
+    Returns:
+        The sum, if a constant is added to what the layer gives.
     """
     op, layer = left[fit.layer.op], fit.layer
     weight = weight_of(left, layer)
@@ -258,7 +268,8 @@ def _repair(left: Mapping[str, ov.Node], fit: Fit, read: FloatArray, rows: Layer
     if fit.bias is not None:
         give_weight(left[fit.bias[0]], fit.bias[1], term.reshape(constant.get_shape()))
     elif has_constant and term.any():
-        _add_constant(op, layer, term.reshape(-1))
+        return Tensor(_add_constant(op, layer, term.reshape(-1)))
+    return None
 
 
 def _by_group(values: FloatArray, groups: int) -> FloatArray:
@@ -271,7 +282,8 @@ def _takes_constant(op: ov.Node) -> bool:
     return all(target.get_node().get_type_name() != "Result" for target in op.output(0).get_target_inputs())
 
 
-def _add_constant(op: ov.Node, layer: ChannelLayer, term: FloatArray) -> None:
+def _add_constant(op: ov.Node, layer: ChannelLayer, term: FloatArray) -> str:
+    """Adds a constant to what a layer gives, and gives the name of the sum."""
     output = op.output(0)
     readers = list(output.get_target_inputs())
     shape = [1] * (len(output.get_partial_shape()) - layer.output_axis)
@@ -282,6 +294,7 @@ def _add_constant(op: ov.Node, layer: ChannelLayer, term: FloatArray) -> None:
         constant = ops.convert(constant, kind.get_type_name())
         constant.set_friendly_name(f"{op.get_friendly_name()}/constant/as_float")
     made = ops.add(output, constant)
-    made.set_friendly_name(f"{op.get_friendly_name()}/constant")
+    made.set_friendly_name(f"{layer.op}/constant")
     for target in readers:
         target.replace_source_output(made.output(0))
+    return f"{layer.op}/constant"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 import pytest
-from channel_nets import NETS, SAME, data, image, model_of, named, numbers
+from channel_nets import NETS, SAME, conv, data, image, model_of, named, numbers
 from networks import run, snapshot
 from openvino import opset13 as ops
 
@@ -172,3 +172,22 @@ def test_the_error_of_a_residual_net_falls():
         return float(np.square(run(pruned, value) - expected).mean())
 
     assert error("sequential") < 0.8 * error("one_shot")
+
+
+def test_a_layer_without_a_bias_on_the_way_of_a_stream_is_read_with_its_constant():
+    """As the projection beside a bottleneck: what is added to it comes levels later."""
+    stem = ops.relu(conv(image(), 16, "stem"))
+    beside = conv(stem, 16, "beside", bias=False)
+    inner = ops.relu(conv(stem, 16, "first", bias=False))
+    inner = ops.relu(conv(inner, 16, "second", bias=False))
+    both = ops.relu(ops.add(beside, conv(inner, 16, "third", kernel=1, bias=False)))
+    model = model_of(ops.reduce_mean(conv(both, 8, "last"), np.array([2, 3]), keep_dims=False))
+    samples = [data(model, seed=n)[0] for n in range(40)]
+    value = data(model, seed=99)[0]
+    expected = run(model, value)
+
+    def error(repair: str) -> float:
+        pruned = autoq.prune(model, samples, ratio=0.25, multiple_of=4, widths="equal", repair=repair, progress=False)
+        return float(np.square(run(pruned, value) - expected).mean())
+
+    assert error("sequential") < error("one_shot")
