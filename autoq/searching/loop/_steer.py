@@ -25,6 +25,8 @@ from autoq.searching.study import Study
 _PLANNING_SHARE = 0.05
 # A closing session compiles each model four times or more, which halves the error of one compilation.
 _CLOSING = 0.5
+# Relative standard deviation of a cost that another timing reaches, however noisy the machine was in a trial.
+_TIMED_AGAIN = 0.01
 # Two models are scored on the same samples and timed in turn, so that their difference is known better than each value.
 _PAIRED = 0.5
 
@@ -93,7 +95,8 @@ def _resolution(study: Study) -> tuple[float, float]:
     found = [evaluation_of(r) for r in records if r.state is TrialState.COMPLETE and r.feasible and not r.is_baseline]
     whole = [evaluation for evaluation in found if not evaluation.accuracy.sampling_sd] or found
     drops = [evaluation.accuracy.drop.sd for evaluation in whole if evaluation.accuracy.drop.known]
-    costs = [_CLOSING * evaluation.cost.sd for evaluation in found if evaluation.cost.known]
+    known = [evaluation.cost for evaluation in found if evaluation.cost.known]
+    costs = [_CLOSING * min(cost.sd, _TIMED_AGAIN * cost.value) for cost in known]
     return _PAIRED * median(drops) if drops else 0.0, _PAIRED * median(costs) if costs else 0.0
 
 
