@@ -31,6 +31,8 @@ MOST_READ = 8192
 # by how many channels there are for each row, so that few rows are not fitted as they are.
 _RIDGE = 1e-4
 _RIDGE_OF_FEW = 1e-2
+# How a ridge grows that is too small.
+_STEP = 10.0
 # A mixture of fewer rows for each number is one for all places where a channel is read.
 _ENOUGH_ROWS = 4
 
@@ -189,5 +191,16 @@ def _solved(gram: FloatArray, goes: NDArray[np.bool_], rows: float) -> FloatArra
     ridge = max(_RIDGE, _RIDGE_OF_FEW * len(gram) / max(rows, 1)) * float(np.diagonal(kept).mean())
     if ridge == 0:
         return np.zeros((len(kept), int(goes.sum())), np.float32)
-    kept[np.diag_indices_from(kept)] += ridge
-    return np.asarray(linalg.solve(kept, gram[np.ix_(~goes, goes)], assume_a="pos"), np.float32)
+    return np.asarray(linalg.cho_solve(_factor(kept, ridge), gram[np.ix_(~goes, goes)]), np.float32)
+
+
+def _factor(gram: NDArray[np.float64], ridge: float) -> tuple[NDArray[np.float64], bool]:
+    """The Cholesky factor of G with a ridge, or with the least power of ten times it that has one.
+
+    Where many channels are nearly one, products in single precision are rounded by more than the ridge.
+    """
+    while True:
+        try:
+            return linalg.cho_factor(gram + ridge * np.eye(len(gram)), lower=True)
+        except linalg.LinAlgError:
+            ridge *= _STEP
