@@ -22,6 +22,7 @@ from autoq.searching.records import CoursePoint, TrialRecord, Tuned, untuned
 _DECIDED, _ENDED = "tuning", "tuned"
 # With fewer seconds, a training comes to nothing.
 _LEAST_S = 5.0
+_NO_TIME = "there was no time to tune models near the front."
 
 
 def tune_front(prepared: PreparedSearch, records: tuple[TrialRecord, ...], seconds: float | None) -> list[TrialRecord]:
@@ -71,7 +72,8 @@ def tuning_note(prepared: PreparedSearch, records: tuple[TrialRecord, ...]) -> s
     if finetune is None or (decided := study.recall(_DECIDED)) is None:
         return None
     if not decided["of"]:
-        return "no model was tuned: none near the front has a drop"
+        hurried = _NO_TIME in prepared.budget.clock.shortened
+        return None if hurried else "no model was tuned: none near the front has a drop"
     ended = study.recall(_ENDED) or {}
     became = {record.tuned.of: record.number for record in records if record.tuned is not None}
     told = []
@@ -104,8 +106,9 @@ def _decided(
     if each is not None:
         whole = each if seconds is None else min(each, seconds)
         if whole < _LEAST_S * count <= each:
-            prepared.budget.clock.shorten("there was no time to tune models near the front.")
-            count = 0
+            asked, count = count, int(max(whole, 0.0) // _LEAST_S)
+            few = f"there was time to tune {count} of {asked} models near the front."
+            prepared.budget.clock.shorten(few if count else _NO_TIME)
         each = whole / max(count, 1)
     values = {**now, "count": count, "of": [], "seconds": each, "since": study.size}
     study.remember(_DECIDED, values)
