@@ -3,7 +3,7 @@
 import numpy as np
 import openvino as ov
 import pytest
-from channel_nets import NETS, SAME, conv, data, dense, image, ints, model_of, named, tokens
+from channel_nets import NETS, SAME, conv, data, dense, image, ints, model_of, named, numbers, tokens
 from networks import conv_net, images, run, scaled_images, scaled_net, snapshot
 from openvino import opset13 as ops
 
@@ -282,3 +282,12 @@ def test_a_layer_that_is_repaired_in_turn_refuses_what_the_pruned_model_alone_ma
     options = {"ratio": 0.5, "method": "magnitude", "widths": "equal", "progress": False}
     with pytest.raises(ModelError, match=r"without the channels .* at 'root' .*: 'third' .* repair='one_shot', or let"):
         autoq.prune(model, calibration(model), **options)
+
+
+def test_channels_that_go_together_or_not_at_all_are_said_so():
+    """A normalization over all channels leaves nothing to choose: no ratio would help."""
+    x = ops.convolution(image(size=8), numbers(8, 3, 3, 3), *SAME)
+    x = ops.relu(ops.group_normalization(x, numbers(8), numbers(8), 1, 1e-5))
+    model = model_of(ops.convolution(x, numbers(4, 8, 3, 3), *SAME))
+    with pytest.raises(ModelError, match=r"no channels that can go; those of .* go together or not at all"):
+        autoq.prune(model, data(model), ratio=0.5, progress=False)

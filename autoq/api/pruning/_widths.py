@@ -40,6 +40,10 @@ def widths_of(models: PrunedModels) -> KeptCounts:
             why = f"{quoted(graph.fixed[0].name)}, for example: {graph.fixed[0].reason}"
         msg = f"model {quoted(models.model.get_friendly_name())} has no channels that can go; {why}."
         raise ModelError(msg)
+    if all(len(part) == 1 for group in graph.groups for part in group.parts):
+        why = f"those of {quoted(graph.groups[0].name)}, for example, go together or not at all"
+        msg = f"model {quoted(models.model.get_friendly_name())} has no channels that can go; {why}."
+        raise ModelError(msg)
     if settings.latency is not None:
         return _for_latency(models, settings.latency)
     equal = _equal(models)

@@ -63,8 +63,11 @@ def remove_channels(model: ov.Model, graph: ChannelGraph, removed: Collection[in
 def _kept(ports: Mapping[PortKey, Iterable[NDArray[np.int64] | None]], gone: NDArray[np.int64]) -> dict[PortKey, _Kept]:
     """Ports of which something goes."""
     found = {}
+    # Numbers beyond those that go read the last place, and so does -1, which is no channel.
+    stays = np.ones(int(gone.max(initial=-1)) + 2, bool)
+    stays[gone] = False
     for port, axes in ports.items():
-        stay = [None if axis is None else ~np.isin(axis, gone, kind="table") for axis in axes]
+        stay = [None if axis is None else stays[np.minimum(axis, len(stays) - 1)] for axis in axes]
         kept = tuple(None if axis is None or axis.all() else axis for axis in stay)
         if any(axis is not None and not axis.any() for axis in kept):
             msg = f"{quoted(port[0])} would keep no channel of a tensor: let fewer channels go."
