@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -59,7 +60,9 @@ def load_data(name: str | Mapping[str, Any], folder: Path) -> Any:  # whatever t
         try:
             return read_files(name, folder)
         except DataError as error:
-            may_be_code = Path(name).suffix not in _DATA and not (folder / name).exists()
+            # False for a name that is too long for a file, which Path.exists raises for.
+            exists = os.path.exists(folder / name)  # noqa: PTH110
+            may_be_code = Path(name).suffix not in _DATA and not exists
             msg = f"{error} Code is written module:function or file.py:function." if may_be_code else str(error)
             raise ConfigError(msg) from None
     function = load_function(name, folder)

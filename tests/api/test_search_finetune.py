@@ -224,7 +224,7 @@ def test_what_makes_no_sense_is_refused_before_any_work(finetune, message):
 def test_the_time_of_the_training_is_a_part_of_that_of_the_search():
     with pytest.raises(ConfigError, match=r"finetune has steps: 5, and the whole search 60 seconds"):
         searched(timeout_s=60, finetune={"steps": 5})
-    with pytest.raises(ConfigError, match=r"finetune has timeout_s: 60.* a part of it"):
+    with pytest.raises(ConfigError, match=r"finetune has timeout_s: 60.* a part of them"):
         searched(timeout_s=60, finetune={"timeout_s": 60})
 
 

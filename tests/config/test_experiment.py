@@ -225,6 +225,8 @@ def test_a_function_that_raises_is_named(tmp_path):
 def test_data_without_a_function(tmp_path):
     with pytest.raises(ConfigError, match=r"'data\.py' names no data.* Code is written module:function or file\.py:f"):
         load_data("data.py", tmp_path)
+    with pytest.raises(ConfigError, match=r"Code is written module:function or file\.py:f"):
+        load_data("a" * 300, tmp_path)  # no file can have such a name
     for text in ("{images: ", "{pictures: photos}"):
         with pytest.raises(ConfigError, match=r"write \{images: FOLDER"):
             load_data(text, tmp_path)
