@@ -51,17 +51,15 @@ class CompiledParts:
         Raises:
             RuntimeError: The device refuses it.
         """
+        if not self.most:
+            return _compiled(model)
         key = _key(model)
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
                 return self._known[key].compiled
-        # Where weights are in 8 bits and computed in float, OpenVINO 2026.4 may give wrong outputs in several streams.
-        hint = "LATENCY" if stores_weights_alone(model) else "THROUGHPUT"
-        settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
         constants = sum(op.get_byte_size() for op in model.get_ops() if op.get_type_name() == "Constant")
-        size_bytes = constants + _HELD * input_bytes
-        part = _Part(core().compile_model(with_float_ends(model), TargetDevice.CPU, settings), size_bytes)
+        part = _Part(_compiled(model), constants + _HELD * input_bytes)
         with self._lock:
             self._keep(key, part)
         return part.compiled
@@ -73,6 +71,13 @@ class CompiledParts:
         self._bytes += part.size_bytes
         while len(self._known) > self.most or self._bytes > self._most_bytes:
             self._bytes -= self._known.popitem(last=False)[1].size_bytes
+
+
+def _compiled(model: ov.Model) -> ov.CompiledModel:
+    # Where weights are in 8 bits and computed in float, OpenVINO 2026.4 may give wrong outputs in several streams.
+    hint = "LATENCY" if stores_weights_alone(model) else "THROUGHPUT"
+    settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
+    return core().compile_model(with_float_ends(model), TargetDevice.CPU, settings)
 
 
 def _key(model: ov.Model) -> str:
