@@ -22,7 +22,6 @@ from autoq.searching.records import CoursePoint, TrialRecord, Tuned, untuned
 _DECIDED, _ENDED = "tuning", "tuned"
 # With fewer seconds, a training comes to nothing.
 _LEAST_S = 5.0
-_NO_TIME = "there was no time to tune models near the front."
 
 
 def tune_front(prepared: PreparedSearch, records: tuple[TrialRecord, ...], seconds: float | None) -> list[TrialRecord]:
@@ -72,8 +71,8 @@ def tuning_note(prepared: PreparedSearch, records: tuple[TrialRecord, ...]) -> s
     if finetune is None or (decided := study.recall(_DECIDED)) is None:
         return None
     if not decided["of"]:
-        hurried = _NO_TIME in prepared.budget.clock.shortened
-        return None if hurried else "no model was tuned: none near the front has a drop"
+        # That there was no time for those that were wanted is said elsewhere.
+        return None if decided.get("wanted") else "no model was tuned: none near the front has a drop"
     ended = study.recall(_ENDED) or {}
     became = {record.tuned.of: record.number for record in records if record.tuned is not None}
     told = []
@@ -101,16 +100,16 @@ def _decided(
     decided = study.recall(_DECIDED)
     if decided is not None and now.items() <= decided.items():
         return dict(decided)
-    count = worth_training(records, prepared.budget.limits, finetune.top)
+    count = wanted = worth_training(records, prepared.budget.limits, finetune.top)
     each = finetune.settings.timeout_s
     if each is not None:
         whole = each if seconds is None else min(each, seconds)
         if whole < _LEAST_S * count <= each:
-            asked, count = count, int(max(whole, 0.0) // _LEAST_S)
-            few = f"there was time to tune {count} of {asked} models near the front."
-            prepared.budget.clock.shorten(few if count else _NO_TIME)
+            count = int(max(whole, 0.0) // _LEAST_S)
+            time = f"time to tune {count} of {wanted} models" if count else "no time to tune models"
+            prepared.budget.clock.shorten(f"there was {time} near the front.")
         each = whole / max(count, 1)
-    values = {**now, "count": count, "of": [], "seconds": each, "since": study.size}
+    values = {**now, "wanted": wanted, "count": count, "of": [], "seconds": each, "since": study.size}
     study.remember(_DECIDED, values)
     return values
 
