@@ -150,13 +150,13 @@ def replay(
     total = len(reference)
     for number, (own, ratio) in enumerate(zip(scores, ratios, strict=True)):
         latency = Latency(Estimate(*ratio), 0.0, 0.0, 0.0, 0.0, 1, 0.0, Conditions())
-        contest = Contest(max_drop, eligible(raced, max_drop))
+        contest = Contest(max_drop, eligible(raced, max_drop), seed=number)
         if with_census and number >= _SCREENED:
             census = telling_items([evaluation.accuracy.scores for evaluation in raced], reference, total // 8)
-            contest = replace(contest, items=total // 4, census=census, seed=number)
+            contest = replace(contest, items=total // 4, census=census)
         elif with_census:
             contest = Contest(None)
-        race, until_decided = compete(contest, latency, own, reference, order)
+        race, until_decided = compete(contest, latency, own, reference)
         drop = float((reference - own).mean())
         rival = contest.rival(latency.ratio)
         accuracy = raced_accuracy(race)
@@ -177,9 +177,7 @@ def replay(
     return found
 
 
-def compete(
-    contest: Contest, latency: Latency, own: Scores, reference: Scores, order: NDArray[np.int64]
-) -> tuple[Race, int]:
+def compete(contest: Contest, latency: Latency, own: Scores, reference: Scores) -> tuple[Race, int]:
     """Races one recorded candidate; the race, and the samples that had been scored when it was first decided."""
     counts = []
 
@@ -188,7 +186,7 @@ def compete(
             counts.append(len(indices))
         return own[indices]
 
-    race = contest.race(score, reference, order)
+    race = contest.race(score, reference)
     contest.compete(race, lambda _: latency)
     return race, sum(counts)
 

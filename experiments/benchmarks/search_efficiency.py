@@ -5,9 +5,11 @@ found is judged by the share of the area between the front and a reference point
 of two points, or that of the model in int8 by the default recipe, where that is less. The front is that of all plans by
 what is known of them from all recordings together; figures "as recorded" take each by its own. A search that has not
 got there after 400 evaluations, or after 1,000 proposals (400 of TPE, which takes long to propose) that were mostly
-repetitions, is taken not to get there: null.
+repetitions, is taken not to get there: null. With `--dearer`, scoring a sample takes so many times as long as it did,
+as if there were so many times the samples: the search then scores fewer of them, and seconds alone are comparable.
 
-    python experiments/benchmarks/search_efficiency.py [CASE ...] [--seeds 20] [--methods front tpe] [--quick]
+    python experiments/benchmarks/search_efficiency.py [CASE ...] [--seeds 20] [--methods front tpe] [--dearer 5]
+        [--quick]
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ LIMIT = 400
 PEER_GOALS = {"tpe": ">= 3", "random": ">= 10"}
 
 
-def compare(name: str, lines: Lines, *, methods: Sequence[str], seeds: int, quick: bool) -> None:
+def compare(name: str, lines: Lines, *, methods: Sequence[str], seeds: int, dearer: float, quick: bool) -> None:
     """Prints the figures of one table."""
     limit = 40 if quick else min(LIMIT, len(table_of(name).space))
     jobs = [(method, seed) for method in methods for seed in range(seeds)]
-    found = Parallel(n_jobs=2)(delayed(course)(name, method, seed, limit) for method, seed in jobs)
+    found = Parallel(n_jobs=2)(delayed(course)(name, method, seed, limit, dearer=dearer) for method, seed in jobs)
     courses: dict[str, list[Course]] = {method: [] for method in methods}
     for (method, _), one in zip(jobs, found, strict=True):
         courses[method].append(one)
@@ -55,7 +57,7 @@ def compare(name: str, lines: Lines, *, methods: Sequence[str], seeds: int, quic
             for method, runs in courses.items()
         }
         most = allowed(name) * (1 if share == min(TO) else 2)
-        _figure(lines, name, f"evaluations_to_{percent}", needed, goal=None if quick else f"<= {most}")
+        _figure(lines, name, f"evaluations_to_{percent}", needed, goal=None if quick or dearer > 1 else f"<= {most}")
         _figure(lines, name, f"seconds_to_{percent}", waited)
     lucky = {method: _median([c.to_as_recorded(min(TO)) for c in runs]) for method, runs in courses.items()}
     _figure(lines, name, f"evaluations_to_{round(100 * min(TO))}_as_recorded", lucky)
@@ -103,12 +105,22 @@ def main() -> None:
     command.add_argument(
         "--methods", nargs="+", choices=METHODS, default=[*METHODS], help=f"all by default; {OURS} is ours"
     )
+    command.add_argument("--dearer", type=float, default=1.0, help="factor on the seconds to score a sample")
     options = command.parse_args()
+    if options.dearer < 1:
+        command.error(f"--dearer is {options.dearer}: it must be 1 or more.")
     if OURS not in options.methods:
         command.error(f"--methods is {options.methods}: it must have {OURS}, ours, which the others stand beside.")
     lines = Lines("search_efficiency")
     for name in tables_asked(options.cases):
-        compare(name, lines, methods=options.methods, seeds=2 if options.quick else options.seeds, quick=options.quick)
+        compare(
+            name,
+            lines,
+            methods=options.methods,
+            seeds=2 if options.quick else options.seeds,
+            dearer=options.dearer,
+            quick=options.quick,
+        )
     lines.finish()
 
 

@@ -35,8 +35,9 @@ class Contest:
         rivals: Candidates that were measured before.
         items: Number of items after which an undecided candidate is left for later; None is all.
         census: Numbers of items that are all scored first, since they tell candidates apart.
-        seed: Seed of the order of the other items, where there is a census. Candidates with other seeds show which of
-            these items tell candidates apart too.
+        seed: Seed of the order of the other items. Candidates that are scored on other items are not all wrong in the
+            same way, so that a surrogate learns from many of them what none of them tells alone. They also show which
+            items tell candidates apart.
     """
 
     max_drop: float | None
@@ -49,7 +50,6 @@ class Contest:
         self,
         score: Callable[[NDArray[np.int64]], Scores],
         reference: Scores,
-        order: NDArray[np.int64],
         earlier: Accuracy | None = None,
     ) -> Race:
         """The race of a candidate, before it begins or goes on.
@@ -57,11 +57,10 @@ class Contest:
         Args:
             score: As in `Race`.
             reference: Likewise.
-            order: Likewise, where there is no census.
             earlier: The accuracy after the first part of the race; None before it.
         """
+        order = racing_order(reference, self.seed)
         if len(self.census):
-            order = racing_order(reference, self.seed)
             order = np.concatenate([self.census, order[~np.isin(order, self.census)]])
         if earlier is not None:
             score = partial(_completed, earlier.scores, score)

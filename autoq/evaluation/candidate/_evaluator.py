@@ -36,7 +36,6 @@ from autoq.evaluation.scoring import (
     affordable_items,
     drawn_items,
     drop_between,
-    racing_order,
 )
 from autoq.graph import QuantizationGraph
 
@@ -107,7 +106,6 @@ class Evaluator:
         self.float_accuracy = self._score_float(model, patience_s) if float_results is None else float_results.accuracy
         self._held_out = None if holdout is None else HeldOut(holdout, self._scorer, model, stage)
         self._float_mean, self._float_scores = self.float_accuracy.mean, self.float_accuracy.scores
-        self._order = racing_order(self._float_scores)
         only_scored_s = time.perf_counter() - began
         self._timer = FloatTimer(model, runtime, self._sample, max_seconds=max_latency_seconds, stage=stage)
         scored_s = time.perf_counter() - began
@@ -182,7 +180,7 @@ class Evaluator:
             marks.append(time.perf_counter())
         else:
             self._stage("scoring the candidate")
-            race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order)
+            race = contest.race(lambda indices: score(indices)[1], self._float_scores)
 
             def timed(briefly: bool) -> Latency:
                 marks.append(time.perf_counter())
@@ -245,7 +243,7 @@ class Evaluator:
         score = self._scorer.of(finalist.model, finalist.choice)
         marks.append(time.perf_counter())
         self._stage("scoring the candidate")
-        race = contest.race(lambda indices: score(indices)[1], self._float_scores, self._order, known.accuracy)
+        race = contest.race(lambda indices: score(indices)[1], self._float_scores, known.accuracy)
         contest.go_on(race, known.cost)
         return replace(known, accuracy=raced_accuracy(race)), _parts("compile", "score", marks=marks)
 
@@ -375,7 +373,7 @@ class Evaluator:
         score = self._scorer.of(finalist.model, finalist.choice)
         if not known.scores.size or not self._scorer.per_item:
             return self._accuracy(*score(None))
-        race = Contest(None).race(lambda indices: score(indices)[1], self._float_scores, self._order, known)
+        race = Contest(None).race(lambda indices: score(indices)[1], self._float_scores, known)
         race.run()
         return raced_accuracy(race)
 

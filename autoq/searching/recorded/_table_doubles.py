@@ -25,7 +25,7 @@ from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import SwitchedRuns
 from autoq.evaluation.execution import ExecutionReport, Profile
 from autoq.evaluation.latency import Latency
-from autoq.evaluation.scoring import Accuracy, Scores, paired_drop, racing_order
+from autoq.evaluation.scoring import Accuracy, Scores, paired_drop
 from autoq.graph import QuantizationGraph
 from autoq.searching.recorded._table import RecordedTable
 from autoq.transform import note_plan, read_plan
@@ -109,7 +109,6 @@ class TableEvaluator:
 
     def __init__(self, table: RecordedTable) -> None:
         self._table = table
-        self._order = racing_order(table.reference)
         self._latencies: dict[tuple[int, bool], Latency] = {}
         self.runtime = RuntimeConfig()
         mean = float(table.reference.mean())
@@ -131,7 +130,7 @@ class TableEvaluator:
         if contest is None:
             accuracy, latency = self._accuracy(row), self._latency(row)
         else:
-            race = contest.race(lambda indices: scores[indices], self._table.reference, self._order)
+            race = contest.race(lambda indices: scores[indices], self._table.reference)
 
             def timed(is_brief: bool) -> Latency:
                 nonlocal briefly
@@ -155,7 +154,7 @@ class TableEvaluator:
             scored += len(indices)
             return scores[indices]
 
-        race = contest.race(score, self._table.reference, self._order, known.accuracy)
+        race = contest.race(score, self._table.reference, known.accuracy)
         if not retimed:
             contest.go_on(race, known.cost)
         seconds = self._table.seconds_of(row, scored=scored / len(scores))

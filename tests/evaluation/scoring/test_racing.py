@@ -132,7 +132,7 @@ def test_what_may_be_on_the_front_is_scored_on_everything(ratio, drop, outcome):
     reference, scores = candidate(np.random.default_rng(0), lost=0.001)
     accuracy = Accuracy(0.9, Estimate(drop, drop, drop), 2000, np.empty(0))
     contest = Contest(0.05, [Evaluation(accuracy, latency_of(ratio), 0, ExecutionReport(()), {})])
-    race = contest.race(lambda indices: scores[indices], reference, racing_order(reference))
+    race = contest.race(lambda indices: scores[indices], reference)
     contest.compete(race, lambda _: latency_of(0.5))
     assert race.outcome is outcome
     assert (len(race.scores) == 2000) == (outcome is Outcome.FINISHED)
@@ -142,7 +142,7 @@ def test_of_few_items_a_contest_scores_all():
     contest = Contest(
         0.5, [Evaluation(Accuracy(1, Estimate(0, 0, 0), 32, np.empty(0)), latency_of(0.1), 0, ExecutionReport(()), {})]
     )
-    race = contest.race(lambda indices: np.ones(len(indices)), np.ones(32), racing_order(np.ones(32)))
+    race = contest.race(lambda indices: np.ones(len(indices)), np.ones(32))
     contest.compete(race, lambda _: latency_of(0.5))
     assert race.outcome is Outcome.FINISHED
 
@@ -191,8 +191,9 @@ def test_each_look_has_its_share_of_the_error(end, confidence, beyond, outcome):
 @pytest.mark.parametrize(("spread", "scored"), [(0.5, 256), (2.0, 512), (4.0, 1536), (6.0, 2048), (12.0, 4096)])
 def test_what_is_behind_is_scored_until_its_drop_is_known_to_a_tenth_of_the_budget(spread, scored):
     rival = Evaluation(Accuracy(0.9, Estimate(-1, -1, -1), 1, np.empty(0)), latency_of(0.1), 0, ExecutionReport(()), {})
-    losses = np.tile([spread * BUDGET, -spread * BUDGET], 2048)
-    race = Contest(BUDGET, [rival]).race(lambda items: 0.5 - losses[items], np.full(4096, 0.5), np.arange(4096))
+    reference, losses = np.full(4096, 0.5), np.empty(4096)
+    losses[racing_order(reference)] = np.tile([spread * BUDGET, -spread * BUDGET], 2048)
+    race = Contest(BUDGET, [rival]).race(lambda items: 0.5 - losses[items], reference)
     Contest(BUDGET, [rival]).compete(race, lambda _: latency_of(0.5))
     assert len(race.scores) == scored
 
@@ -271,7 +272,7 @@ def of_one_family(rng, count, total=2000, hard=0.05, share=0.3):
 def with_census(reference, others, scores, *, items, seed=0, max_drop=BUDGET):
     census = telling_items(others, reference, len(reference) // 4)
     contest = Contest(max_drop, items=items, census=census, seed=seed)
-    race = contest.race(lambda indices: scores[indices], reference, racing_order(reference))
+    race = contest.race(lambda indices: scores[indices], reference)
     contest.compete(race, lambda _: latency_of(0.5))
     return race
 
@@ -299,6 +300,17 @@ def test_with_a_census_the_drop_is_known_much_better():
                 claimed.append(race.sampling_sd)
     assert np.std(errors[True]) < 0.6 * np.std(errors[False])
     assert np.sqrt(np.mean(np.square(errors[True]))) == pytest.approx(np.mean(claimed), rel=0.5)
+
+
+@pytest.mark.parametrize("known", [0, 10])
+def test_candidates_that_are_scored_on_parts_are_not_all_wrong_in_the_same_way(known):
+    reference, made = of_one_family(np.random.default_rng(5), 60)
+    errors = [
+        with_census(reference, made[:known], scores, items=300, seed=seed, max_drop=None).drop
+        - (reference - scores).mean()
+        for seed, scores in enumerate(made[10:])
+    ]
+    assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(len(errors))
 
 
 def test_with_a_census_decisions_are_hardly_ever_wrong():
@@ -333,16 +345,15 @@ def test_a_race_that_goes_on_scores_only_what_is_new():
         asked.extend(indices.tolist())
         return scores[indices]
 
-    order = racing_order(reference)
     first = Contest(None, items=400, census=telling_items(made[:3], reference, 500), seed=1)
-    race = first.race(score, reference, order)
+    race = first.race(score, reference)
     first.compete(race, lambda _: latency_of(0.5))
     accuracy = raced_accuracy(race)
     assert accuracy.outcome is Outcome.PARTIAL
     assert accuracy.sampling_sd > 0
     # By now other items are known to tell too.
     later = Contest(None, items=2000, census=telling_items(made[:7], reference, 500), seed=1)
-    race = later.race(score, reference, order, accuracy)
+    race = later.race(score, reference, accuracy)
     later.go_on(race, latency_of(0.5).ratio)
     assert sorted(asked) == list(range(2000))
     whole = raced_accuracy(race)
@@ -355,5 +366,5 @@ def test_a_race_that_goes_on_scores_only_what_is_new():
 def test_what_kept_the_budget_keeps_it_when_the_race_goes_on():
     reference, made = of_one_family(np.random.default_rng(3), 2)
     accuracy = Accuracy(0.9, Estimate(0, 0, 0), 32, np.full(2000, np.nan), Outcome.FEASIBLE)
-    race = Contest(0.5, items=64).race(lambda items: made[0][items], reference, racing_order(reference), accuracy)
+    race = Contest(0.5, items=64).race(lambda items: made[0][items], reference, accuracy)
     assert race.outcome is Outcome.FEASIBLE

@@ -43,9 +43,10 @@ def test_costs_are_those_of_the_latest_candidates():
         (50, True, 50),
         (400, False, 400),
         (400, True, 400),  # a part of few samples tells little
-        (600, False, 100),  # too dear
-        (600, True, 100),
-        (50_000, False, 100),  # too many for that
+        (600, True, 100),  # too dear
+        (1200, False, 1200),  # the first ones tell which samples tell
+        (1300, False, 100),  # too dear for that too
+        (50_000, False, 100),
         (50_000, True, 100),
     ],
 )
