@@ -36,10 +36,15 @@ class Grid:
         most = self.levels - 1
         return (-self.zero_point * exact).astype(np.float32), ((most - self.zero_point) * exact).astype(np.float32)
 
+    def has(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> bool:
+        """Whether zero stands on its level between two limits: rounded, they may have moved it."""
+        exact = _zero(low.astype(np.float64), high.astype(np.float64), self.levels)
+        return bool(np.all((low < high) & (np.abs(exact - self.zero_point) <= _NEAR)))
+
 
 def grid_of(quantizer: ov.Node) -> Grid | None:
     """The levels of a FakeQuantize; None if zero is not one of them, or if what it gives has other limits."""
-    limits = [_constant(value.get_node()) for value in quantizer.input_values()[1:]]
+    limits = [_numbers(value.get_node()) for value in quantizer.input_values()[1:]]
     if any(limit is None for limit in limits):
         return None
     low, high, made_low, made_high = (np.asarray(limit, np.float64) for limit in limits)
@@ -49,17 +54,26 @@ def grid_of(quantizer: ov.Node) -> Grid | None:
         return None
     levels = int(quantizer.get_attributes()["levels"])
     scale = (high - low) / (levels - 1)
-    exact = -low / scale
+    exact = _zero(low, high, levels)
     zero = np.round(exact)
     if np.any(np.abs(exact - zero) > _NEAR):
         return None
     return Grid(scale.astype(np.float32), np.broadcast_to(zero, scale.shape).astype(np.float32), levels)
 
 
-def _constant(node: ov.Node) -> NDArray[Any] | None:
-    if node.get_type_name() == "Convert":
-        node = node.input_value(0).get_node()
-    return numbers(node) if node.get_type_name() == "Constant" else None
+def _zero(low: NDArray[np.float64], high: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
+    """Where zero stands, in levels above the lowest one."""
+    return -low / ((high - low) / (levels - 1))
+
+
+def constant_of(limit: ov.Node) -> ov.Node:
+    """The Constant of a limit, which may be read through a Convert."""
+    return limit.input_value(0).get_node() if limit.get_type_name() == "Convert" else limit
+
+
+def _numbers(limit: ov.Node) -> NDArray[Any] | None:
+    constant = constant_of(limit)
+    return numbers(constant) if constant.get_type_name() == "Constant" else None
 
 
 def shared_grids(quantizers: dict[str, Grid], model: ov.Model) -> dict[str, str]:

@@ -7,22 +7,28 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
+from openvino import opset13
 
 from autoq.core import ModelError
 from autoq.graph import float_constant, read_model
 from autoq.training.twin._bodies import BODIES
 from autoq.training.twin._constants import halves, numbers
-from autoq.training.twin._limits import grid_of
+from autoq.training.twin._limits import constant_of, grid_of
 from autoq.training.twin._places import PLACES, TwinPlaces, names_of
+
+# What rounding to bfloat16, which has the fewest digits, may take of a number.
+_ROUNDING = 2.0**-8
 
 
 def write_back(module: Any, model: Any) -> ov.Model:  # PyTorch has no types; a path or a model of any framework
     """The model with the numbers that a module has learned.
 
-    1. A constant whose parameter has other numbers is replaced by one of the same name and type.
-    2. A constant of half precision behind a Convert becomes one of single precision in place of the Convert, with its
-       name: rounding would take back what small steps have learned.
-    3. The limits of a FakeQuantize follow the scale: zero stays on its level.
+    1. A constant whose parameter has other numbers is replaced by one of the same name and type: its numbers are
+       rounded to that type.
+    2. A constant of half precision behind a Convert whose numbers no longer fit becomes one of single precision in
+       place of the Convert, with its name.
+    3. The limits of a FakeQuantize follow the scale: zero stays on its level. Where half precision would move it, they
+       become numbers of single precision.
 
     Nothing else changes: operations, their names, and what is quantized stay as they are.
 
@@ -84,11 +90,18 @@ def _found(named: dict[str, ov.Node], place: str, kind: str) -> ov.Node:
 
 
 def _replace(constant: ov.Node, value: NDArray[np.float32]) -> None:
-    converts = halves(constant)
-    if not converts:
-        _put([constant], float_constant(value, constant.get_element_type()))
+    kept, converts = float_constant(value, constant.get_element_type()), halves(constant)
+    if converts and not _fit(value, numbers(kept)):
+        _put(converts, float_constant(value, ov.Type.f32))
         return
-    _put(converts, float_constant(value, ov.Type.f32))
+    _put([constant], kept)
+
+
+def _fit(value: NDArray[np.float32], rounded: NDArray[np.float32]) -> bool:
+    """Whether no number lost more than rounding takes from the largest one: too large or too small a number does."""
+    finite = np.isfinite(value)
+    most = np.abs(value[finite]).max(initial=0.0)
+    return bool(np.abs(value[finite] - rounded[finite]).max(initial=0.0) <= _ROUNDING * most)
 
 
 def _put(old: list[ov.Node], new: ov.Node) -> None:
@@ -106,13 +119,30 @@ def _set_scale(quantizer: ov.Node, scale: NDArray[np.float32], name: str) -> Non
         raise ModelError(msg)
     if np.array_equal(grid.scale, np.abs(scale)):
         return
-    limits = grid.limits(scale)
+    sources = [quantizer.input_value(port).get_node() for port in (1, 2, 3, 4)]
+    limits = grid.limits(scale) * 2
+    kept = [_like(source, limit) for source, limit in zip(sources, limits, strict=True)]
+    rounded = [numbers(constant_of(node)).reshape(limit.shape) for node, limit in zip(kept, limits, strict=True)]
+    is_kept = grid.has(*rounded[:2]) and grid.has(*rounded[2:])
     made: dict[str, ov.Node] = {}
-    for port, limit in zip((1, 2, 3, 4), limits * 2, strict=True):
-        source = quantizer.input_value(port).get_node()
+    for port, (source, limit, new) in enumerate(zip(sources, limits, kept, strict=True), start=1):
         if source.get_name() not in made:
-            shape = source.get_output_shape(0)
-            new = float_constant(limit.reshape(shape) if limit.size == np.prod(shape) else limit, ov.Type.f32)
-            new.set_friendly_name(source.get_friendly_name())
-            made[source.get_name()] = new
+            is_typed = is_kept or source.get_type_name() == "Constant"
+            made[source.get_name()] = new if is_typed else _shaped(source, limit, ov.Type.f32)
+            made[source.get_name()].set_friendly_name(source.get_friendly_name())
         quantizer.input(port).replace_source_output(made[source.get_name()].output(0))
+
+
+def _like(source: ov.Node, limit: NDArray[np.float32]) -> ov.Node:
+    """A limit as another one is stored: a Constant, or a Convert of one."""
+    before = constant_of(source)
+    made = _shaped(before, limit, before.get_element_type())
+    if before is source:
+        return made
+    made.set_friendly_name(before.get_friendly_name())
+    return opset13.convert(made, source.get_element_type().get_type_name())
+
+
+def _shaped(before: ov.Node, limit: NDArray[np.float32], kind: ov.Type) -> ov.Node:
+    shape = before.get_output_shape(0)
+    return float_constant(limit.reshape(shape) if limit.size == np.prod(shape) else limit, kind)
