@@ -93,6 +93,6 @@ def test_what_is_missing_is_named(command):
         "error: --teacher is missing: pass the float model that the model was made of, or labelled data and a loss.\n",
     )
     code, _, err = command(*TUNE, "--teacher", "model.xml")
-    assert (code, "give one of epochs, steps or --timeout" in err) == (2, True)
+    assert (code, "give one of --epochs, --steps or --timeout" in err) == (2, True)
     code, _, err = command(*TUNE[:-1], "fast", "--teacher", "model.xml", "--steps", "4")
     assert (code, "lr is 'fast': it must be 'auto', or a learning rate above 0" in err) == (2, True)

@@ -6,6 +6,8 @@
 | repair='one_shot' | --repair one_shot |
 | another group_size | another --group-size |
 | ratio is 2 | --ratio is 2 |
+| one of epochs, steps or timeout_s | one of --epochs, --steps or --timeout |
+| epochs and steps are given | --epochs and --steps are given |
 | ignored_scope=IgnoredScope(names=['a', 'b']) | --ignore a --ignore b |
 | images(..., size=(height, width)) | {images: FOLDER, size: [height, width]} |
 | autoq.compress_weights | autoq compress |
@@ -39,11 +41,14 @@ _IMAGE_KEYS = frozenset({"size", "mean", "scale", "layout", "colors"})
 _QUOTE, _AS_LIST = "'", str.maketrans("()", "[]")
 _LIST = r"\[(?:'[^']*'|\"[^\"]*\"|[,\s])*\]"
 _VALUE = r"(?:'[^']*'|\([^)]*\)|[\w.+-]*\w)"
+# Names beside each other are options if all of them are.
+_NAMES = r"[a-z]\w*(?:,\ [a-z]\w*)*\ (?:or|and)\ [a-z]\w*"
 _TOLD = re.compile(
     rf"""
       images\(\.\.\.,\ (?P<images>\w+=(?:{_VALUE})?(?:,\ \w+=(?:{_VALUE})?)*)\)
     | ignored_scope=IgnoredScope\(names=(?P<scope>{_LIST})\)
     | \bautoq\.(?P<function>{"|".join(_COMMANDS)})\b
+    | (?P<names>(?<=\bone\ of\ ){_NAMES}\b|\b{_NAMES}(?=\ are\b))
     | (?P<quoted>(?<!\w)'[^']*')
     | \b(?P<name>[a-z]\w*)(?:=(?P<value>{_VALUE}))?
     """,
@@ -70,6 +75,12 @@ def in_options(text: str, context: click.Context) -> str:
             found = " ".join(f"{options['names']} {shlex.quote(name)}" for name in names)
         elif match["function"] is not None:
             found = f"autoq {_COMMANDS[match['function']]}"
+        elif match["names"] is not None:
+            parts = re.split(r"(, | or | and )", found)
+            are_options = all(name in options for name in parts[::2])
+            found = "".join(
+                options.get(part, part) if are_options or ("_" in part and not in_file) else part for part in parts
+            )
         elif match["value"] is not None:
             found = _with_value(match["name"], match["value"], options)
         elif match["name"] is not None:

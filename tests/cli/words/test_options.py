@@ -35,6 +35,11 @@ SAID = [
     ("search", "max_drop is 'a lot'; give finetune a timeout_s", "--max-drop is 'a lot'; give finetune a timeout_s"),
     ("prune", "ratio is 0.5, macs is 2: the ratio is wrong", "--ratio is 0.5, --macs is 2: the ratio is wrong"),
     ("benchmark", "pass a sample, or input_shapes.", "pass a sample, or --shape."),
+    ("tune", "give one of epochs, steps or timeout_s, the", "give one of --epochs, --steps or --timeout, the"),
+    ("tune", "the training: epochs and timeout_s are given.", "the training: --epochs and --timeout are given."),
+    ("tune", "lora_rank and sparsity are given: adapters", "--lora-rank and --sparsity are given: adapters"),
+    ("tune", "one of scale_cells, batch_size or steps", "one of scale_cells, --batch-size or steps"),
+    ("search", "give one of epochs, steps or timeout_s, the", "give one of epochs, steps or timeout_s, the"),
     ("search", "n_trials is 0: it must be above 0", "n_trials is 0: it must be above 0"),
 ]
 # What is needed to call a command.
@@ -44,6 +49,7 @@ GIVEN = {
     "evaluate": ["m.xml", "--validation", "v.npy"],
     "profile": ["m.xml"],
     "benchmark": ["m.xml"],
+    "tune": ["m.xml", "-o", "o.xml", "--data", "d.npy"],
 }
 
 
