@@ -12,6 +12,8 @@ import pytest
 from networks import conv_net, images, rows
 
 import autoq
+from autoq.api.searches._finetuning import FineTuning
+from autoq.calibration import as_inputs
 from autoq.core import ConfigError, StoredFileError
 
 pytestmark = pytest.mark.torch
@@ -56,6 +58,25 @@ def searched(**changed):
 def result(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finetune")
     return searched(out=folder / "a run's folder", tracking_uri=f"sqlite:///{folder}/mlflow.db")
+
+
+class Listener:
+    """Keeps the notes on batches that a search begins with."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def on_start(self, info, earlier):
+        self.told.append(info.notes["batches"])
+
+    def on_stage(self, text, done=None, total=None):
+        pass
+
+    def on_trial(self, record, front):
+        pass
+
+    def on_finish(self, records, front, files):
+        pass
 
 
 def tuned_of(result):
@@ -213,12 +234,37 @@ def test_a_search_that_was_killed_while_it_trained_goes_on_to_the_same_models(tm
         ({"steps": 5, "loss": len}, "finetune data is missing"),
         ({"steps": 5, "data": "nowhere.npy"}, "nowhere.npy"),
         (3, "finetune"),
-        ({"steps": 5, "batch_size": 100}, "finetune has 160 samples to train on, fewer than two batches of 100"),
+        ({"steps": 5, "data": images(3)}, "finetune has 3 samples to train on, and needs 4"),
+        ({"steps": 5, "data": images(1), "batch_size": 1}, "finetune has 1 sample to train on, and needs 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_work(finetune, message):
     with pytest.raises(autoq.AutoqError, match=message):
         searched(finetune=finetune)
+
+
+@pytest.mark.parametrize(
+    ("count", "asked", "size"),
+    [(64, 32, 32), (63, 32, 15), (40, 32, 10), (160, 100, 40), (5, 32, 2), (4, 32, 2), (2, 1, 1)],
+)
+def test_batches_of_few_samples_are_smaller(count, asked, size):
+    net = conv_net()
+    for data in (images(count), iter(list(images(count)))):
+        read = as_inputs(net, data)
+        given = {"steps": 5, "batch_size": asked}
+        found = FineTuning.of(given, net, data, read, search_s=None, seed=0, folderless=False)
+        assert found.settings.batch_size == size
+        said = f"in batches of {size}, since there are {count} samples to train on: batches of {asked} need {2 * asked}"
+        assert found.note is None if size == asked else said in found.note
+
+
+def test_a_search_trains_on_few_samples_and_says_in_what_batches():
+    told = []
+    found = searched(calibration=images(20), finetune={"steps": 4, "top": 1}, observers=[Listener(told)])
+    assert "trained in batches of 5, since there are 20 samples" in found.info.notes["batches"]
+    assert told == [found.info.notes["batches"]]
+    assert "was not tuned" not in found.info.notes["tuning"]
+    assert "could not be tuned" not in found.info.notes["tuning"]
 
 
 def test_the_time_of_the_training_is_a_part_of_that_of_the_search():

@@ -16,6 +16,10 @@ from autoq.evaluation.scoring import ValidationSet
 
 _TOP = 3
 _LENGTHS = ("epochs", "steps", "timeout_s")
+# Fewer samples that are held out have no spread, beside which errors are small or large.
+_LEAST_BATCH = 2
+# Of few samples, so many batches are made: one is held out.
+_FEW_BATCHES = 4
 _KEYS = (
     "top",
     "data",
@@ -40,11 +44,13 @@ class FineTuning:
         top: Most models that are trained.
         settings: How each is trained; `timeout_s` is that of all together.
         data: What is trained on: inputs, or with a loss of the user's own, pairs of inputs and target.
+        note: A sentence on batches that are smaller than asked for, without its full stop; None where they are not.
     """
 
     top: int
     settings: TuningSettings
     data: Any
+    note: str | None = None
 
     @classmethod
     def of(
@@ -71,7 +77,7 @@ class FineTuning:
 
         Raises:
             ConfigError: A key is unknown, a value makes no sense, or PyTorch is missing.
-            DataError: The data do not fit the model, or are fewer than two batches.
+            DataError: The data do not fit the model, or are too few for two batches of any size.
         """
         values = dict(known_keys(given, _KEYS, "finetune", ConfigError))
         check_torch("finetune of a search")
@@ -97,15 +103,8 @@ class FineTuning:
             items = as_inputs(network, data, noun="training")
         else:
             items = read_once if isinstance(calibration, Iterator) else as_inputs(network, calibration)
-        least = 2 * settings.batch_size
-        count = items.at_most(least) if isinstance(items, ModelInputs) else len(items)
-        if count < least:
-            msg = (
-                f"finetune has {counted(count, 'sample')} to train on, fewer than two batches of "
-                f"{settings.batch_size}: give it data of its own, or a smaller batch_size."
-            )
-            raise DataError(msg)
-        return cls(top, settings, items)
+        settings, note = _in_batches(settings, items)
+        return cls(top, settings, items, note)
 
     @property
     def digest(self) -> str:
@@ -121,3 +120,28 @@ class FineTuning:
             checkpoint: Folder of its state; None keeps none.
         """
         return replace(self.settings, timeout_s=seconds, checkpoint=checkpoint)
+
+
+def _in_batches(settings: TuningSettings, items: Any) -> tuple[TuningSettings, str | None]:  # inputs, or pairs
+    """The settings with a batch that the samples are enough for, and a note where it is a smaller one.
+
+    Raises:
+        DataError: They are too few for any.
+    """
+    asked = settings.batch_size
+    count = items.at_most(2 * asked) if isinstance(items, ModelInputs) else len(items)
+    if count >= 2 * asked:
+        return settings, None
+    least = 2 * min(_LEAST_BATCH, asked)
+    if count < least:
+        msg = (
+            f"finetune has {counted(count, 'sample')} to train on, and needs {least}: a part of them is held out from "
+            "training. Give it data of its own, some thousands."
+        )
+        raise DataError(msg)
+    size = max(count // _FEW_BATCHES, _LEAST_BATCH)
+    note = (
+        f"models are trained in batches of {size}, since there are {counted(count, 'sample')} to train on: batches of "
+        f"{asked} need {2 * asked}, and the more there are the better"
+    )
+    return replace(settings, batch_size=size), note

@@ -192,6 +192,7 @@ def _notes(request: SearchRequest, problem: Problem, budget: Budget) -> dict[str
         "timer": busy_note(evaluator.float_latency.ratio),
         # Scores of the float model beside itself tell nothing of the spread of others.
         "proof": None if beside_float else power_note(evaluator.float_accuracy, budget.limits.max_drop),
+        "batches": None if request.finetune is None else request.finetune.note,
     }
     return {kind: note for kind, note in found.items() if note is not None}
 

@@ -37,7 +37,7 @@ class SearchInfo:
         choose: The rule by which a model of the front is chosen, as `choose` takes it.
         held_out: Number of labelled samples that the search never sees.
         notes: Warnings before the first trial: "proof" says what the labelled data cannot prove, and "timer" how large
-            the timer's error is on a busy machine.
+            the timer's error is on a busy machine; "batches" tells of smaller ones for a training on few samples.
     """
 
     name: str
