@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -514,6 +515,43 @@ def test_a_device_that_fails_costs_a_trial_and_one_that_is_lost_the_session(tmp_
 def test_input_that_cannot_be_used(changes, error, message):
     with pytest.raises(error, match=message):
         search(**changes)
+
+
+class Counting:
+    """Calibration data that count how often a sample is read."""
+
+    def __init__(self):
+        self.read = 0
+
+    def __len__(self):
+        return len(CALIBRATION)
+
+    def __getitem__(self, number):
+        self.read += 1
+        return CALIBRATION[number]
+
+
+LOCK = threading.Lock()
+PAIRS = list(zip(X, Y, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"metric": lambda outputs, target: float(LOCK.locked())}, "metric"),
+        ({"metric": None, "evaluate": lambda compiled, items: float(LOCK.locked()), "validation": PAIRS}, "evaluate"),
+        ({"validation": [(x, {"class": y, "lock": LOCK}) for x, y in PAIRS], "metric": len}, "validation"),
+        ({"holdout": [(x, {"class": y, "lock": LOCK}) for x, y in PAIRS]}, "holdout"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_sent_to_the_device_process_is_refused_before_any_work(changes, name, tmp_path):
+    data = Counting()
+    message = f"{name} cannot be sent to the device process: TypeError: cannot pickle .*lock.*, or isolate=False to"
+    with pytest.raises(ConfigError, match=message):
+        search(**{"calibration": data, "isolate": True, "out": tmp_path / "run", **changes})
+    assert data.read <= 2  # the first one tells the form of all
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
 
 
 def test_models_that_cannot_be_searched(tmp_path):

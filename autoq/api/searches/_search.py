@@ -30,7 +30,7 @@ from autoq.api.searches._wanted import Wanted
 from autoq.calibration import as_inputs
 from autoq.core import Against, ModelType, ResetState, TargetDevice, Until
 from autoq.evaluation.device import RuntimeConfig
-from autoq.evaluation.isolation import DeviceProcess
+from autoq.evaluation.isolation import DeviceProcess, check_sendable
 from autoq.evaluation.metrics import AnyMetric
 from autoq.graph import read_model
 from autoq.searching.problem import Clock
@@ -171,6 +171,8 @@ def search(
             weighed = searched.usually_against if against is None else Against.parse(against)
             wanted = Wanted.of(max_drop, max_latency, max_size, choose, weighed)
             scorer = one_metric(metric, evaluate)
+            if isolate:
+                check_sendable({"metric": scorer, "evaluate": evaluate})
             settings = runtime_of(runtime, device, reset_state)
             # Its imports take seconds, while the model and the data are read here.
             process = outer.enter_context(closing(DeviceProcess())) if isolate else None
@@ -180,6 +182,8 @@ def search(
             pairs, held_out = labelled(
                 network, validation, holdout, own_function=evaluate is not None, in_order=in_order
             )
+            if isolate:
+                check_sendable({"validation": pairs, "holdout": held_out})
             request = SearchRequest(
                 network=network,
                 source=str(Path(model).absolute()) if isinstance(model, str | os.PathLike) else None,

@@ -38,14 +38,27 @@ def packed(value: Any) -> Iterator[tuple[Message, Sequence[int]]]:  # anything t
     with ExitStack() as stack:
         buffer = io.BytesIO()
         pickler = _Pickler(buffer, stack)
-        try:
-            pickler.dump(value)
-        except AutoqError:
-            raise
-        except Exception as error:
-            msg = named_reason(error)
-            raise pickle.PicklingError(msg) from error
+        _dump(pickler, value)
         yield buffer.getbuffer(), pickler.files
+
+
+def check_packed(value: Any) -> None:  # anything
+    """Checks that an object can be packed. Its bytes are not kept, and no model is written.
+
+    Raises:
+        PicklingError: The object cannot be pickled.
+    """
+    _dump(_Checker(_Nowhere()), value)
+
+
+def _dump(pickler: cloudpickle.Pickler, value: Any) -> None:
+    try:
+        pickler.dump(value)
+    except AutoqError:
+        raise
+    except Exception as error:
+        msg = named_reason(error)
+        raise pickle.PicklingError(msg) from error
 
 
 def unpacked(message: Message, files: Sequence[int]) -> Any:  # what was packed
@@ -70,7 +83,30 @@ def files_of_modules() -> dict[str, str]:
     return {name: spec.origin for name, spec in specs.items() if spec and spec.origin and spec.origin.endswith(".py")}
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+class _Nowhere(io.RawIOBase):
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:  # whatever has bytes
+        return memoryview(data).nbytes
+
+
+class _Shapes(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    """A pickler that knows the shapes of OpenVINO."""
+
+    def reducer_override(self, obj: Any) -> Any:  # any object
+        if isinstance(obj, ov.PartialShape):
+            return ov.PartialShape, (str(obj),)
+        return super().reducer_override(obj)
+
+
+class _Checker(_Shapes):
+    """A pickler that takes each model as one that can be written."""
+
+    def persistent_id(self, obj: Any) -> int | None:  # any object
+        return 0 if isinstance(obj, ov.Model) else None
+
+
+class _Pickler(_Shapes):
     """A pickler that keeps the files of the models that it meets."""
 
     def __init__(self, buffer: io.BytesIO, stack: ExitStack) -> None:
@@ -94,11 +130,6 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no
                 self._stack.callback(os.close, file)
                 self.files.append(file)
         return first, first + 1
-
-    def reducer_override(self, obj: Any) -> Any:  # any object
-        if isinstance(obj, ov.PartialShape):
-            return ov.PartialShape, (str(obj),)
-        return super().reducer_override(obj)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -19,7 +19,7 @@ from autoq.evaluation.candidate import Contest, Evaluation, Evaluator, Finalist,
 from autoq.evaluation.device import Outputs, RuntimeConfig
 from autoq.evaluation.distortion import SwitchedRuns
 from autoq.evaluation.execution import Profile
-from autoq.evaluation.isolation._crossing import packed
+from autoq.evaluation.isolation._crossing import check_packed
 from autoq.evaluation.isolation._process import DeviceProcess
 from autoq.evaluation.latency import Latency
 from autoq.evaluation.scoring import Accuracy, item_count
@@ -186,20 +186,27 @@ def _made(process: DeviceProcess, arguments: Mapping[str, Any], *, timeout_s: fl
     """The process with an evaluator in it."""
     try:
         process.make(Evaluator, arguments, timeout_s=timeout_s)
-    except pickle.PicklingError as error:
-        msg = (
-            f"{_unsendable(arguments)} cannot be sent to the device process: {error}; pass objects that can be "
-            "pickled, or isolate=False to evaluate in this process."
-        )
-        raise ConfigError(msg) from error
+    except pickle.PicklingError:
+        check_sendable(arguments)
+        raise
     return process
 
 
-def _unsendable(arguments: Mapping[str, Any]) -> str:
+def check_sendable(arguments: Mapping[str, Any]) -> None:  # of any kind
+    """Checks, before any work, that arguments of an evaluator can be sent to a process of its own.
+
+    Args:
+        arguments: By name.
+
+    Raises:
+        ConfigError: One of them cannot be pickled.
+    """
     for name, value in arguments.items():
         try:
-            with packed(value):
-                pass
-        except pickle.PicklingError:
-            return name
-    return "the search's data"
+            check_packed(value)
+        except pickle.PicklingError as error:
+            msg = (
+                f"{name} cannot be sent to the device process: {error}; pass objects that can be pickled, or "
+                "isolate=False to evaluate in this process."
+            )
+            raise ConfigError(msg) from error
