@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -31,10 +31,17 @@ class LiveTable:
     Args:
         console: The console to print to; by default standard error.
         table: Gives the table of a search that has ended; by default that of its front.
+        notes: Gives the notes of a search that has ended, of which those that it did not begin with are told; by
+            default none.
     """
 
-    def __init__(self, console: Console | None = None, table: Callable[[], TrialTable] | None = None) -> None:
-        self._outcome = table
+    def __init__(
+        self,
+        console: Console | None = None,
+        table: Callable[[], TrialTable] | None = None,
+        notes: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        self._outcome, self._notes = table, notes
         self._console = console_of() if console is None else console
         self._info: SearchInfo | None = None
         self._progress = Progress(
@@ -89,9 +96,13 @@ class LiveTable:
             self._say(_line(TrialRow.alone(record), limits))
 
     def on_finish(self, records: Sequence[TrialRecord], front: ParetoFront, files: Path | None) -> None:
-        """Prints the final table, with the figures of the closing session."""
+        """Prints the final table, with the figures of the closing session, and what became known since the start."""
         self._stop()
         self._print(self._table(front) if self._outcome is None else self._outcome())
+        begun = {} if self._info is None else self._info.notes
+        for name, note in ({} if self._notes is None else self._notes()).items():
+            if begun.get(name) != note:
+                self._say(note)
         if files is not None:
             self._say(f"{counted(len(records), 'trial')}; report, picture and model are in {shown_path(files)}")
         if (why := why_numbers_miss([record.number for record in records])) is not None:

@@ -6,7 +6,7 @@ import pytest
 from records import record
 
 from autoq.api.searches import _tune_front
-from autoq.searching.records import Limits
+from autoq.searching.records import Limits, TrialState
 
 ASKED_S = 60.0
 
@@ -51,10 +51,18 @@ def test_as_many_models_are_trained_as_there_is_time_for(seconds, count, said):
 
 
 def test_a_reason_is_given_where_nothing_was_trained():
-    for drops, seconds, note in (
-        ((0.0, -0.01), None, "no model was tuned: none near the front has a drop"),
-        ((0.03, 0.02, 0.01), 1.0, None),  # that there was no time is said already
+    baseline = record(9, 0.5, 1.0, fingerprint="float")
+    small = Limits(max_drop=0.02, max_size_bytes=10)
+    for made, seconds, limits, note in (
+        (trials(0.0, -0.01), None, None, "none near the front scores lower than the float model, so there is nothing"),
+        (trials(0.03, 0.01), None, small, "none keeps max_size = 1e-05 MB"),
+        ([baseline], None, None, "none was measured that differs from the float model"),
+        ([record(0, state=TrialState.FAILED, evaluation=None)], None, None, "none was measured that differs"),
     ):
         search = prepared()
-        _tune_front._decided(search, search.session.request.finetune, trials(*drops), seconds)
-        assert _tune_front.tuning_note(search, ()) == note
+        search.budget.limits = limits or search.budget.limits
+        _tune_front._decided(search, search.session.request.finetune, made, seconds)
+        assert _tune_front.tuning_note(search, made).startswith(f"no model was tuned: {note}")
+    search, made = prepared(), trials(0.03, 0.02, 0.01)
+    _tune_front._decided(search, search.session.request.finetune, made, 1.0)
+    assert _tune_front.tuning_note(search, made) is None  # that there was no time is said already

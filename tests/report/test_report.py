@@ -167,6 +167,19 @@ def test_a_search_is_told_from_its_first_stage_to_its_end(terminal, tmp_path):
         assert "\x1b[" not in text
 
 
+def test_what_became_known_in_a_search_is_told_at_its_end():
+    stream = io.StringIO()
+    notes = {"timer": "the timer is off by 5%", "tuning": "no model was tuned: none scores lower"}
+    table = LiveTable(Console(file=stream, width=150), notes=lambda: notes)
+    table.on_start(info(notes={"timer": notes["timer"]}), [])
+    table.on_finish(RECORDS, ParetoFront(RECORDS), None)
+    lines = stream.getvalue().splitlines()
+    assert [lines.count(note) for note in notes.values()] == [1, 1]
+    assert (
+        lines.index(notes["timer"]) < lines.index("Pareto front, drop of at most 0.01") < lines.index(notes["tuning"])
+    )
+
+
 def test_the_float_model_alone_is_not_called_chosen():
     stream = io.StringIO()
     table = LiveTable(Console(file=stream, width=150))

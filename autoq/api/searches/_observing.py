@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,16 +23,19 @@ from autoq.tracking import Figures, MlflowObserver
 SHORT_S = 60.0
 
 
-def tables(stack: ExitStack, table: Callable[[], TrialTable], *, progress: bool) -> Iterator[SearchObserver]:
+def tables(
+    stack: ExitStack, table: Callable[[], TrialTable], notes: Callable[[], Mapping[str, str]], *, progress: bool
+) -> Iterator[SearchObserver]:
     """The live table, where the user wants it. The stack closes it.
 
     Args:
         stack: The exit stack of the search.
         table: Gives the table of trials once the search has ended.
+        notes: Gives its notes then.
         progress: Whether the user wants it.
     """
     if progress:
-        yield stack.enter_context(LiveTable(table=table))
+        yield stack.enter_context(LiveTable(table=table, notes=notes))
 
 
 def trackers(

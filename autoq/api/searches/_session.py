@@ -86,7 +86,10 @@ class SearchSession:
         request = self.request
         for observer in (*first, *request.observers):
             self.audience.join(observer)
-        for table in tables(self.stack, lambda: self.published.table, progress=request.progress):
+        shown = tables(
+            self.stack, lambda: self.published.table, lambda: self.published.info.notes, progress=request.progress
+        )
+        for table in shown:
             self.audience.join(table)
         if request.tracking_uri != "off":
             is_sure = opens_surely(request.tracking_uri, request.experiment, self.active)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from autoq.api.searches._finetuning import FineTuning
@@ -16,7 +16,7 @@ from autoq.api.searches._prepare import PreparedSearch
 from autoq.api.tuning._finetune import TunedModel, finetuned
 from autoq.core import removed, shown
 from autoq.searching.loop import add_tuned, next_to_train, why, worth_training
-from autoq.searching.records import CoursePoint, TrialRecord, Tuned, untuned
+from autoq.searching.records import CoursePoint, Limits, TrialRecord, TrialState, Tuned, evaluation_of, untuned
 
 # The study keeps what is trained, and what became of each training.
 _DECIDED, _ENDED = "tuning", "tuned"
@@ -72,7 +72,7 @@ def tuning_note(prepared: PreparedSearch, records: tuple[TrialRecord, ...]) -> s
         return None
     if not decided["of"]:
         # That there was no time for those that were wanted is said elsewhere.
-        return None if decided.get("wanted") else "no model was tuned: none near the front has a drop"
+        return None if decided.get("wanted") else f"no model was tuned: {_why_none(records, prepared.budget.limits)}"
     ended = study.recall(_ENDED) or {}
     became = {record.tuned.of: record.number for record in records if record.tuned is not None}
     told = []
@@ -80,6 +80,21 @@ def tuning_note(prepared: PreparedSearch, records: tuple[TrialRecord, ...]) -> s
         said = ended.get(_name(finetune, number), "was not tuned")
         told.append(_gained(number, became[number], records) if said == "tuned" else f"trial {number} {said}")
     return f"tuning: {', '.join(told)}"
+
+
+def _why_none(records: Sequence[TrialRecord], limits: Limits) -> str:
+    """Why there is no model that training could make better."""
+    evaluations = [
+        evaluation_of(record)
+        for record in untuned(records)
+        if record.state is TrialState.COMPLETE and not record.is_baseline
+    ]
+    if not evaluations:
+        return "none was measured that differs from the float model"
+    others = replace(limits, max_drop=None)
+    if not any(map(others.keep, evaluations)):
+        return f"none keeps {others.text}"
+    return "none near the front scores lower than the float model, so there is nothing to win back"
 
 
 def _gained(before: int, after: int, records: tuple[TrialRecord, ...]) -> str:
