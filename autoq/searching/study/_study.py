@@ -340,7 +340,10 @@ class Study:
         return self._continued(trial._trial_id)
 
     def drop(self, trial: optuna.Trial) -> None:
-        """Ends a trial that has no parameters: it is not run, and counts for nothing."""
+        """Ends a trial that was not run and counts for nothing. What was enqueued waits again, as another trial."""
+        if (origin := trial.user_attrs.get(_ORIGIN)) is not None:
+            # `enqueue` would take it for one that was tried.
+            self._study.enqueue_trial(dict(self.foreseen(trial)), user_attrs={_ORIGIN: origin})
         self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
 
     def note(self, trial: optuna.Trial, key: str, value: Any) -> None:  # any JSON value

@@ -233,6 +233,23 @@ def test_enqueueing_again_adds_nothing(tmp_path):
     assert len(storage.trials) == 1
 
 
+def test_what_was_enqueued_and_is_dropped_waits_again(tmp_path):
+    study = open_study(tmp_path)
+    parameters = DIMENSIONS.parameters(Plan.quantized())
+    study.enqueue(parameters, "int8")
+    trial = study.ask()
+    study.drop(trial)
+    study = open_study(tmp_path)
+    again = study.ask()
+    assert again.number > trial.number
+    assert again.user_attrs["origin"] == "int8"
+    assert DIMENSIONS.suggest(again) == DIMENSIONS.suggest(optuna.trial.FixedTrial(parameters))
+    # What a sampler proposes is proposed anew.
+    study.drop(study.ask())
+    storage = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert not [trial for trial in storage.trials if trial.state is optuna.trial.TrialState.WAITING]
+
+
 def test_a_study_of_something_else_is_refused(tmp_path):
     open_study(tmp_path)
     with pytest.raises(ConfigError, match=r"study 's' cannot go on, .*have changed: max_drop: 0.02, was 0.01. Choose"):
