@@ -35,7 +35,10 @@ def why_numbers_miss(numbers: Collection[int]) -> str | None:
     """
     if len(numbers) == max(numbers, default=-1) + 1:
         return None
-    return "numbers that are missing were proposals of models that had been measured: these cost no trial"
+    return (
+        "numbers that are missing were proposals of models that had been measured, or that there was no time for: "
+        "these cost no trial"
+    )
 
 
 def _because(chosen: TrialRow, over: Mapping[int, PassedOver], rule: Rule) -> str:
