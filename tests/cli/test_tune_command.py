@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
@@ -46,6 +47,16 @@ def test_the_written_model_is_closer_to_the_float_model_and_the_course_is_printe
     photos = images(100, seed=7)
     truth, before, after = (rows(ov.Core().read_model(name), photos) for name in ("model.xml", "int8.xml", "tuned.xml"))
     assert np.square(after - truth).sum() < 0.8 * np.square(before - truth).sum()
+
+
+def test_a_file_in_half_precision_stays_one(command):
+    narrow = autoq.prune("model.xml", images(60), ratio=0.25, multiple_of=2, progress=False)
+    ov.save_model(narrow, "narrow.xml", compress_to_fp16=True)
+    tune = ("tune", "narrow.xml", *TUNE[2:], "--teacher", "model.xml", "--steps", "60", "--loss", "nmse", "--json")
+    code, out, err = command(*tune)
+    assert code == 0, err
+    assert json.loads(out)["tuning"]["improved"]
+    assert Path("tuned.bin").stat().st_size == Path("narrow.bin").stat().st_size
 
 
 def test_text_tells_the_figures_before_and_after(command):
