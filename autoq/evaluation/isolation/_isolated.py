@@ -186,9 +186,10 @@ def _made(process: DeviceProcess, arguments: Mapping[str, Any], *, timeout_s: fl
     """The process with an evaluator in it."""
     try:
         process.make(Evaluator, arguments, timeout_s=timeout_s)
-    except pickle.PicklingError:
+    except pickle.PicklingError as error:
         check_sendable(arguments)
-        raise
+        # Each of them can be, but not all at once: there is no memory for them.
+        raise _unsendable("the search's data", error) from error
     return process
 
 
@@ -205,8 +206,11 @@ def check_sendable(arguments: Mapping[str, Any]) -> None:  # of any kind
         try:
             check_packed(value)
         except pickle.PicklingError as error:
-            msg = (
-                f"{name} cannot be sent to the device process: {error}; pass objects that can be pickled, or "
-                "isolate=False to evaluate in this process."
-            )
-            raise ConfigError(msg) from error
+            raise _unsendable(name, error) from error
+
+
+def _unsendable(name: str, error: pickle.PicklingError) -> ConfigError:
+    return ConfigError(
+        f"{name} cannot be sent to the device process: {error}; pass objects that can be pickled, or isolate=False to "
+        "evaluate in this process."
+    )

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -219,6 +220,16 @@ def test_what_cannot_be_sent_is_named(changes, message):
     model = conv_net()
     with pytest.raises(ConfigError, match=f"{message}.*isolate=False"):
         IsolatedEvaluator(model, **arguments(model, **changes))
+
+
+def test_data_that_can_be_sent_one_by_one_alone_are_refused_in_a_sentence(monkeypatch):
+    def no_memory(*_, **__):
+        raise pickle.PicklingError("MemoryError")
+
+    monkeypatch.setattr("autoq.evaluation.isolation._process.DeviceProcess.make", no_memory)
+    model = conv_net()
+    with pytest.raises(ConfigError, match=r"the search's data cannot be sent to the device process: MemoryError; "):
+        IsolatedEvaluator(model, **arguments(model))
 
 
 def test_what_cannot_be_loaded_is_said_and_the_metric_fails_as_it_does_here():
