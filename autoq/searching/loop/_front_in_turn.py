@@ -43,8 +43,7 @@ def budget_before(problem: Problem, budget: Budget) -> Budget:
         return budget
     trials = None if budget.n_trials is None else budget.n_trials - min(int(_SHARE * budget.n_trials), _MOST)
     kept_s = _SHARE * max(budget.trials_s, 0.0) if budget.clock.is_limited else 0.0
-    reach = max(budget.reach, 1 / _LEFT)
-    return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s, reach=reach)
+    return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s, reach=budget.reach / _LEFT)
 
 
 def repair_front(
@@ -76,7 +75,7 @@ def repair_front(
     tried: set[int] = set()
     for _ in range(_MOST):
         records = [replace(record, remeasured=False) for record in attach(study.records(closed=False))]
-        record = next((r for r in worth_repairing(records, budget.limits) if r.number not in tried), None)
+        record = next((r for r in worth_repairing(records, budget.limits, budget.reach) if r.number not in tried), None)
         if record is None or is_spent(records, budget, _expected_s(record, records)):
             return
         tried.add(record.number)
@@ -92,13 +91,15 @@ def in_turn(plan: Plan) -> Plan:
     return plan.having(replace(plan.pruning, repair=Repair.SEQUENTIAL))
 
 
-def worth_repairing(records: Sequence[TrialRecord], limits: Limits) -> list[TrialRecord]:
+def worth_repairing(records: Sequence[TrialRecord], limits: Limits, reach: float = 1.0) -> list[TrialRecord]:
     """The models that are expected on the front once they are repaired in turn, the most promising one first.
 
     Args:
         records: All trials.
         limits: What is acceptable.
+        reach: How many times the largest drop a model may have then: training may win back the rest.
     """
+    most = None if limits.max_drop is None else reach * limits.max_drop
     complete = [record for record in records if record.state is TrialState.COMPLETE]
     known, pairs = {record.plan for record in records}, _pairs(records)
     left = median([after / before for before, after in pairs if before > 0] or [_LEFT])
@@ -108,13 +109,13 @@ def worth_repairing(records: Sequence[TrialRecord], limits: Limits) -> list[Tria
         drop, cost = objectives(record)
         if record.tuned is not None or not _is_repaired_at_once(record.plan) or in_turn(record.plan) in known:
             continue
-        is_possible = others.keep(evaluation_of(record)) and (limits.max_drop is None or left * drop <= limits.max_drop)
+        is_possible = others.keep(evaluation_of(record)) and (most is None or left * drop <= most)
         beaten = any(objectives(step)[0] <= drop for step in steps) or any(
             objectives(other)[0] <= left * drop and objectives(other)[1] <= cost for other in complete
         )
         if drop > 0 and is_possible and not beaten:
             steps.append(record)
-    return steps if limits.max_drop is not None else list(coarse_to_fine(steps))
+    return steps if most is not None else list(coarse_to_fine(steps))
 
 
 def _pairs(records: Sequence[TrialRecord]) -> list[tuple[float, float]]:

@@ -62,6 +62,8 @@ def test_the_cheapest_that_come_within_the_limit_are_first():
     assert [r.number for r in worth_repairing(records, Limits(max_drop=0.01))] == [3]
     assert [r.number for r in worth_repairing(records, Limits(max_drop=0.02))] == [2, 3]
     assert sorted(r.number for r in worth_repairing(records, Limits())) == [1, 2, 3]
+    # Training is expected to win back half of what is left.
+    assert [r.number for r in worth_repairing(records, Limits(max_drop=0.01), reach=2.0)] == [2, 3]
     # What one of them kept of its drop tells what others will.
     done = replace(trial(5, 0.0288, 0.5), plan=in_turn(cut[1].plan), origin="in_turn")
     assert [r.number for r in worth_repairing([*records, done], Limits(max_drop=0.02))] == [3]
