@@ -12,7 +12,7 @@ from autoq.evaluation.isolation import Meanwhile
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._default_precision import with_f32
 from autoq.searching.loop._first_cuts import first_cuts
-from autoq.searching.loop._front_in_turn import budget_before, repair_front
+from autoq.searching.loop._front_in_turn import budget_before, repair_first_cut, repair_front
 from autoq.searching.loop._level import likely_trials
 from autoq.searching.loop._measuring import why
 from autoq.searching.loop._proposals import first_plans
@@ -61,8 +61,9 @@ def explore(
     """Runs trials until the budget is spent.
 
     The float model and the model in int8 come first, before the model is probed: one of them may satisfy the user. Some
-    models whose groups of channels keep one share follow, where channels may go. If the float model breaks the budget
-    at the device's default precision, float layers are proposed in f32 from then on.
+    models whose groups of channels keep one share follow, where channels may go, the first of them also repaired in
+    turn. If the float model breaks the budget at the device's default precision, float layers are proposed in f32 from
+    then on.
 
     Args:
         problem: What is searched.
@@ -84,12 +85,13 @@ def explore(
 
     problem, interrupted = _begun(refused_before(problem, study), study, budget, trials, stage)
     if not interrupted and not _is_over(problem, study, budget):
-        reach = budget_before(problem, budget).reach
+        reach = budget_before(problem, budget, study.records(closed=False)).reach
         interrupted = first_cuts(problem, study, replace(budget, reach=reach), trials)
     if interrupted or not problem.dimensions.units or _is_over(problem, study, budget):
         return Explored(problem, recall(problem, study), interrupted)
     left_s = _seconds_left(problem, study, budget)
     try:
+        repair_first_cut(problem, study, budget, observers, attach, keep)
         with study.attempt("probing") as may_probe:
             if not may_probe:
                 msg = "the process was killed four times while it went on"
@@ -97,7 +99,8 @@ def explore(
             with budget.clock.spent(Part.SENSITIVITIES):
                 knowledge = learn(problem, study, stage, seconds=_PROBING_SHARE * left_s, clock=budget.clock)
         with budget.clock.spent(Part.PROPOSE):
-            steer(problem, study, budget_before(problem, budget), knowledge, seed)
+            before = budget_before(problem, budget, study.records(closed=False))
+            steer(problem, study, before, knowledge, seed)
     except KeyboardInterrupt:
         return Explored(problem, None, interrupted=True)
     except DeviceLostError:
@@ -105,7 +108,6 @@ def explore(
     except Exception as error:  # noqa: BLE001  # of any kind that a device or a build has
         warnings.warn(f"trials begin without knowing the model, since probing it failed: {why(error)}", stacklevel=3)
         return Explored(problem, None, trials(problem, budget))
-    before = budget_before(problem, budget)
     interrupted = trials(problem, before)
     if interrupted or before is budget:
         return Explored(problem, knowledge, interrupted)

@@ -1,21 +1,21 @@
 """Pruned models near the front are built again with layers that are repaired one after the other.
 
 A search whose models are repaired in one shot tries many of them. Repaired in turn, a model loses about half as much;
-that takes runs of the model, and changes neither its time nor its size. So it is done to the few models that are then
-expected on the front, and each becomes a trial of its own.
+that takes runs of the model, and changes neither its time nor its size. So it is done to one of the first models, which
+tells how much is left of a drop, and at the end to the few models that are then expected on the front. Each becomes a
+trial of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from statistics import median
 
 from autoq.core import Plan, Repair
 from autoq.searching.front import objectives
 from autoq.searching.loop._add_trial import add_trial
 from autoq.searching.loop._budget import Budget, is_spent
-from autoq.searching.loop._proposals import coarse_to_fine
+from autoq.searching.loop._proposals import CUT, coarse_to_fine
 from autoq.searching.loop._run import Keep, nothing_kept
 from autoq.searching.problem import Problem
 from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_of, untuned
@@ -24,26 +24,33 @@ from autoq.searching.study import Study
 
 IN_TURN = "in_turn"
 # Share of the trials and of their time that is kept for these models, and most of them.
-_SHARE, _MOST = 0.1, 4
+_SHARE, _MOST = 0.1, 8
+# Share of the time for trials that the first one may take.
+_FIRST_SHARE = 0.05
 # Share of its drop that a model is expected to keep, before one of them is measured: it was 0.2 to 0.7 for
-# convolutional nets without a quarter or a half of their channels.
+# convolutional nets without a quarter or a half of their channels. It counts as much as a model that had the largest
+# drop.
 _LEFT = 0.5
+# A model whose drop is more times the largest one is not worth measuring well, whatever may be won back.
+_MOST_REACH = 6.0
 # Before one of them is built, it is expected to take so many times as long as the trial that it is made of.
 _TIMES = 2.0
 
 
-def budget_before(problem: Problem, budget: Budget) -> Budget:
+def budget_before(problem: Problem, budget: Budget, records: Sequence[TrialRecord]) -> Budget:
     """The budget of the trials before: a share is kept for these models, of which some may be beyond the limit so far.
 
     Args:
         problem: What is searched.
         budget: Of all trials.
+        records: All trials so far.
     """
     if not _repairs_at_once(problem):
         return budget
     trials = None if budget.n_trials is None else budget.n_trials - min(int(_SHARE * budget.n_trials), _MOST)
     kept_s = _SHARE * max(budget.trials_s, 0.0) if budget.clock.is_limited else 0.0
-    return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s, reach=budget.reach / _LEFT)
+    reach = min(budget.reach / share_left(records, budget.limits), max(budget.reach, _MOST_REACH))
+    return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s, reach=reach)
 
 
 def repair_front(
@@ -79,11 +86,48 @@ def repair_front(
         if record is None or is_spent(records, budget, _expected_s(record, records)):
             return
         tried.add(record.number)
-        plan = in_turn(record.plan)
-        with study.attempt(f"trial {record.number} in turn") as may_try:
-            if may_try:
-                begun = replace(record, origin=IN_TURN, plan=plan, fingerprint=problem.builder.fingerprint(plan))
-                add_trial(problem, study, budget, observers, records, begun, keep=keep)
+        _repair(problem, study, budget, observers, records, record, keep)
+
+
+def repair_first_cut(
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    observers: Sequence[SearchObserver],
+    attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
+    keep: Keep = nothing_kept,
+) -> None:
+    """Repairs the first model in turn whose groups of channels all keep one share: it tells what is left of a drop.
+
+    That says how much worse models may be that are worth measuring well. It is not done where it would take more than
+    a twentieth of the trials or of their time, or where one is repaired already. See `repair_front`.
+    """
+    records = [replace(record, remeasured=False) for record in attach(study.records(closed=False))]
+    cut = [r for r in records if r.origin == CUT and r.state is TrialState.COMPLETE and objectives(r)[0] > 0]
+    if not _repairs_at_once(problem) or not cut or any(record.origin == IN_TURN for record in records):
+        return
+    is_few = budget.n_trials is not None and _FIRST_SHARE * budget.n_trials < 1
+    first = cut[0]
+    if is_few or _expected_s(first, records) > _FIRST_SHARE * budget.trials_s:
+        return
+    _repair(problem, study, budget, observers, records, first, keep)
+
+
+def _repair(
+    problem: Problem,
+    study: Study,
+    budget: Budget,
+    observers: Sequence[SearchObserver],
+    records: Sequence[TrialRecord],
+    record: TrialRecord,
+    keep: Keep,
+) -> None:
+    """Makes a trial of a model whose layers are repaired in turn."""
+    plan = in_turn(record.plan)
+    with study.attempt(f"trial {record.number} in turn") as may_try:
+        if may_try:
+            begun = replace(record, origin=IN_TURN, plan=plan, fingerprint=problem.builder.fingerprint(plan))
+            add_trial(problem, study, budget, observers, records, begun, keep=keep)
 
 
 def in_turn(plan: Plan) -> Plan:
@@ -101,8 +145,7 @@ def worth_repairing(records: Sequence[TrialRecord], limits: Limits, reach: float
     """
     most = None if limits.max_drop is None else reach * limits.max_drop
     complete = [record for record in records if record.state is TrialState.COMPLETE]
-    known, pairs = {record.plan for record in records}, _pairs(records)
-    left = median([after / before for before, after in pairs if before > 0] or [_LEFT])
+    known, left = {record.plan for record in records}, share_left(records, limits)
     others = replace(limits, max_drop=None)
     steps: list[TrialRecord] = []
     for record in sorted(complete, key=lambda record: objectives(record)[::-1]):
@@ -116,6 +159,21 @@ def worth_repairing(records: Sequence[TrialRecord], limits: Limits, reach: float
         if drop > 0 and is_possible and not beaten:
             steps.append(record)
     return steps if most is not None else list(coarse_to_fine(steps))
+
+
+def share_left(records: Sequence[TrialRecord], limits: Limits) -> float:
+    """Share of a drop that repair in turn is expected to leave.
+
+    Args:
+        records: All trials.
+        limits: What is acceptable.
+    """
+    pairs = [(before, min(max(after, 0.0), before)) for before, after in _pairs(records) if before > 0]
+    if not pairs:
+        return _LEFT
+    weight = limits.max_drop or min(before for before, _ in pairs)
+    before, after = (sum(drops) for drops in zip(*pairs, strict=True))
+    return (_LEFT * weight + after) / (weight + before)
 
 
 def _pairs(records: Sequence[TrialRecord]) -> list[tuple[float, float]]:

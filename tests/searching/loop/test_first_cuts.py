@@ -11,8 +11,10 @@ from autoq.searching.study import Study
 
 def kept(records):
     """Shares of the first group, of the models that come before probing beside int8 and float."""
-    assert {record.origin for record in records} <= {"cut"}
-    return [record.plan.pruning.share("first") for record in records]
+    cuts = [record for record in records if record.origin == "cut"]
+    # The first one may also be repaired in turn.
+    assert [record.origin for record in records[len(cuts) :]] in ([], ["in_turn"])
+    return [record.plan.pruning.share("first") for record in cuts]
 
 
 def test_uniform_cuts_follow_int8_and_come_once(monkeypatch):
@@ -20,7 +22,7 @@ def test_uniform_cuts_follow_int8_and_come_once(monkeypatch):
     assert [record.origin for record in records[:2]] == ["int8", "float"]
     first = records[2:before]
     assert kept(first) == [0.875, 0.75, 0.625]
-    assert [record.plan.pruning.share("second") for record in first] == [1.0, 0.75, 1.0]
+    assert [record.plan.pruning.share("second") for record in first[:3]] == [1.0, 0.75, 1.0]
     assert not any(record.plan.float_groups for record in first)
     later = [record for record in records[before:] if record.origin == "cut"]
     assert [record.plan.pruning.share("first") for record in later] == [0.5]

@@ -1,13 +1,15 @@
 """Pruned models that are expected on the front once they are repaired in turn become trials of their own."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from records import record
 from width_searches import LEFT, searched
 
 from autoq.core import Plan, PruningPlan, Repair
-from autoq.searching.loop._front_in_turn import in_turn, worth_repairing
+from autoq.searching.loop import Budget
+from autoq.searching.loop._front_in_turn import budget_before, in_turn, share_left, worth_repairing
 from autoq.searching.records import Limits, TrialState
 
 
@@ -30,6 +32,32 @@ def test_each_is_a_trial_beside_the_one_that_it_is_made_of(monkeypatch):
         cheaper = [r for r in others if r.evaluation.cost.value <= one.evaluation.cost.value]
         assert all(r.evaluation.accuracy.drop.value > one.evaluation.accuracy.drop.value for r in cheaper)
     assert len({r.number for r in records}) == len(records) == 30
+
+
+def test_one_of_the_first_models_tells_what_is_left_of_a_drop(monkeypatch):
+    records, probed = searched(monkeypatch, harm=0.1, n_trials=30)
+    first = next(r for r in records if r.origin == "cut")
+    (told,) = repaired(records[:probed])
+    assert told.plan == in_turn(first.plan)
+    # 0.00625 and 0.0025 beside half of the limit, 0.01.
+    assert share_left(records[:probed], Limits(max_drop=0.01)) == pytest.approx((0.005 + 0.0025) / (0.01 + 0.00625))
+    assert share_left(records[:2], Limits(max_drop=0.01)) == 0.5
+    for limits in (Limits(), Limits(max_drop=0.0)):
+        assert share_left(records[:probed], limits) == pytest.approx((0.5 + 0.4) / 2)
+    # A twentieth of a short search is less than a trial.
+    records, probed = searched(monkeypatch, harm=0.1, n_trials=19)
+    assert not repaired(records[:probed])
+
+
+@pytest.mark.parametrize(
+    ("reach", "after", "expected"), [(1.0, 0.1, 4.0), (1.0, 0.4, 1.0), (2.0, 0.2, 4.0), (2.0, 0, 6)]
+)
+def test_what_is_left_of_a_drop_tells_how_much_worse_models_are_worth_measuring(reach, after, expected):
+    problem = SimpleNamespace(space=SimpleNamespace(pruning=lambda: SimpleNamespace(repair=Repair.ONE_SHOT)))
+    cut = trial(1, 0.4, 0.5, 0.5)
+    records = [cut, replace(trial(2, after, 0.5), plan=in_turn(cut.plan), origin="in_turn")]
+    budget = Budget(n_trials=100, limits=Limits(max_drop=1e-6), reach=reach)
+    assert budget_before(problem, budget, records).reach == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_time_of_the_search_is_kept(monkeypatch):
