@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -16,8 +17,9 @@ _LATEST = 15
 _FIRST_SHARE = 1 / 4
 # The first candidates are scored on all samples if that takes no more than so many times as long as all the rest: they
 # tell which samples tell candidates apart. On recorded tables, and with 5 in its place, a search that could not afford
-# it needed twice the time to 95% of the front; with 20 it came late to 80%.
-_TO_SCREEN = 12
+# it needed twice the time to 95% of the front; with 20 it came late to 80%. Each of them may take such a share of the
+# time that is left.
+_TO_SCREEN, _SCREENING_SHARE = 12, 0.1
 # A part of fewer samples than these tells little: all candidates are scored on all of them, if that takes no more than
 # so many times as long as all the rest.
 _FEW, _WHOLE = 512, 5
@@ -61,7 +63,7 @@ class Costs:
         return self.build_s + self.timing_s + items * self.sample_s
 
 
-def first_items(costs: Costs | None, samples: int, *, screened: bool = True) -> int:
+def first_items(costs: Costs | None, samples: int, *, screened: bool = True, left_s: float = math.inf) -> int:
     """Number of samples that a new candidate is scored on at first.
 
     Args:
@@ -69,11 +71,14 @@ def first_items(costs: Costs | None, samples: int, *, screened: bool = True) -> 
         samples: Number of all samples.
         screened: Whether enough candidates were scored on all samples to know which samples tell. If they were not, and
             of few samples, all are scored where that is not too dear.
+        left_s: Seconds that are left for trials.
     """
     wanted = _FIRST_SHARE * samples if costs is None else costs.balanced_items
-    most = max(_TO_SCREEN if not screened else 0, _WHOLE if samples < _FEW else 0)
-    if costs is not None and samples <= most * wanted:
-        return samples
+    if costs is not None:
+        screens = not screened and samples * costs.sample_s <= _SCREENING_SHARE * left_s
+        most = max(_TO_SCREEN if screens else 0, _WHOLE if samples < _FEW else 0)
+        if samples <= most * wanted:
+            return samples
     return max(1, min(samples, round(wanted)))
 
 

@@ -74,7 +74,8 @@ class Measuring:
             logger.debug("trial %d, %s, was built as %s", record.number, record.origin, record.fingerprint)
             items = self.samples
             if self.problem.space.sampler == "front":  # the other samplers know of no noise
-                items = first_items(Costs.of(self.records), items, screened=self._is_screened)
+                costs, left_s = Costs.of(self.records), self.budget.trials_s
+                items = first_items(costs, items, screened=self._is_screened, left_s=left_s)
             contest = self._contest(record, items, [] if record.is_baseline else self.front)
             choice = record.plan.runtime_choice
             with self.study.measuring(record.fingerprint), self.budget.clock.spent(Part.SEND, seconds) as spell:

@@ -55,6 +55,13 @@ def test_a_candidate_is_scored_at_first_for_as_long_as_all_the_rest_takes(sample
     assert first_items(costs, samples, screened=screened) == items
 
 
+def test_the_first_candidates_are_scored_whole_while_that_takes_a_tenth_of_the_time_at_most():
+    costs = Costs(build_s=0.3, sample_s=0.01, timing_s=0.7)
+    assert first_items(costs, 1000, screened=False, left_s=101.0) == 1000
+    assert first_items(costs, 1000, screened=False, left_s=99.0) == 100
+    assert first_items(costs, 500, screened=False, left_s=1.0) == 500  # a part of few samples tells little
+
+
 def test_a_slow_model_is_scored_at_first_on_as_many_samples_as_timing_runs():
     # A second per inference: timing takes 32 of them.
     assert first_items(Costs(build_s=1.0, sample_s=0.5, timing_s=32.0), 2000) == 66
