@@ -69,6 +69,12 @@ class Measured:
         latency = replace(_latency(ratio, np.zeros(15)), ratio=Estimate(ratio, ratio, ratio))
         return Evaluation(accuracy, latency, 1000, ExecutionReport(()), {}), {}
 
+    def go_on(self, finalist, contest, *, retimed):
+        """Another timing: it finds the same."""
+        assert retimed
+        self.now += 1.0
+        return finalist.evaluation, {}
+
 
 def searched(
     monkeypatch, *, n_trials=20, harm=0.01, int8_gain=0.3, timeout_s=None, reach=1.0, study=None, repair=Repair.ONE_SHOT

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from autoq.core import Plan, Repair
+from autoq.core import Against, Plan, Repair
 from autoq.searching.front import objectives
-from autoq.searching.loop._add_trial import add_trial
+from autoq.searching.loop._add_trial import add_trial, time_again
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._proposals import CUT, coarse_to_fine
 from autoq.searching.loop._run import Keep, nothing_kept
@@ -64,7 +64,7 @@ def repair_front(
     """Builds, scores and times models that are expected on the front once they are repaired in turn.
 
     With a limit of the drop, the cheapest of those that are expected within it come first; otherwise they are spread
-    over the front.
+    over the front. A model is timed once more before it is taken for the cheapest.
 
     Args:
         problem: What is searched.
@@ -80,11 +80,16 @@ def repair_front(
     if not _repairs_at_once(problem):
         return
     tried: set[int] = set()
-    for _ in range(_MOST):
+    timed: set[int] = set()
+    while len(tried) < _MOST:
         records = [replace(record, remeasured=False) for record in attach(study.records(closed=False))]
         record = next((r for r in worth_repairing(records, budget.limits, budget.reach) if r.number not in tried), None)
         if record is None or is_spent(records, budget, _expected_s(record, records)):
             return
+        if problem.against is Against.LATENCY and record.number not in timed:
+            timed.add(record.number)
+            if time_again(problem, study, budget, observers, records, record.number, keep):
+                continue
         tried.add(record.number)
         _repair(problem, study, budget, observers, records, record, keep)
 

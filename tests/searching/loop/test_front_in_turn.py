@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 from records import record
-from width_searches import LEFT, searched
+from width_searches import LEFT, Measured, searched
 
-from autoq.core import Plan, PruningPlan, Repair
+from autoq.core import Estimate, Plan, PruningPlan, Repair
 from autoq.searching.loop import Budget
 from autoq.searching.loop._front_in_turn import budget_before, in_turn, share_left, worth_repairing
 from autoq.searching.records import Limits, TrialState
+from autoq.transform import read_plan
 
 
 def repaired(records):
@@ -32,6 +33,26 @@ def test_each_is_a_trial_beside_the_one_that_it_is_made_of(monkeypatch):
         cheaper = [r for r in others if r.evaluation.cost.value <= one.evaluation.cost.value]
         assert all(r.evaluation.accuracy.drop.value > one.evaluation.accuracy.drop.value for r in cheaper)
     assert len({r.number for r in records}) == len(records) == 30
+
+
+def test_a_model_is_timed_once_more_before_it_is_taken_for_the_cheapest(monkeypatch):
+    asked = []
+
+    def slower(self, finalist, contest, *, retimed):
+        """The first one that is timed again was fast by luck."""
+        asked.append(read_plan(finalist.model))
+        ratio = 1.3 if len(asked) == 1 else finalist.evaluation.latency.ratio.value
+        latency = replace(finalist.evaluation.latency, ratio=Estimate(ratio, ratio, ratio))
+        return replace(finalist.evaluation, latency=latency), {}
+
+    monkeypatch.setattr(Measured, "go_on", slower)
+    records, probed = searched(monkeypatch, harm=0.1, n_trials=40)
+    found = [r.plan for r in repaired(records[probed:])]
+    assert len(found) >= 2
+    assert in_turn(asked[0]) not in found
+    assert found == [in_turn(plan) for plan in asked[1:]]
+    (lucky,) = (r for r in records if r.plan == asked[0])
+    assert lucky.evaluation.latency.ratio.value == 1.3
 
 
 def test_one_of_the_first_models_tells_what_is_left_of_a_drop(monkeypatch):
