@@ -177,7 +177,7 @@ def share_left(records: Sequence[TrialRecord], limits: Limits) -> float:
     if not pairs:
         return _LEFT
     weight = limits.max_drop or min(before for before, _ in pairs)
-    before, after = (sum(drops) for drops in zip(*pairs, strict=True))
+    before, after = sum(before for before, _ in pairs), sum(after for _, after in pairs)
     return (_LEFT * weight + after) / (weight + before)
 
 
