@@ -80,8 +80,10 @@ def compare(case: Case, lines: Lines, seconds: float, tuning_s: float, *, quick:
         for side in sides:
             result = searched(case, side, Path(folder) / side, seconds, tuning_s, quick=quick)
             trials[side] = len(result.records)
-            standing = [record for record in result.front.staircase if not record.is_baseline][:MOST_MODELS]
-            found += [(side, result.candidate(record.number).model) for record in standing]
+            standing = [record for record in result.front.staircase if not record.is_baseline]
+            # Spread over the front, with both ends: the cheapest ones alone would leave its accurate half out.
+            places = np.linspace(0, len(standing) - 1, min(len(standing), MOST_MODELS)).round().astype(int)
+            found += [(side, result.candidate(standing[place].number).model) for place in places]
         points = judged(case, found, quick=quick)
     drawn, of_side = Drawn.of(points), {side: [p for p in points if p.side == side] for side in sides}
     areas = {
