@@ -53,6 +53,8 @@ def conclude_search(prepared: PreparedSearch, explored: Explored) -> SearchResul
             known = session.keeper.attach(prepared.study.records())
             result = replace(result, interrupted=True, records=known)
             break
+    if session.process is not None:
+        session.process.dismiss()  # it ends while the files are written
     result = replace(result, shortened=tuple(clock.shortened), seconds=clock.spent_s)
     with clock.spent(Part.RECORD):
         note_end(session.request, prepared.study, result)

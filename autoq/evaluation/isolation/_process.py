@@ -109,6 +109,11 @@ class DeviceProcess:
         """
         return self._exchange((name, arguments, keywords), timeout_s=timeout_s)
 
+    def dismiss(self) -> None:
+        """Asks the process to end, and does not wait for that: nothing more is asked of it."""
+        if self._doing != "starting":
+            self._channel.close()
+
     def close(self) -> None:
         """Asks the process to end; kills it if it does not, or if it has made nothing yet."""
         if self._doing == "starting":

@@ -98,6 +98,14 @@ def process():
     made.meanwhile.close()
 
 
+def test_a_process_that_is_dismissed_ends_while_other_things_are_done(process):
+    process.dismiss()
+    assert process._process.wait(60) == 0  # nobody has closed it
+    process.dismiss()
+    process.close()
+    assert process._process.returncode == 0
+
+
 def test_nothing_is_done_here_while_the_device_process_times_something(process):
     spans, enough = [], threading.Event()
 
