@@ -87,6 +87,7 @@ class DeviceProcess:
         except BaseException:
             self._kill()
             raise
+        self._doing = "waiting for a request"
 
     @property
     def alive(self) -> bool:
