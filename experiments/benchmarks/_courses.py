@@ -106,10 +106,9 @@ def allowed(name: str) -> int:
 def with_dear_samples(name: str, factor: float) -> RecordedTable:
     """A table by its name, with so many times the seconds to score a sample: as if there were more samples."""
     table = table_of(name)
-    score, compiling = (MEASURED.index(part) for part in (Part.SCORE, Part.COMPILE))
     seconds = table.seconds.copy()
-    fixed = np.minimum(seconds[:, compiling], seconds[:, score])
-    seconds[:, score] = fixed + factor * (seconds[:, score] - fixed)
+    scoring = [table.seconds_of(row, scored=factor)[Part.SCORE] for row in range(len(seconds))]
+    seconds[:, MEASURED.index(Part.SCORE)] = scoring
     return replace(table, seconds=seconds)
 
 

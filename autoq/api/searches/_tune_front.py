@@ -15,7 +15,7 @@ from autoq.api.searches._finetuning import FineTuning
 from autoq.api.searches._prepare import PreparedSearch
 from autoq.api.tuning._finetune import TunedModel, finetuned
 from autoq.core import removed, shown
-from autoq.searching.loop import add_tuned, next_to_train, why, worth_training
+from autoq.searching.loop import Aside, next_to_train, why, worth_training
 from autoq.searching.records import CoursePoint, Limits, TrialRecord, TrialState, Tuned, evaluation_of, untuned
 
 # The study keeps what is trained, and what became of each training.
@@ -192,13 +192,5 @@ def _added(prepared: PreparedSearch, records: list[TrialRecord], number: int, tu
         after=report.best,
         course=tuple(CoursePoint(**asdict(check)) for check in report.checks),
     )
-    return add_tuned(
-        prepared.problem,
-        prepared.study,
-        prepared.budget,
-        [session.audience],
-        records,
-        tuned.model,
-        made,
-        session.keeper.keep,
-    )
+    aside = Aside(prepared.problem, prepared.study, prepared.budget, [session.audience], session.keeper.keep)
+    return aside.add_tuned(records, tuned.model, made)

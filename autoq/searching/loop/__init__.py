@@ -1,6 +1,6 @@
 """The course of a search: prepared, explored, closed."""
 
-from autoq.searching.loop._add_tuned import add_tuned
+from autoq.searching.loop._aside import Aside
 from autoq.searching.loop._budget import Budget
 from autoq.searching.loop._closing import MOST_FINALISTS, close
 from autoq.searching.loop._costs import finishing_s
@@ -15,10 +15,10 @@ from autoq.searching.loop._steer import least_distorting, steer
 __all__ = [
     "MOST_FINALISTS",
     "REACH",
+    "Aside",
     "Budget",
     "Explored",
     "Keep",
-    "add_tuned",
     "broken_by_default",
     "close",
     "explore",

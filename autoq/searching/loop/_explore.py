@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from autoq.core import DeviceError, DeviceLostError
 from autoq.evaluation.isolation import Meanwhile
+from autoq.searching.loop._aside import Aside
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._default_precision import with_f32
 from autoq.searching.loop._first_cuts import first_cuts
@@ -90,8 +91,9 @@ def explore(
     if interrupted or not problem.dimensions.units or _is_over(problem, study, budget):
         return Explored(problem, recall(problem, study), interrupted)
     left_s = _seconds_left(problem, study, budget)
+    aside = Aside(problem, study, budget, observers, keep)
     try:
-        repair_first_cut(problem, study, budget, observers, attach, keep)
+        repair_first_cut(aside, attach)
         with study.attempt("probing") as may_probe:
             if not may_probe:
                 msg = "the process was killed four times while it went on"
@@ -112,7 +114,7 @@ def explore(
     if interrupted or before is budget:
         return Explored(problem, knowledge, interrupted)
     try:
-        repair_front(problem, study, budget, observers, attach, keep)
+        repair_front(aside, attach)
     except KeyboardInterrupt:
         return Explored(problem, knowledge, interrupted=True)
     # What these models leave of the budget is for others, if it suffices for another one.

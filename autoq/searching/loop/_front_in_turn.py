@@ -13,14 +13,12 @@ from dataclasses import replace
 
 from autoq.core import Against, Plan, Repair
 from autoq.searching.front import objectives
-from autoq.searching.loop._add_trial import add_trial, time_again
+from autoq.searching.loop._aside import Aside
 from autoq.searching.loop._budget import Budget, is_spent
 from autoq.searching.loop._proposals import CUT, coarse_to_fine
-from autoq.searching.loop._run import Keep, nothing_kept
+from autoq.searching.loop._share_left import share_left_of
 from autoq.searching.problem import Problem
 from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_of, untuned
-from autoq.searching.shown import SearchObserver
-from autoq.searching.study import Study
 
 IN_TURN = "in_turn"
 # Share of the trials and of their time that is kept for these models, and most of them.
@@ -53,86 +51,64 @@ def budget_before(problem: Problem, budget: Budget, records: Sequence[TrialRecor
     return replace(budget, n_trials=trials, ending_s=budget.ending_s + kept_s, reach=reach)
 
 
-def repair_front(
-    problem: Problem,
-    study: Study,
-    budget: Budget,
-    observers: Sequence[SearchObserver],
-    attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
-    keep: Keep = nothing_kept,
-) -> None:
+def repair_front(aside: Aside, attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]]) -> None:
     """Builds, scores and times models that are expected on the front once they are repaired in turn.
 
     With a limit of the drop, the cheapest of those that are expected within it come first; otherwise they are spread
     over the front. A model is timed once more before it is taken for the cheapest.
 
     Args:
-        problem: What is searched.
-        study: Has the trials, and keeps the new ones.
-        budget: Of all trials.
-        observers: Told of each new one.
+        aside: Measures them, within the budget of all trials.
         attach: Gives records of earlier trials their scores back.
-        keep: Keeps the scores of a trial, before its record is stored.
 
     Raises:
         DeviceLostError: The device does not even take the float model any more.
     """
-    if not _repairs_at_once(problem):
+    if not _repairs_at_once(aside.problem):
         return
     tried: set[int] = set()
     timed: set[int] = set()
     while len(tried) < _MOST:
-        records = [replace(record, remeasured=False) for record in attach(study.records(closed=False))]
-        record = next((r for r in worth_repairing(records, budget.limits, budget.reach) if r.number not in tried), None)
+        records, budget = _records(aside, attach), aside.budget
+        worth = worth_repairing(records, budget.limits, budget.reach)
+        record = next((r for r in worth if r.number not in tried), None)
         if record is None or is_spent(records, budget, _expected_s(record, records)):
             return
-        if problem.against is Against.LATENCY and record.number not in timed:
+        if aside.problem.against is Against.LATENCY and record.number not in timed:
             timed.add(record.number)
-            if time_again(problem, study, budget, observers, records, record.number, keep):
+            if aside.time_again(records, record.number):
                 continue
         tried.add(record.number)
-        _repair(problem, study, budget, observers, records, record, keep)
+        _repair(aside, records, record)
 
 
-def repair_first_cut(
-    problem: Problem,
-    study: Study,
-    budget: Budget,
-    observers: Sequence[SearchObserver],
-    attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]],
-    keep: Keep = nothing_kept,
-) -> None:
+def repair_first_cut(aside: Aside, attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]]) -> None:
     """Repairs the first model in turn whose groups of channels all keep one share: it tells what is left of a drop.
 
     That says how much worse models may be that are worth measuring well. It is not done where it would take more than
     a twentieth of the trials or of their time, or where one is repaired already. See `repair_front`.
     """
-    records = [replace(record, remeasured=False) for record in attach(study.records(closed=False))]
+    records, budget = _records(aside, attach), aside.budget
     cut = [r for r in records if r.origin == CUT and r.state is TrialState.COMPLETE and objectives(r)[0] > 0]
-    if not _repairs_at_once(problem) or not cut or any(record.origin == IN_TURN for record in records):
+    if not _repairs_at_once(aside.problem) or not cut or any(record.origin == IN_TURN for record in records):
         return
     is_few = budget.n_trials is not None and _FIRST_SHARE * budget.n_trials < 1
-    first = cut[0]
-    if is_few or _expected_s(first, records) > _FIRST_SHARE * budget.trials_s:
-        return
-    _repair(problem, study, budget, observers, records, first, keep)
+    if not is_few and _expected_s(cut[0], records) <= _FIRST_SHARE * budget.trials_s:
+        _repair(aside, records, cut[0])
 
 
-def _repair(
-    problem: Problem,
-    study: Study,
-    budget: Budget,
-    observers: Sequence[SearchObserver],
-    records: Sequence[TrialRecord],
-    record: TrialRecord,
-    keep: Keep,
-) -> None:
+def _records(aside: Aside, attach: Callable[[Iterable[TrialRecord]], Sequence[TrialRecord]]) -> list[TrialRecord]:
+    """All trials so far, with their scores."""
+    return [replace(record, remeasured=False) for record in attach(aside.study.records(closed=False))]
+
+
+def _repair(aside: Aside, records: Sequence[TrialRecord], record: TrialRecord) -> None:
     """Makes a trial of a model whose layers are repaired in turn."""
     plan = in_turn(record.plan)
-    with study.attempt(f"trial {record.number} in turn") as may_try:
+    with aside.study.attempt(f"trial {record.number} in turn") as may_try:
         if may_try:
-            begun = replace(record, origin=IN_TURN, plan=plan, fingerprint=problem.builder.fingerprint(plan))
-            add_trial(problem, study, budget, observers, records, begun, keep=keep)
+            fingerprint = aside.problem.builder.fingerprint(plan)
+            aside.add(records, replace(record, origin=IN_TURN, plan=plan, fingerprint=fingerprint))
 
 
 def in_turn(plan: Plan) -> Plan:
@@ -173,12 +149,9 @@ def share_left(records: Sequence[TrialRecord], limits: Limits) -> float:
         records: All trials.
         limits: What is acceptable.
     """
-    pairs = [(before, min(max(after, 0.0), before)) for before, after in _pairs(records) if before > 0]
-    if not pairs:
-        return _LEFT
-    weight = limits.max_drop or min(before for before, _ in pairs)
-    before, after = sum(before for before, _ in pairs), sum(after for _, after in pairs)
-    return (_LEFT * weight + after) / (weight + before)
+    pairs = [pair for pair in _pairs(records) if pair[0] > 0]
+    weight = limits.max_drop or min((before for before, _ in pairs), default=1.0)
+    return share_left_of(pairs, _LEFT, weight)
 
 
 def _pairs(records: Sequence[TrialRecord]) -> list[tuple[float, float]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from autoq.searching.front import objectives
+from autoq.searching.loop._share_left import share_left_of
 from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_of, untuned
 
 # Training of some minutes has won back 0.34 to 0.73 of the drop of convolutional nets that were cut and quantized: a
@@ -64,12 +65,8 @@ def _share_left(records: Sequence[TrialRecord], largest: float, trained: Sequenc
     """Share of a drop that training is expected to leave."""
     drops = {record.number: objectives(record)[0] for record in records if record.state is TrialState.COMPLETE}
     became = {record.tuned.of: record.number for record in records if record.tuned is not None}
-    before, after = largest, largest / REACH
-    for number in trained:
-        own = drops[number]
-        before += own
-        after += min(max(drops.get(became.get(number, number), own), 0.0), own)
-    return after / before
+    pairs = [(drops[number], drops.get(became.get(number, number), drops[number])) for number in trained]
+    return share_left_of(pairs, 1 / REACH, largest)
 
 
 def _steps(records: Sequence[TrialRecord], limits: Limits) -> list[TrialRecord]:

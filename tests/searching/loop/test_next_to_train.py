@@ -41,6 +41,10 @@ def test_the_most_accurate_where_none_is_near_the_limit():
     assert numbers([record(1, 0.5, 0.2), record(2, 0.4, 0.3), record(3, 0.3, 0.4)], WITHIN_ONE_POINT, 2) == [3, 2]
 
 
+def test_a_limit_of_zero_is_one_too():
+    assert numbers(STEPS, Limits(max_drop=0.0), 3) == [5, 4, 3]
+
+
 def test_what_a_training_left_decides_what_comes_next():
     steps = [record(1, 0.030, 0.2), record(2, 0.025, 0.25), *STEPS[1:]]
     steps = [*steps[:2], record(3, 0.019, 0.3), record(4, 0.015, 0.35), record(5, 0.012, 0.4), record(6, 0.004, 0.5)]
