@@ -81,6 +81,14 @@ def three_convs(*, size: int = 6) -> ov.Model:
     return model_of(dense(ops.reduce_mean(x, ints(2, 3), False), 4, "head"))
 
 
+def two_residual_blocks() -> ov.Model:
+    """Blocks of one residual stream, one behind the other; reads [1, 3, 6, 6]."""
+    x = ops.relu(conv(image(batch=1), 8, "stem"))
+    x = ops.relu(ops.add(conv(ops.relu(conv(x, 8, "inner")), 8, "outer"), x))
+    x = ops.relu(ops.add(conv(ops.relu(conv(x, 8, "further")), 8, "furthest"), x))
+    return model_of(dense(ops.reduce_mean(x, ints(2, 3), False), 4, "head"))
+
+
 @net
 def chain() -> ov.Model:
     x = ops.relu(conv(image(), 8, "first"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,13 +58,21 @@ def _show_channels(model: str, network: ov.Model, *, json_output: bool) -> None:
 
     graph = find_channels(with_known_shapes(network))
     if json_output:
-        groups = [asdict(group) | {"channels": len(group.channels)} for group in graph.groups]
+        groups = [
+            asdict(replace(group, branch=None))
+            | {"channels": len(group.channels), "branch": None if group.branch is None else sorted(group.branch.ops)}
+            for group in graph.groups
+        ]
         print_json({"groups": groups, "fixed": [asdict(fixed) for fixed in graph.fixed]})
         return
-    rows = [[group.name, str(len(group.channels)), ", ".join(group.producers[1:]), ""] for group in graph.groups]
-    rows += [[fixed.name, "", "", f"{fixed.count} stay: {fixed.reason}"] for fixed in graph.fixed]
-    print_table(f"Channels of {model}", ["layer", "can go", "together with", "why not"], rows)
-    click.echo(f"{len(graph.groups)} groups of channels that can go")
+    rows = [
+        [one.name, str(len(one.channels)), "yes" if one.branch else "", ", ".join(one.producers[1:]), ""]
+        for one in graph.groups
+    ]
+    rows += [[fixed.name, "", "", "", f"{fixed.count} stay: {fixed.reason}"] for fixed in graph.fixed]
+    print_table(f"Channels of {model}", ["layer", "can go", "as a whole", "together with", "why not"], rows)
+    whole = sum(group.branch is not None for group in graph.groups)
+    click.echo(f"{len(graph.groups)} groups of channels that can go, {whole} of them as a whole")
 
 
 def _every(graph: QuantizationGraph) -> Iterator[QuantizationGraph]:

@@ -1,6 +1,7 @@
 """The graph of a model, and the places of its quantizers."""
 
 from autoq.graph.channels import (
+    BranchExit,
     ChannelGraph,
     ChannelGroup,
     ChannelLayer,
@@ -81,6 +82,7 @@ __all__ = [
     "Attention",
     "Body",
     "BodyKey",
+    "BranchExit",
     "ChannelGraph",
     "ChannelGroup",
     "ChannelLayer",

@@ -291,3 +291,24 @@ def test_channels_that_go_together_or_not_at_all_are_said_so():
     model = model_of(ops.convolution(x, numbers(4, 8, 3, 3), *SAME))
     with pytest.raises(ModelError, match=r"no channels that can go; those of .* go together or not at all"):
         autoq.prune(model, data(model), ratio=0.5, progress=False)
+
+
+def with_a_weak_block() -> ov.Model:
+    """Of two blocks of a residual stream, the first one adds next to nothing."""
+    x = ops.relu(conv(image(size=8), 8, "stem"))
+    weak = named(ops.convolution(ops.relu(conv(x, 16, "weak")), 1e-3 * numbers(8, 16, 3, 3), *SAME), "of_weak")
+    x = ops.relu(ops.add(x, ops.add(weak, numbers(1, 8, 1, 1))))
+    x = ops.relu(ops.add(x, conv(ops.relu(conv(x, 16, "strong")), 8, "of_strong")))
+    return model_of(dense(ops.reduce_mean(x, ints(2, 3), False), 4, "head"))
+
+
+def test_a_block_that_adds_next_to_nothing_goes_as_a_whole():
+    model = with_a_weak_block()
+    before, samples = snapshot(model), calibration(model, 40)
+    pruned = autoq.prune(model, samples, macs=0.6, multiple_of=4, progress=False)
+    left = {op.get_friendly_name() for op in pruned.get_ops()}
+    assert not {"weak", "of_weak"} & left
+    assert {"strong", "of_strong"} <= left
+    value = data(model, seed=99)[0]
+    np.testing.assert_allclose(run(pruned, value), run(model, value), rtol=0.05, atol=0.01)
+    assert snapshot(model) == before

@@ -400,7 +400,7 @@ def test_sites_show_the_channels_that_can_go(place, autoq):
     assert code == 0
     assert "depthwise, conv_2" in out
     assert "3 stay: output" in out
-    assert "1 groups of channels that can go" in out
+    assert "1 groups of channels that can go, 0 of them as a whole" in out
     said = json.loads(autoq("sites", "model.xml", "--channels", "--json")[1])
     assert [(group["name"], group["channels"]) for group in said["groups"]] == [("conv_1", 4)]
     assert [fixed["name"] for fixed in said["fixed"]] == ["head"]

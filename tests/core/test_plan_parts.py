@@ -198,7 +198,7 @@ def test_shares_are_told_and_groups_that_keep_all_are_not():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"kept": {"a": 0}}, "group 'a' keeps 0 of its channels: it must be a share above 0, and 1 at most"),
+        ({"kept": {"a": -0.5}}, "group 'a' keeps -0.5 of its channels: it must be a share from 0 to 1"),
         ({"kept": {"a": "half"}}, "group 'a' keeps 'half' of its channels"),
         ({"kept": [1]}, "the kept shares of a pruning plan"),
         ({"multiple_of": 0}, "multiple_of is 0: it must be a whole number of at least 1"),

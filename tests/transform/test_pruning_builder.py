@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import numpy as np
 import openvino as ov
 import pytest
-from channel_nets import three_convs
+from channel_nets import three_convs, two_residual_blocks
 from networks import rows
 from same_graph import difference
 
@@ -37,8 +37,8 @@ RECIPE = Recipe(subset_size=12)
 class Made:
     """Builders for one model and data."""
 
-    def __init__(self, stack: ExitStack) -> None:
-        self.model = autoq.read_model(three_convs())
+    def __init__(self, stack: ExitStack, model: ov.Model) -> None:
+        self.model = autoq.read_model(model)
         self.inputs = as_inputs(self.model, DATA)
         self.requantized: list[str] = []
         self.prunable = prunable = Prunable.of(self.model)
@@ -59,7 +59,7 @@ class Made:
 @pytest.fixture(scope="module")
 def made() -> Iterator[Made]:
     with ExitStack() as stack:
-        yield Made(stack)
+        yield Made(stack, three_convs())
 
 
 def pruning(**kept: float) -> PruningPlan:
@@ -176,6 +176,34 @@ def test_quantizers_that_are_equal_in_the_whole_model_alone_are_told_apart(made)
     assert both.fingerprint(one) == both.fingerprint(other)
     part = pruning(first=0.5)
     assert both.fingerprint(one.having(part)) != both.fingerprint(other.having(part))
+
+
+def test_a_block_that_goes_takes_its_quantizers_along():
+    with ExitStack() as stack:
+        made = Made(stack, two_residual_blocks())
+        part = pruning(inner=0)
+        plan = int8().having(part)
+        pruned = made.both.build(Plan.of(part))
+        assert not {"inner", "outer"} & unique_names(pruned).keys()
+        assert {"further", "furthest"} <= unique_names(pruned).keys()
+        expected = autoq.quantize(pruned, DATA, plan=int8(), progress=False)
+        assert difference(made.both.build(plan), expected) == []
+        error = np.square(rows(expected, DATA) - rows(pruned, DATA)).mean()
+        assert 0 < error < 0.05 * np.square(rows(made.model, DATA) - rows(pruned, DATA)).mean()
+        # Nothing is left of what the quantizers of the block are told.
+        gone = int8(inner=Precision.FLOAT, outer=Precision.FLOAT).having(part)
+        assert made.both.fingerprint(gone) == made.both.fingerprint(plan)
+        assert difference(made.both.build(gone), expected) == []
+        assert made.both.fingerprint(int8(further=Precision.FLOAT).having(part)) != made.both.fingerprint(plan)
+        some = made.both.build(int8(further=Precision.FLOAT).having(part))
+        quantized = [
+            unique_names(model)["further"].input_value(1).get_node().get_type_name() for model in (some, expected)
+        ]
+        assert quantized[0] == "Constant" != quantized[1]
+        floats = {group.name: Precision.FLOAT for group in made.whole.groups}
+        assert difference(made.both.build(int8(**floats).having(part)), pruned) == []
+        with pytest.raises(PlanError, match=r"no channel of the group 'stem': .* 'further', 'inner' can go as a whole"):
+            made.both.fingerprint(int8().having(pruning(stem=0)))
 
 
 def test_what_does_not_exist_and_what_nothing_builds_is_refused(made):

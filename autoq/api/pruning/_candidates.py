@@ -23,10 +23,11 @@ from autoq.transform import (
     distances,
     interpolative_scores,
     magnitudes,
+    pruned_at_once,
     remove_channels,
     removed_channels,
     repair_in_turn,
-    repair_layers,
+    without_inner,
 )
 
 # Inputs by which models are compared.
@@ -69,7 +70,7 @@ class PrunedModels:
 
     def removed(self, counts: KeptCounts) -> list[int]:
         """Numbers of the channels that go."""
-        return removed_channels(self.graph, counts, self._scores)
+        return removed_channels(self.graph, without_inner(self.graph, counts), self._scores)
 
     def left(self, counts: KeptCounts) -> float:
         """Share of the multiplications that is left."""
@@ -78,10 +79,9 @@ class PrunedModels:
     def quick(self, counts: KeptCounts) -> ov.Model:
         """The model with so many channels, repaired as far as that takes no run."""
         removed = self.removed(counts)
-        pruned = remove_channels(self.model, self.graph, removed)
-        if self.settings.repair is not Repair.NONE:
-            repair_layers(pruned, self.model, self.graph, removed, self.activations, self.grams)
-        return pruned
+        if self.settings.repair is Repair.NONE:
+            return remove_channels(self.model, self.graph, removed)
+        return pruned_at_once(self.model, self.graph, removed, self.activations, self.grams)
 
     def whole(self, counts: KeptCounts, samples: int | None = None) -> ov.Model:
         """The model with so many channels, repaired.

@@ -19,8 +19,8 @@ class PruningPlan:
     """The part of a plan that removes channels, before anything else is changed.
 
     Attributes:
-        kept: Share of its channels that a group keeps, by name of the group, above 0 and below 1. Other groups keep
-            all, and so do those that are named with 1.
+        kept: Share of its channels that a group keeps, by name of the group, below 1. With 0 it goes as a whole, if it
+            can. Other groups keep all, and so do those that are named with 1.
         multiple_of: Widths become the multiple of this that is nearest to the share.
         method: How the channels that go are chosen.
         repair: What layers do about channels that are gone.
@@ -97,7 +97,7 @@ class PruningPlan:
 
 
 def _share(name: str, value: object) -> float:
-    if not is_number(value) or not 0 < float(value) <= 1:  # type: ignore[arg-type]
-        msg = f"group {quoted(name)} keeps {quoted(value)} of its channels: it must be a share above 0, and 1 at most."
+    if not is_number(value) or not 0 <= float(value) <= 1:  # type: ignore[arg-type]
+        msg = f"group {quoted(name)} keeps {quoted(value)} of its channels: it must be a share from 0 to 1."
         raise PlanError(msg)
     return float(value)  # type: ignore[arg-type]

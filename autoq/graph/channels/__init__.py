@@ -2,9 +2,18 @@
 
 from autoq.graph.channels._find import find_channels
 from autoq.graph.channels._shape_values import cut_of, spelled_shape
-from autoq.graph.channels._types import ChannelAxes, ChannelGraph, ChannelGroup, ChannelLayer, FixedChannels, PortKey
+from autoq.graph.channels._types import (
+    BranchExit,
+    ChannelAxes,
+    ChannelGraph,
+    ChannelGroup,
+    ChannelLayer,
+    FixedChannels,
+    PortKey,
+)
 
 __all__ = [
+    "BranchExit",
     "ChannelAxes",
     "ChannelGraph",
     "ChannelGroup",

@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from autoq.graph.channels._branches import with_branches
 from autoq.graph.channels._layers import channel_layers
 from autoq.graph.channels._numbers import AxisLabels, ChannelNumbers, Labels
 from autoq.graph.channels._passage import Passage
@@ -60,7 +61,7 @@ def find_channels(
     free = np.array(sorted({root for own in made.values() for root in own.tolist()} - reasons.keys()), np.int64)
     makes = _numbered(followed.makes, followed.numbers, free)
     return ChannelGraph(
-        groups=tuple(_groups(layers, made, followed, free, _parts(makes, free))),
+        groups=tuple(with_branches(model, layers, _groups(layers, made, followed, free, _parts(makes, free)))),
         fixed=tuple(_fixed(made, reasons)),
         layers=layers,
         reads=_numbered(followed.reads, followed.numbers, free),

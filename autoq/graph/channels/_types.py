@@ -49,6 +49,33 @@ class ChannelLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchExit:
+    """A layer by which a branch ends.
+
+    Attributes:
+        op: The layer. Without the branch it gives the same for all inputs.
+        ends: Operations whose output is then the same for all inputs, each with an input by which it meets a tensor
+            that is not: the sum with a residual stream, for example, or the product with what a gate opens.
+    """
+
+    op: str
+    ends: tuple[tuple[str, PortKey], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelBranch:
+    """What a model is without where all channels of a group go: constants are read in its place.
+
+    Attributes:
+        exits: The layers by which it ends.
+        ops: All operations that are gone then, but for constants.
+    """
+
+    exits: tuple[BranchExit, ...]
+    ops: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelGroup:
     """Channels of which each can go, from all of the layers that make them together.
 
@@ -60,6 +87,7 @@ class ChannelGroup:
             several channels of a layer, which only go together: a head, for example.
         width: Channels of the first layer.
         each: Channels of the first layer that one of the numbers stands for; the fewest, if they differ.
+        branch: What goes where all of the channels go; None if at least one of each part must stay.
     """
 
     name: str
@@ -68,6 +96,7 @@ class ChannelGroup:
     parts: tuple[tuple[int, ...], ...]
     width: int
     each: int
+    branch: ChannelBranch | None = None
 
     __repr__ = brief_repr
 
@@ -125,11 +154,19 @@ class ChannelGraph:
         own = None if axes is None else axes[layer.axis]
         return np.empty(0, np.int64) if own is None else own
 
+    def ended(self, removed: Collection[int]) -> list[ChannelBranch]:
+        """Branches that go with channels: those of groups all of whose channels go."""
+        gone = frozenset(removed)
+        return [one.branch for one in self.groups if one.branch is not None and gone.issuperset(one.channels)]
+
     def products_left(self, removed: Collection[int]) -> float:
         """Share of the multiplications of all layers that is left without some channels."""
         gone = np.array(sorted(removed), np.int64)
+        ended = {op for branch in self.ended(removed) for op in branch.ops}
         left = 0.0
         for layer in self.layers:
+            if layer.op in ended:
+                continue
             axes = self.reads.get((layer.op, layer.weight_port), ())
             kept = [float(np.isin(own, gone, invert=True, kind="table").mean()) for own in axes if own is not None]
             left += layer.products * math.prod(kept)

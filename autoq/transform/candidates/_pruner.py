@@ -24,11 +24,12 @@ from autoq.transform.prune import (
     interpolative_scores,
     kept_counts,
     magnitudes,
+    pruned_at_once,
     read_activations,
     remove_channels,
     removed_channels,
-    repair_layers,
     with_known_shapes,
+    without_inner,
 )
 from autoq.transform.quantize import FLOAT_FINGERPRINT
 
@@ -86,9 +87,26 @@ class Pruner:
         return {group.name: tuple(map(len, group.parts)) for group in self._graph.groups}
 
     @property
+    def branches(self) -> frozenset[str]:
+        """Groups that can go as a whole."""
+        return frozenset(group.name for group in self._graph.groups if group.branch is not None)
+
+    @property
     def graph(self) -> ChannelGraph:
         """The channels."""
         return self._graph
+
+    def ended(self, part: PruningPlan) -> frozenset[str]:
+        """Operations of branches that go as a whole, and those at which they end: these have one input then.
+
+        Raises:
+            PlanError: See `counts`.
+        """
+        counts = self.counts(part)
+        ended = [g.branch for g in self._graph.groups if g.branch is not None and not any(counts[g.name])]
+        return frozenset(
+            op for branch in ended for op in (*branch.ops, *(name for one in branch.exits for _, (name, _) in one.ends))
+        )
 
     def shares(self, part: PruningPlan) -> dict[str, float]:
         """Share of its channels that each group really keeps.
@@ -122,14 +140,21 @@ class Pruner:
         """How many channels each group keeps, by part of it.
 
         Raises:
-            PlanError: The plan names a group that the model does not have.
+            PlanError: The plan names a group that the model does not have, or keeps nothing of one that is no branch.
         """
         known = self.whole
-        for name in part.kept:
+        for name, share in part.kept.items():
             if name not in known:
                 msg = f"plan names the group of channels {quoted(name)}, which cannot go: {nearest(name, known)}"
                 raise PlanError(msg)
-        return {name: self._uniform(part.share(name), part.multiple_of)[name] for name in known}
+            if not share and name not in self.branches:
+                msg = (
+                    f"plan keeps no channel of the group {quoted(name)}: of this model, "
+                    f"{', '.join(map(quoted, sorted(self.branches))) or 'none'} can go as a whole."
+                )
+                raise PlanError(msg)
+        counts = {name: self._uniform(part.share(name), part.multiple_of)[name] for name in known}
+        return without_inner(self._graph, counts)
 
     def fingerprint(self, part: PruningPlan) -> str:
         """Digest of the pruned model, equal for plans that remove the same; "float" if nothing goes.
@@ -163,9 +188,9 @@ class Pruner:
         if runs is not None and (kept := runs.kept(fingerprint)) is not None:
             return kept
         removed = removed_channels(self._graph, self.counts(part), self._scores(part.method))
-        pruned = remove_channels(self._model, self._graph, removed)
-        if part.repair is not Repair.NONE:
-            repair_layers(pruned, self._model, self._graph, removed, self._activations, self._grams)
+        if part.repair is Repair.NONE:
+            return remove_channels(self._model, self._graph, removed)
+        pruned = pruned_at_once(self._model, self._graph, removed, self._activations, self._grams)
         if runs is not None:
             runs.repair(fingerprint, pruned, self._model, self._graph, removed)
         return pruned

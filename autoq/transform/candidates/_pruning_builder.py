@@ -2,6 +2,8 @@
 
 1. Channels go first, and layers are repaired. Then quantizers are put in, as in any other float model.
 2. The activations of a pruned model are others: its quantizers have statistics of their own, from a run of it.
+3. Without a branch, a group of quantizers may have another name: it is found by its operations. What a plan says of
+   quantizers of the branch changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import openvino as ov
 
@@ -73,7 +75,7 @@ class PruningBuilder:
         Raises:
             PlanError: The plan names something that does not exist, or has a part that is not built here.
         """
-        pruned, rest = self._print(plan), plan.without(PruningPlan.kind)
+        pruned, rest = self._print(plan), self._rest(plan)
         if plan.quantizes:
             resolved = self._quantizes(plan).resolve(rest)
             fingerprint, sites = resolved.fingerprint, resolved.quantized_sites
@@ -101,7 +103,7 @@ class PruningBuilder:
             DataError: A pruned model has to be run for its statistics, and there are no data.
         """
         sites = self.resolve(plan).quantized_sites
-        pruned, rest = self._print(plan), plan.without(PruningPlan.kind)
+        pruned, rest = self._print(plan), self._rest(plan)
         with self._lock:
             if pruned == FLOAT_FINGERPRINT:
                 return self._quantizes(plan).build(rest, fold_weights=fold_weights) if plan.quantizes else self._bare()
@@ -110,7 +112,7 @@ class PruningBuilder:
                 return kept.model.clone()
             if kept.quantizing is None:
                 kept.quantizing = self._requantizes(plan)(kept.model, pruned)
-            return kept.quantizing.build(rest, fold_weights=fold_weights)
+            return kept.quantizing.build(self._renamed(rest, kept.quantizing), fold_weights=fold_weights)
 
     # --- switches of the part that quantizes -------------------------------------------------------------------------
 
@@ -134,6 +136,32 @@ class PruningBuilder:
         if CompressionPlan.kind in plan.kinds:
             raise PlanError(_nothing_builds(plan, CompressionPlan.kind))
         return self._pruner.fingerprint(plan.pruning) if PruningPlan.kind in plan.kinds else FLOAT_FINGERPRINT
+
+    def _rest(self, plan: Plan) -> Plan:
+        """The plan without pruning. Quantizers of which nothing is left are in float."""
+        rest = plan.without(PruningPlan.kind)
+        ended = self._pruner.ended(plan.pruning) if plan.quantizes and PruningPlan.kind in plan.kinds else frozenset()
+        if not ended or self._whole is None:
+            return rest
+        gone = {group.name for group in self._whole.groups if ended.issuperset(group.ops)}
+        part = rest.quantization
+        choices = {name: own for name, own in part.choices.items() if name not in gone}
+        precisions = {**part.precisions, **dict.fromkeys(gone, Precision.FLOAT)}
+        return rest.having(replace(part, precisions=precisions, choices=choices))
+
+    def _renamed(self, plan: Plan, pruned: CandidateBuilder) -> Plan:
+        """The plan with the groups of a pruned model."""
+        whole, part = self._quantizes(plan).groups, plan.quantization
+        if {group.name for group in whole} == {group.name for group in pruned.groups}:
+            return plan
+        precisions, choices = {}, {}
+        for group in pruned.groups:
+            same = [own.name for own in whole if not set(own.ops).isdisjoint(group.ops)]
+            asked = [part.precision(name) for name in same]
+            precisions[group.name] = next((one for one in asked if one.is_float), asked[0])
+            if chosen := [part.choices[name] for name in same if name in part.choices]:
+                choices[group.name] = chosen[0]
+        return plan.having(replace(part, precisions=precisions, choices=choices))
 
     def _pruned(self, fingerprint: str, part: PruningPlan) -> _Pruned:
         if fingerprint not in self._kept:

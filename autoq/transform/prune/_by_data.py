@@ -22,6 +22,7 @@ from autoq.calibration import Activation, Grams
 from autoq.core import FloatArray
 from autoq.graph import ChannelGraph, ChannelGroup, ChannelLayer, Tensor, unique_names
 from autoq.transform.prune._finite import check_products
+from autoq.transform.prune._fits import can_be_fitted
 from autoq.transform.prune._select import ChannelScores, magnitudes
 from autoq.transform.prune._weights import give_weight, weight_of
 
@@ -120,6 +121,39 @@ def _pivoted(gram: NDArray[np.float64]) -> NDArray[np.float64]:
     return scores
 
 
+def branch_means(
+    model: ov.Model,
+    graph: ChannelGraph,
+    removed: Collection[int],
+    activations: Mapping[str, Activation],
+    grams: Grams,
+) -> dict[str, FloatArray]:
+    """Means over the data of what layers at the ends of branches give, by name of the layer, [channels] each.
+
+    A window is taken to be everywhere inside of what it reads. Of layers that mix no channels, nothing is known.
+
+    Args:
+        model: Never modified.
+        graph: Its channels.
+        removed: Numbers of the channels that go.
+        activations: What layers read.
+        grams: Statistics of these.
+    """
+    nodes, found = unique_names(model), {}
+    for branch in graph.ended(removed):
+        for last in branch.exits:
+            layer = graph.layer[last.op]
+            if last.op in activations and can_be_fitted(layer):
+                tokens, means = (of[activations[last.op]] for of in (grams.tokens, grams.means))
+                mean = tokens @ means / max(float(tokens.sum()), 1.0)
+                given = np.moveaxis(weight_of(nodes, layer), layer.weight_axis, -1) @ mean
+                # What is left are the axes of outputs, and those that a window moves along.
+                outputs = [axis - (axis > layer.weight_axis) for axis in layer.weight_output_axes]
+                moved = tuple(axis for axis in range(given.ndim) if axis not in outputs)
+                found[last.op] = np.asarray(given.sum(axis=moved).reshape(-1), np.float32)
+    return found
+
+
 def repair_layers(
     pruned: ov.Model,
     model: ov.Model,
@@ -144,7 +178,7 @@ def repair_layers(
     nodes, left = unique_names(model), unique_names(pruned)
     gone = np.array(sorted(removed), np.int64)
     for layer in graph.layers:
-        if layer.op not in activations:
+        if layer.op not in activations or layer.op not in left:
             continue
         goes = np.isin(graph.read_by(layer), gone)
         if not goes.any():

@@ -24,7 +24,7 @@ _LEAST = 1e-6
 
 
 def width_steps(graph: ChannelGraph, multiple_of: int) -> WidthSteps:
-    """The widths that groups may have: about an eighth of the whole one apart, without none.
+    """The widths that groups may have: about an eighth of the whole one apart, and none of one that can go.
 
     Args:
         graph: The channels.
@@ -35,6 +35,9 @@ def width_steps(graph: ChannelGraph, multiple_of: int) -> WidthSteps:
         for name, count in kept_counts(graph, step / _STEPS, multiple_of).items():
             if count not in found[name]:
                 found[name].append(count)
+    for group in graph.groups:
+        if group.branch is not None:
+            found[group.name].append((0,) * len(group.parts))
     return found
 
 

@@ -66,7 +66,7 @@ def fits_of(model: ov.Model, graph: ChannelGraph, removed: Collection[int]) -> l
         ):
             inexact.add(name)
         layer = graph.layer.get(name)
-        if name not in inexact or layer is None or not _can_be_fitted(layer):
+        if name not in inexact or layer is None or not can_be_fitted(layer):
             continue
         fit = _fit(nodes, name_of, layer, level)
         level[name] = fit.level
@@ -79,8 +79,12 @@ def _loses(graph: ChannelGraph, port: tuple[str, int], gone: np.ndarray) -> bool
     return any(own is not None and bool(np.isin(own, gone).any()) for own in axes)
 
 
-def _can_be_fitted(layer: ChannelLayer) -> bool:
-    """Whether it is a product, or a convolution that is not transposed: its weight has output channels first."""
+def can_be_fitted(layer: ChannelLayer) -> bool:
+    """Whether it is a product, or a convolution that is not transposed: its weight has output channels first.
+
+    Args:
+        layer: A layer.
+    """
     row = operation(layer.type)
     if row.family is Family.CONVOLUTION and row.channel_axes is not None:
         return row.channel_axes == tuple(range(len(row.channel_axes)))

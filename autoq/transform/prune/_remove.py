@@ -4,6 +4,7 @@ requires: a model in normal form, and its channels.
 ensures: a new model, which computes what the given one does if the channels are zero in all layers that make them, and
     all layers that read them ignore them. Names, inputs and outputs are the same.
 
+0. Where all channels of a group go, constants are read in place of its branch.
 1. A Constant is cut for each of its readers; readers that keep the same of it share one.
 2. A Reshape asks for the new lengths; if its shape was computed, for lengths of its input where these are open.
 3. A Split into parts that are no longer equal becomes a VariadicSplit; the lengths of one are written anew.
@@ -24,20 +25,25 @@ from openvino import opset13 as ops
 from openvino.op import Constant
 from openvino.utils import replace_node
 
-from autoq.core import ModelError, quoted
+from autoq.core import FloatArray, ModelError, quoted
 from autoq.graph import ChannelGraph, Channels, PortKey, Samples, cut_of, operation, unique_names
+from autoq.transform.prune._ended import end_branches
 
 # For each axis, which positions are kept; None for all.
 _Kept = tuple[NDArray[np.bool_] | None, ...]
 
 
-def remove_channels(model: ov.Model, graph: ChannelGraph, removed: Collection[int]) -> ov.Model:
+def remove_channels(
+    model: ov.Model, graph: ChannelGraph, removed: Collection[int], given: Mapping[str, FloatArray] | None = None
+) -> ov.Model:
     """A model without some channels.
 
     Args:
         model: The model that the channels were found in; never modified.
         graph: Its channels.
         removed: Numbers of channels of its groups.
+        given: What layers at the ends of branches give without these, one number for each channel, by name; zeros for
+            those that are not named.
 
     Raises:
         ModelError: Nothing would be left of a tensor.
@@ -45,7 +51,13 @@ def remove_channels(model: ov.Model, graph: ChannelGraph, removed: Collection[in
     clone = model.clone()
     nodes = unique_names(clone)
     gone = np.array(sorted(removed), np.int64)
-    reads, makes = _kept(graph.reads, gone), _kept(graph.makes, gone)
+    skipped = end_branches(model, nodes, graph, gone, given or {})
+    live = {op.get_name() for op in clone.get_ordered_ops()}
+    nodes = {name: op for name, op in nodes.items() if op.get_name() in live}
+    reads, makes = (
+        _kept({port: axes for port, axes in ports.items() if port[0] in nodes and port not in skipped}, gone)
+        for ports in (graph.reads, graph.makes)
+    )
     cut: dict[tuple[str, bytes], ov.Node] = {}
     changing = {name for name, _ in (*reads, *makes)}
     # In topological order: a new operation reads what has its new shape already.

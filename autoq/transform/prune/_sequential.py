@@ -22,14 +22,14 @@ from threadpoolctl import threadpool_limits
 
 from autoq.calibration import Feed, ModelInputs
 from autoq.core import FloatArray, ResetState
-from autoq.graph import ChannelGraph, ChannelLayer, Tensor, float_constant, unique_names
+from autoq.graph import ChannelGraph, ChannelLayer, Tensor, unique_names
 from autoq.transform.compress import numbers_of
 from autoq.transform.prune._finite import check_rows
 from autoq.transform.prune._fits import Fit, fits_of
 from autoq.transform.prune._least_squares import LayerRows, fitted
 from autoq.transform.prune._rows import Window, given_rows, some_places
 from autoq.transform.prune._settled import SettledRuns, TensorValues, run_to
-from autoq.transform.prune._weights import give_weight, stored, weight_of
+from autoq.transform.prune._weights import constant_of, give_weight, is_stored, stored, weight_of
 
 # Rows of a layer: so many for each number that one of its outputs sums over, and at least and at most so many.
 _ROWS_EACH = 16
@@ -70,10 +70,13 @@ def repair_in_turn(
         ModelError: One of the models computes what no layer can be fitted to.
     """
     left, gone = unique_names(pruned), np.array(sorted(removed), np.int64)
-    fits = [fit for fit in fits_of(model, graph, removed) if _columns(left, fit) <= _MOST_COLUMNS]
+    fits = [fit for fit in fits_of(model, graph, removed) if fit.layer.op in left]
+    fits = [fit for fit in fits if _columns(left, fit) <= _MOST_COLUMNS]
     if not fits:
         return
     count = inputs.at_most(subset_size)
+    constant = {fit.layer.op: _mean_beside(left, fit) for fit in fits if fit.beside and fit.beside.producer not in left}
+    fits = [replace(fit, beside=None) if fit.layer.op in constant else fit for fit in fits]
     places = _Places.of(fits, left, count)
     with threadpool_limits(1, "blas"):
         wanted = _wanted(model, graph, gone, fits, islice(inputs, count), places, reset_state)
@@ -92,9 +95,8 @@ def repair_in_turn(
         for fit, (rows, samples, beside) in zip(own, read, strict=True):
             target = wanted.pop(fit.layer.op).rows
             _check(fit, rows, target, beside)
-            added = _repair(
-                left, fit, rows, LayerRows(rows, target, np.broadcast_to(beside, target.shape), samples, fit.limits)
-            )
+            every = np.broadcast_to(constant.get(fit.layer.op, beside), target.shape)
+            added = _repair(left, fit, rows, LayerRows(rows, target, every, samples, fit.limits))
             if added is not None:
                 sums[Tensor(fit.layer.op)] = added
         if progress is not None:
@@ -222,6 +224,13 @@ def _read(
     ]
 
 
+def _mean_beside(left: Mapping[str, ov.Node], fit: Fit) -> FloatArray:
+    """What a branch that is gone adds to what a layer gives, by channel."""
+    values = left[fit.target.producer].input_values()
+    nodes = [stored(value) for value in values if is_stored(value)]
+    return np.asarray(numbers_of(nodes[0]), np.float32).reshape(-1)
+
+
 def _check(fit: Fit, read: FloatArray, wanted: FloatArray, beside: FloatArray | float) -> None:
     """Refuses rows that a layer cannot be fitted to."""
     check_rows(fit.layer.op, fit.target, wanted, pruned=False)
@@ -288,11 +297,8 @@ def _add_constant(op: ov.Node, layer: ChannelLayer, term: FloatArray) -> str:
     readers = list(output.get_target_inputs())
     shape = [1] * (len(output.get_partial_shape()) - layer.output_axis)
     weight, kind = op.input_value(layer.weight_port), output.get_element_type()
-    constant = float_constant(term.reshape(len(term), *shape[1:]), stored(weight).get_element_type())
-    constant.set_friendly_name(f"{op.get_friendly_name()}/constant/number")
-    if constant.get_element_type() != kind:
-        constant = ops.convert(constant, kind.get_type_name())
-        constant.set_friendly_name(f"{op.get_friendly_name()}/constant/as_float")
+    name = f"{op.get_friendly_name()}/constant/number"
+    constant = constant_of(term, [len(term), *shape[1:]], weight, kind, name)
     made = ops.add(output, constant)
     made.set_friendly_name(f"{layer.op}/constant")
     for target in readers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import openvino as ov
@@ -20,6 +20,14 @@ def stored(value: ov.Output) -> ov.Node:
     while node.get_type_name() != "Constant":
         node = node.input_value(0).get_node()
     return node
+
+
+def is_stored(value: ov.Output) -> bool:
+    """Whether a value is a Constant, perhaps in another type than it is stored in."""
+    node = value.get_node()
+    while node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "Constant")
 
 
 def weight_of(nodes: Mapping[str, ov.Node], layer: ChannelLayer) -> FloatArray:
@@ -45,6 +53,25 @@ def made_rows(
     is_own = np.isin(own, group.channels)
     rows = np.moveaxis(weight_of(nodes, layer), axis, 0)[is_own]
     return rows.reshape(len(rows), -1), np.searchsorted(group.channels, own[is_own])
+
+
+def constant_of(term: FloatArray, shape: Sequence[int], weight: ov.Output, kind: ov.Type, name: str) -> ov.Node:
+    """A constant term of a layer, stored as its weight is.
+
+    Args:
+        term: Its numbers.
+        shape: Its shape.
+        weight: The weight.
+        kind: Type that it is read in.
+        name: Its name.
+    """
+    made = float_constant(term.reshape(shape), stored(weight).get_element_type())
+    made.set_friendly_name(name)
+    if made.get_element_type() != kind:
+        made.set_friendly_name(f"{name}/number")
+        made = ops.convert(made, kind.get_type_name())
+        made.set_friendly_name(name)
+    return made
 
 
 def give_weight(op: ov.Node, port: int, weight: FloatArray) -> None:

@@ -21,11 +21,31 @@ def kept_counts(graph: ChannelGraph, ratio: float, multiple_of: int) -> KeptCoun
 
     Args:
         graph: The channels.
-        ratio: Share of channels that goes, in [0, 1).
+        ratio: Share of channels that goes, in [0, 1). With 1, branches go as a whole and other groups keep all.
         multiple_of: What widths are multiples of.
     """
+    if ratio == 1:
+        return {
+            group.name: tuple(len(part) if group.branch is None else 0 for part in group.parts)
+            for group in graph.groups
+        }
     return {
         group.name: tuple(_kept(group, len(part), ratio, multiple_of) for part in group.parts) for group in graph.groups
+    }
+
+
+def without_inner(graph: ChannelGraph, counts: KeptCounts) -> KeptCounts:
+    """The same counts where groups inside of branches that go keep nothing, whatever they say.
+
+    Args:
+        graph: The channels.
+        counts: Numbers of channels that groups keep.
+    """
+    ended = [g.branch.ops for g in graph.groups if g.branch is not None and not any(counts[g.name])]
+    gone = frozenset[str]().union(*ended)
+    return {
+        group.name: (0,) * len(group.parts) if gone.issuperset(group.producers) else counts[group.name]
+        for group in graph.groups
     }
 
 

@@ -27,6 +27,7 @@ from autoq.graph import (
     BodyKey,
     Placements,
     QuantizationGraph,
+    QuantizerGroup,
     QuantizerSite,
     SiteKind,
     bodies_of,
@@ -90,6 +91,11 @@ class CandidateBuilder:
             for body in bodies_of(model)
             if body.key in placements.bodies and len(_body_of(statistics, body))
         }
+
+    @property
+    def groups(self) -> tuple[QuantizerGroup, ...]:
+        """The groups that plans name."""
+        return self._placements.reference.groups
 
     def resolve(self, plan: Plan) -> ResolvedPlan:
         """The numbers of a plan.

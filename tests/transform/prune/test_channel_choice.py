@@ -18,10 +18,10 @@ from autoq.transform import (
     interpolative_scores,
     kept_counts,
     magnitudes,
+    pruned_at_once,
     read_activations,
     remove_channels,
     removed_channels,
-    repair_layers,
 )
 
 # Width, channels that go one by one, channels of each, ratio, multiple: channels that stay.
@@ -152,8 +152,7 @@ def test_channels_that_are_nearly_one_are_mixed_though_their_products_are_rounde
         product = (np.ones((16, 16)) - rounded / 4 * np.outer(turn, turn)) * count
         grams = replace(found, products={**found.products, read: product.astype(np.float32)})
         removed = graph.groups[0].channels[12:]
-        pruned = remove_channels(model, graph, removed)
-        repair_layers(pruned, model, graph, removed, activations, grams)
+        pruned = pruned_at_once(model, graph, removed, activations, grams)
     before, after = (unique_names(each)["down"].input_value(1).get_node().data for each in (model, pruned))
     assert np.abs(after).max() < 4 * np.abs(before).max()
     assert after.sum(axis=1) == pytest.approx(before.sum(axis=1), rel=0.05)

@@ -27,6 +27,12 @@ def some(graph: ChannelGraph, rng: np.random.Generator, share: float = 0.5) -> l
     ]
 
 
+def with_whole_groups(graph: ChannelGraph, removed: list[int], rng: np.random.Generator) -> list[int]:
+    """These channels, and all of those of groups, drawn by lot, that can go as a whole."""
+    whole = [group.channels for group in graph.groups if group.branch is not None and rng.random() < 0.5]
+    return sorted({*removed, *(number for own in whole for number in own)})
+
+
 def constants(model: ov.Model) -> int:
     floats = [op for op in model.get_ops() if op.get_type_name() == "Constant" and op.get_element_type().is_real()]
     return sum(int(np.prod(op.get_output_shape(0))) for op in floats)
@@ -68,7 +74,8 @@ def test_channels_of_any_model_go_alike(name):
     model = autoq.read_model({**MODELS, **WEIGHTED}[name]())
     graph = find_channels(model)
     if graph.groups:
-        check(model, graph, some(graph, np.random.default_rng(len(name))))
+        rng = np.random.default_rng(len(name))
+        check(model, graph, with_whole_groups(graph, some(graph, rng), rng))
 
 
 def test_nothing_removed_is_the_model():
@@ -181,7 +188,7 @@ def layer(kind: str, x: ov.Node, other: ov.Node, name: str, rng: np.random.Gener
 def check_network(case) -> None:
     model, rng = case
     graph = find_channels(model)
-    check(model, graph, some(graph, rng, rng.uniform(0.1, 0.6)))
+    check(model, graph, with_whole_groups(graph, some(graph, rng, rng.uniform(0.1, 0.6)), rng))
 
 
 @given(networks())
