@@ -3,7 +3,7 @@
 import numpy as np
 import openvino as ov
 import pytest
-from channel_nets import three_convs
+from channel_nets import three_convs, two_residual_blocks
 from networks import rows
 from same_graph import difference
 
@@ -110,6 +110,22 @@ def test_widths_alone_with_a_limit_of_size():
     assert {len(record.plan.kinds) for record in found.records} == {1}
     assert found.best.evaluation.size_bytes <= limit
     assert all(r.feasible == (r.evaluation.size_bytes <= limit) for r in found.records)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scopes", [{}, {"ignored_scopes": {"a block": {"names": ["inner"]}}}])
+def test_blocks_go_as_a_whole_with_what_a_scope_names_in_them(tmp_path, scopes):
+    model = autoq.read_model(two_residual_blocks())
+    space = {**SPACE, "channel_shares": [1, 0], "precisions": "group", **scopes}
+    result = searched(model=model, space=space, n_trials=12, out=tmp_path)
+    assert [record.error for record in result.records] == [None] * len(result.records)
+    without = [r for r in result.records if r.plan.prunes and r.plan.pruning.share("inner") == 0]
+    assert without
+    again = autoq.SearchResult.load(result.folder)
+    for record in without:
+        found = result.candidate(record.number).model
+        assert not {"inner", "outer"} & {op.get_friendly_name() for op in found.get_ops()}
+        assert difference(again.candidate(record.number).model, found) == []
 
 
 def test_what_cannot_be_cut_is_told():

@@ -22,7 +22,7 @@ from autoq.searching.records import Limits, TrialRecord, TrialState, evaluation_
 
 IN_TURN = "in_turn"
 # Share of the trials and of their time that is kept for these models, and most of them.
-_SHARE, _MOST = 0.1, 8
+_SHARE, _MOST = 0.15, 12
 # Share of the time for trials that the first one may take.
 _FIRST_SHARE = 0.05
 # Share of its drop that a model is expected to keep, before one of them is measured: it was 0.2 to 0.7 for

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from autoq.core import Plan, Recipe
-from autoq.searching.space import Dimensions, Unit
+from autoq.searching.space import GONE, Dimensions, Unit
 
 T = TypeVar("T")
 # A plan that treats all units alike has their choice as its origin; with several kinds of units, this word.
@@ -51,7 +51,7 @@ def further_wholes(dimensions: Dimensions, recipe: Recipe) -> Iterator[tuple[str
 def cut_wholes(
     dimensions: Dimensions, recipe: Recipe, bases: Sequence[Mapping[str, str]]
 ) -> Iterator[tuple[str, Plan]]:
-    """The plans in which all units that are usually left alone take one choice.
+    """The plans in which all units that are usually left alone take one choice; none of them goes as a whole.
 
     A unit that lacks a choice is left alone.
 
@@ -63,7 +63,7 @@ def cut_wholes(
     left = dimensions.left_alone
     longest = sorted(left.values(), key=lambda unit: -len(unit.choices))
     found = {dimensions.plan_of(others, recipe) for others in (dimensions.usual, {})}
-    for word in dict.fromkeys(word for unit in longest for word in unit.choices[1:]):
+    for word in dict.fromkeys(word for unit in longest for word in unit.choices[1:] if word != GONE):
         chosen = {name: word for name, unit in left.items() if word in unit.choices}
         for others in bases:
             plan = dimensions.plan_of({**others, **chosen}, recipe)

@@ -11,7 +11,8 @@ from autoq.searching.problem._patience import Patience
 from autoq.searching.problem._problem import Problem
 from autoq.searching.problem._sizes import saved_bytes
 from autoq.searching.problem._widths import repaired_at_once
-from autoq.searching.sensitivity import latency_gains, smooth_gains, width_gains
+from autoq.searching.sensitivity import branch_gains, latency_gains, smooth_gains, width_gains
+from autoq.searching.space import GONE
 
 Gains = dict[str, dict[str, float]]
 # Cost of a profile, in candidates and in inferences.
@@ -74,7 +75,7 @@ def _of_widths(problem: Problem, before: Profile, gains: Gains, patience: Patien
         return 0
     pruner, widths = problem.widths.pruner, dimensions.widths
     longest = sorted(widths.values(), key=lambda unit: -len(unit.choices))
-    for word in dict.fromkeys(word for unit in longest for word in unit.choices[1:]):
+    for word in dict.fromkeys(word for unit in longest for word in unit.choices[1:] if float(word)):
         if not patience.allows(models=PROFILED_MODELS, inferences=PROFILED_INFERENCES):
             break
         chosen = {name: word for name, unit in widths.items() if word in unit.choices}
@@ -85,6 +86,10 @@ def _of_widths(problem: Problem, before: Profile, gains: Gains, patience: Patien
         found = width_gains(before, after, pruner.graph, kept)
         for name in chosen:
             gains.setdefault(name, {})[word] = found[widths[name].name]
+    of_branches = branch_gains(before, pruner.graph)
+    for name, unit in widths.items():
+        if GONE in unit.choices:
+            gains.setdefault(name, {})[GONE] = of_branches[unit.name]
     gains |= smooth_gains({name: gains[name] for name in widths if name in gains})
     for name, unit in widths.items():
         for last, word in zip(("", *unit.choices[1:]), unit.choices[1:], strict=False):

@@ -14,7 +14,7 @@ from autoq.graph import Comparable, neighbours
 from autoq.searching.problem._clock import Clock
 from autoq.searching.problem._gains import PROFILED_INFERENCES, PROFILED_MODELS, gains_by_size, profiled_gains
 from autoq.searching.problem._learn_weights import weight_distortions
-from autoq.searching.problem._learn_widths import probed_shares, with_other_shares
+from autoq.searching.problem._learn_widths import is_needed, probed_shares, with_other_shares
 from autoq.searching.problem._patience import Patience
 from autoq.searching.problem._problem import Problem, Stage
 from autoq.searching.problem._widths import repaired_at_once
@@ -203,7 +203,7 @@ def _other_kinds(problem: Problem, stage: Stage, patience: Patience) -> tuple[di
                 raise
             except DeviceError:
                 value = math.inf
-        elif choice != shares.get(name, (choice,))[-1]:
+        elif not is_needed(choice, shares.get(name, (choice,))):
             continue
         found.setdefault(name, {})[choice] = value
     by_share = with_other_shares({name: found[name] for name in shares}, shares)

@@ -35,8 +35,13 @@ class Patience:
 
     @classmethod
     def of(cls, problem: Problem, study: Study, clock: Clock, seconds: float) -> Self:
-        """A patience of so many seconds, without a limit if the search has none. Trials tell how long models take."""
-        told = [r.seconds for r in study.records() if r.state is TrialState.COMPLETE and not r.is_baseline]
+        """A patience of so many seconds, without a limit if the search has none. Trials tell how long models take.
+
+        A model that is pruned and quantized is run for its statistics, which is part of its building: no model that
+        probes is both.
+        """
+        done = [r for r in study.records() if r.state is TrialState.COMPLETE and not r.is_baseline]
+        told = [r.seconds for r in done if not r.plan.prunes] or [r.seconds for r in done]
         compiled = [each.get(Part.BUILD, 0.0) + each.get(Part.COMPILE, 0.0) for each in told]
         return cls(
             clock=clock,

@@ -48,7 +48,9 @@ class Requantized:
             ModelError: Quantizers would stand elsewhere than in the model with all channels.
             DataError: There are no data, and the folder does not keep the statistics.
         """
-        placements = place(model, self.space, target_device=self.target_device, model_type=self.model_type)
+        placements = place(
+            model, self.space, target_device=self.target_device, model_type=self.model_type, is_part=True
+        )
         self._check(placements)
         run = self.run
         folder = None if run.folder is None else run.folder / f"pruned-{fingerprint}"
@@ -72,15 +74,15 @@ class Requantized:
         return CandidateBuilder(model, placements, statistics, run.inputs, folder)
 
     def _check(self, placements: Placements) -> None:
-        """Checks that a plan means the same groups with fewer channels."""
-        found, expected = ({group.name for group in each.reference.groups} for each in (placements, self.whole))
-        if found != expected:
-            other = sorted(found ^ expected)[0]
-            msg = (
-                f"group {quoted(other)} of quantizers is in {'the pruned' if other in found else 'the whole'} model "
-                "alone: this model cannot be pruned and quantized in one plan."
-            )
-            raise ModelError(msg)
+        """Checks that a plan tells the precision of all groups; those of a branch that is gone are not there."""
+        known = {op for group in self.whole.reference.groups for op in group.ops}
+        for group in placements.reference.groups:
+            if known.isdisjoint(group.ops):
+                msg = (
+                    f"group {quoted(group.name)} of quantizers is in the pruned model alone: this model cannot be "
+                    "pruned and quantized in one plan."
+                )
+                raise ModelError(msg)
 
 
 @dataclass(frozen=True, slots=True)

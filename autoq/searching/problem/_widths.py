@@ -86,9 +86,10 @@ def _choices(pruner: Pruner, part: PruningPlan, shares: Sequence[float]) -> dict
     """The shares of each group that make widths of their own; of several of one width, the largest share."""
     found = {}
     for name, whole in pruner.whole.items():
-        widths = {pruner.counts(replace(part, kept={name: share}))[name]: share for share in sorted(shares)}
-        if own := tuple(sorted((share for width, share in widths.items() if width != whole), reverse=True)):
-            found[name] = own
+        own = sorted(share for share in shares if share or name in pruner.branches)
+        widths = {pruner.counts(replace(part, kept={name: share}))[name]: share for share in own}
+        if fewer := tuple(sorted((share for width, share in widths.items() if width != whole), reverse=True)):
+            found[name] = fewer
     return found
 
 

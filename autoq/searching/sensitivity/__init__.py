@@ -16,7 +16,7 @@ from autoq.searching.sensitivity._weights import (
     measure_weight_sensitivities,
     spread_over_formats,
 )
-from autoq.searching.sensitivity._width_gains import smooth_gains, width_gains
+from autoq.searching.sensitivity._width_gains import branch_gains, smooth_gains, width_gains
 
 __all__ = [
     "MOST_SECONDS",
@@ -29,6 +29,7 @@ __all__ = [
     "Sensitivities",
     "WeightSensitivities",
     "alike",
+    "branch_gains",
     "latency_gains",
     "measure_restorations",
     "measure_sensitivities",

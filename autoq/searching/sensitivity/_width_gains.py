@@ -35,6 +35,21 @@ def width_gains(before: Profile, after: Profile, graph: ChannelGraph, kept: Mapp
     return gains
 
 
+def branch_gains(before: Profile, graph: ChannelGraph) -> dict[str, float]:
+    """Expected fall of the latency ratio where a group goes with its branch: what its operations take.
+
+    Args:
+        before: Profile of the float model.
+        graph: The channels.
+    """
+    total, times = max(before.kernels_ms, _TINY_MS), _by_operation(before)
+    return {
+        group.name: sum(times.get(op, 0.0) for op in group.branch.ops) / total
+        for group in graph.groups
+        if group.branch is not None
+    }
+
+
 def smooth_gains(gains: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
     """Gains of widths without what noise alone explains: none is below zero, and none falls with a smaller share.
 

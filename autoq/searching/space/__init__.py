@@ -2,9 +2,10 @@
 
 from autoq.searching.space._parameters import Dimensions, own_name, plain_choices
 from autoq.searching.space._space import SearchSpace
-from autoq.searching.space._units import PRECISION, UNIT_KINDS, WEIGHT, WIDTH, Unit, UnitKind
+from autoq.searching.space._units import GONE, PRECISION, UNIT_KINDS, WEIGHT, WIDTH, Unit, UnitKind
 
 __all__ = [
+    "GONE",
     "PRECISION",
     "UNIT_KINDS",
     "WEIGHT",

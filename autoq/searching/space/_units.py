@@ -12,6 +12,8 @@ WEIGHT = "weight"
 WIDTH = "width"
 FLOAT = str(Precision.FLOAT)
 ALL = "1"
+# The share of a group of channels that goes as a whole.
+GONE = "0"
 
 
 @dataclass(frozen=True, slots=True)

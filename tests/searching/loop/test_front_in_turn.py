@@ -85,7 +85,7 @@ def test_the_time_of_the_search_is_kept(monkeypatch):
     records, _ = searched(monkeypatch, harm=0.1, n_trials=None, timeout_s=300.0)
     assert sum(sum(r.seconds.values()) for r in records) <= 300.0
     assert repaired(records)
-    records, _ = searched(monkeypatch, harm=0.1, n_trials=9)
+    records, _ = searched(monkeypatch, harm=0.1, n_trials=6)
     assert not repaired(records)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from autoq.searching.problem._learn_widths import probed_shares, with_other_shares
+from autoq.searching.problem._learn_widths import is_needed, probed_shares, with_other_shares
 
 CHOICES = {f"width/g{number}": ("0.75", "0.5", "0.25") for number in range(9)} | {"width/short": ("0.5",)}
 
@@ -37,3 +37,13 @@ def test_without_time_for_others_a_distortion_grows_as_the_square():
     found = with_other_shares({"a": {"0.5": 0.4}, "b": {"0.5": math.inf}}, dict.fromkeys("ab", ("0.75", "0.5")))
     assert found == {"a": {"0.75": pytest.approx(0.1), "0.5": 0.4}, "b": {"0.75": math.inf, "0.5": math.inf}}
     assert with_other_shares({}, {}) == {}
+
+
+def test_that_a_group_goes_as_a_whole_is_measured_and_tells_nothing_of_other_shares():
+    choices = {"a": ("0.75", "0.5", "0"), "b": ("0.5",), "c": ("0",)}
+    needed = [("a", "0.5"), ("a", "0"), ("b", "0.5"), ("c", "0")]
+    assert probed_shares(choices) == [*needed, ("a", "0.75")]
+    assert [(name, word) for name, own in choices.items() for word in own if is_needed(word, own)] == needed
+    measured = {"a": {"0.5": 0.4, "0": 9.0}, "b": {"0.5": 0.2}, "c": {"0": 7.0}}
+    found = with_other_shares(measured, choices)
+    assert found == {"a": {"0.75": pytest.approx(0.1), "0.5": 0.4, "0": 9.0}, "b": {"0.5": 0.2}, "c": {"0": 7.0}}
