@@ -1,8 +1,8 @@
 """Branches that go with all channels of a group: what the layers behind them give is the same for all inputs then.
 
-1. What a layer that reads nothing gives is constant, and so is what is computed element by element from that and from
-   constants. Where that meets another tensor, and the result has the shape of this one, a branch ends: at the sum with
-   a residual stream, for example, or at the product with a gate.
+1. What a layer gives that reads channels of the group alone is constant then, and so is what is computed element by
+   element from that and from constants. Where that meets another tensor, and the result has the shape of this one, a
+   branch ends: at the sum with a residual stream, for example, or at the product with a gate.
 2. Without what lies before its ends, nothing of the group is left on the way to an output of the model.
 3. Where two tensors meet, one branch at most ends: without both of them, there would be a constant.
 4. An operation whose name another one has stays: names tell operations before and after.
@@ -15,16 +15,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
 import openvino as ov
 
-from autoq.graph.channels._types import BranchExit, ChannelBranch, ChannelGroup, ChannelLayer, PortKey
+from autoq.graph.channels._types import BranchExit, ChannelAxes, ChannelBranch, ChannelGroup, ChannelLayer, PortKey
 from autoq.graph.operations import Samples, operation, unique_names
 
 _STAY = frozenset({"Constant", "Parameter"})
 
 
 def with_branches(
-    model: ov.Model, layers: Iterable[ChannelLayer], groups: Iterable[ChannelGroup]
+    model: ov.Model,
+    layers: Iterable[ChannelLayer],
+    groups: Iterable[ChannelGroup],
+    reads: Mapping[PortKey, ChannelAxes],
 ) -> Iterator[ChannelGroup]:
     """The groups, each with its branch if it has one.
 
@@ -32,12 +36,14 @@ def with_branches(
         model: Never modified.
         layers: Its layers.
         groups: Groups of channels, in topological order.
+        reads: Channel numbers of each input in which a channel can go.
     """
     edges, layer_of = _Edges.of(model), {layer.op: layer for layer in layers}
     counts = Counter(op.get_friendly_name() for op in edges.nodes.values())
     taken: set[str] = set()
     for group in groups:
-        exits = [last for op in group.consumers if (last := _exit(edges, layer_of[op])) is not None]
+        alone = [layer_of[op] for op in group.consumers if _reads_alone(layer_of[op], group, reads)]
+        exits = [last for layer in alone if (last := _exit(edges, layer)) is not None]
         ends = Counter(name for last in exits for _, (name, _) in last.ends)
         own = tuple(last for last in exits if all(ends[name] == 1 and name not in taken for _, (name, _) in last.ends))
         gone = edges.behind({port for last in own for _, port in last.ends}) if own else frozenset[str]()
@@ -94,6 +100,12 @@ class _Edges:
         while self.nodes[name].get_type_name() == "Convert":
             name = self.sources[name][0]
         return bool(self.nodes[name].get_type_name() == "Constant")
+
+
+def _reads_alone(layer: ChannelLayer, group: ChannelGroup, reads: Mapping[PortKey, ChannelAxes]) -> bool:
+    """Whether a layer reads no channels but those of a group."""
+    own = reads[layer.op, layer.port][layer.axis]
+    return own is not None and bool(np.isin(own, group.channels).all())
 
 
 def _exit(edges: _Edges, layer: ChannelLayer) -> BranchExit | None:

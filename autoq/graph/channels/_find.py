@@ -59,12 +59,13 @@ def find_channels(
         if (own := _made(followed, layer)) is not None and len(own)
     }
     free = np.array(sorted({root for own in made.values() for root in own.tolist()} - reasons.keys()), np.int64)
-    makes = _numbered(followed.makes, followed.numbers, free)
+    reads, makes = (_numbered(ports, followed.numbers, free) for ports in (followed.reads, followed.makes))
+    groups = _groups(layers, made, followed, free, _parts(makes, free))
     return ChannelGraph(
-        groups=tuple(with_branches(model, layers, _groups(layers, made, followed, free, _parts(makes, free)))),
+        groups=tuple(with_branches(model, layers, groups, reads)),
         fixed=tuple(_fixed(made, reasons)),
         layers=layers,
-        reads=_numbered(followed.reads, followed.numbers, free),
+        reads=reads,
         makes=makes,
         shapes=dict(_shapes({name: (nodes[name], probed[name]) for name, _ in makes})),
     )
