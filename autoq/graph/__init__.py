@@ -1,7 +1,7 @@
 """The graph of a model, and the places of its quantizers."""
 
 from autoq.graph.channels import (
-    BranchExit,
+    ChannelBranch,
     ChannelGraph,
     ChannelGroup,
     ChannelLayer,
@@ -82,7 +82,7 @@ __all__ = [
     "Attention",
     "Body",
     "BodyKey",
-    "BranchExit",
+    "ChannelBranch",
     "ChannelGraph",
     "ChannelGroup",
     "ChannelLayer",

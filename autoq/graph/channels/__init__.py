@@ -3,8 +3,8 @@
 from autoq.graph.channels._find import find_channels
 from autoq.graph.channels._shape_values import cut_of, spelled_shape
 from autoq.graph.channels._types import (
-    BranchExit,
     ChannelAxes,
+    ChannelBranch,
     ChannelGraph,
     ChannelGroup,
     ChannelLayer,
@@ -13,8 +13,8 @@ from autoq.graph.channels._types import (
 )
 
 __all__ = [
-    "BranchExit",
     "ChannelAxes",
+    "ChannelBranch",
     "ChannelGraph",
     "ChannelGroup",
     "ChannelLayer",

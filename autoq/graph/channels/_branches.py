@@ -2,7 +2,8 @@
 
 1. What a layer gives that reads channels of the group alone is constant then, and so is what is computed element by
    element from that and from constants. Where that meets another tensor, and the result has the shape of this one, a
-   branch ends: at the sum with a residual stream, for example, or at the product with a gate.
+   branch ends: at the sum with a residual stream, for example, or at the product with a gate. On the way there, one
+   number for each channel may also get another shape.
 2. Without what lies before its ends, nothing of the group is left on the way to an output of the model.
 3. Where two tensors meet, one branch at most ends: without both of them, there would be a constant.
 4. An operation whose name another one has stays: names tell operations before and after.
@@ -10,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -113,12 +115,17 @@ def _exit(edges: _Edges, layer: ChannelLayer) -> BranchExit | None:
     shape = edges.nodes[layer.op].get_output_partial_shape(0)
     if shape.rank.is_dynamic or shape[layer.output_axis].is_dynamic:
         return None
+    width = shape[layer.output_axis].get_length()
     constant, waiting, ends = {layer.op}, [layer.op], []
     while waiting:
         value = waiting.pop()
         for name, port in edges.readers[value]:
             op = edges.nodes[name]
             if name in constant:
+                continue
+            if port == 0 and _orders_anew(op, width):
+                constant.add(name)
+                waiting.append(name)
                 continue
             if operation(op.get_type_name()).samples is not Samples.EACH:
                 return None
@@ -132,6 +139,18 @@ def _exit(edges: _Edges, layer: ChannelLayer) -> BranchExit | None:
     # What was read before the rest of its inputs was found to be constant is no end.
     own = tuple(end for end in ends if end[1][0] not in constant)
     return BranchExit(layer.op, own) if own and all(_keeps_shape(edges, *port) for _, port in own) else None
+
+
+def _orders_anew(op: ov.Node, width: int) -> bool:
+    """Whether an operation gives so many numbers of each sample another shape."""
+    shapes = [op.get_input_partial_shape(0), op.get_output_partial_shape(0)]
+    if operation(op.get_type_name()).samples is not Samples.ORDER or any(shape.rank.is_dynamic for shape in shapes):
+        return False
+    lengths = [list(shape)[1:] for shape in shapes]
+    return all(
+        all(length.is_static for length in own) and math.prod(length.get_length() for length in own) == width
+        for own in lengths
+    )
 
 
 def _keeps_shape(edges: _Edges, name: str, port: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import openvino as ov
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from autoq.core import FloatArray
-from autoq.graph import BranchExit, ChannelGraph, PortKey, core, unique_names, with_float_ends
+from autoq.graph import ChannelBranch, ChannelGraph, PortKey, core, unique_names, with_float_ends
 from autoq.transform.prune._weights import constant_of
 
 
@@ -33,11 +33,11 @@ def end_branches(
     Returns:
         The inputs that read these constants.
     """
-    exits = [last for branch in graph.ended(gone.tolist()) for last in branch.exits]
-    if not exits:
+    branches = graph.ended(gone.tolist())
+    if not branches:
         return frozenset()
-    values, ended = _values(model, graph, exits, given), set[PortKey]()
-    for last in exits:
+    values, ended = _values(model, graph, branches, given), set[PortKey]()
+    for last in (last for branch in branches for last in branch.exits):
         for name, port in last.ends:
             ended.add(port)
             value = values[name]
@@ -53,12 +53,12 @@ def end_branches(
 
 
 def _values(
-    model: ov.Model, graph: ChannelGraph, exits: Sequence[BranchExit], given: Mapping[str, FloatArray]
+    model: ov.Model, graph: ChannelGraph, branches: Sequence[ChannelBranch], given: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:
     """What is read of branches at their ends, by name: OpenVINO computes it from what the layers give."""
     clone = model.clone()
     nodes = unique_names(clone)
-    parameters, feeds = [], []
+    parameters, feeds, exits = [], [], [last for branch in branches for last in branch.exits]
     for last in exits:
         output, axis = nodes[last.op].output(0), graph.layer[last.op].output_axis
         lengths = [1] * len(output.get_partial_shape())
@@ -70,10 +70,25 @@ def _values(
         parameters.append(parameter)
         kind = output.get_element_type()
         feeds.append(np.asarray(numbers, np.float32 if kind == ov.Type.bf16 else kind.to_dtype()).reshape(lengths))
+    _shape_anew(nodes, {op for branch in branches for op in branch.ops})
     names = list(dict.fromkeys(name for last in exits for name, _ in last.ends))
     place = {last.op: number for number, last in enumerate(exits)}
     ends = [parameters[place[name]] if name in place else nodes[name] for name in names]
-    part = with_float_ends(ov.Model([ops.result(end.output(0)) for end in ends], parameters, "ends of branches"))
-    compiled = core().compile_model(part, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+    part = ov.Model([ops.result(end.output(0)) for end in ends], parameters, "ends of branches")
+    part.validate_nodes_and_infer_types()
+    compiled = core().compile_model(
+        with_float_ends(part), "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    )
     found = compiled(feeds)
     return {name: np.array(found[number], np.float32) for number, name in enumerate(names)}
+
+
+def _shape_anew(nodes: Mapping[str, ov.Node], names: Collection[str]) -> None:
+    """Lets each Reshape make the shape of one sample, whatever it was told."""
+    for name in names:
+        op = nodes[name]
+        if op.get_type_name() == "Reshape" and op.get_output_partial_shape(0).rank.is_static:
+            lengths = list(op.get_output_partial_shape(0))[1:]
+            if all(length.is_static for length in lengths):
+                told = np.array([1, *(length.get_length() for length in lengths)], np.int64)
+                op.input(1).replace_source_output(ops.constant(told).output(0))

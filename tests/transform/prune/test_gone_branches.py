@@ -1,5 +1,7 @@
 """Blocks that only add to a residual stream may go as a whole: their mean is left."""
 
+from collections.abc import Callable
+
 import numpy as np
 import openvino as ov
 import pytest
@@ -49,6 +51,24 @@ def two_sides() -> ov.Model:
     return model_of(conv(ops.relu(ops.add(left, right)), 4, "last"))
 
 
+def _gated(batch: int, shape: Callable[[ov.Node], ov.Node]) -> ov.Model:
+    """A gate of matrix products, whose numbers get the shape of images again."""
+    x = ops.relu(conv(image(batch=batch), 8, "stem"))
+    gate = ops.relu(dense(ops.reduce_mean(x, ints(2, 3), False), 4, "squeeze"))
+    gate = ops.sigmoid(dense(gate, 8, "excite"))
+    return model_of(conv(ops.multiply(x, ops.reshape(gate, shape(x), False)), 4, "last"))
+
+
+@net
+def gate_of_products() -> ov.Model:
+    return _gated(2, lambda _: ints(2, 8, 1, 1))
+
+
+@net
+def gate_of_the_shape_of_its_input() -> ov.Model:
+    return _gated(-1, lambda x: ops.concat([ops.gather(ops.shape_of(x), ints(0), ops.constant(0)), ints(8, 1, 1)], 0))
+
+
 @net
 def beside_others() -> ov.Model:
     """The layer behind a group reads other channels as well: it must stay."""
@@ -82,6 +102,8 @@ ONE = ([1, 1], [0, 0], [0, 0], [1, 1])
 BRANCHES = {
     "two_blocks": {"expand": {"project"}, "squeeze": {"excite"}, "inner": {"outer"}},
     "two_sides": {"left": {"of_left"}},
+    "gate_of_products": {"squeeze": {"excite"}},
+    "gate_of_the_shape_of_its_input": {"squeeze": {"excite"}},
     "beside_others": {},
     "halves": {"middle": {"up"}},
     "perceptron": {"hidden": {"back"}},
@@ -134,7 +156,7 @@ def test_a_block_that_is_named_as_another_stays():
     assert [group.name for group in graph.groups if group.branch is not None] == []
 
 
-@pytest.mark.parametrize("name", ["perceptron", "halves", "two_blocks"])
+@pytest.mark.parametrize("name", ["perceptron", "halves", "two_blocks", "gate_of_products"])
 def test_the_mean_of_a_branch_is_left(name):
     model = autoq.read_model(NETS[name]())
     samples = [data(model, seed=n)[0] for n in range(12)]
