@@ -220,6 +220,28 @@ def test_a_latency_is_measured_and_kept(monkeypatch):
         autoq.prune(model, images(8), latency=0.001, multiple_of=4, repair="one_shot", progress=False)
 
 
+def test_a_gate_that_takes_time_and_tells_little_goes_for_a_latency(monkeypatch):
+    x = ops.relu(conv(image(size=8), 16, "stem"))
+    gate = ops.relu(conv(ops.reduce_mean(x, ints(2, 3), True), 8, "squeeze", kernel=1))
+    excite = named(ops.convolution(gate, 1e-3 * numbers(16, 8, 1, 1), [1, 1], [0, 0], [0, 0], [1, 1]), "excite")
+    x = ops.multiply(x, ops.sigmoid(ops.add(excite, numbers(1, 16, 1, 1))))
+    model = model_of(dense(ops.reduce_mean(conv(ops.relu(x), 16, "next"), ints(2, 3), False), 4, "head"))
+
+    def ratios(candidates, baselines, *_, **__):
+        """A timer that counts operations: as the time of a small model does, whatever its widths are."""
+        sizes = [len(one[0].compiled_model.get_runtime_model().get_ops()) for one in (*candidates, baselines)]
+        return [_Timed(size / sizes[-1]) for size in sizes[:-1]]
+
+    monkeypatch.setattr("autoq.api.pruning._widths.measure_latencies", ratios)
+    monkeypatch.setattr("autoq.api.pruning._widths.measure_latency", lambda one, base, *_, **__: ratios([one], base)[0])
+    samples, value = calibration(model, 20), data(model, seed=99)[0]
+    pruned = autoq.prune(model, samples, latency=0.85, multiple_of=4, repair="one_shot", progress=False)
+    left = {op.get_friendly_name() for op in pruned.get_ops()}
+    assert not {"squeeze", "excite"} & left
+    assert widths(pruned) == {"stem": 16, "next": 16}
+    np.testing.assert_allclose(run(pruned, value), run(model, value), rtol=0.02, atol=0.01)
+
+
 def test_an_input_without_axes_is_no_obstacle():
     model, data = scaled_net(channels=8), scaled_images(24)
     pruned = autoq.prune(model, data, ratio=0.25, multiple_of=2, progress=False)

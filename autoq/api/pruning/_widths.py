@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from autoq.api.pruning._candidates import PrunedModels
 from autoq.api.pruning._settings import Widths
@@ -40,7 +40,7 @@ def widths_of(models: PrunedModels) -> KeptCounts:
             why = f"{quoted(graph.fixed[0].name)}, for example: {graph.fixed[0].reason}"
         msg = f"model {quoted(models.model.get_friendly_name())} has no channels that can go; {why}."
         raise ModelError(msg)
-    if all(len(part) == 1 for group in graph.groups for part in group.parts):
+    if all(len(part) == 1 and group.branch is None for group in graph.groups for part in group.parts):
         why = f"those of {quoted(graph.groups[0].name)}, for example, go together or not at all"
         msg = f"model {quoted(models.model.get_friendly_name())} has no channels that can go; {why}."
         raise ModelError(msg)
@@ -102,8 +102,9 @@ def _chosen(models: PrunedModels, equal: KeptCounts) -> KeptCounts:
 def _for_latency(models: PrunedModels, most: float) -> KeptCounts:
     """Widths that are chosen by what groups save of the measured time, until the model takes little enough of it.
 
-    What a group saves is timed with half of it gone; it says what a multiplication of it weighs. Of a model that should
-    be fast enough by these, the time is measured; if it takes too long, more goes, in proportion.
+    What a group saves is timed with half of it gone, or all of it where it can go as a whole; it says what one of its
+    multiplications weighs. Of a model that should be fast enough by these, the time is measured; if it takes too long,
+    more goes, in proportion.
     """
     steps = width_steps(models.graph, models.settings.multiple_of)
     weights = _weights(models, steps)
@@ -142,6 +143,11 @@ def _ratio(models: PrunedModels, counts: KeptCounts) -> float:
     return measure_latency([candidate], [baseline], models.sample, max_seconds=_MODEL_S).ratio.value
 
 
+def _timed(steps: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The width that tells what a group saves: a gate takes its time whatever its width is."""
+    return steps[len(steps) // 2] if any(steps[-1]) else steps[-1]
+
+
 def _weights(models: PrunedModels, steps: WidthSteps) -> Mapping[str, float]:
     """Time that is saved for each multiplication that is, by group."""
     runtime, whole = models.settings.runtime, {name: each[0] for name, each in steps.items()}
@@ -151,7 +157,7 @@ def _weights(models: PrunedModels, steps: WidthSteps) -> Mapping[str, float]:
         baseline = runtime.compile(models.model)
         for start in range(0, len(names), _TOGETHER):
             some = names[start : start + _TOGETHER]
-            counts = [{**whole, name: steps[name][len(steps[name]) // 2]} for name in some]
+            counts = [{**whole, name: _timed(steps[name])} for name in some]
             compiled = [[runtime.compile(models.quick(each))] for each in counts]
             timed = measure_latencies(compiled, [baseline], models.sample, max_seconds=_GROUP_S * len(some))
             for name, each, latency in zip(some, counts, timed, strict=True):
