@@ -48,7 +48,7 @@ class Made:
         self.both = PruningBuilder(self.whole, Pruner(prunable, grams), self.requantizer)
 
     def quantizing(self, model: ov.Model) -> CandidateBuilder:
-        placements = Placements.of(model)
+        placements = Placements.of(model).named_as(Placements.of(self.model))
         return CandidateBuilder(model, placements, collect(model, placements, self.inputs), self.inputs)
 
     def requantizer(self, model: ov.Model, fingerprint: str) -> CandidateBuilder:

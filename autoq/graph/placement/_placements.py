@@ -74,6 +74,14 @@ class Placements:
             _with_groups_of(variants[NO_SCOPE, Preset.PERFORMANCE], variants.values()), variants, self.mode
         )
 
+    def named_as(self, whole: Placements) -> Placements:
+        """The same places, for plans that name the groups of another model: they are found by their operations.
+
+        Args:
+            whole: Placement in the model that this one is a part of.
+        """
+        return replace(self, reference=replace(self.reference, groups=whole.reference.groups))
+
     def under(self, scope: str, preset: Preset) -> QuantizationGraph:
         """The graph for a scope and a preset.
 

@@ -52,6 +52,7 @@ class Requantized:
             model, self.space, target_device=self.target_device, model_type=self.model_type, is_part=True
         )
         self._check(placements)
+        placements = placements.named_as(self.whole)
         run = self.run
         folder = None if run.folder is None else run.folder / f"pruned-{fingerprint}"
         path = None if folder is None else folder / STATISTICS

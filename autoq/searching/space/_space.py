@@ -100,8 +100,8 @@ class SearchSpace(BaseModel):
         allow_decompressed: Whether a weight may take formats that OpenVINO's CPU decompresses as a whole. They save
             disk, and no memory.
         channel_shares: Shares of its channels that each group of channels may keep: 1, and one or more others, of which
-            a group has those that change its width. With 0 a group goes as a whole, where it only adds to a residual
-            stream. Empty removes none. Then `unit_precisions` may hold "float" alone.
+            a group has those that change its width. With 0 a group goes as a whole, where the model can do without
+            it: inside of a residual block or a gate. Empty removes none. Then `unit_precisions` may hold "float" alone.
         channel_multiple_of: Widths become multiples of this, the nearest one for each share.
         channel_repair: What layers do about channels that are gone; "sequential" takes runs of each pruned model.
         ignored_channels: Operations that keep all channels that they read and make.

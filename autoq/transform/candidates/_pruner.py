@@ -21,6 +21,7 @@ from autoq.transform.candidates._in_turn import InTurn
 from autoq.transform.prune import (
     KeptCounts,
     distances,
+    ended_by,
     interpolative_scores,
     kept_counts,
     magnitudes,
@@ -102,11 +103,9 @@ class Pruner:
         Raises:
             PlanError: See `counts`.
         """
-        counts = self.counts(part)
-        ended = [g.branch for g in self._graph.groups if g.branch is not None and not any(counts[g.name])]
-        return frozenset(
-            op for branch in ended for op in (*branch.ops, *(name for one in branch.exits for _, (name, _) in one.ends))
-        )
+        branches = ended_by(self._graph, self.counts(part))
+        meet = (name for branch in branches for last in branch.exits for _, (name, _) in last.ends)
+        return frozenset(op for branch in branches for op in branch.ops).union(meet)
 
     def shares(self, part: PruningPlan) -> dict[str, float]:
         """Share of its channels that each group really keeps.

@@ -2,8 +2,8 @@
 
 1. Channels go first, and layers are repaired. Then quantizers are put in, as in any other float model.
 2. The activations of a pruned model are others: its quantizers have statistics of their own, from a run of it.
-3. Without a branch, a group of quantizers may have another name: it is found by its operations. What a plan says of
-   quantizers of the branch changes nothing.
+3. Plans name the groups of the model with all channels. What they say of quantizers of a branch that is gone changes
+   nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from autoq.transform.quantize import FLOAT_FINGERPRINT, CandidateBuilder
 
 # So many pruned models are kept, with the numbers of their quantizers: those that were built last.
 _KEPT = 3
-# Makes the builder of a pruned model, from the model and its fingerprint.
+# Makes the builder of a pruned model, from the model and its fingerprint; its plans name the groups of the whole model.
 Requantizer = Callable[[ov.Model, str], CandidateBuilder]
 
 
@@ -112,7 +112,7 @@ class PruningBuilder:
                 return kept.model.clone()
             if kept.quantizing is None:
                 kept.quantizing = self._requantizes(plan)(kept.model, pruned)
-            return kept.quantizing.build(self._renamed(rest, kept.quantizing), fold_weights=fold_weights)
+            return kept.quantizing.build(rest, fold_weights=fold_weights)
 
     # --- switches of the part that quantizes -------------------------------------------------------------------------
 
@@ -148,20 +148,6 @@ class PruningBuilder:
         choices = {name: own for name, own in part.choices.items() if name not in gone}
         precisions = {**part.precisions, **dict.fromkeys(gone, Precision.FLOAT)}
         return rest.having(replace(part, precisions=precisions, choices=choices))
-
-    def _renamed(self, plan: Plan, pruned: CandidateBuilder) -> Plan:
-        """The plan with the groups of a pruned model."""
-        whole, part = self._quantizes(plan).groups, plan.quantization
-        if {group.name for group in whole} == {group.name for group in pruned.groups}:
-            return plan
-        precisions, choices = {}, {}
-        for group in pruned.groups:
-            same = [own.name for own in whole if not set(own.ops).isdisjoint(group.ops)]
-            asked = [part.precision(name) for name in same]
-            precisions[group.name] = next((one for one in asked if one.is_float), asked[0])
-            if chosen := [part.choices[name] for name in same if name in part.choices]:
-                choices[group.name] = chosen[0]
-        return plan.having(replace(part, precisions=precisions, choices=choices))
 
     def _pruned(self, fingerprint: str, part: PruningPlan) -> _Pruned:
         if fingerprint not in self._kept:

@@ -7,7 +7,7 @@ from autoq.transform.prune._known_shapes import with_known_shapes
 from autoq.transform.prune._remove import remove_channels
 from autoq.transform.prune._select import ChannelScores, distances, magnitudes, removed_channels
 from autoq.transform.prune._sequential import repair_in_turn
-from autoq.transform.prune._widths import KeptCounts, counts_for_products, kept_counts, without_inner
+from autoq.transform.prune._widths import KeptCounts, counts_for_products, ended_by, kept_counts, without_inner
 
 __all__ = [
     "ChannelScores",
@@ -16,6 +16,7 @@ __all__ = [
     "chosen_counts",
     "counts_for_products",
     "distances",
+    "ended_by",
     "interpolative_scores",
     "kept_counts",
     "magnitudes",

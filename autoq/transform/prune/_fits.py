@@ -16,6 +16,7 @@ import numpy as np
 import openvino as ov
 
 from autoq.graph import ChannelGraph, ChannelLayer, Family, Tensor, operation, unique_names
+from autoq.transform.prune._weights import is_stored
 
 _OPEN = float("-inf"), float("inf")
 
@@ -131,10 +132,7 @@ def _only_sum(value: ov.Output) -> ov.Node | None:
 def _bias_port(added: ov.Node, value: ov.Output, layer: ChannelLayer) -> int | None:
     """The port of a constant with one number for each channel that a layer makes."""
     for port, other in enumerate(added.input_values()):
-        source = other.get_node()
-        while source.get_type_name() == "Convert":
-            source = source.input_value(0).get_node()
-        if source.get_type_name() != "Constant":
+        if not is_stored(other):
             continue
         shape, whole = list(other.get_shape()), value.get_partial_shape()
         behind = len(whole) - 1 - layer.output_axis

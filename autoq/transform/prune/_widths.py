@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autoq.core import PlanError
-from autoq.graph import ChannelGraph, ChannelGroup
+from autoq.graph import ChannelBranch, ChannelGraph, ChannelGroup
 
 # How many channels each part of a group keeps, by name of the group.
 KeptCounts = Mapping[str, tuple[int, ...]]
@@ -34,6 +34,16 @@ def kept_counts(graph: ChannelGraph, ratio: float, multiple_of: int) -> KeptCoun
     }
 
 
+def ended_by(graph: ChannelGraph, counts: KeptCounts) -> list[ChannelBranch]:
+    """Branches that go with groups that keep nothing.
+
+    Args:
+        graph: The channels.
+        counts: Numbers of channels that groups keep.
+    """
+    return [group.branch for group in graph.groups if group.branch is not None and not any(counts[group.name])]
+
+
 def without_inner(graph: ChannelGraph, counts: KeptCounts) -> KeptCounts:
     """The same counts where groups inside of branches that go keep nothing, whatever they say.
 
@@ -41,8 +51,7 @@ def without_inner(graph: ChannelGraph, counts: KeptCounts) -> KeptCounts:
         graph: The channels.
         counts: Numbers of channels that groups keep.
     """
-    ended = [g.branch.ops for g in graph.groups if g.branch is not None and not any(counts[g.name])]
-    gone = frozenset[str]().union(*ended)
+    gone = frozenset(op for branch in ended_by(graph, counts) for op in branch.ops)
     return {
         group.name: (0,) * len(group.parts) if gone.issuperset(group.producers) else counts[group.name]
         for group in graph.groups

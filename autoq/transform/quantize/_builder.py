@@ -177,9 +177,9 @@ class CandidateBuilder:
             PlanError: A group or an ignored scope does not exist.
         """
         held = {group: number for number, groups in enumerate(units) for group in groups}
-        groups = [group.name for group in self._placements.reference.groups]
         on = recipe.mode if precision is None else precision
-        plan = Plan.quantized(recipe, {g: on if g in held else Precision.FLOAT for g in [*groups, *held]})
+        every = [*(group.name for group in self.groups), *held]
+        plan = Plan.quantized(recipe, {group: on if group in held else Precision.FLOAT for group in every})
         resolved, graph = self.resolve(plan), self._graph(plan.quantization)
 
         def units_of(quantizer: ResolvedQuantizer) -> frozenset[int]:
@@ -289,13 +289,12 @@ class CandidateBuilder:
                 continue
             if recipe.bias_correction is BiasCorrection.ACCURATE:
                 recipe = replace(recipe, bias_correction=BiasCorrection.FAST)
-            groups = [group.name for group in body._placements.reference.groups]
-            yield key, body, Plan.quantized(recipe, dict.fromkeys(groups, precision))
+            yield key, body, Plan.quantized(recipe, {group.name: precision for group in body.groups})
 
     # --- which sites stand -------------------------------------------------------------------------------------------
 
     def _graph(self, plan: QuantizationPlan) -> QuantizationGraph:
-        known = {group.name for group in self._placements.reference.groups}
+        known = {group.name for group in self.groups}
         for group in (*plan.precisions, *plan.choices):
             if group not in known:
                 msg = f"plan names the group {group!r}, which the model does not have: {nearest(group, known)}"
@@ -331,8 +330,7 @@ class CandidateBuilder:
         """Groups of the reference that hold any of these operations."""
         key = (name, ops)
         if key not in self._overlaps:
-            groups = self._placements.reference.groups
-            self._overlaps[key] = [group.name for group in groups if not set(ops).isdisjoint(group.ops)]
+            self._overlaps[key] = [group.name for group in self.groups if not set(ops).isdisjoint(group.ops)]
         return self._overlaps[key]
 
     # --- numbers, each computed once ---------------------------------------------------------------------------------
